@@ -1,0 +1,5 @@
+//! A Wormhole as software.
+
+pub mod fault;
+pub mod l1;
+pub mod tensix;

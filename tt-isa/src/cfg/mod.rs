@@ -1,0 +1,84 @@
+//! Configuration registers of the Tensix coprocessor (`TensixTile/TensixCoprocessor/BackendConfiguration.md`).
+//!
+//! [`config`] is the backend configuration (`Config`, 32-bit words, two banks), [`thread`] the per-thread one
+//! (`ThreadConfig`, 16-bit words). A [`CfgField`] is a position; [`CfgField::value`] builds register words from it.
+
+use core::fmt;
+
+pub mod config;
+pub mod thread;
+
+/// Registers in one bank of `Config` (`CFG_STATE_SIZE * 4`).
+pub const CONFIG_BANK_WORDS: u32 = 47 * 4;
+/// `Config` registers from this index on are not banked.
+pub const CONFIG_GLOBAL_START: u32 = 152;
+/// Number of `ThreadConfig` registers of a thread.
+pub const THREAD_CONFIG_WORDS: u32 = 57;
+
+/// Which register file a field belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Space {
+    /// `Config`.
+    Config,
+    /// `ThreadConfig`.
+    Thread,
+}
+
+/// A field of a configuration register.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CfgField {
+    /// Register file.
+    pub space: Space,
+    /// Register index within its file (in words, not bytes).
+    pub index: u32,
+    /// Lowest bit.
+    pub shift: u32,
+    /// Number of bits.
+    pub width: u32,
+    /// Name in the vendor's headers.
+    pub name: &'static str,
+}
+
+impl CfgField {
+    /// Bits of the register that belong to this field.
+    pub const fn mask(&self) -> u32 {
+        (if self.width == 32 { u32::MAX } else { (1 << self.width) - 1 }) << self.shift
+    }
+
+    /// The field's value in a register word.
+    pub const fn get(&self, word: u32) -> u32 {
+        (word & self.mask()) >> self.shift
+    }
+
+    /// `value` at the field's place, other bits zero. Panics (fails to compile in `const`) if it does not fit.
+    pub const fn value(&self, value: u32) -> u32 {
+        assert!(self.width == 32 || value >> self.width == 0, "value does not fit the configuration field");
+        value << self.shift
+    }
+
+    /// `word` with this field replaced.
+    pub const fn with(&self, word: u32, value: u32) -> u32 {
+        (word & !self.mask()) | self.value(value)
+    }
+}
+
+impl fmt::Debug for CfgField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}] bits {}+{}", self.name, self.index, self.shift, self.width)
+    }
+}
+
+macro_rules! cfg_fields {
+    ($space:ident, $all:ident $( @$index:literal { $($name:ident[$shift:literal, $width:literal])* } )*) => {
+        use super::{CfgField, Space};
+        $( $(
+            #[doc = concat!("Register ", stringify!($index), ", bit ", stringify!($shift), ", width ", stringify!($width), ".")]
+            pub const $name: CfgField =
+                CfgField { space: Space::$space, index: $index, shift: $shift, width: $width, name: stringify!($name) };
+        )* )*
+
+        /// Every field, by register index and bit.
+        pub const $all: &[CfgField] = &[ $( $( $name, )* )* ];
+    };
+}
+pub(crate) use cfg_fields;

@@ -1,0 +1,113 @@
+//! The Tensix instruction set.
+//!
+//! A Tensix instruction is a 32-bit word: the opcode in bits 31:24, operands below. A RISC-V core pushes it
+//! to its thread's frontend either with a store of the word to [`crate::map::INSTRN_BUF_BASE`] or in line, as
+//! `.ttinsn`: the word rotated left by two, which no RV32IM encoding can be since its low bits are not `11`
+//! (`TensixTile/BabyRISCV/PushTensixInstruction.md`).
+//!
+//! [`table`] is the only place where encodings are written. Each row becomes a struct of the instruction's
+//! name (`MVMUL { dst, addr_mode, .. }`, `const` [`MVMUL::word`](table::MVMUL::word) and `decode`), an
+//! [`Opcode`] and an [`InsnInfo`] for the disassembler.
+
+use core::fmt;
+
+mod table;
+pub use table::*;
+
+/// One operand of an instruction: its name and its bits `hi:lo` in the word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Field {
+    /// Operand name.
+    pub name: &'static str,
+    /// Highest bit, at most 23.
+    pub hi: u32,
+    /// Lowest bit.
+    pub lo: u32,
+}
+
+impl Field {
+    /// Bits of the word that this operand occupies.
+    pub const fn mask(&self) -> u32 {
+        ((2u32 << (self.hi - self.lo)) - 1) << self.lo
+    }
+
+    /// The operand's value in `word`.
+    pub const fn get(&self, word: u32) -> u32 {
+        (word & self.mask()) >> self.lo
+    }
+}
+
+/// One row of the instruction table.
+#[derive(Clone, Copy, Debug)]
+pub struct InsnInfo {
+    /// Mnemonic as in the ISA documents.
+    pub name: &'static str,
+    /// Bits 31:24.
+    pub opcode: u8,
+    /// Operands, from the highest bit down. Bits that no operand covers must be zero.
+    pub fields: &'static [Field],
+    /// `false`: exists in silicon, but no published software issues it and the operands are not tabulated.
+    pub used_by_software: bool,
+}
+
+impl InsnInfo {
+    /// Bits that must be zero in a well-formed word (opcode excluded).
+    pub const fn reserved_mask(&self) -> u32 {
+        let mut used = 0;
+        let mut i = 0;
+        while i < self.fields.len() {
+            used |= self.fields[i].mask();
+            i += 1;
+        }
+        0x00FF_FFFF & !used
+    }
+}
+
+/// Row of the table for `word`'s opcode, if there is one.
+pub const fn info(word: u32) -> Option<&'static InsnInfo> {
+    let mut i = 0;
+    while i < INSTRUCTIONS.len() {
+        if INSTRUCTIONS[i].opcode as u32 == word >> 24 {
+            return Some(&INSTRUCTIONS[i]);
+        }
+        i += 1;
+    }
+    None
+}
+
+/// The in-line (`.ttinsn`) form of an instruction word, as it stands in RISC-V code.
+pub const fn ttinsn(word: u32) -> u32 {
+    word.rotate_left(2)
+}
+
+/// The instruction word of an in-line form, if `code` (a RISC-V code word) is one.
+pub const fn from_ttinsn(code: u32) -> Option<u32> {
+    if code & 3 == 3 { None } else { Some(code.rotate_right(2)) }
+}
+
+/// Prints a word as `MVMUL clear_dvalid=3 instr_mod19=0 addr_mode=1 dst=0`.
+#[derive(Clone, Copy)]
+pub struct Disassembly(pub u32);
+
+impl fmt::Display for Disassembly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(row) = info(self.0) else { return write!(f, "unknown opcode in {:#010x}", self.0) };
+        f.write_str(row.name)?;
+        if !row.used_by_software {
+            return write!(f, " {:#08x}", self.0 & 0x00FF_FFFF);
+        }
+        for field in row.fields {
+            write!(f, " {}={:#x}", field.name, field.get(self.0))?;
+        }
+        match self.0 & row.reserved_mask() {
+            0 => Ok(()),
+            bits => write!(f, " (reserved bits {bits:#08x} set)"),
+        }
+    }
+}
+
+impl fmt::Debug for Disassembly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#010x} {self}", self.0)
+    }
+}

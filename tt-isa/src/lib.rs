@@ -1,0 +1,28 @@
+//! What the silicon defines, written once.
+//!
+//! Encodings, registers, address maps, data formats and chip grids, as data and typed constants, for the
+//! kernels that run on the cores, the runtime that drives them and the simulator that imitates them.
+//! No I/O, no policy, no allocation: the crate is `no_std` and every table can be used in `const` code.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`insn`] | the Tensix instruction set: one row an instruction, encode / decode / disassemble from it |
+//! | [`cfg`](mod@cfg) | backend and thread configuration registers, field by field |
+//! | [`map`] | the address map of a Tensix tile as its RISC-V cores and the NoC see it |
+//! | [`noc`] | NIU registers, NoC commands and node coordinates |
+//! | [`chip`] | the grid of tiles of each chip, DRAM endpoints, boards |
+//! | [`tlb`] | host windows (TLBs) of the PCIe BARs |
+//! | [`format`](mod@format) | data formats, and the geometry of tiles and faces in them |
+//!
+//! Names are those of `tenstorrent/tt-isa-documentation`; a page named in a comment is a page of that
+//! repository, below `WormholeB0/` unless said otherwise.
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod cfg;
+pub mod chip;
+pub mod format;
+pub mod insn;
+pub mod map;
+pub mod noc;
+pub mod tlb;

@@ -1,0 +1,175 @@
+//! Address map of a Tensix tile, as its RISC-V cores see it and, where noted, as the NoC sees it
+//! (`TensixTile/BabyRISCV/README.md`, `NoC/MemoryMap.md`, `TensixTile/SoftReset.md`).
+//!
+//! ```text
+//! 0x0000_0000  L1, 1464 KiB                          RISC-V, NoC, host
+//! 0xFFB0_0000  private data RAM (4 or 2 KiB)         its own core only
+//! 0xFFB1_1000  TDMA-RISC, mover                      RISC-V, NoC
+//! 0xFFB1_2000  debug, soft reset, wall clock         RISC-V, NoC
+//! 0xFFB2_0000  NIU 0        0xFFB3_0000  NIU 1       RISC-V, NoC
+//! 0xFFB4_0000  NoC overlay streams                   RISC-V, NoC
+//! 0xFFB8_0000  MOP expander configuration            B, T0..T2
+//! 0xFFC0_0000  instruction RAM                       NCRISC fetch only
+//! 0xFFE0_0000  Tensix GPRs  0xFFE4_0000 instruction  B, T0..T2
+//! 0xFFE8_0000  PCBuf: TTSync, semaphores             B, T0..T2
+//! 0xFFEC_0000  mailboxes    0xFFEF_0000 Config       B, T0..T2
+//! ```
+
+/// One of the five RISC-V cores of a Tensix tile, in the order of their hart ids.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum RiscV {
+    /// "B": brings the tile up, reads over NoC 0 by convention.
+    Brisc = 0,
+    /// "T0": feeds the unpackers.
+    Trisc0 = 1,
+    /// "T1": feeds the matrix and vector units.
+    Trisc1 = 2,
+    /// "T2": feeds the packers.
+    Trisc2 = 3,
+    /// "NC": no access to the Tensix coprocessor.
+    Ncrisc = 4,
+}
+
+impl RiscV {
+    /// All five, by hart id.
+    pub const ALL: [RiscV; 5] = [RiscV::Brisc, RiscV::Trisc0, RiscV::Trisc1, RiscV::Trisc2, RiscV::Ncrisc];
+
+    /// Bit of this core in `SOFT_RESET_0` (1 = held in reset).
+    pub const fn soft_reset_bit(self) -> u32 {
+        match self {
+            RiscV::Brisc => 0x0_0800,
+            RiscV::Trisc0 => 0x0_1000,
+            RiscV::Trisc1 => 0x0_2000,
+            RiscV::Trisc2 => 0x0_4000,
+            RiscV::Ncrisc => 0x4_0000,
+        }
+    }
+
+    /// First pc after reset while no override is enabled.
+    pub const fn default_reset_pc(self) -> u32 {
+        match self {
+            RiscV::Brisc => 0,
+            RiscV::Trisc0 => 0x6000,
+            RiscV::Trisc1 => 0xA000,
+            RiscV::Trisc2 => 0xE000,
+            RiscV::Ncrisc => 0x1_2000,
+        }
+    }
+
+    /// Bytes of private data RAM at [`LOCAL_RAM_BASE`].
+    pub const fn local_ram_size(self) -> u32 {
+        match self {
+            RiscV::Brisc | RiscV::Ncrisc => 4096,
+            _ => 2048,
+        }
+    }
+
+    /// Bit of this core in `Config` register [`RISCV_IC_INVALIDATE_CFG`].
+    pub const fn icache_bit(self) -> u32 {
+        match self {
+            RiscV::Brisc => 1,
+            RiscV::Trisc0 => 2,
+            RiscV::Trisc1 => 4,
+            RiscV::Trisc2 => 8,
+            RiscV::Ncrisc => 16,
+        }
+    }
+
+    /// Tensix thread that this core's instructions go to, if it has one of its own.
+    pub const fn tensix_thread(self) -> Option<u32> {
+        match self {
+            RiscV::Trisc0 => Some(0),
+            RiscV::Trisc1 => Some(1),
+            RiscV::Trisc2 => Some(2),
+            _ => None,
+        }
+    }
+
+    /// Name used in messages.
+    pub const fn name(self) -> &'static str {
+        ["BRISC", "TRISC0", "TRISC1", "TRISC2", "NCRISC"][self as usize]
+    }
+}
+
+/// Bytes of L1 in a Tensix tile.
+pub const L1_SIZE: u32 = 1464 * 1024;
+/// Private data RAM of each core (same address, different memory).
+pub const LOCAL_RAM_BASE: u32 = 0xFFB0_0000;
+/// TDMA-RISC registers.
+pub const TDMA_REGS_BASE: u32 = 0xFFB1_1000;
+/// Debug registers: soft reset, wall clock.
+pub const DEBUG_REGS_BASE: u32 = 0xFFB1_2000;
+/// NIU registers of NoC 0; those of NoC 1 follow at [`NIU_STRIDE`].
+pub const NIU_BASE: u32 = 0xFFB2_0000;
+/// Distance between the register blocks of NIU 0 and NIU 1.
+pub const NIU_STRIDE: u32 = 0x1_0000;
+/// NoC overlay: 64 streams of 4 KiB each.
+pub const NOC_OVERLAY_BASE: u32 = 0xFFB4_0000;
+/// Distance between the register blocks of two overlay streams.
+pub const NOC_OVERLAY_STREAM_STRIDE: u32 = 0x1000;
+/// MOP expander configuration: nine words, written by the thread's own T core.
+pub const MOP_CFG_BASE: u32 = 0xFFB8_0000;
+/// NCRISC instruction RAM (fetch only).
+pub const IRAM_BASE: u32 = 0xFFC0_0000;
+/// Bytes of NCRISC instruction RAM.
+pub const IRAM_SIZE: u32 = 16 * 1024;
+/// Tensix GPRs: 64 words a thread; a T core sees its own, BRISC all three (0x100 bytes each).
+pub const REGFILE_BASE: u32 = 0xFFE0_0000;
+/// A T core's stores here push into its thread's FIFO in front of the MOP expander; BRISC pushes to thread
+/// `t` behind the expander at `INSTRN_BUF_BASE + t * INSTRN_BUF_STRIDE`.
+pub const INSTRN_BUF_BASE: u32 = 0xFFE4_0000;
+/// See [`INSTRN_BUF_BASE`].
+pub const INSTRN_BUF_STRIDE: u32 = 0x1_0000;
+/// PCBuf of the core's thread: TTSync and semaphores. BRISC has one per thread.
+pub const PC_BUF_BASE: u32 = 0xFFE8_0000;
+/// Distance between the three PCBufs that BRISC sees.
+pub const PC_BUF_STRIDE: u32 = 0x1_0000;
+/// `PC_BUF_BASE +`: a load returns once the thread's coprocessor work is done (TTSync).
+pub const PC_BUF_TENSIX_SYNC: u32 = 0x4;
+/// `PC_BUF_BASE +`: a load returns once the thread's MOP expander is idle.
+pub const PC_BUF_MOP_SYNC: u32 = 0x8;
+/// `PC_BUF_BASE +`: eight semaphores, a word each. Load: value. Store: even = post, odd = get
+/// (`TensixCoprocessor/SyncUnit.md`, `BabyRISCV/PCBufs.md`).
+pub const PC_BUF_SEMAPHORE: u32 = 0x20;
+/// Mailboxes; `MAILBOX_STRIDE * other core` apart.
+pub const MAILBOX_BASE: u32 = 0xFFEC_0000;
+/// See [`MAILBOX_BASE`].
+pub const MAILBOX_STRIDE: u32 = 0x1000;
+/// Backend configuration, bank 0, a word a register.
+pub const CFG_BASE: u32 = 0xFFEF_0000;
+
+/// `DEBUG_REGS_BASE +`: soft reset register ([`RiscV::soft_reset_bit`]).
+pub const SOFT_RESET_0: u32 = 0x1B0;
+/// Power-on value of `SOFT_RESET_0`: all five cores held.
+pub const SOFT_RESET_ALL: u32 = 0x4_7800;
+/// `DEBUG_REGS_BASE +`: low word of the cycle counter; reading it latches the high word.
+pub const WALL_CLOCK_L: u32 = 0x1F0;
+/// `DEBUG_REGS_BASE +`: latched high word of the cycle counter.
+pub const WALL_CLOCK_H: u32 = 0x1F8;
+
+/// `TDMA_REGS_BASE +`: mover source, in 16-byte units.
+pub const XMOV_SRC_ADDR: u32 = 0x00;
+/// `TDMA_REGS_BASE +`: mover destination.
+pub const XMOV_DST_ADDR: u32 = 0x04;
+/// `TDMA_REGS_BASE +`: mover length, in 16-byte units.
+pub const XMOV_SIZE: u32 = 0x08;
+/// `TDMA_REGS_BASE +`: mover direction.
+pub const XMOV_DIRECTION: u32 = 0x0C;
+/// `TDMA_REGS_BASE +`: command register.
+pub const TDMA_COMMAND: u32 = 0x10;
+/// `TDMA_REGS_BASE +`: status register.
+pub const TDMA_STATUS: u32 = 0x14;
+/// `TDMA_REGS_BASE +`: clock gating enables, one bit a unit.
+pub const TDMA_CLK_GATE_EN: u32 = 0x24;
+
+/// `Config` registers with the reset pcs of TRISC0..2 (each is one register).
+pub const TRISC_RESET_PC_CFG: [u32; 3] = [158, 159, 160];
+/// `Config` register: bit t enables the reset pc override of TRISC t.
+pub const TRISC_RESET_PC_OVERRIDE_CFG: u32 = 161;
+/// `Config` register with the reset pc of NCRISC.
+pub const NCRISC_RESET_PC_CFG: u32 = 162;
+/// `Config` register: bit 0 enables the reset pc override of NCRISC.
+pub const NCRISC_RESET_PC_OVERRIDE_CFG: u32 = 163;
+/// `Config` register whose bits invalidate instruction caches ([`RiscV::icache_bit`]).
+pub const RISCV_IC_INVALIDATE_CFG: u32 = 157;
