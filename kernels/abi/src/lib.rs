@@ -1,1 +1,21 @@
-//! Placeholder.
+//! What the host runtime and the firmware on the baby cores must agree on.
+//!
+//! Nothing here does anything: types with a fixed layout, addresses in L1, and the pure arithmetic (where a
+//! byte of DRAM is) that both sides need. The runtime fills in a [`BootConfig`] and [`OpDescriptor`]s as words,
+//! the firmware reads the same structs out of L1; sizes and offsets are asserted at compile time on both.
+//!
+//! The flow of a launch: [`launch`]. The map of L1: [`l1`]. Linear DRAM addresses: [`dram`].
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod boot;
+pub mod descriptor;
+pub mod dram;
+pub mod l1;
+pub mod launch;
+pub mod view;
+
+pub use boot::{BankEntry, BootConfig};
+pub use descriptor::{Op, OpDescriptor};
+pub use dram::{DramAddr, DramLocation};
+pub use view::{ElementType, TensorView};

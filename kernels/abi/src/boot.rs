@@ -1,0 +1,82 @@
+//! What a worker is told before its BRISC leaves reset.
+
+use crate::view::put_u64;
+
+/// Most DRAM banks of any chip.
+pub const MAX_BANKS: usize = 24;
+
+/// A DRAM bank as the cores reach it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(C)]
+pub struct BankEntry {
+    /// The port to use, by NoC, in the form of the NIU's `*_ADDR_MID` register ([`tt_isa::noc::NocXy::mid`]).
+    pub mid: [u32; 2],
+    /// NoC address of the bank's first byte at that port.
+    pub base: u64,
+}
+
+/// Boot configuration, at [`crate::l1::BOOT_CONFIG`].
+///
+/// All but the first four words are the same on every worker, so the runtime multicasts one and then writes
+/// those four words to each worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct BootConfig {
+    /// [`BootConfig::MAGIC`]: the firmware does not start without it.
+    pub magic: u32,
+    /// This worker's number, row by row: `y * grid_width + x`.
+    pub index: u32,
+    /// Logical column of this worker, from 0.
+    pub logical_x: u32,
+    /// Logical row of this worker, from 0.
+    pub logical_y: u32,
+    /// Columns of the worker grid.
+    pub grid_width: u32,
+    /// Rows of the worker grid.
+    pub grid_height: u32,
+    /// Worker that holds the completion word, in the form of the NIU's `*_ADDR_MID` register, NoC 0.
+    pub completion_mid: u32,
+    /// DRAM banks.
+    pub banks: u32,
+    /// The banks; those from `banks` on are zero.
+    pub bank: [BankEntry; MAX_BANKS],
+}
+
+impl BootConfig {
+    /// Value of [`BootConfig::magic`]; changes with every incompatible change of this crate.
+    pub const MAGIC: u32 = 0x5454_0001;
+    /// Words of a boot configuration.
+    pub const WORDS: usize = 8 + 4 * MAX_BANKS;
+    /// Bytes of a boot configuration.
+    pub const BYTES: usize = 4 * Self::WORDS;
+    /// Leading words that differ from worker to worker.
+    pub const OWN_WORDS: usize = 4;
+
+    /// The configuration as little-endian words, as it stands in L1.
+    pub fn to_words(&self) -> [u32; Self::WORDS] {
+        let mut words = [0; Self::WORDS];
+        words[..8].copy_from_slice(&[
+            self.magic,
+            self.index,
+            self.logical_x,
+            self.logical_y,
+            self.grid_width,
+            self.grid_height,
+            self.completion_mid,
+            self.banks,
+        ]);
+        for (i, bank) in self.bank.iter().enumerate() {
+            words[8 + 4 * i] = bank.mid[0];
+            words[9 + 4 * i] = bank.mid[1];
+            put_u64(&mut words, 10 + 4 * i, bank.base);
+        }
+        words
+    }
+}
+
+const _: () = {
+    use core::mem::{offset_of, size_of};
+    assert!(size_of::<BootConfig>() == BootConfig::BYTES);
+    assert!(size_of::<BankEntry>() == 16);
+    assert!(offset_of!(BootConfig, bank) == 32);
+};

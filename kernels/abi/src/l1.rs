@@ -1,0 +1,87 @@
+//! Map of a worker's L1.
+//!
+//! | from | what |
+//! |---|---|
+//! | 0 | the five images, at the cores' default reset addresses ([`IMAGE_SLOTS`]) |
+//! | [`GO`] | launch mailbox: go word, completion, error and progress words ([`crate::launch`]) |
+//! | [`DESCRIPTOR`] | the operator descriptor |
+//! | [`BOOT_CONFIG`] | the boot configuration |
+//! | [`SYNC`] | words that the cores of a tile use among themselves while an operator runs |
+//! | [`HEAP`] | the operators' buffers, up to the end of L1 |
+
+use tt_isa::map::RiscV;
+
+/// A core's code and data: first byte and size of its slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ImageSlot {
+    /// The core.
+    pub core: RiscV,
+    /// First byte, also the reset address.
+    pub start: u32,
+    /// Bytes.
+    pub size: u32,
+}
+
+/// Slots of the five images.
+pub const IMAGE_SLOTS: [ImageSlot; 5] = [
+    slot(RiscV::Brisc, 0x6000),
+    slot(RiscV::Trisc0, 0x4000),
+    slot(RiscV::Trisc1, 0x4000),
+    slot(RiscV::Trisc2, 0x4000),
+    slot(RiscV::Ncrisc, 0x4000),
+];
+
+const fn slot(core: RiscV, size: u32) -> ImageSlot {
+    ImageSlot { core, start: core.default_reset_pc(), size }
+}
+
+/// First byte after the images.
+pub const MAILBOX: u32 = 0x1_6000;
+/// Go word: every core polls it; the launch with number n starts when it becomes n.
+pub const GO: u32 = MAILBOX;
+/// Completion word, used on the worker that [`crate::BootConfig`] names: one more for each finished worker.
+pub const COMPLETION: u32 = MAILBOX + 0x10;
+/// Next to [`COMPLETION`], on the same worker: one more for each worker that ended with an error.
+pub const ERROR_COUNT: u32 = COMPLETION + 4;
+/// This worker's error report, four words ([`crate::launch::ErrorReport`]).
+pub const ERROR_REPORT: u32 = MAILBOX + 0x20;
+/// "My part of launch n is finished", one word a core by [`RiscV`] number; BRISC waits for the other four.
+pub const DONE: u32 = MAILBOX + 0x40;
+/// Progress words, two a core by [`RiscV`] number ([`crate::launch::Progress`]).
+pub const PROGRESS: u32 = MAILBOX + 0x60;
+/// End of the part of the mailbox that the runtime zeroes before boot.
+pub const MAILBOX_END: u32 = MAILBOX + 0x100;
+/// The operator descriptor.
+pub const DESCRIPTOR: u32 = MAILBOX_END;
+/// The boot configuration.
+pub const BOOT_CONFIG: u32 = MAILBOX + 0x200;
+/// Cores' own synchronisation words, zeroed by BRISC.
+pub const SYNC: u32 = MAILBOX + 0x400;
+/// Bytes of [`SYNC`].
+pub const SYNC_BYTES: u32 = 0x200;
+/// The operators' buffers.
+pub const HEAP: u32 = 0x1_7000;
+/// End of the heap.
+pub const HEAP_END: u32 = tt_isa::map::L1_SIZE;
+
+/// Address of a core's done word.
+pub const fn done_word(core: RiscV) -> u32 {
+    DONE + 4 * core as u32
+}
+
+/// Address of a core's two progress words.
+pub const fn progress_words(core: RiscV) -> u32 {
+    PROGRESS + 8 * core as u32
+}
+
+const _: () = {
+    let mut i = 0;
+    while i < 4 {
+        assert!(IMAGE_SLOTS[i].start + IMAGE_SLOTS[i].size <= IMAGE_SLOTS[i + 1].start);
+        i += 1;
+    }
+    assert!(IMAGE_SLOTS[4].start + IMAGE_SLOTS[4].size <= MAILBOX);
+    assert!(DESCRIPTOR + crate::OpDescriptor::BYTES as u32 <= BOOT_CONFIG);
+    assert!(BOOT_CONFIG + crate::BootConfig::BYTES as u32 <= SYNC);
+    assert!(SYNC + SYNC_BYTES <= HEAP && HEAP < HEAP_END);
+};

@@ -1,0 +1,142 @@
+//! The launch protocol.
+//!
+//! Boot: the host holds all cores in reset, multicasts the images, zeroes the mailbox
+//! (`MAILBOX..MAILBOX_END`), writes the [`BootConfig`](crate::BootConfig) and releases BRISC only. BRISC
+//! initialises the tile, releases its four siblings, waits until they poll the go word, and counts itself on
+//! the completion word. The host waits until that word has grown by the number of workers.
+//!
+//! Launch n (n = 1, 2, .. and never 0): the host writes the descriptor to every worker, then n into every go
+//! word. Each of a worker's five cores sees the go word change, does its part and writes n into its done word;
+//! BRISC waits for the other four, until its and NCRISC's NoC writes are acknowledged, and then adds one to the
+//! completion word with a NoC atomic. So whoever sees the completion word grow by the number of workers knows
+//! that all results are in DRAM and that no core reads the descriptor any more.
+//!
+//! Errors: a core that finds something wrong (an index out of range, an unknown operator) writes an
+//! [`ErrorReport`] into its own L1; BRISC then adds one to [`ERROR_COUNT`](crate::l1::ERROR_COUNT) beside the
+//! completion word, waits for the acknowledgement, and completes as usual. The host that finds the count
+//! changed reads the workers' reports. The firmware clears the report when the next launch begins.
+
+use core::fmt;
+
+/// What a core says it is doing, for the report after a time-out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Stage {
+    /// Nothing written yet: the core never started.
+    Reset = 0,
+    /// Start-up code runs.
+    Boot = 1,
+    /// Polls the go word.
+    Idle = 2,
+    /// Runs its part of an operator.
+    Running = 3,
+    /// BRISC: its part is done, waits for the other cores.
+    Joining = 4,
+}
+
+impl Stage {
+    /// The stage with this number.
+    pub const fn from_code(code: u32) -> Option<Self> {
+        Some(match code {
+            0 => Stage::Reset,
+            1 => Stage::Boot,
+            2 => Stage::Idle,
+            3 => Stage::Running,
+            4 => Stage::Joining,
+            _ => return None,
+        })
+    }
+}
+
+/// A core's two progress words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// `stage << 24 | low 24 bits of the launch number`.
+    pub state: u32,
+    /// Operator-specific: the unit of work that the core is at.
+    pub detail: u32,
+}
+
+impl Progress {
+    /// First word for a stage of launch `seq`.
+    pub const fn state(stage: Stage, seq: u32) -> u32 {
+        ((stage as u32) << 24) | (seq & 0xFF_FFFF)
+    }
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Stage::from_code(self.state >> 24) {
+            Some(stage) => write!(f, "{stage:?} (launch {}, unit {})", self.state & 0xFF_FFFF, self.detail),
+            None => write!(f, "progress words {:#010x} {:#010x}", self.state, self.detail),
+        }
+    }
+}
+
+/// Why a worker ended a launch with an error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum ErrorCode {
+    /// No error.
+    None = 0,
+    /// The descriptor's operator number is unknown: runtime and firmware do not fit together.
+    UnknownOp = 1,
+    /// A field of the descriptor is one that the kernel cannot do.
+    BadDescriptor = 2,
+    /// A row index is out of range: `detail` = number of the source row, `value` = the index (low 32 bits).
+    IndexOutOfRange = 3,
+}
+
+impl ErrorCode {
+    /// The error with this number.
+    pub const fn from_code(code: u32) -> Option<Self> {
+        Some(match code {
+            0 => ErrorCode::None,
+            1 => ErrorCode::UnknownOp,
+            2 => ErrorCode::BadDescriptor,
+            3 => ErrorCode::IndexOutOfRange,
+            _ => return None,
+        })
+    }
+}
+
+/// The four words at [`ERROR_REPORT`](crate::l1::ERROR_REPORT).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct ErrorReport {
+    /// An [`ErrorCode`] as a number.
+    pub code: u32,
+    /// Core that found it, a [`tt_isa::map::RiscV`] number.
+    pub core: u32,
+    /// Where; depends on the code.
+    pub detail: u32,
+    /// What; depends on the code.
+    pub value: u32,
+}
+
+impl ErrorReport {
+    /// A report from its words.
+    pub const fn from_words(words: [u32; 4]) -> Self {
+        Self { code: words[0], core: words[1], detail: words[2], value: words[3] }
+    }
+}
+
+impl fmt::Display for ErrorReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match ErrorCode::from_code(self.code) {
+            Some(ErrorCode::None) => f.write_str("no error"),
+            Some(ErrorCode::UnknownOp) => write!(f, "firmware does not know operator {}", self.value),
+            Some(ErrorCode::BadDescriptor) => {
+                write!(
+                    f,
+                    "firmware cannot do this descriptor (field {}, value {:#x})",
+                    self.detail, self.value
+                )
+            }
+            Some(ErrorCode::IndexOutOfRange) => {
+                write!(f, "row index {} of source row {} is out of range", self.value as i32, self.detail)
+            }
+            None => write!(f, "unknown error code {} ({:#x}, {:#x})", self.code, self.detail, self.value),
+        }
+    }
+}

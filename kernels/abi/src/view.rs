@@ -1,0 +1,168 @@
+//! Tensors as ggml describes them: element type, four extents, four byte strides, and a DRAM address.
+
+/// Element types that a view can have. Block types as in ggml: a stride `nb[0]` is that of one block.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u32)]
+pub enum ElementType {
+    /// IEEE binary32.
+    F32 = 0,
+    /// IEEE binary16.
+    F16 = 1,
+    /// bfloat16.
+    BF16 = 2,
+    /// 32 values in 34 bytes: F16 scale, 32 signed bytes.
+    Q8_0 = 3,
+    /// 32 values in 18 bytes: F16 scale, 16 bytes of two 4-bit values (low half of the block in the low nibbles).
+    Q4_0 = 4,
+    /// 32-bit signed integer.
+    I32 = 5,
+    /// 64-bit signed integer.
+    I64 = 6,
+    /// Our weight tiles of 2048 bytes ([`tt_isa::format`], BF16), not a row-major type.
+    TilesBf16 = 16,
+    /// Our weight tiles of 1088 bytes (BFP8_b: 64 exponents, then mantissas), not a row-major type.
+    TilesBfp8 = 17,
+}
+
+impl ElementType {
+    /// The type with this number.
+    pub const fn from_code(code: u32) -> Option<Self> {
+        use ElementType::*;
+        Some(match code {
+            0 => F32,
+            1 => F16,
+            2 => BF16,
+            3 => Q8_0,
+            4 => Q4_0,
+            5 => I32,
+            6 => I64,
+            16 => TilesBf16,
+            17 => TilesBfp8,
+            _ => return None,
+        })
+    }
+
+    /// Values in a block: 32 for the quantised types, 1024 for tiles, 1 otherwise.
+    pub const fn block_len(self) -> u32 {
+        use ElementType::*;
+        match self {
+            Q8_0 | Q4_0 => 32,
+            TilesBf16 | TilesBfp8 => 1024,
+            _ => 1,
+        }
+    }
+
+    /// Bytes of a block.
+    pub const fn block_bytes(self) -> u32 {
+        use ElementType::*;
+        match self {
+            F32 | I32 => 4,
+            F16 | BF16 => 2,
+            I64 => 8,
+            Q8_0 => 34,
+            Q4_0 => 18,
+            TilesBf16 => 2048,
+            TilesBfp8 => 1088,
+        }
+    }
+
+    /// Whether the type is one of our tile layouts.
+    pub const fn is_tiles(self) -> bool {
+        matches!(self, ElementType::TilesBf16 | ElementType::TilesBfp8)
+    }
+}
+
+/// A tensor in the linear DRAM space of one chip.
+///
+/// For row-major types `ne` and `nb` are ggml's. For tile types `ne` is ggml's logical shape (`ne[0]` = k,
+/// `ne[1]` = n, two batch extents), `nb[0]` the bytes of a tile, `nb[1]` those of a row of tiles (all k of one
+/// n-tile), `nb[2]` those of a matrix and `nb[3]` those of `ne[2]` matrices.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct TensorView {
+    /// Linear DRAM address of element 0 ([`crate::DramAddr`]).
+    pub addr: u64,
+    /// Extents in elements.
+    pub ne: [u32; 4],
+    /// Strides in bytes.
+    pub nb: [u64; 4],
+    /// An [`ElementType`] as a number: what comes from another processor is checked before it is believed.
+    pub ty: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+impl TensorView {
+    /// Words of a view.
+    pub const WORDS: usize = 16;
+    /// No tensor.
+    pub const NONE: Self = Self { addr: 0, ne: [0; 4], nb: [0; 4], ty: 0, reserved: 0 };
+
+    /// A view with the given geometry.
+    pub const fn new(ty: ElementType, addr: u64, ne: [u32; 4], nb: [u64; 4]) -> Self {
+        Self { addr, ne, nb, ty: ty as u32, reserved: 0 }
+    }
+
+    /// A contiguous row-major tensor: ggml's default strides. Rows of block types must be whole blocks.
+    pub const fn contiguous(ty: ElementType, addr: u64, ne: [u32; 4]) -> Self {
+        let nb0 = ty.block_bytes() as u64;
+        let nb1 = nb0 * (ne[0] / ty.block_len()) as u64;
+        let nb2 = nb1 * ne[1] as u64;
+        Self::new(ty, addr, ne, [nb0, nb1, nb2, nb2 * ne[2] as u64])
+    }
+
+    /// Weight tiles of a (k, n) matrix with batch extents, in the order `for batch, for nt, for kt`.
+    pub const fn tiles(ty: ElementType, addr: u64, ne: [u32; 4]) -> Self {
+        let nb0 = ty.block_bytes() as u64;
+        let nb1 = nb0 * ne[0].div_ceil(32) as u64;
+        let nb2 = nb1 * ne[1].div_ceil(32) as u64;
+        Self::new(ty, addr, ne, [nb0, nb1, nb2, nb2 * ne[2] as u64])
+    }
+
+    /// The element type, if the number is one.
+    pub const fn element_type(&self) -> Option<ElementType> {
+        ElementType::from_code(self.ty)
+    }
+
+    /// Bytes from element 0 up to the end of the last element; 0 for an empty tensor.
+    pub fn span(&self) -> u64 {
+        let Some(ty) = self.element_type() else { return 0 };
+        if self.ne.contains(&0) {
+            return 0;
+        }
+        let (n0, n1) = match ty.is_tiles() {
+            true => (self.ne[0].div_ceil(32), self.ne[1].div_ceil(32)),
+            false => (self.ne[0] / ty.block_len(), self.ne[1]),
+        };
+        let last = [n0, n1, self.ne[2], self.ne[3]];
+        let offset =
+            last.iter().zip(self.nb).map(|(&n, nb)| u64::from(n).saturating_sub(1) * nb).sum::<u64>();
+        offset + u64::from(ty.block_bytes())
+    }
+
+    /// The view as little-endian words, as it stands in L1.
+    pub fn to_words(&self) -> [u32; Self::WORDS] {
+        let mut words = [0; Self::WORDS];
+        put_u64(&mut words, 0, self.addr);
+        words[2..6].copy_from_slice(&self.ne);
+        for (i, &nb) in self.nb.iter().enumerate() {
+            put_u64(&mut words, 6 + 2 * i, nb);
+        }
+        words[14] = self.ty;
+        words[15] = self.reserved;
+        words
+    }
+}
+
+pub(crate) fn put_u64(words: &mut [u32], at: usize, value: u64) {
+    words[at] = value as u32;
+    words[at + 1] = (value >> 32) as u32;
+}
+
+const _: () = {
+    use core::mem::{offset_of, size_of};
+    assert!(size_of::<TensorView>() == 4 * TensorView::WORDS);
+    assert!(offset_of!(TensorView, ne) == 8);
+    assert!(offset_of!(TensorView, nb) == 24);
+    assert!(offset_of!(TensorView, ty) == 56);
+};
