@@ -1,1 +1,21 @@
-//! Placeholder.
+//! Support for whole-system tests: real llama.cpp programs with our library underneath.
+//!
+//! `cargo xtask test` builds what these tests need and says where it is:
+//!
+//! | variable | names |
+//! |---|---|
+//! | `TT_LLAMA_BIN` | folder of llama.cpp's programs and libraries |
+//! | `TT_BACKEND_SO` | `libggml-tenstorrent.so` |
+//! | `TT_LOGITS` | the program made from `tests/native/logits.cpp` |
+//! | `TT_EXTRA_MODELS` | folder with further models (`stories260K.gguf`) |
+//! | `TTSIM_LIB` | the vendor's simulator, `libttsim.so` |
+//! | `TT_FULL` | set: run the long variants too |
+//!
+//! A test whose tools are missing prints `SKIPPED: reason` and returns; the lines are collected and shown at the end of the
+//! run. Nothing is skipped in silence.
+
+pub mod backend_ops;
+pub mod compare;
+pub mod tools;
+
+pub use tools::{Device, Missing, Tools};

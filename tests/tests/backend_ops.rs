@@ -1,0 +1,58 @@
+//! llama.cpp's operator tests on the simulated card: each case is computed there and by the CPU backend and compared.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use tt_tests::backend_ops::{Case, Verdict, cases};
+use tt_tests::{Device, Tools, need, tools};
+
+const LIMIT: Duration = Duration::from_secs(1100);
+
+fn run(tools: &Tools, operator: &str) -> Result<Vec<Case>> {
+    let mut command = tools.program("test-backend-ops", Device::SIM);
+    let finished = tools::run(command.args(["test", "-b", "TT0", "-o", operator]), LIMIT)?;
+    let found = cases(&finished.out, operator);
+    let failed: Vec<&str> =
+        found.iter().filter(|case| case.verdict == Verdict::Failed).map(|case| case.text.as_str()).collect();
+    assert!(failed.is_empty(), "{} failing cases:\n{}", failed.len(), failed.join("\n"));
+    // The exit code covers what the lines do not say, for example an overwritten neighbour or a crash.
+    finished.success()?;
+    Ok(found)
+}
+
+fn ok(found: &[Case]) -> Vec<&Case> {
+    found.iter().filter(|case| case.verdict == Verdict::Ok).collect()
+}
+
+#[test]
+fn mul_mat() {
+    let tools = need!(Tools::find());
+    let found = run(&tools, "MUL_MAT").unwrap();
+    let ok = ok(&found);
+    println!("MUL_MAT: {} of {} cases ran on the device, all OK", ok.len(), found.len());
+    for weights in ["f32", "f16", "bf16", "q8_0", "q4_0"] {
+        let mine = |case: &&&Case| {
+            case.parameter("type_a") == Some(weights) && case.parameter("type_b") == Some("f32")
+        };
+        assert!(ok.iter().any(|case| mine(&case)), "no case with {weights} weights ran on the device");
+    }
+    let any = |name: &str, than: &str| {
+        ok.iter().any(|case| case.parameter(name).is_some_and(|value| value != than))
+    };
+    assert!(any("bs", "[1,1]"), "no batched case ran on the device");
+    assert!(any("nr", "[1,1]"), "no broadcast case ran on the device");
+}
+
+#[test]
+fn set_rows() {
+    let tools = need!(Tools::find());
+    let found = run(&tools, "SET_ROWS").unwrap();
+    let ok = ok(&found);
+    println!("SET_ROWS: {} of {} cases ran on the device, all OK", ok.len(), found.len());
+    for target in ["f32", "f16"] {
+        assert!(
+            ok.iter().any(|case| case.text.contains(&format!("={target},"))),
+            "no case writing {target} rows"
+        );
+    }
+}

@@ -1,0 +1,61 @@
+//! Wrong settings: the log says what is wrong, the process and the other devices live on.
+
+use std::time::Duration;
+
+use tt_tests::tools::{self, Finished};
+use tt_tests::{Device, Tools, need};
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+fn list_devices(tools: &Tools, devices: &str) -> Finished {
+    let mut command = tools.program("llama-completion", Device::Tenstorrent(devices));
+    tools::run(command.arg("--list-devices"), LIMIT).unwrap()
+}
+
+/// The program ends well, names no device of ours, and its log repeats the offending text.
+fn assert_refused(finished: Finished, devices: &str) {
+    let finished = finished.success().unwrap_or_else(|error| panic!("GGML_TT_DEVICES={devices}: {error}"));
+    let all = format!("{}{}", finished.out, finished.err);
+    assert!(!finished.out.contains("TT0:"), "GGML_TT_DEVICES={devices} made a device:\n{all}");
+    assert!(all.contains("ggml_tenstorrent"), "GGML_TT_DEVICES={devices}: nothing in the log:\n{all}");
+    assert!(all.contains(devices), "GGML_TT_DEVICES={devices}: the log does not name the setting:\n{all}");
+}
+
+#[test]
+fn nonsense_devices_are_refused_by_name() {
+    let tools = need!(Tools::find());
+    for devices in ["nonsense", "sim:n999", "ttsim:", "-1"] {
+        assert_refused(list_devices(&tools, devices), devices);
+    }
+}
+
+#[test]
+fn a_missing_vendor_simulator_is_refused_by_name() {
+    let tools = need!(Tools::find());
+    let devices = "ttsim:/does/not/exist/libttsim.so";
+    let finished = list_devices(&tools, devices).success().unwrap();
+    let all = format!("{}{}", finished.out, finished.err);
+    assert!(all.contains("/does/not/exist/libttsim.so"), "the log does not name the file:\n{all}");
+}
+
+#[test]
+fn text_is_still_generated_when_no_device_could_be_made() {
+    let tools = need!(Tools::find());
+    let mut command = tools.program("llama-completion", Device::Tenstorrent("nonsense"));
+    command.arg("-m").arg(tools::demo_model());
+    command.args(["-p", "In the beginning", "-n", "8", "--temp", "0", "-ngl", "99", "-fit", "off"]);
+    command.args(["-no-cnv", "--no-warmup", "--simple-io"]);
+    let finished = tools::run(&mut command, LIMIT).unwrap().success().unwrap();
+    let text = finished.out.split_once("In the beginning").map(|(_, text)| text.trim().len());
+    assert!(text.is_some_and(|length| length > 8), "no text:\n{}\n{}", finished.out, finished.err);
+}
+
+#[test]
+fn the_simulated_boards_are_listed() {
+    let tools = need!(Tools::find());
+    for devices in ["sim", "sim:n150"] {
+        let finished = list_devices(&tools, devices).success().unwrap();
+        let all = format!("{}{}", finished.out, finished.err);
+        assert!(all.contains("TT0:"), "GGML_TT_DEVICES={devices}: TT0 is not listed:\n{all}");
+    }
+}

@@ -1,0 +1,62 @@
+//! Our shared library: built in release mode and given the file name that ggml users expect.
+//!
+//! Cargo names a shared library after its crate, with underscores; ggml names backends `libggml-NAME.so`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result};
+
+use crate::process::{cargo, check};
+
+/// `cargo xtask build`.
+pub fn run() -> Result<()> {
+    let library = build()?;
+    println!("\nbuilt {}", library.display());
+    println!("use it with a llama.cpp of yours (built with GGML_BACKEND_DL and BUILD_SHARED_LIBS):");
+    println!(
+        "  GGML_BACKEND_PATH={} GGML_TT_DEVICES=sim llama-completion -ngl 99 -m MODEL.gguf -p TEXT",
+        library.display()
+    );
+    Ok(())
+}
+
+/// Builds `libggml-tenstorrent.so` and returns its path.
+pub fn build() -> Result<PathBuf> {
+    crate::tools::ensure_device_target()?;
+    let built = cargo_build()?;
+    let named = built.with_file_name("libggml-tenstorrent.so");
+    if built != named {
+        publish(&built, &named)?;
+    }
+    Ok(named)
+}
+
+/// Runs cargo and takes the library's path from its messages, so that no path is guessed.
+fn cargo_build() -> Result<PathBuf> {
+    let mut command = cargo();
+    command
+        .args(["build", "--release", "--package", "ggml-tenstorrent"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .stdout(Stdio::piped());
+    let output = command.spawn().context("cannot start cargo")?.wait_with_output()?;
+    check(&command, output.status)?;
+    let messages = String::from_utf8_lossy(&output.stdout);
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["reason"] == "compiler-artifact")
+        .filter(|message| message["package_id"].as_str().is_some_and(|id| id.contains("ggml-backend")))
+        .flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default())
+        .filter_map(|name| name.as_str().map(PathBuf::from))
+        .find(|path| path.extension().is_some_and(|extension| extension == "so"))
+        .context("cargo built no shared library: ggml-backend must have the crate type cdylib")
+}
+
+/// Puts the library under its public name by rename, so that a program that has the old one mapped is not disturbed.
+fn publish(built: &Path, named: &Path) -> Result<()> {
+    let partial = named.with_extension("partial");
+    fs::copy(built, &partial).with_context(|| format!("cannot copy {}", built.display()))?;
+    fs::rename(&partial, named).with_context(|| format!("cannot make {}", named.display()))
+}

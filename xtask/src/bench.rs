@@ -1,0 +1,112 @@
+//! `cargo xtask bench`: figures, as a table or as JSON (one object per figure).
+//!
+//! The simulator's own figures come from the program `tt-bench-sim` of package `tt-tests`, which drives the built-in
+//! and, when `TTSIM_LIB` names it, the vendor's simulator through the same transport; `demo.tokens_per_s` is a run of the demo.
+
+use std::env;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::demo;
+use crate::process::{capture, cargo};
+
+/// What to measure.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Subject {
+    /// The simulator and the demo on it
+    Sim,
+}
+
+/// Options of `cargo xtask bench`.
+#[derive(Args)]
+pub struct Options {
+    /// What to measure
+    #[arg(value_enum, default_value = "sim")]
+    subject: Subject,
+    /// One JSON object per line and nothing else on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// One figure. The peer is the vendor's simulator doing the same work on the same machine.
+#[derive(Serialize, Deserialize)]
+pub struct Figure {
+    name: String,
+    value: f64,
+    unit: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peer_value: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ratio: Option<f64>,
+}
+
+/// `cargo xtask bench`.
+pub fn run(options: &Options) -> Result<()> {
+    let peer = env::var("TTSIM_LIB").ok().filter(|path| !path.is_empty());
+    if let Some(path) = &peer
+        && !Path::new(path).is_file()
+    {
+        bail!("TTSIM_LIB: {path} does not exist");
+    }
+    let figures = match options.subject {
+        Subject::Sim => sim(peer.as_deref())?,
+    };
+    for figure in &figures {
+        if options.json {
+            println!("{}", serde_json::to_string(figure)?);
+        } else {
+            println!("{}", figure.line());
+        }
+    }
+    if peer.is_none() {
+        eprintln!("no ratios: TTSIM_LIB does not name a vendor simulator");
+    }
+    Ok(())
+}
+
+fn sim(peer: Option<&str>) -> Result<Vec<Figure>> {
+    let mut figures = simulator_figures()?;
+    figures.push(demo_figure(peer)?);
+    Ok(figures)
+}
+
+fn simulator_figures() -> Result<Vec<Figure>> {
+    let text = capture(cargo().args([
+        "run",
+        "--quiet",
+        "--release",
+        "--package",
+        "tt-tests",
+        "--bin",
+        "tt-bench-sim",
+    ]))?;
+    text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+}
+
+fn demo_figure(peer: Option<&str>) -> Result<Figure> {
+    let value = demo::measure("sim")?;
+    let peer_value = peer.map(|path| demo::measure(&format!("ttsim:{path}"))).transpose()?;
+    Ok(Figure {
+        name: "demo.tokens_per_s".to_owned(),
+        value,
+        unit: "tokens/s".to_owned(),
+        peer: peer.map(|_| "ttsim".to_owned()),
+        peer_value,
+        ratio: peer_value.map(|peer| value / peer),
+    })
+}
+
+impl Figure {
+    fn line(&self) -> String {
+        let mut line = format!("{:<20} {:>14.4e} {:<16}", self.name, self.value, self.unit);
+        if let (Some(peer), Some(value), Some(ratio)) = (&self.peer, self.peer_value, self.ratio) {
+            line.push_str(&format!("  {peer} {value:.4e}  ratio {ratio:.2}"));
+        }
+        line
+    }
+}

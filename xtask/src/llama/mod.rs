@@ -1,0 +1,90 @@
+//! llama.cpp, the host of our library: fetched, checked against a hash, built once, kept under `target/`.
+//!
+//! Three ways to get one, first match wins:
+//!
+//! 1. `LLAMA_CPP_BUILD=DIR`: a finished build tree (with `bin/`), taken as it is;
+//! 2. `LLAMA_CPP_DIR=DIR`: a source tree, built by us into our cache (ninja decides what is stale);
+//! 3. neither: the pinned source distribution, built on first use; a stamp makes later runs immediate.
+
+mod build;
+mod source;
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::paths;
+
+/// A built llama.cpp.
+pub struct Llama {
+    /// Source tree: headers for our own test programs.
+    pub source: PathBuf,
+    /// Build tree.
+    pub build: PathBuf,
+}
+
+impl Llama {
+    /// Folder of programs and shared libraries.
+    pub fn bin(&self) -> PathBuf {
+        self.build.join("bin")
+    }
+
+    /// A program of the build, checked to exist.
+    pub fn program(&self, name: &str) -> Result<PathBuf> {
+        let path = self.bin().join(name);
+        if !path.is_file() {
+            bail!("{} is missing: this llama.cpp build lacks the target {name}", path.display());
+        }
+        Ok(path)
+    }
+}
+
+/// Programs that the commands need, as ninja targets; their libraries come along.
+/// `ggml-cpu` is loaded at run time and so is nobody's link dependency.
+const TARGETS: &[&str] = &["ggml-cpu", "llama-completion", "llama-perplexity", "test-backend-ops"];
+
+/// Finds or makes the llama.cpp build.
+pub fn ensure() -> Result<Llama> {
+    if let Some(dir) = env::var_os("LLAMA_CPP_BUILD") {
+        return finished(&PathBuf::from(dir));
+    }
+    crate::tools::ensure_build_packages()?;
+    let cache = paths::target().join("llama.cpp");
+    match env::var_os("LLAMA_CPP_DIR") {
+        Some(dir) => {
+            let source = paths::existing(Path::new(&dir), "LLAMA_CPP_DIR")?;
+            let llama = Llama { build: cache.join("build-own"), source };
+            build::configure_and_build(&llama, TARGETS)?;
+            Ok(llama)
+        }
+        None => pinned(&cache),
+    }
+}
+
+/// The pinned version: the stamp says that fetch and build were finished with these very inputs.
+fn pinned(cache: &Path) -> Result<Llama> {
+    let llama = Llama { source: cache.join("source"), build: cache.join("build") };
+    let stamp = cache.join("stamp");
+    let wanted = format!("{}\n{}\n{}\n", source::SHA256, build::SWITCHES.join(" "), TARGETS.join(" "));
+    if std::fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
+        return Ok(llama);
+    }
+    source::fetch(cache, &llama.source)?;
+    build::configure_and_build(&llama, TARGETS)?;
+    std::fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(llama)
+}
+
+/// A build that someone else made; its CMake cache tells where the sources are.
+fn finished(dir: &Path) -> Result<Llama> {
+    let build = paths::existing(dir, "LLAMA_CPP_BUILD")?;
+    let cache = build.join("CMakeCache.txt");
+    let text = std::fs::read_to_string(&cache)
+        .with_context(|| format!("LLAMA_CPP_BUILD: {} is not a CMake build tree", build.display()))?;
+    let source = text
+        .lines()
+        .find_map(|line| line.strip_prefix("CMAKE_HOME_DIRECTORY:INTERNAL="))
+        .with_context(|| format!("{} does not name its source folder", cache.display()))?;
+    Ok(Llama { source: PathBuf::from(source), build })
+}

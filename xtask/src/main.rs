@@ -1,0 +1,66 @@
+//! Developer commands: `cargo xtask demo | test | bench | build | sizes`.
+//!
+//! One entry point for a person and for CI. Each command brings what it needs (system packages, the
+//! riscv target, llama.cpp) and keeps it under `target/`, so that the first run is long, the second one
+//! starts within seconds, and `cargo clean` forgets everything.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`tools`] | system packages and Rust components: install or name them |
+//! | [`llama`] | llama.cpp: fetch, check, build once |
+//! | [`backend`] | builds our shared library and gives it the name ggml users expect |
+//! | [`demo`], [`test`], [`bench`], [`sizes`] | the commands |
+
+mod backend;
+mod bench;
+mod demo;
+mod llama;
+mod paths;
+mod process;
+mod report;
+mod sizes;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Developer commands of ggml-tenstorrent.
+#[derive(Parser)]
+#[command(name = "cargo xtask", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Generate text with llama.cpp through our library (on the simulated card unless told otherwise)
+    Demo(demo::Options),
+    /// Formatting, lints, unit tests and whole-system tests
+    Test(test::Options),
+    /// Measure; `--json` prints one object per figure
+    Bench(bench::Options),
+    /// Build libggml-tenstorrent.so and print how to use it
+    Build,
+    /// Table of file and function lengths
+    Sizes,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Bench(options) => bench::run(&options),
+        Command::Build => backend::run(),
+        Command::Sizes => sizes::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

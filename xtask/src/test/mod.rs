@@ -1,0 +1,70 @@
+//! `cargo xtask test`: everything that must hold, in one run.
+//!
+//! 1. rustfmt and clippy over the workspace and over the device code, which is a workspace of its own;
+//! 2. all Rust tests; among them package `tt-tests`, which drives real llama.cpp programs with our library
+//!    and learns from environment variables where they are;
+//! 3. with `--hosts`, the same library in two other ggml versions.
+//!
+//! A test that cannot run says so in a line `SKIPPED: reason`; these lines are collected and printed at the end.
+
+mod hosts;
+mod lint;
+mod native;
+mod suite;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::report::Report;
+use crate::{backend, llama, tools};
+
+/// Options of `cargo xtask test`.
+#[derive(Args)]
+pub struct Options {
+    /// Also run the library in the ggml versions of two other packages (builds them on first use)
+    #[arg(long)]
+    hosts: bool,
+    /// Everything: also the hosts and the long variants of the whole-system tests
+    #[arg(long)]
+    full: bool,
+    /// Only the Rust tests whose name contains this
+    filter: Option<String>,
+}
+
+/// `cargo xtask test`.
+pub fn run(options: &Options) -> Result<()> {
+    let mut report = Report::default();
+    tools::ensure_device_target()?;
+    if options.filter.is_none() {
+        tools::ensure_lint_components()?;
+        lint::steps(&mut report);
+    }
+
+    let mut host = None;
+    report.step("llama.cpp", || {
+        host = Some(llama::ensure()?);
+        Ok(())
+    });
+    let mut library = None;
+    report.step("libggml-tenstorrent.so", || {
+        library = Some(backend::build()?);
+        Ok(())
+    });
+    let mut logits = None;
+    if let Some(host) = &host {
+        report.step("logits program on libllama", || {
+            logits = Some(native::build_logits(host)?);
+            Ok(())
+        });
+    }
+
+    let setting = suite::Setting { host: host.as_ref(), library, logits, full: options.full };
+    let closing = suite::step(&mut report, &setting, options.filter.as_deref());
+
+    if options.hosts || options.full {
+        hosts::steps(&mut report, &setting);
+    } else if options.filter.is_none() {
+        report.skip("other ggml hosts", "asked for with --hosts or --full");
+    }
+    report.finish(closing.as_deref())
+}
