@@ -41,10 +41,11 @@ pub const MAILBOX: u32 = 0x1_6000;
 pub const GO: u32 = MAILBOX;
 /// Completion word, used on the worker that [`crate::BootConfig`] names: one more for each finished worker.
 pub const COMPLETION: u32 = MAILBOX + 0x10;
-/// Next to [`COMPLETION`], on the same worker: one more for each worker that ended with an error.
-pub const ERROR_COUNT: u32 = COMPLETION + 4;
+/// On the same worker as [`COMPLETION`]: one more for each worker that ended with an error. (A line of its own:
+/// the vendor's simulator takes atomics on the first word of 16 bytes only.)
+pub const ERROR_COUNT: u32 = MAILBOX + 0x20;
 /// This worker's error report, four words ([`crate::launch::ErrorReport`]).
-pub const ERROR_REPORT: u32 = MAILBOX + 0x20;
+pub const ERROR_REPORT: u32 = MAILBOX + 0x30;
 /// "My part of launch n is finished", one word a core by [`RiscV`] number; BRISC waits for the other four.
 pub const DONE: u32 = MAILBOX + 0x40;
 /// Progress words, two a core by [`RiscV`] number ([`crate::launch::Progress`]).

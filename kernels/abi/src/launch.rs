@@ -14,7 +14,8 @@
 //! Errors: a core that finds something wrong (an index out of range, an unknown operator) writes an
 //! [`ErrorReport`] into its own L1; BRISC then adds one to [`ERROR_COUNT`](crate::l1::ERROR_COUNT) beside the
 //! completion word, waits for the acknowledgement, and completes as usual. The host that finds the count
-//! changed reads the workers' reports. The firmware clears the report when the next launch begins.
+//! changed reads the workers' reports; those whose launch number is the current one are news
+//! ([`ErrorReport::launch`]): nobody clears a report.
 
 use core::fmt;
 
@@ -104,7 +105,7 @@ impl ErrorCode {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
 pub struct ErrorReport {
-    /// An [`ErrorCode`] as a number.
+    /// `low 24 bits of the launch number << 8 | ErrorCode`.
     pub code: u32,
     /// Core that found it, a [`tt_isa::map::RiscV`] number.
     pub core: u32,
@@ -119,11 +120,26 @@ impl ErrorReport {
     pub const fn from_words(words: [u32; 4]) -> Self {
         Self { code: words[0], core: words[1], detail: words[2], value: words[3] }
     }
+
+    /// First word of a report.
+    pub const fn tag(code: ErrorCode, seq: u32) -> u32 {
+        (seq << 8) | code as u32
+    }
+
+    /// Low 24 bits of the number of the launch that the report belongs to.
+    pub const fn launch(&self) -> u32 {
+        self.code >> 8
+    }
+
+    /// The error, if the firmware's number is one that we know.
+    pub const fn error(&self) -> Option<ErrorCode> {
+        ErrorCode::from_code(self.code & 0xFF)
+    }
 }
 
 impl fmt::Display for ErrorReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match ErrorCode::from_code(self.code) {
+        match self.error() {
             Some(ErrorCode::None) => f.write_str("no error"),
             Some(ErrorCode::UnknownOp) => write!(f, "firmware does not know operator {}", self.value),
             Some(ErrorCode::BadDescriptor) => {

@@ -13,6 +13,7 @@ pub mod descriptor;
 pub mod dram;
 pub mod l1;
 pub mod launch;
+pub mod matmul;
 pub mod view;
 
 pub use boot::{BankEntry, BootConfig};

@@ -1,0 +1,150 @@
+//! What host and device must agree on for `MUL_MAT`: parameters, work split, buffers in L1.
+//!
+//! Work is cut into units: a 32-row tile of src1 times one 32-column tile of the result, all of K. Units are
+//! numbered batch by batch, row tile by row tile, n-tile by n-tile, so that neighbours share their
+//! activations; each core takes a contiguous range ([`share`]).
+
+use crate::descriptor::PARAM_WORDS;
+use crate::view::ElementType;
+
+/// Rows of src1 in a unit, columns of the result in a unit, and steps of K.
+pub const TILE: u32 = 32;
+/// Rows that one `MVMUL` handles.
+pub const ROW_GROUP: u32 = 8;
+/// Bytes of one k-tile of activations for one group of rows: 2 faces of 8 x 16 FP32.
+pub const GROUP_TILE_BYTES: u32 = 1024;
+
+/// Slots of the weight ring.
+pub const RING_SLOTS: u32 = 4;
+/// Bytes of a slot.
+pub const RING_SLOT_BYTES: u32 = 16 * 1024;
+/// Bytes of activations in L1: a chunk of K is as long as fits.
+pub const ACT_BYTES: u32 = 1 << 20;
+/// Slots for packed results.
+pub const OUT_SLOTS: u32 = 2;
+/// Bytes of a slot: 4 groups of rows, 2 faces of 8 x 16 FP32 each.
+pub const OUT_SLOT_BYTES: u32 = 4096;
+/// k-tiles of an activation row that are fetched at once.
+pub const ACT_STAGE_TILES: u32 = 256;
+/// Bytes of a buffer for them, with room for the offset that the NoC's alignment rule wants.
+pub const ACT_STAGE_BYTES: u32 = ACT_STAGE_TILES * TILE * 4 + 64;
+/// Bytes of a staged row of row-major weights: 4 k-tiles of FP32 and the alignment offset.
+pub const WEIGHT_STAGE_ROW: u32 = 4 * TILE * 4 + 64;
+/// Bytes of a buffer of staged weights.
+pub const WEIGHT_STAGE_BYTES: u32 = TILE * WEIGHT_STAGE_ROW;
+/// Bytes of a staged row of results.
+pub const OUT_STAGE_ROW: u32 = TILE * 4 + 32;
+
+/// Weight ring.
+pub const RING: u32 = crate::l1::HEAP;
+/// Two buffers of staged row-major weights.
+pub const WEIGHT_STAGE: u32 = RING + RING_SLOTS * RING_SLOT_BYTES;
+/// Packed results.
+pub const OUT: u32 = WEIGHT_STAGE + 2 * WEIGHT_STAGE_BYTES;
+/// Staged rows of results.
+pub const OUT_STAGE: u32 = OUT + OUT_SLOTS * OUT_SLOT_BYTES;
+/// Two buffers of staged activations.
+pub const ACT_STAGE: u32 = OUT_STAGE + TILE * OUT_STAGE_ROW;
+/// Activations.
+pub const ACT: u32 = ACT_STAGE + 2 * ACT_STAGE_BYTES;
+
+const _: () = {
+    assert!(ACT + ACT_BYTES <= crate::l1::HEAP_END);
+    // The NoC wants source and destination congruent modulo 32 bytes, unpackers and packers modulo 16.
+    assert!(
+        (RING | WEIGHT_STAGE | WEIGHT_STAGE_ROW | OUT | OUT_STAGE | OUT_STAGE_ROW | ACT_STAGE | ACT) & 31
+            == 0
+    );
+};
+
+/// k-tiles of weights in a ring slot.
+pub const fn block_tiles(weights: ElementType) -> u32 {
+    match weights {
+        ElementType::TilesBf16 => RING_SLOT_BYTES / 2048,
+        ElementType::TilesBfp8 => RING_SLOT_BYTES / 1088,
+        // Row-major weights are converted to FP32 tiles.
+        _ => RING_SLOT_BYTES / 4096,
+    }
+}
+
+/// Longest chunk of K, in k-tiles, when a unit has `groups` groups of rows.
+pub const fn max_chunk_tiles(groups: u32) -> u32 {
+    ACT_BYTES / (groups * GROUP_TILE_BYTES)
+}
+
+/// The part of `total` items that member `index` of `members` takes: first item and number.
+pub const fn share(total: u32, index: u32, members: u32) -> (u32, u32) {
+    let (each, rest) = (total / members, total % members);
+    let first = index * each + if index < rest { index } else { rest };
+    (first, each + (index < rest) as u32)
+}
+
+/// Parameters of a matmul descriptor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MatmulParams {
+    /// Units in all.
+    pub units: u32,
+    /// Tiles of n (rows of src0).
+    pub n_tiles: u32,
+    /// Tiles of rows of src1.
+    pub row_tiles: u32,
+    /// Tiles of k.
+    pub k_tiles: u32,
+    /// k-tiles in a chunk of activations.
+    pub chunk_tiles: u32,
+    /// src1's `ne[2]` over src0's.
+    pub r2: u32,
+    /// src1's `ne[3]` over src0's.
+    pub r3: u32,
+}
+
+impl MatmulParams {
+    /// As descriptor parameters.
+    pub const fn to_words(&self) -> [u32; PARAM_WORDS] {
+        [
+            self.units,
+            self.n_tiles,
+            self.row_tiles,
+            self.k_tiles,
+            self.chunk_tiles,
+            self.r2,
+            self.r3,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ]
+    }
+
+    /// From descriptor parameters.
+    pub const fn from_words(words: &[u32; PARAM_WORDS]) -> Self {
+        Self {
+            units: words[0],
+            n_tiles: words[1],
+            row_tiles: words[2],
+            k_tiles: words[3],
+            chunk_tiles: words[4],
+            r2: words[5],
+            r3: words[6],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_cover_everything_once() {
+        for (total, members) in [(1, 1), (5, 3), (64, 64), (1000, 72), (3, 8)] {
+            let mut next = 0;
+            for index in 0..members {
+                let (first, count) = share(total, index, members);
+                assert_eq!(first, next);
+                next += count;
+            }
+            assert_eq!(next, total);
+        }
+    }
+}
