@@ -41,3 +41,8 @@ pub fn existing(path: &Path, what: &str) -> Result<PathBuf> {
     }
     path.canonicalize().with_context(|| format!("{what}: {}", path.display()))
 }
+
+/// A path from the environment; set but empty counts as not set.
+pub fn from_environment(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}

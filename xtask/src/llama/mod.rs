@@ -9,7 +9,6 @@
 mod build;
 mod source;
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -46,14 +45,14 @@ const TARGETS: &[&str] = &["ggml-cpu", "llama-completion", "llama-perplexity", "
 
 /// Finds or makes the llama.cpp build.
 pub fn ensure() -> Result<Llama> {
-    if let Some(dir) = env::var_os("LLAMA_CPP_BUILD") {
-        return finished(&PathBuf::from(dir));
+    if let Some(dir) = paths::from_environment("LLAMA_CPP_BUILD") {
+        return finished(&dir);
     }
     crate::tools::ensure_build_packages()?;
     let cache = paths::target().join("llama.cpp");
-    match env::var_os("LLAMA_CPP_DIR") {
+    match paths::from_environment("LLAMA_CPP_DIR") {
         Some(dir) => {
-            let source = paths::existing(Path::new(&dir), "LLAMA_CPP_DIR")?;
+            let source = paths::existing(&dir, "LLAMA_CPP_DIR")?;
             let llama = Llama { build: cache.join("build-own"), source };
             build::configure_and_build(&llama, TARGETS)?;
             Ok(llama)

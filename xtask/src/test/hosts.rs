@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use tt_tests::backend_ops::{Verdict, cases};
+
 use super::native::is_newer;
 use super::suite::Setting;
 use crate::llama::Llama;
@@ -26,6 +28,23 @@ struct Host {
 const HOSTS: &[Host] = &[
     Host { package: "llama-cpp-sys-2", version: "0.1.161" },
     Host { package: "llama-cpp-sys-4", version: "0.11.0" },
+];
+
+/// These packages have no tests, tools or examples to configure, and nothing but ggml is wanted.
+const SWITCHES: &[&str] = &[
+    "-DCMAKE_BUILD_TYPE=Release",
+    "-DBUILD_SHARED_LIBS=ON",
+    "-DGGML_BACKEND_DL=ON",
+    "-DGGML_NATIVE=OFF",
+    "-DLLAMA_BUILD_COMMON=OFF",
+    "-DLLAMA_BUILD_TESTS=OFF",
+    "-DLLAMA_BUILD_TOOLS=OFF",
+    "-DLLAMA_BUILD_EXAMPLES=OFF",
+    "-DLLAMA_BUILD_SERVER=OFF",
+    "-DLLAMA_BUILD_APP=OFF",
+    "-DLLAMA_BUILD_UI=OFF",
+    "-DLLAMA_USE_PREBUILT_UI=OFF",
+    "-DLLAMA_OPENSSL=OFF",
 ];
 
 /// The operators that run in each host.
@@ -56,14 +75,11 @@ impl Host {
         let source = self.fetch()?.join("llama.cpp");
         let build = self.folder().join("build");
         run(command("cmake")
-            .args(["-G", "Ninja", "--log-level=WARNING", "-S"])
-            .arg(source.join("ggml"))
+            .args(["-G", "Ninja", "--log-level=ERROR", "-S"])
+            .arg(&source)
             .arg("-B")
             .arg(&build)
-            .args(["-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=ON", "-DGGML_BACKEND_DL=ON"])
-            .args(["-DGGML_NATIVE=OFF", "-DGGML_BUILD_TESTS=OFF", "-DGGML_BUILD_EXAMPLES=OFF"])
-            .arg(format!("-DCMAKE_RUNTIME_OUTPUT_DIRECTORY={}", build.join("bin").display()))
-            .arg(format!("-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={}", build.join("bin").display())))?;
+            .args(SWITCHES))?;
         run(command("ninja").arg("-C").arg(&build).args(["ggml-base", "ggml", "ggml-cpu"]))?;
         let program = build.join("bin/test-backend-ops");
         let test = pinned.source.join("tests/test-backend-ops.cpp");
@@ -125,9 +141,10 @@ fn check(program: &Path, library: &Path, operator: &str) -> Result<()> {
     let log = paths::target().join("hosts/test-backend-ops.log");
     let limit = Some(Duration::from_secs(1800));
     let watched = watch_quietly(&mut command, &log, limit)?;
-    let passed = watched.lines().filter(|line| line.contains(": OK") || line.contains("OK\u{1b}")).count();
-    if passed == 0 {
-        bail!("{operator}: no case ran on TT0");
+    let count = |verdict| cases(&watched, operator).iter().filter(|case| case.verdict == verdict).count();
+    let (passed, failed) = (count(Verdict::Ok), count(Verdict::Failed));
+    if failed > 0 || passed == 0 {
+        bail!("{operator} on TT0: {failed} cases failed, {passed} passed");
     }
     println!("{operator}: {passed} cases OK");
     Ok(())
