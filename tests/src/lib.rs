@@ -15,6 +15,7 @@
 //! run. Nothing is skipped in silence.
 
 pub mod backend_ops;
+pub mod bench;
 pub mod compare;
 pub mod tools;
 

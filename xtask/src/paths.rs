@@ -30,7 +30,7 @@ pub fn demo_model() -> PathBuf {
 
 /// A folder with more models (`stories260K.gguf`): `TT_EXTRA_MODELS`, else `../shared/models` if it is there.
 pub fn extra_models() -> Option<PathBuf> {
-    let dir = env::var_os("TT_EXTRA_MODELS").map_or_else(|| root().join("../shared/models"), PathBuf::from);
+    let dir = from_environment("TT_EXTRA_MODELS").unwrap_or_else(|| root().join("../shared/models"));
     dir.is_dir().then(|| dir.canonicalize().unwrap_or(dir))
 }
 
