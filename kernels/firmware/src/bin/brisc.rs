@@ -1,0 +1,69 @@
+//! Image of BRISC: brings the tile up, then serves launches.
+#![no_std]
+#![no_main]
+
+use tt_firmware::ops;
+use tt_firmware::rt::launch::{Launch, serve_and_complete, wait_for_siblings_idle};
+use tt_firmware::rt::mmio::{load, load_and_wait, store};
+use tt_firmware::rt::noc::Noc;
+use tt_firmware::rt::sync;
+use tt_firmware::rt::tensix::Config;
+use tt_isa::cfg::config as cfg;
+use tt_isa::map::{
+    DEBUG_REGS_BASE, NCRISC_RESET_PC_CFG, NCRISC_RESET_PC_OVERRIDE_CFG, RiscV, SOFT_RESET_0, SOFT_RESET_ALL,
+    TDMA_CLK_GATE_EN, TDMA_REGS_BASE, TRISC_RESET_PC_CFG, TRISC_RESET_PC_OVERRIDE_CFG,
+};
+use tt_kernel_abi::launch::{Progress, Stage};
+use tt_kernel_abi::{BootConfig, Op, l1};
+
+tt_firmware::image!(RiscV::Brisc, main);
+
+fn main() -> ! {
+    store(l1::progress_words(RiscV::Brisc), Progress::state(Stage::Boot, 0));
+    // A host that speaks another version of the ABI must not find a half-working tile.
+    while load(l1::BOOT_CONFIG) != BootConfig::MAGIC {}
+    initialise();
+    sync::clear();
+    release_siblings();
+    wait_for_siblings_idle();
+    serve_and_complete(run)
+}
+
+/// Clocks, NIUs and the error-correction scrubber, as the vendor's firmware sets them at power-on.
+fn initialise() {
+    store(TDMA_REGS_BASE + TDMA_CLK_GATE_EN, 0x3F);
+    Noc::init(0);
+    Noc::init(1);
+    let config = Config;
+    config.set(
+        cfg::ECC_SCRUBBER_Enable,
+        cfg::ECC_SCRUBBER_Enable.value(1)
+            | cfg::ECC_SCRUBBER_Scrub_On_Error.value(1)
+            | cfg::ECC_SCRUBBER_Delay.value(0x100),
+    );
+    config.settle(cfg::ECC_SCRUBBER_Enable);
+}
+
+/// Tells the other cores where they start, and lets them.
+fn release_siblings() {
+    let start = |core: RiscV| l1::IMAGE_SLOTS[core as usize].start;
+    for (core, register) in [RiscV::Trisc0, RiscV::Trisc1, RiscV::Trisc2].into_iter().zip(TRISC_RESET_PC_CFG)
+    {
+        store(tt_isa::map::CFG_BASE + 4 * register, start(core));
+    }
+    store(tt_isa::map::CFG_BASE + 4 * TRISC_RESET_PC_OVERRIDE_CFG, 0b111);
+    store(tt_isa::map::CFG_BASE + 4 * NCRISC_RESET_PC_CFG, start(RiscV::Ncrisc));
+    store(tt_isa::map::CFG_BASE + 4 * NCRISC_RESET_PC_OVERRIDE_CFG, 1);
+    store(tt_isa::map::CFG_BASE + 4 * tt_isa::map::RISCV_IC_INVALIDATE_CFG, 0b1_1110);
+    // Those registers cannot be read back; one that can, in the same place, shows that they have arrived.
+    Config.settle(cfg::ECC_SCRUBBER_Enable);
+    let reset = DEBUG_REGS_BASE + SOFT_RESET_0;
+    store(reset, load_and_wait(reset) & !SOFT_RESET_ALL);
+}
+
+fn run(op: Op, launch: &Launch) {
+    match op {
+        Op::Matmul => ops::matmul::brisc::run(launch),
+        Op::Nop | Op::SetRows => {}
+    }
+}

@@ -1,0 +1,140 @@
+//! BRISC: weights from DRAM over NoC 0 into the ring of blocks.
+//!
+//! Tiles are copied as they are. Rows of a row-major src0 are read into one staging buffer while the rows in
+//! the other are converted to FP32 tiles ([`super::convert`]); since the tile is written K-major, the transposition that the
+//! matrix unit needs costs nothing.
+
+use super::convert::convert_row;
+use super::plan::{Plan, Tiles, Unit};
+use crate::rt::launch::Launch;
+use crate::rt::noc::Noc;
+use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_READY};
+use tt_kernel_abi::matmul::{
+    RING, RING_SLOT_BYTES, RING_SLOTS, TILE, WEIGHT_STAGE, WEIGHT_STAGE_BYTES, WEIGHT_STAGE_ROW,
+};
+use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor};
+
+/// Runs BRISC's part.
+pub fn run(launch: &Launch) {
+    let Some(plan) = Plan::new(launch) else { return };
+    match plan.weights().is_tiles() {
+        true => stream_tiles(launch, plan),
+        false => convert_rows(launch, plan),
+    }
+}
+
+/// Address of block `number`'s slot in the ring.
+pub fn slot(number: u32) -> u32 {
+    RING + number % RING_SLOTS * RING_SLOT_BYTES
+}
+
+/// Waits until block `number`'s slot is free.
+fn wait_for_slot(number: u32) {
+    if number >= RING_SLOTS {
+        WEIGHTS_FREE.wait(number - RING_SLOTS + 1);
+    }
+}
+
+fn stream_tiles(launch: &Launch, mut plan: Plan) {
+    let src0 = &launch.op.src0;
+    let mut noc = Noc::new(0);
+    let mut block = 0;
+    while let Some(unit) = plan.next() {
+        launch.progress(unit.number);
+        let row = src0.addr + plan.weight_batch(launch.op, &unit) + u64::from(unit.n_tile) * src0.nb[1];
+        for chunk in plan.chunks() {
+            for tiles in chunk.pieces(plan.block_tiles()) {
+                wait_for_slot(block);
+                let tile_bytes = src0.nb[0] as u32;
+                let addr = DramAddr(row + u64::from(tiles.first * tile_bytes));
+                noc.read_dram(addr, slot(block), tiles.count * tile_bytes);
+                noc.wait_reads();
+                block += 1;
+                WEIGHTS_READY.publish(block);
+            }
+        }
+    }
+}
+
+/// A block of rows on its way from DRAM to the ring.
+#[derive(Clone, Copy)]
+struct Staged {
+    number: u32,
+    tiles: Tiles,
+    addr: u64,
+    rows: u32,
+}
+
+fn convert_rows(launch: &Launch, mut plan: Plan) {
+    let op = launch.op;
+    let mut noc = Noc::new(0);
+    let mut pending: Option<Staged> = None;
+    let mut number = 0;
+    while let Some(unit) = plan.next() {
+        launch.progress(unit.number);
+        for chunk in plan.chunks() {
+            for tiles in chunk.pieces(plan.block_tiles()) {
+                let staged = stage(op, &plan, &unit, number, tiles);
+                // The block before is in its buffer; this one's reads run while that one is converted.
+                noc.wait_reads();
+                fetch(&mut noc, op, plan.weights(), &staged);
+                if let Some(before) = pending.replace(staged) {
+                    emit(op, plan.weights(), &before);
+                }
+                number += 1;
+            }
+        }
+    }
+    if let Some(last) = pending {
+        noc.wait_reads();
+        emit(op, plan.weights(), &last);
+    }
+}
+
+fn stage(op: &OpDescriptor, plan: &Plan, unit: &Unit, number: u32, tiles: Tiles) -> Staged {
+    let src0 = &op.src0;
+    let n = unit.n_tile * TILE;
+    let addr = src0.addr
+        + plan.weight_batch(op, unit)
+        + u64::from(n) * src0.nb[1]
+        + u64::from(row_bytes(plan.weights(), tiles.first * TILE));
+    Staged { number, tiles, addr, rows: TILE.min(src0.ne[1] - n) }
+}
+
+/// Bytes of `elements` elements of a row.
+fn row_bytes(ty: ElementType, elements: u32) -> u32 {
+    elements / ty.block_len() * ty.block_bytes()
+}
+
+/// Elements of the block that exist: the last tile of K may be partial.
+fn elements(op: &OpDescriptor, tiles: Tiles) -> u32 {
+    (tiles.count * TILE).min(op.src0.ne[0] - tiles.first * TILE)
+}
+
+/// Where a row is staged: the NoC wants the offset modulo 32 to be that of the source.
+fn staging(number: u32, row: u32, addr: u64) -> u32 {
+    WEIGHT_STAGE + (number & 1) * WEIGHT_STAGE_BYTES + row * WEIGHT_STAGE_ROW + (addr as u32 & 31)
+}
+
+fn fetch(noc: &mut Noc, op: &OpDescriptor, ty: ElementType, block: &Staged) {
+    let bytes = row_bytes(ty, elements(op, block.tiles));
+    let mut addr = block.addr;
+    for row in 0..block.rows {
+        noc.read_dram(DramAddr(addr), staging(block.number, row, addr), bytes);
+        addr += op.src0.nb[1];
+    }
+}
+
+fn emit(op: &OpDescriptor, ty: ElementType, block: &Staged) {
+    wait_for_slot(block.number);
+    let count = elements(op, block.tiles);
+    let mut addr = block.addr;
+    for row in 0..block.rows {
+        let from = staging(block.number, row, addr);
+        // Column `row` of the block's first tile.
+        let to = slot(block.number) + row / 16 * 1024 + row % 16 * 4;
+        convert_row(ty, from, to, count, block.tiles.count * TILE);
+        addr += op.src0.nb[1];
+    }
+    WEIGHTS_READY.publish(block.number + 1);
+}

@@ -1,0 +1,139 @@
+//! NCRISC: activations from DRAM to L1, results from L1 to DRAM, over NoC 1.
+//!
+//! A row of src1 is read as it lies (any 4-byte aligned address, the NoC takes the offset modulo 32 along into
+//! staging) and copied word by word into SrcB's order, rounded to TF32 on the way. Rows of a group of 8 that do
+//! not exist are left as they are: rows of Dst do not influence each other, and theirs is never written out.
+
+use super::plan::{Plan, Tiles, Unit};
+use super::trisc2::slot;
+use crate::rt::launch::Launch;
+use crate::rt::mmio::{load, store};
+use crate::rt::noc::Noc;
+use crate::rt::sync::{ACTS_FREE, ACTS_READY, OUT_FREE, OUT_READY};
+use tt_kernel_abi::matmul::{
+    ACT, ACT_STAGE, ACT_STAGE_BYTES, ACT_STAGE_TILES, GROUP_TILE_BYTES, OUT_STAGE, OUT_STAGE_ROW, ROW_GROUP,
+    TILE,
+};
+use tt_kernel_abi::{DramAddr, OpDescriptor};
+
+/// Bytes of 16 floats.
+const HALF_ROW: u32 = 64;
+/// Bytes of a face of 8 rows.
+const FACE: u32 = ROW_GROUP * HALF_ROW;
+
+/// Runs NCRISC's part.
+pub fn run(launch: &Launch) {
+    let Some(mut plan) = Plan::new(launch) else { return };
+    let mut noc = Noc::new(1);
+    let mut loads = 0;
+    while let Some(unit) = plan.next() {
+        launch.progress(unit.number);
+        if plan.loads(&unit) {
+            for chunk in plan.chunks() {
+                ACTS_FREE.wait(loads);
+                gather(&mut noc, launch.op, &unit, chunk);
+                loads += 1;
+                ACTS_READY.publish(loads);
+            }
+        }
+        OUT_READY.wait(unit.number + 1);
+        write_result(&mut noc, launch.op, &unit);
+    }
+    noc.wait_writes();
+}
+
+/// A piece of a row of src1 on its way to L1.
+#[derive(Clone, Copy)]
+struct Piece {
+    row: u32,
+    tiles: Tiles,
+    from: u32,
+}
+
+fn gather(noc: &mut Noc, op: &OpDescriptor, unit: &Unit, chunk: Tiles) {
+    let src1 = &op.src1;
+    let mut addr = src1.addr
+        + u64::from(unit.row) * src1.nb[1]
+        + u64::from(unit.batch[0]) * src1.nb[2]
+        + u64::from(unit.batch[1]) * src1.nb[3];
+    let mut pending: Option<Piece> = None;
+    let mut stage = 0;
+    for row in 0..unit.rows {
+        for tiles in chunk.pieces(ACT_STAGE_TILES) {
+            let at = addr + u64::from(tiles.first * TILE * 4);
+            let from = ACT_STAGE + stage * ACT_STAGE_BYTES + (at as u32 & 31);
+            noc.wait_reads();
+            noc.read_dram(DramAddr(at), from, 4 * elements(op, tiles));
+            stage ^= 1;
+            if let Some(piece) = pending.replace(Piece { row, tiles, from }) {
+                copy_piece(op, unit, chunk, &piece);
+            }
+        }
+        addr += src1.nb[1];
+    }
+    noc.wait_reads();
+    if let Some(piece) = pending {
+        copy_piece(op, unit, chunk, &piece);
+    }
+}
+
+/// Elements of the tiles that exist: the last tile of K may be partial.
+fn elements(op: &OpDescriptor, tiles: Tiles) -> u32 {
+    (tiles.count * TILE).min(op.src1.ne[0] - tiles.first * TILE)
+}
+
+fn copy_piece(op: &OpDescriptor, unit: &Unit, chunk: Tiles, piece: &Piece) {
+    let tile_bytes = unit.groups() * GROUP_TILE_BYTES;
+    let mut to = ACT
+        + (piece.tiles.first - chunk.first) * tile_bytes
+        + piece.row / ROW_GROUP * GROUP_TILE_BYTES
+        + piece.row % ROW_GROUP * HALF_ROW;
+    let mut from = piece.from;
+    let mut left = elements(op, piece.tiles);
+    for _ in 0..piece.tiles.count {
+        for face in [to, to + FACE] {
+            let count = left.min(16);
+            copy_rounded(from, face, count);
+            from += 4 * count;
+            left -= count;
+        }
+        to += tile_bytes;
+    }
+}
+
+/// Copies up to 16 floats, rounded to TF32 (the unpacker cuts the low 13 bits off), and zeroes up to 16.
+#[inline(always)]
+fn copy_rounded(from: u32, to: u32, count: u32) {
+    for i in 0..count {
+        store(to + 4 * i, load(from + 4 * i).wrapping_add(0x1000));
+    }
+    for i in count..16 {
+        store(to + 4 * i, 0);
+    }
+}
+
+/// Copies a result out of its slot, row by row, to where the NoC can take it from, and sends it off.
+fn write_result(noc: &mut Noc, op: &OpDescriptor, unit: &Unit) {
+    let dst = &op.dst;
+    let column = unit.n_tile * TILE;
+    let columns = TILE.min(dst.ne[0] - column);
+    let mut addr = dst.addr
+        + u64::from(column) * 4
+        + u64::from(unit.row) * dst.nb[1]
+        + u64::from(unit.batch[0]) * dst.nb[2]
+        + u64::from(unit.batch[1]) * dst.nb[3];
+    // The rows of the unit before have left their staging buffers.
+    noc.wait_writes();
+    for row in 0..unit.rows {
+        let from = slot(unit.number) + row / ROW_GROUP * GROUP_TILE_BYTES + row % ROW_GROUP * HALF_ROW;
+        // Source and destination of a NoC write agree modulo 16.
+        let staged = OUT_STAGE + row * OUT_STAGE_ROW + (addr as u32 & 15);
+        for i in 0..columns {
+            let face = if i < 16 { from } else { from + FACE - HALF_ROW };
+            store(staged + 4 * i, load(face + 4 * i));
+        }
+        noc.write_dram(staged, DramAddr(addr), 4 * columns);
+        addr += dst.nb[1];
+    }
+    OUT_FREE.publish(unit.number + 1);
+}

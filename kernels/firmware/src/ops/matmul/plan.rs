@@ -1,0 +1,144 @@
+//! The list of units that a core works on: every core of a tile walks it and sees the same.
+
+use crate::rt::launch::Launch;
+use tt_kernel_abi::matmul::{MatmulParams, ROW_GROUP, TILE, block_tiles, share};
+use tt_kernel_abi::{ElementType, OpDescriptor};
+
+/// One unit of work.
+#[derive(Clone, Copy)]
+pub struct Unit {
+    /// Index into this core's range, from 0.
+    pub number: u32,
+    /// Row tile and batch differ from the unit before: other activations.
+    pub new_rows: bool,
+    /// Tile of n.
+    pub n_tile: u32,
+    /// First row of src1.
+    pub row: u32,
+    /// Rows, 1 to 32.
+    pub rows: u32,
+    /// Indices in dimensions 2 and 3 of src1 and dst.
+    pub batch: [u32; 2],
+}
+
+impl Unit {
+    /// Groups of 8 rows.
+    pub fn groups(&self) -> u32 {
+        self.rows.div_ceil(ROW_GROUP)
+    }
+}
+
+/// A range of k-tiles.
+#[derive(Clone, Copy)]
+pub struct Tiles {
+    /// First tile.
+    pub first: u32,
+    /// Number of tiles.
+    pub count: u32,
+}
+
+impl Tiles {
+    /// Cuts the range into pieces of at most `size`.
+    pub fn pieces(self, size: u32) -> impl Iterator<Item = Tiles> {
+        let end = self.first + self.count;
+        (self.first..end)
+            .step_by(size as usize)
+            .map(move |first| Tiles { first, count: size.min(end - first) })
+    }
+}
+
+/// This core's units, in order.
+pub struct Plan {
+    params: MatmulParams,
+    rows: u32,
+    batches: u32,
+    weights: ElementType,
+    number: u32,
+    count: u32,
+    n_tile: u32,
+    row_tile: u32,
+    batch: [u32; 2],
+}
+
+impl Plan {
+    /// The units of the core that runs `launch`; `None` if the descriptor's weight type is unknown.
+    pub fn new(launch: &Launch) -> Option<Self> {
+        let op = launch.op;
+        let params = MatmulParams::from_words(&op.params);
+        let (first, count) = share(params.units, launch.index, op.cores);
+        let (rest, n_tile) = (first / params.n_tiles, first % params.n_tiles);
+        let (batch, row_tile) = (rest / params.row_tiles, rest % params.row_tiles);
+        let batches = op.src1.ne[2];
+        Some(Self {
+            params,
+            rows: op.src1.ne[1],
+            batches,
+            weights: op.src0.element_type()?,
+            number: 0,
+            count,
+            n_tile,
+            row_tile,
+            batch: [batch % batches, batch / batches],
+        })
+    }
+
+    /// Type of the weights.
+    pub fn weights(&self) -> ElementType {
+        self.weights
+    }
+
+    /// k-tiles in a block of weights.
+    pub fn block_tiles(&self) -> u32 {
+        block_tiles(self.weights)
+    }
+
+    /// Chunks of K: parts that fit the activation buffer.
+    pub fn chunks(&self) -> impl Iterator<Item = Tiles> + use<> {
+        Tiles { first: 0, count: self.params.k_tiles }.pieces(self.params.chunk_tiles)
+    }
+
+    /// Whether the activations of `unit` have to be brought anew, chunk by chunk: always if K has more than one
+    /// chunk, otherwise for the first unit of a row tile.
+    pub fn loads(&self, unit: &Unit) -> bool {
+        unit.new_rows || self.params.k_tiles > self.params.chunk_tiles
+    }
+
+    /// Offset in src0 of the matrix that `unit` multiplies with.
+    pub fn weight_batch(&self, op: &OpDescriptor, unit: &Unit) -> u64 {
+        let (i2, i3) = (unit.batch[0] / self.params.r2, unit.batch[1] / self.params.r3);
+        u64::from(i2) * op.src0.nb[2] + u64::from(i3) * op.src0.nb[3]
+    }
+}
+
+impl Iterator for Plan {
+    type Item = Unit;
+
+    fn next(&mut self) -> Option<Unit> {
+        if self.number == self.count {
+            return None;
+        }
+        let row = self.row_tile * TILE;
+        let unit = Unit {
+            number: self.number,
+            new_rows: self.number == 0 || self.n_tile == 0,
+            n_tile: self.n_tile,
+            row,
+            rows: TILE.min(self.rows - row),
+            batch: self.batch,
+        };
+        self.number += 1;
+        self.n_tile += 1;
+        if self.n_tile == self.params.n_tiles {
+            self.n_tile = 0;
+            self.row_tile += 1;
+            if self.row_tile == self.params.row_tiles {
+                self.row_tile = 0;
+                self.batch[0] += 1;
+                if self.batch[0] == self.batches {
+                    self.batch = [0, self.batch[1] + 1];
+                }
+            }
+        }
+        Some(unit)
+    }
+}

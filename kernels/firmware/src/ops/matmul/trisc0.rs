@@ -1,0 +1,193 @@
+//! TRISC0: weights into SrcA, activations into SrcB.
+//!
+//! SrcA gets a whole K x N tile (64 rows of 16). SrcB gets one k-tile of the activations: for each group of 8
+//! rows 16 rows of SrcB, first k 0..15 of the 8 rows, then k 16..31. Unpacker 1 walks along K by its Y counter;
+//! unpacker 0 gets each tile's address through a GPR and `WRCFG`, in the instruction stream, so that no RISC-V
+//! store races with an unpack.
+
+use super::brisc::slot;
+use super::plan::{Plan, Tiles, Unit};
+use crate::rt::launch::Launch;
+use crate::rt::sync::{ACTS_FREE, ACTS_READY, WEIGHTS_FREE, WEIGHTS_READY};
+use crate::rt::tensix::{Config, block, push, sync, until};
+use crate::ttinsn;
+use tt_isa::cfg::{config as cfg, thread};
+use tt_isa::format::{DataFormat, FACE_DATUMS, TILE_DATUMS};
+use tt_isa::insn::{NOP, SETADCXX, SETADCXY, SETADCZW, SETC16, SETDMAREG, STALLWAIT, UNPACR, WRCFG};
+use tt_kernel_abi::ElementType;
+use tt_kernel_abi::matmul::ACT;
+
+/// Address counter sets of unpackers 0 and 1 (`ADCs.md`).
+const UNPACKER0: u32 = 1 << 0;
+const UNPACKER1: u32 = 1 << 1;
+/// GPR with the address of the weight tile.
+const GPR_ADDRESS: u32 = 4;
+/// Rows of SrcA in front of the first one that an unpacker can write, in datums (`UNPACR_Regular.md`).
+const SRCA_FIRST: u32 = 64;
+/// Unpacker speed: 64 bytes a cycle.
+const THROTTLE_X4: u32 = 2;
+
+/// Runs TRISC0's part.
+pub fn run(launch: &Launch) {
+    let Some(mut plan) = Plan::new(launch) else { return };
+    let weights = plan.weights();
+    let tile_bytes = if weights.is_tiles() { weights.block_bytes() } else { 4096 };
+    configure(weights);
+    let (mut groups, mut loads, mut blocks) = (0, 0, 0);
+    while let Some(unit) = plan.next() {
+        launch.progress(unit.number);
+        let load = plan.loads(&unit);
+        for chunk in plan.chunks() {
+            if load {
+                // All of the chunk before has been unpacked.
+                sync();
+                ACTS_FREE.publish(loads);
+                loads += 1;
+                ACTS_READY.wait(loads);
+            }
+            if unit.groups() != groups {
+                groups = unit.groups();
+                set_groups(&unit);
+            }
+            ttinsn!(SETADCXY { cnt_set_mask: UNPACKER1, bit_mask: 0b0010, ..SETADCXY::ZERO }.word());
+            for tiles in chunk.pieces(plan.block_tiles()) {
+                WEIGHTS_READY.wait(blocks + 1);
+                unpack_block(slot(blocks), tiles, tile_bytes);
+                sync();
+                blocks += 1;
+                WEIGHTS_FREE.publish(blocks);
+            }
+        }
+    }
+}
+
+/// What the vendor's documents call the base address of a buffer: 16-byte units, one less.
+const fn base_address(l1: u32) -> u32 {
+    (l1 >> 4) - 1
+}
+
+/// Formats of src0 in L1 and in SrcA.
+const fn weight_formats(weights: ElementType) -> (DataFormat, DataFormat) {
+    match weights {
+        ElementType::TilesBf16 => (DataFormat::Bf16, DataFormat::Bf16),
+        ElementType::TilesBfp8 => (DataFormat::Bfp8, DataFormat::Bfp8),
+        _ => (DataFormat::Fp32, DataFormat::Tf32),
+    }
+}
+
+/// First word of an unpacker's tile descriptor: format, uncompressed, extent in x.
+const fn tile_descriptor(format: DataFormat, x: u32) -> u32 {
+    (x << 16) | (1 << 4) | format as u32
+}
+
+/// Second word: extents in y and z.
+const fn tile_descriptor_yz(y: u32, z: u32) -> u32 {
+    y | (z << 16)
+}
+
+/// Configuration that holds for the whole operator. No instruction of this thread is in flight.
+fn configure(weights: ElementType) {
+    let config = Config;
+    let (from, to) = weight_formats(weights);
+    let face = FACE_DATUMS as u32;
+    // "Disable zero compression" in every context: nothing in L1 is compressed.
+    let uncompressed = 0xF | (0xF << 16);
+    // Second words of descriptors are in the register after the first: the table names the first only.
+    let after = |field: tt_isa::cfg::CfgField| tt_isa::cfg::CfgField { index: field.index + 1, ..field };
+
+    config.set(cfg::THCON_SEC0_REG0_TileDescriptor, tile_descriptor(from, face));
+    config.set(after(cfg::THCON_SEC0_REG0_TileDescriptor), tile_descriptor_yz(1, 4));
+    config.set(
+        cfg::THCON_SEC0_REG2_Out_data_format,
+        cfg::THCON_SEC0_REG2_Out_data_format.value(to as u32)
+            | cfg::THCON_SEC0_REG2_Throttle_mode.value(THROTTLE_X4),
+    );
+    config.set(cfg::THCON_SEC0_REG2_Disable_zero_compress_cntx0, uncompressed);
+    config.set(
+        cfg::THCON_SEC0_REG5_Dest_cntx0_address,
+        cfg::THCON_SEC0_REG5_Dest_cntx0_address.value(SRCA_FIRST)
+            | cfg::THCON_SEC0_REG5_Dest_cntx1_address.value(SRCA_FIRST),
+    );
+    config.set(
+        cfg::THCON_SEC0_REG5_Tile_x_dim_cntx0,
+        cfg::THCON_SEC0_REG5_Tile_x_dim_cntx0.value(face) | cfg::THCON_SEC0_REG5_Tile_x_dim_cntx1.value(face),
+    );
+    config.set(cfg::THCON_SEC0_REG7_Offset_address, 0);
+    config.set(cfg::UNP0_FORCED_SHARED_EXP_shared_exp, 0);
+    config.set(cfg::UNP0_ADDR_CTRL_XY_REG_1_Xstride, 0);
+    config.set(cfg::UNP0_ADDR_CTRL_ZW_REG_1_Zstride, 0);
+
+    config.set(after(cfg::THCON_SEC1_REG0_TileDescriptor), tile_descriptor_yz(1, 1));
+    config.set(
+        cfg::THCON_SEC1_REG2_Out_data_format,
+        cfg::THCON_SEC1_REG2_Out_data_format.value(DataFormat::Tf32 as u32)
+            | cfg::THCON_SEC1_REG2_Throttle_mode.value(THROTTLE_X4),
+    );
+    config.set(cfg::THCON_SEC1_REG2_Disable_zero_compress_cntx0, uncompressed);
+    config.set(cfg::THCON_SEC1_REG3_Base_address, base_address(ACT));
+    config.set(cfg::UNP1_ADDR_CTRL_ZW_REG_1_Zstride, 0);
+    config.settle(cfg::THCON_SEC1_REG3_Base_address);
+
+    ttinsn!(setc16(thread::CFG_STATE_ID_StateID, 0));
+    ttinsn!(setc16(thread::SRCA_SET_SetOvrdWithAddr, thread::SRCA_SET_SetOvrdWithAddr.value(1)));
+    ttinsn!(setc16(thread::UNPACK_MISC_CFG_CfgContextOffset_0, 0));
+    ttinsn!(SETADCXX { cnt_set_mask: UNPACKER0, x_end2: TILE_DATUMS as u32 - 1, ..SETADCXX::ZERO }.word());
+    ttinsn!(SETADCXY { cnt_set_mask: UNPACKER0 | UNPACKER1, bit_mask: 0b1010, ..SETADCXY::ZERO }.word());
+    ttinsn!(SETADCZW { cnt_set_mask: UNPACKER0 | UNPACKER1, bit_mask: 0b1111, ..SETADCZW::ZERO }.word());
+}
+
+/// `SETC16` of the whole register that `field` is in.
+const fn setc16(field: tt_isa::cfg::CfgField, value: u32) -> u32 {
+    SETC16 { setc16_reg: field.index, setc16_value: value }.word()
+}
+
+/// Sizes that depend on the number of row groups: datums of a k-tile in SrcB and from k-tile to k-tile in L1.
+fn set_groups(unit: &Unit) {
+    let datums = unit.groups() * FACE_DATUMS as u32;
+    let config = Config;
+    // The unpackers are idle: all earlier blocks were followed by a sync.
+    config.set(cfg::THCON_SEC1_REG0_TileDescriptor, tile_descriptor(DataFormat::Fp32, datums));
+    config.settle(cfg::THCON_SEC1_REG0_TileDescriptor);
+    push(SETADCXX { cnt_set_mask: UNPACKER1, x_end2: datums - 1, ..SETADCXX::ZERO }.word());
+}
+
+fn unpack_block(slot: u32, tiles: Tiles, tile_bytes: u32) {
+    let mut addr = slot;
+    for _ in 0..tiles.count {
+        let base = base_address(addr);
+        ttinsn!(
+            UNPACR {
+                unpack_block_selection: 1,
+                // Channel 0: next Y, i.e. next k-tile.
+                addr_mode: 1 << 2,
+                ovrd_thread_id: 1,
+                set_dat_valid: 1,
+                last: 1,
+                ..UNPACR::ZERO
+            }
+            .word()
+        );
+        push(setdmareg(2 * GPR_ADDRESS, base & 0xFFFF));
+        push(setdmareg(2 * GPR_ADDRESS + 1, base >> 16));
+        // The address must not change under an unpack that is still reading.
+        ttinsn!(STALLWAIT { stall_res: block::CFG, wait_res: until::THCON | until::UNPACK0 }.word());
+        ttinsn!(
+            WRCFG { gpr_address: GPR_ADDRESS, wr128b: 0, cfg_reg: cfg::THCON_SEC0_REG3_Base_address.index }
+                .word()
+        );
+        ttinsn!(NOP {}.word());
+        ttinsn!(UNPACR { ovrd_thread_id: 1, set_dat_valid: 1, last: 1, ..UNPACR::ZERO }.word());
+        addr += tile_bytes;
+    }
+}
+
+/// `SETDMAREG` of half a GPR: the 16-bit value is split over two operands.
+fn setdmareg(half: u32, value: u32) -> u32 {
+    SETDMAREG {
+        payload_sig_sel_size: value >> 14,
+        payload_sig_sel: value & 0x3FFF,
+        set_signals_mode: 0,
+        reg_index_16b: half,
+    }
+    .word()
+}

@@ -1,0 +1,4 @@
+//! The operators, one module each; within it one function a core.
+
+pub mod matmul;
+pub mod set_rows;

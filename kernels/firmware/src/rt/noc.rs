@@ -1,0 +1,126 @@
+//! NoC requests through an NIU's request initiators, and the counters that tell when they are done
+//! (`NoC/MemoryMap.md`, `NoC/Counters.md`).
+//!
+//! One [`Noc`] a core: BRISC has NoC 0, NCRISC NoC 1, so no two cores share an NIU's initiators or counters.
+//! Alignment is the caller's affair: source and destination congruent modulo 32 bytes when DRAM is read,
+//! modulo 16 otherwise.
+
+use super::mmio::{load, load_and_wait, order, store};
+use tt_isa::map::{NIU_BASE, NIU_STRIDE};
+use tt_isa::noc::{CMD_BUF_STRIDE, NocXy, atomic_increment, ctrl, reg};
+use tt_kernel_abi::{BankEntry, DramAddr, l1};
+
+/// Request initiator for reads.
+const READ_BUF: u32 = 0;
+/// Request initiator for writes.
+const WRITE_BUF: u32 = 1;
+/// Request initiator for atomics.
+const ATOMIC_BUF: u32 = 2;
+
+/// One of a tile's two NIUs, used by one core.
+pub struct Noc {
+    niu: u32,
+    noc: u32,
+    own: u32,
+    banks: u32,
+    reads: u32,
+    writes: u32,
+}
+
+impl Noc {
+    /// NIU `noc` of this tile. No request of its own may be under way.
+    pub fn new(noc: u32) -> Self {
+        let niu = NIU_BASE + noc * NIU_STRIDE;
+        let id = load(niu + reg::NODE_ID);
+        Self {
+            niu,
+            noc,
+            own: NocXy::new((id & 63) as u8, ((id >> 6) & 63) as u8).mid(),
+            banks: load(l1::BOOT_CONFIG + 28),
+            reads: load(niu + reg::MST_RD_RESP_RECEIVED),
+            writes: load(niu + reg::MST_WR_ACK_RECEIVED),
+        }
+    }
+
+    /// Waits until all reads are in L1. (Responses may overtake each other, so the count says nothing about
+    /// single reads while others are under way.)
+    pub fn wait_reads(&self) {
+        while (load(self.niu + reg::MST_RD_RESP_RECEIVED).wrapping_sub(self.reads) as i32) < 0 {}
+        order();
+    }
+
+    /// Waits until all writes are acknowledged, i.e. done at their destination.
+    pub fn wait_writes(&self) {
+        while (load(self.niu + reg::MST_WR_ACK_RECEIVED).wrapping_sub(self.writes) as i32) < 0 {}
+        order();
+    }
+
+    /// Starts a read of `len` bytes (any number) from linear DRAM to L1.
+    pub fn read_dram(&mut self, mut addr: DramAddr, mut l1: u32, mut len: u32) {
+        while len > 0 {
+            let (mid, lo, run) = self.locate(addr);
+            let piece = len.min(run);
+            self.request(READ_BUF, [lo, mid], [l1, self.own], ctrl::RESP_MARKED, piece, 0);
+            self.reads = self.reads.wrapping_add(1);
+            addr = addr.offset(u64::from(piece));
+            l1 += piece;
+            len -= piece;
+        }
+    }
+
+    /// Starts a write of `len` bytes (any number) from L1 to linear DRAM.
+    pub fn write_dram(&mut self, mut l1: u32, mut addr: DramAddr, mut len: u32) {
+        while len > 0 {
+            let (mid, lo, run) = self.locate(addr);
+            let piece = len.min(run);
+            self.request(WRITE_BUF, [l1, self.own], [lo, mid], ctrl::WR | ctrl::RESP_MARKED, piece, 0);
+            self.writes = self.writes.wrapping_add(1);
+            addr = addr.offset(u64::from(piece));
+            l1 += piece;
+            len -= piece;
+        }
+    }
+
+    /// Adds one to an L1 word (16-byte aligned) of another tile and waits until it is done.
+    pub fn increment(&self, mid: u32, addr: u32, scratch: u32) {
+        let before = load(self.niu + reg::MST_ATOMIC_RESP_RECEIVED);
+        let ctrl = ctrl::AT | ctrl::RESP_MARKED;
+        self.request(ATOMIC_BUF, [addr, mid], [scratch, self.own], ctrl, atomic_increment(0), 1);
+        while load(self.niu + reg::MST_ATOMIC_RESP_RECEIVED) == before {}
+        order();
+    }
+
+    /// Port, NoC address and bytes up to the end of the page of a linear address.
+    fn locate(&self, addr: DramAddr) -> (u32, u32, u32) {
+        let at = addr.locate(self.banks);
+        let entry = l1::BOOT_CONFIG + 32 + at.bank * core::mem::size_of::<BankEntry>() as u32;
+        let mid = load(entry + 4 * self.noc);
+        // Address bits 35:32 of a bank's port are in MID; no bank reaches that far.
+        let lo = load(entry + 8).wrapping_add(at.offset as u32);
+        (mid, lo, at.run)
+    }
+
+    fn request(&self, buf: u32, targ: [u32; 2], ret: [u32; 2], ctrl: u32, len: u32, data: u32) {
+        let base = self.niu + buf * CMD_BUF_STRIDE;
+        while load(base + reg::CMD_CTRL) & 1 != 0 {}
+        order();
+        store(base + reg::TARG_ADDR_LO, targ[0]);
+        store(base + reg::TARG_ADDR_MID, targ[1]);
+        store(base + reg::RET_ADDR_LO, ret[0]);
+        store(base + reg::RET_ADDR_MID, ret[1]);
+        store(base + reg::CTRL, ctrl);
+        store(base + reg::AT_LEN_BE, len);
+        if buf == ATOMIC_BUF {
+            store(base + reg::AT_DATA, data);
+        }
+        store(base + reg::CMD_CTRL, 1);
+    }
+
+    /// Sets the bits that firmware sets at power-on: clock gating of NIU and router.
+    pub fn init(noc: u32) {
+        let niu = NIU_BASE + noc * NIU_STRIDE;
+        for offset in [reg::NIU_CFG_0, reg::ROUTER_CFG_0] {
+            store(niu + offset, load_and_wait(niu + offset) | 1);
+        }
+    }
+}

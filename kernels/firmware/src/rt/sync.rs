@@ -1,0 +1,53 @@
+//! Words in L1 by which the cores of a tile hand work to each other.
+//!
+//! All are counters that start at 0 in every launch (BRISC clears them after the join, when nobody uses them)
+//! and only grow, each written by one core.
+
+use super::mmio;
+use tt_kernel_abi::l1::{SYNC, SYNC_BYTES};
+
+/// A counter in L1: one writer, any readers.
+#[derive(Clone, Copy)]
+pub struct Counter(u32);
+
+impl Counter {
+    const fn at(index: u32) -> Self {
+        assert!(index * 16 < SYNC_BYTES);
+        Self(SYNC + index * 16)
+    }
+
+    /// Says that `count` items are done. Whoever reads this also sees the writer's earlier stores to L1.
+    #[inline(always)]
+    pub fn publish(self, count: u32) {
+        mmio::order();
+        mmio::store(self.0, count);
+    }
+
+    /// Waits until at least `count` items are done.
+    #[inline(always)]
+    pub fn wait(self, count: u32) {
+        mmio::wait_count(self.0, count);
+    }
+}
+
+/// BRISC: blocks of weights in the ring.
+pub const WEIGHTS_READY: Counter = Counter::at(0);
+/// TRISC0: blocks of weights unpacked.
+pub const WEIGHTS_FREE: Counter = Counter::at(1);
+/// NCRISC: chunks of activations in L1.
+pub const ACTS_READY: Counter = Counter::at(2);
+/// TRISC0: chunks of activations unpacked for the last time.
+pub const ACTS_FREE: Counter = Counter::at(3);
+/// TRISC2: results packed.
+pub const OUT_READY: Counter = Counter::at(4);
+/// NCRISC: results copied out of their slot.
+pub const OUT_FREE: Counter = Counter::at(5);
+/// Where NoC atomics of BRISC put the old value that nobody wants.
+pub const ATOMIC_RETURN: u32 = SYNC + 8 * 16;
+
+/// Zeroes all words; only when no other core runs an operator.
+pub fn clear() {
+    for offset in (0..SYNC_BYTES).step_by(4) {
+        mmio::store(SYNC + offset, 0);
+    }
+}

@@ -1,0 +1,107 @@
+//! The Tensix instruction stream and configuration of one thread.
+//!
+//! Constant words go out in line ([`crate::ttinsn!`]), words made at run time as stores ([`push`]); both enter the
+//! thread's FIFO in program order (`TensixTile/BabyRISCV/PushTensixInstruction.md`). The vendor's simulator has
+//! back pressure for the first kind only, so long runs must contain some in-line words.
+//!
+//! `Config` is written by RISC-V stores while the thread has no instruction in flight that reads it, and read
+//! back before the next instruction goes out ([`Config::settle`]): stores and instructions take different ways.
+
+use super::mmio::{load, load_and_wait, store};
+use core::hint::black_box;
+use tt_isa::cfg::CfgField;
+use tt_isa::map::{CFG_BASE, INSTRN_BUF_BASE, PC_BUF_BASE, PC_BUF_TENSIX_SYNC};
+
+/// `STALLWAIT`/`SEMWAIT` block mask: what must not start (`STALLWAIT.md`).
+pub mod block {
+    /// Sync unit: semaphores.
+    pub const SYNC: u32 = 1 << 1;
+    /// Packers.
+    pub const PACK: u32 = 1 << 2;
+    /// Unpackers.
+    pub const UNPACK: u32 = 1 << 3;
+    /// Matrix unit.
+    pub const MATH: u32 = 1 << 6;
+    /// Configuration unit.
+    pub const CFG: u32 = 1 << 7;
+}
+
+/// `STALLWAIT` conditions: what must have finished (`STALLWAIT.md`).
+pub mod until {
+    /// Scalar unit idle.
+    pub const THCON: u32 = 1 << 0;
+    /// Unpacker 0 idle.
+    pub const UNPACK0: u32 = 1 << 1;
+    /// Both unpackers idle.
+    pub const UNPACK: u32 = 3 << 1;
+    /// All packers idle.
+    pub const PACK: u32 = 0xF << 3;
+    /// Matrix unit idle.
+    pub const MATH: u32 = 1 << 7;
+}
+
+/// `SEMWAIT` conditions.
+pub mod sem_cond {
+    /// Blocked while the semaphore is 0.
+    pub const ZERO: u32 = 1;
+    /// Blocked while the semaphore is at its maximum.
+    pub const MAX: u32 = 2;
+}
+
+/// Emits a constant Tensix instruction word in line.
+#[macro_export]
+macro_rules! ttinsn {
+    ($word:expr) => {{
+        const CODE: u32 = tt_isa::insn::ttinsn($word);
+        // SAFETY: pushes an instruction to the coprocessor; no register or memory of the core changes. Memory
+        // is taken as clobbered so that no access moves across.
+        #[allow(unsafe_code)]
+        unsafe {
+            core::arch::asm!(".word {}", const CODE, options(nostack))
+        }
+    }};
+}
+
+/// Pushes an instruction word made at run time.
+#[inline(always)]
+pub fn push(word: u32) {
+    store(INSTRN_BUF_BASE, word);
+}
+
+/// Waits until all instructions of this thread have finished (`TensixTile/BabyRISCV/TTSync.md`: store, load,
+/// and use of the result before any other load from there).
+#[inline(always)]
+pub fn sync() {
+    store(PC_BUF_BASE + PC_BUF_TENSIX_SYNC, 0);
+    black_box(load_and_wait(PC_BUF_BASE + PC_BUF_TENSIX_SYNC));
+    super::mmio::order();
+}
+
+/// Bank 0 of `Config`.
+pub struct Config;
+
+impl Config {
+    /// Writes a whole register, named by one of its fields.
+    #[inline(always)]
+    pub fn set(&self, field: CfgField, word: u32) {
+        store(CFG_BASE + 4 * field.index, word);
+    }
+
+    /// The register's present value.
+    #[inline(always)]
+    pub fn get(&self, field: CfgField) -> u32 {
+        load(CFG_BASE + 4 * field.index)
+    }
+
+    /// Waits until the writes so far have arrived, by reading one of the registers back.
+    #[inline(always)]
+    pub fn settle(&self, field: CfgField) {
+        black_box(load_and_wait(CFG_BASE + 4 * field.index));
+        super::mmio::order();
+    }
+}
+
+/// Semaphore mask operand of the semaphore instructions.
+pub const fn sem(index: u32) -> u32 {
+    1 << index
+}

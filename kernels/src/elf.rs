@@ -1,0 +1,170 @@
+//! From the linker's output to the bytes that go into L1, with a check of every instruction on the way.
+//!
+//! Used by the build script for the embedded images and by [`crate::images_from_dir`] for others.
+
+use object::{Object, ObjectSection, ObjectSegment, SectionKind};
+use tt_isa::insn;
+use tt_isa::map::RiscV;
+use tt_kernel_abi::l1::{IMAGE_SLOTS, ImageSlot};
+
+/// Why a file is not an image for a core.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// Not an ELF file that `object` can read.
+    #[error("{core}: not a readable ELF file: {source}")]
+    Elf {
+        /// The core.
+        core: &'static str,
+        /// What is wrong with it.
+        source: object::read::Error,
+    },
+    /// Another processor's code.
+    #[error("{core}: not 32-bit RISC-V code")]
+    Machine {
+        /// The core.
+        core: &'static str,
+    },
+    /// A loadable byte lies outside the core's slot.
+    #[error("{core}: segment {start:#x}..{end:#x} is outside the core's slot {slot_start:#x}..{slot_end:#x}")]
+    Slot {
+        /// The core.
+        core: &'static str,
+        /// First byte of the segment.
+        start: u64,
+        /// End of the segment.
+        end: u64,
+        /// First byte of the slot.
+        slot_start: u32,
+        /// End of the slot.
+        slot_end: u32,
+    },
+    /// The entry point is not where the core leaves reset.
+    #[error("{core}: entry point {entry:#x} is not the reset address {reset:#x}")]
+    Entry {
+        /// The core.
+        core: &'static str,
+        /// Entry point of the file.
+        entry: u64,
+        /// Address at which the core starts.
+        reset: u32,
+    },
+    /// A section that a freestanding image must not have.
+    #[error("{core}: section {name} has no place in an image")]
+    Section {
+        /// The core.
+        core: &'static str,
+        /// The section's name.
+        name: String,
+    },
+    /// A word in an executable section is neither RV32IM nor a Tensix instruction.
+    #[error(
+        "{core}: word {word:#010x} at {addr:#x} is neither RV32IM nor a known in-line Tensix instruction"
+    )]
+    Instruction {
+        /// The core.
+        core: &'static str,
+        /// Its address.
+        addr: u64,
+        /// The word.
+        word: u32,
+    },
+}
+
+/// The slot of a core.
+pub fn slot(core: RiscV) -> ImageSlot {
+    IMAGE_SLOTS[core as usize]
+}
+
+/// The bytes of `elf` from the start of the core's slot on, checked; a multiple of 16.
+///
+/// # Errors
+///
+/// Every reason of [`ImageError`].
+pub fn flatten(core: RiscV, elf: &[u8]) -> Result<Vec<u8>, ImageError> {
+    let name = core.name();
+    let file = object::File::parse(elf).map_err(|source| ImageError::Elf { core: name, source })?;
+    if file.architecture() != object::Architecture::Riscv32 {
+        return Err(ImageError::Machine { core: name });
+    }
+    let slot = slot(core);
+    if file.entry() != u64::from(slot.start) {
+        return Err(ImageError::Entry { core: name, entry: file.entry(), reset: slot.start });
+    }
+    for section in file.sections() {
+        check_section(name, &section)?;
+    }
+    let mut bytes = Vec::new();
+    for segment in file.segments() {
+        let (start, end) = (segment.address(), segment.address() + segment.size());
+        let slot_end = slot.start + slot.size;
+        if start < u64::from(slot.start) || end > u64::from(slot_end) {
+            return Err(ImageError::Slot { core: name, start, end, slot_start: slot.start, slot_end });
+        }
+        let data = segment.data().map_err(|source| ImageError::Elf { core: name, source })?;
+        let at = (start - u64::from(slot.start)) as usize;
+        let needed = at + segment.size() as usize;
+        if bytes.len() < needed {
+            bytes.resize(needed, 0);
+        }
+        bytes[at..at + data.len()].copy_from_slice(data);
+    }
+    bytes.resize(bytes.len().next_multiple_of(16), 0);
+    Ok(bytes)
+}
+
+fn check_section<'a>(core: &'static str, section: &impl ObjectSection<'a>) -> Result<(), ImageError> {
+    let name = section.name().unwrap_or("?").to_owned();
+    // Thread-local data, constructors and the like would need a loader that does more than copy.
+    let forbidden = [".tdata", ".tbss", ".init_array", ".fini_array", ".got", ".plt", ".dynamic"];
+    if forbidden.iter().any(|prefix| name.starts_with(prefix)) {
+        return Err(ImageError::Section { core, name });
+    }
+    if section.kind() != SectionKind::Text {
+        return Ok(());
+    }
+    let code = section.data().map_err(|source| ImageError::Elf { core, source })?;
+    for (i, chunk) in code.chunks(4).enumerate() {
+        let mut word = [0; 4];
+        word[..chunk.len()].copy_from_slice(chunk);
+        let word = u32::from_le_bytes(word);
+        if !is_known(word) {
+            return Err(ImageError::Instruction { core, addr: section.address() + 4 * i as u64, word });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a code word is one that a baby core executes: RV32IM (`BabyRISCV/README.md`) or `.ttinsn`.
+fn is_known(word: u32) -> bool {
+    match insn::from_ttinsn(word) {
+        Some(tensix) => {
+            insn::info(tensix).is_some_and(|row| row.used_by_software && tensix & row.reserved_mask() == 0)
+        }
+        None => is_rv32im(word),
+    }
+}
+
+fn is_rv32im(word: u32) -> bool {
+    let (funct3, funct7) = ((word >> 12) & 7, word >> 25);
+    match word & 0x7F {
+        0x37 | 0x17 | 0x6F => true,
+        0x67 => funct3 == 0,
+        0x63 => !matches!(funct3, 2 | 3),
+        0x03 => matches!(funct3, 0 | 1 | 2 | 4 | 5),
+        0x23 => funct3 <= 2,
+        0x13 => match funct3 {
+            1 => funct7 == 0,
+            5 => funct7 == 0 || funct7 == 0x20,
+            _ => true,
+        },
+        0x33 => match funct7 {
+            0 | 1 => true,
+            0x20 => funct3 == 0 || funct3 == 5,
+            _ => false,
+        },
+        // FENCE (does nothing); ECALL, EBREAK and CSR accesses have no use here.
+        0x0F => funct3 == 0,
+        // `unimp`, where the compiler has proved that nothing arrives.
+        _ => word == 0xC000_1073,
+    }
+}
