@@ -50,9 +50,9 @@ pub fn slot(unit: u32) -> u32 {
 
 /// Runs TRISC2's part.
 pub fn run(launch: &Launch) {
-    let Some(mut plan) = Plan::new(launch) else { return };
+    let Some(plan) = Plan::new(launch) else { return };
     configure();
-    while let Some(unit) = plan.next() {
+    for unit in plan {
         launch.progress(unit.number);
         if unit.number >= OUT_SLOTS {
             OUT_FREE.wait(unit.number - OUT_SLOTS + 1);

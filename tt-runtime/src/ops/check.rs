@@ -1,0 +1,56 @@
+//! Checks that several builders share.
+
+use super::Unsupported;
+use tt_kernel_abi::{ElementType, TensorView};
+
+/// The view's type, if it is one of `allowed`.
+pub fn element_type(
+    what: &str,
+    view: &TensorView,
+    allowed: &[ElementType],
+) -> Result<ElementType, Unsupported> {
+    match view.element_type() {
+        Some(ty) if allowed.contains(&ty) => Ok(ty),
+        Some(ty) => Err(format!("{what} of type {ty:?}; the kernel takes {allowed:?}").into()),
+        None => Err(format!("{what} of unknown type {}", view.ty).into()),
+    }
+}
+
+/// Elements of a row lie side by side, and every address is a multiple of the element's alignment.
+pub fn rows(what: &str, view: &TensorView, ty: ElementType) -> Result<(), Unsupported> {
+    if view.ne.contains(&0) {
+        return Err(format!("{what} is empty").into());
+    }
+    if view.nb[0] != u64::from(ty.block_bytes()) {
+        return Err(format!("{what} has a row stride of {} bytes in dimension 0", view.nb[0]).into());
+    }
+    if !view.ne[0].is_multiple_of(ty.block_len()) {
+        return Err(format!("{what} has rows of {} elements, not whole blocks of {ty:?}", view.ne[0]).into());
+    }
+    // Blocks of 34 and 18 bytes begin with a half word and are read by bytes behind it.
+    let align = u64::from(ty.block_bytes() & ty.block_bytes().wrapping_neg()).min(4);
+    if let Some(bad) = [view.addr].iter().chain(&view.nb).find(|&&bytes| bytes % align != 0) {
+        return Err(format!("{what}: address or stride {bad:#x} is not a multiple of {align}").into());
+    }
+    if u64::from(view.ne[0] / ty.block_len()) * u64::from(ty.block_bytes()) > u64::from(u32::MAX / 8) {
+        return Err(format!("{what} has rows of {} elements", view.ne[0]).into());
+    }
+    Ok(())
+}
+
+/// Product of extents, if the kernels can count that far.
+pub fn count(what: &str, extents: &[u32]) -> Result<u32, Unsupported> {
+    extents
+        .iter()
+        .try_fold(1u32, |product, &extent| product.checked_mul(extent))
+        .filter(|&product| product < 1 << 31)
+        .ok_or_else(|| format!("too many {what}: {extents:?}").into())
+}
+
+/// The kernels know cores by number; a descriptor without any would never run.
+pub fn cores(cores: u32) -> Result<(), Unsupported> {
+    match cores {
+        0 => Err("no worker cores".into()),
+        _ => Ok(()),
+    }
+}

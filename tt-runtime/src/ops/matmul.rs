@@ -1,0 +1,162 @@
+//! `MUL_MAT`: `dst[i3][i2][i1][n] = sum_k src0[i3/r3][i2/r2][n][k] * src1[i3][i2][i1][k]`.
+//!
+//! The result is cut into 32 x 32 units; every core takes a contiguous range of them, and no more cores take part
+//! than there are units. K is cut into chunks that fit the kernel's activation buffer; one chunk is the normal
+//! case, and then units that follow each other share their activations.
+
+use super::{Unsupported, check};
+use tt_kernel_abi::matmul::{MatmulParams, ROW_GROUP, TILE, max_chunk_tiles};
+use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
+
+/// Types of src0 that the kernel multiplies with.
+const WEIGHTS: &[ElementType] = &[
+    ElementType::F32,
+    ElementType::F16,
+    ElementType::BF16,
+    ElementType::Q8_0,
+    ElementType::Q4_0,
+    ElementType::TilesBf16,
+    ElementType::TilesBfp8,
+];
+
+/// Descriptor for a matrix multiplication on up to `cores` workers.
+///
+/// `src0` is row-major (any strides from `nb[1]` on) or [`TensorView::tiles`]; `src1` and `dst` are F32 with any
+/// strides from `nb[1]` on, at addresses that are multiples of 4.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it: types, strides, shapes that do not fit together.
+pub fn matmul(
+    src0: &TensorView,
+    src1: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    check::cores(cores)?;
+    let weights = check::element_type("src0", src0, WEIGHTS)?;
+    match weights.is_tiles() {
+        true => tiles(src0, weights)?,
+        false => check::rows("src0", src0, weights)?,
+    }
+    for (what, view) in [("src1", src1), ("dst", dst)] {
+        let ty = check::element_type(what, view, &[ElementType::F32])?;
+        check::rows(what, view, ty)?;
+    }
+    shapes(src0, src1, dst)?;
+    let params = params(src0, src1)?;
+    Ok(OpDescriptor {
+        op: Op::Matmul as u32,
+        cores: cores.min(params.units),
+        src0: *src0,
+        src1: *src1,
+        dst: *dst,
+        params: params.to_words(),
+        ..OpDescriptor::NOP
+    })
+}
+
+fn tiles(src0: &TensorView, ty: ElementType) -> Result<(), Unsupported> {
+    if src0.ne.contains(&0) {
+        return Err("src0 is empty".into());
+    }
+    let expected = TensorView::tiles(ty, src0.addr, src0.ne);
+    if src0.nb[..2] != expected.nb[..2] {
+        return Err(
+            format!("src0: tile strides {:?} instead of {:?}", &src0.nb[..2], &expected.nb[..2]).into()
+        );
+    }
+    // DRAM reads keep the offset modulo 32, and a tile has to start a 32-byte line in L1.
+    if let Some(bad) = [src0.addr].iter().chain(&src0.nb).find(|&&bytes| bytes % 32 != 0) {
+        return Err(format!("src0: tile address or stride {bad:#x} is not a multiple of 32").into());
+    }
+    if expected.nb[1] > u64::from(u32::MAX / 8) {
+        return Err(format!("src0 has rows of {} elements", src0.ne[0]).into());
+    }
+    Ok(())
+}
+
+fn shapes(src0: &TensorView, src1: &TensorView, dst: &TensorView) -> Result<(), Unsupported> {
+    let expected = [src0.ne[1], src1.ne[1], src1.ne[2], src1.ne[3]];
+    if src0.ne[0] != src1.ne[0] || dst.ne != expected {
+        return Err(format!("shapes {:?} x {:?} -> {:?}", src0.ne, src1.ne, dst.ne).into());
+    }
+    for dim in [2, 3] {
+        if !src1.ne[dim].is_multiple_of(src0.ne[dim]) {
+            return Err(format!("{} matrices cannot be broadcast to {}", src0.ne[dim], src1.ne[dim]).into());
+        }
+    }
+    Ok(())
+}
+
+fn params(src0: &TensorView, src1: &TensorView) -> Result<MatmulParams, Unsupported> {
+    let [k, rows, ne2, ne3] = src1.ne;
+    let (n_tiles, row_tiles) = (src0.ne[1].div_ceil(TILE), rows.div_ceil(TILE));
+    let k_tiles = k.div_ceil(TILE);
+    let groups = rows.min(TILE).div_ceil(ROW_GROUP);
+    Ok(MatmulParams {
+        units: check::count("tiles of the result", &[n_tiles, row_tiles, ne2, ne3])?,
+        n_tiles,
+        row_tiles,
+        k_tiles,
+        chunk_tiles: k_tiles.min(max_chunk_tiles(groups)),
+        r2: ne2 / src0.ne[2],
+        r3: ne3 / src0.ne[3],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn f32(ne: [u32; 4]) -> TensorView {
+        TensorView::contiguous(ElementType::F32, 0x100_0000, ne)
+    }
+
+    fn plan(src0: &TensorView, ne1: [u32; 4]) -> Result<(u32, MatmulParams), Unsupported> {
+        let dst = f32([src0.ne[1], ne1[1], ne1[2], ne1[3]]);
+        let op = matmul(src0, &f32(ne1), &dst, 64)?;
+        Ok((op.cores, MatmulParams::from_words(&op.params)))
+    }
+
+    #[test]
+    fn one_row_uses_a_core_for_each_column_tile() {
+        let weights = TensorView::tiles(ElementType::TilesBf16, 0x200_0000, [288, 100, 1, 1]);
+        let (cores, params) = plan(&weights, [288, 1, 1, 1]).unwrap();
+        assert_eq!(cores, 4);
+        assert_eq!((params.units, params.n_tiles, params.k_tiles, params.chunk_tiles), (4, 4, 9, 9));
+    }
+
+    #[test]
+    fn long_k_is_cut_by_what_the_rows_leave_room_for() {
+        let weights = TensorView::tiles(ElementType::TilesBfp8, 0x200_0000, [40000, 32, 1, 1]);
+        let (_, one) = plan(&weights, [40000, 1, 1, 1]).unwrap();
+        let (_, many) = plan(&weights, [40000, 40, 1, 1]).unwrap();
+        assert_eq!((one.k_tiles, one.chunk_tiles), (1250, 1024));
+        assert_eq!((many.row_tiles, many.chunk_tiles), (2, 256));
+    }
+
+    #[test]
+    fn batches_are_broadcast() {
+        let weights = f32([64, 33, 2, 1]);
+        let (cores, params) = plan(&weights, [64, 7, 6, 2]).unwrap();
+        assert_eq!((params.units, params.r2, params.r3, cores), (24, 3, 2, 24));
+        assert!(plan(&weights, [64, 7, 5, 1]).unwrap_err().0.contains("broadcast"));
+    }
+
+    #[test]
+    fn what_the_kernel_cannot_do_has_a_reason() {
+        let good = f32([64, 32, 1, 1]);
+        let reason = |src0: &TensorView, ne1| plan(src0, ne1).unwrap_err().0;
+        assert!(reason(&good, [32, 1, 1, 1]).contains("shapes"));
+        assert!(reason(&f32([0, 32, 1, 1]), [0, 1, 1, 1]).contains("empty"));
+        assert!(reason(&TensorView { ty: 5, ..good }, [64, 1, 1, 1]).contains("I32"));
+        assert!(reason(&TensorView { ty: 99, ..good }, [64, 1, 1, 1]).contains("unknown type 99"));
+        assert!(reason(&TensorView { nb: [8, 512, 0, 0], ..good }, [64, 1, 1, 1]).contains("stride"));
+        assert!(reason(&TensorView { addr: 2, ..good }, [64, 1, 1, 1]).contains("multiple of 4"));
+        let quantised = TensorView::contiguous(ElementType::Q8_0, 0, [48, 32, 1, 1]);
+        assert!(reason(&quantised, [48, 1, 1, 1]).contains("whole blocks"));
+        let tiles = TensorView::tiles(ElementType::TilesBf16, 16, [64, 32, 1, 1]);
+        assert!(reason(&tiles, [64, 1, 1, 1]).contains("multiple of 32"));
+    }
+}

@@ -1,0 +1,30 @@
+//! Operator descriptors: from tensor views to what the kernels take.
+//!
+//! A builder checks everything that the kernel relies on and says why if it does not hold, so that a descriptor that exists can be
+//! run. Builders are pure and cheap: ggml's `supports_op` calls them.
+
+mod check;
+mod matmul;
+mod set_rows;
+
+pub use matmul::matmul;
+pub use set_rows::set_rows;
+
+use std::borrow::Cow;
+
+/// Why the kernels cannot do an operator on these tensors.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unsupported(pub Cow<'static, str>);
+
+impl From<&'static str> for Unsupported {
+    fn from(reason: &'static str) -> Self {
+        Self(Cow::Borrowed(reason))
+    }
+}
+
+impl From<String> for Unsupported {
+    fn from(reason: String) -> Self {
+        Self(Cow::Owned(reason))
+    }
+}
