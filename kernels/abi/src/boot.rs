@@ -10,6 +10,8 @@ pub const MAX_BANKS: usize = 24;
 #[repr(C)]
 pub struct BankEntry {
     /// The port to use, by NoC, in the form of the NIU's `*_ADDR_MID` register ([`tt_isa::noc::NocXy::mid`]).
+    /// NoC 1 counts tiles from the opposite corner: for a port given as a NoC 0 position its entry is
+    /// [`tt_isa::noc::NocXy::mirrored`].
     pub mid: [u32; 2],
     /// NoC address of the bank's first byte at that port.
     pub base: u64,
@@ -34,7 +36,8 @@ pub struct BootConfig {
     pub grid_width: u32,
     /// Rows of the worker grid.
     pub grid_height: u32,
-    /// Worker that holds the completion word, in the form of the NIU's `*_ADDR_MID` register, NoC 0.
+    /// Worker that holds the completion word, in the form of the NIU's `*_ADDR_MID` register, NoC 0 (translated
+    /// coordinates will do).
     pub completion_mid: u32,
     /// DRAM banks.
     pub banks: u32,

@@ -14,6 +14,7 @@ pub mod dram;
 pub mod l1;
 pub mod launch;
 pub mod matmul;
+pub mod num;
 pub mod view;
 
 pub use boot::{BankEntry, BootConfig};

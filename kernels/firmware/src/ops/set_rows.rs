@@ -12,6 +12,7 @@ use crate::rt::mmio::{load, order, store, store16};
 use crate::rt::noc::Noc;
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul::share;
+use tt_kernel_abi::num::f32_to_f16;
 use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, l1};
 
 /// Rows in flight.
@@ -143,32 +144,4 @@ fn copy_batch(noc: &mut Noc, launch: &Launch, first: u32, batch: u32, element: u
         order();
         noc.write_dram(staged, DramAddr(to), piece * size);
     }
-}
-
-/// Binary16 of an FP32 pattern, round to nearest even, as the host converts: what is too large becomes
-/// infinite, what is too small a denormal or zero, every NaN the quiet NaN with the sign kept.
-pub const fn f32_to_f16(bits: u32) -> u32 {
-    let sign = (bits >> 16) & 0x8000;
-    let magnitude = bits & 0x7FFF_FFFF;
-    if magnitude > 0x7F80_0000 {
-        return sign | 0x7E00;
-    }
-    // 65520: the first value that rounds to infinity.
-    if magnitude >= 0x477F_F000 {
-        return sign | 0x7C00;
-    }
-    if magnitude >= 0x3880_0000 {
-        // Normal: rebias, and round at bit 13.
-        let rebased = magnitude - (112 << 23);
-        return sign | ((rebased + 0xFFF + ((rebased >> 13) & 1)) >> 13);
-    }
-    // Denormal: units of 2^-24.
-    let exponent = magnitude >> 23;
-    if exponent < 102 {
-        return sign;
-    }
-    let mantissa = (magnitude & 0x7F_FFFF) | 0x80_0000;
-    let shift = 126 - exponent;
-    let half_unit = (1 << (shift - 1)) - 1;
-    sign | ((mantissa + half_unit + ((mantissa >> shift) & 1)) >> shift)
 }

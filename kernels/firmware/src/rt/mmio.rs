@@ -70,10 +70,10 @@ pub fn wait_while_equal(addr: u32, old: u32) -> u32 {
     }
 }
 
-/// Spins until the counter at `addr` has reached `count` (counters wrap).
+/// Spins until the counter at `addr` has reached `count`: a load and a branch here too.
 #[inline(always)]
 pub fn wait_count(addr: u32, count: u32) {
-    while (load(addr).wrapping_sub(count) as i32) < 0 {}
+    while load(addr) < count {}
     order();
 }
 

@@ -1,68 +1,11 @@
 //! Row-major weights to FP32 tiles, in integer arithmetic (the cores have no FPU).
 //!
-//! A row of src0 becomes a column of K x N tiles: element k of the row goes to row k of the tile. Values are
-//! exact up to the rounding to the mantissa bits that SrcA's fidelity phases use: ten, hidden bit included.
+//! A row of src0 becomes a column of K x N tiles: element k of the row goes to row k of the tile. The number
+//! formats are in [`tt_kernel_abi::num`].
 
 use crate::rt::mmio::{load, load8, load16, store};
 use tt_kernel_abi::ElementType;
-
-/// Rounds an FP32 pattern to ten mantissa bits, half away from zero.
-///
-/// What lies within half a unit of the largest finite number becomes infinite.
-pub const fn round_for_srca(bits: u32) -> u32 {
-    bits.wrapping_add(0x2000) & 0xFFFF_C000
-}
-
-/// Exact FP32 pattern of a binary16.
-pub const fn f16_to_f32(half: u32) -> u32 {
-    let sign = (half & 0x8000) << 16;
-    let (exponent, mantissa) = ((half >> 10) & 31, half & 0x3FF);
-    sign | match exponent {
-        0 if mantissa == 0 => 0,
-        0 => {
-            // mantissa * 2^-24, normalised.
-            let shift = mantissa.leading_zeros() - 21;
-            ((113 - shift) << 23) | ((mantissa << shift) & 0x3FF) << 13
-        }
-        31 => 0x7F80_0000 | (mantissa << 13),
-        _ => ((exponent + 112) << 23) | (mantissa << 13),
-    }
-}
-
-/// A binary16 scale taken apart: sign, exponent, integer mantissa: `value = mantissa * 2^(exponent - 150)`.
-#[derive(Clone, Copy)]
-struct Scale {
-    sign: u32,
-    exponent: i32,
-    mantissa: u32,
-}
-
-impl Scale {
-    fn new(half: u32) -> Self {
-        let (exponent, mantissa) = ((half >> 10) & 31, half & 0x3FF);
-        let sign = (half & 0x8000) << 16;
-        match exponent {
-            0 => Self { sign, exponent: 126, mantissa },
-            // Infinite and NaN scales become a large finite one: the matrix unit has no infinities either.
-            _ => Self { sign, exponent: exponent as i32 + 125, mantissa: mantissa | 0x400 },
-        }
-    }
-
-    /// FP32 pattern of `scale * quant`, rounded for SrcA. |quant| is at most 128.
-    fn times(self, quant: i32) -> u32 {
-        let product = self.mantissa * quant.unsigned_abs();
-        if product == 0 {
-            return 0;
-        }
-        let zeros = product.leading_zeros();
-        // product < 2^19: it fits a mantissa exactly.
-        let mantissa = (product << zeros) >> 8;
-        // The hidden bit adds the one that is missing here.
-        let exponent = (self.exponent + 7 - zeros as i32) as u32;
-        let sign = self.sign ^ ((quant as u32) & 0x8000_0000);
-        round_for_srca(sign | ((exponent << 23) + mantissa))
-    }
-}
+use tt_kernel_abi::num::{Scale, f16_to_f32, round_for_srca};
 
 /// Walks down a column of tiles, 16 floats from row to row, face after face.
 struct Column {
