@@ -11,10 +11,12 @@ const CHUNKS: &str = "8";
 const LIMIT: Duration = Duration::from_secs(1100);
 
 fn perplexity(tools: &Tools, device: Device<'_>) -> Result<f64> {
-    let layers = if device == Device::Cpu { "0" } else { "99" };
     let mut command = tools.program("llama-perplexity", device);
+    // Naming the device makes llama.cpp refuse to start without it.
+    let placement: &[&str] =
+        if device == Device::Cpu { &["-ngl", "0"] } else { &["-dev", "TT0", "-ngl", "99"] };
     command.arg("-m").arg(tools::demo_model()).arg("-f").arg(tools::held_out_text());
-    command.args(["-c", CONTEXT, "--chunks", CHUNKS, "-ngl", layers, "-fit", "off", "--no-warmup"]);
+    command.args(["-c", CONTEXT, "--chunks", CHUNKS, "-fit", "off", "--no-warmup"]).args(placement);
     let finished = tools::run(command.env("GGML_TT_WEIGHTS", "bf16"), LIMIT)?.success()?;
     compare::perplexity(&format!("{}{}", finished.out, finished.err))
 }

@@ -63,7 +63,15 @@ impl Report {
             println!("  {line}");
         }
         if let Some(line) = closing {
-            println!("\n{line}");
+            let unable = self.skipped.len();
+            println!(
+                "\n{line}{}",
+                if unable > 0 {
+                    format!("; {unable} of them could not run, see above")
+                } else {
+                    String::new()
+                }
+            );
         }
         if failed > 0 {
             bail!("{failed} of {} steps failed", self.steps.len());
