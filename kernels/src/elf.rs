@@ -168,3 +168,40 @@ fn is_rv32im(word: u32) -> bool {
         _ => word == 0xC000_1073,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_rv32im_and_tensix_words_pass() {
+        // addi, lw, sw, mul, srai, beq, jal, fence; MVMUL in line.
+        let good = [
+            0x0010_0093,
+            0x0005_2503,
+            0x00A5_2023,
+            0x02B5_0533,
+            0x4015_5513,
+            0x00B5_0463,
+            0x0000_006F,
+            0x0FF0_000F,
+        ];
+        assert!(good.into_iter().all(is_known));
+        assert!(is_known(insn::ttinsn(insn::MVMUL { dst: 8, ..insn::MVMUL::ZERO }.word())));
+        // lr.w (A), fadd.s (F), csrrw, ecall, sh1add (Zba), compressed `ret` twice, a Tensix word with a reserved bit.
+        let bad = [0x1005_252F, 0x00B5_0553, 0x3400_1073, 0x0000_0073, 0x20B5_2533, 0x8082_8082];
+        for word in bad {
+            assert!(!is_known(word), "{word:#010x}");
+        }
+        assert!(!is_known(insn::ttinsn(insn::MVMUL::ZERO.word() | 1 << 12)));
+    }
+
+    #[test]
+    fn host_code_is_refused() {
+        let host = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        assert!(matches!(
+            flatten(RiscV::Brisc, &host),
+            Err(ImageError::Machine { .. } | ImageError::Elf { .. })
+        ));
+    }
+}
