@@ -1,0 +1,125 @@
+//! Dst: the result register of the matrix unit, and the vector unit's memory (`Dst.md`).
+//!
+//! 1024 rows of 16 datums of 16 bits, or 512 rows of 32 bits: row r of the latter has its high halves in 16-bit
+//! row `r' = (r & 0x1F8) << 1 | r & 7` and its low halves in row `r' + 8`. Datums are stored with the mantissa in
+//! front of the exponent. A row can be invalid: it then reads as zero.
+
+/// 16-bit rows.
+pub const ROWS: usize = 1024;
+/// Datums of a row.
+pub const COLS: usize = 16;
+/// Where the low halves of a 32-bit row are, relative to the high halves.
+const LOW_HALF: usize = 8;
+
+/// The register.
+pub struct Dst {
+    rows: Box<[[u16; COLS]; ROWS]>,
+    valid: Box<[bool; ROWS]>,
+}
+
+impl Default for Dst {
+    fn default() -> Self {
+        Self { rows: Box::new([[0; COLS]; ROWS]), valid: Box::new([false; ROWS]) }
+    }
+}
+
+/// 16-bit row that holds the high halves of 32-bit row `row`.
+#[inline]
+pub const fn high_row(row: usize) -> usize {
+    ((row & 0x1F8) << 1) | (row & 0x207)
+}
+
+/// Storage form of a single precision (or integer) datum, to value and back: sign, mantissa and exponent of the
+/// high half change places.
+#[inline]
+pub const fn decode32(x: u32) -> u32 {
+    (x & 0x8000_FFFF) | ((x & 0x00FF_0000) << 7) | ((x & 0x7F00_0000) >> 8)
+}
+
+/// Reverse of [`decode32`].
+#[inline]
+pub const fn encode32(x: u32) -> u32 {
+    (x & 0x8000_FFFF) | ((x & 0x7F80_0000) >> 7) | ((x & 0x007F_0000) << 8)
+}
+
+/// Storage form of a bfloat16 datum, to value.
+#[inline]
+pub const fn decode_bf16(x: u16) -> u16 {
+    (x & 0x8000) | ((x & 0xFF) << 7) | ((x >> 8) & 0x7F)
+}
+
+/// Reverse of [`decode_bf16`].
+#[inline]
+pub const fn encode_bf16(x: u16) -> u16 {
+    (x & 0x8000) | ((x & 0x7F) << 8) | ((x >> 7) & 0xFF)
+}
+
+impl Dst {
+    /// A 32-bit row, in storage form.
+    #[inline]
+    pub fn read32(&self, row: usize) -> [u32; COLS] {
+        let high = high_row(row);
+        if !self.valid[high] {
+            return [0; COLS];
+        }
+        let (h, l) = (&self.rows[high], &self.rows[high + LOW_HALF]);
+        std::array::from_fn(|i| u32::from(h[i]) << 16 | u32::from(l[i]))
+    }
+
+    /// Writes a 32-bit row, in storage form.
+    #[inline]
+    pub fn write32(&mut self, row: usize, data: &[u32; COLS]) {
+        let high = high_row(row);
+        for i in 0..COLS {
+            self.rows[high][i] = (data[i] >> 16) as u16;
+            self.rows[high + LOW_HALF][i] = data[i] as u16;
+        }
+        self.valid[high] = true;
+    }
+
+    /// A 16-bit row, in storage form.
+    #[inline]
+    pub fn read16(&self, row: usize) -> [u16; COLS] {
+        if self.valid[row] { self.rows[row] } else { [0; COLS] }
+    }
+
+    /// Writes a 16-bit row, in storage form.
+    #[inline]
+    pub fn write16(&mut self, row: usize, data: &[u16; COLS]) {
+        self.rows[row] = *data;
+        self.valid[row] = true;
+    }
+
+    /// Makes 16-bit rows invalid.
+    pub fn invalidate(&mut self, rows: std::ops::Range<usize>) {
+        self.valid[rows].fill(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_rows_interleave_in_groups_of_eight() {
+        assert_eq!((high_row(0), high_row(7), high_row(8), high_row(511)), (0, 7, 16, 1015));
+        let mut dst = Dst::default();
+        dst.write32(9, &[0x1234_5678; COLS]);
+        assert_eq!(dst.read16(17), [0x1234; COLS]);
+        assert_eq!(dst.read32(9), [0x1234_5678; COLS]);
+        dst.invalidate(0..512);
+        assert_eq!(dst.read32(9), [0; COLS]);
+    }
+
+    #[test]
+    fn storage_form_round_trips() {
+        for x in [0, 1, 0x3F80_0000, 0xBF80_1234, 0x7F80_0000, u32::MAX, 0x8000_0000, 0x0080_0000] {
+            assert_eq!(decode32(encode32(x)), x);
+        }
+        assert_eq!(encode32(0x3F80_0000), 0x007F_0000);
+        for x in 0..=u16::MAX {
+            assert_eq!(decode_bf16(encode_bf16(x)), x);
+            assert_eq!(encode32(u32::from(x) << 16), u32::from(encode_bf16(x)) << 16);
+        }
+    }
+}

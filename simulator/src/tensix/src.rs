@@ -1,0 +1,91 @@
+//! SrcA and SrcB: the matrix unit's operand registers (`SrcASrcB.md`).
+//!
+//! Each has two banks of 64 rows of 16 datums. A bank belongs either to its unpacker, which fills it, or to the
+//! matrix unit, which consumes it ("valid"). A datum has 19 bits; it is kept left aligned in 32, the low 13 zero,
+//! so that TF32 and BF16 datums read as single precision numbers.
+
+use crate::fault::Fault;
+
+/// Rows of a bank.
+pub const ROWS: usize = 64;
+/// Datums of a row.
+pub const COLS: usize = 16;
+
+/// A row of datums.
+pub type Row = [u32; COLS];
+
+/// The two banks of SrcA or SrcB.
+pub struct SrcBanks {
+    /// `[bank][row]`
+    pub banks: Box<[[Row; ROWS]; 2]>,
+    /// Whether the bank belongs to the matrix unit.
+    pub valid: [bool; 2],
+    /// Bank that the unpacker fills next.
+    pub unpack_bank: usize,
+    /// Bank that the matrix unit uses.
+    pub matrix_bank: usize,
+    name: &'static str,
+}
+
+impl SrcBanks {
+    /// Empty banks; `name` is for messages.
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            banks: Box::new([[[0; COLS]; ROWS]; 2]),
+            valid: [false; 2],
+            unpack_bank: 0,
+            matrix_bank: 0,
+            name,
+        }
+    }
+
+    /// Whether the matrix unit may use its bank.
+    #[inline]
+    pub fn matrix_ready(&self) -> bool {
+        self.valid[self.matrix_bank]
+    }
+
+    /// Whether the unpacker may fill its bank.
+    #[inline]
+    pub fn unpack_ready(&self) -> bool {
+        !self.valid[self.unpack_bank]
+    }
+
+    /// The bank that the matrix unit uses.
+    #[inline]
+    pub fn matrix(&self) -> &[Row; ROWS] {
+        &self.banks[self.matrix_bank]
+    }
+
+    /// The bank that the unpacker fills.
+    #[inline]
+    pub fn unpack_mut(&mut self) -> &mut [Row; ROWS] {
+        &mut self.banks[self.unpack_bank]
+    }
+
+    /// Hands the unpacker's bank to the matrix unit; the unpacker goes on with the other one.
+    pub fn give_to_matrix(&mut self) -> Result<(), Fault> {
+        let bank = self.unpack_bank;
+        if self.valid[bank] {
+            return Err(Fault::program(format!("{} bank {bank} is already valid", self.name)).page(PAGE));
+        }
+        self.valid[bank] = true;
+        self.unpack_bank ^= 1;
+        Ok(())
+    }
+
+    /// The matrix unit moves on to its other bank; `release` hands the present one back to the unpacker.
+    pub fn flip_matrix(&mut self, release: bool) -> Result<(), Fault> {
+        let bank = self.matrix_bank;
+        if release {
+            if !self.valid[bank] {
+                return Err(Fault::program(format!("{} bank {bank} is not valid", self.name)).page(PAGE));
+            }
+            self.valid[bank] = false;
+        }
+        self.matrix_bank ^= 1;
+        Ok(())
+    }
+}
+
+const PAGE: &str = "TensixTile/TensixCoprocessor/SrcASrcB.md";

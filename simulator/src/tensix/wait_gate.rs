@@ -1,0 +1,126 @@
+//! Wait gate: holds a thread's instructions back until a latched condition is met (`STALLWAIT.md`,
+//! `SEMWAIT.md`).
+//!
+//! `STALLWAIT` and `SEMWAIT` latch a condition and a mask of the kinds of instruction that must wait for it. A
+//! later one of another kind passes. In this functional model a unit is never busy when the gate looks, so of
+//! `STALLWAIT`'s conditions only those on the owners of SrcA and SrcB can be unmet.
+
+use tt_isa::insn::{Opcode, SEMWAIT, STALLWAIT};
+
+use super::frontend::Wait;
+use super::{Exec, Step, Tensix, sync, unit_is_vector};
+use crate::fault::Fault;
+
+/// Kinds of instruction: bits of the block mask.
+mod block {
+    pub const MISC: u32 = 1 << 0;
+    pub const SYNC: u32 = 1 << 1;
+    pub const PACK: u32 = 1 << 2;
+    pub const UNPACK: u32 = 1 << 3;
+    pub const XMOV: u32 = 1 << 4;
+    pub const THCON: u32 = 1 << 5;
+    pub const MATH: u32 = 1 << 6;
+    pub const CFG: u32 = 1 << 7;
+    pub const SFPU: u32 = 1 << 8;
+}
+
+/// Conditions: bits of `STALLWAIT`'s condition mask.
+mod until {
+    /// SrcA is the unpacker's / SrcB is the unpacker's.
+    pub const SRCA_CLEAR: u32 = 1 << 8;
+    pub const SRCB_CLEAR: u32 = 1 << 9;
+    /// SrcA is the matrix unit's / SrcB is the matrix unit's.
+    pub const SRCA_VALID: u32 = 1 << 10;
+    pub const SRCB_VALID: u32 = 1 << 11;
+    /// Scalar unit, unpackers, packers, matrix unit, RISC-V register writes, vector unit: idle.
+    pub const IDLE: u32 = 0x60FF;
+}
+
+const PAGE: &str = "TensixTile/TensixCoprocessor/STALLWAIT.md";
+
+fn kind(opcode: Opcode) -> u32 {
+    use Opcode::*;
+    match opcode {
+        SEMINIT | SEMPOST | SEMGET | SEMWAIT | STALLWAIT | ATGETM | ATRELM => block::SYNC,
+        PACR => block::PACK,
+        UNPACR | UNPACR_NOP => block::UNPACK,
+        SETC16 | WRCFG | RDCFG | RMWCIB0 | RMWCIB1 | RMWCIB2 | RMWCIB3 => block::CFG,
+        SETDMAREG | ADDDMAREG | MULDMAREG | REG2FLOP | STOREREG | DMANOP => block::THCON,
+        SETADC | SETADCXX | SETADCXY | SETADCZW | INCADCXY | INCADCZW | ADDRCRXY | ADDRCRZW | NOP => {
+            block::MISC
+        }
+        _ if unit_is_vector(opcode) => block::SFPU,
+        _ => block::MATH,
+    }
+}
+
+impl Tensix {
+    /// Latches a wait. The gate has let the instruction through, so no earlier wait is unmet.
+    pub(super) fn latch_wait(&mut self, thread: usize, opcode: Opcode, word: u32) -> Exec {
+        let wait = if opcode == Opcode::STALLWAIT {
+            let op = STALLWAIT::decode(word);
+            let known =
+                until::IDLE | until::SRCA_CLEAR | until::SRCB_CLEAR | until::SRCA_VALID | until::SRCB_VALID;
+            if op.wait_res == 0 || op.stall_res == 0 || op.wait_res & !known != 0 {
+                let what = format!("STALLWAIT of {:#x} until {:#x}", op.stall_res, op.wait_res);
+                return Err(Fault::undocumented(what).page(PAGE));
+            }
+            if op.stall_res & block::XMOV != 0 {
+                return Err(Fault::not_implemented("STALLWAIT on mover instructions").page(PAGE));
+            }
+            Wait::Stall(op)
+        } else {
+            let op = SEMWAIT::decode(word);
+            sync::one_semaphore(op.sem_sel)?;
+            if op.wait_sem_cond == 0 {
+                return Err(
+                    Fault::program("SEMWAIT for nothing").page("TensixTile/TensixCoprocessor/SEMWAIT.md")
+                );
+            }
+            Wait::Semaphore(op)
+        };
+        self.frontend[thread].wait = Some(wait);
+        Ok(Step::Done)
+    }
+
+    /// Whether an instruction may go on to its unit.
+    pub(super) fn passes_gate(&mut self, thread: usize, opcode: Opcode) -> Result<bool, Fault> {
+        if self.release_wait(thread)? {
+            return Ok(true);
+        }
+        // A new wait replaces the latched one, so it has to wait for it whatever the mask says.
+        let replaces = matches!(opcode, Opcode::STALLWAIT | Opcode::SEMWAIT);
+        let mask = self.frontend[thread].wait.map_or(0, |wait| wait.block_mask());
+        Ok(!replaces && mask & kind(opcode) == 0)
+    }
+
+    /// Forgets a latched wait whose condition is met; whether none is left.
+    pub(super) fn release_wait(&mut self, thread: usize) -> Result<bool, Fault> {
+        let met = match self.frontend[thread].wait {
+            None => return Ok(true),
+            Some(Wait::Stall(op)) => self.stall_is_over(op.wait_res),
+            Some(Wait::Semaphore(op)) => self.semaphore_allows(op)?,
+        };
+        if met {
+            self.frontend[thread].wait = None;
+        }
+        Ok(met)
+    }
+
+    fn stall_is_over(&self, until: u32) -> bool {
+        let unmet = [
+            (until::SRCA_CLEAR, self.src_a.unpack_ready()),
+            (until::SRCB_CLEAR, self.src_b.unpack_ready()),
+            (until::SRCA_VALID, self.src_a.matrix_ready()),
+            (until::SRCB_VALID, self.src_b.matrix_ready()),
+        ];
+        unmet.into_iter().all(|(bit, met)| until & bit == 0 || met)
+    }
+
+    fn semaphore_allows(&self, op: SEMWAIT) -> Result<bool, Fault> {
+        let s = self.sync.semaphores[sync::one_semaphore(op.sem_sel)?];
+        let while_zero = op.wait_sem_cond & 1 != 0 && s.value == 0;
+        let while_max = op.wait_sem_cond & 2 != 0 && s.value >= s.max;
+        Ok(!while_zero && !while_max)
+    }
+}
