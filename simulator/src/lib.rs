@@ -1,5 +1,24 @@
-//! A Wormhole as software.
+//! A Wormhole as software: RISC-V cores, Tensix coprocessors, NoC, DRAM and the host's windows.
+//!
+//! ```text
+//! host -> BAR 0 windows (host) -> NoC (chip, grid) -> tiles (tile) -> cores (rv32), coprocessor (tensix)
+//!                                                  -> DRAM (dram), ARC (arc)
+//! ```
+//!
+//! [`Chip`] is all that a host program needs: the same accesses to BAR 0 that reach a card reach it, and time
+//! passes in [`Chip::advance`]. What the hardware does not define, or this simulator does not have, is a
+//! [`fault::Fault`] that says whose fault it is, and where; nothing is guessed.
 
+pub mod arc;
+mod chip;
+mod dram;
 pub mod fault;
-pub mod l1;
-pub mod tensix;
+mod grid;
+mod host;
+mod l1;
+mod rv32;
+mod tensix;
+mod tile;
+
+pub use chip::{Chip, ChipConfig, Counters, Progress};
+pub use fault::{Blame, Fault, Location};

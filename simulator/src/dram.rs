@@ -1,0 +1,81 @@
+//! DRAM: 2 GiB behind each of the six DRAM tiles, two banks of 1 GiB (`DRAMTile/README.md`).
+//!
+//! Memory is allocated page by page when it is first written; what was never written reads as zero.
+
+use std::collections::HashMap;
+
+const PAGE: u64 = 64 << 10;
+
+/// The memory of one DRAM tile.
+pub struct Dram {
+    size: u64,
+    pages: HashMap<u64, Box<[u8]>>,
+}
+
+impl Dram {
+    /// `size` bytes.
+    pub fn new(size: u64) -> Self {
+        Self { size, pages: HashMap::new() }
+    }
+
+    fn fits(&self, addr: u64, len: usize) -> bool {
+        addr.checked_add(len as u64).is_some_and(|end| end <= self.size)
+    }
+
+    /// Reads; `false` beyond the end.
+    #[must_use]
+    pub fn read(&self, mut addr: u64, mut out: &mut [u8]) -> bool {
+        if !self.fits(addr, out.len()) {
+            return false;
+        }
+        while !out.is_empty() {
+            let at = (addr % PAGE) as usize;
+            let len = out.len().min(PAGE as usize - at);
+            let (now, rest) = out.split_at_mut(len);
+            match self.pages.get(&(addr / PAGE)) {
+                Some(page) => now.copy_from_slice(&page[at..at + len]),
+                None => now.fill(0),
+            }
+            out = rest;
+            addr += len as u64;
+        }
+        true
+    }
+
+    /// Writes; `false` beyond the end.
+    #[must_use]
+    pub fn write(&mut self, mut addr: u64, mut data: &[u8]) -> bool {
+        if !self.fits(addr, data.len()) {
+            return false;
+        }
+        while !data.is_empty() {
+            let at = (addr % PAGE) as usize;
+            let len = data.len().min(PAGE as usize - at);
+            let (now, rest) = data.split_at(len);
+            let page = self.pages.entry(addr / PAGE).or_insert_with(|| vec![0; PAGE as usize].into());
+            page[at..at + len].copy_from_slice(now);
+            data = rest;
+            addr += len as u64;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_appear_when_written() {
+        let mut dram = Dram::new(1 << 30);
+        let data: Vec<u8> = (0..200_000).map(|i| (i % 251) as u8).collect();
+        assert!(dram.write(PAGE - 7, &data));
+        let mut out = vec![1; data.len() + 20];
+        assert!(dram.read(PAGE - 17, &mut out));
+        assert_eq!(out[..10], [0; 10]);
+        assert_eq!(out[10..data.len() + 10], data);
+        assert_eq!(dram.pages.len(), 5);
+        assert!(!dram.write((1 << 30) - 1, &[0, 0]));
+        assert!(!dram.read(u64::MAX, &mut [0, 0]));
+    }
+}

@@ -1,0 +1,160 @@
+//! The host's side: PCI configuration words and BAR 0 with its windows (`PCIExpressTile/TLBs.md`).
+
+use tt_isa::tlb::{
+    ARC_APB_BAR0, ARC_CSM_BAR0, BAR0_SIZE, TLB_CONFIG_BASE, TLB_COUNT, TLB_GROUPS, TlbGroup, TlbTarget,
+};
+
+use crate::chip::Chip;
+use crate::fault::Fault;
+use crate::tile::niu::End;
+
+const PAGE: &str = "PCIExpressTile/TLBs.md";
+const CSM_BYTES: u64 = ARC_APB_BAR0 - ARC_CSM_BAR0;
+
+/// Configuration words of the windows.
+pub struct Windows {
+    words: [u64; TLB_COUNT as usize],
+}
+
+impl Default for Windows {
+    fn default() -> Self {
+        Self { words: [0; TLB_COUNT as usize] }
+    }
+}
+
+/// What a piece of BAR 0 is.
+enum Region {
+    /// A window onto the NoC.
+    Window(TlbTarget),
+    /// Configuration words, at a byte offset.
+    Config(usize),
+    /// ARC's CSM.
+    Csm(u64),
+    /// ARC's peripherals.
+    Apb(u64),
+}
+
+impl Windows {
+    /// What is at `offset`, and how many bytes of it follow.
+    fn find(&self, offset: u64) -> Result<(Region, u64), Fault> {
+        let config_bytes = u64::from(TLB_COUNT) * 8;
+        if let Some(at) = within(offset, TLB_CONFIG_BASE, config_bytes) {
+            return Ok((Region::Config(at as usize), config_bytes - at));
+        }
+        if let Some(at) = within(offset, ARC_CSM_BAR0, CSM_BYTES) {
+            return Ok((Region::Csm(at), CSM_BYTES - at));
+        }
+        if let Some(at) = within(offset, ARC_APB_BAR0, BAR0_SIZE - ARC_APB_BAR0) {
+            return Ok((Region::Apb(at), BAR0_SIZE - offset));
+        }
+        for group in TLB_GROUPS {
+            let size = 1 << group.log2_size;
+            if let Some(at) = within(offset, group.bar0, u64::from(group.count) * size) {
+                let target = self.target(&group, at / size)?;
+                let target = TlbTarget { addr: target.addr + at % size, ..target };
+                return Ok((Region::Window(target), size - at % size));
+            }
+        }
+        Err(Fault::program(format!("nothing at BAR 0 offset {offset:#x}")).page(PAGE))
+    }
+
+    fn target(&self, group: &TlbGroup, n: u64) -> Result<TlbTarget, Fault> {
+        let word = self.words[group.first as usize + n as usize];
+        TlbTarget::decode(word, group.log2_size).ok_or_else(|| {
+            Fault::program(format!(
+                "window {} has the configuration {word:#018x}",
+                u64::from(group.first) + n
+            ))
+            .page(PAGE)
+        })
+    }
+
+    fn config(&mut self, at: usize, len: usize) -> Result<&mut u64, Fault> {
+        if at % 8 != 0 || len != 8 {
+            let what =
+                format!("{len} bytes at byte {at} of the window configuration: 8 aligned bytes are one");
+            return Err(Fault::not_implemented(what).page(PAGE));
+        }
+        Ok(&mut self.words[at / 8])
+    }
+}
+
+fn within(offset: u64, base: u64, len: u64) -> Option<u64> {
+    offset.checked_sub(base).filter(|&at| at < len)
+}
+
+fn end(target: &TlbTarget) -> End {
+    let mid = if target.multicast { target.start.mid_rect(target.end) } else { target.end.mid() };
+    End { mid, addr: target.addr }
+}
+
+impl Chip {
+    /// A word of PCI configuration space; only identification is modelled.
+    pub fn pci_config_read32(&self, offset: u32) -> u32 {
+        if offset == 0 { self.config.board.chip.pci_id } else { 0 }
+    }
+
+    /// Reads BAR 0. Registers take 4 aligned bytes.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn bar0_read(&mut self, mut offset: u64, mut out: &mut [u8]) -> Result<(), Fault> {
+        while !out.is_empty() {
+            let (region, len) = self.windows.find(offset)?;
+            let len = out.len().min(len as usize);
+            let (now, rest) = out.split_at_mut(len);
+            match region {
+                Region::Config(at) => now.copy_from_slice(&self.windows.config(at, len)?.to_le_bytes()),
+                Region::Csm(at) => now.copy_from_slice(self.arc.csm(at, len)?),
+                Region::Apb(at) => register(now)?.copy_from_slice(&self.arc.apb_read(at)?.to_le_bytes()),
+                Region::Window(target) if target.multicast => {
+                    return Err(Fault::program("read through a multicast window").page(PAGE));
+                }
+                Region::Window(target) => self.read(target.noc, end(&target), now)?,
+            }
+            out = rest;
+            offset += len as u64;
+        }
+        Ok(())
+    }
+
+    /// Writes BAR 0. Registers take 4 aligned bytes; a write takes effect at once.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn bar0_write(&mut self, mut offset: u64, mut data: &[u8]) -> Result<(), Fault> {
+        while !data.is_empty() {
+            let (region, len) = self.windows.find(offset)?;
+            let len = data.len().min(len as usize);
+            let (now, rest) = data.split_at(len);
+            match region {
+                Region::Config(at) => {
+                    let word: [u8; 8] =
+                        now.try_into().map_err(|_| self.windows.config(at, len).unwrap_err())?;
+                    *self.windows.config(at, len)? = u64::from_le_bytes(word);
+                }
+                Region::Csm(at) => self.arc.csm(at, len)?.copy_from_slice(now),
+                Region::Apb(at) => {
+                    let word: [u8; 4] = now.try_into().map_err(|_| narrow(len))?;
+                    self.arc.apb_write(at, u32::from_le_bytes(word))?;
+                }
+                Region::Window(target) if target.multicast => {
+                    self.write_rect(target.noc, end(&target), now, None)?;
+                }
+                Region::Window(target) => self.write_one(target.noc, end(&target), now)?,
+            }
+            data = rest;
+            offset += len as u64;
+        }
+        Ok(())
+    }
+}
+
+fn register(bytes: &mut [u8]) -> Result<&mut [u8; 4], Fault> {
+    let len = bytes.len();
+    bytes.try_into().map_err(|_| narrow(len))
+}
+
+fn narrow(len: usize) -> Fault {
+    Fault::program(format!("access of {len} bytes to a register of 4")).page(PAGE)
+}

@@ -1,0 +1,300 @@
+//! Registers of a tile, as its cores and, for some, the NoC and the host see them.
+
+use tt_isa::map::{self, RiscV};
+
+use super::Tile;
+use crate::fault::Fault;
+use crate::tensix::THREADS;
+use crate::tensix::frontend::MOP_CFG_WORDS;
+use crate::tensix::scalar::GPRS;
+use crate::tensix::sync::SEMAPHORES;
+
+/// What a load or store came to.
+pub(super) enum Access<T> {
+    /// Done.
+    Done(T),
+    /// Done, and repeating it may give another value without anything in the tile having changed.
+    Volatile(T),
+    /// The core has to try again later.
+    Retry,
+}
+
+/// Registers of the mover in front of its command register.
+const MOVER_WORDS: u32 = 4;
+/// Mover command: copy L1 to NCRISC's instruction RAM, as `XMOV_DIRECTION` 1 says.
+const MOVER_GO: u32 = 0x40;
+const MOVER_L1_TO_IRAM: u32 = 1;
+/// `TDMA_STATUS` while nothing moves: all FIFOs empty.
+const TDMA_IDLE: u32 = 0x8;
+/// Destination of instruction RAM in the mover's address space, in 16-byte units.
+const MOVER_IRAM: u32 = 0x4000;
+const REGISTER_BLOCK: u32 = 0x1000;
+
+impl Tile {
+    /// A core's load of the register at `addr` (aligned).
+    pub(super) fn register_load(&mut self, core: RiscV, addr: u32) -> Result<Access<u32>, Fault> {
+        if core != RiscV::Ncrisc
+            && let Some(access) = self.coprocessor_load(core, addr)?
+        {
+            return Ok(access);
+        }
+        let clock = [map::WALL_CLOCK_L, map::WALL_CLOCK_H].map(|r| map::DEBUG_REGS_BASE + r);
+        let value = self.external_register_read(addr)?;
+        Ok(if clock.contains(&addr) { Access::Volatile(value) } else { Access::Done(value) })
+    }
+
+    /// A core's store to the register at `addr` (aligned).
+    pub(super) fn register_store(&mut self, core: RiscV, addr: u32, value: u32) -> Result<Access<()>, Fault> {
+        if core != RiscV::Ncrisc
+            && let Some(access) = self.coprocessor_store(core, addr, value)?
+        {
+            return Ok(access);
+        }
+        self.external_register_write(addr, value)?;
+        Ok(Access::Done(()))
+    }
+
+    /// Registers that only B, T0, T1 and T2 see.
+    fn coprocessor_load(&mut self, core: RiscV, addr: u32) -> Result<Option<Access<u32>>, Fault> {
+        if let Some((thread, offset)) = banked(core, addr, map::PC_BUF_BASE, map::PC_BUF_STRIDE) {
+            return self.pc_buf_load(thread, offset).map(Some);
+        }
+        if let Some(offset) = block(addr, map::CFG_BASE) {
+            return Ok(Some(Access::Done(self.tensix.cfg.read(0, offset / 4)?)));
+        }
+        if let Some((thread, gpr)) = gpr(core, addr) {
+            return Ok(Some(Access::Done(self.tensix.gpr[thread][gpr])));
+        }
+        if let Some((other, offset)) = mailbox(addr) {
+            return self.mailbox_load(core, other, offset).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn coprocessor_store(&mut self, core: RiscV, addr: u32, value: u32) -> Result<Option<Access<()>>, Fault> {
+        let done = Ok(Some(Access::Done(())));
+        if let Some((thread, offset)) = banked(core, addr, map::INSTRN_BUF_BASE, map::INSTRN_BUF_STRIDE) {
+            if offset != 0 {
+                return Ok(None);
+            }
+            if !self.tensix.can_push(thread) {
+                self.step_tensix()?;
+                if !self.tensix.can_push(thread) {
+                    return Ok(Some(Access::Retry));
+                }
+            }
+            self.tensix.push(thread, value, core == RiscV::Brisc);
+            return done;
+        }
+        if let Some((thread, offset)) = banked(core, addr, map::PC_BUF_BASE, map::PC_BUF_STRIDE) {
+            self.pc_buf_store(thread, offset, value)?;
+            return done;
+        }
+        if let Some(offset) = block(addr, map::CFG_BASE) {
+            self.tensix.cfg.write(0, offset / 4, value)?;
+            // Decoded code is never stale here; the bits are only taken note of.
+            self.tensix.cfg.take_icache_invalidate();
+            self.changes += 1;
+            return done;
+        }
+        if let Some((thread, gpr)) = gpr(core, addr) {
+            self.tensix.gpr[thread][gpr] = value;
+            return done;
+        }
+        if let Some(offset) = block(addr, map::MOP_CFG_BASE) {
+            let thread = core.tensix_thread().ok_or_else(|| unmapped(addr))? as usize;
+            if offset as usize / 4 >= MOP_CFG_WORDS {
+                return Err(unmapped(addr));
+            }
+            if !self.tensix.mop_idle(thread) {
+                self.step_tensix()?;
+                if !self.tensix.mop_idle(thread) {
+                    return Ok(Some(Access::Retry));
+                }
+            }
+            self.tensix.write_mop_cfg(thread, offset as usize / 4, value)?;
+            return done;
+        }
+        if let Some((other, offset)) = mailbox(addr) {
+            return self.mailbox_store(core, other, offset, value).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// TTSync and semaphores (`BabyRISCV/PCBufs.md`, `BabyRISCV/TTSync.md`).
+    fn pc_buf_load(&mut self, thread: usize, offset: u32) -> Result<Access<u32>, Fault> {
+        let ready = match offset {
+            map::PC_BUF_TENSIX_SYNC => {
+                self.step_tensix()?;
+                self.tensix.thread_idle(thread)
+            }
+            map::PC_BUF_MOP_SYNC => {
+                self.step_tensix()?;
+                self.tensix.mop_idle(thread)
+            }
+            _ => {
+                let index = semaphore(offset)?;
+                return Ok(Access::Done(u32::from(self.tensix.sync.semaphores[index].value)));
+            }
+        };
+        Ok(if ready { Access::Done(0) } else { Access::Retry })
+    }
+
+    fn pc_buf_store(&mut self, _thread: usize, offset: u32, value: u32) -> Result<(), Fault> {
+        if offset == map::PC_BUF_TENSIX_SYNC || offset == map::PC_BUF_MOP_SYNC {
+            // Only orders the load that follows.
+            return Ok(());
+        }
+        let index = semaphore(offset)?;
+        self.changes += 1;
+        if value & 1 == 0 { self.tensix.sync.post(index) } else { self.tensix.sync.get(index) }
+    }
+
+    /// Takes what `other` has put into its mailbox for `core`; waits for it.
+    fn mailbox_load(&mut self, core: RiscV, other: usize, offset: u32) -> Result<Access<u32>, Fault> {
+        if offset != 0 {
+            return Err(unmapped(map::MAILBOX_BASE + offset));
+        }
+        Ok(match self.mailboxes[other][core as usize].take() {
+            Some(value) => {
+                self.changes += 1;
+                Access::Volatile(value)
+            }
+            None => Access::Retry,
+        })
+    }
+
+    /// Puts a word into the mailbox from `core` to `other`; waits while it is full.
+    fn mailbox_store(
+        &mut self,
+        core: RiscV,
+        other: usize,
+        offset: u32,
+        value: u32,
+    ) -> Result<Access<()>, Fault> {
+        if offset != 0 {
+            return Err(unmapped(map::MAILBOX_BASE + offset));
+        }
+        let slot = &mut self.mailboxes[core as usize][other];
+        if slot.is_some() {
+            return Ok(Access::Retry);
+        }
+        *slot = Some(value);
+        self.changes += 1;
+        Ok(Access::Done(()))
+    }
+
+    /// Registers that cores, NoC and host all see.
+    pub(super) fn external_register_read(&mut self, addr: u32) -> Result<u32, Fault> {
+        for noc in 0..2 {
+            if let Some(offset) = niu(addr, noc) {
+                return self.niu[noc].read(offset, self.logical);
+            }
+        }
+        if let Some(offset) = block(addr, map::DEBUG_REGS_BASE) {
+            return match offset {
+                map::SOFT_RESET_0 => Ok(self.soft_reset),
+                map::WALL_CLOCK_L => Ok(self.clock as u32),
+                map::WALL_CLOCK_H => Ok((self.clock >> 32) as u32),
+                _ => Err(unmapped(addr)),
+            };
+        }
+        match block(addr, map::TDMA_REGS_BASE) {
+            Some(map::TDMA_STATUS) => Ok(TDMA_IDLE),
+            _ => Err(unmapped(addr)),
+        }
+    }
+
+    /// Writes a register that cores, NoC and host all see.
+    pub(super) fn external_register_write(&mut self, addr: u32, value: u32) -> Result<(), Fault> {
+        self.changes += 1;
+        for noc in 0..2 {
+            if let Some(offset) = niu(addr, noc) {
+                if let Some(request) = self.niu[noc].write(noc as u8, offset, value)? {
+                    self.outbox.push(request);
+                }
+                return Ok(());
+            }
+        }
+        if addr == map::DEBUG_REGS_BASE + map::SOFT_RESET_0 {
+            return self.set_soft_reset(value);
+        }
+        match block(addr, map::TDMA_REGS_BASE) {
+            Some(offset) => {
+                self.tdma_write(offset, value).map_err(|fault| fault.page("TensixTile/TDMA-RISC.md"))
+            }
+            None => Err(unmapped(addr)),
+        }
+    }
+
+    /// TDMA-RISC registers: the mover, as far as it fills instruction RAM, and clock gating.
+    fn tdma_write(&mut self, offset: u32, value: u32) -> Result<(), Fault> {
+        match offset {
+            map::TDMA_COMMAND if value == MOVER_GO => self.move_to_iram(),
+            map::TDMA_CLK_GATE_EN => Ok(()),
+            _ if offset / 4 < MOVER_WORDS => {
+                self.mover[(offset / 4) as usize] = value;
+                Ok(())
+            }
+            _ => Err(Fault::not_implemented(format!("TDMA register {offset:#x} = {value:#x}"))),
+        }
+    }
+
+    fn move_to_iram(&mut self) -> Result<(), Fault> {
+        let [source, destination, size, direction, _] = self.mover;
+        let (from, len) = (source << 4, (size << 4) as usize);
+        let to = destination.wrapping_sub(MOVER_IRAM) << 4;
+        let bytes = self.l1.get(from, len);
+        let iram = self.iram.get_mut(to as usize..(to as usize).saturating_add(len));
+        match (direction, bytes, iram) {
+            (MOVER_L1_TO_IRAM, Some(bytes), Some(iram)) => {
+                iram.copy_from_slice(bytes);
+                Ok(())
+            }
+            _ => Err(Fault::not_implemented(format!(
+                "mover in direction {direction}, {len} bytes from {from:#x} to {destination:#x}0"
+            ))),
+        }
+    }
+}
+
+/// Offset of `addr` in the register block at `base`.
+fn block(addr: u32, base: u32) -> Option<u32> {
+    let offset = addr.wrapping_sub(base);
+    (offset < REGISTER_BLOCK).then_some(offset)
+}
+
+fn niu(addr: u32, noc: usize) -> Option<u32> {
+    let offset = addr.wrapping_sub(map::NIU_BASE + noc as u32 * map::NIU_STRIDE);
+    (offset < map::NIU_STRIDE).then_some(offset)
+}
+
+/// Thread and offset of a register that exists once a thread: a T core sees its own at `base`, BRISC all three.
+fn banked(core: RiscV, addr: u32, base: u32, stride: u32) -> Option<(usize, u32)> {
+    match core.tensix_thread() {
+        Some(thread) => block(addr, base).map(|offset| (thread as usize, offset)),
+        None => (0..THREADS).find_map(|t| block(addr, base + t as u32 * stride).map(|offset| (t, offset))),
+    }
+}
+
+fn gpr(core: RiscV, addr: u32) -> Option<(usize, usize)> {
+    let index = block(addr, map::REGFILE_BASE)? as usize / 4;
+    match core.tensix_thread() {
+        Some(thread) => (index < GPRS).then_some((thread as usize, index)),
+        None => (index < GPRS * THREADS).then_some((index / GPRS, index % GPRS)),
+    }
+}
+
+fn mailbox(addr: u32) -> Option<(usize, u32)> {
+    (0..4).find_map(|i| block(addr, map::MAILBOX_BASE + i * map::MAILBOX_STRIDE).map(|o| (i as usize, o)))
+}
+
+fn semaphore(offset: u32) -> Result<usize, Fault> {
+    let index = offset.wrapping_sub(map::PC_BUF_SEMAPHORE) as usize / 4;
+    if index < SEMAPHORES { Ok(index) } else { Err(unmapped(map::PC_BUF_BASE + offset)) }
+}
+
+fn unmapped(addr: u32) -> Fault {
+    Fault::program(format!("no register at {addr:#010x} that this access may reach"))
+        .page("TensixTile/BabyRISCV/README.md")
+}

@@ -1,0 +1,267 @@
+//! A Tensix tile: five RISC-V cores, the coprocessor, L1 and two NIUs.
+//!
+//! A tile runs on its own for a quantum: what its cores do reaches only its own memory and registers; NoC requests
+//! wait in its outbox until the chip delivers them between quanta, in a fixed order. So tiles can run on any
+//! number of host threads with the same results.
+//!
+//! A core that only polls, or that waits for the coprocessor, sleeps until something in the tile changes.
+
+use tt_isa::map::{self, RiscV};
+use tt_isa::noc::NocXy;
+
+use crate::fault::Fault;
+use crate::l1::L1;
+use crate::rv32::Hart;
+use crate::tensix::Tensix;
+
+mod code;
+mod hart;
+mod mmio;
+pub mod niu;
+
+use code::CodeCache;
+use niu::{Niu, Request};
+
+const HARTS: usize = 5;
+/// Instructions of a core before its siblings' turn.
+const SLICE: u32 = 1024;
+
+/// Whether a core may run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Activity {
+    /// Held in reset.
+    Reset,
+    /// Has something to do.
+    Awake,
+    /// Nothing to do until the tile's change count differs from this.
+    Asleep(u64),
+}
+
+/// A tile.
+pub struct Tile {
+    /// NoC 0 position.
+    pub position: NocXy,
+    /// Position that translation gives it, for `NOC_ID_LOGICAL`.
+    pub logical: NocXy,
+    /// L1.
+    pub l1: L1,
+    /// The coprocessor.
+    pub tensix: Tensix,
+    harts: [Hart; HARTS],
+    activity: [Activity; HARTS],
+    local: [Box<[u8]>; HARTS],
+    iram: Box<[u8]>,
+    code: CodeCache,
+    niu: [Niu; 2],
+    outbox: Vec<Request>,
+    soft_reset: u32,
+    /// Counts what sleeping cores could have waited for.
+    changes: u64,
+    clock: u64,
+    mailboxes: [[Option<u32>; 4]; 4],
+    mover: [u32; 5],
+}
+
+impl Tile {
+    /// A tile after power-on.
+    pub fn new(position: NocXy, logical: NocXy, grid: NocXy) -> Self {
+        let local = RiscV::ALL.map(|core| vec![0; core.local_ram_size() as usize].into_boxed_slice());
+        Self {
+            position,
+            logical,
+            l1: L1::default(),
+            tensix: Tensix::default(),
+            harts: Default::default(),
+            activity: [Activity::Reset; HARTS],
+            local,
+            iram: vec![0; map::IRAM_SIZE as usize].into_boxed_slice(),
+            code: CodeCache::default(),
+            niu: [Niu::new(position), Niu::new(position.mirrored(grid))],
+            outbox: Vec::new(),
+            soft_reset: map::SOFT_RESET_ALL,
+            changes: 0,
+            clock: 0,
+            mailboxes: Default::default(),
+            mover: [0; 5],
+        }
+    }
+
+    /// A core's registers.
+    pub fn hart(&self, core: RiscV) -> &Hart {
+        &self.harts[core as usize]
+    }
+
+    /// Whether a core is out of reset.
+    pub fn is_running(&self, core: RiscV) -> bool {
+        self.activity[core as usize] != Activity::Reset
+    }
+
+    /// Whether any core or the coprocessor could go on.
+    pub fn is_awake(&self) -> bool {
+        self.activity.iter().any(|a| match a {
+            Activity::Reset => false,
+            Activity::Awake => true,
+            Activity::Asleep(seen) => *seen != self.changes,
+        })
+    }
+
+    /// RISC-V instructions executed so far.
+    pub fn instructions(&self) -> u64 {
+        self.harts.iter().map(|hart| hart.executed).sum()
+    }
+
+    /// Runs for at most `budget` instructions a core.
+    ///
+    /// # Errors
+    /// The first fault; the tile stays as it is then.
+    pub fn run(&mut self, budget: u32) -> Result<(), Fault> {
+        let position = self.position;
+        self.run_unlocated(budget).map_err(|fault| fault.in_tile(position))
+    }
+
+    fn run_unlocated(&mut self, budget: u32) -> Result<(), Fault> {
+        let mut left = [budget; HARTS];
+        loop {
+            let mut ran = false;
+            for i in 0..HARTS {
+                if left[i] == 0 || !self.wake(i) {
+                    continue;
+                }
+                let executed = self.run_hart(i, left[i].min(SLICE))?;
+                left[i] -= executed.min(left[i]);
+                ran = true;
+                self.step_tensix()?;
+            }
+            if !ran {
+                break;
+            }
+        }
+        self.clock += u64::from(budget);
+        Ok(())
+    }
+
+    /// Lets the coprocessor go on as far as it can.
+    fn step_tensix(&mut self) -> Result<(), Fault> {
+        if self.tensix.idle() {
+            return Ok(());
+        }
+        let idle = |t: &Tensix| [0, 1, 2].map(|thread| t.thread_idle(thread));
+        let before = idle(&self.tensix);
+        if self.tensix.step(&mut self.l1)? || idle(&self.tensix) != before {
+            self.changes += 1;
+        }
+        for (addr, value) in std::mem::take(&mut self.tensix.mmio_writes) {
+            self.external_register_write(addr, value)?;
+        }
+        Ok(())
+    }
+
+    /// Whether core `i` may run; wakes it if something has changed since it fell asleep.
+    fn wake(&mut self, i: usize) -> bool {
+        match self.activity[i] {
+            Activity::Reset => false,
+            Activity::Awake => true,
+            Activity::Asleep(seen) => {
+                let wake = seen != self.changes;
+                if wake {
+                    self.activity[i] = Activity::Awake;
+                }
+                wake
+            }
+        }
+    }
+
+    /// Writes `SOFT_RESET_0`: cores whose bit goes from one to zero start.
+    fn set_soft_reset(&mut self, value: u32) -> Result<(), Fault> {
+        if value & !map::SOFT_RESET_ALL != 0 {
+            let what = format!("soft reset of units other than the RISC-V cores ({value:#x})");
+            return Err(Fault::not_implemented(what).page("TensixTile/SoftReset.md"));
+        }
+        for core in RiscV::ALL {
+            let held = value & core.soft_reset_bit() != 0;
+            let i = core as usize;
+            if held {
+                self.activity[i] = Activity::Reset;
+            } else if self.activity[i] == Activity::Reset {
+                let pc = self.reset_pc(core);
+                self.harts[i].reset(pc);
+                self.activity[i] = Activity::Awake;
+            }
+        }
+        self.soft_reset = value;
+        self.changes += 1;
+        Ok(())
+    }
+
+    fn reset_pc(&self, core: RiscV) -> u32 {
+        let word = |index| self.tensix.cfg.word(0, index);
+        let (enabled, pc) = match core {
+            RiscV::Brisc => (false, 0),
+            RiscV::Ncrisc => {
+                (word(map::NCRISC_RESET_PC_OVERRIDE_CFG) & 1 != 0, word(map::NCRISC_RESET_PC_CFG))
+            }
+            _ => {
+                let n = core as u32 - RiscV::Trisc0 as u32;
+                let enabled = word(map::TRISC_RESET_PC_OVERRIDE_CFG) >> n & 1 != 0;
+                (enabled, word(map::TRISC_RESET_PC_CFG[n as usize]))
+            }
+        };
+        if enabled { pc } else { core.default_reset_pc() }
+    }
+
+    /// Takes the NoC requests that the cores have made, in the order in which they were made.
+    pub fn take_requests(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.outbox)
+    }
+
+    /// Whether NoC requests wait.
+    pub fn has_requests(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// One of the tile's NIUs; the caller changes counters, so sleepers wake.
+    pub fn niu_mut(&mut self, noc: usize) -> &mut Niu {
+        self.changes += 1;
+        &mut self.niu[noc]
+    }
+
+    /// Reads the tile's memory or registers over the NoC. Registers are read one word at a time.
+    pub fn noc_read(&mut self, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
+        let position = self.position;
+        let addr = tile_address(addr).map_err(|fault| fault.in_tile(position))?;
+        if let Some(bytes) = self.l1.get(addr, out.len()) {
+            out.copy_from_slice(bytes);
+            return Ok(());
+        }
+        let word: &mut [u8; 4] = out.try_into().map_err(|_| unmapped(addr).in_tile(position))?;
+        *word = self.external_register_read(addr).map_err(|fault| fault.in_tile(position))?.to_le_bytes();
+        Ok(())
+    }
+
+    /// Writes the tile's memory or registers over the NoC.
+    pub fn noc_write(&mut self, addr: u64, data: &[u8]) -> Result<(), Fault> {
+        let position = self.position;
+        let addr = tile_address(addr).map_err(|fault| fault.in_tile(position))?;
+        self.changes += 1;
+        if let Some(bytes) = self.l1.get_mut(addr, data.len()) {
+            bytes.copy_from_slice(data);
+            self.code.written(addr, data.len());
+            return Ok(());
+        }
+        let word: [u8; 4] = data.try_into().map_err(|_| unmapped(addr).in_tile(position))?;
+        self.external_register_write(addr, u32::from_le_bytes(word)).map_err(|fault| fault.in_tile(position))
+    }
+}
+
+/// A tile's NoC address space has 32 bits that mean anything.
+fn tile_address(addr: u64) -> Result<u32, Fault> {
+    u32::try_from(addr)
+        .map_err(|_| Fault::program(format!("NoC address {addr:#x} of a Tensix tile")).page(NOC_PAGE))
+}
+
+fn unmapped(addr: u32) -> Fault {
+    Fault::program(format!("nothing is mapped at {addr:#010x}, or not for accesses of this size"))
+        .page(NOC_PAGE)
+}
+
+const NOC_PAGE: &str = "NoC/MemoryMap.md";
