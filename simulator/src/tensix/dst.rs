@@ -77,6 +77,17 @@ impl Dst {
         self.valid[high] = true;
     }
 
+    /// Writes the first datums of a 32-bit row, in storage form; the others keep their bits.
+    #[inline]
+    pub fn write32_part(&mut self, row: usize, data: &[u32]) {
+        let high = high_row(row);
+        for (i, &datum) in data.iter().enumerate() {
+            self.rows[high][i] = (datum >> 16) as u16;
+            self.rows[high + LOW_HALF][i] = datum as u16;
+        }
+        self.valid[high] = true;
+    }
+
     /// A 16-bit row, in storage form.
     #[inline]
     pub fn read16(&self, row: usize) -> [u16; COLS] {

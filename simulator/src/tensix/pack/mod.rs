@@ -11,18 +11,36 @@ use tt_isa::format::DataFormat;
 use tt_isa::insn::PACR;
 
 use super::adc::dim;
-use super::dst::COLS;
+use super::dst::{COLS, Dst};
 use super::{Exec, Step, Tensix, dst};
 use crate::fault::Fault;
 use crate::l1::L1;
 
+mod convert;
+mod store;
+
+use convert::Conversion;
+use store::Sink;
+
 const PACKERS: usize = 4;
 const PAGE: &str = "TensixTile/TensixCoprocessor/PACR.md";
 
-/// Where each packer goes on within a tile.
+/// What packers remember between the `PACR`s of a tile.
+#[derive(Clone, Copy, Default, Debug)]
+struct Progress {
+    /// Next byte of datums, and of shared exponents.
+    data: u32,
+    exponents: u32,
+    /// Position within the plane, for the edge masks.
+    x: u32,
+    y: u32,
+}
+
+/// State of the packers.
 #[derive(Default)]
 pub struct PackState {
-    next: Option<[u32; PACKERS]>,
+    /// `None` between tiles.
+    next: Option<[Progress; PACKERS]>,
 }
 
 /// First registers of the packers' sections, and their other per-packer registers.
@@ -44,6 +62,24 @@ const DST_OFFSETS: [CfgField; PACKERS] = [
     c::DEST_TARGET_REG_CFG_PACK_SEC2_Offset,
     c::DEST_TARGET_REG_CFG_PACK_SEC3_Offset,
 ];
+/// Fields of each packer's section that have to be zero: modes that are not here, most of them without a
+/// functional definition.
+const UNSUPPORTED: [CfgField; 12] = [
+    c::THCON_SEC0_REG1_Row_start_section_size,
+    c::THCON_SEC0_REG1_Dis_shared_exp_assembler,
+    c::THCON_SEC0_REG1_Enable_out_fifo,
+    c::THCON_SEC0_REG1_Add_l1_dest_addr_offset,
+    c::THCON_SEC0_REG1_Sub_l1_tile_header_size,
+    c::THCON_SEC0_REG1_Source_interface_selection,
+    c::THCON_SEC0_REG1_Exp_threshold_en,
+    c::THCON_SEC0_REG1_Downsample_mask,
+    c::THCON_SEC0_REG1_Downsample_rate,
+    c::THCON_SEC0_REG1_Force_pack_per_max_xy_plane,
+    c::THCON_SEC0_REG1_Addr_cnt_context,
+    c::THCON_SEC0_REG1_Read_mode,
+];
+/// Most datums that one packer takes from Dst in one instruction.
+const MAX_DATUMS: u32 = 256;
 
 /// A field of packer `packer`'s section, given packer 0's.
 fn in_section(field: CfgField, packer: usize) -> CfgField {
@@ -59,109 +95,215 @@ pub fn execute(t: &mut Tensix, thread: usize, word: u32, l1: &mut L1) -> Exec {
         15 => 4,
         other => return Err(Fault::not_implemented(format!("PACR with packers {other:#06b}")).page(PAGE)),
     };
-    if op.flush | op.concat | op.ovrd_thread_id | op.zero_write != 0 {
-        return Err(
-            Fault::not_implemented("PACR with flush, concat, ovrd_thread_id or zero_write").page(PAGE)
-        );
+    if op.concat | op.ovrd_thread_id | op.zero_write != 0 {
+        return Err(Fault::not_implemented("PACR with concat, ovrd_thread_id or zero_write").page(PAGE));
     }
-    check_configuration(t, thread)?;
-    let (first_row, rows) = input(t, thread)?;
+    let setup = Setup::read(t, thread, op.flush != 0)?;
+    let ends = op.last | op.flush != 0;
     let mut next = match t.pack.next {
         Some(next) => next,
-        None => destinations(t, thread),
+        None => setup.start(t, thread),
     };
-    for (packer, addr) in next.iter_mut().enumerate().take(packers) {
-        let row = first_row + t.cfg.get(thread, DST_OFFSETS[packer]) as usize;
-        *addr = pack_rows(t, l1, row, rows, *addr)?;
+    for (packer, progress) in next.iter_mut().enumerate().take(packers) {
+        let mask_select = setup.row_set_select >> (2 * packer) & 3;
+        let row = setup.first_row + t.cfg.get(thread, DST_OFFSETS[packer]) as usize;
+        setup.pack(&t.dst, l1, row & (dst::ROWS - 1), mask_select, progress)?;
+        if ends {
+            pad(l1, progress.data)?;
+            if setup.sink.format.is_block_float() {
+                pad(l1, progress.exponents)?;
+            }
+        }
     }
-    t.pack.next = (op.last == 0).then_some(next);
+    t.pack.next = (!ends).then_some(next);
     apply_addr_mod(t, thread, op.addr_mode)?;
     Ok(Step::Done)
+}
+
+/// What configuration and address counters ask of a `PACR`.
+struct Setup {
+    conversion: Conversion,
+    sink: Sink,
+    /// First row of Dst, the packers' offsets excluded.
+    first_row: usize,
+    count: usize,
+    /// Reads (rows) of a plane.
+    plane_rows: u32,
+    row_set_select: u32,
+    /// `TILE_ROW_SET_MAPPING_0` and `_1`: two bits a row, which say the edge mask.
+    row_sets: [u32; 2],
+    masks: [u32; 2],
+}
+
+impl Setup {
+    fn read(t: &Tensix, thread: usize, flush: bool) -> Result<Self, Fault> {
+        let get = |field| t.cfg.get(thread, field);
+        check_configuration(t, thread)?;
+        let format = |field| same_for_all(t, thread, field).and_then(|code| {
+            DataFormat::from_code(code)
+                .ok_or_else(|| Fault::program(format!("packer data format {code}")).page(PAGE))
+        });
+        let (input, output) =
+            (format(c::THCON_SEC0_REG1_In_data_format)?, format(c::THCON_SEC0_REG1_Out_data_format)?);
+        let accumulate = same_for_all(t, thread, c::THCON_SEC0_REG1_Pack_L1_Acc)? != 0;
+        if accumulate && !matches!(output, DataFormat::Fp32 | DataFormat::Fp16 | DataFormat::Bf16) {
+            return Err(Fault::not_implemented(format!("L1 accumulation of {output:?}")).page(PAGE));
+        }
+        let (first_row, count) = input_rows(t, thread, input)?;
+        let count = if flush { 0 } else { count };
+        if output.datum_bits() <= 8 && count % COLS != 0 {
+            let what = format!("packing {count} datums as {output:?}: not whole rows");
+            return Err(Fault::not_implemented(what).page(PAGE));
+        }
+        let bank = t.cfg.bank(thread);
+        Ok(Self {
+            conversion: Conversion::read(t, thread, input, output)?,
+            sink: Sink { format: output, accumulate },
+            first_row,
+            count,
+            plane_rows: get(COUNTERS[0]),
+            row_set_select: get(c::PCK_EDGE_TILE_ROW_SET_SELECT_select),
+            row_sets: [
+                t.cfg.word(bank, c::TILE_ROW_SET_MAPPING_0_row_set_mapping_0.index),
+                t.cfg.word(bank, c::TILE_ROW_SET_MAPPING_1_row_set_mapping_0.index),
+            ],
+            masks: [get(c::PCK_EDGE_OFFSET_SEC0_mask), get(c::PCK_EDGE_OFFSET_SEC1_mask)],
+        })
+    }
+
+    /// Where the packers start a tile. Narrow formats have an exponent section in front of the datums.
+    fn start(&self, t: &Tensix, thread: usize) -> [Progress; PACKERS] {
+        let addr = |packer: usize| t.cfg.get(thread, SECTIONS[packer]).wrapping_add(1);
+        let relative = addr(0) >> 31 != 0;
+        std::array::from_fn(|packer| {
+            let mut start = addr(packer);
+            if relative && packer > 0 {
+                start = start.wrapping_add(addr(0));
+            }
+            let section = match self.sink.format.datum_bits() {
+                ..=8 => t.cfg.get(thread, in_section(c::THCON_SEC0_REG1_Exp_section_size, packer)),
+                _ => 0,
+            };
+            Progress { data: start.wrapping_add(section) << 4, exponents: start << 4, x: 0, y: 0 }
+        })
+    }
+
+    /// One packer's work.
+    fn pack(
+        &self,
+        dst: &Dst,
+        l1: &mut L1,
+        row: usize,
+        mask_select: u32,
+        progress: &mut Progress,
+    ) -> Result<(), Fault> {
+        let rows = self.count.div_ceil(COLS);
+        let limit = if self.conversion.wide() { dst::ROWS / 2 } else { dst::ROWS };
+        if row + rows > limit {
+            return Err(Fault::program(format!("packing {rows} rows from Dst row {row}")).page(PAGE));
+        }
+        for i in 0..rows {
+            let len = (self.count - i * COLS).min(COLS);
+            let mask = self.mask(mask_select, len, progress)?;
+            let mut datums = if mask == 0 { [0; COLS] } else { self.conversion.row(dst, row + i) };
+            if mask != 0xFFFF {
+                for (col, datum) in datums.iter_mut().enumerate() {
+                    *datum = if mask >> col & 1 != 0 { *datum } else { 0 };
+                }
+            }
+            self.sink.put(l1, progress.data, progress.exponents + i as u32, &datums[..len])?;
+            progress.data += (len * self.sink.format.datum_bits() / 8) as u32;
+        }
+        progress.exponents += (self.count / COLS) as u32;
+        Ok(())
+    }
+
+    /// Edge mask of the next `len` datums, whose position is counted on.
+    fn mask(&self, select: u32, len: usize, at: &mut Progress) -> Result<u32, Fault> {
+        let sets = match select {
+            0 | 1 => self.row_sets[select as usize],
+            _ => return Err(Fault::not_implemented(format!("edge row set {select}")).page(PAGE)),
+        };
+        let mut mask = 0;
+        for col in 0..len {
+            let offset = match sets >> (2 * (at.y & 15)) & 3 {
+                offset @ (0 | 1) => self.masks[offset as usize],
+                offset => return Err(Fault::not_implemented(format!("edge mask {offset}")).page(PAGE)),
+            };
+            mask |= offset & 1 << col;
+            at.x += 1;
+            if at.x == COLS as u32 {
+                at.x = 0;
+                at.y = (at.y + 1) % self.plane_rows;
+            }
+        }
+        Ok(if len < COLS { mask | 0xFFFF << len & 0xFFFF } else { mask })
+    }
+}
+
+/// Value of a section field that all packers have to agree on.
+fn same_for_all(t: &Tensix, thread: usize, field: CfgField) -> Result<u32, Fault> {
+    let value = t.cfg.get(thread, field);
+    if (1..PACKERS).any(|p| t.cfg.get(thread, in_section(field, p)) != value) {
+        let what = format!("packers that differ in {}", field.name);
+        return Err(Fault::not_implemented(what).page(PAGE));
+    }
+    Ok(value)
 }
 
 /// Modes that hardware has and this simulator has not.
 fn check_configuration(t: &Tensix, thread: usize) -> Result<(), Fault> {
     let get = |field| t.cfg.get(thread, field);
-    let fp32 = DataFormat::Fp32 as u32;
-    let formats = (0..PACKERS).all(|p| {
-        get(in_section(c::THCON_SEC0_REG1_In_data_format, p)) == fp32
-            && get(in_section(c::THCON_SEC0_REG1_Out_data_format, p)) == fp32
-    });
-    let reads = get(COUNTERS[0]);
-    let odd = [
-        ("formats other than FP32", !formats || get(c::ALU_FORMAT_SPEC_REG2_Dstacc) != fp32),
-        ("a 16-bit Dst", get(c::PCK_DEST_RD_CTRL_Read_32b_data) == 0),
-        ("rounding to ten bits", get(c::PCK_DEST_RD_CTRL_Round_10b_mant) != 0),
-        ("ReLU", get(c::STACC_RELU_ApplyRelu) != 0),
-        ("L1 accumulation", (0..PACKERS).any(|p| get(in_section(c::THCON_SEC0_REG1_Pack_L1_Acc, p)) != 0)),
-        ("an edge mode", get(c::PCK_EDGE_MODE_mode) != 0),
-        ("an edge mask", get(c::PCK_EDGE_OFFSET_SEC0_mask) != 0xFFFF),
-        ("an edge mask by row", get(c::PCK_EDGE_TILE_ROW_SET_SELECT_select) != 0 || row_sets(t, thread)),
-        (
-            "reads per plane that differ or exceed 16",
-            !(1..=16).contains(&reads) || COUNTERS.iter().any(|&f| get(f) != reads),
-        ),
-        ("relative addresses", get(SECTIONS[0]) & 0x8000_0000 != 0),
-    ];
-    match odd.into_iter().find(|(_, set)| *set) {
-        Some((name, _)) => Err(Fault::not_implemented(format!("packing with {name}")).page(PAGE)),
-        None => Ok(()),
+    let fault = |what: String| Err(Fault::not_implemented(what).page(PAGE));
+    for packer in 0..PACKERS {
+        if let Some(field) = UNSUPPORTED.iter().find(|&&f| get(in_section(f, packer)) != 0) {
+            return fault(format!("packer {packer} with {}", field.name));
+        }
     }
+    let reads = get(COUNTERS[0]);
+    if !(1..=16).contains(&reads) || COUNTERS.iter().any(|&f| get(f) != reads) {
+        return fault("packing with reads per plane that differ or are not 1 to 16".into());
+    }
+    if get(c::PCK_EDGE_MODE_mode) != 0 {
+        return fault("packing with an edge mode".into());
+    }
+    Ok(())
 }
 
-/// Whether any row of the first row set asks for another mask than the first.
-fn row_sets(t: &Tensix, thread: usize) -> bool {
-    let bank = t.cfg.bank(thread);
-    t.cfg.word(bank, c::TILE_ROW_SET_MAPPING_0_row_set_mapping_0.index) != 0
-}
-
-/// First row of Dst (packer offsets excluded) and number of rows.
-fn input(t: &Tensix, thread: usize) -> Result<(usize, usize), Fault> {
+/// First row of Dst (packer offsets excluded) and number of datums.
+fn input_rows(t: &Tensix, thread: usize, format: DataFormat) -> Result<(usize, usize), Fault> {
     let get = |field| t.cfg.get(thread, field);
     let adc = &t.adc[thread][2];
     let v = |channel, dim| adc.value(channel, dim);
     let bytes = v(0, dim::Y) * get(c::PCK0_ADDR_CTRL_XY_REG_0_Ystride)
         + v(0, dim::Z) * get(c::PCK0_ADDR_CTRL_ZW_REG_0_Zstride)
         + v(0, dim::W) * get(c::PCK0_ADDR_CTRL_ZW_REG_0_Wstride);
+    let datum_bytes = (format.datum_bits() as u32).div_ceil(8);
     let (x0, x1) = (v(0, dim::X), v(1, dim::X));
-    let count = (x1.wrapping_sub(x0)).wrapping_add(1) as usize;
-    let datum = bytes / 4;
+    let count = x1.wrapping_sub(x0).wrapping_add(1);
+    let datum = bytes / datum_bytes;
     if x0 != 0
-        || count == 0
-        || count % COLS != 0
-        || count > 256
-        || bytes % 4 != 0
+        || count > MAX_DATUMS
+        || !count.is_power_of_two()
+        || bytes % datum_bytes != 0
         || datum as usize % COLS != 0
     {
         let what = format!("packing {count} datums from x {x0}, datum {datum} of Dst");
         return Err(Fault::not_implemented(what).page(PAGE));
     }
-    if v(1, dim::Y) | v(1, dim::Z) | v(1, dim::W) != 0 {
+    if t.pack.next.is_none() && v(1, dim::Y) | v(1, dim::Z) | v(1, dim::W) != 0 {
         return Err(Fault::not_implemented("packing with output address counters").page(PAGE));
     }
-    Ok((datum as usize / COLS, count / COLS))
+    Ok((datum as usize / COLS, count as usize))
 }
 
-fn destinations(t: &Tensix, thread: usize) -> [u32; PACKERS] {
-    std::array::from_fn(|p| t.cfg.get(thread, SECTIONS[p]).wrapping_add(1) << 4)
-}
-
-/// Packs whole rows from 32-bit Dst; the address behind them.
-fn pack_rows(t: &Tensix, l1: &mut L1, first: usize, rows: usize, addr: u32) -> Result<u32, Fault> {
-    let len = rows * COLS * 4;
-    let out = l1
-        .get_mut(addr, len)
-        .ok_or_else(|| Fault::program(format!("packing {len} bytes to L1 {addr:#x}")).page(PAGE))?;
-    for (i, bytes) in out.chunks_exact_mut(COLS * 4).enumerate() {
-        let row = first + i;
-        if row >= dst::ROWS / 2 {
-            return Err(Fault::program(format!("packing from 32-bit Dst row {row}")).page(PAGE));
-        }
-        for (datum, b) in t.dst.read32(row).into_iter().zip(bytes.chunks_exact_mut(4)) {
-            b.copy_from_slice(&dst::decode32(datum).to_le_bytes());
-        }
+/// The end of a tile: zeros up to the next 16 bytes.
+fn pad(l1: &mut L1, end: u32) -> Result<(), Fault> {
+    let len = end.next_multiple_of(16) - end;
+    if len > 0 {
+        store::slice(l1, end, len as usize)?.fill(0);
     }
-    Ok(addr + len as u32)
+    Ok(())
 }
 
 /// Moves the packers' address counters (`ADDR_MOD_PACK`).

@@ -1,69 +1,94 @@
-//! Datums in L1 to datums of SrcA and SrcB.
+//! Datums in L1 to datums of SrcA and SrcB, or of Dst (`Unpackers/FormatConversion.md`).
+//!
+//! SrcA/SrcB datums are 19 bits, left aligned: sign, eight exponent bits, ten mantissa bits. Formats with five
+//! exponent bits leave the upper three exponent bits zero; integers are half precision numbers to the registers.
 
-use tt_isa::format::DataFormat;
+use tt_isa::format::DataFormat::{self, *};
 
-use super::{PAGE, Run, Setup};
-use crate::fault::Fault;
-use crate::l1::L1;
+use crate::tensix::dst;
+use crate::tensix::src::COLS;
 
-/// Reads and converts the run's datums.
-pub(super) fn datums(setup: &Setup, run: &Run, l1: &L1, out: &mut [u32]) -> Result<(), Fault> {
-    let bits = setup.input.datum_bits() as u32;
-    // Exponents take whole 16-byte units.
-    let base = setup.base + setup.exponents.next_multiple_of(16);
-    let start = run.first * bits;
-    if start % 8 != 0 {
-        return Err(Fault::not_implemented(format!("unpack from the middle of a byte, datum {}", run.first))
-            .page(PAGE));
+/// From which format to which, and where to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Conversion {
+    /// Format in L1.
+    pub input: DataFormat,
+    /// Format in the register.
+    pub output: DataFormat,
+    /// To Dst instead of SrcA or SrcB.
+    pub to_dst: bool,
+    /// `Int8` without a sign.
+    pub unsigned: bool,
+}
+
+impl Conversion {
+    /// Whether the pair is defined for its destination.
+    pub fn supported(&self) -> bool {
+        match (self.input, self.output) {
+            (Fp32, Fp32) | (Int32, Int32) => self.to_dst,
+            (Fp32, Tf32) => true,
+            (Fp32, Fp16 | Bf16) => !self.to_dst,
+            (Fp16, Fp16) | (Bf16, Bf16) | (Int16, Int16) | (Fp8, Fp8) | (Int8, Int8) => !self.to_dst,
+            (Bfp8, Bfp8) | (Bfp4, Bfp4) | (Bfp2, Bfp2) => !self.to_dst,
+            _ => false,
+        }
     }
-    let addr = base + start / 8;
-    let bytes = slice(l1, addr, (run.count * bits as usize).div_ceil(8))?;
-    match setup.input {
-        DataFormat::Fp32 => fp32(setup.output, bytes, out),
-        DataFormat::Bf16 => {
-            for (x, b) in out.iter_mut().zip(bytes.chunks_exact(2)) {
-                *x = u32::from(u16::from_le_bytes([b[0], b[1]])) << 16;
+
+    /// Converts up to sixteen datums. `raw` holds the datums' bits as in L1; `exponents` their shared exponents.
+    #[inline]
+    pub fn apply(&self, raw: &[u32; COLS], exponents: &[u8; COLS]) -> [u32; COLS] {
+        if self.to_dst {
+            return raw.map(dst::encode32);
+        }
+        match (self.input, self.output) {
+            (Fp32, Tf32) => raw.map(|x| x & 0xFFFF_E000),
+            (Fp32, Bf16) => raw.map(fp32_to_bf16),
+            (Fp32, _) => raw.map(fp32_to_fp16),
+            (Bf16, _) => raw.map(|x| x << 16),
+            (Fp16, _) => raw.map(fp16),
+            (Int16, _) => raw.map(|x| u32::from(dst::decode_bf16(x as u16)) << 16),
+            (Fp8, _) => raw.map(|x| fp16(x << 8)),
+            (Int8, _) => raw.map(|x| int8(x, self.unsigned)),
+            _ => {
+                let narrower = 8 - self.input.datum_bits();
+                std::array::from_fn(|i| {
+                    u32::from(bfp8_to_bf16((raw[i] << narrower) as u8, exponents[i])) << 16
+                })
             }
         }
-        _ => block_float(setup, run, l1, bytes, out)?,
-    }
-    Ok(())
-}
-
-fn slice(l1: &L1, addr: u32, len: usize) -> Result<&[u8], Fault> {
-    l1.get(addr, len)
-        .ok_or_else(|| Fault::program(format!("unpack of {len} bytes at L1 {addr:#x}")).page(PAGE))
-}
-
-/// Narrowing drops bits, it does not round; BF16 has no denormals.
-fn fp32(output: DataFormat, bytes: &[u8], out: &mut [u32]) {
-    for (x, b) in out.iter_mut().zip(bytes.chunks_exact(4)) {
-        let value = u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-        *x = match output {
-            DataFormat::Tf32 => value & 0xFFFF_E000,
-            _ if value & 0x7F80_0000 == 0 => value & 0x8000_0000,
-            _ => value & 0xFFFF_0000,
-        };
     }
 }
 
-fn block_float(setup: &Setup, run: &Run, l1: &L1, bytes: &[u8], out: &mut [u32]) -> Result<(), Fault> {
-    let width = setup.input.datum_bits();
-    let first = run.first as usize;
-    let groups = (first + run.count).div_ceil(16) - first / 16;
-    let exponents = slice(l1, setup.base + run.first / 16, groups)?;
-    for (i, x) in out.iter_mut().enumerate() {
-        let bit = i * width;
-        // Narrower datums are wider ones with low bits missing.
-        let datum = (bytes[bit / 8] >> (bit % 8)) << (8 - width);
-        *x = u32::from(bfp8_to_bf16(datum, exponents[(first % 16 + i) / 16])) << 16;
+/// Narrowing drops bits, it does not round; bfloat16 has no denormals.
+fn fp32_to_bf16(x: u32) -> u32 {
+    if x & 0x7F80_0000 == 0 { x & 0x8000_0000 } else { x & 0xFFFF_0000 }
+}
+
+/// Five exponent bits where eight are. Saturates; there is no infinity.
+fn fp32_to_fp16(x: u32) -> u32 {
+    let (sign, mantissa) = (x & 0x8000_0000, x & 0x7F_E000);
+    match ((x >> 23 & 255) as i32) - 112 {
+        ..0 => sign,
+        32.. => sign | 31 << 23 | 0x7F_E000,
+        exponent => sign | (exponent as u32) << 23 | mantissa,
     }
-    Ok(())
+}
+
+/// A half precision number, or what counts as one.
+fn fp16(x: u32) -> u32 {
+    (x & 0x8000) << 16 | (x & 0x7FFF) << 13
+}
+
+/// An integer is the mantissa of a number with exponent 16.
+fn int8(x: u32, unsigned: bool) -> u32 {
+    let sign = if unsigned { 0 } else { x & 0x80 };
+    let magnitude = x - sign;
+    fp16(sign << 8 | if magnitude != 0 { 16 << 10 | magnitude } else { 0 })
 }
 
 /// A BFP8 datum (sign, seven magnitude bits with explicit leading one) with its shared exponent, as bfloat16.
 /// Magnitude zero stands for +0, or with the sign set for -infinity; the exponent wraps.
-pub(super) fn bfp8_to_bf16(datum: u8, exponent: u8) -> u16 {
+fn bfp8_to_bf16(datum: u8, exponent: u8) -> u16 {
     let sign = u16::from(datum >> 7) << 15;
     let magnitude = datum << 1;
     if magnitude == 0 {
@@ -72,6 +97,34 @@ pub(super) fn bfp8_to_bf16(datum: u8, exponent: u8) -> u16 {
     let shift = magnitude.leading_zeros();
     let exponent = exponent.wrapping_sub(shift as u8);
     sign | u16::from(exponent) << 7 | u16::from(magnitude << shift & 0x7E)
+}
+
+/// Bits of the datums at bit address `bit` of `bytes`, each `width` bits; the first `out.len()` of them.
+#[inline]
+pub(super) fn gather(bytes: &[u8], bit: usize, width: usize, out: &mut [u32]) {
+    match width {
+        32 => {
+            for (x, b) in out.iter_mut().zip(bytes.chunks_exact(4)) {
+                *x = u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+            }
+        }
+        16 => {
+            for (x, b) in out.iter_mut().zip(bytes.chunks_exact(2)) {
+                *x = u32::from(u16::from_le_bytes([b[0], b[1]]));
+            }
+        }
+        8 => {
+            for (x, b) in out.iter_mut().zip(bytes) {
+                *x = u32::from(*b);
+            }
+        }
+        _ => {
+            for (i, x) in out.iter_mut().enumerate() {
+                let at = bit + i * width;
+                *x = u32::from(bytes[at / 8]) >> (at % 8) & ((1 << width) - 1);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -92,11 +145,30 @@ mod tests {
 
     #[test]
     fn single_precision_is_cut() {
-        let mut out = [0; 2];
-        let bytes: Vec<u8> = [0x3F80_1FFFu32, 0x8000_0001].iter().flat_map(|x| x.to_le_bytes()).collect();
-        fp32(DataFormat::Tf32, &bytes, &mut out);
-        assert_eq!(out, [0x3F80_0000, 0x8000_0000]);
-        fp32(DataFormat::Bf16, &bytes, &mut out);
-        assert_eq!(out, [0x3F80_0000, 0x8000_0000]);
+        let c = |output| Conversion { input: Fp32, output, to_dst: false, unsigned: false };
+        let one = |output, x| c(output).apply(&[x; COLS], &[0; COLS])[0];
+        assert_eq!(one(Tf32, 0x3F80_1FFF), 0x3F80_0000);
+        assert_eq!(one(Tf32, 0x8000_0001), 0x8000_0000);
+        assert_eq!(one(Bf16, 0x3F80_FFFF), 0x3F80_0000);
+        assert_eq!(one(Bf16, 0x8000_0001), 0x8000_0000);
+        assert_eq!(one(Fp16, 1.0f32.to_bits()), 15 << 23);
+        assert_eq!(one(Fp16, (-1e9f32).to_bits()), 0x8000_0000 | 31 << 23 | 0x7F_E000);
+        assert_eq!(one(Fp16, 1e-9f32.to_bits()), 0);
+    }
+
+    #[test]
+    fn integers_are_mantissas() {
+        assert_eq!(int8(0, false), 0);
+        assert_eq!(int8(0x85, false), fp16(0x8000 | 16 << 10 | 5));
+        assert_eq!(int8(0x85, true), fp16(16 << 10 | 0x85));
+    }
+
+    #[test]
+    fn narrow_datums_are_packed_low_bits_first() {
+        let mut out = [0; 4];
+        gather(&[0x21, 0x43], 0, 4, &mut out);
+        assert_eq!(out, [1, 2, 3, 4]);
+        gather(&[0b11_10_01_00, 0b01], 2, 2, &mut out);
+        assert_eq!(out, [1, 2, 3, 1]);
     }
 }
