@@ -1,5 +1,28 @@
 //! Safe runtime for Tenstorrent cards.
 //!
-//! [`ops`] builds the descriptors that the kernels run.
+//! ```text
+//! Device: alloc, read, write, execute
+//!   alloc      linear DRAM, interleaved over the banks
+//!   ops        tensor views -> descriptor
+//!   layout     matrices -> weight tiles
+//!   link       windows, tiles, DRAM banks
+//!     transport  card or simulator
+//! ```
+//!
+//! A program opens a [`Device`], allocates [`Allocation`]s in its DRAM, writes tensors there, and executes
+//! descriptors that [`ops`] builds. It needs no compiler and no other software on the machine: the kernels are part
+//! of the library.
 
+mod alloc;
+mod device;
+mod error;
+pub mod layout;
+mod link;
 pub mod ops;
+mod spec;
+pub mod transport;
+
+pub use device::{Allocation, Counters, Device, DeviceInfo, MemoryInfo};
+pub use error::{CoreReport, Error};
+pub use spec::{DeviceSpec, SpecError, parse_devices};
+pub use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, TensorView};

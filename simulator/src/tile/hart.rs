@@ -23,6 +23,8 @@ impl Tile {
         let mut executed = 0;
         // The core works on its own copy; the tile's is for others to look at.
         let mut hart = std::mem::take(&mut self.harts[i]);
+        // What it has read before its last turn ended may have changed since: it has to look again.
+        hart.spin.disturb();
         let changes = self.changes;
         let result = self.execute(core, &mut hart.pc, &mut hart.x, &mut hart.spin, budget, &mut executed);
         hart.executed += u64::from(executed);

@@ -1,0 +1,463 @@
+//! A device: one chip with our firmware on it.
+//!
+//! Opening is cheap: the chip is found, booted and given its firmware when it is first used. All calls lock the
+//! device; a [`Device`] can be shared between threads. After a fault or a hang the device is failed: every further
+//! call gives that error, and opening it again starts over.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tt_isa::chip::{Chip, WORMHOLE};
+use tt_isa::map::{DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
+use tt_isa::noc::NocXy;
+use tt_kernel_abi::boot::MAX_BANKS;
+use tt_kernel_abi::dram::DRAM_RESERVED;
+use tt_kernel_abi::launch::{ErrorReport, Progress};
+use tt_kernel_abi::{BankEntry, BootConfig, DramAddr, OpDescriptor, l1};
+
+use crate::alloc::Allocator;
+use crate::error::{CoreReport, Error};
+use crate::link::Link;
+use crate::spec::DeviceSpec;
+use crate::transport::{Transport, TransportError, sim::Sim};
+
+/// Soft reset register in a tile's address space.
+const SOFT_RESET: u64 = (DEBUG_REGS_BASE + SOFT_RESET_0) as u64;
+/// Clocks that a simulator gets between two looks at the completion word.
+const POLL_CLOCKS: u32 = 4096;
+/// A launch that takes longer is given up.
+const TIME_OUT: Duration = Duration::from_secs(600);
+/// Bytes of one transfer of [`Device::fill`] and [`Device::copy`].
+const BOUNCE: usize = 1 << 20;
+
+/// What a device is.
+#[derive(Clone, Debug)]
+pub struct DeviceInfo {
+    /// Short description.
+    pub description: String,
+    /// PCI address, if it has one.
+    pub pci_address: Option<String>,
+    /// Columns and rows of worker tiles.
+    pub grid: (u32, u32),
+    /// Bytes of DRAM.
+    pub dram_total: u64,
+}
+
+impl DeviceInfo {
+    /// Number of worker tiles.
+    pub fn workers(&self) -> u32 {
+        self.grid.0 * self.grid.1
+    }
+}
+
+/// How much DRAM there is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MemoryInfo {
+    /// Bytes that can be allocated on an empty device.
+    pub total: u64,
+    /// Bytes that can be allocated now.
+    pub free: u64,
+}
+
+/// What a device has done.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Counters {
+    /// Descriptors executed.
+    pub launches: u64,
+    /// Tensix instructions, where they are counted.
+    pub tensix_instructions: Option<u64>,
+    /// RISC-V instructions, where they are counted.
+    pub riscv_instructions: Option<u64>,
+}
+
+/// A device.
+pub struct Device {
+    spec: DeviceSpec,
+    chip: &'static Chip,
+    allocator: Mutex<Allocator>,
+    total: u64,
+    state: Mutex<State>,
+}
+
+enum State {
+    /// Not used yet.
+    Closed,
+    Open(Box<Session>),
+    Failed(String),
+}
+
+/// A booted chip.
+struct Session {
+    link: Link,
+    workers: Vec<NocXy>,
+    grid: (u32, u32),
+    seq: u32,
+    completed: u32,
+    errors: u32,
+    launches: u64,
+}
+
+impl Device {
+    /// A device; the chip is not touched yet.
+    pub fn open(spec: &DeviceSpec) -> Arc<Self> {
+        let chip = &WORMHOLE;
+        let size = chip.dram.len() as u64 * chip.dram_bank_size;
+        let allocator = Allocator::new(DRAM_RESERVED, size);
+        let total = allocator.free_bytes();
+        Arc::new(Self {
+            spec: spec.clone(),
+            chip,
+            allocator: Mutex::new(allocator),
+            total,
+            state: Mutex::new(State::Closed),
+        })
+    }
+
+    /// What the device is, without touching the chip.
+    pub fn description(&self) -> String {
+        match &self.spec {
+            DeviceSpec::Sim { board, chip } => {
+                format!("Tenstorrent {} {} (simulated, chip {chip})", capitalised(self.chip.name), board.name)
+            }
+            DeviceSpec::TtSim { library } => format!(
+                "Tenstorrent {} (vendor simulator {})",
+                capitalised(self.chip.name),
+                library.file_name().unwrap_or_default().to_string_lossy()
+            ),
+        }
+    }
+
+    /// What the device is. Boots the chip if that has not happened yet.
+    ///
+    /// # Errors
+    /// The chip does not answer, or does not boot.
+    pub fn info(&self) -> Result<DeviceInfo, Error> {
+        let grid = self.with(|session| Ok(session.grid))?;
+        Ok(DeviceInfo { description: self.description(), pci_address: None, grid, dram_total: self.total })
+    }
+
+    /// How much DRAM there is.
+    pub fn memory(&self) -> MemoryInfo {
+        MemoryInfo { total: self.total, free: self.allocator.lock().free_bytes() }
+    }
+
+    /// Allocates `bytes` bytes of DRAM; their content is undefined.
+    ///
+    /// # Errors
+    /// Not enough memory in one piece.
+    pub fn alloc(self: &Arc<Self>, bytes: u64) -> Result<Allocation, Error> {
+        let mut allocator = self.allocator.lock();
+        match allocator.allocate(bytes) {
+            Some(addr) => Ok(Allocation { device: Arc::clone(self), addr: DramAddr(addr), len: bytes }),
+            None => Err(Error::OutOfMemory {
+                wanted: bytes,
+                free: allocator.free_bytes(),
+                largest: allocator.largest(),
+            }),
+        }
+    }
+
+    /// Writes DRAM.
+    ///
+    /// # Errors
+    /// Beyond the end; the chip does not answer.
+    pub fn write(&self, addr: DramAddr, data: &[u8]) -> Result<(), Error> {
+        self.with(|session| session.link.write_dram(addr, data))
+    }
+
+    /// Reads DRAM.
+    ///
+    /// # Errors
+    /// Beyond the end; the chip does not answer.
+    pub fn read(&self, addr: DramAddr, out: &mut [u8]) -> Result<(), Error> {
+        self.with(|session| session.link.read_dram(addr, out))
+    }
+
+    /// Fills `len` bytes of DRAM.
+    ///
+    /// # Errors
+    /// Beyond the end; the chip does not answer.
+    pub fn fill(&self, addr: DramAddr, len: u64, byte: u8) -> Result<(), Error> {
+        let block = vec![byte; len.min(BOUNCE as u64) as usize];
+        self.with(|session| {
+            let mut done = 0;
+            while done < len {
+                let now = (len - done).min(BOUNCE as u64);
+                session.link.write_dram(addr.offset(done), &block[..now as usize])?;
+                done += now;
+            }
+            Ok(())
+        })
+    }
+
+    /// Copies DRAM to DRAM, through the host; the ranges may overlap.
+    ///
+    /// # Errors
+    /// Beyond the end; the chip does not answer.
+    pub fn copy(&self, to: DramAddr, from: DramAddr, len: u64) -> Result<(), Error> {
+        let mut block = vec![0; len.min(BOUNCE as u64) as usize];
+        // Overlapping upwards, the last piece has to go first.
+        let backwards = from.0 < to.0 && to.0 < from.0 + len;
+        self.with(|session| {
+            let mut done = 0;
+            while done < len {
+                let now = (len - done).min(BOUNCE as u64);
+                let at = if backwards { len - done - now } else { done };
+                let block = &mut block[..now as usize];
+                session.link.read_dram(from.offset(at), block)?;
+                session.link.write_dram(to.offset(at), block)?;
+                done += now;
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs a descriptor on all workers and waits for it.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] if a kernel refused something (the device goes on); a fault or a hang fails the device.
+    pub fn execute(&self, descriptor: &OpDescriptor) -> Result<(), Error> {
+        let _span = tracing::trace_span!("launch", op = descriptor.op).entered();
+        self.with(|session| session.execute(descriptor))
+    }
+
+    /// What the device has done so far.
+    pub fn counters(&self) -> Counters {
+        match &mut *self.state.lock() {
+            State::Open(session) => {
+                let executed = session.link.transport.executed();
+                Counters {
+                    launches: session.launches,
+                    tensix_instructions: executed.map(|e| e.tensix),
+                    riscv_instructions: executed.map(|e| e.riscv),
+                }
+            }
+            _ => Counters::default(),
+        }
+    }
+
+    /// Forgets a failure: the next use boots the chip anew. What was in its DRAM is lost.
+    pub fn reopen(&self) {
+        *self.state.lock() = State::Closed;
+    }
+
+    /// Runs `f` on the booted chip; failures other than of the request itself fail the device.
+    fn with<T>(&self, f: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
+        let mut state = self.state.lock();
+        if let State::Closed = *state {
+            *state = match Session::boot(&self.spec, self.chip) {
+                Ok(session) => State::Open(Box::new(session)),
+                Err(error) => {
+                    *state = State::Failed(error.to_string());
+                    return Err(error);
+                }
+            };
+        }
+        match &mut *state {
+            State::Failed(why) => Err(Error::Failed(why.clone())),
+            State::Closed => unreachable!("opened above"),
+            State::Open(session) => {
+                let result = f(session);
+                if let Err(error @ (Error::Transport(_) | Error::Hung { .. })) = &result {
+                    tracing::error!("{error}");
+                    *state = State::Failed(error.to_string());
+                }
+                result
+            }
+        }
+    }
+}
+
+fn capitalised(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+impl Session {
+    fn boot(spec: &DeviceSpec, chip: &'static Chip) -> Result<Self, Error> {
+        let mut transport: Box<dyn Transport> = match spec {
+            DeviceSpec::Sim { board, chip } => Box::new(Sim::new(board, *chip)?),
+            DeviceSpec::TtSim { library } => {
+                let why = format!("{} cannot be loaded by this version", library.display());
+                return Err(TransportError::TtSim(why).into());
+            }
+        };
+        let id = transport.pci_id()?;
+        if id != chip.pci_id {
+            return Err(Error::UnknownChip { id, wormhole: chip.pci_id });
+        }
+        let mut link = Link::new(transport, chip);
+        let harvested = link.harvested_rows()?;
+        let columns = chip.tensix_x.len() as u8;
+        let rows = (chip.tensix_y.len() as u32).saturating_sub(harvested) as u8;
+        let first = chip.tensix_translated;
+        let workers =
+            (0..rows).flat_map(|y| (0..columns).map(move |x| NocXy::new(first.x + x, first.y + y))).collect();
+        let grid = (u32::from(columns), u32::from(rows));
+        let mut session = Self { link, workers, grid, seq: 0, completed: 0, errors: 0, launches: 0 };
+        session.start(chip)?;
+        Ok(session)
+    }
+
+    /// Loads the firmware and waits until every worker is ready (`tt_kernel_abi::launch`).
+    fn start(&mut self, chip: &Chip) -> Result<(), Error> {
+        let images = match std::env::var_os("GGML_TT_KERNELS") {
+            Some(dir) => {
+                tt_kernels::images_from_dir(dir.as_ref()).map_err(|e| Error::Kernels(e.to_string()))?
+            }
+            None => tt_kernels::images(),
+        };
+        let rect = self.rect();
+        self.link.multicast(rect, SOFT_RESET, &SOFT_RESET_ALL.to_le_bytes())?;
+        for image in &images {
+            self.link.multicast(rect, u64::from(image.start), &image.bytes)?;
+        }
+        let mailbox = vec![0; (l1::MAILBOX_END - l1::MAILBOX) as usize];
+        self.link.multicast(rect, u64::from(l1::MAILBOX), &mailbox)?;
+        let config = self.boot_config(chip);
+        self.link.multicast(rect, u64::from(l1::BOOT_CONFIG), &bytes(&config.to_words()))?;
+        for (index, tile) in (0..).zip(self.workers.clone()) {
+            let own = BootConfig {
+                index,
+                logical_x: index % self.grid.0,
+                logical_y: index / self.grid.0,
+                ..config
+            };
+            let words = bytes(&own.to_words()[..BootConfig::OWN_WORDS]);
+            self.link.write(tile, u64::from(l1::BOOT_CONFIG), &words)?;
+        }
+        let brisc = SOFT_RESET_ALL & !RiscV::Brisc.soft_reset_bit();
+        self.link.multicast(rect, SOFT_RESET, &brisc.to_le_bytes())?;
+        self.wait("booting")
+    }
+
+    fn rect(&self) -> (NocXy, NocXy) {
+        (self.workers[0], self.workers[self.workers.len() - 1])
+    }
+
+    fn boot_config(&self, chip: &Chip) -> BootConfig {
+        let mut bank = [BankEntry::default(); MAX_BANKS];
+        for (entry, b) in bank.iter_mut().zip(chip.dram) {
+            let port = b.ports[0];
+            *entry = BankEntry { mid: [port.mid(), port.mirrored(chip.grid).mid()], base: b.base };
+        }
+        BootConfig {
+            magic: BootConfig::MAGIC,
+            index: 0,
+            logical_x: 0,
+            logical_y: 0,
+            grid_width: self.grid.0,
+            grid_height: self.grid.1,
+            completion_mid: self.workers[0].mid(),
+            banks: chip.dram.len() as u32,
+            bank,
+        }
+    }
+
+    fn execute(&mut self, descriptor: &OpDescriptor) -> Result<(), Error> {
+        // 0 never is a launch's number.
+        self.seq = self.seq.wrapping_add(1).max(1);
+        let op = OpDescriptor { seq: self.seq, ..*descriptor };
+        let rect = self.rect();
+        self.link.multicast(rect, u64::from(l1::DESCRIPTOR), &bytes(&op.to_words()))?;
+        self.link.multicast(rect, u64::from(l1::GO), &self.seq.to_le_bytes())?;
+        self.wait(&format!("operator {} (launch {})", op.op, self.seq))?;
+        self.launches += 1;
+        self.check_errors()
+    }
+
+    /// Waits until every worker has counted itself on the completion word once more.
+    fn wait(&mut self, what: &str) -> Result<(), Error> {
+        let wanted = self.completed.wrapping_add(self.workers.len() as u32);
+        let start = Instant::now();
+        loop {
+            let asleep = self.link.transport.advance(POLL_CLOCKS)?.asleep;
+            let count = self.link.read32(self.workers[0], u64::from(l1::COMPLETION))?;
+            if count == wanted {
+                self.completed = wanted;
+                return Ok(());
+            }
+            if asleep || start.elapsed() > TIME_OUT {
+                return Err(self.hung(what)?);
+            }
+        }
+    }
+
+    /// Which cores have not finished, and where they are.
+    fn hung(&mut self, what: &str) -> Result<Error, Error> {
+        let mut cores = Vec::new();
+        for tile in self.workers.clone() {
+            let mut done = Vec::new();
+            for core in RiscV::ALL {
+                let at = u64::from(l1::progress_words(core));
+                let progress =
+                    Progress { state: self.link.read32(tile, at)?, detail: self.link.read32(tile, at + 4)? };
+                done.push((core, progress, self.link.transport.pc(tile, core)));
+            }
+            let idle = Progress::state(tt_kernel_abi::launch::Stage::Idle, self.seq);
+            if done.iter().any(|(_, progress, _)| progress.state != idle) {
+                cores.push(CoreReport { tile, cores: done });
+            }
+        }
+        Ok(Error::Hung { what: what.to_owned(), workers: self.workers.len(), cores })
+    }
+
+    fn check_errors(&mut self) -> Result<(), Error> {
+        let count = self.link.read32(self.workers[0], u64::from(l1::ERROR_COUNT))?;
+        if count == self.errors {
+            return Ok(());
+        }
+        self.errors = count;
+        for tile in self.workers.clone() {
+            let mut words = [0; 4];
+            for (i, word) in (0..).zip(&mut words) {
+                *word = self.link.read32(tile, u64::from(l1::ERROR_REPORT) + 4 * i)?;
+            }
+            let report = ErrorReport::from_words(words);
+            if report.launch() == self.seq & 0xFF_FFFF && report.code & 0xFF != 0 {
+                return Err(Error::Kernel { tile, report });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn bytes(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+/// A piece of a device's DRAM; freed when dropped.
+pub struct Allocation {
+    device: Arc<Device>,
+    addr: DramAddr,
+    len: u64,
+}
+
+impl Allocation {
+    /// First byte.
+    pub fn addr(&self) -> DramAddr {
+        self.addr
+    }
+
+    /// Bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The device that it is on.
+    pub fn device(&self) -> &Arc<Device> {
+        &self.device
+    }
+}
+
+impl Drop for Allocation {
+    fn drop(&mut self) {
+        self.device.allocator.lock().release(self.addr.0, self.len);
+    }
+}

@@ -1,0 +1,103 @@
+//! What can go wrong on a device.
+
+use std::fmt;
+
+use tt_isa::map::RiscV;
+use tt_isa::noc::NocXy;
+use tt_kernel_abi::launch::{ErrorReport, Progress};
+
+use crate::DramAddr;
+use crate::transport::TransportError;
+
+/// Errors of the runtime.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The card or simulator failed.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// Not enough DRAM.
+    #[error("out of device memory: {wanted} bytes wanted, {free} free, the largest free piece has {largest}")]
+    OutOfMemory {
+        /// Bytes asked for.
+        wanted: u64,
+        /// Bytes free in all.
+        free: u64,
+        /// Bytes of the largest free piece.
+        largest: u64,
+    },
+    /// An access beyond the DRAM of the device.
+    #[error("{len} bytes at {addr} are beyond the device's memory of {size:#x} bytes")]
+    OutOfRange {
+        /// First byte.
+        addr: DramAddr,
+        /// Bytes.
+        len: u64,
+        /// Bytes of DRAM.
+        size: u64,
+    },
+    /// The chip is not one that the runtime knows.
+    #[error("PCI id {id:#010x} is not a chip that this runtime supports (Wormhole is {wormhole:#010x})")]
+    UnknownChip {
+        /// What it is.
+        id: u32,
+        /// What it should be.
+        wormhole: u32,
+    },
+    /// Kernel images could not be loaded.
+    #[error("kernel images: {0}")]
+    Kernels(String),
+    /// Cores did not finish.
+    #[error("{what} did not finish on {} of {workers} cores:{}", cores.len(), list(cores))]
+    Hung {
+        /// What was running.
+        what: String,
+        /// Workers in all.
+        workers: usize,
+        /// Those that did not finish.
+        cores: Vec<CoreReport>,
+    },
+    /// A kernel refused its work.
+    #[error("kernel error on tile {tile}: {report}")]
+    Kernel {
+        /// Where.
+        tile: NocXy,
+        /// What.
+        report: ErrorReport,
+    },
+    /// The device failed before; it does nothing until it is opened again.
+    #[error("the device has failed and must be opened again: {0}")]
+    Failed(String),
+}
+
+/// What a tile's cores were doing when a launch timed out.
+#[derive(Debug, Clone)]
+pub struct CoreReport {
+    /// Translated coordinate.
+    pub tile: NocXy,
+    /// What each core said last, and its pc where that is known.
+    pub cores: Vec<(RiscV, Progress, Option<u32>)>,
+}
+
+impl fmt::Display for CoreReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tile {}", self.tile)?;
+        for (core, progress, pc) in &self.cores {
+            write!(f, ", {} {progress}", core.name())?;
+            if let Some(pc) = pc {
+                write!(f, " pc {pc:#010x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tiles named in a message; more would drown it.
+const LISTED: usize = 4;
+
+fn list(cores: &[CoreReport]) -> String {
+    let mut text: String = cores.iter().take(LISTED).map(|core| format!("\n  {core}")).collect();
+    if cores.len() > LISTED {
+        text += &format!("\n  and {} more", cores.len() - LISTED);
+    }
+    text
+}

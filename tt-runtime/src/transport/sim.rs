@@ -1,0 +1,61 @@
+//! The built-in simulator as a transport.
+
+use tt_isa::chip::Board;
+use tt_isa::map::RiscV;
+use tt_isa::noc::NocXy;
+use tt_isa::tlb::TlbTarget;
+use tt_simulator::{Chip, ChipConfig};
+
+use super::{Advance, Executed, Transport, TransportError, WINDOW_BAR0, WINDOW_CONFIG, window_word};
+
+/// A simulated chip in this process.
+pub struct Sim {
+    chip: Chip,
+}
+
+impl Sim {
+    /// The `index`-th chip of a board, powered on.
+    ///
+    /// # Errors
+    /// The host cannot start threads.
+    pub fn new(board: &'static Board, index: usize) -> Result<Self, TransportError> {
+        Ok(Self { chip: Chip::new(ChipConfig::of_board(board, index))? })
+    }
+}
+
+impl Transport for Sim {
+    fn configure_window(&mut self, target: &TlbTarget) -> Result<(), TransportError> {
+        Ok(self.chip.bar0_write(WINDOW_CONFIG, &window_word(target).to_le_bytes())?)
+    }
+
+    fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
+        Ok(self.chip.bar0_read(WINDOW_BAR0 + offset, out)?)
+    }
+
+    fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), TransportError> {
+        Ok(self.chip.bar0_write(WINDOW_BAR0 + offset, data)?)
+    }
+
+    fn read_bar(&mut self, offset: u64) -> Result<u32, TransportError> {
+        let mut word = [0; 4];
+        self.chip.bar0_read(offset, &mut word)?;
+        Ok(u32::from_le_bytes(word))
+    }
+
+    fn pci_id(&mut self) -> Result<u32, TransportError> {
+        Ok(self.chip.pci_config_read32(0))
+    }
+
+    fn advance(&mut self, clocks: u32) -> Result<Advance, TransportError> {
+        Ok(Advance { asleep: self.chip.advance(u64::from(clocks))?.asleep })
+    }
+
+    fn executed(&mut self) -> Option<Executed> {
+        let counters = self.chip.counters();
+        Some(Executed { riscv: counters.riscv_instructions, tensix: counters.tensix_instructions })
+    }
+
+    fn pc(&mut self, tile: NocXy, core: RiscV) -> Option<u32> {
+        self.chip.pc(tile, core)
+    }
+}

@@ -1,0 +1,74 @@
+//! Devices, random numbers and ggml's types for the tests of operators.
+#![allow(dead_code)]
+
+use std::sync::Arc;
+
+use half::{bf16, f16};
+use tt_runtime::{Allocation, Device, ElementType, parse_devices};
+
+/// The built-in simulator.
+pub fn simulator() -> Arc<Device> {
+    Device::open(&parse_devices(Some("sim")).expect("sim is a device")[0])
+}
+
+/// A small deterministic generator.
+pub struct Rng(pub u64);
+
+impl Rng {
+    pub fn next(&mut self) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 20) as u32
+    }
+
+    /// Uniform in -1..1.
+    pub fn unit(&mut self) -> f32 {
+        (self.next() % 20001) as f32 / 10000.0 - 1.0
+    }
+}
+
+pub fn upload(device: &Arc<Device>, data: &[u8], offset: u64) -> (Allocation, u64) {
+    let memory = device.alloc(data.len() as u64 + 256).expect("memory");
+    let addr = memory.addr().offset(offset);
+    device.write(addr, data).expect("write");
+    (memory, addr.0)
+}
+
+/// Bytes of `values` in a type, and the values that those bytes stand for.
+pub fn encode(ty: ElementType, values: &[f32]) -> (Vec<u8>, Vec<f32>) {
+    match ty {
+        ElementType::F32 => (values.iter().flat_map(|v| v.to_le_bytes()).collect(), values.to_vec()),
+        ElementType::F16 => {
+            let h: Vec<f16> = values.iter().map(|&v| f16::from_f32(v)).collect();
+            (h.iter().flat_map(|v| v.to_le_bytes()).collect(), h.iter().map(|v| v.to_f32()).collect())
+        }
+        ElementType::BF16 => {
+            let h: Vec<bf16> = values.iter().map(|&v| bf16::from_f32(v)).collect();
+            (h.iter().flat_map(|v| v.to_le_bytes()).collect(), h.iter().map(|v| v.to_f32()).collect())
+        }
+        ElementType::Q8_0 => blocks(values, |b, bytes| {
+            let max = b.iter().fold(0f32, |a, x| a.max(x.abs()));
+            let d = f16::from_f32(max / 127.0);
+            bytes.extend(d.to_le_bytes());
+            let q = |x: f32| if max > 0.0 { (x / d.to_f32()).round().clamp(-127.0, 127.0) } else { 0.0 };
+            bytes.extend(b.iter().map(|&x| q(x) as i8 as u8));
+            b.iter().map(|&x| q(x) * d.to_f32()).collect()
+        }),
+        ElementType::Q4_0 => blocks(values, |b, bytes| {
+            let max = b.iter().fold(0f32, |a, &x| if x.abs() > a.abs() { x } else { a });
+            let d = f16::from_f32(max / -8.0);
+            bytes.extend(d.to_le_bytes());
+            let q = |x: f32| (x / d.to_f32() + 8.5).clamp(0.0, 15.0) as u8;
+            bytes.extend((0..16).map(|i| q(b[i]) | q(b[i + 16]) << 4));
+            b.iter().map(|&x| (f32::from(q(x)) - 8.0) * d.to_f32()).collect()
+        }),
+        _ => panic!("no values in {ty:?}"),
+    }
+}
+
+fn blocks(values: &[f32], mut block: impl FnMut(&[f32], &mut Vec<u8>) -> Vec<f32>) -> (Vec<u8>, Vec<f32>) {
+    let mut bytes = Vec::new();
+    let decoded = values.chunks(32).flat_map(|b| block(b, &mut bytes)).collect();
+    (bytes, decoded)
+}

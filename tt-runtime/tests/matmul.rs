@@ -1,0 +1,145 @@
+//! `MUL_MAT` on the built-in simulator against a double precision reference.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{Rng, encode, simulator, upload};
+use tt_runtime::layout::{WeightFormat, pack};
+use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops};
+
+#[derive(Clone, Copy, Debug)]
+enum Weights {
+    Plain(ElementType),
+    Tiles(WeightFormat),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    weights: Weights,
+    k: usize,
+    n: usize,
+    rows: usize,
+    /// Matrices of the weights, and how often each is used (two dimensions each).
+    batch: [usize; 4],
+    /// Padded rows at odd addresses.
+    odd: bool,
+}
+
+const TOLERANCE: f64 = 1e-5;
+const BFP8_TOLERANCE: f64 = 2e-4;
+
+fn run(device: &Arc<Device>, rng: &mut Rng, case: Case) {
+    let Case { weights, k, n, rows, batch: [b2, b3, r2, r3], odd } = case;
+    let values: Vec<f32> = (0..b2 * b3 * n * k).map(|_| rng.unit()).collect();
+    let ne0 = [k as u32, n as u32, b2 as u32, b3 as u32];
+    let (bytes, decoded, ty) = match weights {
+        Weights::Plain(ty) => {
+            let (bytes, decoded) = encode(ty, &values);
+            (bytes, decoded, ty)
+        }
+        Weights::Tiles(format) => {
+            let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            let packed = pack(format, ElementType::F32, &raw, k, n, b2 * b3).unwrap();
+            (packed, values, format.element_type())
+        }
+    };
+    let align = if ty.block_bytes() % 4 == 0 { 4 } else { 2 };
+    let (_m0, a0) = upload(device, &bytes, if odd && !ty.is_tiles() { align } else { 0 });
+    let src0 =
+        if ty.is_tiles() { TensorView::tiles(ty, a0, ne0) } else { TensorView::contiguous(ty, a0, ne0) };
+
+    let (ne12, ne13) = (b2 * r2, b3 * r3);
+    let x: Vec<f32> = (0..ne12 * ne13 * rows * k).map(|_| rng.unit()).collect();
+    let pitch = k + if odd { 5 } else { 0 };
+    let mut padded = vec![0xFF; ne12 * ne13 * rows * pitch * 4];
+    for (row, out) in x.chunks(k).zip(padded.chunks_mut(pitch * 4)) {
+        out[..k * 4].copy_from_slice(&row.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>());
+    }
+    let (_m1, a1) = upload(device, &padded, if odd { 4 } else { 0 });
+    let strides = |pitch: usize| {
+        let nb1 = pitch as u64 * 4;
+        [4, nb1, nb1 * rows as u64, nb1 * (rows * ne12) as u64]
+    };
+    let shape = |ne: usize| [ne as u32, rows as u32, ne12 as u32, ne13 as u32];
+    let src1 = TensorView::new(ElementType::F32, a1, shape(k), strides(pitch));
+
+    let out_pitch = n + if odd { 3 } else { 0 };
+    let untouched = vec![0xAB; ne12 * ne13 * rows * out_pitch * 4];
+    let (_m2, a2) = upload(device, &untouched, if odd { 12 } else { 0 });
+    let dst = TensorView::new(ElementType::F32, a2, shape(n), strides(out_pitch));
+
+    let workers = device.info().unwrap().workers();
+    device.execute(&ops::matmul(&src0, &src1, &dst, workers).unwrap()).unwrap();
+    let mut got = untouched;
+    device.read(DramAddr(a2), &mut got).unwrap();
+
+    let (mut error, mut signal) = (0.0, 0.0);
+    for (i, out) in got.chunks(out_pitch * 4).enumerate() {
+        let (i2, i3) = (i / rows % ne12, i / rows / ne12);
+        let w = &decoded[((i3 / r3) * b2 + i2 / r2) * n * k..][..n * k];
+        for (j, value) in out.chunks(4).enumerate() {
+            if j >= n {
+                assert_eq!(value, [0xAB; 4], "{case:?} wrote behind row {i}");
+                continue;
+            }
+            let want: f64 = (0..k).map(|c| f64::from(w[j * k + c]) * f64::from(x[i * k + c])).sum();
+            let value = f64::from(f32::from_le_bytes(value.try_into().unwrap()));
+            error += (value - want) * (value - want);
+            signal += want * want;
+        }
+    }
+    let limit = if ty == ElementType::TilesBfp8 { BFP8_TOLERANCE } else { TOLERANCE };
+    assert!(error / signal < limit, "{case:?}: error {:.2e}", error / signal);
+}
+
+const ONE: [usize; 4] = [1, 1, 1, 1];
+
+fn case(weights: Weights, k: usize, n: usize, rows: usize) -> Case {
+    Case { weights, k, n, rows, batch: ONE, odd: false }
+}
+
+#[test]
+fn weight_tiles() {
+    let (device, mut rng) = (simulator(), Rng(1));
+    for format in [WeightFormat::Bf16, WeightFormat::Bfp8] {
+        let w = Weights::Tiles(format);
+        run(&device, &mut rng, case(w, 32, 32, 1));
+        for rows in [1, 8, 9, 17, 33, 70] {
+            for odd in [false, true] {
+                run(&device, &mut rng, Case { odd, ..case(w, 100, 75, rows) });
+            }
+        }
+        run(&device, &mut rng, case(w, 9000, 33, 3));
+    }
+}
+
+#[test]
+fn plain_matrices_of_every_type() {
+    let (device, mut rng) = (simulator(), Rng(2));
+    for ty in [ElementType::F32, ElementType::F16, ElementType::BF16, ElementType::Q8_0, ElementType::Q4_0] {
+        for (k, n, rows) in [(32, 32, 1), (64, 33, 5), (288, 77, 3), (160, 50, 40)] {
+            for odd in [false, true] {
+                run(&device, &mut rng, Case { odd, ..case(Weights::Plain(ty), k, n, rows) });
+            }
+        }
+    }
+    for ty in [ElementType::F32, ElementType::F16, ElementType::BF16] {
+        run(&device, &mut rng, Case { odd: true, ..case(Weights::Plain(ty), 77, 19, 4) });
+        run(&device, &mut rng, Case { odd: true, ..case(Weights::Plain(ty), 1, 1, 1) });
+    }
+}
+
+#[test]
+fn batches_are_broadcast() {
+    let (device, mut rng) = (simulator(), Rng(3));
+    for weights in [
+        Weights::Tiles(WeightFormat::Bf16),
+        Weights::Plain(ElementType::F16),
+        Weights::Plain(ElementType::Q8_0),
+    ] {
+        for batch in [[2, 1, 3, 1], [1, 2, 2, 3], [3, 2, 1, 1]] {
+            run(&device, &mut rng, Case { batch, ..case(weights, 64, 40, 10) });
+        }
+    }
+}
