@@ -83,7 +83,7 @@ const MAX_DATUMS: u32 = 256;
 
 /// A field of packer `packer`'s section, given packer 0's.
 fn in_section(field: CfgField, packer: usize) -> CfgField {
-    CfgField { index: field.index - SECTIONS[0].index + SECTIONS[packer].index, ..field }
+    CfgField { index: field.index + SECTIONS[packer].index - SECTIONS[0].index, ..field }
 }
 
 /// Executes `PACR`.
