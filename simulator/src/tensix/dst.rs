@@ -19,7 +19,7 @@ pub struct Dst {
 
 impl Default for Dst {
     fn default() -> Self {
-        Self { rows: Box::new([[0; COLS]; ROWS]), valid: Box::new([false; ROWS]) }
+        Self { rows: Box::new([[0; COLS]; ROWS]), valid: Box::new([true; ROWS]) }
     }
 }
 

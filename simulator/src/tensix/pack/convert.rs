@@ -9,8 +9,8 @@ use tt_isa::format::DataFormat::{self, *};
 
 use super::PAGE;
 use crate::fault::Fault;
-use crate::tensix::dst::{self, COLS, Dst};
 use crate::tensix::Tensix;
+use crate::tensix::dst::{self, COLS, Dst};
 
 const INFINITY: u32 = 0x7F80_0000;
 
@@ -42,7 +42,8 @@ impl Conversion {
         let wide = get(c::PCK_DEST_RD_CTRL_Read_32b_data) != 0;
         let fault = |what: String| Err(Fault::not_implemented(what).page(PAGE));
         if get(c::ALU_FORMAT_SPEC_REG2_Dstacc) != input as u32 {
-            let what = format!("packer input {input:?}, but Dst holds {}", get(c::ALU_FORMAT_SPEC_REG2_Dstacc));
+            let what =
+                format!("packer input {input:?}, but Dst holds {}", get(c::ALU_FORMAT_SPEC_REG2_Dstacc));
             return Err(Fault::program(what).page(PAGE));
         }
         if !supported(wide, input, output) {
@@ -91,7 +92,13 @@ impl Conversion {
         match self.intermediate {
             Bf16 => flush(((to_infinity(value) + 0x8000) >> 16) & 0xFFFF),
             Bfp8 => flush(((to_infinity(value) >> 16) + 1) & !1),
-            Int8 if self.unsigned => if value >> 31 != 0 { 0 } else { value.min(255) },
+            Int8 if self.unsigned => {
+                if value >> 31 != 0 {
+                    0
+                } else {
+                    value.min(255)
+                }
+            }
             Int8 => (value >> 31 << 7) | (value & 0x7FFF_FFFF).min(127),
             _ => value,
         }
@@ -138,14 +145,21 @@ fn supported(wide: bool, input: DataFormat, output: DataFormat) -> bool {
     if wide {
         matches!(
             (input, output),
-            (Fp32, Fp32 | Fp16 | Bfp8 | Bfp4 | Bfp2) | (Bf16, Bf16) | (Bfp8, Bfp8 | Bfp4) | (Int32, Int32)
-                | (Int16, Int16) | (Int8, Int8)
+            (Fp32, Fp32 | Fp16 | Bfp8 | Bfp4 | Bfp2)
+                | (Bf16, Bf16)
+                | (Bfp8, Bfp8 | Bfp4)
+                | (Int32, Int32)
+                | (Int16, Int16)
+                | (Int8, Int8)
         )
     } else {
         matches!(
             (input, output),
-            (Fp16, Fp32 | Fp16 | Bf16) | (Bfp8a, Bfp8) | (Bf16, Fp32 | Bf16 | Bfp8 | Bfp4 | Bfp2)
-                | (Bfp8, Fp32 | Bf16 | Bfp8 | Bfp4) | (Int16, Int16)
+            (Fp16, Fp32 | Fp16 | Bf16)
+                | (Bfp8a, Bfp8)
+                | (Bf16, Fp32 | Bf16 | Bfp8 | Bfp4 | Bfp2)
+                | (Bfp8, Fp32 | Bf16 | Bfp8 | Bfp4)
+                | (Int16, Int16)
         )
     }
 }

@@ -139,10 +139,12 @@ impl Setup {
     fn read(t: &Tensix, thread: usize, flush: bool) -> Result<Self, Fault> {
         let get = |field| t.cfg.get(thread, field);
         check_configuration(t, thread)?;
-        let format = |field| same_for_all(t, thread, field).and_then(|code| {
-            DataFormat::from_code(code)
-                .ok_or_else(|| Fault::program(format!("packer data format {code}")).page(PAGE))
-        });
+        let format = |field| {
+            same_for_all(t, thread, field).and_then(|code| {
+                DataFormat::from_code(code)
+                    .ok_or_else(|| Fault::program(format!("packer data format {code}")).page(PAGE))
+            })
+        };
         let (input, output) =
             (format(c::THCON_SEC0_REG1_In_data_format)?, format(c::THCON_SEC0_REG1_Out_data_format)?);
         let accumulate = same_for_all(t, thread, c::THCON_SEC0_REG1_Pack_L1_Acc)? != 0;

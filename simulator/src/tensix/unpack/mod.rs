@@ -224,7 +224,9 @@ impl Setup {
         });
         let own_exponents = conversion.input.is_block_float() && !forced;
         if own_exponents && descriptor >> 5 & 1 != 0 {
-            return Err(Fault::not_implemented("unpacking block float without an exponent section").page(PAGE));
+            return Err(
+                Fault::not_implemented("unpacking block float without an exponent section").page(PAGE)
+            );
         }
         let plane = x.wrapping_mul(y);
         let cube = plane.wrapping_mul(z);
@@ -241,7 +243,11 @@ impl Setup {
             strides: [x, plane, cube],
             exponents: if own_exponents { cube.div_ceil(16) } else { 0 },
             forced_exponent,
-            row_stride: if tilize { tilize_stride(t, thread) } else { 2 * conversion.input.datum_bits() as u32 },
+            row_stride: if tilize {
+                tilize_stride(t, thread)
+            } else {
+                2 * conversion.input.datum_bits() as u32
+            },
             out_strides: [
                 s.get([c::UNP0_ADDR_CTRL_XY_REG_1_Ystride, c::UNP1_ADDR_CTRL_XY_REG_1_Ystride]) / bytes,
                 s.get([c::UNP0_ADDR_CTRL_ZW_REG_1_Zstride, c::UNP1_ADDR_CTRL_ZW_REG_1_Zstride]) / bytes,
@@ -339,7 +345,8 @@ fn conversion(s: &Section, descriptor: u32) -> Result<Conversion, Fault> {
     let conversion = Conversion {
         input,
         output,
-        to_dst: s.of_unpacker0([c::THCON_SEC0_REG2_Unpack_if_sel_cntx0, c::THCON_SEC0_REG2_Unpack_if_sel_cntx1])
+        to_dst: s
+            .of_unpacker0([c::THCON_SEC0_REG2_Unpack_if_sel_cntx0, c::THCON_SEC0_REG2_Unpack_if_sel_cntx1])
             != 0,
         unsigned: s.get([c::ALU_FORMAT_SPEC_REG0_SrcAUnsigned, c::ALU_FORMAT_SPEC_REG0_SrcBUnsigned]) != 0,
     };

@@ -1,0 +1,324 @@
+//! Runs Tensix instruction streams on this simulator and on the vendor's, through the same BAR 0 accesses.
+//!
+//! A [`Program`] is a list of configuration writes and instruction words, what L1 holds before, and the range of
+//! L1 that is its result. BRISC of one tile executes it: it copies words from a list in L1 to register addresses.
+//!
+//! ```text
+//! Program -> list in L1 -> BRISC: store, store, .. -> Config, instruction buffers -> coprocessor -> L1 -> result
+//! ```
+//!
+//! [`run_here`] uses [`tt_simulator::Chip`]. [`run_vendor`] needs the vendor's library, whose path tests take from
+//! `TTSIM_LIB`. It is one simulation per process and it ends the process on errors; so the test binary starts
+//! itself again for each program, with [`CHILD`] naming a file. Every test binary that uses this module therefore
+//! needs a test named `vendor_child` that calls [`vendor_child`].
+//!
+//! # Safety
+//! The vendor's library is called through its C interface, with buffers whose lengths are passed along.
+#![allow(unsafe_code, dead_code)]
+
+use std::ops::Range;
+use std::path::Path;
+use std::process::Command;
+
+use tt_isa::cfg::{CfgField, Space};
+use tt_isa::chip::BOARDS;
+use tt_isa::insn::{NOP, SETC16, SETDMAREG, WRCFG};
+use tt_isa::map::{
+    CFG_BASE, DEBUG_REGS_BASE, INSTRN_BUF_BASE, INSTRN_BUF_STRIDE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL,
+};
+use tt_isa::noc::NocXy;
+use tt_isa::tlb::{TLB_CONFIG_BASE, TLB_GROUPS, TlbTarget};
+use tt_simulator::{Chip, ChipConfig};
+
+/// Environment variable with the path of a file that tells a child process what to run.
+pub const CHILD: &str = "TENSIX_VECTOR_CHILD";
+/// Where the list of (address, value) pairs is in L1; it ends with a zero address.
+const LIST: u32 = 0x4_0000;
+/// Word that BRISC sets at the end of the list.
+const DONE: u32 = 0x3_F000;
+/// Clocks after that for the coprocessor to come to an end.
+const SETTLE: u32 = 2_000;
+const TILE: NocXy = NocXy::new(18, 18);
+
+/// An instruction stream with its surroundings.
+#[derive(Clone, Default)]
+pub struct Program {
+    stores: Vec<(u32, u32)>,
+    config: std::collections::HashMap<u32, u32>,
+    thread_config: std::collections::HashMap<(u32, u32), u32>,
+    memory: Vec<(u32, Vec<u8>)>,
+    result: Range<u32>,
+}
+
+impl Program {
+    /// A program whose result is this range of L1.
+    pub fn new(result: Range<u32>) -> Self {
+        Self { result, ..Self::default() }
+    }
+
+    /// Sets bytes of L1 before the program starts.
+    pub fn memory(&mut self, addr: u32, bytes: impl Into<Vec<u8>>) {
+        self.memory.push((addr, bytes.into()));
+    }
+
+    /// Pushes an instruction to a thread.
+    pub fn push(&mut self, thread: u32, word: u32) {
+        self.stores.push((INSTRN_BUF_BASE + thread * INSTRN_BUF_STRIDE, word));
+    }
+
+    /// Writes a `Config` register of bank 0.
+    pub fn config_word(&mut self, index: u32, value: u32) {
+        self.config.insert(index, value);
+        self.stores.push((CFG_BASE + 4 * index, value));
+    }
+
+    /// Sets a configuration field, before instructions that depend on it are pushed: of bank 0, or (with `SETC16`) of thread 0.
+    pub fn set(&mut self, field: CfgField, value: u32) {
+        match field.space {
+            Space::Config => {
+                let old = self.config.get(&field.index).copied().unwrap_or(0);
+                self.config_word(field.index, field.with(old, value));
+            }
+            Space::Thread => {
+                let word = self.thread_config.entry((0, field.index)).or_insert(0);
+                *word = field.with(*word, value);
+                let word = SETC16 { setc16_reg: field.index, setc16_value: *word }.word();
+                self.push(0, word);
+            }
+        }
+    }
+
+    /// Writes a `Config` register in the instruction stream (through GPR 0), so that instructions in front of it
+    /// have been executed. [`set`](Self::set) and [`config_word`](Self::config_word) do not wait for them.
+    pub fn config_word_in_order(&mut self, thread: u32, index: u32, value: u32) {
+        for half in 0..2 {
+            let value = value >> (16 * half) & 0xFFFF;
+            let set = SETDMAREG {
+                payload_sig_sel: value & 0x3FFF,
+                payload_sig_sel_size: value >> 14,
+                reg_index_16b: half,
+                ..SETDMAREG::ZERO
+            };
+            self.push(thread, set.word());
+        }
+        self.push(thread, WRCFG { gpr_address: 0, wr128b: 0, cfg_reg: index }.word());
+        self.push(thread, NOP {}.word());
+    }
+
+    /// All that L1 holds before BRISC starts.
+    fn image(&self) -> Vec<(u32, Vec<u8>)> {
+        let mut list: Vec<u8> =
+            self.stores.iter().flat_map(|&(a, v)| [a, v]).flat_map(u32::to_le_bytes).collect();
+        list.extend([0; 8]);
+        let code = copy_loop().into_iter().flat_map(u32::to_le_bytes).collect();
+        let mut image = self.memory.clone();
+        image.extend([(0, code), (LIST, list), (DONE, vec![0; 4])]);
+        image
+    }
+}
+
+/// BRISC's program: stores the list's values to their addresses, then sets the done word and stays.
+fn copy_loop() -> [u32; 12] {
+    const S0: u32 = 8;
+    const A0: u32 = 10;
+    const A1: u32 = 11;
+    const A2: u32 = 12;
+    const A3: u32 = 13;
+    let lui = |rd: u32, value: u32| (value & 0xFFFF_F000) | rd << 7 | 0x37;
+    let addi = |rd: u32, rs: u32, value: u32| value << 20 | rs << 15 | rd << 7 | 0x13;
+    let lw = |rd: u32, rs: u32, at: u32| at << 20 | rs << 15 | 2 << 12 | rd << 7 | 0x03;
+    let sw = |value: u32, rs: u32| value << 20 | rs << 15 | 2 << 12 | 0x23;
+    [
+        lui(S0, LIST),
+        lw(A0, S0, 0),
+        24 / 2 << 8 | A0 << 15 | 0x63, // beq a0, zero, +24
+        lw(A1, S0, 4),
+        addi(S0, S0, 8),
+        sw(A1, A0),
+        addi(0, 0, 0),
+        0xFE9F_F06F, // j -24
+        lui(A2, DONE),
+        addi(A3, 0, 1),
+        sw(A3, A2),
+        0x0000_006F, // j .
+    ]
+}
+
+/// A simulated card, seen through BAR 0.
+trait Card {
+    fn read(&mut self, at: u64, out: &mut [u8]) -> Result<(), String>;
+    fn write(&mut self, at: u64, data: &[u8]) -> Result<(), String>;
+    fn advance(&mut self, clocks: u32) -> Result<(), String>;
+
+    /// Runs a prepared image and returns the result range.
+    fn run(&mut self, image: &[(u32, Vec<u8>)], result: Range<u32>) -> Result<Vec<u8>, String> {
+        let window = TLB_GROUPS[2];
+        let mut window_of = |card: &mut Self, addr: u32| -> Result<u64, String> {
+            let base = u64::from(addr) & !0xFF_FFFF;
+            let target = TlbTarget::unicast(TILE, base).encode(window.log2_size);
+            card.write(TLB_CONFIG_BASE + 8 * u64::from(window.first), &target.to_le_bytes())?;
+            Ok(window.bar0 + u64::from(addr) - base)
+        };
+        let reset = DEBUG_REGS_BASE + SOFT_RESET_0;
+        let at = window_of(self, reset)?;
+        self.write(at, &SOFT_RESET_ALL.to_le_bytes())?;
+        let l1 = window_of(self, 0)?;
+        for (addr, bytes) in image {
+            self.write(l1 + u64::from(*addr), bytes)?;
+        }
+        let at = window_of(self, reset)?;
+        self.write(at, &(SOFT_RESET_ALL & !RiscV::Brisc.soft_reset_bit()).to_le_bytes())?;
+        let l1 = window_of(self, 0)?;
+        let mut done = [0; 4];
+        for _ in 0..1_000 {
+            self.advance(1_000)?;
+            self.read(l1 + u64::from(DONE), &mut done)?;
+            if done[0] != 0 {
+                self.advance(SETTLE)?;
+                let mut bytes = vec![0; result.len()];
+                self.read(l1 + u64::from(result.start), &mut bytes)?;
+                return Ok(bytes);
+            }
+        }
+        Err("the program does not end".into())
+    }
+}
+
+impl Card for Chip {
+    fn read(&mut self, at: u64, out: &mut [u8]) -> Result<(), String> {
+        self.bar0_read(at, out).map_err(|fault| fault.to_string())
+    }
+
+    fn write(&mut self, at: u64, data: &[u8]) -> Result<(), String> {
+        self.bar0_write(at, data).map_err(|fault| fault.to_string())
+    }
+
+    fn advance(&mut self, clocks: u32) -> Result<(), String> {
+        Chip::advance(self, u64::from(clocks)).map(|_| ()).map_err(|fault| fault.to_string())
+    }
+}
+
+/// The result of a program on this simulator, or what went wrong.
+pub fn run_here(program: &Program) -> Result<Vec<u8>, String> {
+    let config = ChipConfig { threads: 1, ..ChipConfig::of_board(&BOARDS[0], 0) };
+    let mut chip = Chip::new(config).map_err(|fault| fault.to_string())?;
+    chip.run(&program.image(), program.result.clone())
+}
+
+/// The vendor's library.
+struct Vendor {
+    library: libloading::Library,
+    bar0: u64,
+}
+
+impl Vendor {
+    fn open(path: &str) -> Result<Self, libloading::Error> {
+        // SAFETY: the functions have these C signatures in the library's documented interface; init comes first.
+        unsafe {
+            let library = libloading::Library::new(path)?;
+            library.get::<unsafe extern "C" fn()>(b"libttsim_init")?();
+            let config = library.get::<unsafe extern "C" fn(u32, u32) -> u32>(b"libttsim_pci_config_rd32")?;
+            let bar0 = u64::from(config(0, 0x14)) << 32 | u64::from(config(0, 0x10) & !0xF);
+            Ok(Self { library, bar0 })
+        }
+    }
+}
+
+impl Card for Vendor {
+    fn read(&mut self, at: u64, out: &mut [u8]) -> Result<(), String> {
+        type Read = unsafe extern "C" fn(u64, *mut u8, u32);
+        // SAFETY: `out` is writable for the length that is passed.
+        unsafe {
+            let read = self.library.get::<Read>(b"libttsim_pci_mem_rd_bytes").map_err(|e| e.to_string())?;
+            read(self.bar0 + at, out.as_mut_ptr(), out.len() as u32);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, at: u64, data: &[u8]) -> Result<(), String> {
+        type Write = unsafe extern "C" fn(u64, *const u8, u32);
+        // SAFETY: `data` is readable for the length that is passed.
+        unsafe {
+            let write = self.library.get::<Write>(b"libttsim_pci_mem_wr_bytes").map_err(|e| e.to_string())?;
+            write(self.bar0 + at, data.as_ptr(), data.len() as u32);
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, clocks: u32) -> Result<(), String> {
+        // SAFETY: the function takes a number of clocks.
+        unsafe {
+            let clock = self.library.get::<unsafe extern "C" fn(u32)>(b"libttsim_clock");
+            clock.map_err(|e| e.to_string())?(clocks);
+        }
+        Ok(())
+    }
+}
+
+/// The result of a program on the vendor's simulator at `library`, or what that printed.
+pub fn run_vendor(library: &Path, program: &Program, name: &str) -> Result<Vec<u8>, String> {
+    let io = |e: std::io::Error| e.to_string();
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (order, answer) = (dir.join(format!("{name}.in")), dir.join(format!("{name}.out")));
+    let mut text = format!("{}\n{}\n", library.display(), answer.display());
+    text += &format!("{} {}\n", program.result.start, program.result.end);
+    for (addr, bytes) in program.image() {
+        text += &format!("{addr} {}\n", hex(&bytes));
+    }
+    std::fs::write(&order, text).map_err(io)?;
+    let _ = std::fs::remove_file(&answer);
+    let output = Command::new(std::env::current_exe().map_err(io)?)
+        .args(["--exact", "vendor_child", "--nocapture"])
+        .env(CHILD, &order)
+        .output()
+        .map_err(io)?;
+    std::fs::read(&answer).map_err(|_| {
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    })
+}
+
+/// Body of the test `vendor_child`: does nothing unless [`run_vendor`] started this process.
+pub fn vendor_child() {
+    let Some(order) = std::env::var_os(CHILD) else { return };
+    let text = std::fs::read_to_string(order).expect("the parent wrote the order");
+    let mut lines = text.lines();
+    let (library, answer, range) = (lines.next().unwrap(), lines.next().unwrap(), lines.next().unwrap());
+    let (start, end) = range.split_once(' ').unwrap();
+    let image: Vec<_> = lines
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(addr, bytes)| (addr.parse().unwrap(), unhex(bytes)))
+        .collect();
+    let mut vendor = Vendor::open(library).expect("TTSIM_LIB is the vendor's library");
+    let result = vendor.run(&image, start.parse().unwrap()..end.parse().unwrap()).unwrap();
+    std::fs::write(answer, result).unwrap();
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Reverse of [`hex`].
+pub fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len() / 2)
+        .map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex digits"))
+        .collect()
+}
+
+/// Reproducible numbers (xorshift).
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next one.
+    pub fn next(&mut self) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as u32
+    }
+
+    /// That many bytes.
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.next() as u8).collect()
+    }
+}
