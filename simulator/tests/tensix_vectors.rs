@@ -1,4 +1,5 @@
-//! Unpackers and packers against recorded results of the vendor's simulator.
+//! The coprocessor's front end, scalar unit, unpackers and packers against recorded results of the vendor's
+//! simulator.
 //!
 //! Each case's result is in `vectors/<case>.hex`, recorded from the vendor's library (release_wh build of ttsim,
 //! November 2026) by this test with `TTSIM_LIB` and `TENSIX_VECTORS_RECORD=1` set. With `TTSIM_LIB` alone the
@@ -12,7 +13,12 @@ use support::{Program, Random, hex, run_here, run_vendor, unhex};
 use tt_isa::cfg::CfgField;
 use tt_isa::cfg::{config as c, thread as tc};
 use tt_isa::format::DataFormat::{self, *};
-use tt_isa::insn::{MVMUL, PACR, SETADCXX, SETADCXY, SETADCZW, SETRWC, UNPACR, UNPACR_NOP, ZEROACC};
+use tt_isa::insn::{
+    ADDDMAREG, ADDRCRXY, ADDRCRZW, INCADCXY, INCADCZW, MOP, MOP_CFG, MULDMAREG, MVMUL, NOP, PACR, RDCFG,
+    REG2FLOP, REPLAY, RMWCIB0, RMWCIB1, RMWCIB2, RMWCIB3, SEMGET, SEMINIT, SEMPOST, SEMWAIT, SETADC,
+    SETADCXX, SETADCXY, SETADCZW, SETDMAREG, SETRWC, STALLWAIT, UNPACR, UNPACR_NOP, WRCFG, ZEROACC,
+};
+use tt_isa::map::{CFG_BASE, MOP_CFG_BASE, REGFILE_BASE, RiscV};
 
 const IN: u32 = 0x2_0000;
 const IDENTITY: u32 = 0x2_8000;
@@ -131,6 +137,12 @@ fn cases() -> Vec<(String, Program)> {
         }),
     ));
     cases.push(("unpack_nop_clears".into(), unpack_nop()));
+    cases.push(("scalar_unit".into(), scalar()));
+    cases.push(("mop_mask".into(), mop_mask()));
+    cases.push(("mop_loops".into(), mop_loops()));
+    cases.push(("replay".into(), replay()));
+    cases.push(("address_counters".into(), address_counters()));
+    cases.push(("semaphores_between_threads".into(), semaphores()));
     cases
 }
 
@@ -357,4 +369,207 @@ fn unpack_nop() -> Program {
         p.push(0, UNPACR_NOP { unpack_block_selection: 0, no_op: 1 }.word());
         p.push(0, SETADCXX { cnt_set_mask: 1, x_start: 0, x_end2: 15 }.word());
     })
+}
+
+/// Sets GPR `index` of a thread.
+fn set_gpr(p: &mut Program, thread: u32, index: u32, value: u32) {
+    for half in 0..2 {
+        let value = value >> (16 * half) & 0xFFFF;
+        let (low, high) = (value & 0x3FFF, value >> 14);
+        let reg_index_16b = 2 * index + half;
+        let op = SETDMAREG {
+            payload_sig_sel_size: high,
+            payload_sig_sel: low,
+            reg_index_16b,
+            set_signals_mode: 0,
+        };
+        p.push(thread, op.word());
+    }
+}
+
+/// Copies the first `count` GPRs of the running T core's thread to the result.
+fn dump_gprs(p: &mut Program, thread: u32, count: u32, to: u32) {
+    p.sync(thread);
+    for i in 0..count {
+        p.copy(REGFILE_BASE + 4 * i, to + 4 * i);
+    }
+}
+
+fn add(result: u32, a: u32, b: u32) -> u32 {
+    ADDDMAREG { op_b_is_const: 0, result_reg_index: result, op_b_reg_index: b, op_a_reg_index: a }.word()
+}
+
+fn multiply(result: u32, a: u32, b: u32) -> u32 {
+    MULDMAREG { op_b_is_const: 0, result_reg_index: result, op_b_reg_index: b, op_a_reg_index: a }.word()
+}
+
+/// Moves between GPRs and `Config`, and arithmetic.
+fn scalar() -> Program {
+    let mut p = Program::on_core(RiscV::Trisc1, OUT..OUT + 0x80);
+    set_gpr(&mut p, 1, 0, 0xDEAD_BEEF);
+    set_gpr(&mut p, 1, 1, 0x1234_5678);
+    set_gpr(&mut p, 1, 4, 0x0102_0304);
+    set_gpr(&mut p, 1, 5, 0x1122_3344);
+    set_gpr(&mut p, 1, 6, 0xFFFF_FFFF);
+    set_gpr(&mut p, 1, 7, 0x8000_0001);
+    p.push(1, add(2, 0, 1));
+    p.push(1, multiply(3, 0, 1));
+    p.push(1, add(8, 6, 7));
+    p.push(1, multiply(9, 6, 6));
+    let base = c::THCON_SEC0_REG3_Base_address.index;
+    let wide = c::THCON_SEC0_REG1_Row_start_section_size.index;
+    p.push(1, WRCFG { gpr_address: 0, wr128b: 0, cfg_reg: base }.word());
+    p.push(1, RDCFG { gpr_address: 10, cfg_reg: base }.word());
+    p.push(1, WRCFG { gpr_address: 4, wr128b: 1, cfg_reg: wide }.word());
+    p.push(1, NOP {}.word());
+    let rmw = [
+        RMWCIB0 { mask: 0xF0, data: 0x5A, cfg_reg_addr: base }.word(),
+        RMWCIB1 { mask: 0x0F, data: 0xA5, cfg_reg_addr: base }.word(),
+        RMWCIB2 { mask: 0xFF, data: 0x77, cfg_reg_addr: base }.word(),
+        RMWCIB3 { mask: 0x81, data: 0xFF, cfg_reg_addr: base }.word(),
+    ];
+    rmw.into_iter().for_each(|word| p.push(1, word));
+    p.push(1, RDCFG { gpr_address: 11, cfg_reg: base }.word());
+    p.push(1, REG2FLOP { size_sel: 1, flop_index: base - 52, reg_index: 1, ..REG2FLOP::ZERO }.word());
+    dump_gprs(&mut p, 1, 16, OUT);
+    p.copy(CFG_BASE + 4 * base, OUT + 0x40);
+    for i in 0..4 {
+        p.copy(CFG_BASE + 4 * (wide + i), OUT + 0x44 + 4 * i);
+    }
+    p
+}
+
+/// GPR 0 becomes a number that depends on the order of additions and multiplications.
+fn ordered_gprs(p: &mut Program) {
+    for (i, value) in [1, 3, 7, 11, 0x101, 13].into_iter().enumerate() {
+        set_gpr(p, 0, i as u32, value);
+    }
+}
+
+const fn mop_word(index: u32) -> u32 {
+    MOP_CFG_BASE + 4 * index
+}
+
+/// Both flags of the mask template, with a mask that spans both halves.
+fn mop_mask() -> Program {
+    let mut p = Program::on_core(RiscV::Trisc0, OUT..OUT + 0x20);
+    ordered_gprs(&mut p);
+    p.write(mop_word(1), 3);
+    let words =
+        [add(0, 0, 1), multiply(0, 0, 2), add(0, 0, 3), multiply(0, 0, 4), add(0, 0, 5), add(1, 1, 0)];
+    for (i, word) in
+        [(3, words[0]), (4, words[1]), (5, words[2]), (6, words[3]), (2, words[4]), (7, words[5])]
+    {
+        p.write(mop_word(i), word);
+    }
+    p.write(mop_word(8), multiply(0, 0, 5));
+    p.push(0, MOP_CFG { zmask_hi16: 0x5 }.word());
+    p.push(0, MOP { mop_type: 0, loop_count: 20, zmask_lo16: 0x91B3 }.word());
+    dump_gprs(&mut p, 0, 6, OUT);
+    p
+}
+
+/// Nested loops with alternating loop instructions, and with their last ones replaced.
+fn mop_loops() -> Program {
+    let mut p = Program::on_core(RiscV::Trisc0, OUT..OUT + 0x20);
+    ordered_gprs(&mut p);
+    let words =
+        [add(0, 0, 5), multiply(0, 0, 2), add(1, 1, 5), add(0, 0, 1), multiply(0, 0, 4), add(2, 2, 5)];
+    p.write(mop_word(0), 3);
+    p.write(mop_word(1), 4);
+    for (i, word) in words.into_iter().enumerate() {
+        p.write(mop_word(2 + i as u32), word);
+    }
+    p.write(mop_word(8), add(0, 0, 3));
+    p.push(0, MOP { mop_type: 1, loop_count: 0, zmask_lo16: 0 }.word());
+    p.sync(0);
+    p.write(mop_word(6), NOP {}.word());
+    p.push(0, MOP { mop_type: 1, loop_count: 0, zmask_lo16: 0 }.word());
+    dump_gprs(&mut p, 0, 6, OUT);
+    p
+}
+
+/// Recorded with and without execution, played from the middle.
+fn replay() -> Program {
+    let mut p = Program::on_core(RiscV::Trisc0, OUT..OUT + 0x20);
+    ordered_gprs(&mut p);
+    let record = |start_idx, len, execute_while_loading| {
+        REPLAY { start_idx, len, execute_while_loading, load_mode: 1 }.word()
+    };
+    let play = |start_idx, len| REPLAY { start_idx, len, execute_while_loading: 0, load_mode: 0 }.word();
+    p.push(0, record(0, 3, 1));
+    [add(0, 0, 1), multiply(0, 0, 2), add(0, 0, 3)].into_iter().for_each(|w| p.push(0, w));
+    p.push(0, record(3, 2, 0));
+    [multiply(0, 0, 4), add(1, 1, 5)].into_iter().for_each(|w| p.push(0, w));
+    p.push(0, play(0, 5));
+    p.push(0, play(2, 3));
+    p.push(0, play(1, 1));
+    dump_gprs(&mut p, 0, 6, OUT);
+    p
+}
+
+/// What the counters are is seen in which rows the packer reads.
+fn address_counters() -> Program {
+    let mut p = Program::new(OUT..OUT + 0x240);
+    fill_dst(&mut p, &interesting(3, 1024));
+    packers(&mut p, true, Fp32, Fp32);
+    p.set(c::PCK0_ADDR_CTRL_XY_REG_0_Ystride, 64);
+    p.set(c::PCK0_ADDR_CTRL_ZW_REG_0_Zstride, 64 * 8);
+    p.set(c::PCK0_ADDR_CTRL_ZW_REG_0_Wstride, 64 * 16);
+    p.set(tc::ADDR_MOD_PACK_SEC1_YsrcIncr, 3);
+    p.set(tc::ADDR_MOD_PACK_SEC1_ZsrcIncr, 1);
+    p.set(tc::ADDR_MOD_PACK_SEC2_YsrcCR, 1);
+    p.set(tc::ADDR_MOD_PACK_SEC2_YsrcIncr, 2);
+    p.set(tc::ADDR_MOD_PACK_SEC2_ZsrcClear, 1);
+    p.set(tc::ADDR_MOD_PACK_SEC3_YsrcClear, 1);
+    p.push(0, SETADCXX { cnt_set_mask: 4, x_start: 0, x_end2: 15 }.word());
+    let pack = |addr_mode, last| PACR { addr_mode, pack_sel: 1, last, ..PACR::ZERO }.word();
+    let words = [
+        SETADCXY { cnt_set_mask: 4, ch0_y: 1, bit_mask: 2, ..SETADCXY::ZERO }.word(),
+        pack(1, 0),
+        pack(2, 0),
+        pack(3, 0),
+        INCADCXY { cnt_set_mask: 4, ch0_y: 5, ..INCADCXY::ZERO }.word(),
+        pack(0, 0),
+        ADDRCRXY { cnt_set_mask: 4, ch0_y: 2, bit_mask: 2, ..ADDRCRXY::ZERO }.word(),
+        pack(0, 0),
+        INCADCZW { cnt_set_mask: 4, ch0_x: 2, ch0_y: 1, ..INCADCZW::ZERO }.word(),
+        pack(0, 0),
+        ADDRCRZW { cnt_set_mask: 4, ch0_x: 1, ch0_y: 1, bit_mask: 3, ..ADDRCRZW::ZERO }.word(),
+        pack(0, 0),
+        SETADC { cnt_set_mask: 4, channel_index: 0, dimension_index: 1, value: 7 }.word(),
+        pack(0, 0),
+        SETADCZW { cnt_set_mask: 4, ch0_x: 1, ch0_y: 0, bit_mask: 3, ..SETADCZW::ZERO }.word(),
+        pack(0, 1),
+    ];
+    words.into_iter().for_each(|word| p.push(0, word));
+    p
+}
+
+/// Thread 1 waits for thread 0 before it reads what that wrote; thread 0 waits for a free place.
+fn semaphores() -> Program {
+    const ALL: u32 = 0x1FF;
+    let mut p = Program::new(OUT..OUT + 0x20);
+    let base = c::THCON_SEC0_REG3_Base_address.index;
+    let seen = [base + 1, c::THCON_SEC1_REG3_Base_address.index, c::THCON_SEC1_REG3_Base_address.index + 1];
+    p.push(0, SEMINIT { max_value: 1, init_value: 0, sem_sel: 4 }.word());
+    p.delay();
+    for (i, to) in seen.into_iter().enumerate() {
+        let wait = |cond| SEMWAIT { stall_res: ALL, sem_sel: 4, wait_sem_cond: cond }.word();
+        p.push(1, wait(1));
+        p.push(1, RDCFG { gpr_address: 0, cfg_reg: base }.word());
+        p.push(1, WRCFG { gpr_address: 0, wr128b: 0, cfg_reg: to }.word());
+        p.push(1, STALLWAIT { stall_res: 2, wait_res: 1 }.word());
+        p.push(1, SEMGET { sem_sel: 4 }.word());
+        p.push(0, wait(2));
+        set_gpr(&mut p, 0, 0, 0x1000 + i as u32);
+        p.push(0, WRCFG { gpr_address: 0, wr128b: 0, cfg_reg: base }.word());
+        p.push(0, NOP {}.word());
+        p.push(0, SEMPOST { sem_sel: 4 }.word());
+    }
+    p.delay();
+    for (i, from) in seen.into_iter().enumerate() {
+        p.copy(CFG_BASE + 4 * from, OUT + 4 * i as u32);
+    }
+    p
 }

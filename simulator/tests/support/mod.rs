@@ -1,10 +1,11 @@
 //! Runs Tensix instruction streams on this simulator and on the vendor's, through the same BAR 0 accesses.
 //!
-//! A [`Program`] is a list of configuration writes and instruction words, what L1 holds before, and the range of
-//! L1 that is its result. BRISC of one tile executes it: it copies words from a list in L1 to register addresses.
+//! A [`Program`] is a list of configuration writes, instruction words and register reads, what L1 holds before,
+//! and the range of L1 that is its result. One core of one tile executes it: for each entry of a list in L1 it
+//! copies a word from one address to another.
 //!
 //! ```text
-//! Program -> list in L1 -> BRISC: store, store, .. -> Config, instruction buffers -> coprocessor -> L1 -> result
+//! Program -> list in L1 -> core: load, store, .. -> Config, instruction buffers -> coprocessor -> L1 -> result
 //! ```
 //!
 //! [`run_here`] uses [`tt_simulator::Chip`]. [`run_vendor`] needs the vendor's library, whose path tests take from
@@ -24,7 +25,8 @@ use tt_isa::cfg::{CfgField, Space};
 use tt_isa::chip::BOARDS;
 use tt_isa::insn::{NOP, SETC16, SETDMAREG, WRCFG};
 use tt_isa::map::{
-    CFG_BASE, DEBUG_REGS_BASE, INSTRN_BUF_BASE, INSTRN_BUF_STRIDE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL,
+    CFG_BASE, DEBUG_REGS_BASE, INSTRN_BUF_BASE, INSTRN_BUF_STRIDE, PC_BUF_BASE, PC_BUF_STRIDE,
+    PC_BUF_TENSIX_SYNC, RiscV, SOFT_RESET_0, SOFT_RESET_ALL,
 };
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::{TLB_CONFIG_BASE, TLB_GROUPS, TlbTarget};
@@ -32,7 +34,7 @@ use tt_simulator::{Chip, ChipConfig};
 
 /// Environment variable with the path of a file that tells a child process what to run.
 pub const CHILD: &str = "TENSIX_VECTOR_CHILD";
-/// Where the list of (address, value) pairs is in L1; it ends with a zero address.
+/// Where the list is in L1: entries of (store address, load address, literal), ended by a zero store address.
 const LIST: u32 = 0x4_0000;
 /// Word that BRISC sets at the end of the list.
 const DONE: u32 = 0x3_F000;
@@ -40,10 +42,18 @@ const DONE: u32 = 0x3_F000;
 const SETTLE: u32 = 2_000;
 const TILE: NocXy = NocXy::new(18, 18);
 
+/// What an entry of the list stores.
+#[derive(Clone, Copy)]
+enum Source {
+    Literal(u32),
+    Register(u32),
+}
+
 /// An instruction stream with its surroundings.
 #[derive(Clone, Default)]
 pub struct Program {
-    stores: Vec<(u32, u32)>,
+    core: Option<RiscV>,
+    entries: Vec<(u32, Source)>,
     config: std::collections::HashMap<u32, u32>,
     thread_config: std::collections::HashMap<(u32, u32), u32>,
     memory: Vec<(u32, Vec<u8>)>,
@@ -56,6 +66,36 @@ impl Program {
         Self { result, ..Self::default() }
     }
 
+    /// The same, executed by another core than BRISC. A T core pushes in front of its thread's MOP expander.
+    pub fn on_core(core: RiscV, result: Range<u32>) -> Self {
+        Self { core: Some(core), ..Self::new(result) }
+    }
+
+    fn store(&mut self, addr: u32, value: u32) {
+        self.entries.push((addr, Source::Literal(value)));
+    }
+
+    /// Stores a word to any address.
+    pub fn write(&mut self, addr: u32, value: u32) {
+        self.store(addr, value);
+    }
+
+    /// Loads a word from an address, a register as a rule, and stores it to L1.
+    pub fn copy(&mut self, from: u32, to: u32) {
+        self.entries.push((to, Source::Register(from)));
+    }
+
+    /// Waits until the coprocessor has done all that `thread` was given (TTSync).
+    pub fn sync(&mut self, thread: u32) {
+        let stride = if self.core.is_none() { PC_BUF_STRIDE } else { 0 };
+        self.copy(PC_BUF_BASE + thread * stride + PC_BUF_TENSIX_SYNC, DONE + 16);
+    }
+
+    /// Lets time pass: some hundred loads and stores of nothing.
+    pub fn delay(&mut self) {
+        (0..100).for_each(|_| self.copy(DONE + 16, DONE + 20));
+    }
+
     /// Sets bytes of L1 before the program starts.
     pub fn memory(&mut self, addr: u32, bytes: impl Into<Vec<u8>>) {
         self.memory.push((addr, bytes.into()));
@@ -63,13 +103,15 @@ impl Program {
 
     /// Pushes an instruction to a thread.
     pub fn push(&mut self, thread: u32, word: u32) {
-        self.stores.push((INSTRN_BUF_BASE + thread * INSTRN_BUF_STRIDE, word));
+        // A T core has one buffer, its own thread's.
+        let stride = if self.core.is_none() { INSTRN_BUF_STRIDE } else { 0 };
+        self.store(INSTRN_BUF_BASE + thread * stride, word);
     }
 
     /// Writes a `Config` register of bank 0.
     pub fn config_word(&mut self, index: u32, value: u32) {
         self.config.insert(index, value);
-        self.stores.push((CFG_BASE + 4 * index, value));
+        self.store(CFG_BASE + 4 * index, value);
     }
 
     /// Sets a configuration field, before instructions that depend on it are pushed: of bank 0, or (with `SETC16`) of thread 0.
@@ -105,19 +147,37 @@ impl Program {
         self.push(thread, NOP {}.word());
     }
 
-    /// All that L1 holds before BRISC starts.
+    /// All that L1 holds before the core starts.
     fn image(&self) -> Vec<(u32, Vec<u8>)> {
-        let mut list: Vec<u8> =
-            self.stores.iter().flat_map(|&(a, v)| [a, v]).flat_map(u32::to_le_bytes).collect();
-        list.extend([0; 8]);
-        let code = copy_loop().into_iter().flat_map(u32::to_le_bytes).collect();
+        let mut list = Vec::new();
+        for (i, &(to, source)) in self.entries.iter().enumerate() {
+            list.extend(match source {
+                Source::Literal(value) => [to, LIST + 12 * i as u32 + 8, value],
+                Source::Register(from) => [to, from, 0],
+            });
+        }
+        list.push(0);
+        let bytes = |words: &[u32]| words.iter().flat_map(|w| w.to_le_bytes()).collect();
         let mut image = self.memory.clone();
-        image.extend([(0, code), (LIST, list), (DONE, vec![0; 4])]);
+        image.extend([
+            (self.running_core().default_reset_pc(), bytes(&copy_loop())),
+            (LIST, bytes(&list)),
+            (DONE, vec![0; 4]),
+        ]);
         image
+    }
+
+    /// Soft reset register with only the program's core running.
+    fn reset(&self) -> u32 {
+        SOFT_RESET_ALL & !self.running_core().soft_reset_bit()
+    }
+
+    fn running_core(&self) -> RiscV {
+        self.core.unwrap_or(RiscV::Brisc)
     }
 }
 
-/// BRISC's program: stores the list's values to their addresses, then sets the done word and stays.
+/// The core's program: copies as the list says, then sets the done word and stays.
 fn copy_loop() -> [u32; 12] {
     const S0: u32 = 8;
     const A0: u32 = 10;
@@ -133,9 +193,9 @@ fn copy_loop() -> [u32; 12] {
         lw(A0, S0, 0),
         24 / 2 << 8 | A0 << 15 | 0x63, // beq a0, zero, +24
         lw(A1, S0, 4),
-        addi(S0, S0, 8),
+        lw(A1, A1, 0),
+        addi(S0, S0, 12),
         sw(A1, A0),
-        addi(0, 0, 0),
         0xFE9F_F06F, // j -24
         lui(A2, DONE),
         addi(A3, 0, 1),
@@ -150,24 +210,24 @@ trait Card {
     fn write(&mut self, at: u64, data: &[u8]) -> Result<(), String>;
     fn advance(&mut self, clocks: u32) -> Result<(), String>;
 
-    /// Runs a prepared image and returns the result range.
-    fn run(&mut self, image: &[(u32, Vec<u8>)], result: Range<u32>) -> Result<Vec<u8>, String> {
+    /// Runs a prepared image, with `reset` in the soft reset register, and returns the result range.
+    fn run(&mut self, reset: u32, image: &[(u32, Vec<u8>)], result: Range<u32>) -> Result<Vec<u8>, String> {
         let window = TLB_GROUPS[2];
-        let mut window_of = |card: &mut Self, addr: u32| -> Result<u64, String> {
+        let window_of = |card: &mut Self, addr: u32| -> Result<u64, String> {
             let base = u64::from(addr) & !0xFF_FFFF;
             let target = TlbTarget::unicast(TILE, base).encode(window.log2_size);
             card.write(TLB_CONFIG_BASE + 8 * u64::from(window.first), &target.to_le_bytes())?;
             Ok(window.bar0 + u64::from(addr) - base)
         };
-        let reset = DEBUG_REGS_BASE + SOFT_RESET_0;
-        let at = window_of(self, reset)?;
+        let soft_reset = DEBUG_REGS_BASE + SOFT_RESET_0;
+        let at = window_of(self, soft_reset)?;
         self.write(at, &SOFT_RESET_ALL.to_le_bytes())?;
         let l1 = window_of(self, 0)?;
         for (addr, bytes) in image {
             self.write(l1 + u64::from(*addr), bytes)?;
         }
-        let at = window_of(self, reset)?;
-        self.write(at, &(SOFT_RESET_ALL & !RiscV::Brisc.soft_reset_bit()).to_le_bytes())?;
+        let at = window_of(self, soft_reset)?;
+        self.write(at, &reset.to_le_bytes())?;
         let l1 = window_of(self, 0)?;
         let mut done = [0; 4];
         for _ in 0..1_000 {
@@ -202,7 +262,7 @@ impl Card for Chip {
 pub fn run_here(program: &Program) -> Result<Vec<u8>, String> {
     let config = ChipConfig { threads: 1, ..ChipConfig::of_board(&BOARDS[0], 0) };
     let mut chip = Chip::new(config).map_err(|fault| fault.to_string())?;
-    chip.run(&program.image(), program.result.clone())
+    chip.run(program.reset(), &program.image(), program.result.clone())
 }
 
 /// The vendor's library.
@@ -261,7 +321,7 @@ pub fn run_vendor(library: &Path, program: &Program, name: &str) -> Result<Vec<u
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let (order, answer) = (dir.join(format!("{name}.in")), dir.join(format!("{name}.out")));
     let mut text = format!("{}\n{}\n", library.display(), answer.display());
-    text += &format!("{} {}\n", program.result.start, program.result.end);
+    text += &format!("{} {} {}\n", program.reset(), program.result.start, program.result.end);
     for (addr, bytes) in program.image() {
         text += &format!("{addr} {}\n", hex(&bytes));
     }
@@ -283,13 +343,13 @@ pub fn vendor_child() {
     let text = std::fs::read_to_string(order).expect("the parent wrote the order");
     let mut lines = text.lines();
     let (library, answer, range) = (lines.next().unwrap(), lines.next().unwrap(), lines.next().unwrap());
-    let (start, end) = range.split_once(' ').unwrap();
+    let numbers: Vec<u32> = range.split(' ').map(|n| n.parse().unwrap()).collect();
     let image: Vec<_> = lines
         .map(|line| line.split_once(' ').unwrap())
         .map(|(addr, bytes)| (addr.parse().unwrap(), unhex(bytes)))
         .collect();
     let mut vendor = Vendor::open(library).expect("TTSIM_LIB is the vendor's library");
-    let result = vendor.run(&image, start.parse().unwrap()..end.parse().unwrap()).unwrap();
+    let result = vendor.run(numbers[0], &image, numbers[1]..numbers[2]).unwrap();
     std::fs::write(answer, result).unwrap();
 }
 
