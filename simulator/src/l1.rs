@@ -23,4 +23,10 @@ impl L1 {
     pub fn get_mut(&mut self, addr: u32, len: usize) -> Option<&mut [u8]> {
         self.bytes.get_mut(addr as usize..(addr as usize).checked_add(len)?)
     }
+
+    /// All of it.
+    #[inline(always)]
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
 }

@@ -64,12 +64,15 @@ pub enum Kind {
     Ebreak,
 }
 
+/// Destination of results that nobody keeps, in place of `x0`.
+pub const NO_REGISTER: u8 = 32;
+
 /// A decoded instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Op {
     /// What to do.
     pub kind: Kind,
-    /// Destination register.
+    /// Destination register; [`NO_REGISTER`] instead of `x0`.
     pub rd: u8,
     /// First source register.
     pub rs1: u8,
@@ -102,7 +105,8 @@ pub fn decode(word: u32) -> Op {
         return Op { kind: Kind::TtInsn, imm: insn as i32, ..Op::UNKNOWN };
     }
     let bits = |hi: u32, lo: u32| (word >> lo) & ((2 << (hi - lo)) - 1);
-    let (rd, rs1, rs2) = (bits(11, 7) as u8, bits(19, 15) as u8, bits(24, 20) as u8);
+    let rd = if bits(11, 7) == 0 { NO_REGISTER } else { bits(11, 7) as u8 };
+    let (rs1, rs2) = (bits(19, 15) as u8, bits(24, 20) as u8);
     let funct3 = bits(14, 12);
     let imm_i = (word as i32) >> 20;
     let imm_s = ((word as i32) >> 25) << 5 | bits(11, 7) as i32;
@@ -210,7 +214,7 @@ mod tests {
         assert_eq!(decode(0xFFF0_0093), Op { kind: Kind::Addi, rd: 1, rs1: 0, rs2: 31, imm: -1 });
         assert_eq!(decode(0xFE52_8EE3).kind, Kind::Beq);
         assert_eq!(decode(0xFE52_8EE3).imm, -4);
-        assert_eq!(decode(0xFEDF_F06F), Op { kind: Kind::Jal, rd: 0, rs1: 31, rs2: 13, imm: -20 });
+        assert_eq!(decode(0xFEDF_F06F), Op { kind: Kind::Jal, rd: NO_REGISTER, rs1: 31, rs2: 13, imm: -20 });
         assert_eq!(decode(0xFE11_2E23), Op { kind: Kind::Sw, rd: 28, rs1: 2, rs2: 1, imm: -4 });
         assert_eq!(decode(0x4050_D093).kind, Kind::Srai);
         assert_eq!(decode(0x0273_5533).kind, Kind::Divu);

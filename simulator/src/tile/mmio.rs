@@ -4,20 +4,11 @@ use tt_isa::map::{self, RiscV};
 
 use super::Tile;
 use crate::fault::Fault;
+use crate::rv32::Access;
 use crate::tensix::THREADS;
 use crate::tensix::frontend::MOP_CFG_WORDS;
 use crate::tensix::scalar::GPRS;
 use crate::tensix::sync::SEMAPHORES;
-
-/// What a load or store came to.
-pub(super) enum Access<T> {
-    /// Done.
-    Done(T),
-    /// Done, and repeating it may give another value without anything in the tile having changed.
-    Volatile(T),
-    /// The core has to try again later.
-    Retry,
-}
 
 /// Registers of the mover in front of its command register.
 const MOVER_WORDS: u32 = 4;
@@ -99,6 +90,7 @@ impl Tile {
         }
         if let Some((thread, gpr)) = gpr(core, addr) {
             self.tensix.gpr[thread][gpr] = value;
+            self.changes += 1;
             return done;
         }
         if let Some(offset) = block(addr, map::MOP_CFG_BASE) {
@@ -249,6 +241,7 @@ impl Tile {
         match (direction, bytes, iram) {
             (MOVER_L1_TO_IRAM, Some(bytes), Some(iram)) => {
                 iram.copy_from_slice(bytes);
+                self.iram_written = true;
                 Ok(())
             }
             _ => Err(Fault::not_implemented(format!(

@@ -11,15 +11,13 @@ use tt_isa::noc::NocXy;
 
 use crate::fault::Fault;
 use crate::l1::L1;
-use crate::rv32::Hart;
+use crate::rv32::{CodeCache, Hart};
 use crate::tensix::Tensix;
 
-mod code;
 mod hart;
 mod mmio;
 pub mod niu;
 
-use code::CodeCache;
 use niu::{Niu, Request};
 
 const HARTS: usize = 5;
@@ -51,6 +49,8 @@ pub struct Tile {
     activity: [Activity; HARTS],
     local: [Box<[u8]>; HARTS],
     iram: Box<[u8]>,
+    /// Instruction RAM was written since the cores' decoded code was last looked after.
+    iram_written: bool,
     code: CodeCache,
     niu: [Niu; 2],
     outbox: Vec<Request>,
@@ -75,7 +75,8 @@ impl Tile {
             activity: [Activity::Reset; HARTS],
             local,
             iram: vec![0; map::IRAM_SIZE as usize].into_boxed_slice(),
-            code: CodeCache::default(),
+            iram_written: false,
+            code: CodeCache::new(hart::CODE_PAGES),
             niu: [Niu::new(position), Niu::new(position.mirrored(grid))],
             outbox: Vec::new(),
             soft_reset: map::SOFT_RESET_ALL,

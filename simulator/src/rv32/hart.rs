@@ -1,0 +1,338 @@
+//! A core's registers, and the loop that executes.
+
+use tt_isa::map::LOCAL_RAM_BASE;
+
+use super::alu::{compute, taken};
+use super::spin::Spin;
+use super::{Access, Bus, CodeCache, Kind, PAGE_BYTES, decode};
+use crate::fault::Fault;
+
+const PAGE: &str = "TensixTile/BabyRISCV/README.md";
+/// Registers while the loop runs: writes to `x0` go to the slot after `x31`, so `x0` stays zero. As many as the
+/// mask of an index needs, so that no access has to be checked.
+const SLOTS: usize = 64;
+
+/// Why a core's turn ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// It has executed as many instructions as it may.
+    Budget,
+    /// The instruction at its pc has to wait ([`Access::Retry`]).
+    Blocked,
+    /// It repeats itself until something that it loads changes.
+    Spinning,
+    /// It has put itself into reset.
+    Held,
+}
+
+/// A core's architectural state, and what is needed to notice that it only polls.
+#[derive(Clone, Default)]
+pub struct Hart {
+    /// Next instruction; after a fault the one that failed.
+    pub pc: u32,
+    /// Registers; `x[0]` is zero.
+    pub x: [u32; 32],
+    /// Instructions executed since the simulator started.
+    pub executed: u64,
+    /// The core's own effects that [`Bus::changes`] does not count.
+    effects: u64,
+    spin: Spin,
+}
+
+/// Why the loop leaves a page of code.
+enum Leave {
+    /// The next instruction is on another page (or misaligned).
+    Page,
+    /// It is not decoded.
+    Unknown,
+    /// Code has been stored to.
+    Stored(u32),
+    Stop(Stop),
+    Fault(Fault),
+}
+
+impl Hart {
+    /// State after reset.
+    pub fn reset(&mut self, pc: u32) {
+        *self = Self { pc, executed: self.executed, ..Self::default() };
+    }
+
+    /// Executes at most `budget` instructions.
+    ///
+    /// # Errors
+    /// The program does what the core cannot do, or the bus refuses an access. `pc` is at the instruction.
+    pub fn run<B: Bus>(&mut self, code: &mut CodeCache, bus: &mut B, budget: u32) -> Result<Stop, Fault> {
+        let mut x = [0; SLOTS];
+        x[..32].copy_from_slice(&self.x);
+        // What it has read before its last turn ended may have changed since: it has to look again.
+        self.effects += 1;
+        let mut left = budget;
+        let result = loop {
+            match self.run_page(code, bus, &mut x, &mut left) {
+                Leave::Page => {}
+                Leave::Unknown => {
+                    if let Err(fault) = self.decode_at_pc(code, bus) {
+                        break Err(fault);
+                    }
+                }
+                Leave::Stored(addr) => code.stored(addr),
+                Leave::Stop(stop) => break Ok(stop),
+                Leave::Fault(fault) => break Err(fault),
+            }
+        };
+        self.x.copy_from_slice(&x[..32]);
+        self.executed += u64::from(budget - left);
+        result
+    }
+
+    fn decode_at_pc<B: Bus>(&self, code: &mut CodeCache, bus: &B) -> Result<(), Fault> {
+        let op = decode(bus.fetch(self.pc)?);
+        code.page(bus.code_page(self.pc)?)[(self.pc % PAGE_BYTES / 4) as usize] = op;
+        Ok(())
+    }
+
+    /// Executes until there is a reason to leave the page of code at `pc`.
+    #[inline(always)]
+    fn run_page<B: Bus>(
+        &mut self,
+        code: &CodeCache,
+        bus: &mut B,
+        x: &mut [u32; SLOTS],
+        left: &mut u32,
+    ) -> Leave {
+        if *left == 0 {
+            return Leave::Stop(Stop::Budget);
+        }
+        if self.pc % 4 != 0 {
+            let what = format!("jump to {:#010x}, which is not a multiple of 4", self.pc);
+            return Leave::Fault(Fault::program(what).page(PAGE));
+        }
+        let number = match bus.code_page(self.pc) {
+            Ok(number) => number,
+            Err(fault) => return Leave::Fault(fault),
+        };
+        let Some(page) = code.decoded(number) else { return Leave::Unknown };
+        let base = self.pc & !(PAGE_BYTES - 1);
+        // Offset of the next instruction from the start of the page, in bytes.
+        let mut at = self.pc - base;
+        let mut rest = *left;
+        // Leaves the loop with the fault of a failed access.
+        macro_rules! check {
+            ($access:expr) => {
+                match $access {
+                    Ok(Access::Done(value)) => value,
+                    Ok(Access::Volatile(value)) => {
+                        self.effects += 1;
+                        value
+                    }
+                    Ok(Access::Retry) => break Leave::Stop(Stop::Blocked),
+                    Err(fault) => break Leave::Fault(fault),
+                }
+            };
+        }
+        // Goes to another offset; backward jumps are where a loop may be idle.
+        macro_rules! jump {
+            ($target:expr) => {{
+                let from = at;
+                at = $target;
+                rest -= 1;
+                if at.wrapping_sub(from) as i32 <= 0
+                    && self.spin.backward(base.wrapping_add(at), &x[..32], bus.changes() + self.effects)
+                {
+                    break Leave::Stop(Stop::Spinning);
+                }
+                continue;
+            }};
+        }
+        let leave = loop {
+            if rest == 0 {
+                break Leave::Stop(Stop::Budget);
+            }
+            // An offset that is not a multiple of 4 has its low bits on top now: beyond every page.
+            let Some(op) = page.get(at.rotate_right(2) as usize) else { break Leave::Page };
+            let (a, b) = (x[op.rs1 as usize % SLOTS], x[op.rs2 as usize % SLOTS]);
+            let imm = op.imm as u32;
+            let value = match op.kind {
+                Kind::Add => compute(Kind::Add, a, b),
+                Kind::Sub => compute(Kind::Sub, a, b),
+                Kind::Sll => compute(Kind::Sll, a, b),
+                Kind::Slt => compute(Kind::Slt, a, b),
+                Kind::Sltu => compute(Kind::Sltu, a, b),
+                Kind::Xor => compute(Kind::Xor, a, b),
+                Kind::Srl => compute(Kind::Srl, a, b),
+                Kind::Sra => compute(Kind::Sra, a, b),
+                Kind::Or => compute(Kind::Or, a, b),
+                Kind::And => compute(Kind::And, a, b),
+                Kind::Addi => compute(Kind::Addi, a, imm),
+                Kind::Slti => compute(Kind::Slti, a, imm),
+                Kind::Sltiu => compute(Kind::Sltiu, a, imm),
+                Kind::Xori => compute(Kind::Xori, a, imm),
+                Kind::Ori => compute(Kind::Ori, a, imm),
+                Kind::Andi => compute(Kind::Andi, a, imm),
+                Kind::Slli => compute(Kind::Slli, a, imm),
+                Kind::Srli => compute(Kind::Srli, a, imm),
+                Kind::Srai => compute(Kind::Srai, a, imm),
+                Kind::Mul => compute(Kind::Mul, a, b),
+                Kind::Mulh => compute(Kind::Mulh, a, b),
+                Kind::Mulhsu => compute(Kind::Mulhsu, a, b),
+                Kind::Mulhu => compute(Kind::Mulhu, a, b),
+                Kind::Div => compute(Kind::Div, a, b),
+                Kind::Divu => compute(Kind::Divu, a, b),
+                Kind::Rem => compute(Kind::Rem, a, b),
+                Kind::Remu => compute(Kind::Remu, a, b),
+                Kind::Lui => imm,
+                Kind::Auipc => base.wrapping_add(at).wrapping_add(imm),
+                Kind::Lw => check!(load::<4, B>(bus, a.wrapping_add(imm))),
+                Kind::Lhu => check!(load::<2, B>(bus, a.wrapping_add(imm))),
+                Kind::Lbu => check!(load::<1, B>(bus, a.wrapping_add(imm))),
+                Kind::Lh => check!(load::<2, B>(bus, a.wrapping_add(imm))) as i16 as u32,
+                Kind::Lb => check!(load::<1, B>(bus, a.wrapping_add(imm))) as i8 as u32,
+                Kind::Sw | Kind::Sh | Kind::Sb => {
+                    let addr = a.wrapping_add(imm);
+                    let stored = match op.kind {
+                        Kind::Sw => store::<4, B>(bus, addr, b),
+                        Kind::Sh => store::<2, B>(bus, addr, b),
+                        _ => store::<1, B>(bus, addr, b),
+                    };
+                    let place = check!(stored);
+                    at += 4;
+                    rest -= 1;
+                    match place {
+                        Place::L1 if code.holds(addr) => break Leave::Stored(addr),
+                        Place::L1 => {}
+                        Place::Local => self.effects += 1,
+                        Place::Register => {
+                            self.effects += 1;
+                            if bus.held() {
+                                break Leave::Stop(Stop::Held);
+                            }
+                        }
+                    }
+                    continue;
+                }
+                Kind::Beq if taken(Kind::Beq, a, b) => jump!(at.wrapping_add(imm)),
+                Kind::Bne if taken(Kind::Bne, a, b) => jump!(at.wrapping_add(imm)),
+                Kind::Blt if taken(Kind::Blt, a, b) => jump!(at.wrapping_add(imm)),
+                Kind::Bge if taken(Kind::Bge, a, b) => jump!(at.wrapping_add(imm)),
+                Kind::Bltu if taken(Kind::Bltu, a, b) => jump!(at.wrapping_add(imm)),
+                Kind::Bgeu if taken(Kind::Bgeu, a, b) => jump!(at.wrapping_add(imm)),
+                Kind::Beq | Kind::Bne | Kind::Blt | Kind::Bge | Kind::Bltu | Kind::Bgeu | Kind::Fence => {
+                    at += 4;
+                    rest -= 1;
+                    continue;
+                }
+                Kind::Jal => {
+                    x[op.rd as usize % SLOTS] = base.wrapping_add(at + 4);
+                    jump!(at.wrapping_add(imm))
+                }
+                Kind::Jalr => {
+                    x[op.rd as usize % SLOTS] = base.wrapping_add(at + 4);
+                    jump!((a.wrapping_add(imm) & !1).wrapping_sub(base))
+                }
+                Kind::TtInsn => {
+                    check!(bus.push(imm));
+                    self.effects += 1;
+                    at += 4;
+                    rest -= 1;
+                    continue;
+                }
+                Kind::Unknown => break Leave::Unknown,
+                Kind::Illegal | Kind::Ecall | Kind::Ebreak => {
+                    break Leave::Fault(refused(op.kind, bus.fetch(base.wrapping_add(at))));
+                }
+            };
+            x[op.rd as usize % SLOTS] = value;
+            at += 4;
+            rest -= 1;
+        };
+        self.pc = base.wrapping_add(at);
+        *left = rest;
+        leave
+    }
+}
+
+/// Where a store went.
+enum Place {
+    L1,
+    Local,
+    Register,
+}
+
+#[inline(always)]
+fn load<const N: usize, B: Bus>(bus: &mut B, addr: u32) -> Result<Access<u32>, Fault> {
+    if addr % N as u32 == 0 {
+        if let Some(value) = get::<N>(bus.l1(), addr) {
+            return Ok(Access::Done(value));
+        }
+        if let Some(value) = get::<N>(bus.local(), addr.wrapping_sub(LOCAL_RAM_BASE)) {
+            return Ok(Access::Done(value));
+        }
+    }
+    load_register(bus, addr, N as u32)
+}
+
+#[cold]
+fn load_register<B: Bus>(bus: &mut B, addr: u32, size: u32) -> Result<Access<u32>, Fault> {
+    aligned("load", addr, size)?;
+    bus.load(addr, size)
+}
+
+#[inline(always)]
+fn store<const N: usize, B: Bus>(bus: &mut B, addr: u32, value: u32) -> Result<Access<Place>, Fault> {
+    if addr % N as u32 == 0 {
+        if put::<N>(bus.l1(), addr, value) {
+            bus.changed();
+            return Ok(Access::Done(Place::L1));
+        }
+        if put::<N>(bus.local(), addr.wrapping_sub(LOCAL_RAM_BASE), value) {
+            return Ok(Access::Done(Place::Local));
+        }
+    }
+    store_register(bus, addr, N as u32, value)
+}
+
+#[cold]
+fn store_register<B: Bus>(bus: &mut B, addr: u32, size: u32, value: u32) -> Result<Access<Place>, Fault> {
+    aligned("store", addr, size)?;
+    Ok(match bus.store(addr, size, value)? {
+        Access::Done(()) | Access::Volatile(()) => Access::Done(Place::Register),
+        Access::Retry => Access::Retry,
+    })
+}
+
+/// Silicon rounds such addresses down; no program may want that.
+fn aligned(what: &str, addr: u32, size: u32) -> Result<(), Fault> {
+    if addr % size == 0 {
+        return Ok(());
+    }
+    Err(Fault::program(format!("misaligned {what} of {size} bytes at {addr:#010x}")).page(PAGE))
+}
+
+#[cold]
+fn refused(kind: Kind, word: Result<u32, Fault>) -> Fault {
+    let what = match (kind, word) {
+        (Kind::Ecall | Kind::Ebreak, _) => format!("{kind:?} pauses the core for ever"),
+        (_, Ok(word)) => format!("code word {word:#010x} is no RV32IM instruction"),
+        (_, Err(fault)) => return fault,
+    };
+    Fault::program(what).page(PAGE)
+}
+
+#[inline(always)]
+fn get<const N: usize>(bytes: &[u8], at: u32) -> Option<u32> {
+    let bytes: &[u8; N] = bytes.get(at as usize..at as usize + N)?.try_into().ok()?;
+    let mut word = [0; 4];
+    word[..N].copy_from_slice(bytes);
+    Some(u32::from_le_bytes(word))
+}
+
+#[inline(always)]
+fn put<const N: usize>(bytes: &mut [u8], at: u32, value: u32) -> bool {
+    match bytes.get_mut(at as usize..at as usize + N) {
+        Some(bytes) => {
+            bytes.copy_from_slice(&value.to_le_bytes()[..N]);
+            true
+        }
+        None => false,
+    }
+}
