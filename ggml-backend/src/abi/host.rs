@@ -1,0 +1,277 @@
+//! The host: which ggml it is, and its functions.
+//!
+//! The API version alone does not tell the layouts apart, so they are told by what the host exports, and its
+//! version has to agree. Operators and types are known by name: their numbers change.
+//!
+//! # Safety
+//! Symbols are looked up by name and given the types that ggml's headers give them.
+
+#![allow(unsafe_code)]
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::sync::OnceLock;
+
+use super::types::{BufferIface, Tensor};
+use tt_runtime::ElementType;
+
+/// Where things are in the structs of this host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Layout {
+    /// `GGML_BACKEND_API_VERSION`
+    pub api_version: c_int,
+    /// Buffer types can allocate several buffers at once: two more functions.
+    pub alloc_n: bool,
+    /// Function pointers of a buffer's table.
+    pub buffer_functions: usize,
+}
+
+impl Layout {
+    /// Function pointers of a buffer type's table.
+    pub fn buffer_type_functions(&self) -> usize {
+        if self.alloc_n { 8 } else { 6 }
+    }
+}
+
+/// `MUL_MAT` and the others, by number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operator {
+    /// Nothing to compute: no operator, or a view.
+    View,
+    /// `MUL_MAT`
+    MulMat,
+    /// `SET_ROWS`
+    SetRows,
+}
+
+/// The host's functions and numbers.
+pub struct Host {
+    /// Struct layouts.
+    pub layout: Layout,
+    /// `ggml_version()`
+    pub version: String,
+    buffer_init: unsafe extern "C" fn(*mut c_void, BufferIface, *mut c_void, usize) -> *mut c_void,
+    nbytes: unsafe extern "C" fn(*const Tensor) -> usize,
+    operators: HashMap<c_int, Operator>,
+    names: Vec<String>,
+    types: HashMap<c_int, ElementType>,
+}
+
+/// Why a host cannot be served.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum HostError {
+    /// A function is missing.
+    #[error(
+        "the program does not export {0}: llama.cpp has to be built with shared libraries (GGML_BACKEND_DL)"
+    )]
+    Missing(&'static str),
+    /// An unknown version.
+    #[error(
+        "ggml {0} is not known to this version of the library (0.25 to 0.28 are); \
+         set GGML_TT_ANY_GGML=1 to try it all the same"
+    )]
+    Version(String),
+    /// Version and symbols disagree.
+    #[error("ggml {0} does not look like that version: its structs cannot be known")]
+    Mixed(String),
+}
+
+/// Version (0.minor) from which buffer types have `alloc_buffer_n`, buffers have `set_tensor_n`.
+const ALLOC_N_SINCE: u32 = 26;
+const TENSOR_N_SINCE: u32 = 28;
+const KNOWN: std::ops::RangeInclusive<u32> = 25..=28;
+/// The last operator of ggml's list, in every version that is known.
+const LAST_OPERATOR: &str = "GLU";
+const MOST_OPERATORS: c_int = 256;
+
+static HOST: OnceLock<Result<Host, HostError>> = OnceLock::new();
+
+/// The host, looked up once.
+pub fn host() -> Result<&'static Host, &'static HostError> {
+    HOST.get_or_init(Host::find).as_ref()
+}
+
+/// Address of a symbol of the host.
+fn symbol(name: &'static str) -> Option<*mut c_void> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: asks the dynamic linker; the strings are terminated.
+    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    if !address.is_null() {
+        return Some(address);
+    }
+    // The program may have loaded ggml without making its symbols global.
+    // SAFETY: RTLD_NOLOAD only looks for a library that is there; its handle is kept.
+    unsafe {
+        let library = libc::dlopen(c"libggml-base.so.0".as_ptr(), libc::RTLD_NOLOAD | libc::RTLD_LAZY);
+        if library.is_null() {
+            return None;
+        }
+        let address = libc::dlsym(library, name.as_ptr());
+        (!address.is_null()).then_some(address)
+    }
+}
+
+macro_rules! function {
+    ($name:literal, $type:ty) => {{
+        let address = symbol($name).ok_or(HostError::Missing($name))?;
+        // SAFETY: ggml's header declares the function so.
+        unsafe { std::mem::transmute::<*mut c_void, $type>(address) }
+    }};
+}
+
+type NameOf = unsafe extern "C" fn(c_int) -> *const c_char;
+
+impl Host {
+    fn find() -> Result<Self, HostError> {
+        let version = function!("ggml_version", unsafe extern "C" fn() -> *const c_char);
+        // SAFETY: returns a constant string.
+        let version = text(unsafe { version() });
+        let layout = layout(
+            &version,
+            symbol("ggml_backend_buft_alloc_buffer_n").is_some(),
+            symbol("ggml_backend_tensor_set_n").is_some(),
+            crate::log::env_flag("GGML_TT_ANY_GGML"),
+        )?;
+        let op_name = function!("ggml_op_name", NameOf);
+        let names = operator_names(op_name);
+        let operators = names.iter().enumerate().filter_map(|(i, name)| Some((i as c_int, operator(name)?)));
+        Ok(Self {
+            layout,
+            operators: operators.collect(),
+            names,
+            types: types(function!("ggml_type_name", NameOf)),
+            version,
+            buffer_init: function!(
+                "ggml_backend_buffer_init",
+                unsafe extern "C" fn(*mut c_void, BufferIface, *mut c_void, usize) -> *mut c_void
+            ),
+            nbytes: function!("ggml_nbytes", unsafe extern "C" fn(*const Tensor) -> usize),
+        })
+    }
+
+    /// The operator with this number, if it is one of ours.
+    pub fn operator(&self, number: c_int) -> Option<Operator> {
+        self.operators.get(&number).copied()
+    }
+
+    /// Name of an operator.
+    pub fn operator_name(&self, number: c_int) -> &str {
+        self.names.get(number as usize).map_or("unknown operator", String::as_str)
+    }
+
+    /// Our element type for a ggml type.
+    pub fn element_type(&self, number: c_int) -> Option<ElementType> {
+        self.types.get(&number).copied()
+    }
+
+    /// `ggml_backend_buffer_init`
+    pub fn buffer_init(
+        &self,
+        buft: *mut c_void,
+        iface: BufferIface,
+        context: *mut c_void,
+        size: usize,
+    ) -> *mut c_void {
+        // SAFETY: ggml copies the table and keeps the pointers.
+        unsafe { (self.buffer_init)(buft, iface, context, size) }
+    }
+
+    /// `ggml_nbytes`
+    pub fn nbytes(&self, tensor: &Tensor) -> usize {
+        // SAFETY: reads the tensor.
+        unsafe { (self.nbytes)(tensor) }
+    }
+}
+
+fn text(string: *const c_char) -> String {
+    if string.is_null() {
+        return String::new();
+    }
+    // SAFETY: ggml's names and versions are terminated constants.
+    unsafe { CStr::from_ptr(string) }.to_string_lossy().into_owned()
+}
+
+fn operator_names(name_of: NameOf) -> Vec<String> {
+    let mut names = Vec::new();
+    for number in 0..MOST_OPERATORS {
+        // SAFETY: numbers up to that of the last operator are valid, and we stop there.
+        names.push(text(unsafe { name_of(number) }));
+        if names.last().is_some_and(|name| name == LAST_OPERATOR) {
+            break;
+        }
+    }
+    names
+}
+
+fn operator(name: &str) -> Option<Operator> {
+    Some(match name {
+        "NONE" | "RESHAPE" | "VIEW" | "PERMUTE" | "TRANSPOSE" => Operator::View,
+        "MUL_MAT" => Operator::MulMat,
+        "SET_ROWS" => Operator::SetRows,
+        _ => return None,
+    })
+}
+
+/// Types are part of the file format, so the numbers that matter never change; the names have to agree.
+fn types(name_of: NameOf) -> HashMap<c_int, ElementType> {
+    let known = [
+        (0, "f32", ElementType::F32),
+        (1, "f16", ElementType::F16),
+        (2, "q4_0", ElementType::Q4_0),
+        (8, "q8_0", ElementType::Q8_0),
+        (26, "i32", ElementType::I32),
+        (27, "i64", ElementType::I64),
+        (30, "bf16", ElementType::BF16),
+    ];
+    known
+        .into_iter()
+        // SAFETY: all of these are valid types in every host.
+        .filter(|&(number, name, _)| text(unsafe { name_of(number) }) == name)
+        .map(|(number, _, ty)| (number, ty))
+        .collect()
+}
+
+fn layout(version: &str, alloc_n: bool, tensor_n: bool, any: bool) -> Result<Layout, HostError> {
+    let found = Layout {
+        api_version: if alloc_n { 3 } else { 2 },
+        alloc_n,
+        buffer_functions: if tensor_n { 14 } else { 11 },
+    };
+    if any {
+        return Ok(found);
+    }
+    let mut numbers = version.split(['.', '-']).map(str::parse::<u32>);
+    let minor = match (numbers.next(), numbers.next()) {
+        (Some(Ok(0)), Some(Ok(minor))) if KNOWN.contains(&minor) => minor,
+        _ => return Err(HostError::Version(version.to_owned())),
+    };
+    // Versions between two that are known may have either.
+    let agrees = alloc_n == (minor >= ALLOC_N_SINCE)
+        && (tensor_n == (minor >= TENSOR_N_SINCE) || (ALLOC_N_SINCE < minor && minor < TENSOR_N_SINCE));
+    if agrees { Ok(found) } else { Err(HostError::Mixed(version.to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layouts_of_known_hosts() {
+        let a = layout("0.25.3", false, false, false).unwrap();
+        assert_eq!((a.api_version, a.buffer_functions, a.buffer_type_functions()), (2, 11, 6));
+        let b = layout("0.26.0", true, false, false).unwrap();
+        assert_eq!((b.api_version, b.buffer_functions, b.buffer_type_functions()), (3, 11, 8));
+        let c = layout("0.28.0", true, true, false).unwrap();
+        assert_eq!((c.api_version, c.buffer_functions, c.buffer_type_functions()), (3, 14, 8));
+    }
+
+    #[test]
+    fn unknown_and_contradictory_hosts_are_refused() {
+        assert!(matches!(layout("0.29.0", true, true, false), Err(HostError::Version(_))));
+        assert!(matches!(layout("1.25.0", false, false, false), Err(HostError::Version(_))));
+        assert!(matches!(layout("", false, false, false), Err(HostError::Version(_))));
+        assert!(matches!(layout("0.25.3", true, false, false), Err(HostError::Mixed(_))));
+        assert!(matches!(layout("0.28.0", true, false, false), Err(HostError::Mixed(_))));
+        assert!(layout("0.29.0", true, true, true).is_ok());
+    }
+}

@@ -1,0 +1,328 @@
+//! Buffers: arenas of card DRAM in ggml's own layout.
+//!
+//! A buffer's base address is made up: nobody dereferences it, ggml only adds offsets. `tensor.data - base` is the
+//! offset in the arena, for views as well, so any window of any tensor can be read and written, byte for byte.
+//!
+//! # Safety
+//! ggml calls these functions with buffers and buffer types that it got from us, with tensors that lie in that buffer
+//! (it checks windows against the tensor), and with host memory of the size that it says.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tt_runtime::{Allocation, DramAddr, Error};
+
+use crate::abi::guard;
+use crate::abi::host::host;
+use crate::abi::types::{BufferIface, Function, Tensor, USAGE_WEIGHTS, status};
+use crate::device::Device;
+use crate::log;
+
+/// Alignment of tensors: DRAM is read in units of 32 bytes.
+const ALIGNMENT: usize = 64;
+/// Bases are multiples of this, and different buffers' bases far apart.
+const BASE_ALIGN: u64 = 4096;
+/// First base: in the part of the address space that no process has memory in.
+const FIRST_BASE: u64 = 0x7100_0000_0000_0000;
+
+/// An arena.
+pub struct Arena {
+    /// Device that it is on.
+    pub device: &'static Device,
+    memory: Option<Allocation>,
+    base: u64,
+}
+
+impl Arena {
+    /// DRAM address of a tensor's first byte.
+    pub fn address(&self, tensor: &Tensor) -> DramAddr {
+        let start = self.memory.as_ref().map_or(DramAddr(0), Allocation::addr);
+        start.offset((tensor.data as u64).wrapping_sub(self.base))
+    }
+}
+
+/// The words of a buffer type: its functions, its device, and ours.
+pub fn make_type(device: &'static Device) -> *mut c_void {
+    let null: Function = std::ptr::null();
+    let alloc_n = host().is_ok_and(|host| host.layout.alloc_n);
+    let mut words: Vec<Function> = vec![type_name as Function, alloc_buffer as Function];
+    if alloc_n {
+        words.push(null);
+    }
+    words.push(alignment as Function);
+    // Largest size and allocation size: no limit, and the tensor's own.
+    words.extend([null, null]);
+    if alloc_n {
+        words.push(null);
+    }
+    // is_host
+    words.push(null);
+    words.push(device.pointer().cast_const());
+    words.push((&raw const *device).cast());
+    Box::leak(words.into_boxed_slice()).as_mut_ptr().cast()
+}
+
+/// Our device behind a buffer type.
+///
+/// # Safety
+/// `buft` came from [`make_type`].
+unsafe fn type_device(buft: *mut c_void) -> Option<&'static Device> {
+    let functions = host().ok()?.layout.buffer_type_functions();
+    // SAFETY: by contract the words of `make_type`, of which the last is a leaked `Device`.
+    Some(unsafe { &*(*buft.cast::<*const c_void>().add(functions + 1)).cast::<Device>() })
+}
+
+unsafe extern "C" fn type_name(buft: *mut c_void) -> *const c_char {
+    // SAFETY: see the module.
+    unsafe { type_device(buft) }.map_or(c"TT".as_ptr(), |device| device.name.as_ptr())
+}
+
+extern "C" fn alignment(_buft: *mut c_void) -> usize {
+    ALIGNMENT
+}
+
+unsafe extern "C" fn alloc_buffer(buft: *mut c_void, size: usize) -> *mut c_void {
+    guard("alloc_buffer", std::ptr::null_mut(), || {
+        // SAFETY: see the module.
+        let (Some(device), Ok(host)) = (unsafe { type_device(buft) }, host()) else {
+            return std::ptr::null_mut();
+        };
+        let memory = match device.runtime.alloc(size as u64) {
+            Ok(memory) => (size > 0).then_some(memory),
+            Err(error) => {
+                log::error(&format!("{}: {error}", device.name.to_string_lossy()));
+                return std::ptr::null_mut();
+            }
+        };
+        let arena = Box::into_raw(Box::new(Arena { device, memory, base: new_base(size as u64) }));
+        host.buffer_init(buft, functions(), arena.cast(), size)
+    })
+}
+
+/// A base that no other buffer of this process has.
+fn new_base(size: u64) -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(FIRST_BASE);
+    NEXT.fetch_add(size.next_multiple_of(BASE_ALIGN) + BASE_ALIGN, Ordering::Relaxed)
+}
+
+fn functions() -> BufferIface {
+    let mut table: [Function; 16] = [std::ptr::null(); 16];
+    table[..11].copy_from_slice(&[
+        free_buffer as Function,
+        get_base as Function,
+        std::ptr::null(),
+        memset_tensor as Function,
+        set_tensor as Function,
+        get_tensor as Function,
+        set_tensor_2d as Function,
+        get_tensor_2d as Function,
+        cpy_tensor as Function,
+        clear as Function,
+        std::ptr::null(),
+    ]);
+    BufferIface(table)
+}
+
+/// Words of `struct ggml_backend_buffer` behind its functions.
+mod word {
+    pub const CONTEXT: usize = 1;
+    pub const SIZE: usize = 2;
+    pub const USAGE: usize = 3;
+}
+
+/// A word behind the functions of a buffer.
+///
+/// # Safety
+/// `buffer` is a buffer of this host.
+unsafe fn word_of(buffer: *mut c_void, word: usize) -> usize {
+    let functions = host().map_or(0, |host| host.layout.buffer_functions);
+    // SAFETY: every layout has those words there.
+    unsafe { *buffer.cast::<usize>().add(functions + word) }
+}
+
+/// The arena behind a buffer of ours.
+///
+/// # Safety
+/// `buffer` was made by [`alloc_buffer`].
+unsafe fn arena<'a>(buffer: *mut c_void) -> &'a Arena {
+    // SAFETY: by contract its context is an `Arena`.
+    unsafe { &*(word_of(buffer, word::CONTEXT) as *const Arena) }
+}
+
+/// The arena that a tensor lies in, if it is in a buffer of ours that has memory.
+///
+/// # Safety
+/// The tensor's buffer is valid.
+pub unsafe fn arena_of<'a>(tensor: &Tensor) -> Option<&'a Arena> {
+    let buffer = tensor.buffer;
+    if buffer.is_null() || tensor.data.is_null() {
+        return None;
+    }
+    // SAFETY: every buffer's first function is its destructor; ours is known.
+    let ours = unsafe { *buffer.cast::<*const c_void>() } == free_buffer as Function;
+    // SAFETY: it is one of ours.
+    ours.then(|| unsafe { arena(buffer) }).filter(|arena| arena.memory.is_some())
+}
+
+/// Whether a tensor lies in a buffer for weights.
+///
+/// # Safety
+/// The tensor's buffer is valid.
+pub unsafe fn holds_weights(tensor: &Tensor) -> bool {
+    // SAFETY: by contract.
+    unsafe { word_of(tensor.buffer, word::USAGE) as c_int == USAGE_WEIGHTS }
+}
+
+/// Reports a failed access; ggml gives no way to return it, but the device has failed then, and computing fails too.
+fn report(what: &str, tensor: Option<&Tensor>, result: Result<(), Error>) -> bool {
+    if let Err(error) = &result {
+        let name = tensor.map_or(String::new(), |t| format!(" {}", crate::plan::name(t)));
+        log::error(&format!("{what}{name}: {error}"));
+    }
+    result.is_ok()
+}
+
+/// `len` bytes from `offset` of a tensor are about to be written.
+fn changing(arena: &Arena, tensor: &Tensor, offset: usize, len: usize) -> DramAddr {
+    let addr = arena.address(tensor).offset(offset as u64);
+    arena.device.weights.changed(addr, len as u64);
+    addr
+}
+
+unsafe extern "C" fn free_buffer(buffer: *mut c_void) {
+    guard("free_buffer", (), || {
+        // SAFETY: see the module; ggml does not use the buffer again.
+        let arena = unsafe { Box::from_raw(word_of(buffer, word::CONTEXT) as *mut Arena) };
+        if let Some(memory) = &arena.memory {
+            arena.device.weights.changed(memory.addr(), memory.len());
+        }
+    });
+}
+
+unsafe extern "C" fn get_base(buffer: *mut c_void) -> *mut c_void {
+    // SAFETY: see the module.
+    unsafe { arena(buffer) }.base as *mut c_void
+}
+
+unsafe extern "C" fn memset_tensor(
+    buffer: *mut c_void,
+    tensor: *mut Tensor,
+    value: u8,
+    offset: usize,
+    size: usize,
+) {
+    guard("memset_tensor", (), || {
+        // SAFETY: see the module.
+        let (arena, tensor) = unsafe { (arena(buffer), &*tensor) };
+        let addr = changing(arena, tensor, offset, size);
+        report("memset_tensor", Some(tensor), arena.device.runtime.fill(addr, size as u64, value));
+    });
+}
+
+unsafe extern "C" fn set_tensor(
+    buffer: *mut c_void,
+    tensor: *mut Tensor,
+    data: *const u8,
+    offset: usize,
+    size: usize,
+) {
+    guard("set_tensor", (), || {
+        if size == 0 {
+            return;
+        }
+        // SAFETY: see the module.
+        let (arena, tensor, data) =
+            unsafe { (arena(buffer), &*tensor, std::slice::from_raw_parts(data, size)) };
+        let addr = changing(arena, tensor, offset, size);
+        report("set_tensor", Some(tensor), arena.device.runtime.write(addr, data));
+    });
+}
+
+unsafe extern "C" fn get_tensor(
+    buffer: *mut c_void,
+    tensor: *const Tensor,
+    data: *mut u8,
+    offset: usize,
+    size: usize,
+) {
+    guard("get_tensor", (), || {
+        if size == 0 {
+            return;
+        }
+        // SAFETY: see the module.
+        let (arena, tensor, data) =
+            unsafe { (arena(buffer), &*tensor, std::slice::from_raw_parts_mut(data, size)) };
+        let addr = arena.address(tensor).offset(offset as u64);
+        if !report("get_tensor", Some(tensor), arena.device.runtime.read(addr, data)) {
+            // Nothing that could be taken for a result.
+            data.fill(0xFF);
+        }
+    });
+}
+
+unsafe extern "C" fn set_tensor_2d(
+    buffer: *mut c_void,
+    tensor: *mut Tensor,
+    data: *const u8,
+    offset: usize,
+    size: usize,
+    copies: usize,
+    stride_tensor: usize,
+    stride_data: usize,
+) {
+    for i in 0..copies {
+        // SAFETY: the pieces lie in what the caller describes.
+        unsafe { set_tensor(buffer, tensor, data.add(i * stride_data), offset + i * stride_tensor, size) };
+    }
+}
+
+unsafe extern "C" fn get_tensor_2d(
+    buffer: *mut c_void,
+    tensor: *const Tensor,
+    data: *mut u8,
+    offset: usize,
+    size: usize,
+    copies: usize,
+    stride_tensor: usize,
+    stride_data: usize,
+) {
+    for i in 0..copies {
+        // SAFETY: the pieces lie in what the caller describes.
+        unsafe { get_tensor(buffer, tensor, data.add(i * stride_data), offset + i * stride_tensor, size) };
+    }
+}
+
+/// Copies between two tensors of one device; `false` makes ggml copy through the host.
+unsafe extern "C" fn cpy_tensor(buffer: *mut c_void, src: *const Tensor, dst: *mut Tensor) -> bool {
+    guard("cpy_tensor", false, || {
+        // SAFETY: see the module.
+        let (to, src, dst) = unsafe { (arena(buffer), &*src, &*dst) };
+        // SAFETY: as above.
+        let Some(from) = (unsafe { arena_of(src) }) else { return false };
+        let Ok(host) = host() else { return false };
+        if !std::ptr::eq(from.device, to.device) {
+            return false;
+        }
+        let size = host.nbytes(src);
+        let addr = changing(to, dst, 0, size);
+        report("cpy_tensor", Some(dst), to.device.runtime.copy(addr, from.address(src), size as u64))
+    })
+}
+
+unsafe extern "C" fn clear(buffer: *mut c_void, value: u8) {
+    guard("clear", (), || {
+        // SAFETY: see the module.
+        let (arena, size) = unsafe { (arena(buffer), word_of(buffer, word::SIZE)) };
+        if let Some(memory) = &arena.memory {
+            arena.device.weights.changed(memory.addr(), size as u64);
+            report("clear", None, arena.device.runtime.fill(memory.addr(), size as u64, value));
+        }
+    });
+}
+
+/// `GGML_STATUS_*` of a result.
+pub fn status_of(ok: bool) -> c_int {
+    if ok { status::SUCCESS } else { status::FAILED }
+}

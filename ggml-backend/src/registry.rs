@@ -1,0 +1,109 @@
+//! The registry: which devices there are.
+//!
+//! ggml may ask several times in a process, and tells backends apart by the pointer that it gets: it is made once
+//! and never freed.
+//!
+//! # Safety
+//! The functions here are called by ggml with the pointer that [`registry`] returned.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CString, c_char, c_void};
+use std::sync::OnceLock;
+
+use tt_runtime::parse_devices;
+
+use crate::abi::guard;
+use crate::abi::host::host;
+use crate::abi::types::Reg;
+use crate::device::Device;
+use crate::log;
+
+/// Which devices to use (`tt_runtime::parse_devices`).
+const DEVICES: &str = "GGML_TT_DEVICES";
+
+/// A pointer to something that is never freed and never changes.
+struct Shared(*mut Reg);
+
+// SAFETY: points to a registry that is not written to once it is made.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+static REGISTRY: OnceLock<Option<Shared>> = OnceLock::new();
+static DEVICE_LIST: OnceLock<Vec<&'static Device>> = OnceLock::new();
+
+/// The registry, or NULL if this host cannot be served.
+pub fn registry() -> *mut c_void {
+    REGISTRY.get_or_init(make).as_ref().map_or(std::ptr::null_mut(), |shared| shared.0.cast())
+}
+
+/// All devices.
+pub fn devices() -> &'static [&'static Device] {
+    DEVICE_LIST.get().map_or(&[], Vec::as_slice)
+}
+
+fn make() -> Option<Shared> {
+    let host = match host() {
+        Ok(host) => host,
+        Err(error) => {
+            log::error(&error.to_string());
+            return None;
+        }
+    };
+    let reg = Box::leak(Box::new(Reg {
+        api_version: host.layout.api_version,
+        iface: [
+            get_name as *const c_void,
+            get_device_count as *const c_void,
+            get_device as *const c_void,
+            get_proc_address as *const c_void,
+        ],
+        context: std::ptr::null_mut(),
+    }));
+    let reg: *mut Reg = reg;
+    let devices = find_devices(reg.cast());
+    let _ = DEVICE_LIST.set(devices);
+    Some(Shared(reg))
+}
+
+fn find_devices(reg: *mut c_void) -> Vec<&'static Device> {
+    let text = std::env::var(DEVICES).ok();
+    let specs = match parse_devices(text.as_deref()) {
+        Ok(specs) => specs,
+        Err(error) => {
+            log::error(&format!("{DEVICES}={}: {error}", text.unwrap_or_default()));
+            return Vec::new();
+        }
+    };
+    match specs.len() {
+        0 => log::info(&format!("no device (no card found; {DEVICES}=sim simulates one)")),
+        1 => log::info("found 1 device"),
+        n => log::info(&format!("found {n} devices")),
+    }
+    specs.iter().enumerate().map(|(i, spec)| Device::leak(i, spec, reg)).collect()
+}
+
+extern "C" fn get_name(_reg: *mut c_void) -> *const c_char {
+    c"Tenstorrent".as_ptr()
+}
+
+extern "C" fn get_device_count(_reg: *mut c_void) -> usize {
+    devices().len()
+}
+
+extern "C" fn get_device(_reg: *mut c_void, index: usize) -> *mut c_void {
+    guard("get_device", std::ptr::null_mut(), || {
+        devices().get(index).map_or(std::ptr::null_mut(), |device| device.pointer())
+    })
+}
+
+/// No extensions of the interface.
+extern "C" fn get_proc_address(_reg: *mut c_void, _name: *const c_char) -> *mut c_void {
+    std::ptr::null_mut()
+}
+
+/// A string for C; ours have no zero bytes.
+pub fn c_string(text: &str) -> CString {
+    CString::new(text.replace('\0', " ")).unwrap_or_default()
+}

@@ -1,0 +1,37 @@
+//! What ran on the devices, for `GGML_TT_STATS=FILE`: one line of JSON, written whenever a backend is freed.
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+
+use crate::{log, registry};
+
+static OPERATORS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
+
+/// Counts an operator.
+pub fn count(operator: &str) {
+    let mut operators = OPERATORS.lock();
+    match operators.get_mut(operator) {
+        Some(n) => *n += 1,
+        None => {
+            operators.insert(operator.to_owned(), 1);
+        }
+    }
+}
+
+/// Writes the totals of this process, if a file is named.
+pub fn write() {
+    let Some(path) = std::env::var_os("GGML_TT_STATS") else { return };
+    let counters: Vec<_> = registry::devices().iter().map(|device| device.runtime.counters()).collect();
+    let total =
+        |of: fn(&tt_runtime::Counters) -> Option<u64>| counters.iter().filter_map(of).reduce(|a, b| a + b);
+    let line = serde_json::json!({
+        "ops": *OPERATORS.lock(),
+        "launches": counters.iter().map(|c| c.launches).sum::<u64>(),
+        "tensix_instructions": total(|c| c.tensix_instructions),
+        "riscv_instructions": total(|c| c.riscv_instructions),
+    });
+    if let Err(error) = std::fs::write(&path, format!("{line}\n")) {
+        log::warn(&format!("GGML_TT_STATS={}: {error}", path.to_string_lossy()));
+    }
+}
