@@ -14,9 +14,10 @@ use tt_isa::cfg::CfgField;
 use tt_isa::cfg::{config as c, thread as tc};
 use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::{
-    ADDDMAREG, ADDRCRXY, ADDRCRZW, INCADCXY, INCADCZW, MOP, MOP_CFG, MULDMAREG, MVMUL, NOP, PACR, RDCFG,
-    REG2FLOP, REPLAY, RMWCIB0, RMWCIB1, RMWCIB2, RMWCIB3, SEMGET, SEMINIT, SEMPOST, SEMWAIT, SETADC,
-    SETADCXX, SETADCXY, SETADCZW, SETDMAREG, SETRWC, STALLWAIT, UNPACR, UNPACR_NOP, WRCFG, ZEROACC,
+    ADDDMAREG, ADDRCRXY, ADDRCRZW, INCADCXY, INCADCZW, MOP, MOP_CFG, MOVA2D, MOVB2A, MOVB2D, MOVD2A, MOVD2B,
+    MULDMAREG, MVMUL, NOP, PACR, RDCFG, REG2FLOP, REPLAY, RMWCIB0, RMWCIB1, RMWCIB2, RMWCIB3, SEMGET,
+    SEMINIT, SEMPOST, SEMWAIT, SETADC, SETADCXX, SETADCXY, SETADCZW, SETDMAREG, SETDVALID, SETRWC, STALLWAIT,
+    TRNSPSRCB, UNPACR, UNPACR_NOP, WRCFG, ZEROACC, ZEROSRC,
 };
 use tt_isa::map::{CFG_BASE, MOP_CFG_BASE, REGFILE_BASE, RiscV};
 
@@ -137,6 +138,14 @@ fn cases() -> Vec<(String, Program)> {
         }),
     ));
     cases.push(("unpack_nop_clears".into(), unpack_nop()));
+    for (input, output) in [(Fp16, Fp16), (Fp32, Fp16), (Fp8, Fp8), (Int8, Int8), (Int16, Int16)] {
+        cases.push((format!("unpack_{input:?}_{output:?}").to_lowercase(), unpack_moved(input, output, 0)));
+    }
+    cases.push(("unpack_uint8".into(), unpack_moved(Int8, Int8, 1)));
+    for (wide, format) in [(false, Bf16), (false, Fp16), (true, Tf32), (true, Bf16), (true, Int32)] {
+        let name = format!("moves{}_{format:?}", if wide { 32 } else { 16 }).to_lowercase();
+        cases.push((name, moves(wide, format)));
+    }
     cases.push(("scalar_unit".into(), scalar()));
     cases.push(("mop_mask".into(), mop_mask()));
     cases.push(("mop_loops".into(), mop_loops()));
@@ -571,5 +580,68 @@ fn semaphores() -> Program {
     for (i, from) in seen.into_iter().enumerate() {
         p.copy(CFG_BASE + 4 * from, OUT + 4 * i as u32);
     }
+    p
+}
+
+/// Unpacks four faces to SrcA and moves them to 16-bit Dst: formats that `MVMUL` does not take.
+fn unpack_moved(input: DataFormat, output: DataFormat, unsigned: u32) -> Program {
+    let mut p = Program::new(OUT..OUT + 0x200);
+    let bytes: Vec<u8> = match input {
+        Fp32 => {
+            // Exponents around half precision's limits.
+            let spread = |(i, d): (usize, u32)| if i % 4 == 3 { d & 0x87FF_FFFF | 0x4000_0000 } else { d };
+            interesting(8, 512).into_iter().enumerate().map(spread).flat_map(u32::to_le_bytes).collect()
+        }
+        _ => Random(21).bytes(1024),
+    };
+    p.memory(IN, bytes);
+    unpacker0(&mut p, input, output);
+    p.set(c::ALU_FORMAT_SPEC_REG0_SrcAUnsigned, unsigned);
+    let half = if input == Int16 { Int16 } else { Fp16 };
+    p.push(0, SETADCXX { cnt_set_mask: 1, x_start: 0, x_end2: 255 }.word());
+    packers(&mut p, false, half, half);
+    p.set(c::ALU_FORMAT_SPEC_REG0_SrcA, half as u32);
+    p.push(0, UNPACR { ovrd_thread_id: 1, last: 1, set_dat_valid: 1, ..UNPACR::ZERO }.word());
+    for row in [0, 8] {
+        p.push(0, MOVA2D { src: row, dst: row, instr_mod: 2, ..MOVA2D::ZERO }.word());
+    }
+    p.push(0, PACR { pack_sel: 1, last: 1, ..PACR::ZERO }.word());
+    p
+}
+
+/// Dst through SrcA and SrcB and back, by every move.
+fn moves(wide: bool, format: DataFormat) -> Program {
+    let mut p = Program::new(OUT..OUT + 0x1000);
+    fill_dst(&mut p, &interesting(31, 1024));
+    packers(&mut p, true, Fp32, Fp32);
+    p.set(c::ALU_FORMAT_SPEC_REG0_SrcA, format as u32);
+    p.set(c::ALU_FORMAT_SPEC_REG1_SrcB, if wide { Tf32 } else { format } as u32);
+    p.set(c::ALU_ACC_CTRL_Fp32_enabled, wide.into());
+    let low = (wide && format == Bf16).into();
+    p.push(0, ZEROSRC { bank_mask: 1, src_mask: 3, ..ZEROSRC::ZERO }.word());
+    p.push(0, SETDVALID { setvalid: 3 }.word());
+    for row in [0, 4, 8, 12] {
+        let move_ = MOVD2B { src: 16 + row, dst: row, instr_mod: 2, dest_32b_lo: low, ..MOVD2B::ZERO };
+        p.push(0, move_.word());
+        if format != Int32 {
+            p.push(0, MOVD2A { src: row, dst: 16 + row, instr_mod: 2, ..MOVD2A::ZERO }.word());
+        }
+    }
+    p.push(0, MOVD2B { src: 32, dst: 20, instr_mod: 0, ..MOVD2B::ZERO }.word());
+    p.push(0, TRNSPSRCB {}.word());
+    p.push(0, MOVB2A { srca: 16, srcb: 16, instr_mod: 2, ..MOVB2A::ZERO }.word());
+    p.push(0, MOVA2D { src: 0, dst: 32, instr_mod: 2, ..MOVA2D::ZERO }.word());
+    p.push(0, MOVA2D { src: 16, dst: 40, instr_mod: 2, dest_32b_lo: low, ..MOVA2D::ZERO }.word());
+    for (i, instr_mod) in (2..=5).enumerate() {
+        let (src, dst) = (if instr_mod == 2 { 32 } else { 16 }, 8 * i as u32);
+        p.push(0, MOVB2D { src, dst, instr_mod, dest_32b_lo: low, ..MOVB2D::ZERO }.word());
+    }
+    p.push(0, ZEROSRC { write_mode: 1, src_mask: 2, ..ZEROSRC::ZERO }.word());
+    p.push(0, MOVB2D { src: 16, dst: 48, instr_mod: 4, ..MOVB2D::ZERO }.word());
+    p.push(0, PACR { pack_sel: 1, ..PACR::ZERO }.word());
+    p.push(0, SETADCXY { cnt_set_mask: 4, ch0_y: 1, bit_mask: 2, ..SETADCXY::ZERO }.word());
+    p.set(c::PCK0_ADDR_CTRL_XY_REG_0_Ystride, 64 * 16);
+    p.push(0, PACR { pack_sel: 1, ..PACR::ZERO }.word());
+    p.push(0, PACR { pack_sel: 1, last: 1, ..PACR::ZERO }.word());
     p
 }

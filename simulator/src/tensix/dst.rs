@@ -48,6 +48,18 @@ pub const fn decode_bf16(x: u16) -> u16 {
     (x & 0x8000) | ((x & 0xFF) << 7) | ((x >> 8) & 0x7F)
 }
 
+/// Storage form of a half precision datum, to value.
+#[inline]
+pub const fn decode_fp16(x: u16) -> u16 {
+    (x & 0x8000) | ((x & 0x1F) << 10) | ((x >> 5) & 0x3FF)
+}
+
+/// Reverse of [`decode_fp16`].
+#[inline]
+pub const fn encode_fp16(x: u16) -> u16 {
+    (x & 0x8000) | ((x & 0x3FF) << 5) | ((x >> 10) & 0x1F)
+}
+
 /// Reverse of [`decode_bf16`].
 #[inline]
 pub const fn encode_bf16(x: u16) -> u16 {
@@ -70,10 +82,8 @@ impl Dst {
     #[inline]
     pub fn write32(&mut self, row: usize, data: &[u32; COLS]) {
         let high = high_row(row);
-        for i in 0..COLS {
-            self.rows[high][i] = (data[i] >> 16) as u16;
-            self.rows[high + LOW_HALF][i] = data[i] as u16;
-        }
+        self.rows[high] = data.map(|x| (x >> 16) as u16);
+        self.rows[high + LOW_HALF] = data.map(|x| x as u16);
         self.valid[high] = true;
     }
 
@@ -130,6 +140,7 @@ mod tests {
         assert_eq!(encode32(0x3F80_0000), 0x007F_0000);
         for x in 0..=u16::MAX {
             assert_eq!(decode_bf16(encode_bf16(x)), x);
+            assert_eq!(decode_fp16(encode_fp16(x)), x);
             assert_eq!(encode32(u32::from(x) << 16), u32::from(encode_bf16(x)) << 16);
         }
     }

@@ -139,11 +139,11 @@ impl Frontend {
 
     fn next_unexpanded(&mut self) -> Result<Option<u32>, Fault> {
         loop {
-            if let Some(mut run) = self.mop.take() {
-                if let Some(word) = run.next(&self.mop_cfg) {
-                    self.mop = Some(run);
-                    return Ok(Some(word));
-                }
+            if let Some(mut run) = self.mop.take()
+                && let Some(word) = run.next(&self.mop_cfg)
+            {
+                self.mop = Some(run);
+                return Ok(Some(word));
             }
             let Some(pushed) = self.fifo.pop_front() else { return Ok(None) };
             match Opcode::of(pushed.word) {

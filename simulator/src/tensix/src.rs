@@ -57,6 +57,12 @@ impl SrcBanks {
         &self.banks[self.matrix_bank]
     }
 
+    /// The same, to be written.
+    #[inline]
+    pub fn matrix_mut(&mut self) -> &mut [Row; ROWS] {
+        &mut self.banks[self.matrix_bank]
+    }
+
     /// The bank that the unpacker fills.
     #[inline]
     pub fn unpack_mut(&mut self) -> &mut [Row; ROWS] {

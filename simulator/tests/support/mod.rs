@@ -191,7 +191,7 @@ fn copy_loop() -> [u32; 12] {
     [
         lui(S0, LIST),
         lw(A0, S0, 0),
-        24 / 2 << 8 | A0 << 15 | 0x63, // beq a0, zero, +24
+        (12 << 8) | (A0 << 15) | 0x63, // beq a0, zero, +24
         lw(A1, S0, 4),
         lw(A1, A1, 0),
         addi(S0, S0, 12),

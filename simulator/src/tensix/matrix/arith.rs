@@ -87,6 +87,8 @@ pub fn multiply_portable(
     }
 }
 
+// Indices are lanes here and below: the loops are written for the vectoriser.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 fn take_apart(op: &Operation, src_a: &[[u32; LANES]; LANES]) -> FaceA {
     let keep = if op.tf32_a { TF32_BITS } else { BF16_BITS };
@@ -216,6 +218,7 @@ fn accumulate(dst: u32, g0: [i32; 3], g1: [i32; 3]) -> u32 {
     if underflow || magnitude == 0 || exponent <= 0 { 0 } else { value | (sign as u32) << 31 }
 }
 
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 fn multiply_row(op: &Operation, face: &FaceA, b: &[u32; LANES], dst: &mut [u32; LANES]) {
     let low = group(op, face, b, 0);

@@ -16,6 +16,7 @@ use crate::fault::Fault;
 pub mod arith;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod moves;
 
 use arith::{Operation, Rows};
 
@@ -30,6 +31,14 @@ pub fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) -> Exec
         Opcode::SETRWC => rwc::setrwc(t, thread, word),
         Opcode::INCRWC => rwc::incrwc(&mut t.rwc[thread], word),
         Opcode::CLEARDVALID => cleardvalid(t, word),
+        Opcode::MOVA2D => moves::mova2d(t, thread, word),
+        Opcode::MOVB2D => moves::movb2d(t, thread, word),
+        Opcode::MOVD2A => moves::movd2a(t, thread, word),
+        Opcode::MOVD2B => moves::movd2b(t, thread, word),
+        Opcode::MOVB2A => moves::movb2a(t, thread, word),
+        Opcode::ZEROSRC => moves::zerosrc(t, word),
+        Opcode::TRNSPSRCB => moves::trnspsrcb(t),
+        Opcode::SETDVALID => moves::setdvalid(t, thread, word),
         // Clock gating of operand latches: nothing that a functional model could show.
         Opcode::GATESRCRST => Ok(Step::Done),
         _ => Err(Fault::not_implemented(format!("matrix unit instruction {opcode:?}"))
@@ -62,7 +71,7 @@ fn mvmul(t: &mut Tensix, thread: usize, word: u32) -> Exec {
     let counters = t.rwc[thread];
     let (a, b) = (counters.src_a.value as usize, counters.src_b.value as usize);
     let d = (dst_row(t, thread, op.dst) as usize) & (dst::ROWS - 1);
-    if a % 16 != 0 || b % 8 != 0 || d % 8 != 0 {
+    if a % 16 != 0 || b % 8 != 0 || !d.is_multiple_of(8) {
         let what = format!("MVMUL at SrcA row {a}, SrcB row {b}, Dst row {d}");
         return Err(Fault::undocumented(what).page(MVMUL_PAGE));
     }

@@ -106,9 +106,9 @@ impl Conversion {
 
     fn early16(&self, datum: u32) -> u32 {
         match self.intermediate {
-            Fp16 => flush16(decode_fp16(datum)),
+            Fp16 => flush16(u32::from(dst::decode_fp16(datum as u16))),
             Bfp8a => {
-                let value = decode_fp16(datum);
+                let value = u32::from(dst::decode_fp16(datum as u16));
                 let value = if value & 0x7FFF > 0x7FF7 { value & 0x8000 | 0x7FF0 } else { value };
                 flush16((value + 8) & !15)
             }
@@ -217,11 +217,6 @@ fn flush(value: u32) -> u32 {
 /// The same of half precision.
 fn flush16(value: u32) -> u32 {
     if value & 0x7FFF < 0x400 { 0 } else { value }
-}
-
-/// Storage form of a half precision datum, to value.
-fn decode_fp16(x: u32) -> u32 {
-    x & 0x8000 | (x & 31) << 10 | x >> 5 & 0x3FF
 }
 
 /// Drops mantissa bits; saturates to the largest number, there is no infinity.

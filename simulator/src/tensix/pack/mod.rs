@@ -288,7 +288,7 @@ fn input_rows(t: &Tensix, thread: usize, format: DataFormat) -> Result<(usize, u
         || count > MAX_DATUMS
         || !count.is_power_of_two()
         || bytes % datum_bytes != 0
-        || datum as usize % COLS != 0
+        || !(datum as usize).is_multiple_of(COLS)
     {
         let what = format!("packing {count} datums from x {x0}, datum {datum} of Dst");
         return Err(Fault::not_implemented(what).page(PAGE));

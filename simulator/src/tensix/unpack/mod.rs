@@ -411,7 +411,7 @@ impl Run {
             })?;
         }
         let rows = if setup.conversion.to_dst { dst::ROWS / 2 } else { ROWS };
-        if to % COLS as u32 != 0 || to as usize + count > rows * COLS {
+        if !to.is_multiple_of(COLS as u32) || to as usize + count > rows * COLS {
             let what = format!("unpacker {} writing {count} datums from datum {to}", setup.unpacker);
             return Err(Fault::program(what).page(PAGE));
         }
