@@ -97,7 +97,8 @@ unsafe extern "C" fn alloc_buffer(buft: *mut c_void, size: usize) -> *mut c_void
             }
         };
         let arena = Box::into_raw(Box::new(Arena { device, memory, base: new_base(size as u64) }));
-        host.buffer_init(buft, functions(), arena.cast(), size)
+        // SAFETY: ggml asked for a buffer of this type; the functions take an `Arena`.
+        unsafe { host.buffer_init(buft, functions(), arena.cast(), size) }
     })
 }
 

@@ -126,7 +126,7 @@ impl Arc {
 
 fn scratch_index(register: u32) -> Option<usize> {
     let index = register.wrapping_sub(SCRATCH) as usize / 4;
-    (index < SCRATCH_WORDS && register % 4 == 0).then_some(index)
+    (index < SCRATCH_WORDS && register.is_multiple_of(4)).then_some(index)
 }
 
 fn unmapped(what: &str, offset: u64) -> Fault {

@@ -202,7 +202,7 @@ impl Chip {
             && !request.multicast
             && matches!(self.node(request.noc, remote.tile()), Ok(Node::Dram(_)));
         let align = if dram_read { DRAM_READ_ALIGN } else { ALIGN };
-        if (request.target.addr ^ request.ret.addr) % align != 0 {
+        if !(request.target.addr ^ request.ret.addr).is_multiple_of(align) {
             let what = format!(
                 "NoC addresses {:#x} and {:#x} differ modulo {align}",
                 request.target.addr, request.ret.addr

@@ -70,7 +70,7 @@ impl Windows {
     }
 
     fn config(&mut self, at: usize, len: usize) -> Result<&mut u64, Fault> {
-        if at % 8 != 0 || len != 8 {
+        if !at.is_multiple_of(8) || len != 8 {
             let what =
                 format!("{len} bytes at byte {at} of the window configuration: 8 aligned bytes are one");
             return Err(Fault::not_implemented(what).page(PAGE));

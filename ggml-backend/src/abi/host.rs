@@ -165,7 +165,10 @@ impl Host {
     }
 
     /// `ggml_backend_buffer_init`
-    pub fn buffer_init(
+    ///
+    /// # Safety
+    /// `buft` is a buffer type of this host, and the table's functions take `context`.
+    pub unsafe fn buffer_init(
         &self,
         buft: *mut c_void,
         iface: BufferIface,

@@ -103,7 +103,7 @@ impl Hart {
         if *left == 0 {
             return Leave::Stop(Stop::Budget);
         }
-        if self.pc % 4 != 0 {
+        if !self.pc.is_multiple_of(4) {
             let what = format!("jump to {:#010x}, which is not a multiple of 4", self.pc);
             return Leave::Fault(Fault::program(what).page(PAGE));
         }
@@ -260,7 +260,7 @@ enum Place {
 
 #[inline(always)]
 fn load<const N: usize, B: Bus>(bus: &mut B, addr: u32) -> Result<Access<u32>, Fault> {
-    if addr % N as u32 == 0 {
+    if addr.is_multiple_of(N as u32) {
         if let Some(value) = get::<N>(bus.l1(), addr) {
             return Ok(Access::Done(value));
         }
@@ -279,7 +279,7 @@ fn load_register<B: Bus>(bus: &mut B, addr: u32, size: u32) -> Result<Access<u32
 
 #[inline(always)]
 fn store<const N: usize, B: Bus>(bus: &mut B, addr: u32, value: u32) -> Result<Access<Place>, Fault> {
-    if addr % N as u32 == 0 {
+    if addr.is_multiple_of(N as u32) {
         if put::<N>(bus.l1(), addr, value) {
             bus.changed();
             return Ok(Access::Done(Place::L1));
@@ -302,7 +302,7 @@ fn store_register<B: Bus>(bus: &mut B, addr: u32, size: u32, value: u32) -> Resu
 
 /// Silicon rounds such addresses down; no program may want that.
 fn aligned(what: &str, addr: u32, size: u32) -> Result<(), Fault> {
-    if addr % size == 0 {
+    if addr.is_multiple_of(size) {
         return Ok(());
     }
     Err(Fault::program(format!("misaligned {what} of {size} bytes at {addr:#010x}")).page(PAGE))

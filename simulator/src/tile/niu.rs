@@ -135,7 +135,7 @@ impl Niu {
                     return Ok(self.config[word]);
                 }
                 let id = offset.wrapping_sub(reg::MST_REQS_OUTSTANDING_ID) / 4;
-                if id < TRANSACTION_IDS && offset % 4 == 0 {
+                if id < TRANSACTION_IDS && offset.is_multiple_of(4) {
                     return Ok(self.outstanding[id as usize]);
                 }
                 let (set, word) = set_index(offset)?;
@@ -193,12 +193,12 @@ impl Niu {
 
 fn config_index(offset: u32) -> Option<usize> {
     let word = offset.wrapping_sub(CONFIG_FIRST) as usize / 4;
-    (word < CONFIG_WORDS && offset % 4 == 0).then_some(word)
+    (word < CONFIG_WORDS && offset.is_multiple_of(4)).then_some(word)
 }
 
 fn set_index(offset: u32) -> Result<(usize, usize), Fault> {
     let (set, word) = ((offset / CMD_BUF_STRIDE) as usize, (offset % CMD_BUF_STRIDE / 4) as usize);
-    if set < CMD_BUFS as usize && word < SET_WORDS && offset % 4 == 0 {
+    if set < CMD_BUFS as usize && word < SET_WORDS && offset.is_multiple_of(4) {
         Ok((set, word))
     } else {
         Err(Fault::not_implemented(format!("NIU register {offset:#x}")).page(MEMORY_MAP))

@@ -86,7 +86,7 @@ pub fn pack(
     if ty.is_tiles() || matches!(ty, ElementType::I32 | ElementType::I64) {
         return Err(LayoutError::Type(ty));
     }
-    if k % block != 0 {
+    if !k.is_multiple_of(block) {
         return Err(LayoutError::Blocks { k, block });
     }
     let row_bytes = k / block * ty.block_bytes() as usize;
