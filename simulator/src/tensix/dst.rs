@@ -61,8 +61,8 @@ pub const fn encode_fp16(x: u16) -> u16 {
 }
 
 /// Reverse of [`decode_bf16`].
-#[cfg(test)]
-const fn encode_bf16(x: u16) -> u16 {
+#[inline]
+pub const fn encode_bf16(x: u16) -> u16 {
     (x & 0x8000) | ((x & 0x7F) << 8) | ((x >> 7) & 0xFF)
 }
 
@@ -102,6 +102,13 @@ impl Dst {
     #[inline]
     pub fn read16(&self, row: usize) -> [u16; COLS] {
         if self.valid[row] { self.rows[row] } else { [0; COLS] }
+    }
+
+    /// Writes a 16-bit row, in storage form.
+    #[inline]
+    pub fn write16(&mut self, row: usize, data: &[u16; COLS]) {
+        self.rows[row] = *data;
+        self.valid[row] = true;
     }
 
     /// Makes 16-bit rows invalid.
