@@ -11,6 +11,10 @@ mod code;
 mod decode;
 mod hart;
 mod spin;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use bus::{Access, Bus};
 pub use code::{CodeCache, PAGE_BYTES};

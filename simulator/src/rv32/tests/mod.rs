@@ -1,0 +1,7 @@
+//! Tests of the cores, by what they are about.
+
+mod arithmetic;
+mod control;
+mod encodings;
+mod idle;
+mod memory;
