@@ -141,7 +141,7 @@ fn reference(name: &str, a: u32, b: u32) -> u32 {
         "Sltu" | "Sltiu" => (ua - ub < 0).into(),
         "Xor" | "Xori" => (ua + ub) - 2 * i128::from(a & b),
         "Or" | "Ori" => ua + ub - i128::from(a & b),
-        "And" | "Andi" => (0..32).map(|n| (ua >> n & 1) * (ub >> n & 1) << n).sum(),
+        "And" | "Andi" => (0..32).map(|n| ((ua >> n & 1) * (ub >> n & 1)) << n).sum(),
         "Mul" => sa * sb,
         "Mulh" => (sa * sb).div_euclid(1 << 32),
         "Mulhsu" => (sa * ub).div_euclid(1 << 32),
