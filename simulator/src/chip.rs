@@ -121,6 +121,15 @@ impl Chip {
         }
     }
 
+    /// Tensix instructions executed so far, by opcode (bits 31:24 of the word).
+    pub fn tensix_instructions_by_opcode(&self) -> [u64; 256] {
+        let mut sum = [0; 256];
+        for tile in &self.tiles {
+            sum.iter_mut().zip(tile.tensix.executed_by_opcode()).for_each(|(sum, n)| *sum += n);
+        }
+        sum
+    }
+
     /// Pc of a core of the Tensix tile at a NoC 0 (or translated) coordinate, if it is out of reset.
     pub fn pc(&self, tile: NocXy, core: RiscV) -> Option<u32> {
         let Node::Tensix(index) = self.grid.node(self.grid.position(0, tile)?) else { return None };

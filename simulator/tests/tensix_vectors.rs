@@ -146,6 +146,9 @@ fn cases() -> Vec<(String, Program)> {
         let name = format!("moves{}_{format:?}", if wide { 32 } else { 16 }).to_lowercase();
         cases.push((name, moves(wide, format)));
     }
+    for (a, b) in [(Tf32, Tf32), (Bf16, Tf32), (Bf16, Bf16), (Tf32, Bf16)] {
+        cases.push((format!("mvmul_{a:?}_{b:?}").to_lowercase(), mvmul(a, b)));
+    }
     cases.push(("scalar_unit".into(), scalar()));
     cases.push(("mop_mask".into(), mop_mask()));
     cases.push(("mop_loops".into(), mop_loops()));
@@ -642,6 +645,60 @@ fn moves(wide: bool, format: DataFormat) -> Program {
     p.push(0, SETADCXY { cnt_set_mask: 4, ch0_y: 1, bit_mask: 2, ..SETADCXY::ZERO }.word());
     p.set(c::PCK0_ADDR_CTRL_XY_REG_0_Ystride, 64 * 16);
     p.push(0, PACR { pack_sel: 1, ..PACR::ZERO }.word());
+    p.push(0, PACR { pack_sel: 1, last: 1, ..PACR::ZERO }.word());
+    p
+}
+
+/// Sums of products over all fidelity phases: both operands and the first Dst datums are awkward numbers.
+fn mvmul(format_a: DataFormat, format_b: DataFormat) -> Program {
+    let mut p = Program::on_core(RiscV::Trisc0, OUT..OUT + 0x800);
+    let datums =
+        |seed, count| interesting(seed, count).into_iter().flat_map(u32::to_le_bytes).collect::<Vec<_>>();
+    // Dst rows 0 to 31 first, then SrcA and SrcB from behind them.
+    p.memory(IN, datums(41, 1024 + 256));
+    p.memory(IDENTITY, datums(43, 1024));
+    unpacker0(&mut p, Fp32, Fp32);
+    p.set(c::THCON_SEC0_REG2_Unpack_if_sel_cntx0, 1);
+    p.set(tc::SRCA_SET_SetOvrdWithAddr, 0);
+    p.push(0, SETADCXX { cnt_set_mask: 1, x_start: 0, x_end2: 511 }.word());
+    p.push(0, UNPACR { ovrd_thread_id: 1, last: 1, ..UNPACR::ZERO }.word());
+    p.sync(0);
+    unpacker0(&mut p, Fp32, format_a);
+    p.set(c::THCON_SEC0_REG2_Unpack_if_sel_cntx0, 0);
+    p.set(c::THCON_SEC0_REG3_Base_address, ((IN + 0x1000) >> 4) - 1);
+    p.push(0, SETADCXX { cnt_set_mask: 1, x_start: 0, x_end2: 255 }.word());
+    p.push(0, UNPACR { ovrd_thread_id: 1, last: 1, set_dat_valid: 1, ..UNPACR::ZERO }.word());
+    p.config_word(c::THCON_SEC1_REG0_TileDescriptor.index, Fp32 as u32 | 1 << 4 | 16 << 16);
+    p.config_word(c::THCON_SEC1_REG0_TileDescriptor.index + 1, 16 | 4 << 16);
+    p.set(c::THCON_SEC1_REG2_Out_data_format, format_b as u32);
+    p.set(c::THCON_SEC1_REG2_Disable_zero_compress_cntx0, 1);
+    p.set(c::THCON_SEC1_REG3_Base_address, (IDENTITY >> 4) - 1);
+    p.push(0, SETADCXX { cnt_set_mask: 2, x_start: 0, x_end2: 511 }.word());
+    p.push(
+        0,
+        UNPACR { unpack_block_selection: 1, ovrd_thread_id: 1, last: 1, set_dat_valid: 1, ..UNPACR::ZERO }
+            .word(),
+    );
+    packers(&mut p, true, Fp32, Fp32);
+    p.set(c::ALU_FORMAT_SPEC_REG0_SrcA, format_a as u32);
+    p.set(c::ALU_FORMAT_SPEC_REG1_SrcB, format_b as u32);
+    p.set(c::ALU_ACC_CTRL_Fp32_enabled, 1);
+    // Address modifier 1 goes on to the next eight rows of SrcB and Dst, 2 to the next phase as well.
+    p.set(tc::ADDR_MOD_AB_SEC1_SrcBIncr, 8);
+    p.set(tc::ADDR_MOD_DST_SEC1_DestIncr, 8);
+    p.set(tc::ADDR_MOD_AB_SEC2_SrcBClear, 1);
+    p.set(tc::ADDR_MOD_DST_SEC2_DestClear, 1);
+    p.set(tc::ADDR_MOD_DST_SEC2_FidelityIncr, 1);
+    for _ in 0..8 {
+        for addr_mode in [1, 1, 1, 2] {
+            p.push(0, MVMUL { addr_mode, ..MVMUL::ZERO }.word());
+        }
+    }
+    p.push(0, MVMUL { clear_dvalid: 3, ..MVMUL::ZERO }.word());
+    p.push(0, PACR { pack_sel: 3, last: 1, ..PACR::ZERO }.word());
+    p.config_word_in_order(0, c::THCON_SEC0_REG1_L1_Dest_addr.index, ((OUT + 0x400) >> 4) - 1);
+    p.push(0, SETADCXY { cnt_set_mask: 4, ch0_y: 1, bit_mask: 2, ..SETADCXY::ZERO }.word());
+    p.config_word_in_order(0, c::PCK0_ADDR_CTRL_XY_REG_0_Ystride.index, (64 * 16) << 12);
     p.push(0, PACR { pack_sel: 1, last: 1, ..PACR::ZERO }.word());
     p
 }

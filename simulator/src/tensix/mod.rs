@@ -10,7 +10,9 @@
 //! unit's to use; otherwise it stalls and is offered again. No time passes inside a unit, so conditions of the
 //! form "unit is idle" always hold: [`wait_gate`](mod@wait_gate) is the one place where that is said.
 
-use tt_isa::insn::{InsnInfo, Opcode, RMWCIB0, SETC16, info};
+#[cfg(test)]
+use tt_isa::insn::InsnInfo;
+use tt_isa::insn::{INSTRUCTIONS, Opcode, RMWCIB0, SETC16};
 
 use crate::fault::Fault;
 use crate::l1::L1;
@@ -71,7 +73,8 @@ pub struct Tensix {
     /// Register writes that `STOREREG` asks the tile for.
     pub mmio_writes: Vec<(u32, u32)>,
     frontend: [frontend::Frontend; THREADS],
-    executed: u64,
+    /// Instructions executed, by opcode.
+    executed: Box<[u64; 256]>,
 }
 
 impl Default for Tensix {
@@ -89,7 +92,7 @@ impl Default for Tensix {
             pack: Default::default(),
             mmio_writes: Vec::new(),
             frontend: Default::default(),
-            executed: 0,
+            executed: Box::new([0; 256]),
         }
     }
 }
@@ -131,7 +134,12 @@ impl Tensix {
 
     /// Instructions executed so far.
     pub fn executed(&self) -> u64 {
-        self.executed
+        self.executed.iter().sum()
+    }
+
+    /// The same, by opcode.
+    pub fn executed_by_opcode(&self) -> &[u64; 256] {
+        &self.executed
     }
 
     /// Executes until no thread can go on; whether anything was executed.
@@ -165,9 +173,7 @@ impl Tensix {
             return Ok(false);
         };
         let located = |fault: Fault| fault.in_thread(thread as u8, word);
-        let row = info(word).filter(|row| row.used_by_software).ok_or_else(|| located(unknown(word)))?;
-        check_reserved(row, word).map_err(located)?;
-        let opcode = Opcode::of(word).ok_or_else(|| located(unknown(word)))?;
+        let opcode = check_word(word).map_err(located)?;
         if !self.passes_gate(thread, opcode).map_err(located)? {
             return Ok(false);
         }
@@ -175,7 +181,7 @@ impl Tensix {
             Step::Stall => Ok(false),
             Step::Done => {
                 self.frontend[thread].take();
-                self.executed += 1;
+                self.executed[opcode as usize] += 1;
                 Ok(true)
             }
         }
@@ -223,14 +229,133 @@ pub(crate) fn unit_is_vector(opcode: Opcode) -> bool {
     (Opcode::SFPLOAD as u8..=Opcode::SFPLUTFP32 as u8).contains(&(opcode as u8))
 }
 
-fn unknown(word: u32) -> Fault {
-    Fault::not_implemented(format!("instruction word {word:#010x}"))
-        .page("TensixTile/TensixCoprocessor/README.md")
+/// Reserved bits of each opcode's words; all ones for opcodes whose operands are not known.
+const RESERVED: [u32; 256] = {
+    let mut bits = [u32::MAX; 256];
+    let mut i = 0;
+    while i < INSTRUCTIONS.len() {
+        if INSTRUCTIONS[i].used_by_software {
+            bits[INSTRUCTIONS[i].opcode as usize] = INSTRUCTIONS[i].reserved_mask();
+        }
+        i += 1;
+    }
+    bits
+};
+
+/// The opcode of a well-formed word of an instruction that published software uses.
+#[inline]
+fn check_word(word: u32) -> Result<Opcode, Fault> {
+    let reserved = RESERVED[(word >> 24) as usize];
+    match Opcode::of(word) {
+        Some(opcode) if word & reserved == 0 => Ok(opcode),
+        Some(opcode) if reserved != u32::MAX => {
+            let bits = word & reserved;
+            Err(Fault::program(format!("bits {bits:#08x} of {opcode:?} are reserved")))
+        }
+        _ => Err(Fault::not_implemented(format!("instruction word {word:#010x}"))
+            .page("TensixTile/TensixCoprocessor/README.md")),
+    }
 }
 
-fn check_reserved(row: &InsnInfo, word: u32) -> Result<(), Fault> {
-    match word & row.reserved_mask() {
-        0 => Ok(()),
-        bits => Err(Fault::program(format!("bits {bits:#08x} of {} are reserved", row.name))),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tt_isa::cfg::{CONFIG_BANK_WORDS, THREAD_CONFIG_WORDS};
+    use tt_isa::insn::{NOP, SETDMAREG};
+
+    #[test]
+    fn malformed_words_are_faults() {
+        assert_eq!(check_word(NOP {}.word()).unwrap(), Opcode::NOP);
+        assert!(check_word(NOP {}.word() | 1).unwrap_err().to_string().contains("reserved"));
+        assert!(check_word(0xFF00_0000).is_err());
+    }
+
+    #[test]
+    fn executed_instructions_are_counted_by_opcode() {
+        let (mut t, mut l1) = (Tensix::default(), L1::default());
+        t.push(1, NOP {}.word(), true);
+        t.push(2, SETDMAREG { reg_index_16b: 1, payload_sig_sel: 5, ..SETDMAREG::ZERO }.word(), true);
+        assert!(t.step(&mut l1).unwrap());
+        assert_eq!(
+            (t.executed(), t.executed_by_opcode()[Opcode::NOP as usize], t.gpr[2][0]),
+            (2, 1, 5 << 16)
+        );
+        assert!(t.idle());
+    }
+
+    /// Whatever words a program pushes under whatever configuration, it gets results or faults, never a panic.
+    #[test]
+    fn random_programs_do_not_panic() {
+        let mut state = 0x1234_5678_9ABC_DEF1u64;
+        let mut random = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 20) as u32
+        };
+        let opcodes: Vec<&InsnInfo> = INSTRUCTIONS.iter().filter(|row| row.used_by_software).collect();
+        let mut l1 = L1::default();
+        let mut executed = [0; 256];
+        for round in 0..4_000 {
+            let mut t = plausible();
+            let changes = if round % 3 == 0 { 150 } else { random() % 6 };
+            for _ in 0..changes {
+                let value = if random() % 2 == 0 { random() } else { random() & random() & random() };
+                let _ = t.cfg.write(0, random() % CONFIG_BANK_WORDS, value);
+                let _ = t.cfg.set_thread(0, 1 + random() % (THREAD_CONFIG_WORDS - 1), value as u16);
+            }
+            for _ in 0..300 {
+                let row = opcodes[random() as usize % opcodes.len()];
+                let mut operands = if random() % 2 == 0 { random() } else { random() & random() & random() };
+                if matches!(row.name, "PACR" | "UNPACR") {
+                    // The flags that everything depends on: executed as a rule.
+                    operands = if row.name == "PACR" {
+                        operands & 0x01_8003 | 0x100
+                    } else {
+                        operands & 0xFF_8040 | 0x81
+                    };
+                }
+                let word = u32::from(row.opcode) << 24 | operands & 0xFF_FFFF & !row.reserved_mask();
+                t.frontend[0] = Default::default();
+                t.push(0, word, random() % 2 == 0);
+                let _ = t.step(&mut l1);
+            }
+            executed.iter_mut().zip(t.executed.iter()).for_each(|(sum, n)| *sum += n);
+        }
+        let of = |opcode| executed[opcode as usize];
+        for opcode in [Opcode::UNPACR, Opcode::PACR, Opcode::MVMUL, Opcode::MOVA2D] {
+            assert!(of(opcode) >= 10, "{opcode:?} was executed only {} times", of(opcode));
+        }
+    }
+
+    /// A coprocessor that is configured to unpack, multiply and pack.
+    fn plausible() -> Tensix {
+        use tt_isa::cfg::config as c;
+        let mut t = Tensix::default();
+        let fields = [
+            (c::THCON_SEC0_REG0_TileDescriptor, 4 << 16),
+            (c::THCON_SEC1_REG0_TileDescriptor, 16 << 16 | 5),
+            (c::THCON_SEC0_REG2_Out_data_format, 4),
+            (c::THCON_SEC1_REG2_Out_data_format, 5),
+            (c::THCON_SEC0_REG2_Disable_zero_compress_cntx0, 1),
+            (c::THCON_SEC1_REG2_Disable_zero_compress_cntx0, 1),
+            (c::THCON_SEC0_REG5_Dest_cntx0_address, 64),
+            (c::THCON_SEC0_REG5_Tile_x_dim_cntx0, 16),
+            (c::ALU_FORMAT_SPEC_REG0_SrcA, 4),
+            (c::ALU_FORMAT_SPEC_REG1_SrcB, 5),
+            (c::ALU_ACC_CTRL_Fp32_enabled, 1),
+            (c::PCK_DEST_RD_CTRL_Read_32b_data, 1),
+            (c::PACK_COUNTERS_SEC0_pack_reads_per_xy_plane, 16),
+            (c::PACK_COUNTERS_SEC1_pack_reads_per_xy_plane, 16),
+            (c::PACK_COUNTERS_SEC2_pack_reads_per_xy_plane, 16),
+            (c::PACK_COUNTERS_SEC3_pack_reads_per_xy_plane, 16),
+            (c::PCK_EDGE_OFFSET_SEC0_mask, 0xFFFF),
+        ];
+        for (field, value) in fields {
+            let old = t.cfg.word(0, field.index);
+            t.cfg.write(0, field.index, field.with(old, value)).unwrap();
+        }
+        t.cfg.set_thread(0, 3, 4).unwrap();
+        t
     }
 }
