@@ -6,7 +6,7 @@
 use tt_isa::format::DataFormat::{self, *};
 
 use crate::tensix::dst;
-use crate::tensix::src::COLS;
+use crate::tensix::src::{COLS, Row};
 
 /// From which format to which, and where to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +57,64 @@ impl Conversion {
             }
         }
     }
+}
+
+/// The same for whole rows of the formats that weights and activations have, as one pass over L1's bytes: the
+/// way that nearly all datums of a model take. `false`, and nothing is done, for other formats.
+pub(super) fn rows(conversion: &Conversion, bytes: &[u8], exponents: &[u8], out: &mut [Row]) -> bool {
+    match (conversion.input, conversion.output) {
+        (Fp32, Tf32) => {
+            for (row, bytes) in out.iter_mut().zip(bytes.chunks_exact(4 * COLS)) {
+                for (x, b) in row.iter_mut().zip(bytes.chunks_exact(4)) {
+                    *x = u32::from_le_bytes([b[0], b[1], b[2], b[3]]) & 0xFFFF_E000;
+                }
+            }
+        }
+        (Bf16, Bf16) => {
+            for (row, bytes) in out.iter_mut().zip(bytes.chunks_exact(2 * COLS)) {
+                for (x, b) in row.iter_mut().zip(bytes.chunks_exact(2)) {
+                    *x = u32::from(u16::from_le_bytes([b[0], b[1]])) << 16;
+                }
+            }
+        }
+        (Bfp8, Bfp8) => {
+            for ((row, bytes), &exponent) in out.iter_mut().zip(bytes.chunks_exact(COLS)).zip(exponents) {
+                for (x, &datum) in row.iter_mut().zip(bytes) {
+                    *x = bfp8(datum, exponent);
+                }
+            }
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// For each BFP8 datum its bits at exponent 0, and what goes off the exponent in the low byte. Magnitude zero
+/// takes any exponent away: bit 8 says so.
+const BFP8: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut datum = 0;
+    while datum < 256 {
+        let magnitude = (datum as u8) << 1;
+        table[datum] = if magnitude == 0 {
+            1 << 8 | if datum >> 7 != 0 { 0xFF80_0000 } else { 0 }
+        } else {
+            let shift = magnitude.leading_zeros();
+            (datum as u32 >> 7) << 31 | ((magnitude << shift) as u32 & 0x7E) << 16 | shift
+        };
+        datum += 1;
+    }
+    table
+};
+
+/// [`bfp8_to_bf16`] by table, left aligned.
+#[inline(always)]
+fn bfp8(datum: u8, exponent: u8) -> u32 {
+    let entry = BFP8[usize::from(datum)];
+    let exponent = u32::from(exponent.wrapping_sub(entry as u8)) << 23;
+    // All ones where the exponent counts, zero where bit 8 takes it away.
+    let keep = (entry >> 8 & 1).wrapping_sub(1);
+    entry & 0xFFFF_0000 | exponent & keep
 }
 
 /// Narrowing drops bits, it does not round; bfloat16 has no denormals.
@@ -141,6 +199,11 @@ mod tests {
         assert_eq!(bfp8_to_bf16(0x7F, 127), 0x3F80 | 0x7E);
         assert_eq!(bfp8_to_bf16(0, 200), 0);
         assert_eq!(bfp8_to_bf16(0x80, 200), 0xFF80);
+        for datum in 0..=255 {
+            for exponent in 0..=255 {
+                assert_eq!(bfp8(datum, exponent), u32::from(bfp8_to_bf16(datum, exponent)) << 16);
+            }
+        }
     }
 
     #[test]

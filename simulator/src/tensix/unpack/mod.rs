@@ -51,7 +51,9 @@ fn unpacr(t: &mut Tensix, thread: usize, op: &UNPACR, l1: &L1) -> Exec {
     let setup = Setup::read(t, thread, unpacker)?;
     let run = Run::locate(&setup, &t.adc[thread][unpacker])?;
     check_bursts(&setup, &run)?;
-    for row in 0..run.count.div_ceil(COLS) {
+    let fast = setup.whole_rows(&run, l1, banks(t, unpacker).unpack_mut());
+    let slow = if fast { 0 } else { run.count.div_ceil(COLS) };
+    for row in 0..slow {
         let len = (run.count - row * COLS).min(COLS);
         let datums = setup.read_row(&run, row, len, l1)?;
         let to = run.to_row + row;
@@ -256,6 +258,29 @@ impl Setup {
                 .of_unpacker0([c::THCON_SEC0_REG5_Dest_cntx0_address, c::THCON_SEC0_REG5_Dest_cntx1_address]),
             counted: unpacker == 1 || conversion.to_dst || adds,
         })
+    }
+
+    /// Unpacks the run in one go, if its datums are in whole rows, one after the other in L1 and the register.
+    fn whole_rows(&self, run: &Run, l1: &L1, bank: &mut [Row; ROWS]) -> bool {
+        let plain =
+            !(self.conversion.to_dst || self.transpose || self.tilize || self.forced_exponent.is_some());
+        if !plain || !run.from_bit.is_multiple_of(8) || !run.count.is_multiple_of(COLS) {
+            return false;
+        }
+        let rows = run.count / COLS;
+        let Some(bytes) = l1.get(run.from_bit / 8, run.count * self.conversion.input.datum_bits() / 8) else {
+            return false;
+        };
+        let exponents = if !self.conversion.input.is_block_float() {
+            &[]
+        } else if let (true, Some(exponents)) =
+            (run.first.is_multiple_of(16), l1.get(self.base.wrapping_add(run.first / 16), rows))
+        {
+            exponents
+        } else {
+            return false;
+        };
+        convert::rows(&self.conversion, bytes, exponents, &mut bank[run.to_row..run.to_row + rows])
     }
 
     /// Reads and converts the `row`-th sixteen datums of the run, or what is left of them.
