@@ -226,13 +226,18 @@ impl Setup {
             0 | 1 => self.row_sets[select as usize],
             _ => return Err(Fault::not_implemented(format!("edge row set {select}")).page(PAGE)),
         };
+        let of_row = |y: u32| match sets >> (2 * (y & 15)) & 3 {
+            offset @ (0 | 1) => Ok(self.masks[offset as usize]),
+            offset => Err(Fault::not_implemented(format!("edge mask {offset}")).page(PAGE)),
+        };
+        if at.x == 0 && len == COLS {
+            let mask = of_row(at.y)?;
+            at.y = (at.y + 1) % self.plane_rows;
+            return Ok(mask);
+        }
         let mut mask = 0;
         for col in 0..len {
-            let offset = match sets >> (2 * (at.y & 15)) & 3 {
-                offset @ (0 | 1) => self.masks[offset as usize],
-                offset => return Err(Fault::not_implemented(format!("edge mask {offset}")).page(PAGE)),
-            };
-            mask |= offset & 1 << col;
+            mask |= of_row(at.y)? & 1 << col;
             at.x += 1;
             if at.x == COLS as u32 {
                 at.x = 0;
