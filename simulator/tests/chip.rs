@@ -1,0 +1,468 @@
+//! The chip as a host program meets it: windows, cores that run and sleep, NoC, faults, threads.
+
+#[path = "support/asm.rs"]
+mod asm;
+#[path = "support/host.rs"]
+mod host;
+
+use asm::{b, bytes, i, jal, li, r, s};
+use host::{Host, Request, copy, end, niu, poke, tensix, wait_for};
+use tt_isa::chip::WORMHOLE;
+use tt_isa::map::{
+    CFG_BASE, DEBUG_REGS_BASE, IRAM_BASE, L1_SIZE, LOCAL_RAM_BASE, MAILBOX_BASE, MAILBOX_STRIDE,
+    NCRISC_RESET_PC_CFG, NCRISC_RESET_PC_OVERRIDE_CFG, RiscV, SOFT_RESET_0, SOFT_RESET_ALL, TDMA_COMMAND,
+    TDMA_REGS_BASE, TRISC_RESET_PC_CFG, TRISC_RESET_PC_OVERRIDE_CFG, WALL_CLOCK_L, XMOV_DIRECTION,
+    XMOV_DST_ADDR, XMOV_SIZE, XMOV_SRC_ADDR,
+};
+use tt_isa::noc::{MAX_PACKET, NocXy, atomic_increment, ctrl, reg};
+use tt_simulator::Blame;
+
+const DATA: u32 = 0x2_0000;
+const COLUMNS: u8 = 8;
+const ROWS: u8 = 9;
+
+fn pattern(len: usize, seed: u32) -> Vec<u8> {
+    (0..len as u32).map(|n| (n.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 13) as u8).collect()
+}
+
+fn all_tiles() -> impl Iterator<Item = NocXy> {
+    (0..ROWS).flat_map(|row| (0..COLUMNS).map(move |column| tensix(column, row)))
+}
+
+#[test]
+fn windows_reach_l1_and_dram() {
+    let mut host = Host::new();
+    let dram = WORMHOLE.dram[0];
+    let places = [
+        (tensix(0, 0), 0x100),
+        (tensix(7, 8), u64::from(L1_SIZE) - 5000),
+        (dram.ports[0], dram.base + 0xFFF0),
+    ];
+    for (n, &(tile, addr)) in places.iter().enumerate() {
+        host.try_write(tile, addr, &pattern(5000, n as u32)).expect("memory");
+    }
+    for (n, &(tile, addr)) in places.iter().enumerate() {
+        let mut out = vec![0; 5000];
+        host.try_read(tile, addr, &mut out).expect("memory");
+        assert!(out == pattern(5000, n as u32), "{tile}");
+    }
+    // The same tile by its position on the die.
+    let first = NocXy::new(WORMHOLE.tensix_x[0], WORMHOLE.tensix_y[0]);
+    assert_eq!(host.read(first, 0x100, 16), pattern(16, 0));
+}
+
+#[test]
+fn where_nothing_is_the_host_is_told() {
+    let mut host = Host::new();
+    let fault = host.try_write(tensix(0, 0), u64::from(L1_SIZE) - 4, &[0; 8]).expect_err("beyond L1");
+    assert_eq!((fault.blame, fault.at.tile.is_some()), (Blame::Program, true));
+    let fault = host.try_read(NocXy::new(40, 40), 0, &mut [0; 4]).expect_err("no such tile");
+    assert!(fault.what.contains("(40,40)"), "{fault}");
+}
+
+#[test]
+fn a_multicast_reaches_its_rectangle_only() {
+    let mut host = Host::new();
+    host.multicast(tensix(2, 1), tensix(4, 3), DATA.into(), &7_u32.to_le_bytes()).expect("a multicast");
+    for row in 0..ROWS {
+        for column in 0..COLUMNS {
+            let inside = (2..=4).contains(&column) && (1..=3).contains(&row);
+            assert_eq!(host.read32(tensix(column, row), DATA), if inside { 7 } else { 0 }, "{column} {row}");
+        }
+    }
+    let fault =
+        host.multicast(tensix(0, 0), NocXy::new(40, 40), DATA.into(), &[0; 4]).expect_err("no rectangle");
+    assert_eq!(fault.blame, Blame::Program);
+}
+
+#[test]
+fn a_core_runs_from_reset_and_sleeps_at_its_end() {
+    let mut host = Host::new();
+    let tile = tensix(3, 2);
+    let program = [poke(DATA, 0x1234_5678), copy(DATA, DATA + 8), end()].concat();
+    host.load(tile, RiscV::Brisc, &program);
+    assert_eq!(host.chip.pc(tile, RiscV::Brisc), None);
+    host.settle();
+    assert_eq!(host.read32(tile, DATA), 0, "it is held in reset");
+    host.release(tile, &[RiscV::Brisc]);
+    host.settle();
+    assert_eq!(host.read32(tile, DATA + 8), 0x1234_5678);
+    assert_eq!(host.chip.pc(tile, RiscV::Brisc), Some(4 * (program.len() as u32 - 1)));
+    let executed = host.chip.counters().riscv_instructions;
+    assert!((program.len() as u64..1000).contains(&executed), "{executed}");
+    // Held again and released, it starts anew.
+    host.write32(tile, DATA + 8, 0);
+    host.release(tile, &[]);
+    host.settle();
+    assert_eq!((host.chip.pc(tile, RiscV::Brisc), host.read32(tile, DATA + 8)), (None, 0));
+    host.release(tile, &[RiscV::Brisc]);
+    host.settle();
+    assert_eq!(host.read32(tile, DATA + 8), 0x1234_5678);
+}
+
+#[test]
+fn a_polling_core_sleeps_until_the_host_writes() {
+    let mut host = Host::new();
+    let tile = tensix(0, 0);
+    host.load(tile, RiscV::Brisc, &[wait_for(DATA, 5), poke(DATA + 4, 6), end()].concat());
+    host.release(tile, &[RiscV::Brisc]);
+    for value in [0, 1, 4] {
+        host.write32(tile, DATA, value);
+        host.settle();
+        assert_eq!(host.read32(tile, DATA + 4), 0);
+    }
+    assert!(host.chip.counters().riscv_instructions < 200);
+    host.write32(tile, DATA, 5);
+    host.settle();
+    assert_eq!(host.read32(tile, DATA + 4), 6);
+}
+
+#[test]
+fn five_cores_pass_a_token_round() {
+    const ROUNDS: u32 = 50;
+    let mut host = Host::new();
+    let tile = tensix(1, 1);
+    for (n, core) in RiscV::ALL.into_iter().enumerate() {
+        // x8: the token that this core waits for; it passes on the next number, five to a round.
+        let mut program = [&li(5, DATA)[..], &li(8, n as u32), &li(9, n as u32 + 5 * ROUNDS)].concat();
+        program.extend([
+            i("Lw", 7, 5, 0),
+            b("Bne", 7, 8, -4),
+            i("Addi", 7, 7, 1),
+            s("Sw", 7, 5, 0),
+            i("Addi", 8, 8, 5),
+            b("Bne", 8, 9, -20),
+        ]);
+        program.extend(end());
+        host.load(tile, core, &program);
+    }
+    host.release(tile, &RiscV::ALL);
+    host.settle();
+    assert_eq!(host.read32(tile, DATA), 5 * ROUNDS);
+}
+
+#[test]
+fn every_core_has_its_own_local_ram() {
+    let mut host = Host::new();
+    let tile = tensix(1, 0);
+    for (n, core) in RiscV::ALL.into_iter().enumerate() {
+        let n = n as u32;
+        let last = LOCAL_RAM_BASE + core.local_ram_size() - 4;
+        let program = [poke(last, 100 + n), copy(last, DATA + 4 * n), end()];
+        host.load(tile, core, &program.concat());
+    }
+    host.release(tile, &RiscV::ALL);
+    host.settle();
+    for n in 0..5 {
+        assert_eq!(host.read32(tile, DATA + 4 * n), 100 + n);
+    }
+}
+
+#[test]
+fn mailboxes_carry_words_in_order() {
+    let mut host = Host::new();
+    let tile = tensix(0, 1);
+    let mailbox = |core: RiscV| MAILBOX_BASE + core as u32 * MAILBOX_STRIDE;
+    // B sends 1, 2, .. 100 to T0, which keeps the sum of each word times the number of words before it.
+    let mut send = [li(5, mailbox(RiscV::Trisc0)), li(9, 100)].concat();
+    send.extend([i("Addi", 8, 8, 1), s("Sw", 8, 5, 0), b("Bne", 8, 9, -8)]);
+    send.extend(end());
+    host.load(tile, RiscV::Brisc, &send);
+    let mut receive = [li(5, mailbox(RiscV::Brisc)), li(9, 100)].concat();
+    receive.extend([
+        i("Lw", 7, 5, 0),
+        r("Mul", 7, 7, 8),
+        r("Add", 10, 10, 7),
+        i("Addi", 8, 8, 1),
+        b("Bne", 8, 9, -16),
+    ]);
+    receive.extend([&li(5, DATA)[..], &[s("Sw", 10, 5, 0)], &end()].concat());
+    host.load(tile, RiscV::Trisc0, &receive);
+    host.release(tile, &[RiscV::Brisc, RiscV::Trisc0]);
+    host.settle();
+    assert_eq!(host.read32(tile, DATA), (0..100).map(|n| n * (n + 1)).sum());
+}
+
+#[test]
+fn cores_start_where_configuration_says() {
+    let mut host = Host::new();
+    let tile = tensix(0, 0);
+    let config = |word: u32, value| poke(CFG_BASE + 4 * word, value);
+    let reset = SOFT_RESET_ALL
+        & !RiscV::Brisc.soft_reset_bit()
+        & !RiscV::Trisc1.soft_reset_bit()
+        & !RiscV::Ncrisc.soft_reset_bit();
+    let brisc = [
+        config(TRISC_RESET_PC_CFG[1], 0x3_0000),
+        config(TRISC_RESET_PC_OVERRIDE_CFG, 0b010),
+        config(NCRISC_RESET_PC_CFG, 0x3_1000),
+        config(NCRISC_RESET_PC_OVERRIDE_CFG, 1),
+        poke(DEBUG_REGS_BASE + SOFT_RESET_0, reset),
+        end(),
+    ];
+    host.load(tile, RiscV::Brisc, &brisc.concat());
+    host.write(tile, 0x3_0000, &bytes(&[poke(DATA, 1), end()].concat()));
+    host.write(tile, 0x3_1000, &bytes(&[poke(DATA + 4, 2), end()].concat()));
+    host.release(tile, &[RiscV::Brisc]);
+    host.settle();
+    assert_eq!((host.read32(tile, DATA), host.read32(tile, DATA + 4)), (1, 2));
+}
+
+#[test]
+fn ncrisc_runs_from_instruction_ram() {
+    let mut host = Host::new();
+    let tile = tensix(0, 0);
+    let in_iram = [poke(DATA, 77), end()].concat();
+    host.write(tile, 0x3_0000, &bytes(&in_iram));
+    let config = |word: u32, value| poke(CFG_BASE + 4 * word, value);
+    let mover = |register: u32, value| poke(TDMA_REGS_BASE + register, value);
+    let reset = SOFT_RESET_ALL & !RiscV::Brisc.soft_reset_bit() & !RiscV::Ncrisc.soft_reset_bit();
+    let brisc = [
+        mover(XMOV_SRC_ADDR, 0x3_0000 >> 4),
+        mover(XMOV_DST_ADDR, 0x4000),
+        mover(XMOV_SIZE, 256 >> 4),
+        mover(XMOV_DIRECTION, 1),
+        mover(TDMA_COMMAND, 0x40),
+        config(NCRISC_RESET_PC_CFG, IRAM_BASE),
+        config(NCRISC_RESET_PC_OVERRIDE_CFG, 1),
+        poke(DEBUG_REGS_BASE + SOFT_RESET_0, reset),
+        end(),
+    ];
+    host.load(tile, RiscV::Brisc, &brisc.concat());
+    host.release(tile, &[RiscV::Brisc]);
+    host.settle();
+    assert_eq!(host.read32(tile, DATA), 77);
+    // Other code in the same place is seen.
+    host.release(tile, &[]);
+    host.write(tile, 0x3_0000, &bytes(&[poke(DATA, 78), end()].concat()));
+    host.release(tile, &[RiscV::Brisc]);
+    host.settle();
+    assert_eq!(host.read32(tile, DATA), 78);
+}
+
+#[test]
+fn the_clock_goes_on() {
+    let mut host = Host::new();
+    let tile = tensix(0, 0);
+    let clock = DEBUG_REGS_BASE + WALL_CLOCK_L;
+    // Waits 100000 clocks by the clock, which is not idling.
+    let mut program = [&li(5, clock)[..], &li(9, 100_000), &[i("Lw", 8, 5, 0)]].concat();
+    program.extend([i("Lw", 7, 5, 0), r("Sub", 7, 7, 8), b("Bltu", 7, 9, -8)]);
+    program.extend([poke(DATA, 1), end()].concat());
+    host.load(tile, RiscV::Brisc, &program);
+    host.release(tile, &[RiscV::Brisc]);
+    let progress = host.chip.advance(50_000).expect("no fault");
+    assert_eq!((progress.asleep, host.read32(tile, DATA)), (false, 0));
+    host.settle();
+    assert_eq!(host.read32(tile, DATA), 1);
+}
+
+/// DRAM to L1, L1 to another tile, a word to a third; each waits for its response.
+fn transfers(noc: u32, own: NocXy, other: NocXy, third: NocXy) -> Vec<u32> {
+    let dram = WORMHOLE.dram[0];
+    // Translated coordinates name Tensix tiles on both NoCs; DRAM is where the NoC counts it.
+    let port = if noc == 0 { dram.ports[0] } else { dram.ports[0].mirrored(WORMHOLE.grid) };
+    let read = Request {
+        noc,
+        ctrl: ctrl::RESP_MARKED,
+        target: (port, dram.base as u32 + 0x1000),
+        ret: (own, DATA),
+        len: MAX_PACKET,
+        data: 0,
+    };
+    let write = Request {
+        ctrl: ctrl::WR | ctrl::RESP_MARKED,
+        target: (own, DATA + 64),
+        ret: (other, DATA + 0x4000),
+        len: 100,
+        ..read
+    };
+    let inline = Request {
+        ctrl: ctrl::WR | ctrl::WR_INLINE | ctrl::RESP_MARKED,
+        target: (third, DATA + 0x5004),
+        len: 0xF,
+        data: 0xCAFE_F00D,
+        ..read
+    };
+    [
+        read.program(),
+        wait_for(niu(noc, reg::MST_RD_RESP_RECEIVED), 1),
+        write.program(),
+        wait_for(niu(noc, reg::MST_WR_ACK_RECEIVED), 1),
+        inline.program(),
+        wait_for(niu(noc, reg::MST_WR_ACK_RECEIVED), 2),
+        poke(DATA + 0x6000, 1),
+        end(),
+    ]
+    .concat()
+}
+
+#[test]
+fn noc_requests_on_both_nocs() {
+    for noc in 0..2 {
+        let mut host = Host::new();
+        let (own, other, third) = (tensix(2, 3), tensix(7, 0), tensix(0, 8));
+        let dram = WORMHOLE.dram[0];
+        let data = pattern(MAX_PACKET as usize, 3);
+        host.try_write(dram.ports[0], dram.base + 0x1000, &data).expect("DRAM");
+        host.load(own, RiscV::Brisc, &transfers(noc, own, other, third));
+        host.release(own, &[RiscV::Brisc]);
+        host.settle();
+        assert_eq!(host.read32(own, DATA + 0x6000), 1, "it has seen all responses");
+        assert!(host.read(own, DATA, data.len()) == data);
+        assert_eq!(host.read(other, DATA + 0x4000, 104), [&data[64..164], &[0; 4]].concat());
+        assert_eq!(host.read32(third, DATA + 0x5004), 0xCAFE_F00D);
+        let counters = host.chip.counters();
+        assert_eq!((counters.noc_requests, counters.noc_bytes), (3, u64::from(MAX_PACKET) + 100 + 4));
+    }
+}
+
+/// Adds 1 to a word of tile (0,0) `times` times, each time waiting for the old value, then stores the last of them.
+fn increments(own: NocXy, times: u32) -> Vec<u32> {
+    let request = Request {
+        noc: 0,
+        ctrl: ctrl::AT | ctrl::RESP_MARKED,
+        target: (tensix(0, 0), DATA + 4),
+        ret: (own, DATA + 0x100),
+        len: atomic_increment(1),
+        data: 1,
+    };
+    let responses = |n| wait_for(niu(0, reg::MST_ATOMIC_RESP_RECEIVED), n);
+    let rounds = (1..=times).flat_map(|n| [request.program(), responses(n)].concat());
+    rounds.chain(copy(DATA + 0x100, DATA + 0x200)).chain(end()).collect()
+}
+
+#[test]
+fn atomics_from_everywhere_add_up_on_any_number_of_threads() {
+    const TIMES: u32 = 3;
+    let outcome = |threads| {
+        let mut host = Host::with_threads(threads);
+        for tile in all_tiles() {
+            host.load(tile, RiscV::Brisc, &increments(tile, TIMES));
+            host.release(tile, &[RiscV::Brisc]);
+        }
+        host.settle();
+        let seen: Vec<u32> = all_tiles().map(|tile| host.read32(tile, DATA + 0x200)).collect();
+        (host.read32(tensix(0, 0), DATA + 4), seen, host.chip.counters())
+    };
+    let (sum, seen, counters) = outcome(1);
+    assert_eq!(sum, TIMES * u32::from(COLUMNS) * u32::from(ROWS));
+    // Every request had a turn of its own, so no two tiles saw the same value last.
+    let mut sorted = seen.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(sorted.len(), seen.len());
+    for threads in [2, 5] {
+        assert_eq!(outcome(threads), (sum, seen.clone(), counters), "{threads} threads");
+    }
+}
+
+#[test]
+fn a_core_multicasts_and_is_answered_by_all() {
+    let mut host = Host::new();
+    let own = tensix(0, 0);
+    for (include, answers) in [(0, 5), (ctrl::BRCST_SRC_INCLUDE, 6)] {
+        host.write(own, DATA, &pattern(64, 9));
+        let rect = tensix(0, 0).mid_rect(tensix(2, 1));
+        let write = Request {
+            noc: 0,
+            ctrl: ctrl::WR | ctrl::RESP_MARKED | ctrl::BRCST_PACKET | include,
+            target: (own, DATA),
+            ret: (tensix(2, 1), DATA + 0x400),
+            len: 64,
+            data: 0,
+        };
+        let mut program = write.program();
+        // The rectangle's other corner: both are in one register.
+        let at = program.len() - poke(0, 0).len();
+        program.splice(at..at, poke(niu(0, reg::RET_ADDR_MID), rect));
+        let before = host.read32(own, niu(0, reg::MST_WR_ACK_RECEIVED));
+        program.extend(wait_for(niu(0, reg::MST_WR_ACK_RECEIVED), before + answers));
+        program.extend(copy(niu(0, reg::MST_WR_ACK_RECEIVED), DATA + 0x800));
+        program.extend(end());
+        host.load(own, RiscV::Brisc, &program);
+        host.release(own, &[]);
+        host.release(own, &[RiscV::Brisc]);
+        host.settle();
+        assert_eq!(host.read32(own, DATA + 0x800), before + answers);
+        assert_eq!(host.read(tensix(1, 1), DATA + 0x400, 64), pattern(64, 9));
+        let own_copy = host.read(own, DATA + 0x400, 64);
+        assert_eq!(own_copy == pattern(64, 9), include != 0);
+        assert_eq!(host.read32(tensix(3, 1), DATA + 0x400), 0);
+    }
+}
+
+#[test]
+fn noc_requests_that_do_not_line_up_are_refused() {
+    let own = tensix(0, 0);
+    let dram = WORMHOLE.dram[0];
+    let read = Request {
+        noc: 0,
+        ctrl: ctrl::RESP_MARKED,
+        target: (dram.ports[0], dram.base as u32 + 0x1000),
+        ret: (own, DATA + 16),
+        len: 64,
+        data: 0,
+    };
+    let requests = [
+        // DRAM reads agree modulo 32, others modulo 16.
+        (read, "modulo 32"),
+        (Request { target: (tensix(1, 1), 0x100), ret: (own, DATA + 8), ..read }, "modulo 16"),
+        (Request { len: MAX_PACKET + 1, ..read }, "8193 bytes"),
+        (Request { target: (NocXy::new(1, 0), 0), ret: (own, DATA), ..read }, "(1,0)"),
+        (Request { target: (tensix(1, 1), L1_SIZE - 32), ret: (own, DATA), ..read }, "0x"),
+    ];
+    for (request, what) in requests {
+        let mut host = Host::new();
+        host.load(own, RiscV::Brisc, &[request.program(), end()].concat());
+        host.release(own, &[RiscV::Brisc]);
+        let fault = host.run().expect_err(what);
+        assert_eq!(fault.blame, Blame::Program, "{fault}");
+        assert!(fault.what.contains(what), "{fault}");
+        assert!(fault.at.tile.is_some(), "{fault}");
+    }
+}
+
+#[test]
+fn a_fault_names_tile_core_and_pc() {
+    for (word, what) in [
+        (0xFFFF_FFFF, "0xffffffff"),
+        (i("Lw", 1, 0, 2), "misaligned load of 4 bytes at 0x00000002"),
+        (i("Lw", 1, 0, -4), "0xfffffffc"),
+        (jal(0, 0x1E_0000 >> 1), "no code"),
+    ] {
+        let mut host = Host::new();
+        let tile = tensix(4, 4);
+        // Far enough up in L1 that the jump leaves it.
+        let at = L1_SIZE - 16;
+        host.load(tile, RiscV::Trisc2, &[&li(5, at)[..], &[i("Jalr", 0, 5, 0)]].concat());
+        host.write(tile, at, &bytes(&[asm::nop(), word]));
+        host.release(tile, &[RiscV::Trisc2]);
+        let fault = host.run().expect_err("a fault");
+        assert!(fault.what.contains(what), "{fault}");
+        assert_eq!(fault.at.core, Some(RiscV::Trisc2));
+        let position = NocXy::new(WORMHOLE.tensix_x[4], WORMHOLE.tensix_y[4]);
+        assert_eq!(fault.at.tile, Some(position));
+        if what != "no code" {
+            assert_eq!(fault.at.pc, Some(at + 4), "{fault}");
+        }
+        // The chip can still be looked at.
+        assert_eq!(host.chip.pc(tile, RiscV::Trisc2), fault.at.pc);
+    }
+}
+
+#[test]
+fn registers_belong_to_cores() {
+    // NCRISC does not see the coprocessor; BRISC has no thread of its own to push in-line instructions to.
+    for (core, program) in [
+        (RiscV::Ncrisc, copy(CFG_BASE, DATA)),
+        (RiscV::Brisc, vec![tt_isa::insn::ttinsn(0x0200_0000)]),
+        (RiscV::Trisc0, vec![li(5, niu(0, reg::CTRL))[0], s("Sb", 0, 5, 28)]),
+    ] {
+        let mut host = Host::new();
+        host.load(tensix(0, 0), core, &program);
+        host.release(tensix(0, 0), &[core]);
+        let fault = host.run().expect_err("a fault");
+        assert_eq!((fault.blame, fault.at.core), (Blame::Program, Some(core)), "{fault}");
+    }
+}
