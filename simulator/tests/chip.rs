@@ -184,6 +184,32 @@ fn mailboxes_carry_words_in_order() {
 }
 
 #[test]
+fn a_core_has_four_words_in_its_mailboxes() {
+    let mut host = Host::new();
+    let tile = tensix(0, 1);
+    let mailbox = |core: RiscV| MAILBOX_BASE + core as u32 * MAILBOX_STRIDE;
+    // B sends three words to T1, then two to T2: the last has to wait. It counts in L1 what it has got rid of.
+    let targets = [RiscV::Trisc1, RiscV::Trisc1, RiscV::Trisc1, RiscV::Trisc2, RiscV::Trisc2];
+    let mut send = Vec::new();
+    for (n, core) in targets.into_iter().enumerate() {
+        send.extend([poke(mailbox(core), 10 + n as u32), poke(DATA, n as u32 + 1)].concat());
+    }
+    send.extend(end());
+    host.load(tile, RiscV::Brisc, &send);
+    // T1 asks, and takes one word once it is told to; T2 asks for what there is.
+    let from_b = mailbox(RiscV::Brisc);
+    let ask = copy(from_b + 4, DATA + 8);
+    let take = [wait_for(DATA + 4, 1), copy(from_b, DATA + 12), copy(from_b + 4, DATA + 16)].concat();
+    host.load(tile, RiscV::Trisc1, &[wait_for(from_b + 4, 1), ask, take, end()].concat());
+    host.release(tile, &[RiscV::Brisc, RiscV::Trisc1]);
+    host.settle();
+    assert_eq!([0, 8, 12].map(|at| host.read32(tile, DATA + at)), [4, 1, 0]);
+    host.write32(tile, DATA + 4, 1);
+    host.settle();
+    assert_eq!([0, 12, 16].map(|at| host.read32(tile, DATA + at)), [5, 10, 1]);
+}
+
+#[test]
 fn cores_start_where_configuration_says() {
     let mut host = Host::new();
     let tile = tensix(0, 0);

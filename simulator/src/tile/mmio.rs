@@ -1,5 +1,7 @@
 //! Registers of a tile, as its cores and, for some, the NoC and the host see them.
 
+use std::collections::VecDeque;
+
 use tt_isa::map::{self, RiscV};
 
 use super::Tile;
@@ -20,6 +22,8 @@ const TDMA_IDLE: u32 = 0x8;
 /// Destination of instruction RAM in the mover's address space, in 16-byte units.
 const MOVER_IRAM: u32 = 0x4000;
 const REGISTER_BLOCK: u32 = 0x1000;
+/// Words that a core may have in its mailboxes to others, all together (`BabyRISCV/Mailboxes.md`).
+const MAILBOX_WORDS: usize = 4;
 
 impl Tile {
     /// A core's load of the register at `addr` (aligned).
@@ -57,7 +61,7 @@ impl Tile {
             return Ok(Some(Access::Done(self.tensix.gpr[thread][gpr])));
         }
         if let Some((other, offset)) = mailbox(addr) {
-            return self.mailbox_load(core, other, offset).map(Some);
+            return Ok(Some(self.mailbox_load(core, other, offset)));
         }
         Ok(None)
     }
@@ -107,8 +111,8 @@ impl Tile {
             self.tensix.write_mop_cfg(thread, offset as usize / 4, value)?;
             return done;
         }
-        if let Some((other, offset)) = mailbox(addr) {
-            return self.mailbox_store(core, other, offset, value).map(Some);
+        if let Some((other, _)) = mailbox(addr) {
+            return Ok(Some(self.mailbox_store(core, other, value)));
         }
         Ok(None)
     }
@@ -142,38 +146,30 @@ impl Tile {
         if value & 1 == 0 { self.tensix.sync.post(index) } else { self.tensix.sync.get(index) }
     }
 
-    /// Takes what `other` has put into its mailbox for `core`; waits for it.
-    fn mailbox_load(&mut self, core: RiscV, other: usize, offset: u32) -> Result<Access<u32>, Fault> {
-        if offset != 0 {
-            return Err(unmapped(map::MAILBOX_BASE + offset));
+    /// Takes the next word from the mailbox from `other` to `core`, or (at offset 4) asks whether there is one.
+    fn mailbox_load(&mut self, core: RiscV, other: usize, offset: u32) -> Access<u32> {
+        let mailbox = &mut self.mailboxes[other][core as usize];
+        if offset & 4 != 0 {
+            return Access::Done(u32::from(!mailbox.is_empty()));
         }
-        Ok(match self.mailboxes[other][core as usize].take() {
+        match mailbox.pop_front() {
             Some(value) => {
                 self.changes += 1;
                 Access::Volatile(value)
             }
             None => Access::Retry,
-        })
+        }
     }
 
-    /// Puts a word into the mailbox from `core` to `other`; waits while it is full.
-    fn mailbox_store(
-        &mut self,
-        core: RiscV,
-        other: usize,
-        offset: u32,
-        value: u32,
-    ) -> Result<Access<()>, Fault> {
-        if offset != 0 {
-            return Err(unmapped(map::MAILBOX_BASE + offset));
+    /// Puts a word into the mailbox from `core` to `other`; waits while too many words of `core` are on their way.
+    fn mailbox_store(&mut self, core: RiscV, other: usize, value: u32) -> Access<()> {
+        let sent = &mut self.mailboxes[core as usize];
+        if sent.iter().map(VecDeque::len).sum::<usize>() >= MAILBOX_WORDS {
+            return Access::Retry;
         }
-        let slot = &mut self.mailboxes[core as usize][other];
-        if slot.is_some() {
-            return Ok(Access::Retry);
-        }
-        *slot = Some(value);
+        sent[other].push_back(value);
         self.changes += 1;
-        Ok(Access::Done(()))
+        Access::Done(())
     }
 
     /// Registers that cores, NoC and host all see.

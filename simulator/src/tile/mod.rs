@@ -6,6 +6,8 @@
 //!
 //! A core that only polls, or that waits for the coprocessor, sleeps until something in the tile changes.
 
+use std::collections::VecDeque;
+
 use tt_isa::map::{self, RiscV};
 use tt_isa::noc::NocXy;
 
@@ -58,7 +60,8 @@ pub struct Tile {
     /// Counts what sleeping cores could have waited for.
     changes: u64,
     clock: u64,
-    mailboxes: [[Option<u32>; 4]; 4],
+    /// Words on their way, by sender and receiver: B, T0, T1, T2.
+    mailboxes: [[VecDeque<u32>; 4]; 4],
     mover: [u32; 5],
 }
 
