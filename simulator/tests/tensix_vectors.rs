@@ -14,10 +14,10 @@ use tt_isa::cfg::CfgField;
 use tt_isa::cfg::{config as c, thread as tc};
 use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::{
-    ADDDMAREG, ADDRCRXY, ADDRCRZW, INCADCXY, INCADCZW, MOP, MOP_CFG, MOVA2D, MOVB2A, MOVB2D, MOVD2A, MOVD2B,
-    MULDMAREG, MVMUL, NOP, PACR, RDCFG, REG2FLOP, REPLAY, RMWCIB0, RMWCIB1, RMWCIB2, RMWCIB3, SEMGET,
-    SEMINIT, SEMPOST, SEMWAIT, SETADC, SETADCXX, SETADCXY, SETADCZW, SETDMAREG, SETDVALID, SETRWC, STALLWAIT,
-    TRNSPSRCB, UNPACR, UNPACR_NOP, WRCFG, ZEROACC, ZEROSRC,
+    ADDDMAREG, ADDRCRXY, ADDRCRZW, ELWADD, ELWMUL, ELWSUB, INCADCXY, INCADCZW, MOP, MOP_CFG, MOVA2D, MOVB2A,
+    MOVB2D, MOVD2A, MOVD2B, MULDMAREG, MVMUL, NOP, PACR, RDCFG, REG2FLOP, REPLAY, RMWCIB0, RMWCIB1, RMWCIB2,
+    RMWCIB3, SEMGET, SEMINIT, SEMPOST, SEMWAIT, SETADC, SETADCXX, SETADCXY, SETADCZW, SETDMAREG, SETDVALID,
+    SETRWC, STALLWAIT, TRNSPSRCB, UNPACR, UNPACR_NOP, WRCFG, ZEROACC, ZEROSRC,
 };
 use tt_isa::map::{CFG_BASE, MOP_CFG_BASE, REGFILE_BASE, RiscV};
 
@@ -147,7 +147,8 @@ fn cases() -> Vec<(String, Program)> {
         cases.push((name, moves(wide, format)));
     }
     for (a, b) in [(Tf32, Tf32), (Bf16, Tf32), (Bf16, Bf16), (Tf32, Bf16)] {
-        cases.push((format!("mvmul_{a:?}_{b:?}").to_lowercase(), mvmul(a, b)));
+        cases.push((format!("mvmul_{a:?}_{b:?}").to_lowercase(), matrix_case(a, b, mvmul)));
+        cases.push((format!("elementwise_{a:?}_{b:?}").to_lowercase(), matrix_case(a, b, elementwise)));
     }
     cases.push(("scalar_unit".into(), scalar()));
     cases.push(("mop_mask".into(), mop_mask()));
@@ -649,8 +650,8 @@ fn moves(wide: bool, format: DataFormat) -> Program {
     p
 }
 
-/// Sums of products over all fidelity phases: both operands and the first Dst datums are awkward numbers.
-fn mvmul(format_a: DataFormat, format_b: DataFormat) -> Program {
+/// Matrix unit instructions on awkward numbers in SrcA, SrcB and Dst; the first 48 rows of Dst are the result.
+fn matrix_case(format_a: DataFormat, format_b: DataFormat, run: impl Fn(&mut Program)) -> Program {
     let mut p = Program::on_core(RiscV::Trisc0, OUT..OUT + 0x800);
     let datums =
         |seed, count| interesting(seed, count).into_iter().flat_map(u32::to_le_bytes).collect::<Vec<_>>();
@@ -683,6 +684,17 @@ fn mvmul(format_a: DataFormat, format_b: DataFormat) -> Program {
     p.set(c::ALU_FORMAT_SPEC_REG0_SrcA, format_a as u32);
     p.set(c::ALU_FORMAT_SPEC_REG1_SrcB, format_b as u32);
     p.set(c::ALU_ACC_CTRL_Fp32_enabled, 1);
+    run(&mut p);
+    p.push(0, PACR { pack_sel: 3, last: 1, ..PACR::ZERO }.word());
+    p.config_word_in_order(0, c::THCON_SEC0_REG1_L1_Dest_addr.index, ((OUT + 0x400) >> 4) - 1);
+    p.push(0, SETADCXY { cnt_set_mask: 4, ch0_y: 1, bit_mask: 2, ..SETADCXY::ZERO }.word());
+    p.config_word_in_order(0, c::PCK0_ADDR_CTRL_XY_REG_0_Ystride.index, (64 * 16) << 12);
+    p.push(0, PACR { pack_sel: 1, last: 1, ..PACR::ZERO }.word());
+    p
+}
+
+/// Sums of products over all fidelity phases.
+fn mvmul(p: &mut Program) {
     // Address modifier 1 goes on to the next eight rows of SrcB and Dst, 2 to the next phase as well.
     p.set(tc::ADDR_MOD_AB_SEC1_SrcBIncr, 8);
     p.set(tc::ADDR_MOD_DST_SEC1_DestIncr, 8);
@@ -695,10 +707,26 @@ fn mvmul(format_a: DataFormat, format_b: DataFormat) -> Program {
         }
     }
     p.push(0, MVMUL { clear_dvalid: 3, ..MVMUL::ZERO }.word());
-    p.push(0, PACR { pack_sel: 3, last: 1, ..PACR::ZERO }.word());
-    p.config_word_in_order(0, c::THCON_SEC0_REG1_L1_Dest_addr.index, ((OUT + 0x400) >> 4) - 1);
-    p.push(0, SETADCXY { cnt_set_mask: 4, ch0_y: 1, bit_mask: 2, ..SETADCXY::ZERO }.word());
-    p.config_word_in_order(0, c::PCK0_ADDR_CTRL_XY_REG_0_Ystride.index, (64 * 16) << 12);
-    p.push(0, PACR { pack_sel: 1, last: 1, ..PACR::ZERO }.word());
-    p
+}
+
+/// Element by element, with each broadcast, accumulating or not.
+fn elementwise(p: &mut Program) {
+    p.set(tc::ADDR_MOD_DST_SEC1_DestIncr, 8);
+    for dest_accum_en in [0, 1] {
+        for (i, instr_mod19) in (0..4).enumerate() {
+            let dst = 16 * i as u32 % 32;
+            p.push(0, ELWADD { dst, instr_mod19, dest_accum_en, ..ELWADD::ZERO }.word());
+            p.push(0, ELWSUB { dst: dst + 8, instr_mod19, dest_accum_en, ..ELWSUB::ZERO }.word());
+        }
+    }
+    for phase in 0..4 {
+        p.set(tc::FIDELITY_BASE_Phase, phase);
+        for half in 0..2 {
+            let row = 8 * half;
+            p.push(0, SETRWC { rwc_a: row, rwc_b: row, bit_mask: 3, ..SETRWC::ZERO }.word());
+            p.push(0, ELWMUL { dst: row, ..ELWMUL::ZERO }.word());
+            p.push(0, ELWMUL { dst: 16 + row, instr_mod19: 1 + half, ..ELWMUL::ZERO }.word());
+        }
+    }
+    p.push(0, ELWMUL { dst: 0, clear_dvalid: 3, ..ELWMUL::ZERO }.word());
 }

@@ -36,7 +36,7 @@ pub struct Operation {
 
 impl Operation {
     /// What is added to the sum of the operands' exponents.
-    const fn exponent_offset(self) -> i32 {
+    pub(super) const fn exponent_offset(self) -> i32 {
         -127 - if self.phase & 1 != 0 { 5 } else { 0 } - if self.phase & 2 != 0 { 7 } else { 0 }
     }
 }
@@ -187,8 +187,9 @@ fn highest_bit(x: i32) -> i32 {
     ((((x & !(x >> 1)) as f32).to_bits() >> 23) as i32) - 127
 }
 
+/// Dst datum plus two groups of (magnitude, sign, exponent): steps 3 and 4 of the module's description.
 #[inline(always)]
-fn accumulate(dst: u32, g0: [i32; 3], g1: [i32; 3]) -> u32 {
+pub(super) fn accumulate(dst: u32, g0: [i32; 3], g1: [i32; 3]) -> u32 {
     let exponent_dst = ((dst >> 23) & 255) as i32;
     let magnitude_dst = if exponent_dst == 0 { 0 } else { (dst & 0x7F_FFFF | 0x80_0000) as i32 };
     let sign_dst = (dst >> 31) as i32;

@@ -16,6 +16,7 @@ use crate::fault::Fault;
 pub mod arith;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod elementwise;
 mod moves;
 
 use arith::{Operation, Rows};
@@ -31,6 +32,7 @@ pub fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) -> Exec
         Opcode::SETRWC => rwc::setrwc(t, thread, word),
         Opcode::INCRWC => rwc::incrwc(&mut t.rwc[thread], word),
         Opcode::CLEARDVALID => cleardvalid(t, word),
+        Opcode::ELWADD | Opcode::ELWSUB | Opcode::ELWMUL => elementwise::execute(t, thread, opcode, word),
         Opcode::MOVA2D => moves::mova2d(t, thread, word),
         Opcode::MOVB2D => moves::movb2d(t, thread, word),
         Opcode::MOVD2A => moves::movd2a(t, thread, word),
