@@ -35,7 +35,8 @@ pub(super) fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) 
     }
     let (a, b) = (t.rwc[thread].src_a.value as usize, t.rwc[thread].src_b.value as usize);
     let d = dst_row(t, thread, op.dst) as usize;
-    if (a | b | d) % BLOCK != 0 || a + BLOCK > ROWS || b + BLOCK > ROWS || d + BLOCK > dst::ROWS / 2 {
+    if !(a | b | d).is_multiple_of(BLOCK) || a + BLOCK > ROWS || b + BLOCK > ROWS || d + BLOCK > dst::ROWS / 2
+    {
         let what = format!("{opcode:?} at SrcA row {a}, SrcB row {b}, Dst row {d}");
         return Err(Fault::undocumented(what).page(PAGE));
     }
