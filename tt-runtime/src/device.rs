@@ -20,12 +20,10 @@ use crate::alloc::Allocator;
 use crate::error::{CoreReport, Error};
 use crate::link::Link;
 use crate::spec::DeviceSpec;
-use crate::transport::{Transport, TransportError, sim::Sim};
+use crate::transport::{Transport, sim::Sim, ttsim::TtSim};
 
 /// Soft reset register in a tile's address space.
 const SOFT_RESET: u64 = (DEBUG_REGS_BASE + SOFT_RESET_0) as u64;
-/// Clocks that a simulator gets between two looks at the completion word.
-const POLL_CLOCKS: u32 = 4096;
 /// A launch that takes longer is given up.
 const TIME_OUT: Duration = Duration::from_secs(600);
 /// Bytes of one transfer of [`Device::fill`] and [`Device::copy`].
@@ -278,10 +276,7 @@ impl Session {
     fn boot(spec: &DeviceSpec, chip: &'static Chip) -> Result<Self, Error> {
         let mut transport: Box<dyn Transport> = match spec {
             DeviceSpec::Sim { board, chip } => Box::new(Sim::new(board, *chip)?),
-            DeviceSpec::TtSim { library } => {
-                let why = format!("{} cannot be loaded by this version", library.display());
-                return Err(TransportError::TtSim(why).into());
-            }
+            DeviceSpec::TtSim { library } => Box::new(TtSim::new(library)?),
         };
         let id = transport.pci_id()?;
         if id != chip.pci_id {
@@ -371,8 +366,9 @@ impl Session {
     fn wait(&mut self, what: &str) -> Result<(), Error> {
         let wanted = self.completed.wrapping_add(self.workers.len() as u32);
         let start = Instant::now();
+        let clocks = self.link.transport.poll_clocks();
         loop {
-            let asleep = self.link.transport.advance(POLL_CLOCKS)?.asleep;
+            let asleep = self.link.transport.advance(clocks)?.asleep;
             let count = self.link.read32(self.workers[0], u64::from(l1::COMPLETION))?;
             if count == wanted {
                 self.completed = wanted;

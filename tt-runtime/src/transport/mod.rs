@@ -6,10 +6,12 @@
 //! | transport | reaches |
 //! |---|---|
 //! | [`sim::Sim`] | the built-in simulator, in process |
+//! | [`ttsim::TtSim`] | the vendor's simulator, a library in a child process |
 
 use tt_isa::tlb::TlbTarget;
 
 pub mod sim;
+pub mod ttsim;
 
 /// Why an access failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -75,6 +77,11 @@ pub trait Transport: Send {
     /// # Errors
     /// A fault on the chip.
     fn advance(&mut self, clocks: u32) -> Result<Advance, TransportError>;
+
+    /// Clocks that a simulator gets between two looks at the completion word.
+    fn poll_clocks(&self) -> u32 {
+        4096
+    }
 
     /// What has been executed, where that is known.
     fn executed(&mut self) -> Option<Executed> {

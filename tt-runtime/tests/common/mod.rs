@@ -1,6 +1,8 @@
 //! Devices, random numbers and ggml's types for the tests of operators.
 #![allow(dead_code)]
 
+pub mod set_rows;
+
 use std::sync::Arc;
 
 use half::{bf16, f16};

@@ -1,0 +1,146 @@
+//! The built-in simulator against the vendor's: the same launches give the same bytes.
+//!
+//! `TTSIM_LIB` names the vendor's library; without it these tests are skipped. The vendor's chip has all its rows of
+//! tiles and the built-in one two less, so that results must not depend on how work is spread either.
+
+mod common;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use common::set_rows::{self, SHAPES};
+use common::{Rng, encode, simulator, upload};
+use tt_isa::tlb::TlbTarget;
+use tt_runtime::layout::{WeightFormat, pack};
+use tt_runtime::transport::ttsim::TtSim;
+use tt_runtime::transport::{Transport, TransportError};
+use tt_runtime::{Device, DeviceSpec, DramAddr, ElementType, Error, TensorView, ops};
+
+/// The vendor's library, or the reason why the test does nothing.
+fn library() -> Option<PathBuf> {
+    let library = std::env::var_os("TTSIM_LIB").filter(|path| !path.is_empty()).map(PathBuf::from);
+    if library.is_none() {
+        println!("SKIPPED: TTSIM_LIB is not set");
+    }
+    library
+}
+
+fn both() -> Option<[Arc<Device>; 2]> {
+    let library = library()?;
+    Some([simulator(), Device::open(&DeviceSpec::TtSim { library })])
+}
+
+struct Weights {
+    ty: ElementType,
+    bytes: Vec<u8>,
+}
+
+/// Result of `rows` rows of k elements times weights of n rows, as bytes.
+fn matmul(device: &Arc<Device>, weights: &Weights, x: &[u8], [k, n, rows]: [u32; 3]) -> Vec<u8> {
+    let (_m0, a0) = upload(device, &weights.bytes, 0);
+    let ne = [k, n, 1, 1];
+    let src0 = match weights.ty.is_tiles() {
+        true => TensorView::tiles(weights.ty, a0, ne),
+        false => TensorView::contiguous(weights.ty, a0, ne),
+    };
+    let (_m1, a1) = upload(device, x, 4);
+    let src1 = TensorView::contiguous(ElementType::F32, a1, [k, rows, 1, 1]);
+    let mut out = vec![0xAB; (n * rows * 4) as usize];
+    let (_m2, a2) = upload(device, &out, 8);
+    let dst = TensorView::contiguous(ElementType::F32, a2, [n, rows, 1, 1]);
+    let workers = device.info().unwrap().workers();
+    device.execute(&ops::matmul(&src0, &src1, &dst, workers).unwrap()).unwrap();
+    device.read(DramAddr(a2), &mut out).unwrap();
+    out
+}
+
+fn weights(kind: Result<WeightFormat, ElementType>, values: &[f32], k: u32, n: u32) -> Weights {
+    match kind {
+        Ok(format) => {
+            let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            let bytes = pack(format, ElementType::F32, &raw, k as usize, n as usize, 1).unwrap();
+            Weights { ty: format.element_type(), bytes }
+        }
+        Err(ty) => Weights { ty, bytes: encode(ty, values).0 },
+    }
+}
+
+#[test]
+fn products_are_the_same_bytes() {
+    let Some([ours, vendor]) = both() else { return };
+    let mut rng = Rng(11);
+    let kinds = [
+        Ok(WeightFormat::Bf16),
+        Ok(WeightFormat::Bfp8),
+        Err(ElementType::F32),
+        Err(ElementType::F16),
+        Err(ElementType::BF16),
+        Err(ElementType::Q8_0),
+        Err(ElementType::Q4_0),
+    ];
+    for kind in kinds {
+        for shape @ [k, n, rows] in [[32, 32, 1], [288, 77, 3], [96, 2600, 40]] {
+            // Magnitudes far apart: sums are aligned and cancel.
+            let values: Vec<f32> =
+                (0..k * n).map(|_| rng.unit() * 2f32.powi((rng.next() % 24) as i32 - 12)).collect();
+            let x: Vec<u8> = (0..k * rows).flat_map(|_| rng.unit().to_le_bytes()).collect();
+            let weights = weights(kind, &values, k, n);
+            let [a, b] = [&ours, &vendor].map(|device| matmul(device, &weights, &x, shape));
+            let first = (0..a.len()).find(|&i| a[i] != b[i]);
+            assert!(first.is_none(), "{kind:?} {shape:?}: byte {first:?} differs");
+        }
+    }
+}
+
+#[test]
+fn scattered_rows_are_the_same_bytes() {
+    let Some([ours, vendor]) = both() else { return };
+    for dst in [ElementType::F32, ElementType::F16] {
+        for (ne, index_ne) in SHAPES {
+            for outside in [false, true] {
+                let index = ElementType::I64;
+                let case = set_rows::Case { dst, index, ne, index_ne, off: 1, outside };
+                let [a, b] = [&ours, &vendor].map(|device| set_rows::run(device, &mut Rng(5), case));
+                assert!(a.got == b.got && b.got == b.want, "{case:?}: other bytes");
+                for result in [&a.result, &b.result] {
+                    match result {
+                        Err(Error::Kernel { .. }) => assert!(outside, "{case:?}: {result:?}"),
+                        _ => assert!(!outside && result.is_ok(), "{case:?}: {result:?}"),
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_vendor_refuses_is_an_error_that_says_so() {
+    let Some(library) = library() else { return };
+    let mut chip = TtSim::new(&library).unwrap();
+    let tile = tt_isa::noc::NocXy::new(18, 18);
+    chip.configure_window(&TlbTarget::unicast(tile, 0xFF00_0000)).unwrap();
+    // Nothing is mapped there in a Tensix tile.
+    let error = chip.read(0x80_0000, &mut [0; 4]).unwrap_err();
+    assert!(matches!(&error, TransportError::TtSim(why) if why.contains("ERROR")), "{error}");
+    let error = chip.advance(1).unwrap_err();
+    assert!(matches!(error, TransportError::TtSim(_)), "{error}");
+    // The process lives, and another chip can be powered on.
+    assert_eq!(TtSim::new(&library).unwrap().pci_id().unwrap(), tt_isa::chip::WORMHOLE.pci_id);
+}
+
+#[test]
+fn a_killed_simulator_is_an_error() {
+    let Some(library) = library() else { return };
+    let mut chip = TtSim::new(&library).unwrap();
+    let killed = std::process::Command::new("kill").args(["-KILL", &chip.pid().to_string()]).status();
+    assert!(killed.unwrap().success());
+    let error = chip.advance(1).unwrap_err();
+    assert!(error.to_string().contains("signal 9"), "{error}");
+}
+
+#[test]
+fn a_library_of_something_else_is_an_error() {
+    let device = Device::open(&DeviceSpec::TtSim { library: "libc.so.6".into() });
+    let error = device.info().unwrap_err();
+    assert!(error.to_string().contains("libttsim_init"), "{error}");
+}

@@ -1,0 +1,179 @@
+//! The child's side: load the library, serve requests, end.
+//!
+//! # Safety
+//! Everything here runs after `fork`, in the only thread of the child. It calls async-signal-safe functions, `dlopen`
+//! and `dlsym` (see the module above), and the library. It does not allocate, panic or return: the buffer that
+//! it needs is made before the fork.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_int, c_void};
+
+use super::{Op, Request, greeting};
+
+/// The functions of the library that are used (C ABI, `libttsim_` before each name).
+struct Library {
+    config_read: unsafe extern "C" fn(u32, u32) -> u32,
+    read: unsafe extern "C" fn(u64, *mut c_void, u32),
+    write: unsafe extern "C" fn(u64, *const c_void, u32),
+    clock: unsafe extern "C" fn(u32),
+}
+
+/// Where the child finds its socket: standard input.
+const SOCKET: c_int = 0;
+
+/// Runs the child until its socket closes; never returns.
+///
+/// # Safety
+/// To be called in a process just forked, with valid descriptors.
+pub unsafe fn run(path: &CStr, socket: c_int, output: c_int, buffer: &mut [u8]) -> ! {
+    // SAFETY: calls of the system with plain numbers. `dup2` onto 0, 1, 2 cannot hit `socket` or `output` before they
+    // are used: the parent made both of them 3 or higher.
+    unsafe {
+        libc::dup2(socket, SOCKET);
+        libc::dup2(output, 1);
+        libc::dup2(output, 2);
+        libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32);
+    }
+    // SAFETY: as the caller promises.
+    let status = match unsafe { load(path) } {
+        Ok(library) => {
+            send(&greeting::READY.to_ne_bytes());
+            serve(&library, buffer);
+            0
+        }
+        Err(word) => {
+            send(&word.to_ne_bytes());
+            1
+        }
+    };
+    // SAFETY: ends the process without running the parent's exit handlers.
+    unsafe { libc::_exit(status) }
+}
+
+/// Loads the library and powers its chip on.
+///
+/// # Safety
+/// As for [`run`].
+unsafe fn load(path: &CStr) -> Result<Library, u32> {
+    // SAFETY: `path` is a C string. The library's constructors run: naming the library is the user's word for it.
+    let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+    if handle.is_null() {
+        print_load_error();
+        return Err(greeting::NOT_LOADED);
+    }
+    // SAFETY: the types are those of the library's C header for these names; `symbol` gives no null pointer.
+    unsafe {
+        let init =
+            std::mem::transmute::<*mut c_void, unsafe extern "C" fn()>(symbol(handle, c"libttsim_init")?);
+        let library =
+            Library {
+                config_read: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(u32, u32) -> u32>(
+                    symbol(handle, c"libttsim_pci_config_rd32")?,
+                ),
+                read: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(u64, *mut c_void, u32)>(
+                    symbol(handle, c"libttsim_pci_mem_rd_bytes")?,
+                ),
+                write: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(u64, *const c_void, u32)>(
+                    symbol(handle, c"libttsim_pci_mem_wr_bytes")?,
+                ),
+                clock: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(u32)>(symbol(
+                    handle,
+                    c"libttsim_clock",
+                )?),
+            };
+        init();
+        Ok(library)
+    }
+}
+
+fn symbol(handle: *mut c_void, name: &CStr) -> Result<*mut c_void, u32> {
+    // SAFETY: `handle` is of a loaded library, `name` a C string.
+    let found = unsafe { libc::dlsym(handle, name.as_ptr()) };
+    if found.is_null() {
+        print(name);
+        return Err(greeting::NO_SYMBOL);
+    }
+    Ok(found)
+}
+
+fn print_load_error() {
+    // SAFETY: null or a C string that lives until the next call of the loader.
+    let text = unsafe { libc::dlerror() };
+    if !text.is_null() {
+        // SAFETY: just seen not to be null.
+        print(unsafe { CStr::from_ptr(text) });
+    }
+}
+
+/// Prints a line, past the C library's buffers.
+fn print(text: &CStr) {
+    for piece in [text.to_bytes(), b"\n"] {
+        // SAFETY: a valid range of bytes. If it cannot be written there is nowhere to say so.
+        unsafe { libc::write(1, piece.as_ptr().cast(), piece.len()) };
+    }
+}
+
+fn serve(library: &Library, buffer: &mut [u8]) {
+    let mut head = [0; Request::BYTES];
+    while receive(&mut head) {
+        let Request { op, len, addr } = Request::from_bytes(head);
+        let Some(data) = buffer.get_mut(..len as usize) else { return };
+        let going = if op == Op::Config as u32 {
+            // SAFETY: bus 0, device 0, function 0; the library checks the offset.
+            send(&unsafe { (library.config_read)(0, addr as u32) }.to_ne_bytes())
+        } else if op == Op::Read as u32 {
+            // SAFETY: the library writes `len` bytes, which is what `data` has, and checks the address.
+            unsafe { (library.read)(addr, data.as_mut_ptr().cast(), len) };
+            send(data)
+        } else if op == Op::Write as u32 {
+            let there = receive(data);
+            if there {
+                // SAFETY: the library reads `len` bytes, which is what `data` has, and checks the address.
+                unsafe { (library.write)(addr, data.as_ptr().cast(), len) };
+            }
+            there
+        } else if op == Op::Clock as u32 {
+            // SAFETY: any number of clocks will do.
+            unsafe { (library.clock)(addr as u32) };
+            send(&0_u32.to_ne_bytes())
+        } else {
+            false
+        };
+        if !going {
+            return;
+        }
+    }
+}
+
+fn interrupted() -> bool {
+    std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
+}
+
+/// Fills `out` from the socket; false when the parent is gone.
+fn receive(mut out: &mut [u8]) -> bool {
+    while !out.is_empty() {
+        // SAFETY: a valid range of bytes.
+        let n = unsafe { libc::recv(SOCKET, out.as_mut_ptr().cast(), out.len(), 0) };
+        match n {
+            1.. => out = &mut out[n as usize..],
+            0 => return false,
+            _ if interrupted() => {}
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// Sends `data`; false when the parent is gone.
+fn send(mut data: &[u8]) -> bool {
+    while !data.is_empty() {
+        // SAFETY: a valid range of bytes.
+        let n = unsafe { libc::send(SOCKET, data.as_ptr().cast(), data.len(), libc::MSG_NOSIGNAL) };
+        match n {
+            0.. => data = &data[n as usize..],
+            _ if interrupted() => {}
+            _ => return false,
+        }
+    }
+    true
+}
