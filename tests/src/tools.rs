@@ -97,6 +97,11 @@ pub fn logits_program() -> Result<PathBuf, Missing> {
     from_environment("TT_LOGITS", "the program made from tests/native/logits.cpp")
 }
 
+/// The program that reads and writes windows of a device buffer; it is beside the one that dumps logits.
+pub fn windows_program() -> Result<PathBuf, Missing> {
+    Ok(logits_program()?.with_file_name("windows"))
+}
+
 /// The vendor's simulator.
 pub fn vendor_simulator() -> Result<PathBuf, Missing> {
     match env::var_os("TTSIM_LIB").filter(|value| !value.is_empty()) {

@@ -14,7 +14,7 @@ use tt_isa::noc::NocXy;
 use tt_kernel_abi::boot::MAX_BANKS;
 use tt_kernel_abi::dram::DRAM_RESERVED;
 use tt_kernel_abi::launch::{ErrorReport, Progress};
-use tt_kernel_abi::{BankEntry, BootConfig, DramAddr, OpDescriptor, l1};
+use tt_kernel_abi::{BankEntry, BootConfig, DramAddr, OpDescriptor, TensorView, l1};
 
 use crate::alloc::Allocator;
 use crate::error::{CoreReport, Error};
@@ -217,7 +217,19 @@ impl Device {
     /// [`Error::Kernel`] if a kernel refused something (the device goes on); a fault or a hang fails the device.
     pub fn execute(&self, descriptor: &OpDescriptor) -> Result<(), Error> {
         let _span = tracing::trace_span!("launch", op = descriptor.op).entered();
+        for view in [&descriptor.src0, &descriptor.src1, &descriptor.dst] {
+            self.check_view(view)?;
+        }
         self.with(|session| session.execute(descriptor))
+    }
+
+    /// Kernels trust addresses: a tensor has to lie in DRAM as a whole.
+    fn check_view(&self, view: &TensorView) -> Result<(), Error> {
+        let (len, size) = (view.span(), self.chip.dram.len() as u64 * self.chip.dram_bank_size);
+        match view.addr.checked_add(len) {
+            Some(end) if end <= size => Ok(()),
+            _ => Err(Error::OutOfRange { addr: DramAddr(view.addr), len, size }),
+        }
     }
 
     /// What the device has done so far.

@@ -52,8 +52,8 @@ pub fn run(options: &Options) -> Result<()> {
     });
     let mut logits = None;
     if let Some(host) = &host {
-        report.step("logits program on libllama", || {
-            logits = Some(native::build_logits(host)?);
+        report.step("test programs on libllama", || {
+            logits = Some(native::build_programs(host)?);
             Ok(())
         });
     }

@@ -1,4 +1,4 @@
-//! The C++ test program of `tests/native`, compiled against the very headers and libraries of the llama.cpp in use.
+//! The C++ test programs of `tests/native`, compiled against the very headers and libraries of the llama.cpp in use.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,17 @@ use crate::llama::Llama;
 use crate::paths;
 use crate::process::{command, run};
 
-/// Compiles `tests/native/logits.cpp`; returns the program.
-pub fn build_logits(host: &Llama) -> Result<PathBuf> {
-    let source = paths::root().join("tests/native/logits.cpp");
+/// Compiles the programs, into one folder; returns the one that dumps logits.
+pub fn build_programs(host: &Llama) -> Result<PathBuf> {
+    build(host, "windows")?;
+    build(host, "logits")
+}
+
+/// Compiles `tests/native/NAME.cpp`; returns the program.
+fn build(host: &Llama, name: &str) -> Result<PathBuf> {
+    let source = paths::root().join("tests/native").join(format!("{name}.cpp"));
     let folder = paths::target().join("native");
-    let program = folder.join("logits");
+    let program = folder.join(name);
     let library = host.bin().join("libllama.so");
     if is_newer(&program, &[&source, &library]) {
         return Ok(program);
