@@ -4,8 +4,10 @@
 //! number of rounds in a word of its tile's L1. What is measured is thus what was executed, whatever a clock means to
 //! the simulator, and no simulator is asked for its own counters.
 
+pub mod mvmul;
 mod program;
 mod rv32;
+pub mod transport;
 
 use std::time::{Duration, Instant};
 

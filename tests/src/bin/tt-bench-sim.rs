@@ -1,0 +1,50 @@
+//! Figures of the built-in simulator, one JSON object a line; with `TTSIM_LIB` set also the vendor's, for comparison.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use tt_isa::chip::{WORMHOLE, board};
+use tt_runtime::transport::{Transport, sim::Sim, ttsim::TtSim};
+use tt_runtime::{Device, DeviceSpec};
+use tt_tests::bench::mvmul::mvmul_rate;
+use tt_tests::bench::transport::Bare;
+use tt_tests::bench::{Load, riscv_rate};
+
+/// Time of each measurement.
+const TIME: Duration = Duration::from_secs(2);
+/// Rows of tiles that every board has: the last ones are those that are harvested.
+const ROWS: usize = 8;
+
+fn main() -> Result<()> {
+    let ours = DeviceSpec::Sim { board: board("n150").context("n150 is a board")?, chip: 0 };
+    let peer = std::env::var_os("TTSIM_LIB")
+        .filter(|path| !path.is_empty())
+        .map(|path| DeviceSpec::TtSim { library: PathBuf::from(path) });
+    let figures: [(&str, &str, fn(&DeviceSpec) -> Result<f64>); 3] = [
+        ("sim.hart1", "instructions/s", |spec| harts(spec, Load::OneHart)),
+        ("sim.hart320", "instructions/s", |spec| harts(spec, Load::AllHarts)),
+        ("sim.mvmul", "MVMUL/s", |spec| mvmul_rate(&Device::open(spec), TIME)),
+    ];
+    for (name, unit, measure) in figures {
+        let value = measure(&ours).with_context(|| format!("{name} on the built-in simulator"))?;
+        let mut figure = json!({ "name": name, "value": value, "unit": unit });
+        if let Some(peer) = &peer {
+            let peer_value = measure(peer).with_context(|| format!("{name} on the vendor's simulator"))?;
+            figure["peer"] = json!("ttsim");
+            figure["peer_value"] = json!(peer_value);
+            figure["ratio"] = json!(value / peer_value);
+        }
+        println!("{figure}");
+    }
+    Ok(())
+}
+
+fn harts(spec: &DeviceSpec, load: Load) -> Result<f64> {
+    let chip: Box<dyn Transport> = match spec {
+        DeviceSpec::Sim { board, chip } => Box::new(Sim::new(board, *chip)?),
+        DeviceSpec::TtSim { library } => Box::new(TtSim::new(library)?),
+    };
+    riscv_rate(&mut Bare(chip), load, &WORMHOLE.tensix_y[..ROWS], TIME)
+}
