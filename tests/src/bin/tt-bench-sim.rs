@@ -17,12 +17,15 @@ const TIME: Duration = Duration::from_secs(2);
 /// Rows of tiles that every board has: the last ones are those that are harvested.
 const ROWS: usize = 8;
 
+/// Measures one figure on a device.
+type Measure = fn(&DeviceSpec) -> Result<f64>;
+
 fn main() -> Result<()> {
     let ours = DeviceSpec::Sim { board: board("n150").context("n150 is a board")?, chip: 0 };
     let peer = std::env::var_os("TTSIM_LIB")
         .filter(|path| !path.is_empty())
         .map(|path| DeviceSpec::TtSim { library: PathBuf::from(path) });
-    let figures: [(&str, &str, fn(&DeviceSpec) -> Result<f64>); 3] = [
+    let figures: [(&str, &str, Measure); 3] = [
         ("sim.hart1", "instructions/s", |spec| harts(spec, Load::OneHart)),
         ("sim.hart320", "instructions/s", |spec| harts(spec, Load::AllHarts)),
         ("sim.mvmul", "MVMUL/s", |spec| mvmul_rate(&Device::open(spec), TIME)),
