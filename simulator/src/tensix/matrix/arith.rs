@@ -232,3 +232,96 @@ fn multiply_row(op: &Operation, face: &FaceA, b: &[u32; LANES], dst: &mut [u32; 
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(state: &mut u64) -> u32 {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        (*state >> 16) as u32
+    }
+
+    /// Any bits, exponents close to 127, extreme exponents, zeros.
+    fn operand(state: &mut u64) -> u32 {
+        let x = next(state);
+        let exponent = match next(state) % 8 {
+            0 => return x & 0xFFFF_E000,
+            1 => 0,
+            2 => 1 + next(state) % 4,
+            3 => 250 + next(state) % 6,
+            _ => 112 + next(state) % 32,
+        };
+        x & 0x807F_E000 | exponent << 23
+    }
+
+    /// Steps 1 and 2 of the module's description for one output, literally.
+    fn group_by_description(op: &Operation, pairs: &[(u32, u32)]) -> [i32; 3] {
+        let terms: Vec<(i32, i64, bool)> = pairs
+            .iter()
+            .filter(|(a, b)| a >> 23 & 255 != 0 && b >> 23 & 255 != 0)
+            .map(|&(a, b)| {
+                let significand = |x: u32| i64::from(x >> 13 & 0x3FF | 0x400);
+                let (a_m, b_m) = (significand(a), significand(b));
+                let a_slice = if op.phase & 1 != 0 { a_m / 2 % 32 } else { a_m / 64 };
+                let b_slice = if op.phase & 2 != 0 { b_m % 16 * 8 } else { b_m / 16 };
+                let exponent = (a >> 23 & 255) as i32 + (b >> 23 & 255) as i32 + op.exponent_offset();
+                (exponent, a_slice * b_slice, (a ^ b) >> 31 != 0)
+            })
+            .collect();
+        let top = terms.iter().map(|t| t.0).max().unwrap_or(0).max(0);
+        if top == 0 {
+            return [0; 3];
+        }
+        let sum: i64 = terms
+            .iter()
+            .map(|&(exponent, product, negative)| {
+                let unit = 1i64 << (top - exponent).min(30);
+                let rounded = (2 * product + unit) / (2 * unit);
+                if negative { -rounded } else { rounded }
+            })
+            .sum();
+        [(sum.abs() << 13) as i32, i32::from(sum < 0), top]
+    }
+
+    #[test]
+    fn every_path_gives_the_described_groups() {
+        let mut state = 0x9E37_79B9_7F4A_7C15;
+        for round in 0..2000u32 {
+            let op = Operation { phase: round & 3, tf32_a: round & 4 != 0, tf32_b: round & 8 != 0 };
+            let a: [[u32; LANES]; LANES] =
+                std::array::from_fn(|_| std::array::from_fn(|_| operand(&mut state)));
+            let b: [[u32; LANES]; ROWS] =
+                std::array::from_fn(|_| std::array::from_fn(|_| operand(&mut state)));
+            let old: Rows = std::array::from_fn(|_| std::array::from_fn(|_| operand(&mut state)));
+            let (mut chosen, mut portable) = (old, old);
+            multiply(&op, &a, &b, &mut chosen);
+            multiply_portable(&op, &a, &b, &mut portable);
+            assert_eq!(chosen, portable, "{op:?}");
+            let keep = |tf32| if tf32 { TF32_BITS } else { BF16_BITS };
+            for (r, c) in (0..ROWS).flat_map(|r| (0..LANES).map(move |c| (r, c))) {
+                let pairs: Vec<_> =
+                    (0..LANES).map(|k| (a[k][c] & keep(op.tf32_a), b[r][k] & keep(op.tf32_b))).collect();
+                let [low, high] = [0, 8].map(|k| group_by_description(&op, &pairs[k..k + 8]));
+                assert_eq!(chosen[r][c], accumulate(old[r][c], low, high), "{op:?}, row {r}, column {c}");
+            }
+        }
+    }
+
+    #[test]
+    fn small_products_by_hand() {
+        let f = f32::to_bits;
+        let op = Operation { phase: 0, tf32_a: true, tf32_b: true };
+        let (a, b) = ([[f(1.5); LANES]; LANES], [[f(-2.0); LANES]; ROWS]);
+        let mut rows = [[f(8.0); LANES]; ROWS];
+        multiply(&op, &a, &b, &mut rows);
+        assert_eq!(rows, [[f(8.0 - 16.0 * 3.0); LANES]; ROWS]);
+        // 1 + 2^-7 has its last bit below SrcA's five high ones and SrcB's seven: phase 0 sees 1 x 1.
+        let x = f(1.0 + 1.0 / 128.0);
+        let mut rows = [[0; LANES]; ROWS];
+        multiply(&op, &[[x; LANES]; LANES], &[[x; LANES]; ROWS], &mut rows);
+        assert_eq!(rows, [[f(16.0); LANES]; ROWS]);
+    }
+}
