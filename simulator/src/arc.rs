@@ -4,47 +4,17 @@
 //! The reset unit has the addresses, in ARC's own address space, of a table of telemetry tags and of their values;
 //! both lie in CSM.
 
+use tt_isa::arc::{
+    CSM_BASE, CSM_SIZE, NOC_XBAR, RESET_UNIT, SCRATCH, SCRATCH_BOOTED, TELEMETRY_TABLE, TELEMETRY_VALUES, tag,
+};
 use tt_isa::chip::Board;
 
 use crate::fault::Fault;
 
-/// ARC's address of CSM.
-const CSM_BASE: u32 = 0x1000_0000;
-const CSM_SIZE: usize = 512 << 10;
+/// Where this firmware keeps its tables, in CSM.
 const TABLE: u32 = 0x100;
 const VALUES: u32 = 0x200;
-/// Base of ARC's address space as the NoC sees it.
-const NOC_XBAR: u64 = 0x8_0000_0000;
-
-/// The reset unit, below the APB base.
-pub const RESET_UNIT: u32 = 0x3_0000;
-/// Reset unit: scratch registers.
-const SCRATCH: u32 = 0x60;
 const SCRATCH_WORDS: usize = 8;
-/// Reset unit: address of the telemetry table, of the telemetry values.
-pub const TELEMETRY_TABLE: u32 = 0x1D0;
-/// See [`TELEMETRY_TABLE`].
-pub const TELEMETRY_VALUES: u32 = 0x1D4;
-/// What firmware leaves in scratch register 0 once it has booted.
-const BOOTED: u32 = 0xC0DE_0001;
-
-/// Telemetry tags.
-pub mod tag {
-    /// Board id, upper word.
-    pub const BOARD_ID_HIGH: u16 = 1;
-    /// Board id, lower word.
-    pub const BOARD_ID_LOW: u16 = 2;
-    /// Harvested Tensix rows, bit n for the n-th row.
-    pub const HARVESTING_STATE: u16 = 4;
-    /// Temperature of the chip, 16.16 degrees Celsius.
-    pub const ASIC_TEMPERATURE: u16 = 11;
-    /// AI clock, MHz.
-    pub const AICLK: u16 = 14;
-    /// AXI clock, MHz.
-    pub const AXICLK: u16 = 15;
-    /// ARC clock, MHz.
-    pub const ARCCLK: u16 = 16;
-}
 
 /// The tile.
 pub struct Arc {
@@ -56,8 +26,8 @@ impl Arc {
     /// Booted firmware on a chip of `board` with these harvested rows.
     pub fn new(board: &Board, harvested: u32) -> Self {
         let mut scratch = [0; SCRATCH_WORDS];
-        scratch[0] = BOOTED;
-        let mut arc = Self { csm: vec![0; CSM_SIZE].into_boxed_slice(), scratch };
+        scratch[0] = SCRATCH_BOOTED;
+        let mut arc = Self { csm: vec![0; CSM_SIZE as usize].into_boxed_slice(), scratch };
         let telemetry = [
             (tag::BOARD_ID_HIGH, board.board_type << 4),
             (tag::BOARD_ID_LOW, 1),
@@ -82,7 +52,7 @@ impl Arc {
 
     /// CSM at an offset.
     pub fn csm(&mut self, offset: u64, len: usize) -> Result<&mut [u8], Fault> {
-        let end = offset.checked_add(len as u64).filter(|&end| end <= CSM_SIZE as u64);
+        let end = offset.checked_add(len as u64).filter(|&end| end <= u64::from(CSM_SIZE));
         match end {
             Some(end) => Ok(&mut self.csm[offset as usize..end as usize]),
             None => Err(unmapped("CSM", offset)),

@@ -10,6 +10,8 @@
 //! | [`cfg`](mod@cfg) | backend and thread configuration registers, field by field |
 //! | [`map`] | the address map of a Tensix tile as its RISC-V cores and the NoC see it |
 //! | [`noc`] | NIU registers, NoC commands and node coordinates |
+//! | [`stall`] | masks and conditions of the waiting instructions |
+//! | [`arc`] | management memory and telemetry |
 //! | [`chip`] | the grid of tiles of each chip, DRAM endpoints, boards |
 //! | [`tlb`] | host windows (TLBs) of the PCIe BARs |
 //! | [`format`](mod@format) | data formats, and the geometry of tiles and faces in them |
@@ -19,10 +21,12 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod arc;
 pub mod cfg;
 pub mod chip;
 pub mod format;
 pub mod insn;
 pub mod map;
 pub mod noc;
+pub mod stall;
 pub mod tlb;

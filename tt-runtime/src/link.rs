@@ -3,6 +3,7 @@
 //! The window shows 16 MiB of one tile's addresses (or a rectangle of tiles'). It is pointed somewhere else only when
 //! an access lies outside of what it shows; transfers of linear DRAM go bank by bank for that reason.
 
+use tt_isa::arc;
 use tt_isa::chip::Chip;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::{ARC_APB_BAR0, ARC_CSM_BAR0, TlbTarget};
@@ -12,12 +13,11 @@ use crate::DramAddr;
 use crate::error::Error;
 use crate::transport::{Transport, TransportError, WINDOW_BYTES};
 
-/// Reset unit registers with the addresses of the telemetry table and values, in ARC's address space.
-const TELEMETRY_TABLE: u64 = ARC_APB_BAR0 + 0x3_01D0;
-const TELEMETRY_VALUES: u64 = ARC_APB_BAR0 + 0x3_01D4;
-const ARC_CSM: u64 = 0x1000_0000;
-/// Telemetry tag: harvested Tensix rows, one bit a row.
-const TAG_HARVESTING_STATE: u32 = 4;
+/// A register of ARC's reset unit, in BAR 0.
+const fn reset_unit(register: u32) -> u64 {
+    ARC_APB_BAR0 + (arc::RESET_UNIT + register) as u64
+}
+
 /// No telemetry table has more entries.
 const MOST_TAGS: u32 = 256;
 
@@ -36,13 +36,13 @@ impl Link {
 
     /// Number of Tensix rows that are harvested, from telemetry.
     pub fn harvested_rows(&mut self) -> Result<u32, TransportError> {
-        let csm = |address: u32| ARC_CSM_BAR0 + u64::from(address).wrapping_sub(ARC_CSM);
-        let table = csm(self.transport.read_bar(TELEMETRY_TABLE)?);
-        let values = csm(self.transport.read_bar(TELEMETRY_VALUES)?);
+        let csm = |address: u32| ARC_CSM_BAR0 + u64::from(address).wrapping_sub(u64::from(arc::CSM_BASE));
+        let table = csm(self.transport.read_bar(reset_unit(arc::TELEMETRY_TABLE))?);
+        let values = csm(self.transport.read_bar(reset_unit(arc::TELEMETRY_VALUES))?);
         let count = self.transport.read_bar(table + 4)?.min(MOST_TAGS);
         for i in 0..u64::from(count) {
             let entry = self.transport.read_bar(table + 8 + 4 * i)?;
-            if entry & 0xFFFF == TAG_HARVESTING_STATE {
+            if entry as u16 == arc::tag::HARVESTING_STATE {
                 let value = self.transport.read_bar(values + 4 * u64::from(entry >> 16))?;
                 return Ok(value.count_ones());
             }

@@ -6,46 +6,26 @@
 //! `STALLWAIT`'s conditions only those on the owners of SrcA and SrcB can be unmet.
 
 use tt_isa::insn::{Opcode, SEMWAIT, STALLWAIT};
+use tt_isa::stall::{block, until};
 
 use super::frontend::Wait;
 use super::{Exec, Step, Tensix, sync, unit_is_vector};
 use crate::fault::Fault;
 
-/// Kinds of instruction: bits of the block mask.
-mod block {
-    pub const MISC: u32 = 1 << 0;
-    pub const SYNC: u32 = 1 << 1;
-    pub const PACK: u32 = 1 << 2;
-    pub const UNPACK: u32 = 1 << 3;
-    pub const XMOV: u32 = 1 << 4;
-    pub const THCON: u32 = 1 << 5;
-    pub const MATH: u32 = 1 << 6;
-    pub const CFG: u32 = 1 << 7;
-    pub const SFPU: u32 = 1 << 8;
-}
-
-/// Conditions: bits of `STALLWAIT`'s condition mask.
-mod until {
-    /// SrcA is the unpacker's / SrcB is the unpacker's.
-    pub const SRCA_CLEAR: u32 = 1 << 8;
-    pub const SRCB_CLEAR: u32 = 1 << 9;
-    /// SrcA is the matrix unit's / SrcB is the matrix unit's.
-    pub const SRCA_VALID: u32 = 1 << 10;
-    pub const SRCB_VALID: u32 = 1 << 11;
-    /// Scalar unit, unpackers, packers, matrix unit, RISC-V register writes, vector unit: idle.
-    pub const IDLE: u32 = 0x60FF;
-}
+/// Conditions on units, which are never busy here.
+const IDLE: u32 = until::THCON | until::UNPACK | until::PACK | until::MATH | until::RISCV | until::SFPU;
 
 const PAGE: &str = "TensixTile/TensixCoprocessor/STALLWAIT.md";
 
+/// Bits of the block mask that hold an instruction back.
 fn kind(opcode: Opcode) -> u32 {
     use Opcode::*;
     match opcode {
         SEMINIT | SEMPOST | SEMGET | SEMWAIT | STALLWAIT | ATGETM | ATRELM => block::SYNC,
-        PACR => block::PACK,
-        UNPACR | UNPACR_NOP => block::UNPACK,
+        PACR => block::PACK | block::MISC,
+        UNPACR | UNPACR_NOP => block::UNPACK | block::MISC,
         SETC16 | WRCFG | RDCFG | RMWCIB0 | RMWCIB1 | RMWCIB2 | RMWCIB3 => block::CFG,
-        SETDMAREG | ADDDMAREG | MULDMAREG | REG2FLOP | STOREREG | DMANOP => block::THCON,
+        SETDMAREG | ADDDMAREG | MULDMAREG | REG2FLOP | STOREREG | DMANOP => block::THCON | block::MISC,
         SETADC | SETADCXX | SETADCXY | SETADCZW | INCADCXY | INCADCZW | ADDRCRXY | ADDRCRZW | NOP => {
             block::MISC
         }
@@ -59,8 +39,7 @@ impl Tensix {
     pub(super) fn latch_wait(&mut self, thread: usize, opcode: Opcode, word: u32) -> Exec {
         let wait = if opcode == Opcode::STALLWAIT {
             let op = STALLWAIT::decode(word);
-            let known =
-                until::IDLE | until::SRCA_CLEAR | until::SRCB_CLEAR | until::SRCA_VALID | until::SRCB_VALID;
+            let known = IDLE | until::SRCA_CLEAR | until::SRCB_CLEAR | until::SRCA_VALID | until::SRCB_VALID;
             if op.wait_res == 0 || op.stall_res == 0 || op.wait_res & !known != 0 {
                 let what = format!("STALLWAIT of {:#x} until {:#x}", op.stall_res, op.wait_res);
                 return Err(Fault::undocumented(what).page(PAGE));

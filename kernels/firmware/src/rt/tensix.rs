@@ -12,41 +12,7 @@ use core::hint::black_box;
 use tt_isa::cfg::CfgField;
 use tt_isa::map::{CFG_BASE, INSTRN_BUF_BASE, PC_BUF_BASE, PC_BUF_TENSIX_SYNC};
 
-/// `STALLWAIT`/`SEMWAIT` block mask: what must not start (`STALLWAIT.md`).
-pub mod block {
-    /// Sync unit: semaphores.
-    pub const SYNC: u32 = 1 << 1;
-    /// Packers.
-    pub const PACK: u32 = 1 << 2;
-    /// Unpackers.
-    pub const UNPACK: u32 = 1 << 3;
-    /// Matrix unit.
-    pub const MATH: u32 = 1 << 6;
-    /// Configuration unit.
-    pub const CFG: u32 = 1 << 7;
-}
-
-/// `STALLWAIT` conditions: what must have finished (`STALLWAIT.md`).
-pub mod until {
-    /// Scalar unit idle.
-    pub const THCON: u32 = 1 << 0;
-    /// Unpacker 0 idle.
-    pub const UNPACK0: u32 = 1 << 1;
-    /// Both unpackers idle.
-    pub const UNPACK: u32 = 3 << 1;
-    /// All packers idle.
-    pub const PACK: u32 = 0xF << 3;
-    /// Matrix unit idle.
-    pub const MATH: u32 = 1 << 7;
-}
-
-/// `SEMWAIT` conditions.
-pub mod sem_cond {
-    /// Blocked while the semaphore is 0.
-    pub const ZERO: u32 = 1;
-    /// Blocked while the semaphore is at its maximum.
-    pub const MAX: u32 = 2;
-}
+pub use tt_isa::stall::{block, semaphore as sem_cond, until};
 
 /// Emits a constant Tensix instruction word in line.
 #[macro_export]

@@ -59,7 +59,7 @@ pub fn run(launch: &Launch) {
             SEMWAIT {
                 stall_res: block::MATH | block::CFG,
                 sem_sel: sem(SEM_DST),
-                wait_sem_cond: sem_cond::MAX
+                wait_sem_cond: sem_cond::WHILE_MAX
             }
             .word()
         );

@@ -60,7 +60,8 @@ pub fn run(launch: &Launch) {
         // The packers are idle since the sync below.
         aim(unit.number);
         ttinsn!(
-            SEMWAIT { stall_res: block::PACK, sem_sel: sem(SEM_DST), wait_sem_cond: sem_cond::ZERO }.word()
+            SEMWAIT { stall_res: block::PACK, sem_sel: sem(SEM_DST), wait_sem_cond: sem_cond::WHILE_ZERO }
+                .word()
         );
         let packers = match unit.groups() {
             1 => 0b0001,
