@@ -172,6 +172,23 @@ fn tail(text: &str) -> String {
     lines[lines.len().saturating_sub(30)..].join("\n")
 }
 
+/// Runs a program of llama.cpp that logs from a thread, again if that log ends before what `complete` looks for: the pinned
+/// version loses the end of its log now and then, on any backend. The last try is returned whatever it printed.
+pub fn run_logged(
+    command: &mut Command,
+    limit: Duration,
+    complete: impl Fn(&Finished) -> bool,
+) -> Result<Finished> {
+    const TRIES: usize = 10;
+    for _ in 1..TRIES {
+        let finished = run(command, limit)?;
+        if finished.code != Some(0) || complete(&finished) {
+            return Ok(finished);
+        }
+    }
+    run(command, limit)
+}
+
 /// Runs a program to its end, for at most `limit`.
 pub fn run(command: &mut Command, limit: Duration) -> Result<Finished> {
     let name = command.get_program().to_string_lossy().into_owned();

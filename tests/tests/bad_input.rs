@@ -54,9 +54,11 @@ fn text_is_still_generated_when_no_device_could_be_made() {
     command.arg("-m").arg(tools::demo_model());
     command.args(["-p", "In the beginning", "-n", "64", "--temp", "0", "-ngl", "99", "-fit", "off"]);
     command.args(["-no-cnv", "--no-warmup", "--simple-io"]);
-    let finished = tools::run(&mut command, LIMIT).unwrap().success().unwrap();
-    let text = finished.out.split_once("In the beginning").map(|(_, text)| text.trim().len());
-    assert!(text.is_some_and(|length| length > 8), "no text:\n{}\n{}", finished.out, finished.err);
+    let has_text = |finished: &Finished| {
+        finished.out.split_once("In the beginning").is_some_and(|(_, text)| text.trim().len() > 8)
+    };
+    let finished = tools::run_logged(&mut command, LIMIT, has_text).unwrap().success().unwrap();
+    assert!(has_text(&finished), "no text:\n{}\n{}", finished.out, finished.err);
 }
 
 #[test]

@@ -17,7 +17,10 @@ fn perplexity(tools: &Tools, device: Device<'_>) -> Result<f64> {
         if device == Device::Cpu { &["-ngl", "0"] } else { &["-dev", "TT0", "-ngl", "99"] };
     command.arg("-m").arg(tools::demo_model()).arg("-f").arg(tools::held_out_text());
     command.args(["-c", CONTEXT, "--chunks", CHUNKS, "-fit", "off", "--no-warmup"]).args(placement);
-    let finished = tools::run(command.env("GGML_TT_WEIGHTS", "bf16"), LIMIT)?.success()?;
+    let finished = tools::run_logged(command.env("GGML_TT_WEIGHTS", "bf16"), LIMIT, |finished| {
+        format!("{}{}", finished.out, finished.err).contains("Final estimate")
+    })?
+    .success()?;
     compare::perplexity(&format!("{}{}", finished.out, finished.err))
 }
 

@@ -110,7 +110,10 @@ pub fn measure(device: &str) -> Result<f64> {
     Ok(generate(&Options::for_bench(device), Echo::Kept)?.tokens_per_second)
 }
 
-/// Builds what is needed and generates once.
+/// llama.cpp's logging thread may miss the end of a run, the timings included: how often to try.
+const TRIES: usize = 10;
+
+/// Builds what is needed and generates.
 fn generate(options: &Options, echo: Echo) -> Result<Outcome> {
     let device = options.device();
     let model = match &options.model {
@@ -133,8 +136,21 @@ fn generate(options: &Options, echo: Echo) -> Result<Outcome> {
     }
     eprintln!("running {} on {device}\n", model.file_name().unwrap_or_default().to_string_lossy());
     let log = work.join("llama.log");
-    let watched = watch(&mut command, &log, None, echo, |line| options.verbose || worth_showing(line))?;
-    finish(&command, &watched, &log)?;
+    let mut once = || {
+        let watched = watch(&mut command, &log, None, echo, |line| options.verbose || worth_showing(line))?;
+        finish(&command, &watched, &log)?;
+        anyhow::Ok(watched)
+    };
+    let mut watched = once()?;
+    for _ in 1..TRIES {
+        if speed(&watched.log, "eval time", Some("prompt")).is_ok() {
+            break;
+        }
+        eprintln!(
+            "\nllama.cpp lost the end of its log (it does so now and then, on any backend); once more\n"
+        );
+        watched = once()?;
+    }
     Ok(Outcome {
         tokens_per_second: speed(&watched.log, "eval time", Some("prompt"))?,
         prompt_tokens_per_second: speed(&watched.log, "prompt eval time", None)?,

@@ -111,3 +111,47 @@ impl fmt::Debug for Disassembly {
         write!(f, "{:#010x} {self}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn operands_do_not_overlap_and_opcodes_are_unique() {
+        for (i, row) in INSTRUCTIONS.iter().enumerate() {
+            let mut used = 0;
+            for field in row.fields {
+                assert!(field.hi <= 23 && field.lo <= field.hi, "{} {}", row.name, field.name);
+                assert_eq!(used & field.mask(), 0, "{} {}", row.name, field.name);
+                used |= field.mask();
+            }
+            assert!(INSTRUCTIONS[i + 1..].iter().all(|other| other.opcode != row.opcode), "{}", row.name);
+            assert_eq!(info(u32::from(row.opcode) << 24).map(|found| found.name), Some(row.name));
+        }
+    }
+
+    #[test]
+    fn words_encode_decode_and_print() {
+        let op = MVMUL { clear_dvalid: 3, instr_mod19: 0, addr_mode: 2, dst: 0x38 };
+        assert_eq!(op.word(), 0x26C1_0038);
+        assert_eq!(MVMUL::decode(op.word()), op);
+        assert_eq!(
+            Disassembly(op.word()).to_string(),
+            "MVMUL clear_dvalid=0x3 instr_mod19=0x0 addr_mode=0x2 dst=0x38"
+        );
+        assert!(Disassembly(0x2604_0000).to_string().contains("reserved bits"));
+        assert!(Disassembly(0xFF00_0000).to_string().contains("unknown opcode"));
+        assert_eq!(Opcode::of(op.word()), Some(Opcode::MVMUL));
+    }
+
+    #[test]
+    fn in_line_words_are_no_riscv_code() {
+        for row in INSTRUCTIONS {
+            let word = u32::from(row.opcode) << 24;
+            assert_eq!(from_ttinsn(ttinsn(word)), Some(word), "{}", row.name);
+        }
+        assert_eq!(from_ttinsn(0x0000_0013), None);
+    }
+}
