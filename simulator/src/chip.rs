@@ -81,6 +81,8 @@ pub struct Chip {
     pub(crate) config: ChipConfig,
     pool: rayon::ThreadPool,
     noc: Counters,
+    /// Clocks since power-on, the same for all tiles.
+    clock: u64,
 }
 
 impl Chip {
@@ -109,6 +111,7 @@ impl Chip {
             config,
             pool,
             noc: Counters::default(),
+            clock: 0,
         })
     }
 
@@ -144,22 +147,29 @@ impl Chip {
     pub fn advance(&mut self, clocks: u64) -> Result<Progress, Fault> {
         let mut passed = 0;
         while passed < clocks {
-            let quantum = QUANTUM.min((clocks - passed).try_into().unwrap_or(QUANTUM));
-            let mut awake: Vec<&mut Tile> = self.tiles.iter_mut().filter(|tile| tile.is_awake()).collect();
-            if awake.is_empty() {
+            if !self.tiles.iter().any(|tile| tile.is_awake() || tile.has_requests()) {
                 return Ok(Progress { clocks: passed, asleep: true });
             }
-            if awake.len() < WORTH_THREADS || self.config.threads == 1 {
-                awake.iter_mut().try_for_each(|tile| tile.run(quantum))?;
-            } else {
-                let results: Vec<_> =
-                    self.pool.install(|| awake.par_iter_mut().map(|tile| tile.run(quantum)).collect());
-                results.into_iter().collect::<Result<(), Fault>>()?;
-            }
+            let quantum = QUANTUM.min((clocks - passed).try_into().unwrap_or(QUANTUM));
+            self.run_tiles(quantum)?;
             self.deliver()?;
             passed += u64::from(quantum);
+            self.clock += u64::from(quantum);
+            self.tiles.iter_mut().for_each(|tile| tile.set_clock(self.clock));
         }
         Ok(Progress { clocks: passed, asleep: false })
+    }
+
+    /// Gives every tile that is awake its turn, whatever happens to the others: what a fault leaves behind does not
+    /// depend on the number of threads.
+    fn run_tiles(&mut self, quantum: u32) -> Result<(), Fault> {
+        let mut awake: Vec<&mut Tile> = self.tiles.iter_mut().filter(|tile| tile.is_awake()).collect();
+        let results: Vec<Result<(), Fault>> = if awake.len() < WORTH_THREADS || self.config.threads == 1 {
+            awake.iter_mut().map(|tile| tile.run(quantum)).collect()
+        } else {
+            self.pool.install(|| awake.par_iter_mut().map(|tile| tile.run(quantum)).collect())
+        };
+        results.into_iter().collect()
     }
 
     /// Carries out all requests.

@@ -492,3 +492,96 @@ fn registers_belong_to_cores() {
         assert_eq!((fault.blame, fault.at.core), (Blame::Program, Some(core)), "{fault}");
     }
 }
+
+#[test]
+fn a_fault_leaves_the_same_state_on_any_number_of_threads() {
+    let outcome = |threads| {
+        let mut host = Host::with_threads(threads);
+        for tile in all_tiles() {
+            host.load(tile, RiscV::Brisc, &[poke(DATA, 1), vec![0xFFFF_FFFF]].concat());
+            host.release(tile, &[RiscV::Brisc]);
+        }
+        let fault = host.run().expect_err("a fault");
+        let words: Vec<u32> = all_tiles().map(|tile| host.read32(tile, DATA)).collect();
+        (fault, words, host.chip.counters())
+    };
+    let (fault, words, counters) = outcome(1);
+    assert!(words.iter().all(|&word| word == 1), "all had their turn");
+    assert_eq!(outcome(4), (fault, words, counters));
+}
+
+#[test]
+fn a_request_of_the_host_is_delivered_while_all_cores_are_held() {
+    let mut host = Host::new();
+    let (own, other) = (tensix(0, 0), tensix(5, 5));
+    host.write(own, DATA, &pattern(64, 1));
+    let registers = [
+        (reg::TARG_ADDR_LO, DATA),
+        (reg::TARG_ADDR_MID, own.mid()),
+        (reg::RET_ADDR_LO, DATA + 0x100),
+        (reg::RET_ADDR_MID, other.mid()),
+        (reg::CTRL, ctrl::WR | ctrl::RESP_MARKED),
+        (reg::AT_LEN_BE, 64),
+        (reg::CMD_CTRL, 1),
+    ];
+    for (register, value) in registers {
+        host.write32(own, niu(0, register), value);
+    }
+    host.settle();
+    assert_eq!(host.read(other, DATA + 0x100, 64), pattern(64, 1));
+    assert_eq!(host.read32(own, niu(0, reg::MST_WR_ACK_RECEIVED)), 1);
+}
+
+#[test]
+fn a_read_is_answered_whatever_resp_marked_says() {
+    let mut host = Host::new();
+    let (own, other) = (tensix(0, 0), tensix(1, 0));
+    host.write(other, DATA, &pattern(32, 4));
+    let read = Request { noc: 0, ctrl: 0, target: (other, DATA), ret: (own, DATA), len: 32, data: 0 };
+    host.load(
+        own,
+        RiscV::Brisc,
+        &[read.program(), wait_for(niu(0, reg::MST_RD_RESP_RECEIVED), 1), poke(DATA + 64, 1), end()].concat(),
+    );
+    host.release(own, &[RiscV::Brisc]);
+    host.settle();
+    assert_eq!((host.read(own, DATA, 32), host.read32(own, DATA + 64)), (pattern(32, 4), 1));
+    assert_eq!(host.read32(own, niu(0, reg::MST_REQS_OUTSTANDING_ID)), 0);
+}
+
+#[test]
+fn all_tiles_tell_the_same_time() {
+    let mut host = Host::new();
+    host.load(tensix(0, 0), RiscV::Brisc, &[poke(DATA, 1), end()].concat());
+    // Reads the clock for as long as the test runs.
+    let mut busy = li(5, DEBUG_REGS_BASE + WALL_CLOCK_L).to_vec();
+    busy.extend([i("Lw", 7, 5, 0), jal(0, -4)]);
+    host.load(tensix(1, 0), RiscV::Brisc, &busy);
+    host.release(tensix(0, 0), &[RiscV::Brisc]);
+    host.release(tensix(1, 0), &[RiscV::Brisc]);
+    host.chip.advance(100_000).expect("no fault");
+    let times = [(0, 0), (1, 0), (7, 8)]
+        .map(|(column, row)| host.read32(tensix(column, row), DEBUG_REGS_BASE + WALL_CLOCK_L));
+    assert_eq!(times, [100_000; 3]);
+}
+
+#[test]
+fn requests_in_flight_are_counted_in_eight_bits() {
+    let mut host = Host::new();
+    let own = tensix(0, 0);
+    // One request of transaction 0, acknowledged by three receivers: 1 - 3.
+    let registers = [
+        (reg::TARG_ADDR_LO, DATA),
+        (reg::TARG_ADDR_MID, tensix(1, 1).mid_rect(tensix(3, 1))),
+        (reg::CTRL, ctrl::WR | ctrl::WR_INLINE | ctrl::RESP_MARKED | ctrl::BRCST_PACKET),
+        (reg::AT_LEN_BE, 0xF),
+        (reg::CMD_CTRL, 1),
+    ];
+    for (register, value) in registers {
+        host.write32(own, niu(0, register), value);
+    }
+    assert_eq!(host.read32(own, niu(0, reg::MST_REQS_OUTSTANDING_ID)), 1);
+    host.settle();
+    assert_eq!(host.read32(own, niu(0, reg::MST_WR_ACK_RECEIVED)), 3);
+    assert_eq!(host.read32(own, niu(0, reg::MST_REQS_OUTSTANDING_ID)), 0xFE);
+}

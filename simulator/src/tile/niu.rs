@@ -96,7 +96,8 @@ pub struct Niu {
     posted_atomics: u32,
     nonposted_writes: u32,
     posted_writes: u32,
-    outstanding: [u32; TRANSACTION_IDS as usize],
+    /// Eight bits wide, and they wrap.
+    outstanding: [u8; TRANSACTION_IDS as usize],
 }
 
 impl Niu {
@@ -136,7 +137,7 @@ impl Niu {
                 }
                 let id = offset.wrapping_sub(reg::MST_REQS_OUTSTANDING_ID) / 4;
                 if id < TRANSACTION_IDS && offset.is_multiple_of(4) {
-                    return Ok(self.outstanding[id as usize]);
+                    return Ok(self.outstanding[id as usize].into());
                 }
                 let (set, word) = set_index(offset)?;
                 self.sets[set][word]
@@ -172,7 +173,8 @@ impl Niu {
         };
         *counter = counter.wrapping_add(1);
         if request.respond {
-            self.outstanding[request.tag as usize] += 1;
+            let outstanding = &mut self.outstanding[request.tag as usize];
+            *outstanding = outstanding.wrapping_add(1);
         }
     }
 
@@ -187,7 +189,8 @@ impl Niu {
             Action::Increment { .. } => &mut self.atomic_responses,
         };
         *counter = counter.wrapping_add(receivers);
-        self.outstanding[request.tag as usize] -= 1;
+        let outstanding = &mut self.outstanding[request.tag as usize];
+        *outstanding = outstanding.wrapping_sub(receivers as u8);
     }
 }
 
@@ -237,7 +240,7 @@ fn encode(noc: u8, set: &[u32; SET_WORDS]) -> Result<Request, Fault> {
         target,
         ret,
         len,
-        respond: c & ctrl::RESP_MARKED != 0,
+        respond: action == Action::Read || c & ctrl::RESP_MARKED != 0,
         multicast,
         include_self: c & ctrl::BRCST_SRC_INCLUDE != 0,
         tag: at(reg::PACKET_TAG) >> 10 & (TRANSACTION_IDS - 1),
