@@ -17,6 +17,9 @@
 //! The vendor's library is called through its C interface, with buffers whose lengths are passed along.
 #![allow(unsafe_code, dead_code)]
 
+pub mod datapath;
+pub mod vectors;
+
 use std::ops::Range;
 use std::path::Path;
 use std::process::Command;

@@ -1,0 +1,59 @@
+//! Compares programs' results with recorded ones, and the records with the vendor's library.
+//!
+//! A case's result is in `vectors/<case>.hex`, recorded with `TTSIM_LIB` and `TENSIX_VECTORS_RECORD=1` set. With
+//! `TTSIM_LIB` alone the recorded bytes are checked against the library too.
+
+use std::path::{Path, PathBuf};
+
+use super::{Program, hex, run_here, run_vendor, unhex};
+
+/// Fails unless every program's result is the recorded one, here and (if there is a library) at the vendor's.
+pub fn check(cases: Vec<(String, Program)>) {
+    let library = std::env::var_os("TTSIM_LIB").map(PathBuf::from);
+    if library.is_none() {
+        println!("TTSIM_LIB is not set: recorded results only");
+    }
+    let wrong: Vec<String> =
+        cases.iter().flat_map(|(name, program)| differences(name, program, library.as_deref())).collect();
+    assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn differences(name: &str, program: &Program, library: Option<&Path>) -> Vec<String> {
+    let record = std::env::var_os("TENSIX_VECTORS_RECORD").is_some();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(format!("{name}.hex"));
+    let mut wrong = Vec::new();
+    if let Some(library) = library {
+        match run_vendor(library, program, name) {
+            Ok(result) if record => std::fs::write(&file, lines(&result)).unwrap(),
+            Ok(result) if result != read(&file) => wrong.push(format!("{name}: record is not the vendor's")),
+            Ok(_) => {}
+            Err(text) => wrong.push(format!("{name}: vendor: {}", text.trim())),
+        }
+    }
+    let expected = read(&file);
+    match run_here(program) {
+        Ok(result) => wrong.extend(difference(name, &result, &expected)),
+        Err(text) => wrong.push(format!("{name}: {text}")),
+    }
+    wrong
+}
+
+/// Where two results differ, in words for a person; `None` if they do not.
+pub fn difference(name: &str, result: &[u8], expected: &[u8]) -> Option<String> {
+    if result == expected {
+        return None;
+    }
+    let at = result.iter().zip(expected).position(|(a, b)| a != b).unwrap_or(0) & !3;
+    let count = result.iter().zip(expected).filter(|(a, b)| a != b).count();
+    let word = |bytes: &[u8]| hex(bytes.get(at..(at + 4).min(bytes.len())).unwrap_or_default());
+    let (ours, theirs) = (word(result), word(expected));
+    Some(format!("{name}: {count} bytes differ, first at {at:#x}: {ours}, vendor {theirs}"))
+}
+
+fn lines(bytes: &[u8]) -> String {
+    bytes.chunks(64).map(|line| hex(line) + "\n").collect()
+}
+
+fn read(file: &Path) -> Vec<u8> {
+    std::fs::read_to_string(file).map(|text| text.lines().flat_map(unhex).collect()).unwrap_or_default()
+}
