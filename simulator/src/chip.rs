@@ -96,11 +96,7 @@ impl Chip {
         let tiles =
             grid.tensix().into_iter().map(|(at, logical)| Tile::new(at, logical, chip.grid)).collect();
         let dram = (0..grid.dram_groups()).map(|_| Dram::new(grid.dram_group_size())).collect();
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(config.threads)
-            .thread_name(|i| format!("tt-sim-{i}"))
-            .build()
-            .map_err(|error| Fault::internal(format!("cannot start simulator threads: {error}")))?;
+        let pool = pool(config.threads)?;
         let arc = Arc::new(config.board, config.harvested);
         Ok(Self {
             grid,
@@ -113,6 +109,15 @@ impl Chip {
             noc: Counters::default(),
             clock: 0,
         })
+    }
+
+    /// Starts new worker threads, in a process that was forked from the one that made the chip: threads stay behind.
+    ///
+    /// # Errors
+    /// The host cannot start threads.
+    pub fn restart_threads(&mut self) -> Result<(), Fault> {
+        self.pool = pool(self.config.threads)?;
+        Ok(())
     }
 
     /// Totals so far.
@@ -326,6 +331,14 @@ impl Chip {
         }
         Ok(())
     }
+}
+
+fn pool(threads: usize) -> Result<rayon::ThreadPool, Fault> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|i| format!("tt-sim-{i}"))
+        .build()
+        .map_err(|error| Fault::internal(format!("cannot start simulator threads: {error}")))
 }
 
 fn beyond_dram(end: End, len: usize) -> Fault {

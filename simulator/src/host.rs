@@ -1,5 +1,6 @@
 //! The host's side: PCI configuration words and BAR 0 with its windows (`PCIExpressTile/TLBs.md`).
 
+use tt_isa::noc::NocXy;
 use tt_isa::tlb::{
     ARC_APB_BAR0, ARC_CSM_BAR0, BAR0_SIZE, TLB_CONFIG_BASE, TLB_COUNT, TLB_GROUPS, TlbGroup, TlbTarget,
 };
@@ -147,6 +148,24 @@ impl Chip {
             offset += len as u64;
         }
         Ok(())
+    }
+}
+
+impl Chip {
+    /// Reads from a tile over NoC 0, past the windows. Registers are read in 4 aligned bytes.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn tile_read(&mut self, tile: NocXy, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
+        self.read(0, End { mid: tile.mid(), addr }, out)
+    }
+
+    /// Writes to a tile over NoC 0, past the windows. Registers are written in 4 aligned bytes.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn tile_write(&mut self, tile: NocXy, addr: u64, data: &[u8]) -> Result<(), Fault> {
+        self.write_one(0, End { mid: tile.mid(), addr }, data)
     }
 }
 

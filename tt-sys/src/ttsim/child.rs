@@ -6,7 +6,7 @@
 //! it needs is made before the fork.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 
 use super::{Op, Request, greeting};
 
@@ -16,6 +16,16 @@ struct Library {
     read: unsafe extern "C" fn(u64, *mut c_void, u32),
     write: unsafe extern "C" fn(u64, *const c_void, u32),
     clock: unsafe extern "C" fn(u32),
+    /// Only our own library has it: it lives on after an error, where the vendor's ends the process.
+    last_error: Option<unsafe extern "C" fn() -> *const c_char>,
+}
+
+impl Library {
+    /// Something went wrong in the last call; the library has printed it.
+    fn failed(&self) -> bool {
+        // SAFETY: a function without arguments.
+        self.last_error.is_some_and(|last_error| !unsafe { last_error() }.is_null())
+    }
 }
 
 /// Where the child finds its socket: standard input.
@@ -38,8 +48,7 @@ pub unsafe fn run(path: &CStr, socket: c_int, output: c_int, buffer: &mut [u8]) 
     let status = match unsafe { load(path) } {
         Ok(library) => {
             send(&greeting::READY.to_ne_bytes());
-            serve(&library, buffer);
-            0
+            serve(&library, buffer)
         }
         Err(word) => {
             send(&word.to_ne_bytes());
@@ -65,22 +74,28 @@ unsafe fn load(path: &CStr) -> Result<Library, u32> {
     unsafe {
         let init =
             std::mem::transmute::<*mut c_void, unsafe extern "C" fn()>(symbol(handle, c"libttsim_init")?);
-        let library =
-            Library {
-                config_read: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(u32, u32) -> u32>(
-                    symbol(handle, c"libttsim_pci_config_rd32")?,
-                ),
-                read: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(u64, *mut c_void, u32)>(
-                    symbol(handle, c"libttsim_pci_mem_rd_bytes")?,
-                ),
-                write: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(u64, *const c_void, u32)>(
-                    symbol(handle, c"libttsim_pci_mem_wr_bytes")?,
-                ),
-                clock: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(u32)>(symbol(
-                    handle,
-                    c"libttsim_clock",
-                )?),
-            };
+        let library = Library {
+            config_read: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(u32, u32) -> u32>(symbol(
+                handle,
+                c"libttsim_pci_config_rd32",
+            )?),
+            read: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(u64, *mut c_void, u32)>(symbol(
+                handle,
+                c"libttsim_pci_mem_rd_bytes",
+            )?),
+            write: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(u64, *const c_void, u32)>(symbol(
+                handle,
+                c"libttsim_pci_mem_wr_bytes",
+            )?),
+            clock: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(u32)>(symbol(
+                handle,
+                c"libttsim_clock",
+            )?),
+            // A null pointer is the representation of no function.
+            last_error: std::mem::transmute::<*mut c_void, Option<unsafe extern "C" fn() -> *const c_char>>(
+                libc::dlsym(handle, c"libttsim_last_error".as_ptr()),
+            ),
+        };
         init();
         Ok(library)
     }
@@ -113,18 +128,20 @@ fn print(text: &CStr) {
     }
 }
 
-fn serve(library: &Library, buffer: &mut [u8]) {
+/// Serves until the parent is gone (0) or the library has failed (1): the status to end with.
+fn serve(library: &Library, buffer: &mut [u8]) -> c_int {
     let mut head = [0; Request::BYTES];
     while receive(&mut head) {
         let Request { op, len, addr } = Request::from_bytes(head);
-        let Some(data) = buffer.get_mut(..len as usize) else { return };
+        let Some(data) = buffer.get_mut(..len as usize) else { return 0 };
         let going = if op == Op::Config as u32 {
             // SAFETY: bus 0, device 0, function 0; the library checks the offset.
-            send(&unsafe { (library.config_read)(0, addr as u32) }.to_ne_bytes())
+            let word = unsafe { (library.config_read)(0, addr as u32) };
+            answer(library, &word.to_ne_bytes())
         } else if op == Op::Read as u32 {
             // SAFETY: the library writes `len` bytes, which is what `data` has, and checks the address.
             unsafe { (library.read)(addr, data.as_mut_ptr().cast(), len) };
-            send(data)
+            answer(library, data)
         } else if op == Op::Write as u32 {
             let there = receive(data);
             if there {
@@ -135,14 +152,23 @@ fn serve(library: &Library, buffer: &mut [u8]) {
         } else if op == Op::Clock as u32 {
             // SAFETY: any number of clocks will do.
             unsafe { (library.clock)(addr as u32) };
-            send(&0_u32.to_ne_bytes())
+            answer(library, &0_u32.to_ne_bytes())
         } else {
             false
         };
+        if library.failed() {
+            return 1;
+        }
         if !going {
-            return;
+            return 0;
         }
     }
+    0
+}
+
+/// Sends an answer, unless the library has failed.
+fn answer(library: &Library, data: &[u8]) -> bool {
+    !library.failed() && send(data)
 }
 
 fn interrupted() -> bool {

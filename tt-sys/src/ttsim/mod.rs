@@ -21,6 +21,9 @@
 //! parent is gone the socket is closed and the child ends. (A parent-death signal would do harm: it is sent when
 //! the *thread* that forked ends.)
 //!
+//! Our own `libttsim.so` (package `tt-ttsim-abi`) lives on after an error and says so in a function that the vendor's does
+//! not have; the child asks it and ends there too, so that both are the same to a caller.
+//!
 //! What the library prints goes to a memory file rather than to a pipe, which nobody might empty; the last line explains a death.
 
 mod child;

@@ -1,0 +1,284 @@
+//! The chip as a PCI device: configuration words, base address registers, physical addresses, clocks.
+//!
+//! ```text
+//! BAR 0   512 MiB   windows onto the NoC, their configuration, ARC     (Chip::bar0_read, bar0_write)
+//! BAR 2     1 MiB   the PCIe controller's DMA engine and address translation
+//! BAR 4    32 MiB   the last 32 MiB of BAR 0 once more
+//! ```
+//! Where the BARs are is decided here, in the place of a host's firmware; callers learn it from the configuration words.
+
+use std::ops::Range;
+
+use tt_isa::chip::{BOARDS, Board, board};
+use tt_isa::noc::NocXy;
+use tt_isa::tlb::BAR0_SIZE;
+use tt_simulator::{Chip, ChipConfig, Fault};
+
+use crate::session::AbiError;
+
+const BAR0: u64 = 0x1_0000_0000;
+const BAR2: u64 = 0x1_2000_0000;
+const BAR4: u64 = 0x8_0000_0000;
+const BAR2_SIZE: u64 = 1 << 20;
+const BAR4_SIZE: u64 = 32 << 20;
+/// Configuration words from here are the six base address registers: pairs of low and high half.
+const BAR_WORDS: Range<u32> = 0x10..0x28;
+/// Low bits of a base address register: memory, 64 bits wide.
+const BAR_64: u32 = 0x4;
+/// Class "processing accelerator", revision 1.
+const CLASS_AND_REVISION: u32 = 0x1200_0001;
+/// Interrupt pin 0 (none) on line 255 (not connected).
+const NO_INTERRUPT: u32 = 0xFF;
+
+/// What the environment says.
+pub struct Settings {
+    board: &'static Board,
+    threads: Option<usize>,
+}
+
+impl Settings {
+    /// Reads `TT_SIM_BOARD` and `TT_SIM_THREADS`.
+    ///
+    /// # Errors
+    /// A value that means nothing.
+    pub fn from_env() -> Result<Self, AbiError> {
+        let value = |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        Self::parse(value("TT_SIM_BOARD"), value("TT_SIM_THREADS"))
+    }
+
+    fn parse(name: Option<String>, threads: Option<String>) -> Result<Self, AbiError> {
+        let name = name.unwrap_or_else(|| "galaxy".to_owned());
+        let Some(board) = board(&name) else {
+            let names: Vec<&str> = BOARDS.iter().map(|board| board.name).collect();
+            let expected = format!("a board is one of {}", names.join(", "));
+            return Err(AbiError::Setting { name: "TT_SIM_BOARD", value: name, expected });
+        };
+        let threads = threads.map(|value| match value.parse() {
+            Ok(threads @ 1..=1024) => Ok(threads),
+            _ => {
+                let expected = "a number of threads is 1 to 1024".to_owned();
+                Err(AbiError::Setting { name: "TT_SIM_THREADS", value, expected })
+            }
+        });
+        Ok(Self { board, threads: threads.transpose()? })
+    }
+}
+
+/// One chip and its place on the bus.
+pub struct Device {
+    chip: Chip,
+    /// A fault has ended its time.
+    pub stopped: bool,
+    /// The process that has the chip's threads.
+    process: u32,
+}
+
+/// What a physical address is.
+enum Place {
+    Bar0(u64),
+    Bar2(u64),
+}
+
+impl Device {
+    /// A chip after power-on.
+    ///
+    /// # Errors
+    /// The host cannot start threads.
+    pub fn new(settings: Settings) -> Result<Self, Fault> {
+        let mut config = ChipConfig::of_board(settings.board, 0);
+        config.threads = settings.threads.unwrap_or(config.threads);
+        Ok(Self { chip: Chip::new(config)?, stopped: false, process: std::process::id() })
+    }
+
+    /// A configuration word.
+    ///
+    /// # Errors
+    /// An address that PCI does not have.
+    pub fn config_read32(&mut self, bdf: u32, offset: u32) -> Result<u32, AbiError> {
+        if device_number(bdf, offset)? != 0 {
+            return Ok(u32::MAX);
+        }
+        Ok(match offset {
+            0x08 => CLASS_AND_REVISION,
+            0x3C => NO_INTERRUPT,
+            _ if BAR_WORDS.contains(&offset) => bar_word((offset - BAR_WORDS.start) / 4),
+            _ => self.chip.pci_config_read32(offset),
+        })
+    }
+
+    /// Writes a configuration word. The BARs have their places and stay there.
+    ///
+    /// # Errors
+    /// Every word is read-only in this device.
+    pub fn config_write32(&mut self, bdf: u32, offset: u32, data: u32) -> Result<(), AbiError> {
+        match device_number(bdf, offset)? {
+            0 => {
+                let what = format!("write of {data:#010x} to PCI configuration word {offset:#x}");
+                Err(Fault::not_implemented(what).page("PCIExpressTile/README.md").into())
+            }
+            other => Err(AbiError::NoDevice(other)),
+        }
+    }
+
+    /// Reads physical memory.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn read(&mut self, addr: u64, out: &mut [u8]) -> Result<(), AbiError> {
+        match place(addr, out.len())? {
+            Place::Bar0(offset) => Ok(self.chip.bar0_read(offset, out)?),
+            Place::Bar2(offset) => Err(bar2(offset)),
+        }
+    }
+
+    /// Writes physical memory.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn write(&mut self, addr: u64, data: &[u8]) -> Result<(), AbiError> {
+        match place(addr, data.len())? {
+            Place::Bar0(offset) => Ok(self.chip.bar0_write(offset, data)?),
+            Place::Bar2(offset) => Err(bar2(offset)),
+        }
+    }
+
+    /// Reads from the tile at a NoC 0 coordinate.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn tile_read(&mut self, x: u32, y: u32, addr: u64, out: &mut [u8]) -> Result<(), AbiError> {
+        Ok(self.chip.tile_read(coordinate(x, y)?, addr, out)?)
+    }
+
+    /// Writes to the tile at a NoC 0 coordinate.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn tile_write(&mut self, x: u32, y: u32, addr: u64, data: &[u8]) -> Result<(), AbiError> {
+        Ok(self.chip.tile_write(coordinate(x, y)?, addr, data)?)
+    }
+
+    /// Lets time pass, until a fault.
+    ///
+    /// # Errors
+    /// The fault; from then on time stands still without another word.
+    pub fn clock(&mut self, clocks: u32) -> Result<(), AbiError> {
+        if self.stopped {
+            return Ok(());
+        }
+        self.own_threads()?;
+        self.chip.advance(u64::from(clocks)).map(drop).map_err(|fault| {
+            self.stopped = true;
+            fault.into()
+        })
+    }
+
+    /// Threads do not survive a fork: the child needs its own.
+    fn own_threads(&mut self) -> Result<(), Fault> {
+        let process = std::process::id();
+        if process != self.process {
+            self.chip.restart_threads()?;
+            self.process = process;
+        }
+        Ok(())
+    }
+}
+
+/// Number of the device in a bus/device/function word.
+fn device_number(bdf: u32, offset: u32) -> Result<u32, AbiError> {
+    match () {
+        () if bdf & !0xF8 != 0 => Err(AbiError::NotBus0(bdf)),
+        () if !offset.is_multiple_of(4) => Err(AbiError::Misaligned(offset)),
+        () => Ok(bdf >> 3),
+    }
+}
+
+/// The n-th word of the base address registers.
+fn bar_word(n: u32) -> u32 {
+    let base = [BAR0, BAR2, BAR4][n as usize / 2];
+    if n.is_multiple_of(2) { base as u32 | BAR_64 } else { (base >> 32) as u32 }
+}
+
+fn place(addr: u64, len: usize) -> Result<Place, AbiError> {
+    let within = |base: u64, size: u64| {
+        let end = addr.checked_add(len as u64)?;
+        (addr >= base && end <= base + size).then(|| addr - base)
+    };
+    if let Some(offset) = within(BAR0, BAR0_SIZE) {
+        return Ok(Place::Bar0(offset));
+    }
+    if let Some(offset) = within(BAR4, BAR4_SIZE) {
+        return Ok(Place::Bar0(BAR0_SIZE - BAR4_SIZE + offset));
+    }
+    within(BAR2, BAR2_SIZE).map(Place::Bar2).ok_or(AbiError::NoBar { addr, len })
+}
+
+fn bar2(offset: u64) -> AbiError {
+    Fault::not_implemented(format!("PCIe controller register, BAR 2 offset {offset:#x}"))
+        .page("PCIExpressTile/README.md")
+        .into()
+}
+
+fn coordinate(x: u32, y: u32) -> Result<NocXy, AbiError> {
+    // Six bits each.
+    match (x, y) {
+        (0..64, 0..64) => Ok(NocXy::new(x as u8, y as u8)),
+        _ => Err(AbiError::Coordinate(x, y)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device() -> Device {
+        Device::new(Settings::parse(None, Some("1".to_owned())).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn base_address_registers_say_where_the_bars_are() {
+        let mut device = device();
+        let mut word = |offset| device.config_read32(0, offset).unwrap();
+        assert_eq!(word(0), tt_isa::chip::WORMHOLE.pci_id);
+        let bars = [0x10, 0x18, 0x20].map(|at| u64::from(word(at + 4)) << 32 | u64::from(word(at) & !15));
+        assert_eq!(bars, [BAR0, BAR2, BAR4]);
+        assert!([0x10, 0x18, 0x20].iter().all(|&at| word(at) & 15 == BAR_64));
+    }
+
+    #[test]
+    fn bar_4_is_the_end_of_bar_0() {
+        let mut device = device();
+        let csm = tt_isa::tlb::ARC_CSM_BAR0 - (BAR0_SIZE - BAR4_SIZE);
+        device.write(BAR4 + csm + 0x4000, &[1, 2, 3, 4]).unwrap();
+        let mut out = [0; 4];
+        device.read(BAR0 + tt_isa::tlb::ARC_CSM_BAR0 + 0x4000, &mut out).unwrap();
+        assert_eq!(out, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn addresses_are_checked() {
+        let mut device = device();
+        for (addr, len) in [(0, 4), (BAR0 - 2, 4), (BAR0 + BAR0_SIZE - 2, 4), (u64::MAX - 1, 4)] {
+            let error = device.read(addr, &mut vec![0; len]).unwrap_err();
+            assert!(matches!(error, AbiError::NoBar { .. }), "{addr:#x}: {error}");
+        }
+        assert!(matches!(device.config_read32(0x100, 0), Err(AbiError::NotBus0(0x100))));
+        assert!(matches!(device.config_read32(1, 0), Err(AbiError::NotBus0(1))));
+        assert!(matches!(device.config_read32(0, 2), Err(AbiError::Misaligned(2))));
+        assert_eq!(device.config_read32(1 << 3, 0).unwrap(), u32::MAX);
+        assert!(matches!(device.config_write32(1 << 3, 0, 0), Err(AbiError::NoDevice(1))));
+        assert!(matches!(device.tile_read(64, 0, 0, &mut [0; 4]), Err(AbiError::Coordinate(64, 0))));
+    }
+
+    #[test]
+    fn settings_are_checked() {
+        let parse = |board: &str, threads: &str| {
+            Settings::parse(Some(board.to_owned()), Some(threads.to_owned())).map(drop)
+        };
+        assert!(parse("n150", "2").is_ok());
+        assert!(matches!(parse("n151", "2"), Err(AbiError::Setting { name: "TT_SIM_BOARD", .. })));
+        for threads in ["0", "many", "1025", ""] {
+            assert!(matches!(parse("n150", threads), Err(AbiError::Setting { name: "TT_SIM_THREADS", .. })));
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! `libttsim.so`: the simulated Wormhole behind the C ABI of the vendor's simulator.
+//!
+//! The vendor's user-mode driver (tt-umd), and what stands on it, loads a simulator as a shared library with ten C
+//! functions and sees a PCI device: configuration words, base address registers, physical reads and writes, and a
+//! clock. This library has the same functions, so that these programs run on our chip unchanged.
+//!
+//! ```text
+//! tt-umd -> libttsim_* (here: pointers become slices, panics stop) -> Session (session) -> Device (device) -> Chip
+//! ```
+//!
+//! # Errors
+//! The ABI has no error returns, and the vendor's library ends the process instead. This one never does:
+//!
+//! * what is wrong goes to stderr, one line, once;
+//! * a read that fails fills its buffer with ones, as a PCI bus does; a write that fails changes nothing;
+//! * a fault in [`libttsim_clock`] stops the chip: time no longer passes, but the host can still look at everything;
+//! * [`libttsim_last_error`], which the vendor's library does not have, gives the text. What stopped the chip
+//!   stays the last error until [`libttsim_init`].
+//!
+//! # Threads and forks
+//! Calls may come from any thread, one at a time is served. A DMA callback must not call back into the library. The
+//! library starts worker threads; after a fork the child starts its own.
+//!
+//! # Settings
+//! `TT_SIM_BOARD` is the board (default: `galaxy`, the Wormhole with all its rows of tiles, as the vendor's library
+//! has it); `TT_SIM_THREADS` the number of worker threads.
+//!
+//! # Safety
+//! Everything unsafe is in this file: turning a caller's pointer and size into a slice. The caller vouches for
+//! both, as in the vendor's header; null is refused.
+#![allow(unsafe_code)]
+
+mod device;
+mod session;
+
+use std::ffi::{c_char, c_void};
+
+use session::{AbiError, DmaRead, DmaWrite, call};
+
+/// What a read gives where nothing answers.
+const ALL_ONES: u32 = u32::MAX;
+
+/// Powers the chip on.
+#[unsafe(no_mangle)]
+pub extern "C" fn libttsim_init() {
+    call("libttsim_init", (), session::Session::start);
+}
+
+/// Powers the chip off. The next [`libttsim_init`] makes a new one.
+#[unsafe(no_mangle)]
+pub extern "C" fn libttsim_exit() {
+    call("libttsim_exit", (), session::Session::stop);
+}
+
+/// Names the functions by which the chip reads and writes host memory; before [`libttsim_init`].
+#[unsafe(no_mangle)]
+pub extern "C" fn libttsim_set_pci_dma_mem_callbacks(read: Option<DmaRead>, write: Option<DmaWrite>) {
+    call("libttsim_set_pci_dma_mem_callbacks", (), |session| session.set_callbacks(read, write));
+}
+
+/// PCI configuration word of a device at a byte offset; all ones where there is no device.
+#[unsafe(no_mangle)]
+pub extern "C" fn libttsim_pci_config_rd32(bus_device_function: u32, offset: u32) -> u32 {
+    call("libttsim_pci_config_rd32", ALL_ONES, |session| {
+        session.device()?.config_read32(bus_device_function, offset)
+    })
+}
+
+/// Writes a PCI configuration word.
+#[unsafe(no_mangle)]
+pub extern "C" fn libttsim_pci_config_wr32(bus_device_function: u32, offset: u32, data: u32) {
+    call("libttsim_pci_config_wr32", (), |session| {
+        session.device()?.config_write32(bus_device_function, offset, data)
+    });
+}
+
+/// Reads `size` bytes at a physical address, that is, from a BAR.
+///
+/// # Safety
+/// `out` points to `size` bytes that nobody else uses.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libttsim_pci_mem_rd_bytes(paddr: u64, out: *mut c_void, size: u32) {
+    // SAFETY: as the caller promises.
+    let out = unsafe { bytes_mut(out, size) };
+    read(out, "libttsim_pci_mem_rd_bytes", |session, out| session.device()?.read(paddr, out));
+}
+
+/// Writes `size` bytes at a physical address, that is, to a BAR.
+///
+/// # Safety
+/// `data` points to `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libttsim_pci_mem_wr_bytes(paddr: u64, data: *const c_void, size: u32) {
+    // SAFETY: as the caller promises.
+    let data = unsafe { bytes(data, size) };
+    call("libttsim_pci_mem_wr_bytes", (), |session| session.device()?.write(paddr, data?));
+}
+
+/// Reads `size` bytes of the tile at a NoC 0 coordinate. (The vendor's library refuses this on Wormhole.)
+///
+/// # Safety
+/// `out` points to `size` bytes that nobody else uses.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libttsim_tile_rd_bytes(x: u32, y: u32, addr: u64, out: *mut c_void, size: u32) {
+    // SAFETY: as the caller promises.
+    let out = unsafe { bytes_mut(out, size) };
+    read(out, "libttsim_tile_rd_bytes", |session, out| session.device()?.tile_read(x, y, addr, out));
+}
+
+/// Writes `size` bytes to the tile at a NoC 0 coordinate. (The vendor's library refuses this on Wormhole.)
+///
+/// # Safety
+/// `data` points to `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libttsim_tile_wr_bytes(x: u32, y: u32, addr: u64, data: *const c_void, size: u32) {
+    // SAFETY: as the caller promises.
+    let data = unsafe { bytes(data, size) };
+    call("libttsim_tile_wr_bytes", (), |session| session.device()?.tile_write(x, y, addr, data?));
+}
+
+/// Lets so many clocks pass: that many instructions of every core that is out of reset.
+#[unsafe(no_mangle)]
+pub extern "C" fn libttsim_clock(n_clocks: u32) {
+    call("libttsim_clock", (), |session| session.device()?.clock(n_clocks));
+}
+
+/// What went wrong last, as a C string that is valid until the next call; null if nothing has since
+/// [`libttsim_init`]. Not in the vendor's library.
+#[unsafe(no_mangle)]
+pub extern "C" fn libttsim_last_error() -> *const c_char {
+    session::last_error()
+}
+
+/// Runs a read into a caller's buffer; a failed one leaves ones there.
+fn read(
+    out: Result<&mut [u8], AbiError>,
+    name: &str,
+    body: impl FnOnce(&mut session::Session, &mut [u8]) -> Result<(), AbiError>,
+) {
+    let out = match out {
+        Ok(out) => out,
+        Err(error) => return call(name, (), |_| Err(error)),
+    };
+    let done = call(name, false, |session| body(session, out).map(|()| true));
+    if !done {
+        out.fill(0xFF);
+    }
+}
+
+/// A caller's buffer to fill.
+///
+/// # Safety
+/// `at` is null or points to `size` bytes that nobody else uses while the slice lives.
+unsafe fn bytes_mut<'a>(at: *mut c_void, size: u32) -> Result<&'a mut [u8], AbiError> {
+    if at.is_null() {
+        return Err(AbiError::Null);
+    }
+    // Callers may hand over memory that was never written; as bytes that are only written it is harmless, but a slice
+    // of them has to be initialised.
+    // SAFETY: not null, and `size` bytes, as the caller promises.
+    unsafe {
+        at.cast::<u8>().write_bytes(0, size as usize);
+        Ok(std::slice::from_raw_parts_mut(at.cast(), size as usize))
+    }
+}
+
+/// A caller's data.
+///
+/// # Safety
+/// `at` is null or points to `size` bytes that nobody changes while the slice lives.
+unsafe fn bytes<'a>(at: *const c_void, size: u32) -> Result<&'a [u8], AbiError> {
+    if at.is_null() {
+        return Err(AbiError::Null);
+    }
+    // SAFETY: not null, and `size` bytes, as the caller promises.
+    Ok(unsafe { std::slice::from_raw_parts(at.cast(), size as usize) })
+}

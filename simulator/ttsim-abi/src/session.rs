@@ -1,0 +1,172 @@
+//! The process's one simulator: is there a chip, what went wrong, and the fence that panics do not pass.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::ffi::{CString, c_char, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use parking_lot::Mutex;
+use tt_simulator::Fault;
+
+use crate::device::{Device, Settings};
+
+/// Host function that copies host memory to the chip: address, buffer, size.
+pub type DmaRead = unsafe extern "C" fn(u64, *mut c_void, u32);
+/// Host function that copies from the chip to host memory: address, data, size.
+pub type DmaWrite = unsafe extern "C" fn(u64, *const c_void, u32);
+
+/// Why a call did not do what it says.
+#[derive(Debug, thiserror::Error)]
+pub enum AbiError {
+    /// No chip.
+    #[error("the simulator is not running: call libttsim_init first")]
+    NotRunning,
+    /// A chip already.
+    #[error("the simulator is running already: call libttsim_exit first")]
+    Running,
+    /// A call from inside a call, that is, from a DMA callback.
+    #[error("called from a DMA callback")]
+    Reentered,
+    /// A null pointer.
+    #[error("the buffer is a null pointer")]
+    Null,
+    /// Bus and function are always 0.
+    #[error("bus/device/function {0:#x}: bus and function have to be 0")]
+    NotBus0(u32),
+    /// A configuration word elsewhere than at a multiple of 4.
+    #[error("configuration offset {0:#x} is not a multiple of 4")]
+    Misaligned(u32),
+    /// A configuration write without a device.
+    #[error("there is no PCI device {0}")]
+    NoDevice(u32),
+    /// An address in no BAR.
+    #[error(
+        "physical address {addr:#x} ({len} bytes) is in no BAR; they are assigned in configuration words 0x10 to 0x24"
+    )]
+    NoBar {
+        /// The address.
+        addr: u64,
+        /// Bytes asked for.
+        len: usize,
+    },
+    /// A coordinate that no NoC has.
+    #[error("tile coordinate {0}, {1} is out of range")]
+    Coordinate(u32, u32),
+    /// A setting in the environment.
+    #[error("{name}={value}: {expected}")]
+    Setting {
+        /// Variable.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        expected: String,
+    },
+    /// The chip says so.
+    #[error("{0}")]
+    Fault(#[from] Fault),
+    /// A bug.
+    #[error("simulator bug: panic: {0}")]
+    Panic(String),
+}
+
+/// The library's state.
+pub struct Session {
+    device: Option<Device>,
+    callbacks: (Option<DmaRead>, Option<DmaWrite>),
+    last_error: Option<CString>,
+    /// The chip has stopped, and the last error says why.
+    stopped: bool,
+}
+
+static SESSION: Mutex<Session> =
+    Mutex::new(Session { device: None, callbacks: (None, None), last_error: None, stopped: false });
+
+thread_local! {
+    /// This thread is inside a call.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs one function of the ABI; `failed` is what it returns if it cannot do its work.
+pub fn call<T>(name: &str, failed: T, body: impl FnOnce(&mut Session) -> Result<T, AbiError>) -> T {
+    if INSIDE.replace(true) {
+        // The state is locked by the outer call: all that can be done is to say so.
+        eprintln!("libttsim: {name}: {}", AbiError::Reentered);
+        return failed;
+    }
+    let mut session = SESSION.lock();
+    let result = catch_unwind(AssertUnwindSafe(|| body(&mut session)));
+    let outcome = match result {
+        Ok(result) => result,
+        Err(panic) => Err(session.poisoned(panic.as_ref())),
+    };
+    let value = outcome.unwrap_or_else(|error| {
+        session.report(name, &error);
+        failed
+    });
+    drop(session);
+    INSIDE.set(false);
+    value
+}
+
+/// Text of the last error.
+pub fn last_error() -> *const c_char {
+    if INSIDE.get() {
+        return std::ptr::null();
+    }
+    SESSION.lock().last_error.as_ref().map_or(std::ptr::null(), |text| text.as_ptr())
+}
+
+impl Session {
+    /// Makes a chip.
+    pub fn start(&mut self) -> Result<(), AbiError> {
+        if self.device.is_some() {
+            return Err(AbiError::Running);
+        }
+        (self.last_error, self.stopped) = (None, false);
+        self.device = Some(Device::new(Settings::from_env()?)?);
+        Ok(())
+    }
+
+    /// Drops the chip. The last error stays readable.
+    pub fn stop(&mut self) -> Result<(), AbiError> {
+        self.device.take().map(drop).ok_or(AbiError::NotRunning)
+    }
+
+    /// Stores the host's functions.
+    pub fn set_callbacks(&mut self, read: Option<DmaRead>, write: Option<DmaWrite>) -> Result<(), AbiError> {
+        if self.device.is_some() {
+            return Err(AbiError::Running);
+        }
+        self.callbacks = (read, write);
+        Ok(())
+    }
+
+    /// The chip.
+    pub fn device(&mut self) -> Result<&mut Device, AbiError> {
+        self.device.as_mut().ok_or(AbiError::NotRunning)
+    }
+
+    /// After a panic the chip may be in any state: it stops.
+    fn poisoned(&mut self, panic: &(dyn Any + Send)) -> AbiError {
+        if let Some(device) = &mut self.device {
+            device.stopped = true;
+        }
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message");
+        AbiError::Panic(text.to_owned())
+    }
+
+    /// Prints an error and keeps it; what stopped the chip is kept for good.
+    fn report(&mut self, name: &str, error: &AbiError) {
+        let line = format!("{name}: {error}").replace('\0', "\\0");
+        let known = self.last_error.as_ref().is_some_and(|last| last.as_bytes() == line.as_bytes());
+        if !known {
+            eprintln!("libttsim: {line}");
+        }
+        if !self.stopped {
+            self.last_error = CString::new(line).ok();
+        }
+        self.stopped = self.device.as_ref().is_some_and(|device| device.stopped);
+    }
+}
