@@ -7,6 +7,7 @@
 
 use std::ffi::CStr;
 
+use tt_runtime::ops::elementwise::{Binary, Glu, Unary};
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
@@ -44,6 +45,87 @@ pub fn view(host: &Host, tensor: &Tensor, addr: u64) -> Result<TensorView, Unsup
     Ok(TensorView::new(ty, addr, ne, tensor.nb.map(|nb| nb as u64)))
 }
 
+/// A node with what its families need: operands as views, parameters.
+pub struct Node<'a, P> {
+    host: &'a Host,
+    tensor: &'a Tensor,
+    cores: u32,
+    place: P,
+}
+
+impl<P: FnMut(&Tensor) -> Result<TensorView, Unsupported>> Node<'_, P> {
+    /// A source that has to be there.
+    fn src(&mut self, index: usize) -> Result<TensorView, Unsupported> {
+        self.optional(index)?.ok_or_else(|| format!("source {index} is missing").into())
+    }
+
+    /// A source that may be missing.
+    fn optional(&mut self, index: usize) -> Result<Option<TensorView>, Unsupported> {
+        source(self.tensor, index).map(&mut self.place).transpose()
+    }
+
+    /// The result.
+    fn dst(&mut self) -> Result<TensorView, Unsupported> {
+        (self.place)(self.tensor)
+    }
+
+    /// The node's function by ggml's name, in one of our tables.
+    fn function<T>(&self, from_name: fn(&str) -> Option<T>) -> Result<T, Unsupported> {
+        let name = self.host.function_name(self.tensor);
+        from_name(name).ok_or_else(|| format!("function {name}").into())
+    }
+
+    /// Word `index` of `op_params` as a float.
+    fn f32(&self, index: usize) -> f32 {
+        f32::from_bits(self.tensor.op_params[index] as u32)
+    }
+
+    fn descriptor(mut self, operator: Operator) -> Result<OpDescriptor, Unsupported> {
+        let cores = self.cores;
+        match operator {
+            Operator::View => Ok(OpDescriptor::NOP),
+            Operator::MulMat => ops::matmul(&self.src(0)?, &self.src(1)?, &self.dst()?, cores),
+            Operator::SetRows => ops::set_rows(&self.src(0)?, &self.src(1)?, &self.dst()?, cores),
+            Operator::Unary => self.unary(),
+            Operator::Fill => self.fill(),
+            Operator::Binary => {
+                let function = self.function(Binary::from_name)?;
+                ops::binary(function, &self.src(0)?, &self.src(1)?, &self.dst()?, cores)
+            }
+            Operator::Add1 => ops::binary(Binary::Add, &self.src(0)?, &self.src(1)?, &self.dst()?, cores),
+            Operator::Glu => self.glu(),
+        }
+    }
+
+    fn unary(&mut self) -> Result<OpDescriptor, Unsupported> {
+        let function = self.function(Unary::from_name)?;
+        // `UNARY` has the function's number in front of its parameters.
+        let params = match function {
+            Unary::Xielu => [self.f32(1), self.f32(2), self.f32(3), self.f32(4)],
+            _ => [self.f32(0), self.f32(1), 0.0, 0.0],
+        };
+        ops::unary(function, &params, &self.src(0)?, &self.dst()?, self.cores)
+    }
+
+    fn fill(&mut self) -> Result<OpDescriptor, Unsupported> {
+        let function = self.function(Unary::from_name)?;
+        let params = match function {
+            // start, stop, step
+            Unary::Arange => [self.f32(0), self.f32(2)],
+            _ => [self.f32(0), 0.0],
+        };
+        ops::fill(function, &params, &self.dst()?, self.cores)
+    }
+
+    fn glu(&mut self) -> Result<OpDescriptor, Unsupported> {
+        let function = self.function(Glu::from_name)?;
+        let swapped = self.tensor.op_params[1] != 0;
+        let params = [self.f32(2), self.f32(3)];
+        let (src0, src1) = (self.src(0)?, self.optional(1)?);
+        ops::glu(function, swapped, &params, &src0, src1.as_ref(), &self.dst()?, self.cores)
+    }
+}
+
 /// The descriptor of a node, given where its tensors are.
 ///
 /// # Errors
@@ -53,24 +135,9 @@ pub fn descriptor(
     operator: Operator,
     node: &Tensor,
     cores: u32,
-    mut place: impl FnMut(&Tensor) -> Result<TensorView, Unsupported>,
+    place: impl FnMut(&Tensor) -> Result<TensorView, Unsupported>,
 ) -> Result<OpDescriptor, Unsupported> {
-    let mut operand = |index: usize| match source(node, index) {
-        Some(tensor) => place(tensor),
-        None => Err("a source is missing".into()),
-    };
-    let _ = host;
-    match operator {
-        Operator::View => Ok(OpDescriptor::NOP),
-        Operator::MulMat => {
-            let (src0, src1) = (operand(0)?, operand(1)?);
-            ops::matmul(&src0, &src1, &place(node)?, cores)
-        }
-        Operator::SetRows => {
-            let (rows, indices) = (operand(0)?, operand(1)?);
-            ops::set_rows(&rows, &indices, &place(node)?, cores)
-        }
-    }
+    Node { host, tensor: node, cores, place }.descriptor(operator)
 }
 
 /// Whether the device can compute a node.

@@ -50,7 +50,7 @@ macro_rules! embedded {
     ($core:ident, $file:literal) => {
         Image {
             core: RiscV::$core,
-            start: RiscV::$core.default_reset_pc(),
+            start: tt_kernel_abi::l1::IMAGE_SLOTS[RiscV::$core as usize].start,
             bytes: Cow::Borrowed(include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".bin"))),
         }
     };

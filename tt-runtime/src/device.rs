@@ -217,7 +217,8 @@ impl Device {
     /// [`Error::Kernel`] if a kernel refused something (the device goes on); a fault or a hang fails the device.
     pub fn execute(&self, descriptor: &OpDescriptor) -> Result<(), Error> {
         let _span = tracing::trace_span!("launch", op = descriptor.op).entered();
-        for view in [&descriptor.src0, &descriptor.src1, &descriptor.dst] {
+        let views = [&descriptor.src0, &descriptor.src1, &descriptor.dst];
+        for view in views.into_iter().chain(&descriptor.more) {
             self.check_view(view)?;
         }
         self.with(|session| session.execute(descriptor))

@@ -33,7 +33,7 @@ impl Layout {
     }
 }
 
-/// `MUL_MAT` and the others, by number.
+/// What we do for an operator: the families that [`crate::plan`] knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Operator {
     /// Nothing to compute: no operator, or a view.
@@ -42,6 +42,16 @@ pub enum Operator {
     MulMat,
     /// `SET_ROWS`
     SetRows,
+    /// `UNARY` and the other functions of one element.
+    Unary,
+    /// `FILL`, `ARANGE`: made from nothing.
+    Fill,
+    /// `ADD` and the other functions of two elements.
+    Binary,
+    /// `ADD1`
+    Add1,
+    /// `GLU`
+    Glu,
 }
 
 /// The host's functions and numbers.
@@ -52,6 +62,7 @@ pub struct Host {
     pub version: String,
     buffer_init: unsafe extern "C" fn(*mut c_void, BufferIface, *mut c_void, usize) -> *mut c_void,
     nbytes: unsafe extern "C" fn(*const Tensor) -> usize,
+    op_desc: unsafe extern "C" fn(*const Tensor) -> *const c_char,
     operators: HashMap<c_int, Operator>,
     names: Vec<String>,
     types: HashMap<c_int, ElementType>,
@@ -146,6 +157,7 @@ impl Host {
                 unsafe extern "C" fn(*mut c_void, BufferIface, *mut c_void, usize) -> *mut c_void
             ),
             nbytes: function!("ggml_nbytes", unsafe extern "C" fn(*const Tensor) -> usize),
+            op_desc: function!("ggml_op_desc", unsafe extern "C" fn(*const Tensor) -> *const c_char),
         })
     }
 
@@ -157,6 +169,13 @@ impl Host {
     /// Name of an operator.
     pub fn operator_name(&self, number: c_int) -> &str {
         self.names.get(number as usize).map_or("unknown operator", String::as_str)
+    }
+
+    /// `ggml_op_desc`: name of a node's operator, or of its function if that is `UNARY` or `GLU`.
+    pub fn function_name(&self, node: &Tensor) -> &'static str {
+        // SAFETY: reads the node; the names are constants of the host.
+        let name = unsafe { CStr::from_ptr((self.op_desc)(node)) };
+        name.to_str().unwrap_or_default()
     }
 
     /// Our element type for a ggml type.
@@ -211,6 +230,13 @@ fn operator(name: &str) -> Option<Operator> {
         "NONE" | "RESHAPE" | "VIEW" | "PERMUTE" | "TRANSPOSE" => Operator::View,
         "MUL_MAT" => Operator::MulMat,
         "SET_ROWS" => Operator::SetRows,
+        "UNARY" | "SQR" | "SQRT" | "LOG" | "SIN" | "COS" | "SCALE" | "CLAMP" | "LEAKY_RELU" => {
+            Operator::Unary
+        }
+        "FILL" | "ARANGE" => Operator::Fill,
+        "ADD" | "SUB" | "MUL" | "DIV" => Operator::Binary,
+        "ADD1" => Operator::Add1,
+        "GLU" => Operator::Glu,
         _ => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! The operator descriptor: one for all cores, 256 bytes in L1.
+//! The operator descriptor: one for all cores, 512 bytes in L1.
 
 use crate::view::TensorView;
 
@@ -12,6 +12,12 @@ pub enum Op {
     Matmul = 1,
     /// ggml `SET_ROWS`; src0 = rows, src1 = indices.
     SetRows = 2,
+    /// A function of each element of src0 ([`crate::elementwise::Unary`]).
+    Unary = 3,
+    /// A function of elements of src0 and src1, src1 repeated as needed ([`crate::elementwise::Binary`]).
+    Binary = 4,
+    /// Gated units ([`crate::elementwise::Glu`]).
+    Glu = 5,
 }
 
 impl Op {
@@ -21,13 +27,16 @@ impl Op {
             0 => Op::Nop,
             1 => Op::Matmul,
             2 => Op::SetRows,
+            3 => Op::Unary,
+            4 => Op::Binary,
+            5 => Op::Glu,
             _ => return None,
         })
     }
 }
 
 /// Operator-specific words of a descriptor.
-pub const PARAM_WORDS: usize = 12;
+pub const PARAM_WORDS: usize = 28;
 
 /// A launch: what to compute, on which tensors, over how many cores.
 ///
@@ -49,13 +58,15 @@ pub struct OpDescriptor {
     pub src1: TensorView,
     /// Result.
     pub dst: TensorView,
+    /// Third to fifth operand (ggml `src[2]` to `src[4]`), for operators that have them.
+    pub more: [TensorView; 3],
     /// Operator-specific parameters.
     pub params: [u32; PARAM_WORDS],
 }
 
 impl OpDescriptor {
     /// Words of a descriptor.
-    pub const WORDS: usize = 64;
+    pub const WORDS: usize = 128;
     /// Bytes of a descriptor.
     pub const BYTES: usize = 4 * Self::WORDS;
 
@@ -68,6 +79,7 @@ impl OpDescriptor {
         src0: TensorView::NONE,
         src1: TensorView::NONE,
         dst: TensorView::NONE,
+        more: [TensorView::NONE; 3],
         params: [0; PARAM_WORDS],
     };
 
@@ -78,7 +90,10 @@ impl OpDescriptor {
         words[4..20].copy_from_slice(&self.src0.to_words());
         words[20..36].copy_from_slice(&self.src1.to_words());
         words[36..52].copy_from_slice(&self.dst.to_words());
-        words[52..].copy_from_slice(&self.params);
+        for (n, view) in self.more.iter().enumerate() {
+            words[52 + 16 * n..68 + 16 * n].copy_from_slice(&view.to_words());
+        }
+        words[100..].copy_from_slice(&self.params);
         words
     }
 
@@ -95,9 +110,10 @@ impl OpDescriptor {
 const _: () = {
     use core::mem::{offset_of, size_of};
     assert!(size_of::<OpDescriptor>() == OpDescriptor::BYTES);
-    assert!(OpDescriptor::BYTES <= 256);
+    assert!(4 * (100 + PARAM_WORDS) == OpDescriptor::BYTES);
     assert!(offset_of!(OpDescriptor, src0) == 16);
     assert!(offset_of!(OpDescriptor, src1) == 80);
     assert!(offset_of!(OpDescriptor, dst) == 144);
-    assert!(offset_of!(OpDescriptor, params) == 208);
+    assert!(offset_of!(OpDescriptor, more) == 208);
+    assert!(offset_of!(OpDescriptor, params) == 400);
 };

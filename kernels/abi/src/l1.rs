@@ -2,7 +2,7 @@
 //!
 //! | from | what |
 //! |---|---|
-//! | 0 | the five images, at the cores' default reset addresses ([`IMAGE_SLOTS`]) |
+//! | 0 | the five images ([`IMAGE_SLOTS`]); BRISC's is where it leaves reset, it tells the others where theirs are |
 //! | [`GO`] | launch mailbox: go word, completion, error and progress words ([`crate::launch`]) |
 //! | [`DESCRIPTOR`] | the operator descriptor |
 //! | [`BOOT_CONFIG`] | the boot configuration |
@@ -24,19 +24,15 @@ pub struct ImageSlot {
 
 /// Slots of the five images.
 pub const IMAGE_SLOTS: [ImageSlot; 5] = [
-    slot(RiscV::Brisc, 0x6000),
-    slot(RiscV::Trisc0, 0x4000),
-    slot(RiscV::Trisc1, 0x4000),
-    slot(RiscV::Trisc2, 0x4000),
-    slot(RiscV::Ncrisc, 0x4000),
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x1_8000 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x1_8000, size: 0x4000 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x1_C000, size: 0x4000 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x2_0000, size: 0x4000 },
+    ImageSlot { core: RiscV::Ncrisc, start: 0x2_4000, size: 0x1_8000 },
 ];
 
-const fn slot(core: RiscV, size: u32) -> ImageSlot {
-    ImageSlot { core, start: core.default_reset_pc(), size }
-}
-
 /// First byte after the images.
-pub const MAILBOX: u32 = 0x1_6000;
+pub const MAILBOX: u32 = 0x3_C000;
 /// Go word: every core polls it; the launch with number n starts when it becomes n.
 pub const GO: u32 = MAILBOX;
 /// Completion word, used on the worker that [`crate::BootConfig`] names: one more for each finished worker.
@@ -55,15 +51,17 @@ pub const MAILBOX_END: u32 = MAILBOX + 0x100;
 /// The operator descriptor.
 pub const DESCRIPTOR: u32 = MAILBOX_END;
 /// The boot configuration.
-pub const BOOT_CONFIG: u32 = MAILBOX + 0x200;
+pub const BOOT_CONFIG: u32 = MAILBOX + 0x300;
 /// Cores' own synchronisation words, zeroed by BRISC.
-pub const SYNC: u32 = MAILBOX + 0x400;
+pub const SYNC: u32 = MAILBOX + 0x600;
 /// Bytes of [`SYNC`].
 pub const SYNC_BYTES: u32 = 0x200;
 /// The operators' buffers.
-pub const HEAP: u32 = 0x1_7000;
+pub const HEAP: u32 = 0x3_D000;
 /// End of the heap.
 pub const HEAP_END: u32 = tt_isa::map::L1_SIZE;
+/// Where operators that run on both data-movement cores divide the heap: BRISC has the lower part.
+pub const HEAP_MIDDLE: u32 = (HEAP + (HEAP_END - HEAP) / 2) & !63;
 
 /// Address of a core's done word.
 pub const fn done_word(core: RiscV) -> u32 {
@@ -76,6 +74,7 @@ pub const fn progress_words(core: RiscV) -> u32 {
 }
 
 const _: () = {
+    assert!(IMAGE_SLOTS[0].start == RiscV::Brisc.default_reset_pc());
     let mut i = 0;
     while i < 4 {
         assert!(IMAGE_SLOTS[i].start + IMAGE_SLOTS[i].size <= IMAGE_SLOTS[i + 1].start);

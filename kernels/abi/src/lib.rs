@@ -11,6 +11,7 @@
 pub mod boot;
 pub mod descriptor;
 pub mod dram;
+pub mod elementwise;
 pub mod l1;
 pub mod launch;
 pub mod matmul;

@@ -101,20 +101,15 @@ pub struct MatmulParams {
 impl MatmulParams {
     /// As descriptor parameters.
     pub const fn to_words(&self) -> [u32; PARAM_WORDS] {
-        [
-            self.units,
-            self.n_tiles,
-            self.row_tiles,
-            self.k_tiles,
-            self.chunk_tiles,
-            self.r2,
-            self.r3,
-            0,
-            0,
-            0,
-            0,
-            0,
-        ]
+        let mut words = [0; PARAM_WORDS];
+        words[0] = self.units;
+        words[1] = self.n_tiles;
+        words[2] = self.row_tiles;
+        words[3] = self.k_tiles;
+        words[4] = self.chunk_tiles;
+        words[5] = self.r2;
+        words[6] = self.r3;
+        words
     }
 
     /// From descriptor parameters.

@@ -89,6 +89,20 @@ pub const fn f32_to_f16(bits: u32) -> u32 {
     sign | ((mantissa + half_unit + ((mantissa >> shift) & 1)) >> shift)
 }
 
+/// Exact FP32 pattern of a bfloat16.
+pub const fn bf16_to_f32(bf16: u32) -> u32 {
+    bf16 << 16
+}
+
+/// bfloat16 of an FP32 pattern, round to nearest even, as the host converts: a NaN becomes quiet, its sign and upper
+/// bits kept.
+pub const fn f32_to_bf16(bits: u32) -> u32 {
+    if bits & 0x7FFF_FFFF > 0x7F80_0000 {
+        return (bits >> 16) | 0x40;
+    }
+    bits.wrapping_add(0x7FFF + ((bits >> 16) & 1)) >> 16
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +131,17 @@ mod tests {
                     true => assert_eq!(f32_to_f16(bits) & 0x7FFF, 0x7E00, "{bits:#010x}"),
                     false => assert_eq!(f32_to_f16(bits), u32::from(host.to_bits()), "{bits:#010x}"),
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn bf16_narrows_as_the_host_does_it() {
+        for upper in 0..=u32::from(u16::MAX) {
+            for lower in [0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF] {
+                let bits = (upper << 16) | lower;
+                let host = half::bf16::from_f32(f32::from_bits(bits));
+                assert_eq!(f32_to_bf16(bits), u32::from(host.to_bits()), "{bits:#010x}");
             }
         }
     }

@@ -38,6 +38,26 @@ pub fn rows(what: &str, view: &TensorView, ty: ElementType) -> Result<(), Unsupp
     Ok(())
 }
 
+/// Elements of a type without blocks, with any strides: not empty, and every address a multiple of their alignment.
+pub fn elements(what: &str, view: &TensorView, ty: ElementType) -> Result<(), Unsupported> {
+    if view.ne.contains(&0) {
+        return Err(format!("{what} is empty").into());
+    }
+    let align = u64::from(ty.block_bytes()).min(4);
+    match [view.addr].iter().chain(&view.nb).find(|&&bytes| bytes % align != 0) {
+        Some(bad) => Err(format!("{what}: address or stride {bad:#x} is not a multiple of {align}").into()),
+        None => Ok(()),
+    }
+}
+
+/// Whether elements, rows, matrices and batches follow one another without gaps. (Strides of dimensions of extent 1
+/// do not matter.)
+pub fn is_contiguous(view: &TensorView) -> bool {
+    let Some(ty) = view.element_type() else { return false };
+    let dense = TensorView::contiguous(ty, view.addr, view.ne);
+    (0..4).all(|dim| view.ne[dim] == 1 || view.nb[dim] == dense.nb[dim])
+}
+
 /// Product of extents, if the kernels can count that far.
 pub fn count(what: &str, extents: &[u32]) -> Result<u32, Unsupported> {
     extents

@@ -64,6 +64,6 @@ fn release_siblings() {
 fn run(op: Op, launch: &Launch) {
     match op {
         Op::Matmul => ops::matmul::brisc::run(launch),
-        Op::Nop | Op::SetRows => {}
+        op => ops::lane(op, launch, 0),
     }
 }

@@ -17,6 +17,6 @@ fn run(op: Op, launch: &Launch) {
     match op {
         Op::Matmul => ops::matmul::ncrisc::run(launch),
         Op::SetRows => ops::set_rows::run(launch),
-        Op::Nop => {}
+        op => ops::lane(op, launch, 1),
     }
 }

@@ -15,8 +15,7 @@ fn main() -> ! {
 }
 
 fn run(op: Op, launch: &Launch) {
-    match op {
-        Op::Matmul => ops::matmul::trisc1::run(launch),
-        Op::Nop | Op::SetRows => {}
+    if op == Op::Matmul {
+        ops::matmul::trisc1::run(launch);
     }
 }

@@ -1,4 +1,19 @@
 //! The operators, one module each; within it one function a core.
 
+pub mod elementwise;
 pub mod matmul;
 pub mod set_rows;
+
+use crate::rt::lane::Lane;
+use crate::rt::launch::Launch;
+use tt_kernel_abi::Op;
+
+/// Operators that run as lanes, on BRISC with NoC 0 and on NCRISC with NoC 1.
+pub fn lane(op: Op, launch: &Launch, noc: u32) {
+    match op {
+        Op::Unary => elementwise::unary(Lane::new(launch, noc)),
+        Op::Binary => elementwise::binary(Lane::new(launch, noc)),
+        Op::Glu => elementwise::glu(Lane::new(launch, noc)),
+        Op::Nop | Op::Matmul | Op::SetRows => {}
+    }
+}

@@ -1,8 +1,11 @@
 //! The layer between operators and hardware.
 
+pub mod heap;
+pub mod lane;
 pub mod launch;
 pub mod mmio;
 pub mod noc;
+pub mod rows;
 pub mod start;
 pub mod sync;
 pub mod tensix;

@@ -1,0 +1,89 @@
+//! Element by element: unary functions, binary ones with repetition, gated units.
+//!
+//! ```text
+//! DRAM -> pieces of src0, src1 in L1, FP32 -> function -> piece of dst -> DRAM
+//! ```
+//!
+//! Each lane works through its pieces one after the other. A piece is written after it was read as a whole, and no
+//! two lanes have the same piece, so dst may be one of the sources.
+
+mod functions;
+
+use crate::rt::lane::Lane;
+use crate::rt::rows::Port;
+use tt_kernel_abi::TensorView;
+use tt_kernel_abi::elementwise::{Binary, Glu, PARAMS, Piece, Pieces, Unary};
+use tt_kernel_abi::launch::ErrorCode;
+
+fn own(params: &[u32]) -> [f32; 4] {
+    core::array::from_fn(|i| f32::from_bits(params[PARAMS + i]))
+}
+
+fn unknown(lane: &Lane, pieces: &Pieces) {
+    lane.launch.fail(ErrorCode::BadDescriptor, 0, pieces.function);
+}
+
+/// `dst[i] = f(src0[i])`
+pub fn unary(mut lane: Lane) {
+    let op = lane.launch.op;
+    let pieces = Pieces::from_words(&op.params);
+    let Some(function) = Unary::from_code(pieces.function) else { return unknown(&lane, &pieces) };
+    let reads = !matches!(function, Unary::Fill | Unary::Arange);
+    let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
+    let (first, end) = lane.share(pieces.count);
+    for number in first..end {
+        lane.launch.progress(number);
+        let piece = pieces.locate(&op.dst, number);
+        let x: &[f32] = if reads { input.fetch(&mut lane.noc, &op.src0, &piece) } else { &[] };
+        let out = output.room(&op.dst, &piece);
+        functions::unary(function, own(&op.params), piece.first, x, out);
+        output.send(&mut lane.noc, &op.dst, &piece);
+    }
+}
+
+/// The elements of `view` that go with a piece of rows of `ne0` elements, and the number of the first one's partner
+/// among them: the same piece, or the whole of a row that is repeated.
+fn partner(view: &TensorView, ne0: u32, piece: &Piece) -> (Piece, u32) {
+    let row = core::array::from_fn(|dim| piece.row[dim] % view.ne[dim + 1]);
+    match view.ne[0] == ne0 {
+        true => (Piece { row, ..*piece }, 0),
+        false => (Piece { row, first: 0, len: view.ne[0] }, piece.first % view.ne[0]),
+    }
+}
+
+/// `dst[i] = f(src0[i], src1[i mod ne])`
+pub fn binary(mut lane: Lane) {
+    let op = lane.launch.op;
+    let pieces = Pieces::from_words(&op.params);
+    let Some(function) = Binary::from_code(pieces.function) else { return unknown(&lane, &pieces) };
+    let (mut a, mut b) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
+    let mut output = Port::new(&mut lane.heap);
+    let (first, end) = lane.share(pieces.count);
+    for number in first..end {
+        lane.launch.progress(number);
+        let piece = pieces.locate(&op.dst, number);
+        let (partner, phase) = partner(&op.src1, op.dst.ne[0], &piece);
+        let x = a.fetch(&mut lane.noc, &op.src0, &piece);
+        let y = b.fetch(&mut lane.noc, &op.src1, &partner);
+        functions::binary(function, phase, x, y, output.room(&op.dst, &piece));
+        output.send(&mut lane.noc, &op.dst, &piece);
+    }
+}
+
+/// `dst[i] = f(src0[i]) * src1[i]`
+pub fn glu(mut lane: Lane) {
+    let op = lane.launch.op;
+    let pieces = Pieces::from_words(&op.params);
+    let Some(function) = Glu::from_code(pieces.function) else { return unknown(&lane, &pieces) };
+    let (mut a, mut b) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
+    let mut output = Port::new(&mut lane.heap);
+    let (first, end) = lane.share(pieces.count);
+    for number in first..end {
+        lane.launch.progress(number);
+        let piece = pieces.locate(&op.dst, number);
+        let x = a.fetch(&mut lane.noc, &op.src0, &piece);
+        let gate = b.fetch(&mut lane.noc, &op.src1, &piece);
+        functions::glu(function, own(&op.params), x, gate, output.room(&op.dst, &piece));
+        output.send(&mut lane.noc, &op.dst, &piece);
+    }
+}

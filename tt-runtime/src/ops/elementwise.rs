@@ -1,0 +1,195 @@
+//! Element by element: functions of one element, of two with repetition, gated units.
+//!
+//! Tensors of equal shape without gaps are taken as one long row, so that the work splits evenly.
+
+use super::{Unsupported, check};
+pub use tt_kernel_abi::elementwise::{Binary, Glu, Unary};
+use tt_kernel_abi::elementwise::{MAX_PIECE, Pieces};
+use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
+
+/// Lanes of a worker: both of its data-movement cores.
+const LANES: u32 = 2;
+/// Types that elements can have; the function is computed in FP32.
+const FLOATS: &[ElementType] = &[ElementType::F32, ElementType::F16, ElementType::BF16];
+
+/// Descriptor for `dst[i] = function(src0[i])` on up to `cores` workers; any strides, types F32, F16, BF16.
+/// `params` are the function's own ([`Unary`]).
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn unary(
+    function: Unary,
+    params: &[f32],
+    src0: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    let [src0, dst] = prepared([("src0", src0), ("dst", dst)])?;
+    same_shape(&src0, &dst)?;
+    let pieces = cut(function as u32, &dst, cores)?;
+    Ok(descriptor(Op::Unary, pieces, params, [src0, TensorView::NONE, dst], cores))
+}
+
+/// Descriptor for a tensor made from nothing: `FILL` and `ARANGE`.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn fill(
+    function: Unary,
+    params: &[f32],
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    let [dst] = prepared([("dst", dst)])?;
+    let pieces = cut(function as u32, &dst, cores)?;
+    Ok(descriptor(Op::Unary, pieces, params, [TensorView::NONE, TensorView::NONE, dst], cores))
+}
+
+/// Descriptor for `dst[i] = function(src0[i], src1[i mod src1.ne])` on up to `cores` workers.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn binary(
+    function: Binary,
+    src0: &TensorView,
+    src1: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    let [src0, src1, dst] = prepared([("src0", src0), ("src1", src1), ("dst", dst)])?;
+    same_shape(&src0, &dst)?;
+    if (0..4).any(|dim| !dst.ne[dim].is_multiple_of(src1.ne[dim])) {
+        return Err(format!("src1 {:?} cannot be repeated to {:?}", src1.ne, dst.ne).into());
+    }
+    if src1.ne[0] != dst.ne[0] && src1.ne[0] > MAX_PIECE {
+        return Err(format!("src1 repeats rows of {} elements", src1.ne[0]).into());
+    }
+    let pieces = cut(function as u32, &dst, cores)?;
+    Ok(descriptor(Op::Binary, pieces, &[], [src0, src1, dst], cores))
+}
+
+/// Descriptor for a gated unit on up to `cores` workers. Without `src1` both halves are in `src0`'s rows: the gate
+/// is the second one, or the first if `swapped`.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn glu(
+    function: Glu,
+    swapped: bool,
+    params: &[f32],
+    src0: &TensorView,
+    src1: Option<&TensorView>,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    let (x, gate) = match src1 {
+        Some(src1) => (*src0, *src1),
+        None => halves(src0, swapped),
+    };
+    let [x, gate, dst] = prepared([("src0", &x), ("src1", &gate), ("dst", dst)])?;
+    same_shape(&x, &dst)?;
+    same_shape(&gate, &dst)?;
+    let pieces = cut(function as u32, &dst, cores)?;
+    Ok(descriptor(Op::Glu, pieces, params, [x, gate, dst], cores))
+}
+
+/// The two halves of rows that hold value and gate; an odd last element belongs to none.
+fn halves(src0: &TensorView, swapped: bool) -> (TensorView, TensorView) {
+    let mut first = *src0;
+    first.ne[0] /= 2;
+    let second = TensorView { addr: first.addr + u64::from(first.ne[0]) * first.nb[0], ..first };
+    if swapped { (second, first) } else { (first, second) }
+}
+
+fn same_shape(src: &TensorView, dst: &TensorView) -> Result<(), Unsupported> {
+    match src.ne == dst.ne {
+        true => Ok(()),
+        false => Err(format!("shapes {:?} -> {:?}", src.ne, dst.ne).into()),
+    }
+}
+
+/// Checks the operands; without gaps and of one shape they become single rows.
+fn prepared<const N: usize>(views: [(&str, &TensorView); N]) -> Result<[TensorView; N], Unsupported> {
+    for (what, view) in views {
+        check::elements(what, view, check::element_type(what, view, FLOATS)?)?;
+    }
+    let mut views = views.map(|(_, view)| *view);
+    let ne = views[0].ne;
+    let flat = views.iter().all(|view| view.ne == ne && check::is_contiguous(view));
+    if flat {
+        let total = check::count("elements", &ne)?;
+        for view in &mut views {
+            let ty = check::element_type("operand", view, FLOATS)?;
+            *view = TensorView::contiguous(ty, view.addr, [total, 1, 1, 1]);
+        }
+    }
+    Ok(views)
+}
+
+fn cut(function: u32, dst: &TensorView, cores: u32) -> Result<Pieces, Unsupported> {
+    check::cores(cores)?;
+    let [ne0, ne1, ne2, ne3] = dst.ne;
+    let rows = check::count("rows", &[ne1, ne2, ne3])?;
+    Pieces::cut(function, ne0, rows, cores * LANES)
+        .ok_or_else(|| format!("too many elements: {:?}", dst.ne).into())
+}
+
+fn descriptor(
+    op: Op,
+    pieces: Pieces,
+    params: &[f32],
+    [src0, src1, dst]: [TensorView; 3],
+    cores: u32,
+) -> OpDescriptor {
+    OpDescriptor {
+        op: op as u32,
+        cores: cores.min(pieces.count.div_ceil(LANES)),
+        src0,
+        src1,
+        dst,
+        params: pieces.to_words(params),
+        ..OpDescriptor::NOP
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn f32(ne: [u32; 4]) -> TensorView {
+        TensorView::contiguous(ElementType::F32, 0x100_0000, ne)
+    }
+
+    #[test]
+    fn tensors_without_gaps_are_one_row() {
+        let x = f32([5, 7, 3, 2]);
+        let op = unary(Unary::Exp, &[], &x, &x, 64).unwrap();
+        let pieces = Pieces::from_words(&op.params);
+        assert_eq!((op.dst.ne, pieces.count, op.cores), ([210, 1, 1, 1], 7, 4));
+        let mut gaps = x;
+        gaps.nb[1] = 64;
+        assert_eq!(unary(Unary::Exp, &[], &gaps, &x, 64).unwrap().dst.ne, x.ne);
+    }
+
+    #[test]
+    fn halves_are_views_of_the_same_rows() {
+        let op = glu(Glu::Swiglu, true, &[], &f32([64, 3, 1, 1]), None, &f32([32, 3, 1, 1]), 64).unwrap();
+        assert_eq!((op.src0.addr - op.src1.addr, op.src0.nb[1]), (128, 256));
+    }
+
+    #[test]
+    fn what_the_kernel_cannot_do_has_a_reason() {
+        let x = f32([8, 4, 1, 1]);
+        let reason = |b: &TensorView, dst: &TensorView| binary(Binary::Add, &x, b, dst, 64).unwrap_err().0;
+        assert!(reason(&f32([3, 1, 1, 1]), &x).contains("cannot be repeated"));
+        assert!(reason(&x, &f32([8, 3, 1, 1])).contains("shapes"));
+        assert!(reason(&TensorView { ty: ElementType::I32 as u32, ..x }, &x).contains("I32"));
+        assert!(reason(&TensorView { addr: 2, ..x }, &x).contains("multiple of 4"));
+        assert!(reason(&f32([8, 0, 1, 1]), &x).contains("empty"));
+        assert!(unary(Unary::Abs, &[], &x, &x, 0).is_err());
+    }
+}
