@@ -1,5 +1,6 @@
 //! What a core is connected to.
 
+use super::CodeCache;
 use crate::fault::Fault;
 
 /// What a load or store came to.
@@ -53,6 +54,9 @@ pub trait Bus {
     /// # Errors
     /// The core has no Tensix thread, or the coprocessor faults.
     fn push(&mut self, word: u32) -> Result<Access<()>, Fault>;
+
+    /// Forgets decoded code of what others have written to L1 since the last call.
+    fn forget_changed(&mut self, _code: &mut CodeCache) {}
 
     /// The core has changed L1.
     fn changed(&mut self);

@@ -69,7 +69,9 @@ impl Hart {
         let mut left = budget;
         let result = loop {
             match self.run_page(code, bus, &mut x, &mut left) {
-                Leave::Page => {}
+                // What is there now may be what another unit has written: a core that waits for it and goes there
+                // sees it.
+                Leave::Page => bus.forget_changed(code),
                 Leave::Unknown => {
                     if let Err(fault) = self.decode_at_pc(code, bus) {
                         break Err(fault);

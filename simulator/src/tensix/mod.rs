@@ -70,8 +70,10 @@ pub struct Tensix {
     pub sync: sync::SyncUnit,
     /// Packers.
     pub pack: pack::PackState,
-    /// Register writes that `STOREREG` asks the tile for.
-    pub mmio_writes: Vec<(u32, u32)>,
+    /// Unpackers.
+    pub unpack: unpack::UnpackState,
+    /// Accesses to registers that instructions ask the tile for, in their order.
+    pub mmio: Vec<scalar::MmioRequest>,
     frontend: [frontend::Frontend; THREADS],
     /// Instructions executed, by opcode.
     executed: Box<[u64; 256]>,
@@ -90,7 +92,8 @@ impl Default for Tensix {
             gpr: [[0; scalar::GPRS]; THREADS],
             sync: Default::default(),
             pack: Default::default(),
-            mmio_writes: Vec::new(),
+            unpack: Default::default(),
+            mmio: Vec::new(),
             frontend: Default::default(),
             executed: Box::new([0; 256]),
         }
@@ -142,7 +145,8 @@ impl Tensix {
         &self.executed
     }
 
-    /// Executes until no thread can go on; whether anything was executed.
+    /// Executes until no thread can go on, or until an instruction has asked the tile for a register access
+    /// ([`Tensix::mmio`]); whether anything was executed.
     ///
     /// # Errors
     /// The fault of an instruction, with thread and word.
@@ -154,6 +158,9 @@ impl Tensix {
                 for _ in 0..SLICE {
                     if !self.step_thread(thread, l1)? {
                         break;
+                    }
+                    if !self.mmio.is_empty() {
+                        return Ok(true);
                     }
                     progress = true;
                 }
@@ -199,8 +206,8 @@ impl Tensix {
                 Ok(Step::Done)
             }
             RMWCIB0 | RMWCIB1 | RMWCIB2 | RMWCIB3 => self.rmwcib(thread, opcode, word),
-            SETDMAREG | ADDDMAREG | MULDMAREG | WRCFG | RDCFG | REG2FLOP | STOREREG | DMANOP => {
-                scalar::execute(self, thread, opcode, word)
+            _ if scalar::executes(opcode) || matches!(opcode, WRCFG | RDCFG) => {
+                scalar::execute(self, thread, opcode, word, l1)
             }
             SETADC | SETADCXX | SETADCXY | SETADCZW | INCADCXY | INCADCZW | ADDRCRXY | ADDRCRZW => {
                 adc::execute(&mut self.adc[thread], opcode, word)

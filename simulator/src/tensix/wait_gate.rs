@@ -9,7 +9,7 @@ use tt_isa::insn::{Opcode, SEMWAIT, STALLWAIT};
 use tt_isa::stall::{block, until};
 
 use super::frontend::Wait;
-use super::{Exec, Step, Tensix, sync, unit_is_vector};
+use super::{Exec, Step, Tensix, scalar, sync, unit_is_vector};
 use crate::fault::Fault;
 
 /// Conditions on units, which are never busy here.
@@ -25,7 +25,7 @@ fn kind(opcode: Opcode) -> u32 {
         PACR => block::PACK | block::MISC,
         UNPACR | UNPACR_NOP => block::UNPACK | block::MISC,
         SETC16 | WRCFG | RDCFG | RMWCIB0 | RMWCIB1 | RMWCIB2 | RMWCIB3 => block::CFG,
-        SETDMAREG | ADDDMAREG | MULDMAREG | REG2FLOP | STOREREG | DMANOP => block::THCON | block::MISC,
+        _ if scalar::executes(opcode) => block::THCON | block::MISC,
         SETADC | SETADCXX | SETADCXY | SETADCZW | INCADCXY | INCADCZW | ADDRCRXY | ADDRCRZW | NOP => {
             block::MISC
         }

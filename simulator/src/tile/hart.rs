@@ -4,7 +4,8 @@ use tt_isa::map::{self, RiscV};
 
 use super::{Activity, Tile};
 use crate::fault::Fault;
-use crate::rv32::{Access, Bus, PAGE_BYTES, Stop};
+use crate::l1::L1;
+use crate::rv32::{Access, Bus, CodeCache, PAGE_BYTES, Stop};
 
 const PAGE: &str = "TensixTile/BabyRISCV/README.md";
 const L1_PAGES: usize = map::L1_SIZE.div_ceil(PAGE_BYTES) as usize;
@@ -21,6 +22,7 @@ impl Tile {
         if std::mem::take(&mut self.iram_written) {
             self.code.written(IRAM_CODE, map::IRAM_SIZE as usize);
         }
+        forget_changed(&mut self.l1, &mut self.code);
         // The core works on its own copy; the tile's is for others to look at.
         let mut hart = std::mem::take(&mut self.harts[i]);
         let mut code = std::mem::take(&mut self.code);
@@ -120,6 +122,11 @@ impl Bus for CoreBus<'_> {
     }
 
     #[inline(always)]
+    fn forget_changed(&mut self, code: &mut CodeCache) {
+        forget_changed(&mut self.tile.l1, code);
+    }
+
+    #[inline(always)]
     fn changed(&mut self) {
         self.tile.changes += 1;
     }
@@ -131,6 +138,14 @@ impl Bus for CoreBus<'_> {
 
     fn held(&self) -> bool {
         self.tile.activity[self.core as usize] == Activity::Reset
+    }
+}
+
+/// Forgets decoded code of what the coprocessor has written to L1.
+#[inline(always)]
+fn forget_changed(l1: &mut L1, code: &mut CodeCache) {
+    for page in l1.take_changed() {
+        code.written(page * PAGE_BYTES, PAGE_BYTES as usize);
     }
 }
 

@@ -15,6 +15,7 @@ use crate::fault::Fault;
 use crate::l1::L1;
 use crate::rv32::{CodeCache, Hart};
 use crate::tensix::Tensix;
+use crate::tensix::scalar::MmioRequest;
 
 mod hart;
 mod mmio;
@@ -156,13 +157,29 @@ impl Tile {
         }
         let idle = |t: &Tensix| [0, 1, 2].map(|thread| t.thread_idle(thread));
         let before = idle(&self.tensix);
-        if self.tensix.step(&mut self.l1)? || idle(&self.tensix) != before {
-            self.changes += 1;
+        loop {
+            if self.tensix.step(&mut self.l1)? || idle(&self.tensix) != before {
+                self.changes += 1;
+            }
+            let requests = std::mem::take(&mut self.tensix.mmio);
+            if requests.is_empty() {
+                return Ok(());
+            }
+            for request in requests {
+                self.serve_tensix(request)?;
+            }
         }
-        for (addr, value) in std::mem::take(&mut self.tensix.mmio_writes) {
-            self.external_register_write(addr, value)?;
+    }
+
+    /// Makes an access to a register for the coprocessor.
+    fn serve_tensix(&mut self, request: MmioRequest) -> Result<(), Fault> {
+        match request {
+            MmioRequest::Write { addr, value } => self.external_register_write(addr, value),
+            MmioRequest::Read { addr, thread, gpr } => {
+                self.tensix.gpr[thread][gpr] = self.external_register_read(addr)?;
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Whether core `i` may run; wakes it if something has changed since it fell asleep.

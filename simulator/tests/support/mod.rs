@@ -150,6 +150,14 @@ impl Program {
         self.push(thread, NOP {}.word());
     }
 
+    /// What the program stores, in its order; register reads are left out.
+    pub fn stores(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.entries.iter().filter_map(|&(addr, source)| match source {
+            Source::Literal(value) => Some((addr, value)),
+            Source::Register(_) => None,
+        })
+    }
+
     /// All that L1 holds before the core starts.
     fn image(&self) -> Vec<(u32, Vec<u8>)> {
         let mut list = Vec::new();

@@ -10,6 +10,9 @@ pub mod thread;
 
 /// Registers in one bank of `Config` (`CFG_STATE_SIZE * 4`).
 pub const CONFIG_BANK_WORDS: u32 = 47 * 4;
+/// First of the `Config` registers whose names start with `THCON_` (`THCON_CFGREG_BASE_ADDR32`); they end at
+/// [`CONFIG_GLOBAL_START`].
+pub const CONFIG_THCON_START: u32 = 52;
 /// `Config` registers from this index on are not banked.
 pub const CONFIG_GLOBAL_START: u32 = 152;
 /// Number of `ThreadConfig` registers of a thread.

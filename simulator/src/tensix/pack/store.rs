@@ -56,7 +56,7 @@ impl Sink {
 
 /// Writable bytes of L1, or the program's fault.
 pub(super) fn slice(l1: &mut L1, addr: u32, len: usize) -> Result<&mut [u8], Fault> {
-    l1.get_mut(addr, len)
+    l1.change(addr, len)
         .ok_or_else(|| Fault::program(format!("packing {len} bytes to L1 {addr:#x}")).page(PAGE))
 }
 

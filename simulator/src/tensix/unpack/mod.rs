@@ -13,7 +13,7 @@ use tt_isa::insn::{Opcode, UNPACR, UNPACR_NOP};
 
 use super::adc::{AddressCounters, dim};
 use super::src::{COLS, ROWS, Row, SrcBanks};
-use super::{Exec, Step, Tensix, dst};
+use super::{Exec, Step, THREADS, Tensix, dst};
 use crate::fault::Fault;
 use crate::l1::L1;
 
@@ -27,6 +27,50 @@ const NOP_PAGE: &str = "TensixTile/TensixCoprocessor/UNPACR_NOP.md";
 const SRCA_SKIP: u32 = 64;
 /// What `UNPACR_NOP` fills SrcA with for maximum pooling: less than any number.
 const NEGATIVE_INFINITY: u32 = 0xFFFF_E000;
+
+/// What the unpackers remember: `[unpacker][thread]`.
+#[derive(Default)]
+pub struct UnpackState {
+    /// Row of SrcA or SrcB that the thread's data starts at, where addresses count from it.
+    src_row: [[u8; THREADS]; 2],
+}
+
+/// Whether an unpacker may write to its bank.
+pub fn owns_bank(t: &mut Tensix, unpacker: usize) -> bool {
+    banks(t, unpacker).unpack_ready()
+}
+
+/// Writes four bfloat16 numbers to an unpacker's bank, at `at` in fours; `data` has the first of each two in the
+/// lower half, its mantissa in front of its exponent (`STOREIND_Src.md`).
+pub fn store_bf16(
+    t: &mut Tensix,
+    thread: usize,
+    unpacker: usize,
+    at: u32,
+    data: [u32; 2],
+) -> Result<(), Fault> {
+    const PAGE: &str = "TensixTile/TensixCoprocessor/STOREIND_Src.md";
+    let fault = || {
+        Err(Fault::program(format!("STOREIND to row {} of unpacker {unpacker}'s bank", at >> 2)).page(PAGE))
+    };
+    let first = if unpacker == 0 { SRCA_SKIP >> 4 } else { 0 };
+    if at >= 1 << 16 {
+        return fault();
+    }
+    let Some(row) = (at >> 2).checked_sub(first) else { return Ok(()) };
+    let absolute = unpacker == 0 && t.cfg.thread(thread, tc::SRCA_SET_SetOvrdWithAddr) != 0;
+    if row >= if absolute { ROWS as u32 } else { 16 } {
+        return fault();
+    }
+    let base = if absolute { 0 } else { u32::from(t.unpack.src_row[unpacker][thread]) };
+    let bank = banks(t, unpacker).unpack_mut();
+    let row = &mut bank[(row + base) as usize % ROWS];
+    for (pair, word) in row[(at as usize & 3) * 4..].chunks_exact_mut(2).zip(data) {
+        pair[0] = u32::from(dst::decode_bf16(word as u16)) << 16;
+        pair[1] = word & 0xFFFF_0000;
+    }
+    Ok(())
+}
 
 /// Executes an unpacker instruction.
 pub fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32, l1: &L1) -> Exec {
