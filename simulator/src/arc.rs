@@ -1,25 +1,34 @@
-//! The ARC tile: management firmware's memory and registers, as far as host software reads them
-//! (`ARCTile/README.md`; telemetry as the vendor's user-mode driver expects it).
+//! The ARC tile: management firmware's memory, registers and messages, as far as host software uses them
+//! (`ARCTile/README.md`, `ARCTile/ResetUnit.md`; telemetry and messages as the vendor's user-mode driver expects them).
 //!
 //! The reset unit has the addresses, in ARC's own address space, of a table of telemetry tags and of their values;
-//! both lie in CSM.
+//! both lie in CSM. A message is answered at once. Older and newer telemetry are both there: the host's
+//! driver reads the version of the firmware in the older one, and the rest in the newer.
 
 use tt_isa::arc::{
-    CSM_BASE, CSM_SIZE, NOC_XBAR, RESET_UNIT, SCRATCH, SCRATCH_BOOTED, TELEMETRY_TABLE, TELEMETRY_VALUES, tag,
+    APB_BASE, APB_NIU, APB_SIZE, BUNDLE_18_4, CSM_BASE, CSM_SIZE, HARVESTING_ROWS, MESSAGE_ARGUMENT,
+    MESSAGE_QUEUES, MESSAGE_STATUS, MESSAGE_UNKNOWN, MISC_CNTL, MISC_CNTL_IRQ0, NOC_XBAR, OLD_BUNDLE_VERSION,
+    OLD_TELEMETRY, RESET_UNIT, SCRATCH, SCRATCH_BOOTED, TELEMETRY_TABLE, TELEMETRY_VALUES, message, tag,
 };
 use tt_isa::chip::Board;
+use tt_isa::noc;
 
 use crate::fault::Fault;
 
+const PAGE: &str = "ARCTile/README.md";
 /// Where this firmware keeps its tables, in CSM.
 const TABLE: u32 = 0x100;
 const VALUES: u32 = 0x200;
 const SCRATCH_WORDS: usize = 8;
+const AICLK_MHZ: u32 = 1000;
 
 /// The tile.
 pub struct Arc {
     csm: Box<[u8]>,
     scratch: [u32; SCRATCH_WORDS],
+    misc_cntl: u32,
+    /// Answer to [`message::GET_HARVESTING`].
+    harvesting: u32,
 }
 
 impl Arc {
@@ -27,16 +36,31 @@ impl Arc {
     pub fn new(board: &Board, harvested: u32) -> Self {
         let mut scratch = [0; SCRATCH_WORDS];
         scratch[0] = SCRATCH_BOOTED;
-        let mut arc = Self { csm: vec![0; CSM_SIZE as usize].into_boxed_slice(), scratch };
+        let is_harvested = |y: &u8| {
+            board.chip.tensix_y.iter().position(|row| row == y).is_some_and(|n| harvested >> n & 1 == 1)
+        };
+        let harvesting =
+            HARVESTING_ROWS.iter().enumerate().fold(0, |mask, (i, y)| mask | u32::from(is_harvested(y)) << i);
+        let csm = vec![0; CSM_SIZE as usize].into_boxed_slice();
+        let mut arc = Self { csm, scratch, misc_cntl: 0, harvesting };
         let telemetry = [
             (tag::BOARD_ID_HIGH, board.board_type << 4),
             (tag::BOARD_ID_LOW, 1),
+            (tag::ASIC_ID, 1),
             (tag::HARVESTING_STATE, harvested),
             (tag::ASIC_TEMPERATURE, 40 << 16),
-            (tag::AICLK, 1000),
+            (tag::BOARD_TEMPERATURE, 35 << 16),
+            (tag::AICLK, AICLK_MHZ),
             (tag::AXICLK, 900),
             (tag::ARCCLK, 540),
+            (tag::ETH_LIVE_STATUS, (1 << board.chip.ethernet.len()) - 1),
+            // Two bits a channel, and a channel is two banks.
+            (tag::GDDR_STATUS, 0x5555_5555 & ((1 << board.chip.dram.len()) - 1)),
+            (tag::FLASH_BUNDLE_VERSION, BUNDLE_18_4),
+            (tag::TIMER_HEARTBEAT, 1),
+            (tag::ASIC_LOCATION, 0),
         ];
+        arc.put(OLD_TELEMETRY + 4 * OLD_BUNDLE_VERSION, BUNDLE_18_4);
         arc.put(TABLE, 1);
         arc.put(TABLE + 4, telemetry.len() as u32);
         for (i, (tag, value)) in (0..).zip(telemetry) {
@@ -61,9 +85,15 @@ impl Arc {
 
     /// Reads a register below the APB base.
     pub fn apb_read(&self, offset: u64) -> Result<u32, Fault> {
+        let niu_cfg = |base: u32| offset == u64::from(base + noc::reg::NIU_CFG_0);
+        if APB_NIU.into_iter().any(niu_cfg) {
+            return Ok(noc::niu_cfg::TRANSLATION_ENABLE);
+        }
         match offset.checked_sub(u64::from(RESET_UNIT)).map(|register| register as u32) {
+            Some(MISC_CNTL) => Ok(self.misc_cntl),
             Some(TELEMETRY_TABLE) => Ok(CSM_BASE + TABLE),
             Some(TELEMETRY_VALUES) => Ok(CSM_BASE + VALUES),
+            Some(MESSAGE_QUEUES) => Ok(0),
             Some(register) => {
                 scratch_index(register).map(|i| self.scratch[i]).ok_or_else(|| unmapped("APB", offset))
             }
@@ -74,24 +104,108 @@ impl Arc {
     /// Writes a register below the APB base.
     pub fn apb_write(&mut self, offset: u64, value: u32) -> Result<(), Fault> {
         let register = offset.wrapping_sub(u64::from(RESET_UNIT)) as u32;
+        if register == MISC_CNTL {
+            if value & MISC_CNTL_IRQ0 != 0 {
+                self.answer();
+            }
+            self.misc_cntl = value & !MISC_CNTL_IRQ0;
+            return Ok(());
+        }
         let index = scratch_index(register).ok_or_else(|| unmapped("APB", offset))?;
         self.scratch[index] = value;
         Ok(())
     }
 
-    /// Reads over the NoC: CSM only.
+    /// The firmware answers the message in the scratch registers.
+    fn answer(&mut self) {
+        let [argument, status] =
+            [MESSAGE_ARGUMENT, MESSAGE_STATUS].map(|register| ((register - SCRATCH) / 4) as usize);
+        let code = self.scratch[status] as u8;
+        let result = match code {
+            message::GET_OLD_TELEMETRY => Some(OLD_TELEMETRY),
+            message::GET_AICLK => Some(AICLK_MHZ),
+            message::GET_HARVESTING => Some(self.harvesting),
+            message::SET_ETH_DRAM_TRAINED_STATUS => Some(1),
+            // Clocks, power and watchdogs have no part in this model.
+            _ if ACCEPTED.contains(&code) || message::ASIC_STATE.contains(&code) => None,
+            _ => {
+                self.scratch[status] = MESSAGE_UNKNOWN;
+                return;
+            }
+        };
+        if let Some(result) = result {
+            self.scratch[argument] = result;
+        }
+        self.scratch[status] = u32::from(code);
+    }
+
+    /// Reads over the NoC.
     pub fn noc_read(&mut self, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
-        let offset = addr.wrapping_sub(NOC_XBAR + u64::from(CSM_BASE));
-        out.copy_from_slice(self.csm(offset, out.len())?);
+        match place(addr)? {
+            Place::Csm(offset) => out.copy_from_slice(self.csm(offset, out.len())?),
+            Place::Apb(offset) => {
+                let out = word_mut(out, addr)?;
+                *out = self.apb_read(offset)?.to_le_bytes();
+            }
+        }
         Ok(())
     }
 
-    /// Writes over the NoC: CSM only.
+    /// Writes over the NoC.
     pub fn noc_write(&mut self, addr: u64, data: &[u8]) -> Result<(), Fault> {
-        let offset = addr.wrapping_sub(NOC_XBAR + u64::from(CSM_BASE));
-        self.csm(offset, data.len())?.copy_from_slice(data);
+        match place(addr)? {
+            Place::Csm(offset) => self.csm(offset, data.len())?.copy_from_slice(data),
+            Place::Apb(offset) => {
+                let word = data.try_into().ok().filter(|_| addr.is_multiple_of(4));
+                let word = word.ok_or_else(|| narrow(addr, data.len()))?;
+                self.apb_write(offset, u32::from_le_bytes(word))?;
+            }
+        }
         Ok(())
     }
+}
+
+/// Messages that are answered and change nothing.
+const ACCEPTED: [u8; 11] = [
+    message::NOP,
+    message::POWER_SETTING,
+    message::PCIE_INDEX,
+    message::GO_BUSY,
+    message::GO_SHORT_IDLE,
+    message::GO_LONG_IDLE,
+    message::TEST,
+    message::CURR_DATE,
+    message::DEASSERT_RISCV_RESET,
+    message::AUTO_RESET_TIMEOUT,
+    message::SET_WDT_TIMEOUT,
+];
+
+/// What the NoC reaches, by offset.
+enum Place {
+    Csm(u64),
+    Apb(u64),
+}
+
+fn place(addr: u64) -> Result<Place, Fault> {
+    let within = |base: u32, size: u32| {
+        addr.checked_sub(NOC_XBAR + u64::from(base)).filter(|&offset| offset < u64::from(size))
+    };
+    if let Some(offset) = within(CSM_BASE, CSM_SIZE) {
+        return Ok(Place::Csm(offset));
+    }
+    within(APB_BASE, APB_SIZE).map(Place::Apb).ok_or_else(|| {
+        Fault::not_implemented(format!("address {addr:#x} of the ARC tile, as the NoC sees it")).page(PAGE)
+    })
+}
+
+/// Four aligned bytes, which is what registers take.
+fn word_mut(bytes: &mut [u8], addr: u64) -> Result<&mut [u8; 4], Fault> {
+    let len = bytes.len();
+    bytes.try_into().ok().filter(|_| addr.is_multiple_of(4)).ok_or_else(|| narrow(addr, len))
+}
+
+fn narrow(addr: u64, len: usize) -> Fault {
+    Fault::program(format!("{len} bytes at {addr:#x} of the ARC tile, where registers have 4")).page(PAGE)
 }
 
 fn scratch_index(register: u32) -> Option<usize> {
@@ -100,5 +214,60 @@ fn scratch_index(register: u32) -> Option<usize> {
 }
 
 fn unmapped(what: &str, offset: u64) -> Fault {
-    Fault::not_implemented(format!("ARC {what} offset {offset:#x}")).page("ARCTile/README.md")
+    Fault::not_implemented(format!("ARC {what} offset {offset:#x}")).page(PAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Blame;
+    use tt_isa::chip::board;
+
+    fn arc(harvested: u32) -> Arc {
+        Arc::new(board("n150").expect("known"), harvested)
+    }
+
+    /// Sends a message as the host's driver does, over the NoC; status and result.
+    fn send(arc: &mut Arc, code: u8) -> [u32; 2] {
+        let unit = NOC_XBAR + u64::from(APB_BASE + RESET_UNIT);
+        let mut write = |register: u32, word: u32| {
+            arc.noc_write(unit + u64::from(register), &word.to_le_bytes()).expect("a register");
+        };
+        write(MESSAGE_ARGUMENT, u32::MAX);
+        write(MESSAGE_STATUS, 0xAA00 | u32::from(code));
+        write(MISC_CNTL, MISC_CNTL_IRQ0 | 1);
+        let mut read = |register: u32| {
+            let mut word = [0; 4];
+            arc.noc_read(unit + u64::from(register), &mut word).expect("a register");
+            u32::from_le_bytes(word)
+        };
+        assert_eq!(read(MISC_CNTL), 1, "the firmware has taken the message");
+        [read(MESSAGE_STATUS), read(MESSAGE_ARGUMENT)]
+    }
+
+    #[test]
+    fn messages_are_answered() {
+        let mut arc = arc(0);
+        assert_eq!(send(&mut arc, message::TEST), [u32::from(message::TEST), u32::MAX]);
+        assert_eq!(send(&mut arc, message::GET_AICLK), [u32::from(message::GET_AICLK), AICLK_MHZ]);
+        assert_eq!(send(&mut arc, 0xFE)[0], MESSAGE_UNKNOWN);
+    }
+
+    #[test]
+    fn harvesting_is_told_in_the_order_of_the_fuses() {
+        // The last two rows are y = 10 and y = 11.
+        let [_, mask] = send(&mut arc(0b11 << 8), message::GET_HARVESTING);
+        assert_eq!(mask, 0b101);
+    }
+
+    #[test]
+    fn registers_are_words() {
+        let mut arc = arc(0);
+        let at = NOC_XBAR + u64::from(APB_BASE + RESET_UNIT + SCRATCH);
+        for (addr, len) in [(at, 8), (at + 1, 4), (at, 2)] {
+            let fault = arc.noc_read(addr, &mut vec![0; len]).unwrap_err();
+            assert_eq!(fault.blame, Blame::Program, "{fault}");
+        }
+        assert_eq!(arc.noc_read(NOC_XBAR, &mut [0; 4]).unwrap_err().blame, Blame::NotImplemented);
+    }
 }

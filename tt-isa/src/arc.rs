@@ -4,6 +4,10 @@
 //! Two registers of the reset unit hold the addresses, in ARC's own address space, of a table of telemetry tags and
 //! of their values; both lie in CSM. The table starts with a version and the number of entries; an entry has the tag in
 //! its low half and the index of its value in the high half.
+//!
+//! A message to the firmware: an argument into [`MESSAGE_ARGUMENT`], `0xAA00` plus a [`message`] code into
+//! [`MESSAGE_STATUS`], then bit [`MISC_CNTL_IRQ0`] into [`MISC_CNTL`]. The answer: the code in the low half of
+//! [`MESSAGE_STATUS`], an exit code in its high half, and a result in the argument's place.
 
 /// CSM in ARC's own address space.
 pub const CSM_BASE: u32 = 0x1000_0000;
@@ -11,16 +15,79 @@ pub const CSM_BASE: u32 = 0x1000_0000;
 pub const CSM_SIZE: u32 = 512 << 10;
 /// ARC's address space, as the NoC sees it.
 pub const NOC_XBAR: u64 = 0x8_0000_0000;
+/// APB peripherals in ARC's own address space.
+pub const APB_BASE: u32 = 0x8000_0000;
+/// Bytes of the APB peripherals.
+pub const APB_SIZE: u32 = 1 << 20;
+/// The two NIUs of the ARC tile, from the APB base.
+pub const APB_NIU: [u32; 2] = [0x5_0000, 0x5_8000];
 /// Reset unit, from the APB base.
 pub const RESET_UNIT: u32 = 0x3_0000;
 /// Reset unit: eight scratch registers.
 pub const SCRATCH: u32 = 0x60;
 /// What firmware leaves in scratch register 0 once it has booted.
 pub const SCRATCH_BOOTED: u32 = 0xC0DE_0001;
+/// Reset unit: a message's argument, and its result (scratch register 3).
+pub const MESSAGE_ARGUMENT: u32 = SCRATCH + 4 * 3;
+/// Reset unit: a message's code, and its status (scratch register 5).
+pub const MESSAGE_STATUS: u32 = SCRATCH + 4 * 5;
+/// Status of a message that the firmware does not know.
+pub const MESSAGE_UNKNOWN: u32 = u32::MAX;
+/// Reset unit: ARC's interrupts.
+pub const MISC_CNTL: u32 = 0x100;
+/// [`MISC_CNTL`]: a message is waiting; the firmware clears it.
+pub const MISC_CNTL_IRQ0: u32 = 1 << 16;
+/// Reset unit: address of the queues for messages of newer firmware; 0 if it has none.
+pub const MESSAGE_QUEUES: u32 = 0x1D8;
 /// Reset unit: address of the telemetry table.
 pub const TELEMETRY_TABLE: u32 = 0x1D0;
 /// Reset unit: address of the telemetry values.
 pub const TELEMETRY_VALUES: u32 = 0x1D4;
+
+/// Byte offset in CSM of the telemetry of older firmware: a word a field.
+pub const OLD_TELEMETRY: u32 = 0;
+/// Field of the older telemetry: version of the firmware bundle. From 18.4 on there is the newer telemetry.
+pub const OLD_BUNDLE_VERSION: u32 = 49;
+/// Version 18.4 of the firmware bundle.
+pub const BUNDLE_18_4: u32 = 0x1204_0000;
+/// In the order of the bits that [`message::GET_HARVESTING`] gives: NoC 0 row of the Tensix tiles.
+pub const HARVESTING_ROWS: [u8; 10] = [11, 1, 10, 2, 9, 3, 8, 4, 7, 5];
+
+/// Codes of messages to the firmware (vendor's user-mode driver and kernel driver).
+pub mod message {
+    /// Nothing.
+    pub const NOP: u8 = 0x11;
+    /// PCIe and power settings that the host's drivers make.
+    pub const POWER_SETTING: u8 = 0x21;
+    /// Where in CSM the older telemetry is.
+    pub const GET_OLD_TELEMETRY: u8 = 0x2C;
+    /// AI clock, MHz.
+    pub const GET_AICLK: u8 = 0x34;
+    /// Which PCIe slot the card is in.
+    pub const PCIE_INDEX: u8 = 0x51;
+    /// Full clock.
+    pub const GO_BUSY: u8 = 0x52;
+    /// Low clock for a short time.
+    pub const GO_SHORT_IDLE: u8 = 0x53;
+    /// Low clock.
+    pub const GO_LONG_IDLE: u8 = 0x54;
+    /// Harvested rows, see [`super::HARVESTING_ROWS`].
+    pub const GET_HARVESTING: u8 = 0x57;
+    /// Whether DRAM and Ethernet are trained.
+    pub const SET_ETH_DRAM_TRAINED_STATUS: u8 = 0x58;
+    /// Nothing; whether somebody answers.
+    pub const TEST: u8 = 0x90;
+    /// Power states 0 and 3.
+    pub const ASIC_STATE: [u8; 2] = [0xA0, 0xA3];
+    /// The date.
+    pub const CURR_DATE: u8 = 0xB7;
+    /// Ethernet cores out of reset.
+    pub const DEASSERT_RISCV_RESET: u8 = 0xBA;
+    /// Time-out after which the board's microcontroller resets the chip.
+    pub const AUTO_RESET_TIMEOUT: u8 = 0xBC;
+    /// Time-out of the watchdog.
+    pub const SET_WDT_TIMEOUT: u8 = 0xC1;
+}
 
 /// Telemetry tags.
 pub mod tag {
@@ -28,14 +95,28 @@ pub mod tag {
     pub const BOARD_ID_HIGH: u16 = 1;
     /// Board id, lower word.
     pub const BOARD_ID_LOW: u16 = 2;
+    /// Number of the chip.
+    pub const ASIC_ID: u16 = 3;
     /// Harvested Tensix rows, one bit a row.
     pub const HARVESTING_STATE: u16 = 4;
     /// Temperature of the chip, 16.16 degrees Celsius.
     pub const ASIC_TEMPERATURE: u16 = 11;
+    /// Temperature of the board, 16.16 degrees Celsius.
+    pub const BOARD_TEMPERATURE: u16 = 13;
     /// AI clock, MHz.
     pub const AICLK: u16 = 14;
     /// AXI clock, MHz.
     pub const AXICLK: u16 = 15;
     /// ARC clock, MHz.
     pub const ARCCLK: u16 = 16;
+    /// Ethernet tiles that work, one bit a tile.
+    pub const ETH_LIVE_STATUS: u16 = 21;
+    /// DRAM channels, two bits a channel: 1 = trained.
+    pub const GDDR_STATUS: u16 = 22;
+    /// Version of the firmware bundle.
+    pub const FLASH_BUNDLE_VERSION: u16 = 28;
+    /// Counts while the firmware lives.
+    pub const TIMER_HEARTBEAT: u16 = 32;
+    /// Place of the chip on its board.
+    pub const ASIC_LOCATION: u16 = 52;
 }

@@ -85,6 +85,12 @@ pub mod ctrl {
     pub const BRCST_SRC_INCLUDE: u32 = 1 << 17;
 }
 
+/// Fields of `NIU_CFG_0`.
+pub mod niu_cfg {
+    /// Coordinates of requests go through the translation tables.
+    pub const TRANSLATION_ENABLE: u32 = 1 << 14;
+}
+
 /// `AT_LEN_BE` of an atomic increment: the whole 32-bit word (wrap at bit 31), word `index` of its 16 bytes.
 pub const fn atomic_increment(index: u32) -> u32 {
     assert!(index < 4);
