@@ -7,7 +7,8 @@ use tt_isa::tlb::{
 
 use crate::chip::Chip;
 use crate::fault::Fault;
-use crate::tile::niu::End;
+use crate::grid::Node;
+use crate::noc::request::check_corners;
 
 const PAGE: &str = "PCIExpressTile/TLBs.md";
 const CSM_BYTES: u64 = ARC_APB_BAR0 - ARC_CSM_BAR0;
@@ -84,11 +85,6 @@ fn within(offset: u64, base: u64, len: u64) -> Option<u64> {
     offset.checked_sub(base).filter(|&at| at < len)
 }
 
-fn end(target: &TlbTarget) -> End {
-    let mid = if target.multicast { target.start.mid_rect(target.end) } else { target.end.mid() };
-    End { mid, addr: target.addr }
-}
-
 impl Chip {
     /// A word of PCI configuration space; only identification is modelled.
     pub fn pci_config_read32(&self, offset: u32) -> u32 {
@@ -111,7 +107,10 @@ impl Chip {
                 Region::Window(target) if target.multicast => {
                     return Err(Fault::program("read through a multicast window").page(PAGE));
                 }
-                Region::Window(target) => self.read(target.noc, end(&target), now)?,
+                Region::Window(target) => {
+                    let node = self.window_tile(&target)?;
+                    self.read_node(target.noc, node, target.addr, now)?;
+                }
             }
             out = rest;
             offset += len as u64;
@@ -139,13 +138,38 @@ impl Chip {
                     let word: [u8; 4] = now.try_into().map_err(|_| narrow(len))?;
                     self.arc.apb_write(at, u32::from_le_bytes(word))?;
                 }
-                Region::Window(target) if target.multicast => {
-                    self.write_rect(target.noc, end(&target), now, None)?;
+                Region::Window(target) if target.multicast => self.broadcast(&target, now)?,
+                Region::Window(target) => {
+                    let node = self.window_tile(&target)?;
+                    self.write_node(target.noc, node, target.addr, now)?;
                 }
-                Region::Window(target) => self.write_one(target.noc, end(&target), now)?,
             }
             data = rest;
             offset += len as u64;
+        }
+        Ok(())
+    }
+
+    /// A window's coordinate, translated by the PCIe tile's NIU.
+    fn translated(&self, noc: u8, xy: NocXy) -> NocXy {
+        let pcie = self.grid.number(self.config.board.chip.pcie);
+        self.edges[pcie].niu[usize::from(noc)].translate(xy)
+    }
+
+    fn window_tile(&self, target: &TlbTarget) -> Result<Node, Fault> {
+        self.node_at(target.noc, self.translated(target.noc, target.end))
+    }
+
+    fn broadcast(&mut self, target: &TlbTarget, data: &[u8]) -> Result<(), Fault> {
+        let [first, last] = [target.start, target.end].map(|xy| self.translated(target.noc, xy));
+        for corner in [first, last] {
+            self.node_at(target.noc, corner)?;
+        }
+        check_corners(target.noc, first, last)?;
+        for index in 0..self.tiles.len() {
+            if self.is_within(target.noc, index, first, last) {
+                self.tiles[index].noc_write(target.addr, data)?;
+            }
         }
         Ok(())
     }
@@ -157,7 +181,8 @@ impl Chip {
     /// # Errors
     /// Nothing answers there.
     pub fn tile_read(&mut self, tile: NocXy, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
-        self.read(0, End { mid: tile.mid(), addr }, out)
+        let node = self.node_at(0, self.translated(0, tile))?;
+        self.read_node(0, node, addr, out)
     }
 
     /// Writes to a tile over NoC 0, past the windows. Registers are written in 4 aligned bytes.
@@ -165,7 +190,8 @@ impl Chip {
     /// # Errors
     /// Nothing answers there.
     pub fn tile_write(&mut self, tile: NocXy, addr: u64, data: &[u8]) -> Result<(), Fault> {
-        self.write_one(0, End { mid: tile.mid(), addr }, data)
+        let node = self.node_at(0, self.translated(0, tile))?;
+        self.write_node(0, node, addr, data)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A Wormhole as software: RISC-V cores, Tensix coprocessors, NoC, DRAM and the host's windows.
 //!
 //! ```text
-//! host -> BAR 0 windows (host) -> NoC (chip, grid) -> tiles (tile) -> cores (rv32), coprocessor (tensix)
+//! host -> BAR 0 windows (host) -> NoC (noc, grid) -> tiles (tile) -> cores (rv32), coprocessor (tensix)
 //!                                                  -> DRAM (dram), ARC (arc)
 //! ```
 //!
@@ -16,6 +16,7 @@ pub mod fault;
 mod grid;
 mod host;
 mod l1;
+mod noc;
 mod rv32;
 mod tensix;
 mod tile;

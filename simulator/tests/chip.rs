@@ -306,7 +306,7 @@ fn transfers(noc: u32, own: NocXy, other: NocXy, third: NocXy) -> Vec<u32> {
     let inline = Request {
         ctrl: ctrl::WR | ctrl::WR_INLINE | ctrl::RESP_MARKED,
         target: (third, DATA + 0x5004),
-        len: 0xF,
+        len: 0xF0,
         data: 0xCAFE_F00D,
         ..read
     };
@@ -434,7 +434,10 @@ fn noc_requests_that_do_not_line_up_are_refused() {
         // DRAM reads agree modulo 32, others modulo 16.
         (read, "modulo 32"),
         (Request { target: (tensix(1, 1), 0x100), ret: (own, DATA + 8), ..read }, "modulo 16"),
-        (Request { len: MAX_PACKET + 1, ..read }, "8193 bytes"),
+        (
+            Request { target: (tensix(1, 1), 0x108), ret: (own, DATA + 8), len: MAX_PACKET + 1, ..read },
+            "8193 bytes",
+        ),
         (Request { target: (NocXy::new(1, 0), 0), ret: (own, DATA), ..read }, "(1,0)"),
         (Request { target: (tensix(1, 1), L1_SIZE - 32), ret: (own, DATA), ..read }, "0x"),
     ];

@@ -25,7 +25,7 @@ pub mod reg {
     pub const RET_ADDR_LO: u32 = 0x0C;
     /// Initiator: return address bits 35:32 and its node.
     pub const RET_ADDR_MID: u32 = 0x10;
-    /// Initiator: transaction id in bits 13:10.
+    /// Initiator: [`super::tag`].
     pub const PACKET_TAG: u32 = 0x18;
     /// Initiator: [`super::ctrl`].
     pub const CTRL: u32 = 0x1C;
@@ -35,28 +35,92 @@ pub mod reg {
     pub const AT_DATA: u32 = 0x24;
     /// Initiator: write 1 to start; reads 1 while the request waits.
     pub const CMD_CTRL: u32 = 0x28;
-    /// This node: x in bits 5:0, y in 11:6, grid size above.
+    /// This node: x in bits 5:0, y in 11:6, [`super::node_id`] above. Every initiator set shows it.
     pub const NODE_ID: u32 = 0x2C;
-    /// NIU configuration.
+    /// This NIU within its chip: [`super::Endpoint`]. Every initiator set shows it.
+    pub const ENDPOINT_ID: u32 = 0x30;
+    /// Write: bit i clears the outstanding counter of transaction id i.
+    pub const CLEAR_OUTSTANDING_REQ_CNT: u32 = 0x50;
+    /// Bit i: initiator i waits.
+    pub const CMD_BUF_STATUS: u32 = 0x54;
+    /// NIU configuration: [`super::niu_cfg`].
     pub const NIU_CFG_0: u32 = 0x100;
     /// Router configuration.
     pub const ROUTER_CFG_0: u32 = 0x104;
-    /// This node's logical (translated) id.
+    /// Bit x: NIUs in column x do not receive broadcasts.
+    pub const ROUTER_CFG_1: u32 = 0x108;
+    /// Bit y: NIUs in row y do not receive broadcasts.
+    pub const ROUTER_CFG_3: u32 = 0x110;
+    /// 32 entries of 4 bits: the column that a translated x means.
+    pub const X_ID_TRANSLATE_TABLE_0: u32 = 0x118;
+    /// 32 entries of 4 bits: the row that a translated y means.
+    pub const Y_ID_TRANSLATE_TABLE_0: u32 = 0x128;
+    /// This node's logical (translated) id: x in bits 5:0, y in 11:6.
     pub const NOC_ID_LOGICAL: u32 = 0x138;
-    /// Counter: atomics with a response, responses received.
+    /// Counter: atomics with a response, responses received. The first of 64 counters.
     pub const MST_ATOMIC_RESP_RECEIVED: u32 = 0x200;
     /// Counter: write acknowledgements received.
     pub const MST_WR_ACK_RECEIVED: u32 = 0x204;
     /// Counter: read responses received (a request counts once it is complete).
     pub const MST_RD_RESP_RECEIVED: u32 = 0x208;
+    /// Counter: data flits of read responses received.
+    pub const MST_RD_DATA_WORD_RECEIVED: u32 = 0x20C;
+    /// Counter: packets that got a virtual channel.
+    pub const MST_CMD_ACCEPTED: u32 = 0x210;
+    /// Counter: read requests sent.
+    pub const MST_RD_REQ_SENT: u32 = 0x214;
+    /// Counter: non-posted atomics sent.
+    pub const MST_NONPOSTED_ATOMIC_SENT: u32 = 0x218;
     /// Counter: posted atomics sent.
     pub const MST_POSTED_ATOMIC_SENT: u32 = 0x21C;
+    /// Counter: data flits of non-posted writes sent.
+    pub const MST_NONPOSTED_WR_DATA_WORD_SENT: u32 = 0x220;
+    /// Counter: data flits of posted writes sent.
+    pub const MST_POSTED_WR_DATA_WORD_SENT: u32 = 0x224;
     /// Counter: non-posted writes sent.
     pub const MST_NONPOSTED_WR_REQ_SENT: u32 = 0x228;
     /// Counter: posted writes sent.
     pub const MST_POSTED_WR_REQ_SENT: u32 = 0x22C;
-    /// Outstanding requests, a word a transaction id.
+    /// Counter: non-posted writes that got a virtual channel.
+    pub const MST_NONPOSTED_WR_REQ_STARTED: u32 = 0x230;
+    /// Counter: posted writes that got a virtual channel.
+    pub const MST_POSTED_WR_REQ_STARTED: u32 = 0x234;
+    /// Counter: reads that got a virtual channel.
+    pub const MST_RD_REQ_STARTED: u32 = 0x238;
+    /// Counter: non-posted atomics that got a virtual channel.
+    pub const MST_NONPOSTED_ATOMIC_STARTED: u32 = 0x23C;
+    /// Outstanding requests, a word a transaction id, eight bits wide.
     pub const MST_REQS_OUTSTANDING_ID: u32 = 0x240;
+    /// Writes whose data has not left yet, a word a transaction id, eight bits wide.
+    pub const MST_WRITE_REQS_OUTGOING_ID: u32 = 0x280;
+    /// Counter: responses to atomics sent.
+    pub const SLV_ATOMIC_RESP_SENT: u32 = 0x2C0;
+    /// Counter: write acknowledgements sent.
+    pub const SLV_WR_ACK_SENT: u32 = 0x2C4;
+    /// Counter: read responses sent.
+    pub const SLV_RD_RESP_SENT: u32 = 0x2C8;
+    /// Counter: data flits of read responses sent.
+    pub const SLV_RD_DATA_WORD_SENT: u32 = 0x2CC;
+    /// Counter: reads and atomics that arrived.
+    pub const SLV_REQ_ACCEPTED: u32 = 0x2D0;
+    /// Counter: reads that arrived.
+    pub const SLV_RD_REQ_RECEIVED: u32 = 0x2D4;
+    /// Counter: non-posted atomics that arrived.
+    pub const SLV_NONPOSTED_ATOMIC_RECEIVED: u32 = 0x2D8;
+    /// Counter: posted atomics that arrived.
+    pub const SLV_POSTED_ATOMIC_RECEIVED: u32 = 0x2DC;
+    /// Counter: data flits of non-posted writes that arrived.
+    pub const SLV_NONPOSTED_WR_DATA_WORD_RECEIVED: u32 = 0x2E0;
+    /// Counter: data flits of posted writes that arrived.
+    pub const SLV_POSTED_WR_DATA_WORD_RECEIVED: u32 = 0x2E4;
+    /// Counter: non-posted writes that arrived completely.
+    pub const SLV_NONPOSTED_WR_REQ_RECEIVED: u32 = 0x2E8;
+    /// Counter: posted writes that arrived completely.
+    pub const SLV_POSTED_WR_REQ_RECEIVED: u32 = 0x2EC;
+    /// Counter: non-posted writes that began to arrive.
+    pub const SLV_NONPOSTED_WR_REQ_STARTED: u32 = 0x2F0;
+    /// Counter: posted writes that began to arrive.
+    pub const SLV_POSTED_WR_REQ_STARTED: u32 = 0x2F4;
 }
 
 /// Bits of the initiator's `CTRL` register (`NOC_CTRL` in `NoC/MemoryMap.md`).
@@ -69,7 +133,7 @@ pub mod ctrl {
     pub const WR_BE: u32 = 1 << 2;
     /// Inline write: the data is `AT_DATA`.
     pub const WR_INLINE: u32 = 1 << 3;
-    /// Ask for a response (non-posted).
+    /// Ask for a response (non-posted). Reads always have one.
     pub const RESP_MARKED: u32 = 1 << 4;
     /// Broadcast to a rectangle of tiles.
     pub const BRCST_PACKET: u32 = 1 << 5;
@@ -79,10 +143,96 @@ pub mod ctrl {
     pub const VC_STATIC: u32 = 1 << 7;
     /// Reserve the whole multicast path first.
     pub const PATH_RESERVE: u32 = 1 << 8;
+    /// The overlay need not know when the data has left.
+    pub const MEM_RD_DROP_ACK: u32 = 1 << 9;
+    /// Shift of the static virtual channel's class, 2 bits: 0 and 1 unicast, 2 broadcast.
+    pub const STATIC_VC_CLASS_SHIFT: u32 = 14;
     /// Multicast: 0 = x is the major axis.
     pub const BRCST_XY: u32 = 1 << 16;
     /// Multicast: deliver to the sender as well.
     pub const BRCST_SRC_INCLUDE: u32 = 1 << 17;
+    /// Software writes zero here.
+    pub const RESERVED: u32 = 0x1FF << 18 | 1 << 31;
+}
+
+/// Fields of the initiator's `PACKET_TAG` register (`NOC_PACKET_TAG` in `NoC/MemoryMap.md`).
+pub mod tag {
+    /// Bits that exist.
+    pub const MASK: u32 = 0xFFFF;
+    /// A write is also delivered to the receiver's overlay (stream in bits 5:0).
+    pub const DELIVER_TO_OVERLAY: u32 = 1 << 6;
+    /// A posted write's first 16 bytes also go to `AT_DATA << 4`.
+    pub const HEADER_STORE: u32 = 1 << 9;
+    /// Shift of the transaction id.
+    pub const TRANSACTION_ID_SHIFT: u32 = 10;
+}
+
+/// Fields of `NODE_ID` above the position.
+pub mod node_id {
+    /// Columns of the NoC.
+    pub const WIDTH_SHIFT: u32 = 12;
+    /// Rows of the NoC.
+    pub const HEIGHT_SHIFT: u32 = 19;
+    /// Packets leaving this router in x may change to the other dateline channels.
+    pub const DATELINE_X: u32 = 1 << 26;
+    /// The same in y.
+    pub const DATELINE_Y: u32 = 1 << 27;
+    /// Unicast packets move in x first.
+    pub const X_FIRST: u32 = 1 << 28;
+}
+
+/// Fields of `NIU_CFG_0`.
+pub mod niu_cfg {
+    /// The tile is off (fused off).
+    pub const TILE_CLOCK_DISABLE: u32 = 1 << 12;
+    /// Other than Tensix and Ethernet tiles: ignore [`super::tag::HEADER_STORE`].
+    pub const DOUBLE_STORE_DISABLE: u32 = 1 << 13;
+    /// Coordinates of requests go through the translation tables.
+    pub const TRANSLATION_ENABLE: u32 = 1 << 14;
+}
+
+/// What `ENDPOINT_ID` says: tile type in bits 23:16.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Endpoint {
+    /// Tensix tile.
+    Tensix = 0,
+    /// Ethernet tile.
+    Ethernet = 2,
+    /// PCI Express tile (index 2) or empty tile.
+    PcieOrEmpty = 3,
+    /// ARC tile.
+    Arc = 5,
+    /// DRAM tile.
+    Dram = 8,
+}
+
+impl Endpoint {
+    /// The register of the NIU on `noc` of tile `index` in group `group`.
+    pub const fn id(self, noc: u8, group: u8, index: u8) -> u32 {
+        (noc as u32) << 24 | (self as u32) << 16 | (group as u32) << 8 | index as u32
+    }
+}
+
+/// First MMIO address of a Tensix or Ethernet tile, as the NoC sees it; below is L1 (`NoC/Alignment.md`).
+pub const MMIO_BASE: u64 = 0xFF00_0000;
+/// In other tiles: registers of the NIU that a request arrives at, repeated every 4 KiB up to the end.
+pub const EDGE_NIU_BASE: u64 = 0xF_0000_0000;
+
+/// Operations of an atomic, `AT_LEN_BE` bits 14:12 (`NoC/Atomics.md`).
+pub mod atomic {
+    /// Adds within the low bits of a word: word in bits 1:0, highest bit in 6:2.
+    pub const INCREMENT: u32 = 1;
+    /// Writes halfwords of 16 bytes: bit i of bits 9:2 selects halfword i.
+    pub const SWAP_MASK: u32 = 3;
+    /// Compares with a small number and sets another: word in bits 1:0, values in 5:2 and 9:6.
+    pub const COMPARE_AND_SWAP: u32 = 4;
+    /// Swaps a word: its number in bits 1:0; bit 2 is set.
+    pub const SWAP_INDEX: u32 = 6;
+    /// Swaps a word: its number in bits 3:2.
+    pub const SWAP_INDEX_HIGH: u32 = 7;
+    /// Shift of the operation.
+    pub const OPERATION_SHIFT: u32 = 12;
 }
 
 /// Fields of `NIU_CFG_0`.
@@ -93,8 +243,30 @@ pub mod niu_cfg {
 
 /// `AT_LEN_BE` of an atomic increment: the whole 32-bit word (wrap at bit 31), word `index` of its 16 bytes.
 pub const fn atomic_increment(index: u32) -> u32 {
+    atomic_increment_within(index, 31)
+}
+
+/// `AT_LEN_BE` of an atomic increment of bits `high_bit..=0` of word `index` of 16 bytes.
+pub const fn atomic_increment_within(index: u32, high_bit: u32) -> u32 {
+    assert!(index < 4 && high_bit < 32);
+    (atomic::INCREMENT << atomic::OPERATION_SHIFT) | (high_bit << 2) | index
+}
+
+/// `AT_LEN_BE` of a compare and swap of word `index` of 16 bytes: if it is `compare`, it becomes `set`.
+pub const fn atomic_compare_and_swap(index: u32, compare: u32, set: u32) -> u32 {
+    assert!(index < 4 && compare < 16 && set < 16);
+    (atomic::COMPARE_AND_SWAP << atomic::OPERATION_SHIFT) | (set << 6) | (compare << 2) | index
+}
+
+/// `AT_LEN_BE` of a swap of the halfwords of 16 bytes whose bits are set in `mask`.
+pub const fn atomic_swap_mask(mask: u8) -> u32 {
+    (atomic::SWAP_MASK << atomic::OPERATION_SHIFT) | ((mask as u32) << 2)
+}
+
+/// `AT_LEN_BE` of a swap of word `index` of 16 bytes.
+pub const fn atomic_swap(index: u32) -> u32 {
     assert!(index < 4);
-    (1 << 12) | (31 << 2) | index
+    (atomic::SWAP_INDEX << atomic::OPERATION_SHIFT) | (1 << 2) | index
 }
 
 /// A tile on the NoC: x and y as that NoC numbers them.

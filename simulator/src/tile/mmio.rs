@@ -176,7 +176,7 @@ impl Tile {
     pub(super) fn external_register_read(&mut self, addr: u32) -> Result<u32, Fault> {
         for noc in 0..2 {
             if let Some(offset) = niu(addr, noc) {
-                return self.niu[noc].read(offset, self.logical);
+                return self.port.niu[noc].read(offset);
             }
         }
         if let Some(offset) = block(addr, map::DEBUG_REGS_BASE) {
@@ -198,10 +198,7 @@ impl Tile {
         self.changes += 1;
         for noc in 0..2 {
             if let Some(offset) = niu(addr, noc) {
-                if let Some(request) = self.niu[noc].write(noc as u8, offset, value)? {
-                    self.outbox.push(request);
-                }
-                return Ok(());
+                return self.port.write(noc, offset, value);
             }
         }
         if addr == map::DEBUG_REGS_BASE + map::SOFT_RESET_0 {

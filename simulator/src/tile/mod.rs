@@ -9,19 +9,17 @@
 use std::collections::VecDeque;
 
 use tt_isa::map::{self, RiscV};
-use tt_isa::noc::NocXy;
+use tt_isa::noc::{MMIO_BASE, NocXy};
 
 use crate::fault::Fault;
 use crate::l1::L1;
+use crate::noc::{Niu, Port};
 use crate::rv32::{CodeCache, Hart};
 use crate::tensix::Tensix;
 use crate::tensix::scalar::MmioRequest;
 
 mod hart;
 mod mmio;
-pub mod niu;
-
-use niu::{Niu, Request};
 
 const HARTS: usize = 5;
 /// Instructions of a core before its siblings' turn.
@@ -42,8 +40,8 @@ enum Activity {
 pub struct Tile {
     /// NoC 0 position.
     pub position: NocXy,
-    /// Position that translation gives it, for `NOC_ID_LOGICAL`.
-    pub logical: NocXy,
+    /// NIUs, and requests on their way out.
+    pub port: Port,
     /// L1.
     pub l1: L1,
     /// The coprocessor.
@@ -55,8 +53,6 @@ pub struct Tile {
     /// Instruction RAM was written since the cores' decoded code was last looked after.
     iram_written: bool,
     code: CodeCache,
-    niu: [Niu; 2],
-    outbox: Vec<Request>,
     soft_reset: u32,
     /// Counts what sleeping cores could have waited for.
     changes: u64,
@@ -69,11 +65,11 @@ pub struct Tile {
 
 impl Tile {
     /// A tile after power-on.
-    pub fn new(position: NocXy, logical: NocXy, grid: NocXy) -> Self {
+    pub fn new(position: NocXy, niu: [Niu; 2]) -> Self {
         let local = RiscV::ALL.map(|core| vec![0; core.local_ram_size() as usize].into_boxed_slice());
         Self {
             position,
-            logical,
+            port: Port::new(niu),
             l1: L1::default(),
             tensix: Tensix::default(),
             harts: Default::default(),
@@ -82,8 +78,6 @@ impl Tile {
             iram: vec![0; map::IRAM_SIZE as usize].into_boxed_slice(),
             iram_written: false,
             code: CodeCache::new(hart::CODE_PAGES),
-            niu: [Niu::new(position), Niu::new(position.mirrored(grid))],
-            outbox: Vec::new(),
             soft_reset: map::SOFT_RESET_ALL,
             changes: 0,
             clock: 0,
@@ -235,23 +229,18 @@ impl Tile {
         if enabled { pc } else { core.default_reset_pc() }
     }
 
-    /// Takes the NoC requests that the cores have made, in the order in which they were made.
-    pub fn take_requests(&mut self) -> Vec<Request> {
-        std::mem::take(&mut self.outbox)
-    }
-
     /// Whether NoC requests wait.
     pub fn has_requests(&self) -> bool {
-        !self.outbox.is_empty()
+        !self.port.outbox.is_empty()
     }
 
-    /// One of the tile's NIUs; the caller changes counters, so sleepers wake.
-    pub fn niu_mut(&mut self, noc: usize) -> &mut Niu {
+    /// The tile's NIUs; the caller changes counters, so sleepers wake.
+    pub fn port_mut(&mut self) -> &mut Port {
         self.changes += 1;
-        &mut self.niu[noc]
+        &mut self.port
     }
 
-    /// Reads the tile's memory or registers over the NoC. Registers are read one word at a time.
+    /// Reads the tile's memory or registers over the NoC. Registers are read one word, or a part of one, at a time.
     pub fn noc_read(&mut self, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
         let position = self.position;
         let addr = tile_address(addr).map_err(|fault| fault.in_tile(position))?;
@@ -259,8 +248,12 @@ impl Tile {
             out.copy_from_slice(bytes);
             return Ok(());
         }
-        let word: &mut [u8; 4] = out.try_into().map_err(|_| unmapped(addr).in_tile(position))?;
-        *word = self.external_register_read(addr).map_err(|fault| fault.in_tile(position))?.to_le_bytes();
+        let at = addr as usize % 4;
+        if addr < MMIO_BASE as u32 || at + out.len() > 4 {
+            return Err(unmapped(addr).in_tile(position));
+        }
+        let word = self.external_register_read(addr & !3).map_err(|fault| fault.in_tile(position))?;
+        out.copy_from_slice(&word.to_le_bytes()[at..at + out.len()]);
         Ok(())
     }
 
@@ -274,15 +267,22 @@ impl Tile {
             self.code.written(addr, data.len());
             return Ok(());
         }
-        let word: [u8; 4] = data.try_into().map_err(|_| unmapped(addr).in_tile(position))?;
-        self.external_register_write(addr, u32::from_le_bytes(word)).map_err(|fault| fault.in_tile(position))
+        match data.try_into() {
+            Ok(word) if addr % 4 == 0 => self.external_register_write(addr, u32::from_le_bytes(word)),
+            _ => Err(unmapped(addr)),
+        }
+        .map_err(|fault| fault.in_tile(position))
     }
 }
 
-/// A tile's NoC address space has 32 bits that mean anything.
+/// A tile's NoC address space has 32 bits that mean anything; NIU registers show whatever the bits above are.
 fn tile_address(addr: u64) -> Result<u32, Fault> {
-    u32::try_from(addr)
-        .map_err(|_| Fault::program(format!("NoC address {addr:#x} of a Tensix tile")).page(NOC_PAGE))
+    let low = addr as u32;
+    let is_niu = (map::NIU_BASE..map::NIU_BASE + 2 * map::NIU_STRIDE).contains(&low);
+    if addr >> 32 != 0 && !is_niu {
+        return Err(Fault::program(format!("NoC address {addr:#x} of a Tensix tile")).page(NOC_PAGE));
+    }
+    Ok(low)
 }
 
 fn unmapped(addr: u32) -> Fault {

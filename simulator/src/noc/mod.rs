@@ -1,0 +1,28 @@
+//! The network on chip: what becomes of a request between the NIU that makes it and the NIUs that it comes to.
+//!
+//! ```text
+//! CMD_CTRL = 1 -> niu: registers -> request -> outbox of the tile
+//! between quanta:  depart (a write's data leaves) -> arrive (effects where it goes) -> respond (data, counters)
+//! ```
+//!
+//! Both networks deliver everything that waits, tile by tile in a fixed order, each tile's requests in the order in
+//! which they were made: one of the orders that `NoC/Ordering.md` allows, and the same on any number of host
+//! threads. The three steps of [`deliver`] know nothing of each other but the request, the data on its way and the
+//! number of answers, so that they can also be taken apart in time.
+//!
+//! Virtual channels, priorities and path reservations decide when a packet moves and never what it does: their
+//! fields are checked, and otherwise without effect.
+
+mod alignment;
+mod atomic;
+pub mod deliver;
+pub mod niu;
+pub mod request;
+
+pub use niu::{Niu, Port};
+pub use request::{Action, Remote, Request};
+
+const MEMORY_MAP: &str = "NoC/MemoryMap.md";
+const ATOMICS: &str = "NoC/Atomics.md";
+const COORDINATES: &str = "NoC/Coordinates.md";
+const OVERLAY: &str = "NoC/Overlay/README.md";

@@ -1,0 +1,222 @@
+//! A request as it travels (`NoC/MemoryMap.md`).
+
+use tt_isa::noc::{MAX_PACKET, NocXy, TRANSACTION_IDS, ctrl, reg, tag};
+
+use super::atomic::Atomic;
+use super::{COORDINATES, MEMORY_MAP, OVERLAY};
+use crate::fault::Fault;
+
+/// Registers of an initiator, by offset.
+pub type Registers = [u32; reg::CMD_CTRL as usize / 4];
+/// Bytes of the block that an inline write reaches.
+pub const INLINE_BLOCK: usize = 16;
+/// Bytes of the block that a write with byte enables reaches.
+pub const MASKED_BLOCK: usize = 32;
+/// Requests that the NIU splits start where L1 starts a line.
+const SPLIT_ALIGN: u64 = 16;
+const VC_CLASSES: u32 = 3;
+const BROADCAST_CLASS: u32 = 2;
+
+/// What a request does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Remote to own address.
+    Read,
+    /// Own to remote address.
+    Write,
+    /// Those of 32 bytes whose bits are set, own to remote address.
+    WriteMasked {
+        /// A bit a byte.
+        mask: u32,
+    },
+    /// Bytes of a word, again and again, to those of 16 bytes whose bits are set.
+    WriteInline {
+        /// The word.
+        data: u32,
+        /// A bit a byte.
+        mask: u32,
+    },
+    /// An operation at the remote address; the word that was there comes back to the own address.
+    Atomic(Atomic),
+}
+
+/// Where a request goes, as its NoC numbers tiles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Remote {
+    /// One tile.
+    Tile(NocXy),
+    /// The Tensix tiles of a rectangle, first and last in the direction of the NoC's data flow.
+    Rect(NocXy, NocXy),
+}
+
+/// A request on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// NoC 0 or 1.
+    pub noc: u8,
+    /// What it does.
+    pub action: Action,
+    /// Where it goes.
+    pub remote: Remote,
+    /// Address there.
+    pub addr: u64,
+    /// Address in the initiator's tile: where data comes from or goes to.
+    pub own_addr: u64,
+    /// Bytes that it moves; more than [`MAX_PACKET`] travel as several packets.
+    pub len: u32,
+    /// A response is wanted and counted.
+    pub respond: bool,
+    /// A rectangle includes the sender.
+    pub include_self: bool,
+    /// Transaction id.
+    pub tag: u32,
+    /// A posted write's first 16 bytes go here as well.
+    pub header_store: Option<u64>,
+}
+
+impl Request {
+    /// What the registers of an initiator say, whose coordinates are already translated; the tile of `own` has it.
+    ///
+    /// # Errors
+    /// The request is malformed, or uses what the simulator does not have.
+    pub fn decode(noc: u8, own: NocXy, set: &Registers) -> Result<Self, Fault> {
+        let at = |register: u32| set[register as usize / 4];
+        let c = at(reg::CTRL);
+        let action = action(c, at(reg::AT_LEN_BE), at(reg::AT_DATA))?;
+        let remote_is_ret = matches!(action, Action::Write | Action::WriteMasked { .. });
+        let target = [at(reg::TARG_ADDR_LO), at(reg::TARG_ADDR_MID)];
+        let ret = [at(reg::RET_ADDR_LO), at(reg::RET_ADDR_MID)];
+        let [remote, own_end] = if remote_is_ret { [ret, target] } else { [target, ret] };
+        let packet_tag = at(reg::PACKET_TAG);
+        let request = Self {
+            noc,
+            action,
+            remote: destination(noc, c, remote[1])?,
+            addr: address(remote),
+            own_addr: address(own_end),
+            len: length(action, at(reg::AT_LEN_BE)),
+            respond: action == Action::Read || c & ctrl::RESP_MARKED != 0,
+            include_self: c & ctrl::BRCST_SRC_INCLUDE != 0,
+            tag: packet_tag >> tag::TRANSACTION_ID_SHIFT & (TRANSACTION_IDS - 1),
+            header_store: (packet_tag & tag::HEADER_STORE != 0
+                && c & (ctrl::WR | ctrl::RESP_MARKED) == ctrl::WR)
+                .then(|| u64::from(at(reg::AT_DATA)) << 4),
+        };
+        if c & ctrl::WR != 0 && packet_tag & tag::DELIVER_TO_OVERLAY != 0 {
+            let what = format!("a NoC write delivered to overlay stream {}", packet_tag & 63);
+            return Err(Fault::not_implemented(what).page(OVERLAY));
+        }
+        request.check(c, own, NocXy::from_mid(own_end[1]))?;
+        Ok(request)
+    }
+
+    fn check(&self, c: u32, own: NocXy, own_end: NocXy) -> Result<(), Fault> {
+        let program = |what: String| Err(Fault::program(what).page(MEMORY_MAP));
+        if c & ctrl::RESERVED != 0 {
+            return program(format!("CTRL = {c:#x} has reserved bits"));
+        }
+        let uses_own = match self.action {
+            Action::Read | Action::Write | Action::WriteMasked { .. } => true,
+            Action::Atomic(_) => self.respond,
+            Action::WriteInline { .. } => false,
+        };
+        if uses_own && own_end != own {
+            let what = format!("the tile {own} makes a request whose own end is the tile {own_end}");
+            return program(what);
+        }
+        let multicast = matches!(self.remote, Remote::Rect(..));
+        if multicast && self.action == Action::Read {
+            return program("a read from a rectangle of tiles".into());
+        }
+        let class = c >> ctrl::STATIC_VC_CLASS_SHIFT & VC_CLASSES;
+        if c & ctrl::VC_STATIC != 0 && (class == BROADCAST_CLASS) != multicast || class == VC_CLASSES {
+            return program(format!("static virtual channel of class {class} for {:?}", self.remote));
+        }
+        if self.len == 0 {
+            return program("NoC request of 0 bytes".into());
+        }
+        let split = self.len > MAX_PACKET;
+        if split && !(self.addr | self.own_addr).is_multiple_of(SPLIT_ALIGN) {
+            let what = format!(
+                "NoC request of {} bytes, which the NIU splits, at {:#x} and {:#x}: not aligned to 16",
+                self.len, self.addr, self.own_addr
+            );
+            return Err(Fault::program(what).page("NoC/Counters.md"));
+        }
+        Ok(())
+    }
+
+    /// Number of packets that it travels in.
+    pub fn packet_count(&self) -> u32 {
+        self.len.div_ceil(MAX_PACKET)
+    }
+
+    /// The `n`-th packet.
+    pub fn packet(&self, n: u32) -> Self {
+        let offset = u64::from(n) * u64::from(MAX_PACKET);
+        Self {
+            addr: self.addr + offset,
+            own_addr: self.own_addr + offset,
+            len: (self.len - n * MAX_PACKET).min(MAX_PACKET),
+            ..*self
+        }
+    }
+
+    /// Data flits of one packet: 32 bytes each.
+    pub fn flits(&self) -> u32 {
+        self.len.div_ceil(tt_isa::noc::LINK_WIDTH)
+    }
+
+    /// Whether it writes.
+    pub fn is_write(&self) -> bool {
+        matches!(self.action, Action::Write | Action::WriteMasked { .. } | Action::WriteInline { .. })
+    }
+}
+
+fn address([lo, mid]: [u32; 2]) -> u64 {
+    u64::from(mid & 15) << 32 | u64::from(lo)
+}
+
+fn action(c: u32, len_be: u32, data: u32) -> Result<Action, Fault> {
+    Ok(match c & (ctrl::AT | ctrl::WR) {
+        0 => Action::Read,
+        ctrl::AT => Action::Atomic(Atomic::decode(len_be, data)?),
+        ctrl::WR if c & ctrl::WR_INLINE != 0 => {
+            Action::WriteInline { data, mask: (len_be | len_be >> 16) & 0xFFFF }
+        }
+        ctrl::WR if c & ctrl::WR_BE != 0 => Action::WriteMasked { mask: len_be },
+        ctrl::WR => Action::Write,
+        _ => return Err(Fault::program(format!("CTRL = {c:#x}: reserved request type")).page(MEMORY_MAP)),
+    })
+}
+
+fn length(action: Action, len_be: u32) -> u32 {
+    match action {
+        Action::Read | Action::Write => len_be,
+        Action::WriteMasked { .. } => MASKED_BLOCK as u32,
+        Action::WriteInline { .. } | Action::Atomic(_) => 4,
+    }
+}
+
+fn destination(noc: u8, c: u32, mid: u32) -> Result<Remote, Fault> {
+    let last = NocXy::from_mid(mid);
+    if c & ctrl::BRCST_PACKET == 0 {
+        return Ok(Remote::Tile(last));
+    }
+    let first = NocXy::from_mid(mid >> 12);
+    check_corners(noc, first, last)?;
+    Ok(Remote::Rect(first, last))
+}
+
+/// A rectangle whose first tile lies behind its last would reach round the edges of the NoC, over nearly the whole
+/// chip: that is taken for the mistake of not swapping corners on NoC 1.
+pub fn check_corners(noc: u8, first: NocXy, last: NocXy) -> Result<(), Fault> {
+    if first.x <= last.x && first.y <= last.y {
+        return Ok(());
+    }
+    let what = format!(
+        "multicast from {first} to {last} (as NoC {noc} counts) reaches round the edge of the chip: corners are \
+         given in the direction of data flow, so NoC 1 wants them swapped"
+    );
+    Err(Fault::program(what).page(COORDINATES))
+}
