@@ -66,6 +66,18 @@ pub const fn encode_bf16(x: u16) -> u16 {
     (x & 0x8000) | ((x & 0x7F) << 8) | ((x >> 7) & 0xFF)
 }
 
+/// A half precision datum laid out as a single precision number, the upper three exponent bits zero.
+#[inline]
+pub const fn widen_fp16(x: u16) -> u32 {
+    (x as u32 & 0x8000) << 16 | (x as u32 & 0x7FFF) << 13
+}
+
+/// Reverse of [`widen_fp16`]; the upper three exponent bits are dropped.
+#[inline]
+pub const fn narrow_fp16(x: u32) -> u16 {
+    (x >> 16 & 0x8000 | x >> 13 & 0x7FFF) as u16
+}
+
 impl Dst {
     /// A 32-bit row, in storage form.
     #[inline]
@@ -109,6 +121,35 @@ impl Dst {
     pub fn write16(&mut self, row: usize, data: &[u16; COLS]) {
         self.rows[row] = *data;
         self.valid[row] = true;
+    }
+
+    /// `count` 32-bit rows of one aligned group of eight, to be changed in storage form: high halves, low halves.
+    /// The rows become valid; those that were not read as zero.
+    #[inline]
+    pub fn rows32_mut(&mut self, row: usize, count: usize) -> [&mut [[u16; COLS]]; 2] {
+        debug_assert!((row & 7) + count <= 8);
+        let high = high_row(row);
+        for r in high..high + count {
+            if !self.valid[r] {
+                self.rows[r] = [0; COLS];
+                self.rows[r + LOW_HALF] = [0; COLS];
+                self.valid[r] = true;
+            }
+        }
+        let (front, back) = self.rows[high..high + LOW_HALF + count].split_at_mut(LOW_HALF);
+        [&mut front[..count], back]
+    }
+
+    /// The same of 16-bit rows.
+    #[inline]
+    pub fn rows16_mut(&mut self, row: usize, count: usize) -> &mut [[u16; COLS]] {
+        for r in row..row + count {
+            if !self.valid[r] {
+                self.rows[r] = [0; COLS];
+                self.valid[r] = true;
+            }
+        }
+        &mut self.rows[row..row + count]
     }
 
     /// Makes 16-bit rows invalid.

@@ -60,6 +60,8 @@ pub struct Tensix {
     pub src_b: src::SrcBanks,
     /// Dst.
     pub dst: dst::Dst,
+    /// Matrix unit.
+    pub matrix: matrix::MatrixState,
     /// Vector unit.
     pub sfpu: sfpu::SfpuState,
     /// Address counters.
@@ -87,6 +89,7 @@ impl Default for Tensix {
             src_a: src::SrcBanks::new("SrcA"),
             src_b: src::SrcBanks::new("SrcB"),
             dst: Default::default(),
+            matrix: Default::default(),
             sfpu: Default::default(),
             adc: Default::default(),
             gpr: [[0; scalar::GPRS]; THREADS],

@@ -17,7 +17,9 @@ pub type Row = [u32; COLS];
 /// The two banks of SrcA or SrcB.
 pub struct SrcBanks {
     /// `[bank][row]`
-    pub banks: Box<[[Row; ROWS]; 2]>,
+    banks: Box<[[Row; ROWS]; 2]>,
+    /// Counts each bank's changes.
+    generations: [u64; 2],
     /// Whether the bank belongs to the matrix unit.
     pub valid: [bool; 2],
     /// Bank that the unpacker fills next.
@@ -32,6 +34,7 @@ impl SrcBanks {
     pub fn new(name: &'static str) -> Self {
         Self {
             banks: Box::new([[[0; COLS]; ROWS]; 2]),
+            generations: [0; 2],
             valid: [false; 2],
             unpack_bank: 0,
             matrix_bank: 0,
@@ -60,12 +63,26 @@ impl SrcBanks {
     /// The same, to be written.
     #[inline]
     pub fn matrix_mut(&mut self) -> &mut [Row; ROWS] {
+        self.generations[self.matrix_bank] += 1;
         &mut self.banks[self.matrix_bank]
+    }
+
+    /// Changes whenever the matrix unit's bank may have been written: for what is derived from its datums.
+    #[inline]
+    pub fn generation(&self) -> u64 {
+        self.generations[self.matrix_bank]
+    }
+
+    /// Fills both banks with one datum.
+    pub fn fill(&mut self, datum: u32) {
+        *self.banks = [[[datum; COLS]; ROWS]; 2];
+        self.generations = self.generations.map(|generation| generation + 1);
     }
 
     /// The bank that the unpacker fills.
     #[inline]
     pub fn unpack_mut(&mut self) -> &mut [Row; ROWS] {
+        self.generations[self.unpack_bank] += 1;
         &mut self.banks[self.unpack_bank]
     }
 

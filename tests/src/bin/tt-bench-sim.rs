@@ -1,4 +1,6 @@
 //! Figures of the built-in simulator, one JSON object a line; with `TTSIM_LIB` set also the vendor's, for comparison.
+//!
+//! Arguments name the figures to measure; without any, all are.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,7 +32,11 @@ fn main() -> Result<()> {
         ("sim.hart320", "instructions/s", |spec| harts(spec, Load::AllHarts)),
         ("sim.mvmul", "MVMUL/s", |spec| mvmul_rate(&Device::open(spec), TIME)),
     ];
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
     for (name, unit, measure) in figures {
+        if !wanted.is_empty() && !wanted.iter().any(|w| w == name) {
+            continue;
+        }
         let value = measure(&ours).with_context(|| format!("{name} on the built-in simulator"))?;
         let mut figure = json!({ "name": name, "value": value, "unit": unit });
         if let Some(peer) = &peer {

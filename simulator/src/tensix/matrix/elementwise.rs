@@ -1,134 +1,199 @@
-//! `ELWADD`, `ELWSUB`, `ELWMUL`: eight rows of SrcA and SrcB to 32-bit Dst (`ELWADD.md`, `ELWSUB.md`, `ELWMUL.md`).
+//! `ELWADD`, `ELWSUB`, `ELWMUL`: eight rows of SrcA and SrcB to Dst (`ELWADD.md`, `ELWSUB.md`, `ELWMUL.md`).
 //!
 //! The same data path as `MVMUL`'s with one product or one sum instead of sixteen products; SrcB can be broadcast
-//! from its first row, its first column, or one datum. Formats with 8-bit exponents only, as there.
+//! from one row, from its first column, or from one datum.
 
 use tt_isa::insn::{ELWADD, Opcode};
 
-use super::arith::{self, Operation};
-use super::{dst_row, operation};
+use super::accumulate::{Accumulator, Term};
+use super::integer;
+use super::operand::{Style, significand, slice_a, slice_b};
+use super::product::{Groups, Operation, accumulate_narrow, accumulate_wide};
+use super::setup::{Math, Setup, dst_row};
 use crate::fault::Fault;
-use crate::tensix::dst;
-use crate::tensix::rwc;
-use crate::tensix::src::{COLS, ROWS};
-use crate::tensix::{Exec, Step, Tensix};
+use crate::tensix::src::{COLS, Row};
+use crate::tensix::{Exec, Step, Tensix, rwc};
 
-const PAGE: &str = "TensixTile/TensixCoprocessor/MatrixUnit.md";
+const PAGE: &str = "TensixTile/TensixCoprocessor/ELWADD.md";
 /// Rows of one instruction.
 const BLOCK: usize = 8;
 
 /// Executes one of the three; they have the same operands.
 pub(super) fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) -> Exec {
     let op = ELWADD::decode(word);
-    let multiply = opcode == Opcode::ELWMUL;
-    if op.dst & 7 != 0 || multiply && op.dest_accum_en != 0 {
-        let what = format!("{opcode:?} to row {}, dest_accum_en {}", op.dst, op.dest_accum_en);
-        return Err(Fault::undocumented(what).page(PAGE));
-    }
     if !t.src_a.matrix_ready() || !t.src_b.matrix_ready() {
         return Ok(Step::Stall);
     }
-    let operation = operation(t, thread)?;
-    if !multiply && operation.phase != 0 {
-        let what = format!("{opcode:?} in fidelity phase {}", operation.phase);
-        return Err(Fault::undocumented(what).page(PAGE));
-    }
-    let (a, b) = (t.rwc[thread].src_a.value as usize, t.rwc[thread].src_b.value as usize);
-    let d = dst_row(t, thread, op.dst) as usize;
-    if !(a | b | d).is_multiple_of(BLOCK) || a + BLOCK > ROWS || b + BLOCK > ROWS || d + BLOCK > dst::ROWS / 2
-    {
-        let what = format!("{opcode:?} at SrcA row {a}, SrcB row {b}, Dst row {d}");
-        return Err(Fault::undocumented(what).page(PAGE));
-    }
+    let setup = Setup::read(t, thread)?;
+    let function = Function::of(opcode, op.dest_accum_en != 0, &setup)?;
     let (one_row, one_column) = (op.instr_mod19 & 2 != 0, op.instr_mod19 & 1 != 0);
+    let a = t.rwc[thread].src_a.value as usize & 0x38;
+    let b = t.rwc[thread].src_b.value as usize & if one_row { 0x3F } else { 0x38 };
+    let d = dst_row(t, thread, op.dst, BLOCK);
     for row in 0..BLOCK {
         let left = t.src_a.matrix()[a + row];
-        let right = t.src_b.matrix()[b + if one_row { 0 } else { row }];
-        let mut out = t.dst.read32(d + row).map(dst::decode32);
-        for col in 0..COLS {
-            let (x, y) = (left[col], right[if one_column { 0 } else { col }]);
-            out[col] = match opcode {
-                Opcode::ELWMUL => product(&operation, x, y, out[col]),
-                Opcode::ELWSUB => sum(&operation, x, y ^ 1 << 31, out[col], op.dest_accum_en != 0),
-                _ => sum(&operation, x, y, out[col], op.dest_accum_en != 0),
-            };
+        let mut right = t.src_b.matrix()[b + if one_row { 0 } else { row }];
+        if one_column {
+            right = [right[0]; COLS];
         }
-        t.dst.write32(d + row, &out.map(dst::encode32));
+        if opcode == Opcode::ELWSUB {
+            right = right.map(|x| x ^ 1 << 31);
+        }
+        match setup.math {
+            Math::Float { styles, operation } => {
+                let unit = Float { function, styles, operation, flush_b: setup.flush_b };
+                unit.row(&mut t.dst, d + row, &left, &right);
+            }
+            Math::Int8 { phase } => {
+                let mut out = t.dst.read32(d + row);
+                for col in 0..COLS {
+                    let (x, y, old) = (left[col], right[col], out[col]);
+                    out[col] = match function {
+                        Function::Product => integer::product(phase, setup.flush_b, x, y, old),
+                        Function::Sum => integer::sum(setup.flush_b, x, y, None),
+                        Function::SumAndOld => integer::sum(setup.flush_b, x, y, Some(old)),
+                    };
+                }
+                t.dst.write32(d + row, &out);
+            }
+        }
     }
+    t.matrix.last_src_a_row = a;
     rwc::apply_addr_mod(&mut t.rwc[thread], &t.cfg, thread, op.addr_mode, true)?;
     rwc::flip_sources(t, thread, op.clear_dvalid)?;
     Ok(Step::Done)
 }
 
-/// What the unit sees of operands: 19 bits, right aligned; zero without an exponent.
-fn operands(op: &Operation, a: u32, b: u32) -> [u32; 2] {
-    [(a, op.tf32_a), (b, op.tf32_b)].map(|(x, tf32)| {
-        let x = (if tf32 { x } else { x & 0xFFFF_0000 }) >> 13;
-        if x & 0x3_FC00 == 0 { 0 } else { x }
-    })
+/// What a datum of Dst becomes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Function {
+    /// Itself and a product.
+    Product,
+    /// A sum.
+    Sum,
+    /// Itself and a sum.
+    SumAndOld,
 }
 
-fn exponent(x: u32) -> i32 {
-    (x >> 10 & 255) as i32
+impl Function {
+    fn of(opcode: Opcode, accumulate: bool, setup: &Setup) -> Result<Self, Fault> {
+        match setup.math {
+            _ if opcode == Opcode::ELWMUL => Ok(Self::Product),
+            Math::Float { operation: Operation { phase: phase @ 1.., .. }, .. }
+            | Math::Int8 { phase: phase @ 1.. } => {
+                Err(Fault::undocumented(format!("{opcode:?} in fidelity phase {phase}")).page(PAGE))
+            }
+            _ if accumulate => Ok(Self::SumAndOld),
+            _ => Ok(Self::Sum),
+        }
+    }
 }
 
-fn significand(x: u32) -> i32 {
-    if x == 0 { 0 } else { (x & 0x3FF | 0x400) as i32 }
+/// Floating point arithmetic of a row.
+struct Float {
+    function: Function,
+    styles: [Style; 2],
+    operation: Operation,
+    flush_b: bool,
 }
 
-/// `old` + a slice of `a` times a slice of `b`.
-fn product(op: &Operation, a: u32, b: u32, old: u32) -> u32 {
-    let [a, b] = operands(op, a, b);
-    let m = significand(a);
-    let m = if op.phase & 1 != 0 { m >> 1 & 31 } else { m >> 6 };
-    let n = significand(b);
-    let n = if op.phase & 2 != 0 { (n & 15) << 3 } else { n >> 4 };
-    let exponent = exponent(a) + exponent(b) + op.exponent_offset();
-    let term = if a == 0 || b == 0 || exponent <= 0 {
-        [0; 3]
-    } else {
-        [(m * n) << 13, ((a ^ b) >> 18) as i32, exponent]
-    };
-    arith::accumulate(old, term, [0; 3])
-}
+impl Float {
+    fn row(&self, dst: &mut crate::tensix::dst::Dst, row: usize, left: &Row, right: &Row) {
+        let mut groups: Groups = [[Term::default(); COLS]; 2];
+        for (term, (&a, &b)) in groups[0].iter_mut().zip(left.iter().zip(right)) {
+            let (a, b) = (a & self.styles[0].mask(), b & self.styles[1].mask());
+            *term = if self.function == Function::Product { self.product(a, b) } else { self.sum(a, b) };
+        }
+        if self.operation.accumulator == Accumulator::Fp32 {
+            let [high, low] = dst.rows32_mut(row, 1);
+            if self.function == Function::Sum {
+                (high[0], low[0]) = ([0; COLS], [0; COLS]);
+            }
+            accumulate_wide(&groups, &mut high[0], &mut low[0]);
+        } else {
+            let out = &mut dst.rows16_mut(row, 1)[0];
+            if self.function == Function::Sum {
+                *out = [0; COLS];
+            }
+            accumulate_narrow(self.operation.accumulator, &groups, out);
+        }
+    }
 
-/// `a` + `b`, and `old` if it counts.
-fn sum(op: &Operation, a: u32, b: u32, old: u32, accumulate: bool) -> u32 {
-    let [a, b] = operands(op, a, b);
-    let (large, small) = if a & 0x3_FFFF < b & 0x3_FFFF { (b, a) } else { (a, b) };
-    let shift = exponent(large) - exponent(small);
-    let aligned = match shift {
-        0 => significand(small),
-        1..12 => (significand(small) + (1 << (shift - 1))) >> shift,
-        _ => 0,
-    };
-    let magnitude =
-        if large >> 18 == small >> 18 { significand(large) + aligned } else { significand(large) - aligned };
-    let term = [magnitude << 13, (large >> 18) as i32, exponent(large)];
-    arith::accumulate(if accumulate { old } else { 0 }, term, [0; 3])
+    fn is_zero_b(&self, b: u32) -> bool {
+        self.flush_b && b & 0x7F80_0000 == 0
+    }
+
+    /// A slice of `a` times a slice of `b`.
+    fn product(&self, a: u32, b: u32) -> Term {
+        let op = &self.operation;
+        let exponent = (a >> 23 & 255) as i32 + (b >> 23 & 255) as i32 + op.exponent_offset();
+        if a & 0x7F80_0000 == 0 || self.is_zero_b(b) || exponent <= 0 {
+            return Term { sum: 0, exponent: op.least_exponent() };
+        }
+        let product = slice_a(a, op.phase & 1 != 0) * slice_b(b, op.phase & 2 != 0);
+        Term { sum: if (a ^ b) >> 31 != 0 { -product } else { product }, exponent }
+    }
+
+    /// `a` + `b`: the smaller is shifted to the larger's exponent and rounded half away from zero.
+    fn sum(&self, a: u32, b: u32) -> Term {
+        let a = if a & 0x7F80_0000 == 0 { 0 } else { a };
+        let b = if self.is_zero_b(b) { 0 } else { b };
+        let (large, small) = if a & 0x7FFF_FFFF < b & 0x7FFF_FFFF { (b, a) } else { (a, b) };
+        let exponent = |x: u32| (x >> 23 & 255) as i32;
+        // A datum without any bit is zero, without exponent alone it is not (if denormals are kept).
+        let magnitude = |x: u32| if x == 0 { 0 } else { significand(x) };
+        let shift = (exponent(large) - exponent(small)).min(12);
+        let aligned = (magnitude(small) + ((1 << shift) >> 1)) >> shift;
+        let magnitude =
+            if large >> 31 == small >> 31 { magnitude(large) + aligned } else { magnitude(large) - aligned };
+        let sum = if large >> 31 != 0 { -magnitude } else { magnitude };
+        let exponent = match (exponent(large), self.operation) {
+            // Half precision in single precision's terms.
+            (0, op @ Operation { half: true, accumulator: Accumulator::Fp32, .. }) => op.least_exponent(),
+            (e, Operation { half: true, accumulator: Accumulator::Fp32, .. }) => e + 127 - 15,
+            (e, _) => e,
+        };
+        Term { sum, exponent }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tt_isa::cfg::{config as c, thread as tc};
+    use tt_isa::cfg::config as c;
+
+    fn unit(function: Function) -> Float {
+        Float {
+            function,
+            styles: [Style::Tf32; 2],
+            operation: Operation { phase: 0, half: false, accumulator: Accumulator::Fp32 },
+            flush_b: true,
+        }
+    }
+
+    /// One datum in all columns.
+    fn one(unit: &Float, a: f32, b: f32, old: f32) -> f32 {
+        let mut dst = crate::tensix::dst::Dst::default();
+        dst.write32(8, &[crate::tensix::dst::encode32(old.to_bits()); COLS]);
+        unit.row(&mut dst, 8, &[a.to_bits(); COLS], &[b.to_bits(); COLS]);
+        let row = dst.read32(8).map(crate::tensix::dst::decode32);
+        assert_eq!(row, [row[0]; COLS]);
+        f32::from_bits(row[0])
+    }
 
     #[test]
     fn sums_and_products() {
-        let op = Operation { phase: 0, tf32_a: true, tf32_b: true };
-        let f = |x: f32| x.to_bits();
-        assert_eq!(sum(&op, f(1.5), f(2.25), 0, false), f(3.75));
-        assert_eq!(sum(&op, f(1.5), f(-2.5), f(8.0), true), f(7.0));
-        assert_eq!(sum(&op, f(1.0), f(-1.0), 0, false), 0);
-        assert_eq!(product(&op, f(1.5), f(-2.5), f(8.0)), f(4.25));
-        assert_eq!(product(&op, f(1.5), 0, f(8.0)), f(8.0));
+        assert_eq!(one(&unit(Function::Sum), 1.5, 2.25, 100.0), 3.75);
+        assert_eq!(one(&unit(Function::SumAndOld), 1.5, -2.5, 8.0), 7.0);
+        assert_eq!(one(&unit(Function::Sum), 1.0, -1.0, 8.0), 0.0);
+        assert_eq!(one(&unit(Function::Product), 1.5, -2.5, 8.0), 4.25);
+        assert_eq!(one(&unit(Function::Product), 1.5, 0.0, 8.0), 8.0);
     }
 
     #[test]
     fn a_sum_waits_for_both_banks() {
         let mut t = Tensix::default();
         t.cfg.write(0, 1, c::ALU_ACC_CTRL_Fp32_enabled.value(1)).unwrap();
-        t.cfg.set_thread(0, tc::FIDELITY_BASE_Phase.index, 0).unwrap();
         let word = ELWADD::ZERO.word();
         assert_eq!(execute(&mut t, 0, Opcode::ELWADD, word).unwrap(), Step::Stall);
         t.src_a.give_to_matrix().unwrap();

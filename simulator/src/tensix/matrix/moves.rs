@@ -245,8 +245,8 @@ pub(super) fn zerosrc(t: &mut Tensix, word: u32) -> Exec {
     const ZEROS: [Row; ROWS] = [[0; COLS]; ROWS];
     match (op.bank_mask, op.write_mode, op.src_mask, op.zero_val) {
         (1, 0, 3, 0) => {
-            *t.src_a.banks = [ZEROS; 2];
-            *t.src_b.banks = [ZEROS; 2];
+            t.src_a.fill(0);
+            t.src_b.fill(0);
         }
         (0, 1, 1..=3, 0) => {
             if op.src_mask & 1 != 0 {
