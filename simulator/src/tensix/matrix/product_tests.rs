@@ -37,7 +37,7 @@ impl Random {
     /// A datum of Dst, laid out as single precision, some of them next to nothing or next to a sum of the operands.
     fn old(&mut self, accumulator: Accumulator) -> u32 {
         let half = accumulator == Accumulator::Fp16;
-        let low = self.next() & if self.next() % 4 == 0 { 0 } else { 0x1FFF };
+        let low = self.next() & if self.next().is_multiple_of(4) { 0 } else { 0x1FFF };
         match accumulator {
             Accumulator::Fp32 => self.operand(false) | low,
             Accumulator::Bf16 => self.operand(half) & 0xFFFF_0000,
@@ -250,7 +250,7 @@ fn every_pair_of_mantissas() {
         for (i, a_chunk) in mantissas_a.chunks(COLS).enumerate() {
             for (j, b_chunk) in mantissas_b.chunks(BLOCK_ROWS).enumerate() {
                 let (ea, eb) = exponents[(i + j) % exponents.len()];
-                let sign = |n: usize| if n % 2 == 0 { 0 } else { 1 << 31 };
+                let sign = |n: usize| if n.is_multiple_of(2) { 0 } else { 1 << 31 };
                 let (mut a, mut b) = ([[0; COLS]; INNER], [[0; COLS]; BLOCK_ROWS]);
                 for (c, &mantissa) in a_chunk.iter().enumerate() {
                     a[(i + j) % INNER][c] = ea << 23 | mantissa | sign(i);
@@ -309,7 +309,7 @@ fn accumulation_follows_the_description() {
             if i % 4 == 0 {
                 // The opposite of the terms, or nearly.
                 let sum = accumulate(accumulator, 0, terms) ^ 1 << 31;
-                old = sum.wrapping_add(i % 3 << if accumulator == Accumulator::Fp32 { 0 } else { 16 });
+                old = sum.wrapping_add((i % 3) << if accumulator == Accumulator::Fp32 { 0 } else { 16 });
             }
             let (ours, theirs) =
                 (accumulate(accumulator, old, terms), accumulate_by_description(accumulator, old, terms));
