@@ -235,12 +235,6 @@ pub mod atomic {
     pub const OPERATION_SHIFT: u32 = 12;
 }
 
-/// Fields of `NIU_CFG_0`.
-pub mod niu_cfg {
-    /// Coordinates of requests go through the translation tables.
-    pub const TRANSLATION_ENABLE: u32 = 1 << 14;
-}
-
 /// `AT_LEN_BE` of an atomic increment: the whole 32-bit word (wrap at bit 31), word `index` of its 16 bytes.
 pub const fn atomic_increment(index: u32) -> u32 {
     atomic_increment_within(index, 31)
