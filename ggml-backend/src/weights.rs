@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tt_runtime::layout::{WeightFormat, pack};
+use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Allocation, DramAddr, ElementType, Error, TensorView};
 
 use crate::log;
@@ -71,7 +71,11 @@ impl Weights {
         }
         let copy = &copies[&view.addr];
         Ok(copy.tiles.as_ref().map(|memory| Tiles {
-            view: TensorView::tiles(copy.format.element_type(), memory.addr().0, view.ne),
+            view: TensorView::tiles(
+                copy.format.element_type().unwrap_or(ElementType::TilesBf16),
+                memory.addr().0,
+                view.ne,
+            ),
             _memory: Arc::clone(memory),
         }))
     }
@@ -84,6 +88,9 @@ fn convert(device: &Arc<tt_runtime::Device>, view: &TensorView, ty: ElementType)
     let mut bytes = vec![0; source_bytes as usize];
     device.read(DramAddr(view.addr), &mut bytes)?;
     let [k, n, b2, b3] = view.ne.map(|n| n as usize);
+    let Some(ty) = GgmlType::ALL.into_iter().find(|known| known.element_type() == Some(ty)) else {
+        return Ok(copy);
+    };
     let tiles = match pack(format, ty, &bytes, k, n, b2 * b3) {
         Ok(tiles) => tiles,
         Err(error) => {

@@ -9,6 +9,7 @@
 //! | `TT_LOGITS` | the program made from `tests/native/logits.cpp` |
 //! | `TT_EXTRA_MODELS` | folder with further models (`stories260K.gguf`) |
 //! | `TTSIM_LIB` | the vendor's simulator, `libttsim.so` |
+//! | `TTNN_WHEEL` | package folder `ttnn` of the vendor's wheel, unpacked |
 //! | `TT_FULL` | set: run the long variants too |
 //!
 //! A test whose tools are missing prints `SKIPPED: reason` and returns; the lines are collected and shown at the end of the
@@ -17,6 +18,8 @@
 pub mod backend_ops;
 pub mod bench;
 pub mod compare;
+pub mod random;
 pub mod tools;
+pub mod ttnn;
 
 pub use tools::{Device, Missing, Tools};

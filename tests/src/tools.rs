@@ -35,7 +35,7 @@ macro_rules! need {
 }
 
 /// A path from the environment that must exist.
-fn from_environment(name: &str, what: &str) -> Result<PathBuf, Missing> {
+pub fn from_environment(name: &str, what: &str) -> Result<PathBuf, Missing> {
     match env::var_os(name).filter(|value| !value.is_empty()) {
         None => Err(Missing(format!("{name} is not set ({what}; `cargo xtask test` sets it)"))),
         Some(value) if Path::new(&value).exists() => Ok(PathBuf::from(value)),
@@ -70,6 +70,11 @@ impl Tools {
             bin: from_environment("TT_LLAMA_BIN", "llama.cpp's programs")?,
             library: from_environment("TT_BACKEND_SO", "our library")?,
         })
+    }
+
+    /// Folder of llama.cpp's programs and libraries.
+    pub fn bin(&self) -> &Path {
+        &self.bin
     }
 
     /// One of llama.cpp's programs on a device.

@@ -1,6 +1,6 @@
 //! Multiplies two rows of activations with a weight matrix on a simulated card, without ggml.
 
-use tt_runtime::layout::{WeightFormat, pack};
+use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, ElementType, TensorView, ops, parse_devices};
 
 /// Elements of a row, rows of the weights, rows of the activations.
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Row n of the weights is n at every place; the kernel wants tiles.
     let weights: Vec<u8> = (0..N).flat_map(|n| vec![(n as f32).to_le_bytes(); K as usize].concat()).collect();
-    let tiles = pack(WeightFormat::Bf16, ElementType::F32, &weights, K as usize, N as usize, 1)?;
+    let tiles = pack(WeightFormat::Bf16, GgmlType::F32, &weights, K as usize, N as usize, 1)?;
     let w = device.alloc(tiles.len() as u64)?;
     device.write(w.addr(), &tiles)?;
 

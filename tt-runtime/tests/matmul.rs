@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{Rng, encode, simulator, upload};
-use tt_runtime::layout::{WeightFormat, pack};
+use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops};
 
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +28,7 @@ struct Case {
 
 const TOLERANCE: f64 = 1e-5;
 const BFP8_TOLERANCE: f64 = 2e-4;
+const BFP4_TOLERANCE: f64 = 1e-2;
 
 fn run(device: &Arc<Device>, rng: &mut Rng, case: Case) {
     let Case { weights, k, n, rows, batch: [b2, b3, r2, r3], odd } = case;
@@ -40,8 +41,8 @@ fn run(device: &Arc<Device>, rng: &mut Rng, case: Case) {
         }
         Weights::Tiles(format) => {
             let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-            let packed = pack(format, ElementType::F32, &raw, k, n, b2 * b3).unwrap();
-            (packed, values, format.element_type())
+            let packed = pack(format, GgmlType::F32, &raw, k, n, b2 * b3).unwrap();
+            (packed, values, format.element_type().unwrap())
         }
     };
     let align = if ty.block_bytes() % 4 == 0 { 4 } else { 2 };
@@ -89,7 +90,11 @@ fn run(device: &Arc<Device>, rng: &mut Rng, case: Case) {
             signal += want * want;
         }
     }
-    let limit = if ty == ElementType::TilesBfp8 { BFP8_TOLERANCE } else { TOLERANCE };
+    let limit = match ty {
+        ElementType::TilesBfp8 => BFP8_TOLERANCE,
+        ElementType::TilesBfp4 => BFP4_TOLERANCE,
+        _ => TOLERANCE,
+    };
     assert!(error / signal < limit, "{case:?}: error {:.2e}", error / signal);
 }
 
@@ -102,7 +107,7 @@ fn case(weights: Weights, k: usize, n: usize, rows: usize) -> Case {
 #[test]
 fn weight_tiles() {
     let (device, mut rng) = (simulator(), Rng(1));
-    for format in [WeightFormat::Bf16, WeightFormat::Bfp8] {
+    for format in [WeightFormat::Bf16, WeightFormat::Bfp8, WeightFormat::Bfp4] {
         let w = Weights::Tiles(format);
         run(&device, &mut rng, case(w, 32, 32, 1));
         for rows in [1, 8, 9, 17, 33, 70] {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use common::set_rows::{self, SHAPES};
 use common::{Rng, encode, simulator, upload};
 use tt_isa::tlb::TlbTarget;
-use tt_runtime::layout::{WeightFormat, pack};
+use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::transport::ttsim::TtSim;
 use tt_runtime::transport::{Transport, TransportError};
 use tt_runtime::{Device, DeviceSpec, DramAddr, ElementType, Error, TensorView, ops};
@@ -58,8 +58,8 @@ fn weights(kind: Result<WeightFormat, ElementType>, values: &[f32], k: u32, n: u
     match kind {
         Ok(format) => {
             let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-            let bytes = pack(format, ElementType::F32, &raw, k as usize, n as usize, 1).unwrap();
-            Weights { ty: format.element_type(), bytes }
+            let bytes = pack(format, GgmlType::F32, &raw, k as usize, n as usize, 1).unwrap();
+            Weights { ty: format.element_type().unwrap(), bytes }
         }
         Err(ty) => Weights { ty, bytes: encode(ty, values).0 },
     }
@@ -72,6 +72,7 @@ fn products_are_the_same_bytes() {
     let kinds = [
         Ok(WeightFormat::Bf16),
         Ok(WeightFormat::Bfp8),
+        Ok(WeightFormat::Bfp4),
         Err(ElementType::F32),
         Err(ElementType::F16),
         Err(ElementType::BF16),

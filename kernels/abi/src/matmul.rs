@@ -60,8 +60,9 @@ const _: () = {
 /// k-tiles of weights in a ring slot.
 pub const fn block_tiles(weights: ElementType) -> u32 {
     match weights {
-        ElementType::TilesBf16 => RING_SLOT_BYTES / 2048,
-        ElementType::TilesBfp8 => RING_SLOT_BYTES / 1088,
+        ElementType::TilesBf16 | ElementType::TilesBfp8 | ElementType::TilesBfp4 => {
+            RING_SLOT_BYTES / weights.block_bytes()
+        }
         // Row-major weights are converted to FP32 tiles.
         _ => RING_SLOT_BYTES / 4096,
     }

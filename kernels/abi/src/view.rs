@@ -22,6 +22,8 @@ pub enum ElementType {
     TilesBf16 = 16,
     /// Our weight tiles of 1088 bytes (BFP8_b: 64 exponents, then mantissas), not a row-major type.
     TilesBfp8 = 17,
+    /// Our weight tiles of 576 bytes (BFP4_b), not a row-major type.
+    TilesBfp4 = 18,
 }
 
 impl ElementType {
@@ -38,6 +40,7 @@ impl ElementType {
             6 => I64,
             16 => TilesBf16,
             17 => TilesBfp8,
+            18 => TilesBfp4,
             _ => return None,
         })
     }
@@ -47,7 +50,7 @@ impl ElementType {
         use ElementType::*;
         match self {
             Q8_0 | Q4_0 => 32,
-            TilesBf16 | TilesBfp8 => 1024,
+            TilesBf16 | TilesBfp8 | TilesBfp4 => 1024,
             _ => 1,
         }
     }
@@ -63,12 +66,13 @@ impl ElementType {
             Q4_0 => 18,
             TilesBf16 => 2048,
             TilesBfp8 => 1088,
+            TilesBfp4 => 576,
         }
     }
 
     /// Whether the type is one of our tile layouts.
     pub const fn is_tiles(self) -> bool {
-        matches!(self, ElementType::TilesBf16 | ElementType::TilesBfp8)
+        matches!(self, ElementType::TilesBf16 | ElementType::TilesBfp8 | ElementType::TilesBfp4)
     }
 }
 

@@ -8,6 +8,7 @@ pub mod mvmul;
 mod program;
 mod rv32;
 pub mod transport;
+pub mod weights;
 
 use std::time::{Duration, Instant};
 

@@ -4,15 +4,29 @@
 //! `W[n][k]`. Tiles follow one another in the order `for batch, for n-tile, for k-tile`, padded with zeros to 32;
 //! inside a tile the order is that of [`tt_isa::format`].
 //!
-//! [`pack`] works on 32 rows at a time: it dequantises them, rounds, and writes the tiles of that n-tile. Nothing
-//! is ever expanded to single precision as a whole.
+//! A strip is 32 rows of a matrix: one row of tiles. Strips are independent of one another, so that any number of threads
+//! can pack them ([`Matrices::pack_strips`]). Within a strip a few hundred columns at a time are dequantised, transposed
+//! and packed while they are in the cache: nothing is ever expanded to single precision as a whole.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`types`] | ggml's types: numbers, names, block sizes |
+//! | [`dequant`] | blocks to single precision |
+//! | [`pack`] | single precision to tiles: BF16, BFP8_b, BFP4_b, BFP2_b |
+//! | [`hot`] | both, compiled for several instruction sets |
 
-use half::f16;
-use tt_isa::format::{FACE_DIM, TILE_DIM, tile_index};
+use std::ops::Range;
+
+use tt_isa::format::{DataFormat, TILE_DIM};
 use tt_kernel_abi::ElementType;
 
-pub mod bfp;
 pub mod dequant;
+pub mod hot;
+pub mod pack;
+pub mod types;
+
+pub use hot::Isa;
+pub use types::GgmlType;
 
 /// Formats of weight tiles.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -21,20 +35,74 @@ pub enum WeightFormat {
     Bf16,
     /// BFP8_b, 1088 bytes a tile.
     Bfp8,
+    /// BFP4_b, 576 bytes a tile.
+    Bfp4,
+    /// BFP2_b, 320 bytes a tile.
+    Bfp2,
 }
 
 impl WeightFormat {
-    /// The kernel's element type of such tiles.
-    pub const fn element_type(self) -> ElementType {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Bf16, Self::Bfp8, Self::Bfp4, Self::Bfp2];
+
+    /// The hardware's format.
+    pub const fn data_format(self) -> DataFormat {
         match self {
-            WeightFormat::Bf16 => ElementType::TilesBf16,
-            WeightFormat::Bfp8 => ElementType::TilesBfp8,
+            WeightFormat::Bf16 => DataFormat::Bf16,
+            WeightFormat::Bfp8 => DataFormat::Bfp8,
+            WeightFormat::Bfp4 => DataFormat::Bfp4,
+            WeightFormat::Bfp2 => DataFormat::Bfp2,
+        }
+    }
+
+    /// The kernel's element type of such tiles, if the kernel can read them.
+    pub const fn element_type(self) -> Option<ElementType> {
+        match self {
+            WeightFormat::Bf16 => Some(ElementType::TilesBf16),
+            WeightFormat::Bfp8 => Some(ElementType::TilesBfp8),
+            WeightFormat::Bfp4 => Some(ElementType::TilesBfp4),
+            WeightFormat::Bfp2 => None,
         }
     }
 
     /// Bytes of a tile.
     pub const fn tile_bytes(self) -> usize {
-        self.element_type().block_bytes() as usize
+        self.data_format().tile_bytes()
+    }
+
+    /// The vendor's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            WeightFormat::Bf16 => "BF16",
+            WeightFormat::Bfp8 => "BFP8_b",
+            WeightFormat::Bfp4 => "BFP4_b",
+            WeightFormat::Bfp2 => "BFP2_b",
+        }
+    }
+}
+
+/// How block-float exponents are chosen.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Rule {
+    /// As the vendor's host software does ([`pack::bfp`]).
+    #[default]
+    Vendor,
+    /// The one with the smallest squared error ([`pack::search`]).
+    Search,
+}
+
+/// What is to become of values.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Packing {
+    /// Format of the tiles.
+    pub format: WeightFormat,
+    /// Choice of exponents.
+    pub rule: Rule,
+}
+
+impl From<WeightFormat> for Packing {
+    fn from(format: WeightFormat) -> Self {
+        Self { format, rule: Rule::Vendor }
     }
 }
 
@@ -46,9 +114,6 @@ pub const fn packed_bytes(format: WeightFormat, k: usize, n: usize, matrices: us
 /// Why a matrix cannot be packed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LayoutError {
-    /// The element type has no values to pack.
-    #[error("{0:?} cannot be packed into weight tiles")]
-    Type(ElementType),
     /// Rows are no whole blocks.
     #[error("rows of {k} elements are not whole blocks of {block}")]
     Blocks {
@@ -67,115 +132,124 @@ pub enum LayoutError {
     },
 }
 
+/// Contiguous matrices of one type, row after row, matrix after matrix.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrices<'a> {
+    ty: GgmlType,
+    bytes: &'a [u8],
+    row_bytes: usize,
+    k: usize,
+    n: usize,
+    matrices: usize,
+}
+
+impl<'a> Matrices<'a> {
+    /// `matrices` matrices of `n` rows of `k` elements.
+    ///
+    /// # Errors
+    /// Rows are no whole blocks, or the number of bytes is wrong.
+    pub fn new(
+        ty: GgmlType,
+        bytes: &'a [u8],
+        k: usize,
+        n: usize,
+        matrices: usize,
+    ) -> Result<Self, LayoutError> {
+        let row_bytes = ty.row_bytes(k).ok_or(LayoutError::Blocks { k, block: ty.block().0 })?;
+        let want = row_bytes * n * matrices;
+        if bytes.len() != want {
+            return Err(LayoutError::Size { got: bytes.len(), want });
+        }
+        Ok(Self { ty, bytes, row_bytes, k, n, matrices })
+    }
+
+    /// Strips in all: rows of tiles.
+    pub fn strips(&self) -> usize {
+        if self.k == 0 { 0 } else { self.n.div_ceil(TILE_DIM) * self.matrices }
+    }
+
+    /// Bytes of a strip's tiles.
+    pub fn strip_bytes(&self, format: WeightFormat) -> usize {
+        self.k.div_ceil(TILE_DIM) * format.tile_bytes()
+    }
+
+    /// Packs some strips, one after the other, into `out`, which has just the size of their tiles.
+    pub fn pack_strips(&self, packing: Packing, isa: Isa, strips: Range<usize>, out: &mut [u8]) {
+        let mut scratch = hot::scratch();
+        let bytes = self.strip_bytes(packing.format);
+        for (index, out) in strips.zip(out.chunks_exact_mut(bytes.max(1))) {
+            isa.strip(packing, self, index, &mut scratch, out);
+        }
+    }
+
+    /// Rows of a strip, counted over all matrices.
+    fn strip(&self, index: usize) -> Range<usize> {
+        let per_matrix = self.n.div_ceil(TILE_DIM);
+        let (matrix, first) = (index / per_matrix, index % per_matrix * TILE_DIM);
+        matrix * self.n + first..matrix * self.n + self.n.min(first + TILE_DIM)
+    }
+
+    fn row(&self, index: usize) -> &'a [u8] {
+        &self.bytes[index * self.row_bytes..(index + 1) * self.row_bytes]
+    }
+}
+
 /// Work below this many elements is not worth another thread.
 const ELEMENTS_PER_THREAD: usize = 1 << 18;
 
-/// Packs `matrices` contiguous matrices of `n` rows of `k` elements of type `ty`.
+/// Packs whole matrices ([`Matrices::new`]), on as many threads as are worth it.
 ///
 /// # Errors
-/// The type cannot be packed, rows are no whole blocks, or the number of bytes is wrong.
+/// Rows are no whole blocks, or the number of bytes is wrong.
 pub fn pack(
-    format: WeightFormat,
-    ty: ElementType,
-    rows: &[u8],
+    packing: impl Into<Packing>,
+    ty: GgmlType,
+    bytes: &[u8],
     k: usize,
     n: usize,
     matrices: usize,
 ) -> Result<Vec<u8>, LayoutError> {
-    let block = ty.block_len() as usize;
-    if ty.is_tiles() || matches!(ty, ElementType::I32 | ElementType::I64) {
-        return Err(LayoutError::Type(ty));
-    }
-    if !k.is_multiple_of(block) {
-        return Err(LayoutError::Blocks { k, block });
-    }
-    let row_bytes = k / block * ty.block_bytes() as usize;
-    let want = row_bytes * n * matrices;
-    if rows.len() != want {
-        return Err(LayoutError::Size { got: rows.len(), want });
-    }
-    let mut out = vec![0; packed_bytes(format, k, n, matrices)];
-    if out.is_empty() {
-        return Ok(out);
-    }
-    let strip = k.div_ceil(TILE_DIM) * format.tile_bytes();
-    let strips_per_matrix = n.div_ceil(TILE_DIM);
-    // Strip i: up to 32 rows of one matrix.
-    let source = |i: usize| {
-        let (matrix, nt) = (i / strips_per_matrix, i % strips_per_matrix);
-        let (first, last) = (nt * TILE_DIM, n.min((nt + 1) * TILE_DIM));
-        &rows[(matrix * n + first) * row_bytes..(matrix * n + last) * row_bytes]
-    };
     let threads = (k * n * matrices / ELEMENTS_PER_THREAD)
         .clamp(1, std::thread::available_parallelism().map_or(1, usize::from));
-    let per_thread = (out.len() / strip).div_ceil(threads);
-    std::thread::scope(|scope| {
-        for (t, chunk) in out.chunks_mut(per_thread * strip).enumerate() {
-            let mut work = move || {
-                let mut values = vec![0.0; TILE_DIM * k.next_multiple_of(TILE_DIM)];
-                for (i, tiles) in chunk.chunks_mut(strip).enumerate() {
-                    pack_strip(format, ty, source(t * per_thread + i), k, &mut values, tiles);
-                }
-            };
-            if threads == 1 { work() } else { drop(scope.spawn(work)) }
-        }
-    });
+    let source = Matrices::new(ty, bytes, k, n, matrices)?;
+    let packing = packing.into();
+    let mut out = vec![0; packed_bytes(packing.format, k, n, matrices)];
+    pack_into(packing, Isa::best(), &source, threads, &mut out);
     Ok(out)
 }
 
-/// Packs up to 32 rows; `values` holds 32 rows of k elements, rounded up to tiles.
-fn pack_strip(
-    format: WeightFormat,
-    ty: ElementType,
-    rows: &[u8],
-    k: usize,
-    values: &mut [f32],
-    tiles: &mut [u8],
-) {
-    let pitch = values.len() / TILE_DIM;
-    values.fill(0.0);
-    let row_bytes = k / ty.block_len() as usize * ty.block_bytes() as usize;
-    if row_bytes > 0 {
-        for (row, out) in rows.chunks_exact(row_bytes).zip(values.chunks_exact_mut(pitch)) {
-            dequant::row(ty, row, &mut out[..k]);
+/// Packs all strips of `source` into `out` on so many threads.
+pub fn pack_into(packing: Packing, isa: Isa, source: &Matrices<'_>, threads: usize, out: &mut [u8]) {
+    let per_thread = source.strips().div_ceil(threads).max(1);
+    let bytes = per_thread * source.strip_bytes(packing.format).max(1);
+    std::thread::scope(|scope| {
+        for (t, out) in out.chunks_mut(bytes).enumerate() {
+            let first = t * per_thread;
+            let mut work = move || source.pack_strips(packing, isa, first..first + per_thread, out);
+            if threads == 1 { work() } else { drop(scope.spawn(work)) }
         }
-    }
-    let mut tile = [0.0; TILE_DIM * TILE_DIM];
-    for (kt, out) in tiles.chunks_exact_mut(format.tile_bytes()).enumerate() {
-        for kk in 0..TILE_DIM {
-            for half in 0..2 {
-                let to = tile_index(kk, half * FACE_DIM);
-                for c in 0..FACE_DIM {
-                    tile[to + c] = values[(half * FACE_DIM + c) * pitch + kt * TILE_DIM + kk];
-                }
-            }
-        }
-        match format {
-            WeightFormat::Bf16 => {
-                for (b, x) in out.chunks_exact_mut(2).zip(tile) {
-                    b.copy_from_slice(&half::bf16::from_f32(x).to_le_bytes());
-                }
-            }
-            WeightFormat::Bfp8 => bfp::pack_bfp8_tile(&tile, out),
-        }
-    }
-}
-
-/// A half precision scale at the start of a quantised block.
-fn scale(block: &[u8]) -> f32 {
-    f16::from_le_bytes([block[0], block[1]]).to_f32()
+    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tt_isa::format::tile_index;
+
+    fn random(bytes: usize, mut x: u64) -> Vec<u8> {
+        let mut next = || {
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (x >> 56) as u8
+        };
+        (0..bytes).map(|_| next()).collect()
+    }
 
     #[test]
     fn tiles_are_transposed_padded_and_in_order() {
         let (k, n) = (40, 35);
         let w = |n: usize, k: usize| (n * 100 + k) as f32 / 64.0;
         let rows: Vec<u8> = (0..n).flat_map(|i| (0..k).flat_map(move |j| w(i, j).to_le_bytes())).collect();
-        let packed = pack(WeightFormat::Bf16, ElementType::F32, &rows, k, n, 1).unwrap();
+        let packed = pack(WeightFormat::Bf16, GgmlType::F32, &rows, k, n, 1).unwrap();
         assert_eq!(packed.len(), 4 * 2048);
         for nt in 0..2 {
             for kt in 0..2 {
@@ -193,16 +267,47 @@ mod tests {
         }
     }
 
+    /// Every instruction set gives the same tiles for every type, format and rule; random bytes have infinite and NaN
+    /// scales as well. (Which NaN an addition of two gives is open, so no two meet: minima are kept finite.)
+    #[test]
+    fn instruction_sets_agree() {
+        for ty in GgmlType::ALL {
+            let (k, n) = (ty.block().0.max(64) * 3, 45);
+            let mut bytes = random(ty.row_bytes(k).unwrap() * n * 2, 1 + ty as u64);
+            if matches!(
+                ty,
+                GgmlType::Q4_1 | GgmlType::Q5_1 | GgmlType::Q2_K | GgmlType::Q4_K | GgmlType::Q5_K
+            ) {
+                let at = if ty == GgmlType::Q2_K { 83 } else { 3 };
+                bytes.chunks_exact_mut(ty.block().1).for_each(|block| block[at] &= 0x3F);
+            }
+            let source = Matrices::new(ty, &bytes, k, n, 2).unwrap();
+            for format in WeightFormat::ALL {
+                for rule in [Rule::Vendor, Rule::Search] {
+                    let packing = Packing { format, rule };
+                    let tiles = Isa::available().into_iter().map(|isa| {
+                        let mut out = vec![0; packed_bytes(format, k, n, 2)];
+                        pack_into(packing, isa, &source, 1, &mut out);
+                        (isa, out)
+                    });
+                    let tiles: Vec<_> = tiles.collect();
+                    for (isa, other) in &tiles[1..] {
+                        assert!(tiles[0].1 == *other, "{ty:?} {packing:?} {}", isa.name());
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn threads_change_nothing() {
         let (k, n) = (512, 2048);
         let rows: Vec<u8> =
             (0..k * n).flat_map(|i| ((i * 7919 % 1000) as f32 - 500.0).to_le_bytes()).collect();
-        let all = pack(WeightFormat::Bfp8, ElementType::F32, &rows, k, n, 1).unwrap();
+        let all = pack(WeightFormat::Bfp8, GgmlType::F32, &rows, k, n, 1).unwrap();
         let strip = 32 * k * 4;
         for i in [0, 17, 63] {
-            let one =
-                pack(WeightFormat::Bfp8, ElementType::F32, &rows[i * strip..][..strip], k, 32, 1).unwrap();
+            let one = pack(WeightFormat::Bfp8, GgmlType::F32, &rows[i * strip..][..strip], k, 32, 1).unwrap();
             assert_eq!(all[i * one.len()..][..one.len()], one);
         }
     }
@@ -210,16 +315,14 @@ mod tests {
     #[test]
     fn wrong_sizes_are_errors() {
         assert!(matches!(
-            pack(WeightFormat::Bf16, ElementType::Q8_0, &[], 33, 1, 1),
+            pack(WeightFormat::Bf16, GgmlType::Q8_0, &[], 33, 1, 1),
             Err(LayoutError::Blocks { k: 33, block: 32 })
         ));
         assert!(matches!(
-            pack(WeightFormat::Bf16, ElementType::F32, &[0; 3], 1, 1, 1),
+            pack(WeightFormat::Bf16, GgmlType::F32, &[0; 3], 1, 1, 1),
             Err(LayoutError::Size { .. })
         ));
-        assert!(matches!(
-            pack(WeightFormat::Bf16, ElementType::I32, &[], 0, 0, 0),
-            Err(LayoutError::Type(_))
-        ));
+        assert_eq!(pack(WeightFormat::Bfp8, GgmlType::F32, &[], 0, 0, 0), Ok(Vec::new()));
+        assert_eq!(pack(WeightFormat::Bfp8, GgmlType::Q4_K, &[], 0, 7, 1), Ok(Vec::new()));
     }
 }

@@ -17,6 +17,7 @@ const WEIGHTS: &[ElementType] = &[
     ElementType::Q4_0,
     ElementType::TilesBf16,
     ElementType::TilesBfp8,
+    ElementType::TilesBfp4,
 ];
 
 /// Descriptor for a matrix multiplication on up to `cores` workers.

@@ -71,6 +71,7 @@ const fn weight_formats(weights: ElementType) -> (DataFormat, DataFormat) {
     match weights {
         ElementType::TilesBf16 => (DataFormat::Bf16, DataFormat::Bf16),
         ElementType::TilesBfp8 => (DataFormat::Bfp8, DataFormat::Bfp8),
+        ElementType::TilesBfp4 => (DataFormat::Bfp4, DataFormat::Bfp4),
         _ => (DataFormat::Fp32, DataFormat::Tf32),
     }
 }

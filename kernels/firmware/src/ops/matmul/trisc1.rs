@@ -97,6 +97,7 @@ fn configure(weights: ElementType) {
     let srca = match weights {
         ElementType::TilesBf16 => DataFormat::Bf16,
         ElementType::TilesBfp8 => DataFormat::Bfp8,
+        ElementType::TilesBfp4 => DataFormat::Bfp4,
         _ => DataFormat::Tf32,
     };
     config.set(

@@ -1,0 +1,114 @@
+//! How fast weights become tiles: values per second, beside what memory and the vendor's functions do in the same run.
+//!
+//! Every figure is the median of several short runs that take turns with the ones it is compared with, so that a busy machine
+//! hurts all of them alike.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use tt_runtime::layout::{GgmlType, Isa, Matrices, Packing, WeightFormat, pack_into, packed_bytes};
+
+use crate::random::Random;
+
+/// Columns and rows of the matrix: a feed-forward matrix of a 1 B model.
+const K: usize = 2048;
+const N: usize = 5632;
+/// Rounds of which the median counts.
+const ROUNDS: usize = 7;
+
+/// A matrix of some type, and room for its tiles.
+pub struct Work {
+    ty: GgmlType,
+    bytes: Vec<u8>,
+    tiles: Vec<u8>,
+    copy: Vec<u8>,
+}
+
+/// Values per second of the three ways through the same matrix.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    /// To BFP8_b tiles.
+    pub pack: f64,
+    /// To single precision in the cache, and no further.
+    pub dequantise: f64,
+    /// Copying the type's bytes on one thread.
+    pub memcpy: f64,
+}
+
+impl Work {
+    /// Random values; scales are finite.
+    pub fn new(ty: GgmlType) -> Self {
+        let (_, block) = ty.block();
+        let mut bytes = Random(3).bytes(ty.row_bytes(K).unwrap_or(0) * N);
+        match ty {
+            GgmlType::F32 => {
+                let mut random = Random(4);
+                let value = |random: &mut Random| random.bits() as i32 as f32 / 2f32.powi(31);
+                bytes.as_chunks_mut().0.iter_mut().for_each(|b| *b = value(&mut random).to_le_bytes());
+            }
+            _ => {
+                for half in half_fields(ty) {
+                    bytes.chunks_exact_mut(block).for_each(|b| b[half + 1] = b[half + 1] & 0x83 | 0x20);
+                }
+            }
+        }
+        let tiles = vec![1; packed_bytes(WeightFormat::Bfp8, K, N, 1)];
+        let copy = vec![1; bytes.len()];
+        Self { ty, bytes, tiles, copy }
+    }
+
+    /// Measures with this many threads.
+    pub fn rates(&mut self, threads: usize) -> Rates {
+        let mut runs = [Vec::new(), Vec::new(), Vec::new()];
+        for _ in 0..ROUNDS {
+            runs[0].push(time(|| self.pack(threads)));
+            runs[1].push(time(|| self.dequantise(threads)));
+            runs[2].push(time(|| {
+                self.copy.copy_from_slice(black_box(&self.bytes));
+                black_box(&self.copy);
+            }));
+        }
+        let [pack, dequantise, memcpy] = runs.map(|times| (K * N) as f64 / median(times).as_secs_f64());
+        Rates { pack, dequantise, memcpy }
+    }
+
+    fn pack(&mut self, threads: usize) {
+        let Ok(source) = Matrices::new(self.ty, black_box(&self.bytes), K, N, 1) else { return };
+        pack_into(Packing::from(WeightFormat::Bfp8), Isa::best(), &source, threads, &mut self.tiles);
+        black_box(&self.tiles);
+    }
+
+    fn dequantise(&self, threads: usize) {
+        let row = self.ty.row_bytes(K).unwrap_or(1);
+        std::thread::scope(|scope| {
+            for part in self.bytes.chunks(row * N.div_ceil(threads)) {
+                scope.spawn(move || {
+                    let mut values = vec![0.0; K];
+                    for row in part.chunks_exact(row) {
+                        Isa::best().dequantise(self.ty, row, &mut values);
+                        black_box(&values);
+                    }
+                });
+            }
+        });
+    }
+}
+
+fn half_fields(ty: GgmlType) -> &'static [usize] {
+    match ty {
+        GgmlType::Q4_K => &[0, 2],
+        GgmlType::Q6_K => &[208],
+        _ => &[0],
+    }
+}
+
+fn time(run: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    run();
+    start.elapsed()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}

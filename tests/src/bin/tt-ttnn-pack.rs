@@ -1,0 +1,137 @@
+//! The vendor's own packing functions, from the `ttnn` wheel's library: a filter for tests and measurements.
+//!
+//! ```text
+//! tt-ttnn-pack FORMAT           values from standard input to tiles on standard output
+//! tt-ttnn-pack FORMAT SECONDS   packs 4 Mi values again and again; prints values per second
+//! ```
+//!
+//! FORMAT is `bf16`, `bfp8`, `bfp4` or `bfp2`. Values are little-endian floats in the order of a tile's datums, 1024 a tile.
+//! `TTNN_WHEEL` names the unpacked package folder `ttnn` (0.81.1); the library asks for two more variables, which
+//! [`tt_tests::ttnn`] sets. It is a program of its own because the library ends its process when it dislikes something.
+
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use libloading::Library;
+
+/// `std::vector<uint32_t>`: begin, end, end of the room.
+#[repr(C)]
+struct Words {
+    begin: *mut u32,
+    end: *mut u32,
+    room: *mut u32,
+}
+
+/// `std::vector<uint32_t> pack_as_bfpN_tiles<float>(std::span<float const>, bool row_major, bool exp_a,
+/// std::optional<tt::tt_metal::Tile> const&)`. A class is returned through a hidden first argument.
+type Pack = unsafe extern "C" fn(*mut Words, *const f32, usize, bool, bool, *const c_void) -> *mut Words;
+/// `uint16_t fp32_to_bf16_bits_round_to_nearest_even(float)`
+type Bf16 = unsafe extern "C" fn(f32) -> u16;
+type Free = unsafe extern "C" fn(*mut c_void);
+
+enum Packer {
+    Blocks { pack: Pack, free: Free },
+    Bf16(Bf16),
+}
+
+impl Packer {
+    fn load(library: &Library, format: &str) -> Result<Self> {
+        let bits = match format {
+            "bf16" => {
+                // SAFETY: the symbol's name encodes the type given above.
+                let f = unsafe { library.get::<Bf16>(b"_Z39fp32_to_bf16_bits_round_to_nearest_evenf")? };
+                return Ok(Self::Bf16(*f));
+            }
+            "bfp8" => 8,
+            "bfp4" => 4,
+            "bfp2" => 2,
+            other => bail!("unknown format {other}"),
+        };
+        let name = format!(
+            "_Z18pack_as_bfp{bits}_tilesIfESt6vectorIjSaIjEESt4spanIKT_Lm18446744073709551615EEbbRKSt8optionalIN2tt8tt_metal4TileEE"
+        );
+        // SAFETY: the symbol's name encodes the type given above.
+        let pack = unsafe { *library.get::<Pack>(name.as_bytes())? };
+        // SAFETY: C's `free`, which the wheel's `operator delete` ends in.
+        let free = unsafe { *libloading::os::unix::Library::this().get::<Free>(b"free")? };
+        Ok(Self::Blocks { pack, free })
+    }
+
+    fn pack(&self, values: &[f32], mut take: impl FnMut(&[u8])) {
+        match self {
+            Self::Blocks { pack, free } => {
+                // An empty optional: its flag is zero, wherever it is.
+                let no_tile = [0u64; 128];
+                let mut words = Words {
+                    begin: std::ptr::null_mut(),
+                    end: std::ptr::null_mut(),
+                    room: std::ptr::null_mut(),
+                };
+                // SAFETY: the values live through the call; the vector that comes back is ours to free.
+                unsafe {
+                    pack(
+                        &raw mut words,
+                        values.as_ptr(),
+                        values.len(),
+                        false,
+                        false,
+                        no_tile.as_ptr().cast(),
+                    );
+                    let bytes = words.end as usize - words.begin as usize;
+                    take(std::slice::from_raw_parts(words.begin.cast(), bytes));
+                    free(words.begin.cast());
+                }
+            }
+            Self::Bf16(convert) => {
+                // SAFETY: takes and returns numbers.
+                let bytes: Vec<u8> =
+                    values.iter().flat_map(|x| unsafe { convert(*x) }.to_le_bytes()).collect();
+                take(&bytes);
+            }
+        }
+    }
+}
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let format = arguments.next().context("which format?")?;
+    let folder = PathBuf::from(std::env::var_os("TTNN_WHEEL").context("TTNN_WHEEL is not set")?);
+    let path = folder.join("build/lib/libtt_metal.so");
+    // SAFETY: the library's initialisers are trusted as its functions are.
+    let library =
+        unsafe { Library::new(&path) }.with_context(|| format!("cannot load {}", path.display()))?;
+    let packer = Packer::load(&library, &format)?;
+    match arguments.next() {
+        Some(seconds) => measure(&packer, Duration::from_secs_f64(seconds.parse()?)),
+        None => filter(&packer)?,
+    }
+    // Its destructors talk to a device that is not there.
+    std::mem::forget(library);
+    Ok(())
+}
+
+fn filter(packer: &Packer) -> Result<()> {
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes)?;
+    let values: Vec<f32> = bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    let mut result = Ok(());
+    packer.pack(&values, |tiles| result = std::io::stdout().write_all(tiles));
+    Ok(result?)
+}
+
+fn measure(packer: &Packer, time: Duration) {
+    let values: Vec<f32> = (0..4 << 20).map(|i| ((i * 7919 % 100_003) as f32 - 50_000.0) / 5e4).collect();
+    packer.pack(&values, |_| ());
+    let start = Instant::now();
+    let mut packed = 0;
+    while start.elapsed() < time {
+        packer.pack(&values, |_| ());
+        packed += values.len();
+    }
+    println!("{}", packed as f64 / start.elapsed().as_secs_f64());
+}

@@ -1,0 +1,78 @@
+//! The vendor's packing functions as an oracle, where the `ttnn` wheel is unpacked (`TTNN_WHEEL`).
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use tt_runtime::layout::WeightFormat;
+
+use crate::Missing;
+use crate::tools::from_environment;
+
+/// The wheel and the program that calls it.
+pub struct Ttnn {
+    folder: PathBuf,
+    program: PathBuf,
+}
+
+impl Ttnn {
+    /// From the environment; `program` is the path of `tt-ttnn-pack`.
+    pub fn find(program: &Path) -> Result<Self, Missing> {
+        let folder = from_environment("TTNN_WHEEL", "package folder of the ttnn 0.81.1 wheel")?;
+        Ok(Self { folder, program: program.to_path_buf() })
+    }
+
+    fn command(&self, format: WeightFormat) -> Command {
+        let cluster = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/n150-cluster.yaml");
+        let mut command = Command::new(&self.program);
+        command
+            .arg(short_name(format))
+            .env("TTNN_WHEEL", &self.folder)
+            .env("TT_METAL_RUNTIME_ROOT", &self.folder)
+            .env("TT_METAL_MOCK_CLUSTER_DESC_PATH", cluster)
+            .env("TT_LOGGER_LEVEL", "Fatal")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        command
+    }
+
+    /// Packs values that are in the order of tiles' datums.
+    pub fn pack(&self, format: WeightFormat, values: &[f32]) -> Result<Vec<u8>> {
+        let mut child = self.command(format).spawn().context("cannot start tt-ttnn-pack")?;
+        let mut input = child.stdin.take().context("no standard input")?;
+        let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let feeder = std::thread::spawn(move || input.write_all(&bytes));
+        let output = child.wait_with_output()?;
+        let fed = feeder.join().map_err(|_| anyhow::anyhow!("the feeding thread panicked"))?;
+        if !output.status.success() {
+            bail!("tt-ttnn-pack failed ({})", output.status);
+        }
+        fed?;
+        // The library logs to standard output before anything is packed; tiles are the end.
+        let want = values.len() / 1024 * format.tile_bytes();
+        let start = output.stdout.len().checked_sub(want).context("too few bytes from tt-ttnn-pack")?;
+        Ok(output.stdout[start..].to_vec())
+    }
+
+    /// Values that it packs in a second, on one thread.
+    pub fn rate(&self, format: WeightFormat, seconds: f64) -> Result<f64> {
+        let output = self.command(format).arg(seconds.to_string()).output()?;
+        if !output.status.success() {
+            bail!("tt-ttnn-pack failed ({})", output.status);
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        let last = text.lines().last().context("tt-ttnn-pack printed nothing")?;
+        last.trim().parse().with_context(|| format!("no number: {last}"))
+    }
+}
+
+/// `bf16`, `bfp8` and so on.
+pub fn short_name(format: WeightFormat) -> &'static str {
+    match format {
+        WeightFormat::Bf16 => "bf16",
+        WeightFormat::Bfp8 => "bfp8",
+        WeightFormat::Bfp4 => "bfp4",
+        WeightFormat::Bfp2 => "bfp2",
+    }
+}

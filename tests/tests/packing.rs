@@ -1,0 +1,95 @@
+//! Packing against the vendor's host functions, bit for bit: recorded tiles always, the wheel's own functions where
+//! `TTNN_WHEEL` names the unpacked wheel. `TTNN_RECORD=1` records the tiles anew.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use tt_isa::format::tile_index;
+use tt_runtime::layout::{GgmlType, WeightFormat, pack};
+use tt_tests::need;
+use tt_tests::random::Random;
+use tt_tests::ttnn::{Ttnn, short_name};
+
+/// Our tiles for values in the order of tiles' datums: as a matrix of 32 columns, 32 rows for each tile.
+fn ours(format: WeightFormat, values: &[f32]) -> Vec<u8> {
+    let mut bytes = vec![0; values.len() * 4];
+    for (tile, rows) in values.chunks_exact(1024).zip(bytes.chunks_exact_mut(4096)) {
+        for n in 0..32 {
+            for k in 0..32 {
+                let at = (n * 32 + k) * 4;
+                rows[at..at + 4].copy_from_slice(&tile[tile_index(k, n)].to_le_bytes());
+            }
+        }
+    }
+    pack(format, GgmlType::F32, &bytes, 32, values.len() / 32, 1).unwrap()
+}
+
+fn recording() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/ttnn_pack.hex")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for line in bytes.chunks(48) {
+        line.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+        text.push('\n');
+    }
+    text
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks_exact(2).map(byte).collect()
+}
+
+#[test]
+fn recorded_tiles() {
+    let text = std::fs::read_to_string(recording()).unwrap();
+    let mut sections = text.split("\n\n").filter_map(|section| section.split_once(":\n"));
+    let mut section = |name: &str| {
+        let (found, body) = sections.next().unwrap();
+        assert!(found.ends_with(name), "{found}");
+        unhex(body)
+    };
+    let values: Vec<f32> =
+        section("values").chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    assert_eq!(values.len(), 3 * 1024);
+    for format in WeightFormat::ALL {
+        let tiles = section(short_name(format));
+        assert_eq!(tiles.len(), 3 * format.tile_bytes());
+        assert!(tiles == ours(format, &values), "{format:?}");
+    }
+}
+
+#[test]
+fn the_wheel_packs_the_same() {
+    let ttnn = need!(Ttnn::find(Path::new(env!("CARGO_BIN_EXE_tt-ttnn-pack"))));
+    if std::env::var_os("TTNN_RECORD").is_some() {
+        record(&ttnn);
+    }
+    let mut random = Random(20_261_121);
+    for format in WeightFormat::ALL {
+        // Two million values.
+        let values = random.tiles(2048);
+        let (theirs, ours) = (ttnn.pack(format, &values).unwrap(), ours(format, &values));
+        assert_eq!(theirs.len(), ours.len());
+        let differences = theirs.iter().zip(&ours).filter(|(a, b)| a != b).count();
+        println!("{format:?}: {} values, {differences} bytes differ", values.len());
+        let first = theirs.iter().zip(&ours).position(|(a, b)| a != b);
+        assert_eq!(differences, 0, "{format:?}: first at {first:?}");
+    }
+}
+
+fn record(ttnn: &Ttnn) {
+    let values = Random(1).tiles(3);
+    let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let mut text = "# Three tiles of values in the order of datums, and what the functions of the ttnn 0.81.1 wheel make of them\n\
+                    # (`pack_as_bfpN_tiles<float>`, `fp32_to_bf16_bits_round_to_nearest_even`). Recorded by tests/packing.rs.\n"
+        .to_owned();
+    write!(text, "values:\n{}", hex(&bytes)).unwrap();
+    for format in WeightFormat::ALL {
+        write!(text, "\n{}:\n{}", short_name(format), hex(&ttnn.pack(format, &values).unwrap())).unwrap();
+    }
+    std::fs::write(recording(), text).unwrap();
+}

@@ -1,0 +1,157 @@
+//! The hot path: strips of 32 rows to tiles, compiled once for each instruction set.
+//!
+//! There is one implementation, in safe Rust ([`super::dequant`], [`super::pack`]), whose loops over sixteen lanes
+//! vectorise. The functions here only compile it with other instruction sets enabled; which one runs is decided by
+//! what the processor says. Lane by lane integer and single precision arithmetic without fused operations gives
+//! the same bits everywhere, and a test holds them to that.
+
+#![allow(unsafe_code)]
+
+use tt_isa::format::TILE_DIM;
+
+use super::dequant::row_inline;
+use super::{Matrices, Packing, pack, types::GgmlType};
+
+/// Values of a row that are dequantised before they are packed: with 32 rows they fill 32 KiB, a level 1 cache.
+pub const CHUNK: usize = 256;
+
+/// An instruction set that this processor has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Isa(Kind);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Isa {
+    /// What every processor has.
+    pub const PORTABLE: Self = Self(Kind::Portable);
+
+    /// All that this processor has, best first.
+    pub fn available() -> Vec<Self> {
+        let mut found = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2");
+            let avx512 = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl");
+            if avx2 && avx512 {
+                found.push(Self(Kind::Avx512));
+            }
+            if avx2 {
+                found.push(Self(Kind::Avx2));
+            }
+        }
+        found.push(Self::PORTABLE);
+        found
+    }
+
+    /// The best one that this processor has.
+    pub fn best() -> Self {
+        static BEST: std::sync::OnceLock<Isa> = std::sync::OnceLock::new();
+        *BEST.get_or_init(|| Self::available()[0])
+    }
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self.0 {
+            Kind::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => "AVX2",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => "AVX-512",
+        }
+    }
+
+    /// Single precision values of a row; `out` has as many elements as `row` encodes.
+    pub fn dequantise(self, ty: GgmlType, row: &[u8], out: &mut [f32]) {
+        match self.0 {
+            Kind::Portable => row_inline(ty, row, out),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this value exists only where `available` has found these instructions.
+            Kind::Avx2 => unsafe { row_avx2(ty, row, out) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Kind::Avx512 => unsafe { row_avx512(ty, row, out) },
+        }
+    }
+
+    /// Packs strip `index`; `scratch` is [`scratch`], `out` has room for the strip's tiles.
+    pub(super) fn strip(
+        self,
+        packing: Packing,
+        source: &Matrices<'_>,
+        index: usize,
+        scratch: &mut [f32],
+        out: &mut [u8],
+    ) {
+        match self.0 {
+            Kind::Portable => strip_inline(packing, source, index, scratch, out),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this value exists only where `available` has found these instructions.
+            Kind::Avx2 => unsafe { strip_avx2(packing, source, index, scratch, out) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Kind::Avx512 => unsafe { strip_avx512(packing, source, index, scratch, out) },
+        }
+    }
+}
+
+/// Room for a chunk of 32 rows.
+pub(super) fn scratch() -> Vec<f32> {
+    vec![0.0; TILE_DIM * CHUNK]
+}
+
+#[inline(always)]
+fn strip_inline(packing: Packing, source: &Matrices<'_>, index: usize, scratch: &mut [f32], out: &mut [u8]) {
+    let rows = source.strip(index);
+    let (len, bytes) = source.ty.block();
+    let tile_bytes = packing.format.tile_bytes();
+    let tiles_per_chunk = CHUNK / TILE_DIM;
+    for (chunk, out) in out.chunks_mut(tiles_per_chunk * tile_bytes).enumerate() {
+        let first = chunk * CHUNK;
+        let count = CHUNK.min(source.k - first);
+        if count < CHUNK || rows.len() < TILE_DIM {
+            // Padding: columns beyond k, rows beyond n.
+            scratch.fill(0.0);
+        }
+        let range = first / len * bytes..(first + count) / len * bytes;
+        for (i, values) in scratch.chunks_exact_mut(CHUNK).take(rows.len()).enumerate() {
+            row_inline(source.ty, &source.row(rows.start + i)[range.clone()], &mut values[..count]);
+        }
+        for (i, out) in out.chunks_exact_mut(tile_bytes).enumerate() {
+            pack::tile(packing.format, packing.rule, &scratch[i * TILE_DIM..], CHUNK, out);
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi2")]
+fn row_avx2(ty: GgmlType, row: &[u8], out: &mut [f32]) {
+    row_inline(ty, row, out);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi2,avx512f,avx512bw,avx512dq,avx512vl")]
+fn row_avx512(ty: GgmlType, row: &[u8], out: &mut [f32]) {
+    row_inline(ty, row, out);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi2")]
+fn strip_avx2(packing: Packing, source: &Matrices<'_>, index: usize, scratch: &mut [f32], out: &mut [u8]) {
+    strip_inline(packing, source, index, scratch, out);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi2,avx512f,avx512bw,avx512dq,avx512vl")]
+fn strip_avx512(packing: Packing, source: &Matrices<'_>, index: usize, scratch: &mut [f32], out: &mut [u8]) {
+    strip_inline(packing, source, index, scratch, out);
+}

@@ -1,0 +1,114 @@
+//! Block floating point: sixteen numbers of a face row share an exponent.
+//!
+//! The rule is the vendor's host rule, bit for bit (tt-metal 0.81, `pack_as_bfp8_tiles` and its relatives): the shared
+//! exponent is the largest exponent field; significands are shifted right to it, bits shifted out are dropped without
+//! a trace; what is left is rounded to nearest, ties to even; it saturates; zero has no sign. Numbers with exponent
+//! field 0 are zero. Infinities and NaNs are numbers with exponent 255.
+//!
+//! A weight matrix is packed transposed: the sixteen numbers that share an exponent lie one below the other in
+//! sixteen rows of ggml's matrix. So everything here works on sixteen neighbouring columns at once, lane by lane,
+//! and nothing has to be reduced across lanes.
+
+use tt_isa::format::FACE_DIM;
+
+/// Bits of the largest significand: 1 and the 23 bits of a single precision mantissa.
+const SIGNIFICAND: u32 = 24;
+const EXPONENT: u32 = 0x7F80_0000;
+const MANTISSA: u32 = 0x007F_FFFF;
+
+/// Sixteen neighbouring columns.
+pub type Lanes = [u32; FACE_DIM];
+
+/// Exponent fields, in place, shared by `rows` in each column.
+#[inline(always)]
+pub fn shared_exponents(rows: &[Lanes; FACE_DIM]) -> Lanes {
+    let mut shared = [0; FACE_DIM];
+    for row in rows {
+        for k in 0..FACE_DIM {
+            shared[k] = shared[k].max(row[k] & EXPONENT);
+        }
+    }
+    shared
+}
+
+/// One datum of `MAGNITUDE` bits and a sign, for a shared exponent field (in place) that is at least its own.
+#[inline(always)]
+pub fn datum<const MAGNITUDE: u32>(bits: u32, shared: u32) -> u32 {
+    let exponent = bits & EXPONENT;
+    let hidden = if exponent == 0 { 0 } else { MANTISSA + 1 };
+    let significand = if exponent == 0 { 0 } else { bits & MANTISSA | hidden };
+    let aligned = significand >> (shared.wrapping_sub(exponent) >> 23).min(31);
+    let drop = SIGNIFICAND - MAGNITUDE;
+    let half = (1 << (drop - 1)) - 1 + (aligned >> drop & 1);
+    let magnitude = ((aligned + half) >> drop).min((1 << MAGNITUDE) - 1);
+    let sign = if magnitude == 0 { 0 } else { bits >> 31 };
+    sign << MAGNITUDE | magnitude
+}
+
+/// Value of a datum with its shared exponent: `magnitude / 2^(MAGNITUDE - 1) * 2^(exponent - 127)`.
+pub fn value<const MAGNITUDE: u32>(datum: u8, shared: u8) -> f32 {
+    let magnitude = f64::from(datum & ((1 << MAGNITUDE) - 1));
+    let value = magnitude * 2f64.powi(i32::from(shared) - 127 - (MAGNITUDE as i32 - 1));
+    (if datum >> MAGNITUDE & 1 == 1 { -value } else { value }) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn bfp8(bits: u32, shared: u32) -> u32 {
+        datum::<7>(bits, shared << 23)
+    }
+
+    #[test]
+    fn the_rule_at_its_corners() {
+        let one = 1.0f32.to_bits();
+        assert_eq!(bfp8(one, 127), 0x40);
+        assert_eq!(bfp8((-1.0f32).to_bits(), 127), 0xC0);
+        // Ties to even: 64.5 and 65.5 of 64.
+        assert_eq!(bfp8((1.0 + 0.5 / 64.0f32).to_bits(), 127), 64);
+        assert_eq!(bfp8((1.0 + 1.5 / 64.0f32).to_bits(), 127), 66);
+        // Saturation instead of a larger exponent.
+        assert_eq!(bfp8(1.999_999_9f32.to_bits(), 127), 0x7F);
+        // What is shifted out leaves no trace: just above a tie is a tie.
+        assert_eq!(bfp8(0x3F80_0001, 127 + 7), 0);
+        assert_eq!(bfp8(0x8000_0000, 127), 0);
+        assert_eq!(bfp8(0x0000_0001, 0), 0);
+        assert_eq!(
+            (bfp8(f32::INFINITY.to_bits(), 255), bfp8(f32::NEG_INFINITY.to_bits(), 255)),
+            (0x40, 0xC0)
+        );
+        assert_eq!(bfp8(0x7FC0_0000, 255), 0x60);
+        assert_eq!(bfp8(one, 255), 0);
+    }
+
+    #[test]
+    fn narrow_formats_saturate_and_round_to_even() {
+        let shared = 127 << 23;
+        let bfp4 = |x: f32| datum::<3>(x.to_bits(), shared);
+        assert_eq!((bfp4(1.0), bfp4(-1.0), bfp4(1.75), bfp4(1.9)), (4, 12, 7, 7));
+        // Quarters: 1.125 is between 4 and 5, 1.375 between 5 and 6.
+        assert_eq!((bfp4(1.125), bfp4(1.375), bfp4(-0.125), bfp4(0.12)), (4, 6, 0, 0));
+        let bfp2 = |x: f32| datum::<1>(x.to_bits(), shared);
+        // Saturation at 1; one half is a tie and goes to 0.
+        assert_eq!((bfp2(1.9), bfp2(-1.0), bfp2(0.75), bfp2(0.5), bfp2(-0.5)), (1, 3, 1, 0, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn error_is_at_most_half_a_step(values in prop::array::uniform16(-1e6f32..1e6)) {
+            let shared = values.iter().map(|x| x.to_bits() >> 23 & 255).max().unwrap();
+            let step = 2f64.powi(shared as i32 - 127 - 6);
+            for x in values {
+                let got = value::<7>(bfp8(x.to_bits(), shared) as u8, shared as u8);
+                let error = (f64::from(got) - f64::from(x)).abs();
+                // Saturation costs up to a step.
+                prop_assert!(error <= step * 1.0, "{x} -> {got}");
+                if f64::from(x).abs() < 127.0 * step {
+                    prop_assert!(error <= step * 0.5 + 1e-30, "{x} -> {got}");
+                }
+            }
+        }
+    }
+}
