@@ -17,6 +17,7 @@ use crate::grid::{Grid, Node};
 use crate::host::Windows;
 use crate::noc::deliver::Data;
 use crate::noc::{Niu, Port};
+use crate::pcie::Pcie;
 use crate::tile::Tile;
 
 /// Instructions of a core in one quantum. Tiles that wait for the NoC end theirs early.
@@ -76,6 +77,7 @@ pub struct Chip {
     /// NIUs of the tiles that make no requests, by position.
     pub(crate) edges: Vec<Port>,
     pub(crate) arc: Arc,
+    pub(crate) pcie: Pcie,
     pub(crate) windows: Windows,
     pub(crate) config: ChipConfig,
     pool: rayon::ThreadPool,
@@ -105,6 +107,7 @@ impl Chip {
             tiles,
             dram,
             arc,
+            pcie: Pcie::default(),
             windows: Windows::default(),
             config,
             pool,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! host -> BAR 0 windows (host) -> NoC (noc, grid) -> tiles (tile) -> cores (rv32), coprocessor (tensix)
-//!                                                  -> DRAM (dram), ARC (arc)
+//!                                                  -> DRAM (dram), ARC (arc), host memory (pcie)
 //! ```
 //!
 //! [`Chip`] is all that a host program needs: the same accesses to BAR 0 that reach a card reach it, and time
@@ -17,9 +17,11 @@ mod grid;
 mod host;
 mod l1;
 mod noc;
+mod pcie;
 mod rv32;
 mod tensix;
 mod tile;
 
 pub use chip::{Chip, ChipConfig, Counters, Progress};
 pub use fault::{Blame, Fault, Location};
+pub use pcie::HostMemory;

@@ -13,6 +13,7 @@
 //! | [`stall`] | masks and conditions of the waiting instructions |
 //! | [`arc`] | management memory and telemetry |
 //! | [`chip`] | the grid of tiles of each chip, DRAM endpoints, boards |
+//! | [`pcie`] | the PCIe controller's address translation and DMA engines, host memory as the NoC sees it |
 //! | [`tlb`] | host windows (TLBs) of the PCIe BARs |
 //! | [`format`](mod@format) | data formats, and the geometry of tiles and faces in them |
 //!
@@ -28,5 +29,6 @@ pub mod format;
 pub mod insn;
 pub mod map;
 pub mod noc;
+pub mod pcie;
 pub mod stall;
 pub mod tlb;

@@ -256,6 +256,7 @@ impl Chip {
             }
             Node::Dram { group, .. } if self.dram[group].read(addr, out) => Ok(()),
             Node::Arc(_) => self.arc.noc_read(addr, out),
+            Node::Pcie(_) => self.pcie.noc_read(addr, out),
             _ => Err(self.nothing(node, addr, out.len())),
         }
     }
@@ -279,6 +280,7 @@ impl Chip {
             }
             Node::Dram { group, .. } if self.dram[group].write(addr, data) => Ok(()),
             Node::Arc(_) => self.arc.noc_write(addr, data),
+            Node::Pcie(_) => self.pcie.noc_write(addr, data),
             _ => Err(self.nothing(node, addr, data.len())),
         }
     }

@@ -11,15 +11,15 @@ use std::ops::Range;
 
 use tt_isa::chip::{BOARDS, Board, board};
 use tt_isa::noc::NocXy;
+use tt_isa::pcie::BAR2_SIZE;
 use tt_isa::tlb::BAR0_SIZE;
-use tt_simulator::{Chip, ChipConfig, Fault};
+use tt_simulator::{Chip, ChipConfig, Fault, HostMemory};
 
 use crate::session::AbiError;
 
 const BAR0: u64 = 0x1_0000_0000;
 const BAR2: u64 = 0x1_2000_0000;
 const BAR4: u64 = 0x8_0000_0000;
-const BAR2_SIZE: u64 = 1 << 20;
 const BAR4_SIZE: u64 = 32 << 20;
 /// Configuration words from here are the six base address registers: pairs of low and high half.
 const BAR_WORDS: Range<u32> = 0x10..0x28;
@@ -84,10 +84,14 @@ impl Device {
     ///
     /// # Errors
     /// The host cannot start threads.
-    pub fn new(settings: Settings) -> Result<Self, Fault> {
+    pub fn new(settings: Settings, host: Option<Box<dyn HostMemory>>) -> Result<Self, Fault> {
         let mut config = ChipConfig::of_board(settings.board, 0);
         config.threads = settings.threads.unwrap_or(config.threads);
-        Ok(Self { chip: Chip::new(config)?, stopped: false, process: std::process::id() })
+        let mut chip = Chip::new(config)?;
+        if let Some(host) = host {
+            chip.set_host_memory(host);
+        }
+        Ok(Self { chip, stopped: false, process: std::process::id() })
     }
 
     /// A configuration word.
@@ -127,7 +131,11 @@ impl Device {
     pub fn read(&mut self, addr: u64, out: &mut [u8]) -> Result<(), AbiError> {
         match place(addr, out.len())? {
             Place::Bar0(offset) => Ok(self.chip.bar0_read(offset, out)?),
-            Place::Bar2(offset) => Err(bar2(offset)),
+            Place::Bar2(offset) => {
+                let word: &mut [u8; 4] = out.try_into().map_err(|_| bar2_width(offset))?;
+                *word = self.chip.bar2_read(offset)?.to_le_bytes();
+                Ok(())
+            }
         }
     }
 
@@ -138,7 +146,10 @@ impl Device {
     pub fn write(&mut self, addr: u64, data: &[u8]) -> Result<(), AbiError> {
         match place(addr, data.len())? {
             Place::Bar0(offset) => Ok(self.chip.bar0_write(offset, data)?),
-            Place::Bar2(offset) => Err(bar2(offset)),
+            Place::Bar2(offset) => {
+                let word = data.try_into().map_err(|_| bar2_width(offset))?;
+                Ok(self.chip.bar2_write(offset, u32::from_le_bytes(word))?)
+            }
         }
     }
 
@@ -213,10 +224,9 @@ fn place(addr: u64, len: usize) -> Result<Place, AbiError> {
     within(BAR2, BAR2_SIZE).map(Place::Bar2).ok_or(AbiError::NoBar { addr, len })
 }
 
-fn bar2(offset: u64) -> AbiError {
-    Fault::not_implemented(format!("PCIe controller register, BAR 2 offset {offset:#x}"))
+fn bar2_width(offset: u64) -> Fault {
+    Fault::program(format!("BAR 2 offset {offset:#x}: accesses are of 4 bytes"))
         .page("PCIExpressTile/README.md")
-        .into()
 }
 
 fn coordinate(x: u32, y: u32) -> Result<NocXy, AbiError> {
@@ -232,7 +242,7 @@ mod tests {
     use super::*;
 
     fn device() -> Device {
-        Device::new(Settings::parse(None, Some("1".to_owned())).unwrap()).unwrap()
+        Device::new(Settings::parse(None, Some("1".to_owned())).unwrap(), None).unwrap()
     }
 
     #[test]

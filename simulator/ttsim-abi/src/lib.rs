@@ -36,6 +36,7 @@ mod session;
 use std::ffi::{c_char, c_void};
 
 use session::{AbiError, DmaRead, DmaWrite, call};
+use tt_simulator::HostMemory;
 
 /// What a read gives where nothing answers.
 const ALL_ONES: u32 = u32::MAX;
@@ -129,6 +130,31 @@ pub extern "C" fn libttsim_clock(n_clocks: u32) {
 #[unsafe(no_mangle)]
 pub extern "C" fn libttsim_last_error() -> *const c_char {
     session::last_error()
+}
+
+/// The host's memory behind its two functions.
+struct Callbacks {
+    read: DmaRead,
+    write: DmaWrite,
+}
+
+/// Makes host memory of the host's functions.
+fn host_memory(read: DmaRead, write: DmaWrite) -> Box<dyn HostMemory> {
+    Box::new(Callbacks { read, write })
+}
+
+impl HostMemory for Callbacks {
+    fn read(&self, addr: u64, out: &mut [u8]) -> bool {
+        // SAFETY: the host's function fills so many bytes of a buffer that has them.
+        unsafe { (self.read)(addr, out.as_mut_ptr().cast(), out.len() as u32) };
+        true
+    }
+
+    fn write(&self, addr: u64, data: &[u8]) -> bool {
+        // SAFETY: the host's function reads so many bytes of data that has them.
+        unsafe { (self.write)(addr, data.as_ptr().cast(), data.len() as u32) };
+        true
+    }
 }
 
 /// Runs a read into a caller's buffer; a failed one leaves ones there.

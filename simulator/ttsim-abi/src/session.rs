@@ -124,7 +124,11 @@ impl Session {
             return Err(AbiError::Running);
         }
         (self.last_error, self.stopped) = (None, false);
-        self.device = Some(Device::new(Settings::from_env()?)?);
+        let host = match self.callbacks {
+            (Some(read), Some(write)) => Some(crate::host_memory(read, write)),
+            _ => None,
+        };
+        self.device = Some(Device::new(Settings::from_env()?, host)?);
         Ok(())
     }
 

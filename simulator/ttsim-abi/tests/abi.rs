@@ -194,6 +194,57 @@ fn a_fault_stops_time_but_not_the_host() {
     assert_eq!(sim.error(), None);
 }
 
+/// Host memory of the test below: the chip reads ones, and writes are counted.
+mod host {
+    use super::{c_void, support};
+    use libloading::Library;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    pub static WRITTEN: AtomicU32 = AtomicU32::new(0);
+
+    pub unsafe extern "C" fn read(_addr: u64, out: *mut c_void, size: u32) {
+        // SAFETY: the library gives a buffer of that size.
+        unsafe { out.write_bytes(1, size as usize) };
+    }
+
+    pub unsafe extern "C" fn write(_addr: u64, _data: *const c_void, size: u32) {
+        WRITTEN.fetch_add(size, Ordering::Relaxed);
+        // Calling back is refused, not a deadlock.
+        // SAFETY: the library is loaded already; a function with one number.
+        unsafe {
+            let library = Library::new(support::library()).expect("the library");
+            library.get::<unsafe extern "C" fn(u32)>("libttsim_clock").expect("a function")(1);
+        }
+    }
+}
+
+#[test]
+fn the_chip_reaches_host_memory() {
+    type Callbacks = unsafe extern "C" fn(
+        unsafe extern "C" fn(u64, *mut c_void, u32),
+        unsafe extern "C" fn(u64, *const c_void, u32),
+    );
+    let sim = Sim::load();
+    // SAFETY: two functions of these types.
+    unsafe {
+        sim.function::<Callbacks>("libttsim_set_pci_dma_mem_callbacks")(host::read, host::write);
+    }
+    sim.call("libttsim_init");
+    type Tile<P> = unsafe extern "C" fn(u32, u32, u64, P, u32);
+    let pcie = tt_isa::chip::WORMHOLE.pcie;
+    let (x, y) = (u32::from(pcie.x), u32::from(pcie.y));
+    let mut out = [0_u8; 16];
+    // SAFETY: a buffer of that size.
+    unsafe {
+        let at = tt_isa::pcie::HOST_WINDOW + 0x100;
+        sim.function::<Tile<*mut c_void>>("libttsim_tile_rd_bytes")(x, y, at, out.as_mut_ptr().cast(), 16);
+        sim.function::<Tile<*const c_void>>("libttsim_tile_wr_bytes")(x, y, at, out.as_ptr().cast(), 16);
+    }
+    assert_eq!(out, [1; 16]);
+    assert_eq!(host::WRITTEN.load(std::sync::atomic::Ordering::Relaxed), 16);
+    assert_eq!(sim.error(), None);
+}
+
 #[test]
 fn a_forked_child_has_the_same_chip() {
     let sim = Sim::start();

@@ -1,0 +1,78 @@
+//! The PCIe tile: the controller's registers in BAR 2, and host memory as the NoC sees it (`PCIExpressTile/README.md`).
+//!
+//! The outbound iATU maps addresses of the window to host addresses by regions, and by identity outside of them. The DMA
+//! engines copy between host memory and BAR 0 windows: one writes to the host, one reads from it. Register offsets are
+//! those of the controller (DesignWare), as the vendor's kernel and user-mode drivers use them.
+
+/// Bytes of BAR 2. It takes aligned accesses of 4 bytes.
+pub const BAR2_SIZE: u64 = 1 << 20;
+/// Host memory in the PCIe tile's NoC address space.
+pub const HOST_WINDOW: u64 = 0x8_0000_0000;
+/// Bytes of that window.
+pub const HOST_WINDOW_SIZE: u64 = 0xFFFE_0000;
+
+/// The iATU's registers.
+pub mod iatu {
+    /// First register, an offset of BAR 2.
+    pub const BASE: u64 = 0x1200;
+    /// Regions of each direction.
+    pub const REGIONS: usize = 16;
+    /// Bytes of a region's registers. Outbound and inbound regions take turns: outbound region 0, inbound region 0, ...
+    pub const STRIDE: u64 = 0x100;
+    /// Type of request.
+    pub const CTRL_1: u64 = 0x00;
+    /// [`ENABLE`] and matching mode.
+    pub const CTRL_2: u64 = 0x04;
+    /// First address, low half.
+    pub const LOWER_BASE: u64 = 0x08;
+    /// First address, high half.
+    pub const UPPER_BASE: u64 = 0x0C;
+    /// Last address, low half; its high half is the first address's.
+    pub const LIMIT: u64 = 0x10;
+    /// What the first address becomes, low half.
+    pub const LOWER_TARGET: u64 = 0x14;
+    /// What the first address becomes, high half.
+    pub const UPPER_TARGET: u64 = 0x18;
+    /// [`CTRL_2`]: the region is in use.
+    pub const ENABLE: u32 = 1 << 31;
+}
+
+/// The DMA engines' registers, channel 0. `WRITE` copies to the host, `READ` from it.
+pub mod dma {
+    /// Engine is on.
+    pub const WRITE_ENGINE_EN: u64 = 0x0C;
+    /// Starts the channel that is written.
+    pub const WRITE_DOORBELL: u64 = 0x10;
+    /// Engine is on.
+    pub const READ_ENGINE_EN: u64 = 0x2C;
+    /// Starts the channel that is written.
+    pub const READ_DOORBELL: u64 = 0x30;
+    /// Interrupts that are masked.
+    pub const WRITE_INT_MASK: u64 = 0x54;
+    /// Host address that is written when a transfer is done, low and high half.
+    pub const WRITE_DONE_IMWR: [u64; 2] = [0x60, 0x64];
+    /// Host address that is written when a transfer fails, low and high half.
+    pub const WRITE_ABORT_IMWR: [u64; 2] = [0x68, 0x6C];
+    /// What is written there.
+    pub const WRITE_IMWR_DATA: u64 = 0x70;
+    /// Interrupts that are masked.
+    pub const READ_INT_MASK: u64 = 0xA8;
+    /// Host address that is written when a transfer is done, low and high half.
+    pub const READ_DONE_IMWR: [u64; 2] = [0xCC, 0xD0];
+    /// Host address that is written when a transfer fails, low and high half.
+    pub const READ_ABORT_IMWR: [u64; 2] = [0xD4, 0xD8];
+    /// What is written there.
+    pub const READ_IMWR_DATA: u64 = 0xDC;
+    /// Registers of write channel 0.
+    pub const WRITE_CHANNEL: u64 = 0x200;
+    /// Registers of read channel 0.
+    pub const READ_CHANNEL: u64 = 0x300;
+    /// Of a channel: control.
+    pub const CONTROL_1: u64 = 0x00;
+    /// Of a channel: bytes to copy.
+    pub const TRANSFER_SIZE: u64 = 0x08;
+    /// Of a channel: source address, low and high half.
+    pub const SAR: [u64; 2] = [0x0C, 0x10];
+    /// Of a channel: destination address, low and high half.
+    pub const DAR: [u64; 2] = [0x14, 0x18];
+}
