@@ -10,6 +10,7 @@
 //! | [`cfg`](mod@cfg) | backend and thread configuration registers, field by field |
 //! | [`map`] | the address map of a Tensix tile as its RISC-V cores and the NoC see it |
 //! | [`noc`] | NIU registers, NoC commands and node coordinates |
+//! | [`sfpu`] | registers, modes and lane configuration of the vector unit |
 //! | [`stall`] | masks and conditions of the waiting instructions |
 //! | [`arc`] | management memory and telemetry |
 //! | [`chip`] | the grid of tiles of each chip, DRAM endpoints, boards |
@@ -30,5 +31,6 @@ pub mod insn;
 pub mod map;
 pub mod noc;
 pub mod pcie;
+pub mod sfpu;
 pub mod stall;
 pub mod tlb;

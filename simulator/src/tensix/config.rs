@@ -52,11 +52,18 @@ pub struct ConfigState {
     threads: [[u16; THREAD_WORDS]; THREADS],
     /// Bits written to `RISCV_IC_INVALIDATE` since the tile last looked.
     icache_invalidate: u32,
+    /// Last write of `PRNG_SEED` that the vector unit has not taken.
+    prng_seed: Option<u32>,
 }
 
 impl Default for ConfigState {
     fn default() -> Self {
-        Self { banks: [[0; WORDS]; 2], threads: [[0; THREAD_WORDS]; THREADS], icache_invalidate: 0 }
+        Self {
+            banks: [[0; WORDS]; 2],
+            threads: [[0; THREAD_WORDS]; THREADS],
+            icache_invalidate: 0,
+            prng_seed: None,
+        }
     }
 }
 
@@ -102,6 +109,9 @@ impl ConfigState {
         if index == map::RISCV_IC_INVALIDATE_CFG {
             self.icache_invalidate |= value;
         }
+        if index == config::PRNG_SEED_Seed_Val.index {
+            self.prng_seed = Some(value);
+        }
         Ok(())
     }
 
@@ -118,6 +128,12 @@ impl ConfigState {
     /// [`tt_isa::map::RiscV::icache_bit`]s.
     pub fn take_icache_invalidate(&mut self) -> u32 {
         std::mem::take(&mut self.icache_invalidate)
+    }
+
+    /// Takes the seed that was written to `PRNG_SEED` since the last call.
+    #[inline]
+    pub fn take_prng_seed(&mut self) -> Option<u32> {
+        self.prng_seed.take()
     }
 
     fn check(&self, index: u32) -> Result<(), Fault> {

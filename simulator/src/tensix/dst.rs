@@ -152,6 +152,22 @@ impl Dst {
         &mut self.rows[row..row + count]
     }
 
+    /// A 16-bit row of which some datums are to be written, in storage form. The others keep their bits.
+    #[inline]
+    pub fn part16_mut(&mut self, row: usize) -> &mut [u16; COLS] {
+        self.valid[row] = true;
+        &mut self.rows[row]
+    }
+
+    /// The same of a 32-bit row: its high halves and its low halves.
+    #[inline]
+    pub fn part32_mut(&mut self, row: usize) -> [&mut [u16; COLS]; 2] {
+        let high = high_row(row);
+        self.valid[high] = true;
+        let (above, below) = self.rows[high..].split_at_mut(LOW_HALF);
+        [&mut above[0], &mut below[0]]
+    }
+
     /// Makes 16-bit rows invalid.
     pub fn invalidate(&mut self, rows: std::ops::Range<usize>) {
         self.valid[rows].fill(false);

@@ -217,7 +217,7 @@ impl Tensix {
             }
             UNPACR | UNPACR_NOP => unpack::execute(self, thread, opcode, word, l1),
             PACR => pack::execute(self, thread, word, l1),
-            _ if unit_is_vector(opcode) => sfpu::execute(&mut self.sfpu, opcode, word),
+            _ if unit_is_vector(opcode) => sfpu::execute(self, thread, opcode, word),
             _ => matrix::execute(self, thread, opcode, word),
         }
     }

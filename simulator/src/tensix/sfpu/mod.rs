@@ -1,80 +1,143 @@
-//! The vector unit (SFPU): 32 lanes on Dst (`VectorUnit.md`).
+//! The vector unit (SFPU): 32 lanes of 32 bits between Dst and its registers (`VectorUnit.md`, `LReg.md`).
 //!
-//! What is here is the state that boot firmware sets: lane predication and constant registers. Arithmetic is
-//! not there yet and is refused by name.
+//! ```text
+//! Dst -SFPLOAD-> LReg 0..7 -(simple, MAD, round sub-units)-> LReg 0..7 -SFPSTORE-> Dst
+//!                LReg 8..15 constants      lane flags: which lanes take part
+//! ```
+//!
+//! A register is an array of 32 lanes, a set of lanes a mask of 32 bits, so that an instruction is a few vector
+//! operations ([`lanes`]). Sub-units: [`dst_access`] (load, store), [`mad`] on [`fma`], [`simple`] and
+//! [`shuffle`] (simple, round), [`round`]; [`flags`] holds predication, [`config`] what `SFPCONFIG` writes.
 
-use tt_isa::insn::{Opcode, SFPCONFIG, SFPENCC};
+use tt_isa::insn::Opcode;
+use tt_isa::sfpu::{LANES, lreg};
 
-use super::{Exec, Step};
+use super::{Exec, Step, Tensix};
 use crate::fault::Fault;
 
-/// Lanes.
-pub const LANES: usize = 32;
-/// LRegs 0..7 and the constants above.
-const LREGS: usize = 16;
-/// Default of constant register 11: -1.
-const MINUS_ONE: u32 = 0xBF80_0000;
+mod config;
+mod dst_access;
+mod flags;
+mod fma;
+mod lanes;
+mod mad;
+mod operands;
+mod prng;
+mod round;
+mod shuffle;
+mod simple;
+
+pub use config::{LaneConfig, LoadMacroConfig};
+pub use lanes::{ALL, LaneMask, Lanes};
+
+use operands::Operands;
+
+/// Registers with the one that only scheduled instructions reach.
+const LREGS: usize = lreg::MACRO as usize + 1;
 
 /// The vector unit's state.
 pub struct SfpuState {
-    /// `[register][lane]`
-    pub lreg: [[u32; LANES]; LREGS],
-    /// Lane flags.
-    pub flags: u32,
-    /// Whether flags switch lanes off.
-    pub use_flags: bool,
+    /// `LReg[register][lane]`.
+    pub lreg: [Lanes; LREGS],
+    /// `LaneFlags`.
+    pub flags: LaneMask,
+    /// `UseLaneFlagsForLaneEnable`.
+    pub use_flags: LaneMask,
+    /// `FlagStack`.
+    pub stack: flags::FlagStack,
+    /// `LaneConfig`.
+    pub config: LaneConfig,
+    /// `LoadMacroConfig`.
+    pub load_macro: LoadMacroConfig,
+    /// Random number generator.
+    pub prng: prng::Prng,
+    /// What `SFPSHFT2` rotated last: its shift mode lets one lane of it through.
+    rotated: Lanes,
 }
 
 impl Default for SfpuState {
     fn default() -> Self {
-        Self { lreg: [[0; LANES]; LREGS], flags: 0, use_flags: false }
+        let mut registers = [[0; LANES]; LREGS];
+        registers[lreg::CONST_0P8373 as usize] = [lreg::BITS_0P8373; LANES];
+        registers[lreg::ONE as usize] = [lreg::BITS_ONE; LANES];
+        for (i, value) in lreg::AFTER_RESET.into_iter().enumerate() {
+            registers[lreg::PROGRAMMABLE_0 as usize + i] = [value; LANES];
+        }
+        registers[lreg::LANE_ID as usize] = std::array::from_fn(|lane| 2 * lane as u32);
+        Self {
+            lreg: registers,
+            flags: 0,
+            use_flags: 0,
+            stack: Default::default(),
+            config: Default::default(),
+            load_macro: Default::default(),
+            prng: Default::default(),
+            rotated: [0; LANES],
+        }
+    }
+}
+
+impl SfpuState {
+    /// Lanes that take part (`IsLaneEnabled`).
+    #[inline]
+    pub fn enabled(&self) -> LaneMask {
+        (self.flags | !self.use_flags) & !self.config.rows_off()
+    }
+
+    /// Writes a register's enabled lanes. Registers 8 to 15 keep what they have.
+    #[inline]
+    fn write(&mut self, vd: usize, enabled: LaneMask, value: &Lanes) {
+        if vd < lreg::WRITABLE as usize || vd == lreg::MACRO as usize {
+            lanes::blend(&mut self.lreg[vd], value, enabled);
+        }
     }
 }
 
 /// Executes a vector unit instruction.
-pub fn execute(sfpu: &mut SfpuState, opcode: Opcode, word: u32) -> Exec {
-    match opcode {
-        Opcode::SFPNOP => Ok(Step::Done),
-        Opcode::SFPENCC => sfpencc(sfpu, SFPENCC::decode(word)),
-        Opcode::SFPCONFIG => sfpconfig(sfpu, SFPCONFIG::decode(word)),
-        _ => Err(Fault::not_implemented(format!("vector unit instruction {opcode:?}"))
-            .page("TensixTile/TensixCoprocessor/VectorUnit.md")),
+pub fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) -> Exec {
+    if let Some(seed) = t.cfg.take_prng_seed() {
+        t.sfpu.prng.seed(seed);
     }
+    let op = Operands::decode(opcode, word);
+    let lanes = match opcode {
+        Opcode::SFPNOP | Opcode::SFPCONFIG | Opcode::SFPLOADMACRO => ALL,
+        _ if op.vd >= lreg::TEMPLATES as usize => t.sfpu.backdoor(&op)?,
+        _ => ALL,
+    };
+    if lanes == 0 {
+        return Ok(Step::Done);
+    }
+    dispatch(t, thread, &op, lanes)
 }
 
-fn sfpencc(sfpu: &mut SfpuState, op: SFPENCC) -> Exec {
-    let all = |bit: bool| if bit { u32::MAX } else { 0 };
-    match (op.instr_mod1, op.lreg_dest) {
-        (0, 0) if op.imm12_math == 0 => sfpu.flags = u32::MAX,
-        (10, 0) => {
-            sfpu.flags = all(op.imm12_math & 2 != 0);
-            sfpu.use_flags = op.imm12_math & 1 != 0;
+/// Executes an instruction in some lanes, of which those that are not enabled are left out.
+fn dispatch(t: &mut Tensix, thread: usize, op: &Operands, lanes: LaneMask) -> Exec {
+    use Opcode::*;
+    let sfpu = &mut t.sfpu;
+    sfpu.config.check_result(op)?;
+    let enabled = lanes & sfpu.enabled();
+    match op.opcode {
+        SFPNOP => {}
+        SFPLOAD => return dst_access::sfpload(t, thread, op),
+        SFPSTORE => return dst_access::sfpstore(t, thread, op, lanes),
+        SFPLOADI => dst_access::sfploadi(sfpu, op, enabled)?,
+        SFPMAD | SFPADD | SFPMUL | SFPADDI | SFPMULI | SFPLUT | SFPLUTFP32 => {
+            mad::execute(sfpu, op, enabled)?;
         }
-        _ => {
-            return Err(Fault::not_implemented(format!("SFPENCC modifier {}", op.instr_mod1))
-                .page("TensixTile/TensixCoprocessor/SFPENCC.md"));
-        }
-    }
-    Ok(Step::Done)
-}
-
-fn sfpconfig(sfpu: &mut SfpuState, op: SFPCONFIG) -> Exec {
-    const PAGE: &str = "TensixTile/TensixCoprocessor/SFPCONFIG.md";
-    let enabled = if sfpu.use_flags { sfpu.flags } else { u32::MAX };
-    if enabled != u32::MAX {
-        return Err(Fault::undocumented(format!("SFPCONFIG with lanes {:#010x} off", !enabled)).page(PAGE));
-    }
-    match (op.config_dest, op.instr_mod1) {
-        (11, 1) if op.imm16_math == 0 => sfpu.lreg[11] = [MINUS_ONE; LANES],
-        (11..=14, 0) if op.imm16_math == 0 => {
-            let value = sfpu.lreg[0][0];
-            sfpu.lreg[op.config_dest as usize] = [value; LANES];
-        }
-        (dest, modifier) => {
+        SFPSETCC | SFPENCC | SFPPUSHC | SFPPOPC | SFPCOMPC => flags::execute(sfpu, op, lanes)?,
+        SFPCONFIG => config::sfpconfig(sfpu, op)?,
+        SFPSWAP => shuffle::sfpswap(sfpu, op, enabled)?,
+        SFPTRANSP => shuffle::sfptransp(sfpu, enabled),
+        SFPSHFT2 => shuffle::sfpshft2(sfpu, op, lanes)?,
+        SFP_STOCH_RND => round::sfp_stoch_rnd(sfpu, op, enabled)?,
+        SFPCAST => round::sfpcast(sfpu, op, enabled)?,
+        SFPMOV => simple::sfpmov(sfpu, op, lanes)?,
+        SFPLOADMACRO => {
             return Err(
-                Fault::not_implemented(format!("SFPCONFIG of {dest}, modifier {modifier}")).page(PAGE)
+                Fault::not_implemented("SFPLOADMACRO: instructions at a time to come").page(op.page())
             );
         }
+        _ => simple::execute(sfpu, op, enabled)?,
     }
     Ok(Step::Done)
 }

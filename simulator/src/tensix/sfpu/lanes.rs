@@ -1,0 +1,121 @@
+//! Loops over the 32 lanes, compiled for AVX2 where the machine has it.
+//!
+//! What happens in a lane is a function of that lane's operands alone; the loops are written for the
+//! vectoriser, and every path computes the same bits.
+//!
+//! # Safety
+//! The only unsafe code calls functions compiled for AVX2 after the machine was asked whether it has it.
+#![allow(unsafe_code)]
+
+use tt_isa::sfpu::{COLUMNS, LANES};
+
+/// One value for each lane.
+pub type Lanes = [u32; LANES];
+/// One bit for each lane: bit i is lane i's.
+pub type LaneMask = u32;
+
+/// Every lane.
+pub const ALL: LaneMask = LaneMask::MAX;
+
+/// `f` of the values of each lane.
+#[inline]
+pub fn zip3<F: Fn(u32, u32, u32) -> u32>(a: &Lanes, b: &Lanes, c: &Lanes, f: F) -> Lanes {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the machine has AVX2.
+        return unsafe { avx2::zip3(a, b, c, f) };
+    }
+    zip3_portable(a, b, c, f)
+}
+
+/// `f` of the values of each lane.
+#[inline]
+pub fn zip<F: Fn(u32, u32) -> u32>(a: &Lanes, b: &Lanes, f: F) -> Lanes {
+    zip3(a, b, a, |a, b, _| f(a, b))
+}
+
+/// `f` of each lane.
+#[inline]
+pub fn map<F: Fn(u32) -> u32>(a: &Lanes, f: F) -> Lanes {
+    zip3(a, a, a, |a, _, _| f(a))
+}
+
+/// Lanes for which `f` holds.
+#[inline]
+pub fn lanes_where<F: Fn(u32) -> bool>(a: &Lanes, f: F) -> LaneMask {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the machine has AVX2.
+        return unsafe { avx2::lanes_where(a, f) };
+    }
+    lanes_where_portable(a, f)
+}
+
+/// Replaces lanes of `old` that are in `mask`.
+#[inline]
+pub fn blend(old: &mut Lanes, new: &Lanes, mask: LaneMask) {
+    if mask == ALL {
+        *old = *new;
+        return;
+    }
+    for i in 0..LANES {
+        // Written as a test of a constant bit: that is a vector comparison.
+        old[i] = if mask & (1 << i) != 0 { new[i] } else { old[i] };
+    }
+}
+
+/// Copies the first row of lanes to all four.
+pub fn broadcast(columns: &[u32; COLUMNS]) -> Lanes {
+    std::array::from_fn(|i| columns[i % COLUMNS])
+}
+
+/// The same of a mask's first row.
+pub const fn broadcast_mask(columns: LaneMask) -> LaneMask {
+    (columns & 0xFF) * 0x0101_0101
+}
+
+#[inline(always)]
+fn zip3_portable<F: Fn(u32, u32, u32) -> u32>(a: &Lanes, b: &Lanes, c: &Lanes, f: F) -> Lanes {
+    let mut out = [0; LANES];
+    for i in 0..LANES {
+        out[i] = f(a[i], b[i], c[i]);
+    }
+    out
+}
+
+#[inline(always)]
+fn lanes_where_portable<F: Fn(u32) -> bool>(a: &Lanes, f: F) -> LaneMask {
+    (0..LANES).fold(0, |mask, i| mask | LaneMask::from(f(a[i])) << i)
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use super::{LaneMask, Lanes, lanes_where_portable, zip3_portable};
+
+    #[target_feature(enable = "avx2")]
+    pub fn zip3<F: Fn(u32, u32, u32) -> u32>(a: &Lanes, b: &Lanes, c: &Lanes, f: F) -> Lanes {
+        zip3_portable(a, b, c, f)
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub fn lanes_where<F: Fn(u32) -> bool>(a: &Lanes, f: F) -> LaneMask {
+        lanes_where_portable(a, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_agree_and_masks_count_from_lane_0() {
+        let a: Lanes = std::array::from_fn(|i| (i as u32).wrapping_mul(0x9E37_79B9));
+        let f = |x: u32, y: u32, z: u32| x.rotate_left(y & 31) ^ z;
+        assert_eq!(zip3(&a, &a, &a, f), zip3_portable(&a, &a, &a, f));
+        assert_eq!(lanes_where(&a, |x| x >> 31 != 0), lanes_where_portable(&a, |x| x >> 31 != 0));
+        assert_eq!(lanes_where(&a, |x| x == 0), 1);
+        let mut b = [7; LANES];
+        blend(&mut b, &a, 0x8000_0001);
+        assert_eq!((b[0], b[1], b[31]), (a[0], 7, a[31]));
+    }
+}
