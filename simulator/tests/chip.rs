@@ -6,7 +6,7 @@ mod asm;
 mod host;
 
 use asm::{b, bytes, i, jal, li, r, s};
-use host::{Host, Request, copy, end, niu, poke, tensix, wait_for};
+use host::{Host, copy, end, niu, poke, tensix, wait_for};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{
     CFG_BASE, DEBUG_REGS_BASE, IRAM_BASE, L1_SIZE, LOCAL_RAM_BASE, MAILBOX_BASE, MAILBOX_STRIDE,
@@ -14,7 +14,7 @@ use tt_isa::map::{
     TDMA_REGS_BASE, TRISC_RESET_PC_CFG, TRISC_RESET_PC_OVERRIDE_CFG, WALL_CLOCK_L, XMOV_DIRECTION,
     XMOV_DST_ADDR, XMOV_SIZE, XMOV_SRC_ADDR,
 };
-use tt_isa::noc::{MAX_PACKET, NocXy, atomic_increment, ctrl, reg};
+use tt_isa::noc::{NocXy, reg};
 use tt_simulator::Blame;
 
 const DATA: u32 = 0x2_0000;
@@ -283,175 +283,6 @@ fn the_clock_goes_on() {
     assert_eq!(host.read32(tile, DATA), 1);
 }
 
-/// DRAM to L1, L1 to another tile, a word to a third; each waits for its response.
-fn transfers(noc: u32, own: NocXy, other: NocXy, third: NocXy) -> Vec<u32> {
-    let dram = WORMHOLE.dram[0];
-    // Translated coordinates name Tensix tiles on both NoCs; DRAM is where the NoC counts it.
-    let port = if noc == 0 { dram.ports[0] } else { dram.ports[0].mirrored(WORMHOLE.grid) };
-    let read = Request {
-        noc,
-        ctrl: ctrl::RESP_MARKED,
-        target: (port, dram.base as u32 + 0x1000),
-        ret: (own, DATA),
-        len: MAX_PACKET,
-        data: 0,
-    };
-    let write = Request {
-        ctrl: ctrl::WR | ctrl::RESP_MARKED,
-        target: (own, DATA + 64),
-        ret: (other, DATA + 0x4000),
-        len: 100,
-        ..read
-    };
-    let inline = Request {
-        ctrl: ctrl::WR | ctrl::WR_INLINE | ctrl::RESP_MARKED,
-        target: (third, DATA + 0x5004),
-        len: 0xF0,
-        data: 0xCAFE_F00D,
-        ..read
-    };
-    [
-        read.program(),
-        wait_for(niu(noc, reg::MST_RD_RESP_RECEIVED), 1),
-        write.program(),
-        wait_for(niu(noc, reg::MST_WR_ACK_RECEIVED), 1),
-        inline.program(),
-        wait_for(niu(noc, reg::MST_WR_ACK_RECEIVED), 2),
-        poke(DATA + 0x6000, 1),
-        end(),
-    ]
-    .concat()
-}
-
-#[test]
-fn noc_requests_on_both_nocs() {
-    for noc in 0..2 {
-        let mut host = Host::new();
-        let (own, other, third) = (tensix(2, 3), tensix(7, 0), tensix(0, 8));
-        let dram = WORMHOLE.dram[0];
-        let data = pattern(MAX_PACKET as usize, 3);
-        host.try_write(dram.ports[0], dram.base + 0x1000, &data).expect("DRAM");
-        host.load(own, RiscV::Brisc, &transfers(noc, own, other, third));
-        host.release(own, &[RiscV::Brisc]);
-        host.settle();
-        assert_eq!(host.read32(own, DATA + 0x6000), 1, "it has seen all responses");
-        assert!(host.read(own, DATA, data.len()) == data);
-        assert_eq!(host.read(other, DATA + 0x4000, 104), [&data[64..164], &[0; 4]].concat());
-        assert_eq!(host.read32(third, DATA + 0x5004), 0xCAFE_F00D);
-        let counters = host.chip.counters();
-        assert_eq!((counters.noc_requests, counters.noc_bytes), (3, u64::from(MAX_PACKET) + 100 + 4));
-    }
-}
-
-/// Adds 1 to a word of tile (0,0) `times` times, each time waiting for the old value, then stores the last of them.
-fn increments(own: NocXy, times: u32) -> Vec<u32> {
-    let request = Request {
-        noc: 0,
-        ctrl: ctrl::AT | ctrl::RESP_MARKED,
-        target: (tensix(0, 0), DATA + 4),
-        ret: (own, DATA + 0x100),
-        len: atomic_increment(1),
-        data: 1,
-    };
-    let responses = |n| wait_for(niu(0, reg::MST_ATOMIC_RESP_RECEIVED), n);
-    let rounds = (1..=times).flat_map(|n| [request.program(), responses(n)].concat());
-    rounds.chain(copy(DATA + 0x100, DATA + 0x200)).chain(end()).collect()
-}
-
-#[test]
-fn atomics_from_everywhere_add_up_on_any_number_of_threads() {
-    const TIMES: u32 = 3;
-    let outcome = |threads| {
-        let mut host = Host::with_threads(threads);
-        for tile in all_tiles() {
-            host.load(tile, RiscV::Brisc, &increments(tile, TIMES));
-            host.release(tile, &[RiscV::Brisc]);
-        }
-        host.settle();
-        let seen: Vec<u32> = all_tiles().map(|tile| host.read32(tile, DATA + 0x200)).collect();
-        (host.read32(tensix(0, 0), DATA + 4), seen, host.chip.counters())
-    };
-    let (sum, seen, counters) = outcome(1);
-    assert_eq!(sum, TIMES * u32::from(COLUMNS) * u32::from(ROWS));
-    // Every request had a turn of its own, so no two tiles saw the same value last.
-    let mut sorted = seen.clone();
-    sorted.sort_unstable();
-    sorted.dedup();
-    assert_eq!(sorted.len(), seen.len());
-    for threads in [2, 5] {
-        assert_eq!(outcome(threads), (sum, seen.clone(), counters), "{threads} threads");
-    }
-}
-
-#[test]
-fn a_core_multicasts_and_is_answered_by_all() {
-    let mut host = Host::new();
-    let own = tensix(0, 0);
-    for (include, answers) in [(0, 5), (ctrl::BRCST_SRC_INCLUDE, 6)] {
-        host.write(own, DATA, &pattern(64, 9));
-        let rect = tensix(0, 0).mid_rect(tensix(2, 1));
-        let write = Request {
-            noc: 0,
-            ctrl: ctrl::WR | ctrl::RESP_MARKED | ctrl::BRCST_PACKET | include,
-            target: (own, DATA),
-            ret: (tensix(2, 1), DATA + 0x400),
-            len: 64,
-            data: 0,
-        };
-        let mut program = write.program();
-        // The rectangle's other corner: both are in one register.
-        let at = program.len() - poke(0, 0).len();
-        program.splice(at..at, poke(niu(0, reg::RET_ADDR_MID), rect));
-        let before = host.read32(own, niu(0, reg::MST_WR_ACK_RECEIVED));
-        program.extend(wait_for(niu(0, reg::MST_WR_ACK_RECEIVED), before + answers));
-        program.extend(copy(niu(0, reg::MST_WR_ACK_RECEIVED), DATA + 0x800));
-        program.extend(end());
-        host.load(own, RiscV::Brisc, &program);
-        host.release(own, &[]);
-        host.release(own, &[RiscV::Brisc]);
-        host.settle();
-        assert_eq!(host.read32(own, DATA + 0x800), before + answers);
-        assert_eq!(host.read(tensix(1, 1), DATA + 0x400, 64), pattern(64, 9));
-        let own_copy = host.read(own, DATA + 0x400, 64);
-        assert_eq!(own_copy == pattern(64, 9), include != 0);
-        assert_eq!(host.read32(tensix(3, 1), DATA + 0x400), 0);
-    }
-}
-
-#[test]
-fn noc_requests_that_do_not_line_up_are_refused() {
-    let own = tensix(0, 0);
-    let dram = WORMHOLE.dram[0];
-    let read = Request {
-        noc: 0,
-        ctrl: ctrl::RESP_MARKED,
-        target: (dram.ports[0], dram.base as u32 + 0x1000),
-        ret: (own, DATA + 16),
-        len: 64,
-        data: 0,
-    };
-    let requests = [
-        // DRAM reads agree modulo 32, others modulo 16.
-        (read, "modulo 32"),
-        (Request { target: (tensix(1, 1), 0x100), ret: (own, DATA + 8), ..read }, "modulo 16"),
-        (
-            Request { target: (tensix(1, 1), 0x108), ret: (own, DATA + 8), len: MAX_PACKET + 1, ..read },
-            "8193 bytes",
-        ),
-        (Request { target: (NocXy::new(1, 0), 0), ret: (own, DATA), ..read }, "(1,0)"),
-        (Request { target: (tensix(1, 1), L1_SIZE - 32), ret: (own, DATA), ..read }, "0x"),
-    ];
-    for (request, what) in requests {
-        let mut host = Host::new();
-        host.load(own, RiscV::Brisc, &[request.program(), end()].concat());
-        host.release(own, &[RiscV::Brisc]);
-        let fault = host.run().expect_err(what);
-        assert_eq!(fault.blame, Blame::Program, "{fault}");
-        assert!(fault.what.contains(what), "{fault}");
-        assert!(fault.at.tile.is_some(), "{fault}");
-    }
-}
-
 #[test]
 fn a_fault_names_tile_core_and_pc() {
     for (word, what) in [
@@ -514,45 +345,6 @@ fn a_fault_leaves_the_same_state_on_any_number_of_threads() {
 }
 
 #[test]
-fn a_request_of_the_host_is_delivered_while_all_cores_are_held() {
-    let mut host = Host::new();
-    let (own, other) = (tensix(0, 0), tensix(5, 5));
-    host.write(own, DATA, &pattern(64, 1));
-    let registers = [
-        (reg::TARG_ADDR_LO, DATA),
-        (reg::TARG_ADDR_MID, own.mid()),
-        (reg::RET_ADDR_LO, DATA + 0x100),
-        (reg::RET_ADDR_MID, other.mid()),
-        (reg::CTRL, ctrl::WR | ctrl::RESP_MARKED),
-        (reg::AT_LEN_BE, 64),
-        (reg::CMD_CTRL, 1),
-    ];
-    for (register, value) in registers {
-        host.write32(own, niu(0, register), value);
-    }
-    host.settle();
-    assert_eq!(host.read(other, DATA + 0x100, 64), pattern(64, 1));
-    assert_eq!(host.read32(own, niu(0, reg::MST_WR_ACK_RECEIVED)), 1);
-}
-
-#[test]
-fn a_read_is_answered_whatever_resp_marked_says() {
-    let mut host = Host::new();
-    let (own, other) = (tensix(0, 0), tensix(1, 0));
-    host.write(other, DATA, &pattern(32, 4));
-    let read = Request { noc: 0, ctrl: 0, target: (other, DATA), ret: (own, DATA), len: 32, data: 0 };
-    host.load(
-        own,
-        RiscV::Brisc,
-        &[read.program(), wait_for(niu(0, reg::MST_RD_RESP_RECEIVED), 1), poke(DATA + 64, 1), end()].concat(),
-    );
-    host.release(own, &[RiscV::Brisc]);
-    host.settle();
-    assert_eq!((host.read(own, DATA, 32), host.read32(own, DATA + 64)), (pattern(32, 4), 1));
-    assert_eq!(host.read32(own, niu(0, reg::MST_REQS_OUTSTANDING_ID)), 0);
-}
-
-#[test]
 fn all_tiles_tell_the_same_time() {
     let mut host = Host::new();
     host.load(tensix(0, 0), RiscV::Brisc, &[poke(DATA, 1), end()].concat());
@@ -566,25 +358,4 @@ fn all_tiles_tell_the_same_time() {
     let times = [(0, 0), (1, 0), (7, 8)]
         .map(|(column, row)| host.read32(tensix(column, row), DEBUG_REGS_BASE + WALL_CLOCK_L));
     assert_eq!(times, [100_000; 3]);
-}
-
-#[test]
-fn requests_in_flight_are_counted_in_eight_bits() {
-    let mut host = Host::new();
-    let own = tensix(0, 0);
-    // One request of transaction 0, acknowledged by three receivers: 1 - 3.
-    let registers = [
-        (reg::TARG_ADDR_LO, DATA),
-        (reg::TARG_ADDR_MID, tensix(1, 1).mid_rect(tensix(3, 1))),
-        (reg::CTRL, ctrl::WR | ctrl::WR_INLINE | ctrl::RESP_MARKED | ctrl::BRCST_PACKET),
-        (reg::AT_LEN_BE, 0xF),
-        (reg::CMD_CTRL, 1),
-    ];
-    for (register, value) in registers {
-        host.write32(own, niu(0, register), value);
-    }
-    assert_eq!(host.read32(own, niu(0, reg::MST_REQS_OUTSTANDING_ID)), 1);
-    host.settle();
-    assert_eq!(host.read32(own, niu(0, reg::MST_WR_ACK_RECEIVED)), 3);
-    assert_eq!(host.read32(own, niu(0, reg::MST_REQS_OUTSTANDING_ID)), 0xFE);
 }

@@ -84,7 +84,10 @@ impl Chip {
                 return Ok(());
             }
             Action::Write => self.read_node(packet.noc, from, packet.own_addr, out)?,
-            Action::WriteMasked { .. } if packet.own_addr >= MMIO_BASE => {
+            Action::WriteMasked { .. }
+                if packet.own_addr >= MMIO_BASE
+                    || kind(self.remote_node(packet)?, packet.addr) == Kind::Mmio =>
+            {
                 let mut word = [0; 4];
                 self.read_node(packet.noc, from, packet.own_addr, &mut word)?;
                 out.as_chunks_mut().0.fill(word);

@@ -1,0 +1,777 @@
+//! The NoC as programs meet it: every kind of request, its effects, counters and answers, and what is refused.
+
+#[path = "support/asm.rs"]
+mod asm;
+#[path = "support/host.rs"]
+mod host;
+
+use host::{Host, Request, copy, end, niu, poke, tensix, wait_for};
+use tt_isa::arc;
+use tt_isa::chip::WORMHOLE;
+use tt_isa::map::{DEBUG_REGS_BASE, L1_SIZE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
+use tt_isa::noc::{
+    self, EDGE_NIU_BASE, MAX_PACKET, NocXy, atomic_compare_and_swap, atomic_increment, atomic_swap,
+    atomic_swap_mask, ctrl, niu_cfg, reg, tag,
+};
+use tt_simulator::{Blame, Fault};
+
+const DATA: u32 = 0x2_0000;
+const COLUMNS: u8 = 8;
+const ROWS: u8 = 9;
+
+fn pattern(len: usize, seed: u32) -> Vec<u8> {
+    (0..len as u32).map(|n| (n.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 13) as u8).collect()
+}
+
+fn all_tiles() -> impl Iterator<Item = NocXy> {
+    (0..ROWS).flat_map(|row| (0..COLUMNS).map(move |column| tensix(column, row)))
+}
+
+/// Registers of an initiator, as a test gives them; the rest stays as it was.
+type Registers<'a> = &'a [(u32, u32)];
+
+/// Makes a request from the host, by the registers of a tile's NIU, and lets it be delivered.
+fn ask(host: &mut Host, own: NocXy, noc: u32, registers: Registers) -> Result<(), Fault> {
+    let start = [(reg::CMD_CTRL, 1)];
+    for &(register, value) in registers.iter().chain(&start) {
+        host.try_write(own, niu(noc, register).into(), &value.to_le_bytes())?;
+    }
+    host.run().map(drop)
+}
+
+fn counter(host: &mut Host, tile: NocXy, noc: u32, register: u32) -> u32 {
+    host.read32(tile, niu(noc, register))
+}
+
+/// Both ends, own and remote.
+fn write_to(own: NocXy, from: u32, remote: NocXy, to: u32) -> [(u32, u32); 4] {
+    [
+        (reg::TARG_ADDR_LO, from),
+        (reg::TARG_ADDR_MID, own.mid()),
+        (reg::RET_ADDR_LO, to),
+        (reg::RET_ADDR_MID, remote.mid()),
+    ]
+}
+
+/// DRAM to L1, L1 to another tile, a word to a third; each waits for its response.
+fn transfers(noc: u32, own: NocXy, other: NocXy, third: NocXy) -> Vec<u32> {
+    let dram = WORMHOLE.dram[0];
+    // Translated coordinates name Tensix tiles on both NoCs; DRAM is where the NoC counts it.
+    let port = if noc == 0 { dram.ports[0] } else { dram.ports[0].mirrored(WORMHOLE.grid) };
+    let read = Request {
+        noc,
+        ctrl: ctrl::RESP_MARKED,
+        target: (port, dram.base as u32 + 0x1000),
+        ret: (own, DATA),
+        len: MAX_PACKET,
+        data: 0,
+    };
+    let write = Request {
+        ctrl: ctrl::WR | ctrl::RESP_MARKED,
+        target: (own, DATA + 64),
+        ret: (other, DATA + 0x4000),
+        len: 100,
+        ..read
+    };
+    let inline = Request {
+        ctrl: ctrl::WR | ctrl::WR_INLINE | ctrl::RESP_MARKED,
+        target: (third, DATA + 0x5004),
+        len: 0xF0,
+        data: 0xCAFE_F00D,
+        ..read
+    };
+    [
+        read.program(),
+        wait_for(niu(noc, reg::MST_RD_RESP_RECEIVED), 1),
+        write.program(),
+        wait_for(niu(noc, reg::MST_WR_ACK_RECEIVED), 1),
+        inline.program(),
+        wait_for(niu(noc, reg::MST_WR_ACK_RECEIVED), 2),
+        poke(DATA + 0x6000, 1),
+        end(),
+    ]
+    .concat()
+}
+
+#[test]
+fn noc_requests_on_both_nocs() {
+    for noc in 0..2 {
+        let mut host = Host::new();
+        let (own, other, third) = (tensix(2, 3), tensix(7, 0), tensix(0, 8));
+        let dram = WORMHOLE.dram[0];
+        let data = pattern(MAX_PACKET as usize, 3);
+        host.try_write(dram.ports[0], dram.base + 0x1000, &data).expect("DRAM");
+        host.load(own, RiscV::Brisc, &transfers(noc, own, other, third));
+        host.release(own, &[RiscV::Brisc]);
+        host.settle();
+        assert_eq!(host.read32(own, DATA + 0x6000), 1, "it has seen all responses");
+        assert!(host.read(own, DATA, data.len()) == data);
+        assert_eq!(host.read(other, DATA + 0x4000, 104), [&data[64..164], &[0; 4]].concat());
+        assert_eq!(host.read32(third, DATA + 0x5004), 0xCAFE_F00D);
+        let counters = host.chip.counters();
+        assert_eq!((counters.noc_requests, counters.noc_bytes), (3, u64::from(MAX_PACKET) + 100 + 4));
+    }
+}
+
+/// Adds 1 to a word of tile (0,0) `times` times, each time waiting for the old value, then stores the last of them.
+fn increments(own: NocXy, times: u32) -> Vec<u32> {
+    let request = Request {
+        noc: 0,
+        ctrl: ctrl::AT | ctrl::RESP_MARKED,
+        target: (tensix(0, 0), DATA + 4),
+        ret: (own, DATA + 0x100),
+        len: atomic_increment(1),
+        data: 1,
+    };
+    let responses = |n| wait_for(niu(0, reg::MST_ATOMIC_RESP_RECEIVED), n);
+    let rounds = (1..=times).flat_map(|n| [request.program(), responses(n)].concat());
+    rounds.chain(copy(DATA + 0x100, DATA + 0x200)).chain(end()).collect()
+}
+
+#[test]
+fn atomics_from_everywhere_add_up_on_any_number_of_threads() {
+    const TIMES: u32 = 3;
+    let outcome = |threads| {
+        let mut host = Host::with_threads(threads);
+        for tile in all_tiles() {
+            host.load(tile, RiscV::Brisc, &increments(tile, TIMES));
+            host.release(tile, &[RiscV::Brisc]);
+        }
+        host.settle();
+        let seen: Vec<u32> = all_tiles().map(|tile| host.read32(tile, DATA + 0x200)).collect();
+        (host.read32(tensix(0, 0), DATA + 4), seen, host.chip.counters())
+    };
+    let (sum, seen, counters) = outcome(1);
+    assert_eq!(sum, TIMES * u32::from(COLUMNS) * u32::from(ROWS));
+    // Every request had a turn of its own, so no two tiles saw the same value last.
+    let mut sorted = seen.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(sorted.len(), seen.len());
+    for threads in [2, 5] {
+        assert_eq!(outcome(threads), (sum, seen.clone(), counters), "{threads} threads");
+    }
+}
+
+#[test]
+fn a_core_multicasts_and_is_answered_by_all() {
+    let mut host = Host::new();
+    let own = tensix(0, 0);
+    for (include, answers) in [(0, 5), (ctrl::BRCST_SRC_INCLUDE, 6)] {
+        host.write(own, DATA, &pattern(64, 9));
+        let rect = tensix(0, 0).mid_rect(tensix(2, 1));
+        let write = Request {
+            noc: 0,
+            ctrl: ctrl::WR | ctrl::RESP_MARKED | ctrl::BRCST_PACKET | include,
+            target: (own, DATA),
+            ret: (tensix(2, 1), DATA + 0x400),
+            len: 64,
+            data: 0,
+        };
+        let mut program = write.program();
+        // The rectangle's other corner: both are in one register.
+        let at = program.len() - poke(0, 0).len();
+        program.splice(at..at, poke(niu(0, reg::RET_ADDR_MID), rect));
+        let before = host.read32(own, niu(0, reg::MST_WR_ACK_RECEIVED));
+        program.extend(wait_for(niu(0, reg::MST_WR_ACK_RECEIVED), before + answers));
+        program.extend(copy(niu(0, reg::MST_WR_ACK_RECEIVED), DATA + 0x800));
+        program.extend(end());
+        host.load(own, RiscV::Brisc, &program);
+        host.release(own, &[]);
+        host.release(own, &[RiscV::Brisc]);
+        host.settle();
+        assert_eq!(host.read32(own, DATA + 0x800), before + answers);
+        assert_eq!(host.read(tensix(1, 1), DATA + 0x400, 64), pattern(64, 9));
+        let own_copy = host.read(own, DATA + 0x400, 64);
+        assert_eq!(own_copy == pattern(64, 9), include != 0);
+        assert_eq!(host.read32(tensix(3, 1), DATA + 0x400), 0);
+    }
+}
+
+#[test]
+fn noc_requests_that_do_not_line_up_are_refused() {
+    let own = tensix(0, 0);
+    let dram = WORMHOLE.dram[0];
+    let read = Request {
+        noc: 0,
+        ctrl: ctrl::RESP_MARKED,
+        target: (dram.ports[0], dram.base as u32 + 0x1000),
+        ret: (own, DATA + 16),
+        len: 64,
+        data: 0,
+    };
+    let requests = [
+        // DRAM reads agree modulo 32, others modulo 16.
+        (read, "modulo 32"),
+        (Request { target: (tensix(1, 1), 0x100), ret: (own, DATA + 8), ..read }, "modulo 16"),
+        (
+            Request { target: (tensix(1, 1), 0x108), ret: (own, DATA + 8), len: MAX_PACKET + 1, ..read },
+            "8193 bytes",
+        ),
+        (Request { target: (NocXy::new(1, 0), 0), ret: (own, DATA), ..read }, "(1,0)"),
+        (Request { target: (tensix(1, 1), L1_SIZE - 32), ret: (own, DATA), ..read }, "0x"),
+    ];
+    for (request, what) in requests {
+        let mut host = Host::new();
+        host.load(own, RiscV::Brisc, &[request.program(), end()].concat());
+        host.release(own, &[RiscV::Brisc]);
+        let fault = host.run().expect_err(what);
+        assert_eq!(fault.blame, Blame::Program, "{fault}");
+        assert!(fault.what.contains(what), "{fault}");
+        assert!(fault.at.tile.is_some(), "{fault}");
+    }
+}
+
+#[test]
+fn a_request_of_the_host_is_delivered_while_all_cores_are_held() {
+    let mut host = Host::new();
+    let (own, other) = (tensix(0, 0), tensix(5, 5));
+    host.write(own, DATA, &pattern(64, 1));
+    let registers = [
+        (reg::TARG_ADDR_LO, DATA),
+        (reg::TARG_ADDR_MID, own.mid()),
+        (reg::RET_ADDR_LO, DATA + 0x100),
+        (reg::RET_ADDR_MID, other.mid()),
+        (reg::CTRL, ctrl::WR | ctrl::RESP_MARKED),
+        (reg::AT_LEN_BE, 64),
+        (reg::CMD_CTRL, 1),
+    ];
+    for (register, value) in registers {
+        host.write32(own, niu(0, register), value);
+    }
+    host.settle();
+    assert_eq!(host.read(other, DATA + 0x100, 64), pattern(64, 1));
+    assert_eq!(host.read32(own, niu(0, reg::MST_WR_ACK_RECEIVED)), 1);
+}
+
+#[test]
+fn a_read_is_answered_whatever_resp_marked_says() {
+    let mut host = Host::new();
+    let (own, other) = (tensix(0, 0), tensix(1, 0));
+    host.write(other, DATA, &pattern(32, 4));
+    let read = Request { noc: 0, ctrl: 0, target: (other, DATA), ret: (own, DATA), len: 32, data: 0 };
+    host.load(
+        own,
+        RiscV::Brisc,
+        &[read.program(), wait_for(niu(0, reg::MST_RD_RESP_RECEIVED), 1), poke(DATA + 64, 1), end()].concat(),
+    );
+    host.release(own, &[RiscV::Brisc]);
+    host.settle();
+    assert_eq!((host.read(own, DATA, 32), host.read32(own, DATA + 64)), (pattern(32, 4), 1));
+    assert_eq!(host.read32(own, niu(0, reg::MST_REQS_OUTSTANDING_ID)), 0);
+}
+
+#[test]
+fn requests_in_flight_are_counted_in_eight_bits() {
+    let mut host = Host::new();
+    let own = tensix(0, 0);
+    // One request of transaction 0, acknowledged by three receivers: 1 - 3.
+    let registers = [
+        (reg::TARG_ADDR_LO, DATA),
+        (reg::TARG_ADDR_MID, tensix(1, 1).mid_rect(tensix(3, 1))),
+        (reg::CTRL, ctrl::WR | ctrl::WR_INLINE | ctrl::RESP_MARKED | ctrl::BRCST_PACKET),
+        (reg::AT_LEN_BE, 0xF),
+        (reg::CMD_CTRL, 1),
+    ];
+    for (register, value) in registers {
+        host.write32(own, niu(0, register), value);
+    }
+    assert_eq!(host.read32(own, niu(0, reg::MST_REQS_OUTSTANDING_ID)), 1);
+    host.settle();
+    assert_eq!(host.read32(own, niu(0, reg::MST_WR_ACK_RECEIVED)), 3);
+    assert_eq!(host.read32(own, niu(0, reg::MST_REQS_OUTSTANDING_ID)), 0xFE);
+}
+
+/// Writes `registers` on top of a write from DATA to DATA of another tile; what the fault says.
+fn refused(registers: Registers) -> Fault {
+    let mut host = Host::new();
+    let own = tensix(0, 0);
+    let common = [(reg::CTRL, ctrl::WR | ctrl::RESP_MARKED), (reg::AT_LEN_BE, 64)];
+    let all = [&write_to(own, DATA, tensix(1, 1), DATA)[..], &common, registers].concat();
+    ask(&mut host, own, 0, &all).expect_err("a fault")
+}
+
+#[test]
+fn byte_enables_select_bytes() {
+    let mut host = Host::new();
+    let (own, other) = (tensix(0, 0), tensix(3, 3));
+    host.write(own, DATA, &pattern(32, 5));
+    host.write(other, DATA + 64, &[0xEE; 32]);
+    let write = write_to(own, DATA, other, DATA + 64);
+    let mask = 0x8F00_0FF1_u32;
+    let more = [(reg::CTRL, ctrl::WR | ctrl::WR_BE | ctrl::RESP_MARKED), (reg::AT_LEN_BE, mask)];
+    ask(&mut host, own, 0, &[&write[..], &more].concat()).expect("a write");
+    let expected: Vec<u8> =
+        pattern(32, 5).iter().enumerate().map(|(i, &b)| if mask >> i & 1 == 1 { b } else { 0xEE }).collect();
+    assert_eq!(host.read(other, DATA + 64, 32), expected);
+    // A register is always written as a whole.
+    let register = niu(1, reg::AT_DATA);
+    host.write32(own, DATA + register % 16, 0x8765_4321);
+    let write = write_to(own, DATA + register % 16, other, register);
+    ask(&mut host, own, 0, &[&write[..], &[(reg::AT_LEN_BE, 1)]].concat()).expect("a write");
+    assert_eq!(host.read32(other, register), 0x8765_4321);
+}
+
+#[test]
+fn inline_writes_repeat_a_word_over_sixteen_bytes() {
+    let mut host = Host::new();
+    let (own, other) = (tensix(0, 0), tensix(2, 5));
+    let registers = |at: u32, mask: u32| {
+        [
+            (reg::TARG_ADDR_LO, at),
+            (reg::TARG_ADDR_MID, other.mid()),
+            (reg::CTRL, ctrl::WR | ctrl::WR_INLINE),
+            (reg::AT_LEN_BE, mask),
+            (reg::AT_DATA, 0xDDCC_BBAA),
+        ]
+    };
+    // Bit i of either half is byte i of the aligned 16; the address does not shift them.
+    ask(&mut host, own, 1, &registers(DATA + 4, 0x00F0)).expect("a write");
+    assert_eq!(host.read(other, DATA, 16), [&[0; 4][..], &[0xAA, 0xBB, 0xCC, 0xDD], &[0; 8]].concat());
+    ask(&mut host, own, 1, &registers(DATA + 0x100, 0x8000_0006)).expect("a write");
+    let mut expected = [0; 16];
+    (expected[1], expected[2], expected[15]) = (0xBB, 0xCC, 0xDD);
+    assert_eq!(host.read(other, DATA + 0x100, 16), expected);
+    // Registers ignore the mask. A request can make another tile send one of its own.
+    let at = niu(1, reg::AT_DATA);
+    ask(&mut host, own, 1, &registers(at, 0)).expect("a write");
+    assert_eq!(host.read32(other, at), 0xDDCC_BBAA);
+    assert_eq!(counter(&mut host, own, 1, reg::MST_POSTED_WR_REQ_SENT), 3);
+    assert_eq!(counter(&mut host, own, 1, reg::MST_WR_ACK_RECEIVED), 0);
+}
+
+#[test]
+fn a_tile_can_make_another_send() {
+    let mut host = Host::new();
+    let (own, other, third) = (tensix(0, 0), tensix(7, 0), tensix(7, 7));
+    host.write(other, DATA, &pattern(64, 8));
+    let setup = write_to(other, DATA, third, DATA);
+    for (register, value) in setup.into_iter().chain([(reg::CTRL, ctrl::WR), (reg::AT_LEN_BE, 64)]) {
+        host.write32(other, niu(0, register), value);
+    }
+    let start = [
+        (reg::TARG_ADDR_LO, niu(0, reg::CMD_CTRL)),
+        (reg::TARG_ADDR_MID, other.mid()),
+        (reg::CTRL, ctrl::WR | ctrl::WR_INLINE | ctrl::RESP_MARKED),
+        (reg::AT_DATA, 1),
+    ];
+    ask(&mut host, own, 0, &start).expect("a write");
+    assert_eq!(host.read(third, DATA, 64), pattern(64, 8));
+    assert_eq!(counter(&mut host, other, 0, reg::MST_POSTED_WR_REQ_SENT), 1);
+}
+
+#[test]
+fn registers_are_read_over_the_noc() {
+    let mut host = Host::new();
+    let (own, other) = (tensix(0, 0), tensix(4, 4));
+    let read = |at: u32, len: u32| {
+        [
+            (reg::TARG_ADDR_LO, at),
+            (reg::TARG_ADDR_MID, other.mid()),
+            (reg::RET_ADDR_LO, DATA + at % 16),
+            (reg::RET_ADDR_MID, own.mid()),
+            (reg::CTRL, 0),
+            (reg::AT_LEN_BE, len),
+        ]
+    };
+    let register = DEBUG_REGS_BASE + SOFT_RESET_0;
+    ask(&mut host, own, 0, &read(register, 4)).expect("a read");
+    assert_eq!(host.read32(own, DATA), SOFT_RESET_ALL);
+    // Parts of a register are read as well, and no more than one.
+    ask(&mut host, own, 0, &read(register + 1, 2)).expect("a read");
+    assert_eq!(host.read(own, DATA + 1, 2), SOFT_RESET_ALL.to_le_bytes()[1..3]);
+    let fault = ask(&mut host, own, 0, &read(register, 8)).expect_err("too much");
+    assert_eq!((fault.blame, fault.page), (Blame::Program, Some("NoC/Alignment.md")));
+}
+
+#[test]
+fn long_requests_are_split() {
+    const LEN: u32 = 2 * MAX_PACKET + 100;
+    let mut host = Host::new();
+    let (own, other) = (tensix(0, 0), tensix(1, 0));
+    host.write(own, DATA, &pattern(LEN as usize, 2));
+    let write = write_to(own, DATA, other, 0x4_0000);
+    let more = [
+        (reg::CTRL, ctrl::WR | ctrl::RESP_MARKED),
+        (reg::AT_LEN_BE, LEN),
+        (reg::PACKET_TAG, 5 << tag::TRANSACTION_ID_SHIFT),
+    ];
+    ask(&mut host, own, 0, &[&write[..], &more].concat()).expect("a write");
+    assert!(host.read(other, 0x4_0000, LEN as usize) == pattern(LEN as usize, 2));
+    let expected = [
+        (reg::MST_CMD_ACCEPTED, 3),
+        (reg::MST_NONPOSTED_WR_REQ_STARTED, 3),
+        (reg::MST_NONPOSTED_WR_REQ_SENT, 3),
+        (reg::MST_NONPOSTED_WR_DATA_WORD_SENT, 256 + 256 + 4),
+        (reg::MST_WR_ACK_RECEIVED, 3),
+        (reg::MST_REQS_OUTSTANDING_ID + 4 * 5, 0),
+        (reg::MST_WRITE_REQS_OUTGOING_ID + 4 * 5, 0),
+        // What is left in the initiator is the last packet.
+        (reg::AT_LEN_BE, 100),
+        (reg::TARG_ADDR_LO, DATA + 2 * MAX_PACKET),
+        (reg::RET_ADDR_LO, 0x4_0000 + 2 * MAX_PACKET),
+    ];
+    for (register, value) in expected {
+        assert_eq!(counter(&mut host, own, 0, register), value, "{register:#x}");
+    }
+    assert_eq!(counter(&mut host, other, 0, reg::SLV_WR_ACK_SENT), 3);
+    assert_eq!(counter(&mut host, other, 0, reg::SLV_NONPOSTED_WR_DATA_WORD_RECEIVED), 256 + 256 + 4);
+    let fault = refused(&[(reg::AT_LEN_BE, MAX_PACKET + 8), (reg::TARG_ADDR_LO, DATA + 8)]);
+    assert!(fault.what.contains("8200 bytes"), "{fault}");
+}
+
+#[test]
+fn outstanding_requests_are_counted_by_transaction() {
+    let mut host = Host::new();
+    let own = tensix(0, 0);
+    let write = write_to(own, DATA, tensix(1, 1), DATA);
+    let more = [(reg::CTRL, ctrl::WR | ctrl::RESP_MARKED), (reg::AT_LEN_BE, 16)];
+    for (register, value) in write.into_iter().chain(more) {
+        host.write32(own, niu(0, register), value);
+    }
+    for id in [3, 3, 7] {
+        host.write32(own, niu(0, reg::PACKET_TAG), 0xABCD_0000 | id << tag::TRANSACTION_ID_SHIFT);
+        host.write32(own, niu(0, reg::CMD_CTRL), 1);
+    }
+    // Bits that do not exist read as zero.
+    assert_eq!(counter(&mut host, own, 0, reg::PACKET_TAG), 7 << tag::TRANSACTION_ID_SHIFT);
+    let of = |table: u32, id: u32| table + 4 * id;
+    for table in [reg::MST_REQS_OUTSTANDING_ID, reg::MST_WRITE_REQS_OUTGOING_ID] {
+        assert_eq!([3, 7, 0].map(|id| counter(&mut host, own, 0, of(table, id))), [2, 1, 0]);
+    }
+    host.write32(own, niu(0, reg::CLEAR_OUTSTANDING_REQ_CNT), 1 << 3);
+    let ids = [3, 7].map(|id| counter(&mut host, own, 0, of(reg::MST_REQS_OUTSTANDING_ID, id)));
+    assert_eq!(ids, [0, 1]);
+    host.settle();
+    // Two responses came for a counter that had been cleared.
+    let ids = [3, 7].map(|id| counter(&mut host, own, 0, of(reg::MST_REQS_OUTSTANDING_ID, id)));
+    assert_eq!(ids, [0xFE, 0]);
+}
+
+#[test]
+fn both_sides_count_every_kind_of_request() {
+    let mut host = Host::new();
+    let (own, other) = (tensix(0, 0), tensix(6, 6));
+    let ends = write_to(own, DATA, other, DATA);
+    let turned = write_to(other, DATA, own, DATA);
+    let posted = |ctrl| [(reg::CTRL, ctrl), (reg::AT_LEN_BE, 96)];
+    let answered = |ctrl| [(reg::CTRL, ctrl | ctrl::RESP_MARKED), (reg::AT_LEN_BE, 96)];
+    let atomic = |ctrl| [(reg::CTRL, ctrl), (reg::AT_LEN_BE, atomic_increment(0))];
+    for registers in [
+        [&ends[..], &posted(ctrl::WR)].concat(),
+        [&ends[..], &answered(ctrl::WR)].concat(),
+        [&turned[..], &posted(0)].concat(),
+        [&turned[..], &answered(ctrl::WR | ctrl::WR_INLINE)].concat(),
+        [&turned[..], &posted(ctrl::WR | ctrl::WR_INLINE)].concat(),
+        [&turned[..], &atomic(ctrl::AT)].concat(),
+        [&turned[..], &atomic(ctrl::AT | ctrl::RESP_MARKED)].concat(),
+    ] {
+        ask(&mut host, own, 1, &registers).expect("a request");
+    }
+    let sent = [1, 2, 1, 3, 7, 1, 1, 1, 3, 3, 2, 2, 2, 2, 1, 1];
+    let received: [u32; 14] = [1, 2, 1, 3, 3, 1, 1, 1, 4, 4, 2, 2, 2, 2];
+    for (i, value) in (0..).zip(sent) {
+        let register = reg::MST_ATOMIC_RESP_RECEIVED + 4 * i;
+        assert_eq!(counter(&mut host, own, 1, register), value, "{register:#x}");
+        assert_eq!(counter(&mut host, own, 0, register), 0, "the other NoC");
+    }
+    for (i, value) in (0..).zip(received) {
+        let register = reg::SLV_ATOMIC_RESP_SENT + 4 * i;
+        assert_eq!(counter(&mut host, other, 1, register), value, "{register:#x}");
+    }
+}
+
+#[test]
+fn atomics_answer_with_what_was_there() {
+    let mut host = Host::new();
+    let (own, other) = (tensix(0, 0), tensix(1, 2));
+    let line = [5_u32, 0x1111_FFFF, 7, 0x3333_3333];
+    let steps = [
+        (0, atomic_compare_and_swap(0, 5, 9), 0, [9, line[1], line[2], line[3]]),
+        (4, atomic_increment(1), 2, [9, 0x1112_0001, line[2], line[3]]),
+        (8, atomic_swap(2), 0xABCD_EF01, [9, 0x1112_0001, 0xABCD_EF01, line[3]]),
+        (12, atomic_swap_mask(0x80), 0x5555_AAAA, [9, 0x1112_0001, 0xABCD_EF01, 0x5555_3333]),
+    ];
+    host.write(other, DATA, &line.map(u32::to_le_bytes).concat());
+    for (at, operation, data, expected) in steps {
+        let registers = [
+            (reg::TARG_ADDR_LO, DATA + at),
+            (reg::TARG_ADDR_MID, other.mid()),
+            (reg::RET_ADDR_LO, DATA + 0x104),
+            (reg::RET_ADDR_MID, own.mid()),
+            (reg::CTRL, ctrl::AT | ctrl::RESP_MARKED),
+            (reg::AT_LEN_BE, operation),
+            (reg::AT_DATA, data),
+        ];
+        ask(&mut host, own, 0, &registers).expect("an atomic");
+        assert_eq!(host.read(other, DATA, 16), expected.map(u32::to_le_bytes).concat());
+        assert_eq!(host.read32(own, DATA + 0x104), line[at as usize / 4]);
+    }
+}
+
+#[test]
+fn atomics_are_multicast() {
+    let mut host = Host::new();
+    let own = tensix(0, 0);
+    for (n, x) in (0..3).enumerate() {
+        host.write32(tensix(x, 1), DATA, 10 * n as u32);
+    }
+    let registers = [
+        (reg::TARG_ADDR_LO, DATA),
+        (reg::TARG_ADDR_MID, tensix(0, 1).mid_rect(tensix(2, 1))),
+        (reg::RET_ADDR_LO, DATA),
+        (reg::RET_ADDR_MID, own.mid()),
+        (reg::CTRL, ctrl::AT | ctrl::BRCST_PACKET | ctrl::RESP_MARKED),
+        (reg::AT_LEN_BE, atomic_increment(0)),
+        (reg::AT_DATA, 1),
+    ];
+    ask(&mut host, own, 0, &registers).expect("atomics");
+    assert_eq!([0, 1, 2].map(|x| host.read32(tensix(x, 1), DATA)), [1, 11, 21]);
+    assert_eq!(counter(&mut host, own, 0, reg::MST_ATOMIC_RESP_RECEIVED), 3);
+}
+
+#[test]
+fn noc_1_wants_corners_the_other_way_round() {
+    let (first, last) = (tensix(1, 1), tensix(3, 2));
+    let registers = |start: NocXy, end: NocXy| {
+        [
+            (reg::TARG_ADDR_LO, DATA),
+            (reg::TARG_ADDR_MID, start.mid_rect(end)),
+            (reg::CTRL, ctrl::WR | ctrl::WR_INLINE | ctrl::BRCST_PACKET | ctrl::RESP_MARKED),
+            (reg::AT_LEN_BE, 0xF),
+            (reg::AT_DATA, 7),
+        ]
+    };
+    for (noc, right, wrong) in [(0, (first, last), (last, first)), (1, (last, first), (first, last))] {
+        let mut host = Host::new();
+        let own = tensix(0, 0);
+        ask(&mut host, own, noc, &registers(right.0, right.1)).expect("a multicast");
+        for tile in all_tiles() {
+            let inside = (19..=21).contains(&tile.x) && (19..=20).contains(&tile.y);
+            assert_eq!(host.read32(tile, DATA), if inside { 7 } else { 0 }, "{tile}");
+        }
+        assert_eq!(counter(&mut host, own, noc, reg::MST_WR_ACK_RECEIVED), 6);
+        let fault = ask(&mut host, own, noc, &registers(wrong.0, wrong.1)).expect_err("wrong corners");
+        assert_eq!(fault.blame, Blame::Program, "{fault}");
+    }
+}
+
+#[test]
+fn tiles_opt_out_of_broadcasts() {
+    let mut host = Host::new();
+    let own = tensix(0, 0);
+    let row = WORMHOLE.tensix_y[1];
+    let at = niu(0, reg::ROUTER_CFG_3);
+    let mask = host.read32(tensix(1, 1), at);
+    // Rows without Tensix tiles, and the harvested one.
+    assert_eq!(mask, 1 | 1 << 6 | 1 << 11);
+    assert_eq!(host.read32(tensix(1, 1), niu(1, reg::ROUTER_CFG_3)), 1 | 1 << 5 | 1 << 11);
+    host.write32(tensix(1, 1), at, mask | 1 << row);
+    host.multicast(tensix(0, 0), tensix(2, 2), DATA.into(), &[1; 4]).expect("a multicast");
+    assert_eq!([0, 1, 2].map(|x| host.read32(tensix(x, 1), DATA) != 0), [true, false, true]);
+    let registers = [
+        (reg::TARG_ADDR_MID, tensix(1, 1).mid_rect(tensix(1, 1))),
+        (reg::CTRL, ctrl::WR | ctrl::WR_INLINE | ctrl::BRCST_PACKET),
+    ];
+    let fault = ask(&mut host, own, 0, &registers).expect_err("nobody receives it");
+    assert!(fault.what.contains("no tile receives"), "{fault}");
+}
+
+#[test]
+fn a_posted_write_stores_its_header_twice() {
+    let mut host = Host::new();
+    let (own, other) = (tensix(0, 0), tensix(5, 1));
+    host.write(own, DATA, &pattern(64, 3));
+    let write = write_to(own, DATA, other, DATA);
+    for (ctrl, at, stored) in [(ctrl::WR, 0x5_0000, true), (ctrl::WR | ctrl::RESP_MARKED, 0x5_1000, false)] {
+        let more = [
+            (reg::CTRL, ctrl),
+            (reg::AT_LEN_BE, 64),
+            (reg::PACKET_TAG, tag::HEADER_STORE),
+            (reg::AT_DATA, at >> 4),
+        ];
+        ask(&mut host, own, 0, &[&write[..], &more].concat()).expect("a write");
+        assert_eq!(host.read(other, DATA, 64), pattern(64, 3));
+        assert_eq!(host.read(other, at, 16) == pattern(16, 3), stored);
+    }
+    let fault = refused(&[(reg::PACKET_TAG, tag::DELIVER_TO_OVERLAY)]);
+    assert_eq!((fault.blame, fault.page), (Blame::NotImplemented, Some("NoC/Overlay/README.md")));
+}
+
+#[test]
+fn linked_requests_go_to_one_place() {
+    let mut host = Host::new();
+    let own = tensix(0, 0);
+    let first = write_to(own, DATA, tensix(1, 1), DATA);
+    let linked = [(reg::CTRL, ctrl::WR | ctrl::VC_LINKED), (reg::AT_LEN_BE, 16)];
+    let other = write_to(own, DATA, tensix(1, 2), DATA);
+    ask(&mut host, own, 0, &[&first[..], &linked].concat()).expect("a write");
+    ask(&mut host, own, 0, &[(reg::CTRL, ctrl::WR)]).expect("the same tile");
+    ask(&mut host, own, 0, &[&other[..], &linked].concat()).expect("the transaction had ended");
+    let fault = ask(&mut host, own, 0, &first).expect_err("another tile");
+    assert!(fault.what.contains("linked"), "{fault}");
+}
+
+#[test]
+fn translation_tables_are_registers() {
+    let mut host = Host::new();
+    let (own, other) = (tensix(0, 0), NocXy::new(24, 24));
+    let position = NocXy::new(8, 8);
+    for noc in 0..2 {
+        let [x, y] = [reg::X_ID_TRANSLATE_TABLE_0, reg::Y_ID_TRANSLATE_TABLE_0].map(|r| niu(noc, r + 12));
+        let seen = if noc == 0 { position } else { position.mirrored(WORMHOLE.grid) };
+        assert_eq!(host.read32(own, x) & 15, u32::from(seen.x));
+        assert_eq!(host.read32(own, y) & 15, u32::from(seen.y));
+        assert_eq!(
+            host.read32(other, niu(noc, reg::NODE_ID)) & 0xFFF,
+            u32::from(seen.x) | u32::from(seen.y) << 6
+        );
+        assert_eq!(host.read32(other, niu(noc, reg::NOC_ID_LOGICAL)), 24 | 24 << 6);
+    }
+    let write = |remote: NocXy| {
+        [
+            (reg::TARG_ADDR_LO, DATA),
+            (reg::TARG_ADDR_MID, remote.mid()),
+            (reg::CTRL, ctrl::WR | ctrl::WR_INLINE),
+            (reg::AT_LEN_BE, 0xF),
+            (reg::AT_DATA, 3),
+        ]
+    };
+    // Column 24 becomes the one that was column 25, and what was sent is in the register.
+    let table = niu(0, reg::X_ID_TRANSLATE_TABLE_0 + 12);
+    let old = host.read32(own, table);
+    host.write32(own, table, old & !15 | 9);
+    ask(&mut host, own, 0, &write(other)).expect("a write");
+    assert_eq!([24, 25].map(|x| host.read32(NocXy::new(x, 24), DATA)), [0, 3]);
+    assert_eq!(host.read32(own, niu(0, reg::TARG_ADDR_MID)), NocXy::new(9, 8).mid());
+    // Without translation there is no such column.
+    host.write32(own, niu(0, reg::NIU_CFG_0), 0);
+    ask(&mut host, own, 0, &write(position)).expect("a write");
+    assert_eq!(host.read32(other, DATA), 3);
+    let fault = ask(&mut host, own, 0, &write(other)).expect_err("no such tile");
+    assert!(fault.what.contains("(24,24)"), "{fault}");
+}
+
+#[test]
+fn every_tile_has_its_nius() {
+    let mut host = Host::new();
+    let chip = &WORMHOLE;
+    let harvested = NocXy::new(18, 27);
+    let tiles = [
+        (chip.dram[4].ports[1], noc::Endpoint::Dram.id(0, 2, 1)),
+        (chip.pcie, noc::Endpoint::PcieOrEmpty.id(0, 0, 2)),
+        (chip.arc, noc::Endpoint::Arc.id(0, 0, 0)),
+        (harvested, noc::Endpoint::Tensix.id(0, 0, 72)),
+    ];
+    for (tile, endpoint) in tiles {
+        let mut read = |register: u32| {
+            let mut word = [0; 4];
+            host.try_read(tile, EDGE_NIU_BASE + u64::from(niu(0, register)), &mut word).expect("a register");
+            u32::from_le_bytes(word)
+        };
+        assert_eq!(read(reg::ENDPOINT_ID), endpoint, "{tile}");
+        let off = if tile == harvested { niu_cfg::TILE_CLOCK_DISABLE } else { 0 };
+        assert_eq!(read(reg::NIU_CFG_0), niu_cfg::TRANSLATION_ENABLE | off);
+    }
+    let fault = host.try_read(harvested, DATA.into(), &mut [0; 4]).expect_err("fused off");
+    assert!(fault.what.contains("harvested"), "{fault}");
+    // DRAM counts what it answers.
+    let port = chip.dram[0].ports[0];
+    let own = tensix(0, 0);
+    let registers = [
+        (reg::TARG_ADDR_LO, 0),
+        (reg::TARG_ADDR_MID, port.mid()),
+        (reg::RET_ADDR_LO, DATA),
+        (reg::RET_ADDR_MID, own.mid()),
+        (reg::CTRL, 0),
+        (reg::AT_LEN_BE, 64),
+    ];
+    ask(&mut host, own, 0, &registers).expect("a read");
+    let mut word = [0; 4];
+    let at = EDGE_NIU_BASE + u64::from(niu(0, reg::SLV_RD_DATA_WORD_SENT));
+    host.try_read(port, at, &mut word).expect("a register");
+    assert_eq!(u32::from_le_bytes(word), 2);
+    // Nobody can make these tiles send.
+    let at = EDGE_NIU_BASE + u64::from(niu(0, reg::CMD_CTRL));
+    assert_eq!(host.try_write(port, at, &[1, 0, 0, 0]).expect_err("no").blame, Blame::Program);
+}
+
+#[test]
+fn acknowledgements_of_arc_have_lost_their_transaction() {
+    let mut host = Host::new();
+    let own = tensix(0, 0);
+    let mut write = write_to(own, DATA, WORMHOLE.arc, arc::CSM_BASE + 0x4000);
+    write[3].1 |= (arc::NOC_XBAR >> 32) as u32;
+    host.write(own, DATA, &pattern(32, 9));
+    let more = [
+        (reg::CTRL, ctrl::WR | ctrl::RESP_MARKED),
+        (reg::AT_LEN_BE, 32),
+        (reg::PACKET_TAG, 4 << tag::TRANSACTION_ID_SHIFT),
+    ];
+    ask(&mut host, own, 0, &[&write[..], &more].concat()).expect("a write");
+    let mut out = [0; 32];
+    let at = arc::NOC_XBAR + u64::from(arc::CSM_BASE) + 0x4000;
+    host.try_read(WORMHOLE.arc, at, &mut out).expect("CSM");
+    assert_eq!(out[..], pattern(32, 9));
+    let ids = [0, 4].map(|id| counter(&mut host, own, 0, reg::MST_REQS_OUTSTANDING_ID + 4 * id));
+    assert_eq!(ids, [0xFF, 1]);
+}
+
+#[test]
+fn malformed_requests_are_refused() {
+    let rect = tensix(1, 1).mid_rect(tensix(2, 2));
+    let vc = |class: u32| ctrl::VC_STATIC | class << ctrl::STATIC_VC_CLASS_SHIFT;
+    let cases: [(&str, Registers); 12] = [
+        ("reserved request type", &[(reg::CTRL, ctrl::AT | ctrl::WR)]),
+        ("reserved bits", &[(reg::CTRL, ctrl::WR | 1 << 20)]),
+        ("own end", &[(reg::TARG_ADDR_MID, tensix(2, 0).mid())]),
+        (
+            "read from a rectangle",
+            &[
+                (reg::CTRL, ctrl::BRCST_PACKET),
+                (reg::TARG_ADDR_MID, rect),
+                (reg::RET_ADDR_MID, tensix(0, 0).mid()),
+            ],
+        ),
+        ("class 2", &[(reg::CTRL, ctrl::WR | vc(2))]),
+        ("class 0", &[(reg::CTRL, ctrl::WR | ctrl::BRCST_PACKET | vc(0)), (reg::RET_ADDR_MID, rect)]),
+        ("0 bytes", &[(reg::AT_LEN_BE, 0)]),
+        ("modulo 16", &[(reg::RET_ADDR_LO, DATA + 4)]),
+        ("4 aligned bytes", &[(reg::RET_ADDR_LO, DEBUG_REGS_BASE + SOFT_RESET_0)]),
+        ("not a multiple of 32", &[(reg::CTRL, ctrl::WR | ctrl::WR_BE), (reg::RET_ADDR_LO, DATA + 16)]),
+        (
+            "L1 only",
+            &[
+                (reg::CTRL, ctrl::AT),
+                (reg::TARG_ADDR_LO, 0),
+                (reg::TARG_ADDR_MID, WORMHOLE.dram[0].ports[0].mid()),
+                (reg::AT_LEN_BE, atomic_increment(0)),
+            ],
+        ),
+        (
+            "neither Tensix nor Ethernet",
+            &[(reg::CTRL, ctrl::WR | ctrl::WR_INLINE), (reg::TARG_ADDR_MID, WORMHOLE.dram[0].ports[0].mid())],
+        ),
+    ];
+    for (what, registers) in cases {
+        let fault = refused(registers);
+        assert!(fault.what.contains(what), "{what}: {fault}");
+        assert_eq!((fault.blame, fault.page.is_some()), (Blame::Program, true), "{fault}");
+    }
+}
+
+#[test]
+fn a_refused_request_does_not_hold_up_the_next() {
+    let mut host = Host::new();
+    let own = tensix(0, 0);
+    for (to, at) in [(tensix(1, 1), L1_SIZE), (tensix(1, 2), DATA)] {
+        let more = [(reg::CTRL, ctrl::WR), (reg::AT_LEN_BE, 16), (reg::CMD_CTRL, 1)];
+        for (register, value) in write_to(own, DATA, to, at).into_iter().chain(more) {
+            host.write32(own, niu(0, register), value);
+        }
+    }
+    host.write(own, DATA, &pattern(16, 1));
+    host.run().expect_err("beyond L1");
+    host.settle();
+    assert_eq!(host.read(tensix(1, 2), DATA, 16), pattern(16, 1));
+}

@@ -1,0 +1,133 @@
+//! Random sequences of NoC requests, on this simulator and on the vendor's: the same memory and the same counters.
+//!
+//! Only what the vendor's has: reads, writes, multicasts with reserved paths, increments of whole words; all of it
+//! without a response still to come when the next request is made.
+
+mod support;
+
+use std::path::Path;
+
+use support::vectors::difference;
+use support::{Program, Random, run_here, run_vendor};
+use tt_isa::chip::WORMHOLE;
+use tt_isa::map::{NIU_BASE, NIU_STRIDE};
+use tt_isa::noc::{CMD_BUF_STRIDE, NocXy, atomic_increment, ctrl, reg, tag};
+
+const OWN: NocXy = NocXy::new(18, 18);
+/// What programs do and what they read back lies here, in the tiles too.
+const DATA: u32 = 0x1_0000;
+const DATA_LEN: u32 = 0x8000;
+/// Bytes of a request.
+const LONGEST: u32 = DATA_LEN / 4;
+const CASES: u64 = 60;
+const REQUESTS: u32 = 12;
+
+/// Counters and identification that both simulators have.
+const REGISTERS: [u32; 12] = [
+    reg::NODE_ID,
+    reg::NOC_ID_LOGICAL,
+    reg::X_ID_TRANSLATE_TABLE_0 + 8,
+    reg::X_ID_TRANSLATE_TABLE_0 + 12,
+    reg::MST_ATOMIC_RESP_RECEIVED,
+    reg::MST_WR_ACK_RECEIVED,
+    reg::MST_RD_RESP_RECEIVED,
+    reg::MST_POSTED_ATOMIC_SENT,
+    reg::MST_NONPOSTED_WR_REQ_SENT,
+    reg::MST_POSTED_WR_REQ_SENT,
+    reg::MST_REQS_OUTSTANDING_ID,
+    reg::MST_REQS_OUTSTANDING_ID + 4 * 9,
+];
+
+/// Where one end of a request is in its half of the memory, aligned as every kind of request allows. The halves are
+/// kept apart because the order within a packet that overlaps itself is nowhere defined.
+fn offset(random: &mut Random) -> u32 {
+    random.next() % (LONGEST / 32) * 32
+}
+
+fn request(p: &mut Program, random: &mut Random) {
+    let noc = random.next() % 2;
+    let base = NIU_BASE + noc * NIU_STRIDE + random.next() % 4 * CMD_BUF_STRIDE;
+    let respond = if random.next().is_multiple_of(2) { ctrl::RESP_MARKED } else { 0 };
+    let tensix =
+        |random: &mut Random| NocXy::new(18 + (random.next() % 8) as u8, 18 + (random.next() % 5) as u8);
+    let dram = WORMHOLE.dram[0].ports[0];
+    let dram = if noc == 0 { dram } else { dram.mirrored(WORMHOLE.grid) };
+    let other = if random.next().is_multiple_of(3) { dram } else { tensix(random) };
+    let own = (DATA + offset(random), OWN.mid());
+    let remote = (DATA + 2 * LONGEST + offset(random), other.mid());
+    let len = 1 + random.next() % LONGEST;
+    let (ctrl, target, ret, len) = match random.next() % 4 {
+        0 => (ctrl::RESP_MARKED, remote, own, len),
+        1 => (ctrl::WR | respond, own, remote, len),
+        2 => {
+            // Above the rows that differ between chips with and without a harvested row.
+            let [a, b] = [tensix(random), tensix(random)];
+            let first = NocXy::new(a.x.min(b.x), a.y.min(b.y));
+            // At least two columns, so that somebody receives it.
+            let last = NocXy::new(a.x.max(b.x).max(first.x + 1).min(25), a.y.max(b.y));
+            let first = NocXy::new(first.x.min(last.x - 1), first.y);
+            let rect = if noc == 0 { first.mid_rect(last) } else { last.mid_rect(first) };
+            let include = if random.next().is_multiple_of(2) { ctrl::BRCST_SRC_INCLUDE } else { 0 };
+            let ctrl = ctrl::WR | ctrl::BRCST_PACKET | ctrl::PATH_RESERVE | respond | include;
+            (ctrl, own, (remote.0, rect), len)
+        }
+        _ => {
+            let tile = tensix(random);
+            (ctrl::AT | ctrl::RESP_MARKED, (remote.0, tile.mid()), own, atomic_increment(0))
+        }
+    };
+    let id = if random.next().is_multiple_of(2) { 0 } else { 9 };
+    for (register, value) in [
+        (reg::TARG_ADDR_LO, target.0),
+        (reg::TARG_ADDR_MID, target.1),
+        (reg::RET_ADDR_LO, ret.0),
+        (reg::RET_ADDR_MID, ret.1),
+        (reg::PACKET_TAG, id << tag::TRANSACTION_ID_SHIFT),
+        (reg::CTRL, ctrl),
+        (reg::AT_LEN_BE, len),
+        (reg::AT_DATA, random.next()),
+        (reg::CMD_CTRL, 1),
+    ] {
+        p.write(base + register, value);
+    }
+    // Until it is delivered.
+    (0..2).for_each(|_| p.delay());
+}
+
+/// Requests in random order, then the registers; the result is all memory that they could have changed in the own tile.
+fn program(seed: u64) -> Program {
+    let mut random = Random(seed);
+    let registers = DATA + DATA_LEN;
+    let mut p = Program::new(DATA..registers + 8 * REGISTERS.len() as u32);
+    p.memory(DATA, random.bytes(DATA_LEN as usize));
+    for _ in 0..REQUESTS {
+        request(&mut p, &mut random);
+    }
+    for noc in 0..2 {
+        for (i, register) in (0..).zip(REGISTERS) {
+            p.copy(NIU_BASE + noc * NIU_STRIDE + register, registers + 4 * (2 * i + noc));
+        }
+    }
+    p
+}
+
+#[test]
+fn memory_and_counters_are_the_vendors() {
+    let Ok(library) = std::env::var("TTSIM_LIB") else {
+        println!("SKIPPED: no TTSIM_LIB, so there is nothing to compare with");
+        return;
+    };
+    for case in 1..=CASES {
+        let program = program(case.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let here = run_here(&program).unwrap_or_else(|fault| panic!("case {case}: {fault}"));
+        let vendor = run_vendor(Path::new(&library), &program, &format!("noc{case}"))
+            .unwrap_or_else(|error| panic!("case {case}: {error}"));
+        let different = difference(&format!("case {case}"), &here, &vendor);
+        assert_eq!(different, None, "{:?}", program.stores().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn vendor_child() {
+    support::vendor_child();
+}
