@@ -90,6 +90,18 @@ impl Dst {
         std::array::from_fn(|i| u32::from(h[i]) << 16 | u32::from(l[i]))
     }
 
+    /// Whether a 32-bit row is valid.
+    #[inline]
+    pub fn is_valid32(&self, row: usize) -> bool {
+        self.valid[high_row(row)]
+    }
+
+    /// Whether a 16-bit row is valid.
+    #[inline]
+    pub fn is_valid16(&self, row: usize) -> bool {
+        self.valid[row]
+    }
+
     /// Writes a 32-bit row, in storage form.
     #[inline]
     pub fn write32(&mut self, row: usize, data: &[u32; COLS]) {

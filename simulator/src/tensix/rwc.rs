@@ -30,13 +30,12 @@ impl Counter {
         let mask = rows - 1;
         if move_.clear {
             self.set(0);
+        } else if move_.to_cr {
+            self.set((self.value + move_.increment) & mask);
         } else if move_.cr {
             self.set((self.cr + move_.increment) & mask);
         } else {
             self.value = (self.value + move_.increment) & mask;
-            if move_.to_cr {
-                self.cr = self.value;
-            }
         }
     }
 }
@@ -63,8 +62,6 @@ pub struct Rwc {
     /// Selects address modifiers 4..7 while odd.
     pub bias: u32,
 }
-
-const PAGE: &str = "TensixTile/TensixCoprocessor/RWCs.md";
 
 /// Field of address modifier `n`: the registers of the eight modifiers follow one another.
 const fn nth(field: CfgField, n: u32, stride: u32) -> CfgField {
@@ -112,9 +109,6 @@ pub fn apply_addr_mod(
         cr: dest(t::ADDR_MOD_DST_SEC0_DestCR) != 0,
         to_cr: dest(t::ADDR_MOD_DST_SEC0_DestCToCR) != 0,
     };
-    if move_dst.to_cr && (move_dst.clear || move_dst.cr) {
-        return Err(Fault::undocumented("DestCToCR together with DestClear or DestCR").page(PAGE));
-    }
     rwc.dst.step(move_dst, dst::ROWS as u32);
     if phase {
         rwc.fidelity = match dest(t::ADDR_MOD_DST_SEC0_FidelityClear) {
@@ -124,12 +118,9 @@ pub fn apply_addr_mod(
     }
     let bias = |field| cfg.thread(thread, nth(field, n, BIAS_STRIDE));
     if bias(t::ADDR_MOD_BIAS_SEC0_BiasClear) != 0 {
-        return Err(Fault::not_implemented("BiasClear in an address modifier").page(PAGE));
-    }
-    match bias(t::ADDR_MOD_BIAS_SEC0_BiasIncr) {
-        0 => {}
-        1 => rwc.bias ^= 1,
-        n => return Err(Fault::undocumented(format!("BiasIncr {n}")).page(PAGE)),
+        rwc.bias = 0;
+    } else if bias(t::ADDR_MOD_BIAS_SEC0_BiasIncr) & 3 != 0 {
+        rwc.bias ^= 1;
     }
     Ok(())
 }
@@ -146,22 +137,25 @@ pub fn flip_sources(t: &mut Tensix, thread: usize, flip: u32) -> Result<(), Faul
     Ok(())
 }
 
-/// `SETRWC`.
+/// `SETRWC`: sets counters and their copies, to a number or to a copy (of Dst also: to itself) and a number.
 pub fn setrwc(t: &mut Tensix, thread: usize, word: u32) -> Exec {
     let op = SETRWC::decode(word);
-    if op.rwc_cr > 7 || op.rwc_cr & 3 & !op.bit_mask != 0 {
-        return Err(Fault::undocumented(format!("rwc_cr {:#x} with bit_mask {:#x}", op.rwc_cr, op.bit_mask))
-            .page(PAGE));
-    }
     let rwc = &mut t.rwc[thread];
     let set = |counter: &mut Counter, bit: u32, value: u32, rows: u32| {
-        if op.bit_mask & bit != 0 {
-            counter.set(if op.rwc_cr & bit != 0 { (counter.cr + value) & (rows - 1) } else { value });
-        }
+        let base = if op.rwc_cr & bit != 0 { counter.cr } else { 0 };
+        counter.set((base + value) & (rows - 1));
     };
-    set(&mut rwc.src_a, 1, op.rwc_a, src::ROWS as u32);
-    set(&mut rwc.src_b, 2, op.rwc_b, src::ROWS as u32);
-    set(&mut rwc.dst, 4, op.rwc_d, dst::ROWS as u32);
+    if op.bit_mask & 1 != 0 {
+        set(&mut rwc.src_a, 1, op.rwc_a, src::ROWS as u32);
+    }
+    if op.bit_mask & 2 != 0 {
+        set(&mut rwc.src_b, 2, op.rwc_b, src::ROWS as u32);
+    }
+    if op.rwc_cr & 8 != 0 {
+        rwc.dst.step(Move { increment: op.rwc_d, to_cr: true, ..Move::default() }, dst::ROWS as u32);
+    } else if op.bit_mask & 4 != 0 {
+        set(&mut rwc.dst, 4, op.rwc_d, dst::ROWS as u32);
+    }
     if op.bit_mask & 8 != 0 {
         rwc.fidelity = 0;
     }
@@ -169,15 +163,68 @@ pub fn setrwc(t: &mut Tensix, thread: usize, word: u32) -> Exec {
     Ok(Step::Done)
 }
 
-/// `INCRWC`.
+/// `INCRWC`: moves counters on, or their copies and the counters there.
 pub fn incrwc(rwc: &mut Rwc, word: u32) -> Exec {
     let op = INCRWC::decode(word);
-    if op.rwc_cr & !4 != 0 {
-        return Err(Fault::undocumented(format!("rwc_cr {:#x}", op.rwc_cr)).page(PAGE));
-    }
-    let plain = |increment| Move { increment, ..Move::default() };
-    rwc.src_a.step(plain(op.rwc_a), src::ROWS as u32);
-    rwc.src_b.step(plain(op.rwc_b), src::ROWS as u32);
-    rwc.dst.step(Move { cr: op.rwc_cr & 4 != 0, ..plain(op.rwc_d) }, dst::ROWS as u32);
+    let by = |increment, bit| Move { increment, cr: op.rwc_cr & bit != 0, ..Move::default() };
+    rwc.src_a.step(by(op.rwc_a, 1), src::ROWS as u32);
+    rwc.src_b.step(by(op.rwc_b, 2), src::ROWS as u32);
+    rwc.dst.step(by(op.rwc_d, 4), dst::ROWS as u32);
     Ok(Step::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counter(value: u32, cr: u32) -> Counter {
+        Counter { value, cr }
+    }
+
+    #[test]
+    fn counters_wrap_return_and_remember() {
+        let step = |from: (u32, u32), move_: Move| {
+            let mut c = counter(from.0, from.1);
+            c.step(move_, 64);
+            (c.value, c.cr)
+        };
+        let by = |increment| Move { increment, ..Move::default() };
+        assert_eq!(step((62, 7), by(3)), (1, 7));
+        assert_eq!(step((62, 7), Move { cr: true, ..by(3) }), (10, 10));
+        assert_eq!(step((62, 7), Move { to_cr: true, cr: true, ..by(3) }), (1, 1));
+        assert_eq!(step((62, 7), Move { clear: true, to_cr: true, ..by(3) }), (0, 0));
+    }
+
+    #[test]
+    fn setrwc_and_incrwc() {
+        let mut t = Tensix::default();
+        let set = SETRWC { rwc_a: 5, rwc_b: 6, rwc_d: 7, bit_mask: 7, ..SETRWC::ZERO };
+        setrwc(&mut t, 0, set.word()).unwrap();
+        incrwc(&mut t.rwc[0], INCRWC { rwc_a: 2, rwc_b: 2, rwc_d: 2, rwc_cr: 3 }.word()).unwrap();
+        let rwc = t.rwc[0];
+        assert_eq!((rwc.src_a, rwc.src_b, rwc.dst), (counter(7, 7), counter(8, 8), counter(9, 7)));
+        setrwc(&mut t, 0, SETRWC { rwc_d: 1, rwc_cr: 8, ..SETRWC::ZERO }.word()).unwrap();
+        assert_eq!(t.rwc[0].dst, counter(10, 10));
+        setrwc(&mut t, 0, SETRWC { rwc_d: 1, rwc_cr: 4, bit_mask: 4, ..SETRWC::ZERO }.word()).unwrap();
+        assert_eq!((t.rwc[0].dst, t.rwc[0].src_a), (counter(11, 11), counter(7, 7)));
+        assert_eq!(t.rwc[1], Rwc::default());
+    }
+
+    #[test]
+    fn the_bias_selects_the_upper_address_modifiers() {
+        let mut cfg = ConfigState::default();
+        let bias = |field: CfgField, n| (field.index + n * BIAS_STRIDE, field.value(1) as u16);
+        let (index, value) = bias(t::ADDR_MOD_BIAS_SEC0_BiasIncr, 1);
+        cfg.set_thread(0, index, value).unwrap();
+        let (index, value) = bias(t::ADDR_MOD_BIAS_SEC0_BiasClear, 5);
+        cfg.set_thread(0, index, value).unwrap();
+        let field = nth(t::ADDR_MOD_AB_SEC0_SrcAIncr, 5, AB_STRIDE);
+        cfg.set_thread(0, field.index, field.value(9) as u16).unwrap();
+        let mut rwc = Rwc::default();
+        let mut apply = |n| {
+            apply_addr_mod(&mut rwc, &cfg, 0, n, true).unwrap();
+            (rwc.bias, rwc.src_a.value)
+        };
+        assert_eq!([apply(1), apply(1), apply(0)], [(1, 0), (0, 9), (0, 9)]);
+    }
 }

@@ -86,6 +86,11 @@ impl SrcBanks {
         &mut self.banks[self.unpack_bank]
     }
 
+    /// Gives all banks to the unpacker, both sides at bank 0.
+    pub fn reset(&mut self) {
+        (self.valid, self.unpack_bank, self.matrix_bank) = ([false; 2], 0, 0);
+    }
+
     /// Hands the unpacker's bank to the matrix unit; the unpacker goes on with the other one.
     pub fn give_to_matrix(&mut self) -> Result<(), Fault> {
         let bank = self.unpack_bank;

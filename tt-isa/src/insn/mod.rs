@@ -46,7 +46,8 @@ pub struct InsnInfo {
     pub opcode: u8,
     /// Operands, from the highest bit down. Bits that no operand covers must be zero.
     pub fields: &'static [Field],
-    /// `false`: exists in silicon, but no published software issues it and the operands are not tabulated.
+    /// `false`: exists in silicon, but no published software issues it and the operands are not tabulated. `true`
+    /// also for the few that the documents describe all the same.
     pub used_by_software: bool,
 }
 

@@ -1,7 +1,8 @@
 //! The instruction table: mnemonic, opcode, operands as `name[hi, lo]`.
 //!
 //! Facts from the "Encoding" part of each instruction's page in `TensixTile/TensixCoprocessor/` and from the
-//! vendor simulator's opcode list; `(no_software)` marks opcodes that nothing published issues.
+//! vendor simulator's opcode list; `(documented)` marks opcodes that nothing published issues but whose operands
+//! are documented, `(no_software)` those without either.
 #![allow(non_camel_case_types)]
 
 use super::{Field, InsnInfo};
@@ -66,6 +67,7 @@ macro_rules! instructions {
         )* ];
     };
     (@use ok) => { true };
+    (@use documented) => { true };
     (@use no_software) => { false };
 }
 
@@ -75,7 +77,7 @@ instructions! {
     MOP_CFG = 0x03 (ok) { zmask_hi16[23, 0] }
     REPLAY = 0x04 (ok) { start_idx[18, 14]; len[9, 4]; execute_while_loading[1, 1]; load_mode[0, 0] }
     MOVD2A = 0x08 (ok) { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 15]; instr_mod[13, 12]; dst[9, 0] }
-    MOVDBGA2D = 0x09 (no_software) {}
+    MOVDBGA2D = 0x09 (documented) { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 15]; instr_mod[13, 12]; dst[9, 0] }
     MOVD2B = 0x0a (ok) { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 15]; instr_mod[13, 12]; dst[9, 0] }
     MOVB2A = 0x0b (ok) { srca[22, 17]; addr_mode[16, 15]; instr_mod[13, 12]; srcb[5, 0] }
     ZEROACC = 0x10 (ok) { clear_mode[21, 19]; addr_mode[16, 15]; dst[9, 0] }
@@ -85,8 +87,8 @@ instructions! {
     TRNSPSRCA = 0x14 (no_software) {}
     RAREB = 0x15 (no_software) {}
     TRNSPSRCB = 0x16 (ok) {}
-    SHIFTXA = 0x17 (no_software) {}
-    SHIFTXB = 0x18 (no_software) {}
+    SHIFTXA = 0x17 (documented) { direction[1, 0] }
+    SHIFTXB = 0x18 (documented) { addr_mode[16, 15]; shift_in_zero[10, 10]; src[5, 0] }
     SETASHRMH0 = 0x1a (no_software) {}
     SETASHRMH1 = 0x1b (no_software) {}
     SETASHRMV = 0x1c (no_software) {}
@@ -100,7 +102,7 @@ instructions! {
     MVMUL = 0x26 (ok) { clear_dvalid[23, 22]; instr_mod19[19, 19]; addr_mode[16, 15]; dst[9, 0] }
     ELWMUL = 0x27 (ok) { clear_dvalid[23, 22]; dest_accum_en[21, 21]; instr_mod19[20, 19]; addr_mode[16, 15]; dst[9, 0] }
     ELWADD = 0x28 (ok) { clear_dvalid[23, 22]; dest_accum_en[21, 21]; instr_mod19[20, 19]; addr_mode[16, 15]; dst[9, 0] }
-    DOTPV = 0x29 (no_software) {}
+    DOTPV = 0x29 (documented) { clear_dvalid[23, 22]; dest_accum_en[21, 21]; instr_mod19[20, 19]; addr_mode[16, 15]; dst[9, 0] }
     ELWSUB = 0x30 (ok) { clear_dvalid[23, 22]; dest_accum_en[21, 21]; instr_mod19[20, 19]; addr_mode[16, 15]; dst[9, 0] }
     MPOOL3S2 = 0x31 (no_software) {}
     APOOL3S2 = 0x32 (no_software) {}

@@ -6,8 +6,8 @@
 //!
 //! An instruction that reads SrcA or SrcB waits until the bank is valid, and may hand it back.
 
-use tt_isa::cfg::{config as c, thread as tc};
-use tt_isa::insn::{CLEARDVALID, Opcode, ZEROACC};
+use tt_isa::cfg::config as c;
+use tt_isa::insn::{Opcode, ZEROACC};
 
 use super::{Exec, Step, Tensix, dst, rwc};
 use crate::fault::Fault;
@@ -17,11 +17,13 @@ mod accumulate;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod banks;
 mod elementwise;
 mod integer;
 mod moves;
 mod multiply;
 mod operand;
+mod pool;
 mod product;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod product_tests;
@@ -42,16 +44,20 @@ pub fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) -> Exec
         Opcode::ZEROACC => zeroacc(t, thread, word),
         Opcode::SETRWC => rwc::setrwc(t, thread, word),
         Opcode::INCRWC => rwc::incrwc(&mut t.rwc[thread], word),
-        Opcode::CLEARDVALID => cleardvalid(t, word),
+        Opcode::CLEARDVALID => banks::cleardvalid(t, word),
+        Opcode::GMPOOL => pool::gmpool(t, thread, word),
         Opcode::ELWADD | Opcode::ELWSUB | Opcode::ELWMUL => elementwise::execute(t, thread, opcode, word),
-        Opcode::MOVA2D => moves::mova2d(t, thread, word),
+        Opcode::MOVA2D => moves::mova2d(t, thread, word, true),
+        Opcode::MOVDBGA2D => moves::mova2d(t, thread, word, false),
         Opcode::MOVB2D => moves::movb2d(t, thread, word),
         Opcode::MOVD2A => moves::movd2a(t, thread, word),
         Opcode::MOVD2B => moves::movd2b(t, thread, word),
         Opcode::MOVB2A => moves::movb2a(t, thread, word),
-        Opcode::ZEROSRC => moves::zerosrc(t, word),
-        Opcode::TRNSPSRCB => moves::trnspsrcb(t),
-        Opcode::SETDVALID => moves::setdvalid(t, thread, word),
+        Opcode::ZEROSRC => banks::zerosrc(t, word),
+        Opcode::SHIFTXA => banks::shiftxa(t, word),
+        Opcode::SHIFTXB => banks::shiftxb(t, thread, word),
+        Opcode::TRNSPSRCB => banks::trnspsrcb(t),
+        Opcode::SETDVALID => banks::setdvalid(t, thread, word),
         // Clock gating of operand latches: nothing that a functional model could show.
         Opcode::GATESRCRST => Ok(Step::Done),
         _ => Err(Fault::not_implemented(format!("matrix unit instruction {opcode:?}"))
@@ -59,51 +65,64 @@ pub fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) -> Exec
     }
 }
 
-/// Dst row that `thread` addresses with `offset`.
-fn dst_row(t: &Tensix, thread: usize, offset: u32) -> u32 {
-    t.rwc[thread].dst.value + offset + t.cfg.thread(thread, tc::DEST_TARGET_REG_CFG_MATH_Offset)
-}
-
+/// `ZEROACC`: makes rows of Dst undefined. They read as zero, or for `GMPOOL` as minus infinity.
 fn zeroacc(t: &mut Tensix, thread: usize, word: u32) -> Exec {
-    const PAGE: &str = "TensixTile/TensixCoprocessor/ZEROACC.md";
     let op = ZEROACC::decode(word);
-    let dst = op.dst as usize;
-    let wide = t.cfg.get(thread, c::ALU_ACC_CTRL_Fp32_enabled) != 0;
-    let out_of_range =
-        || Err(Fault::program(format!("ZEROACC of {dst} in mode {}", op.clear_mode)).page(PAGE));
-    match op.clear_mode {
+    let (mode, wide) = (op.clear_mode & 3, op.clear_mode & 4 != 0);
+    let first = op.dst as usize;
+    match mode {
         0 => {
-            let row = dst_row(t, thread, op.dst) as usize;
-            if row >= if wide { dst::ROWS / 2 } else { dst::ROWS } {
-                return out_of_range();
-            }
+            let get = |field| t.cfg.get(thread, field) != 0;
+            let wide = get(c::ALU_ACC_CTRL_Fp32_enabled) || get(c::ALU_ACC_CTRL_INT8_math_enabled);
+            let row = setup::dst_row(t, thread, op.dst, 1);
             let row = if wide { dst::high_row(row) } else { row };
             t.dst.invalidate(row..row + 1);
         }
-        1 if dst < dst::ROWS / 16 => t.dst.invalidate(dst * 16..dst * 16 + 16),
-        2 | 6 if dst <= 1 => t.dst.invalidate(dst * (dst::ROWS / 2)..(dst + 1) * (dst::ROWS / 2)),
-        3 | 7 if dst == 0 => t.dst.invalidate(0..dst::ROWS),
-        1..=3 | 6 | 7 => return out_of_range(),
-        mode => return Err(Fault::undocumented(format!("ZEROACC mode {mode}")).page(PAGE)),
+        // Beyond the end there is nothing: software uses that to apply an address modifier and no more.
+        1 => {
+            let first = first & 0xFF;
+            let rows = if wide { dst::ROWS / 2 } else { dst::ROWS };
+            for row in (16 * first..16 * first + 16).filter(|&row| row < rows) {
+                let row = if wide { dst::high_row(row) } else { row };
+                t.dst.invalidate(row..row + 1);
+            }
+        }
+        2 => {
+            let half = first & 1;
+            t.dst.invalidate(half * (dst::ROWS / 2)..(half + 1) * (dst::ROWS / 2));
+        }
+        _ => t.dst.invalidate(0..dst::ROWS),
     }
-    if op.clear_mode & 3 <= 1 {
+    if mode <= 1 {
         rwc::apply_addr_mod(&mut t.rwc[thread], &t.cfg, thread, op.addr_mode, true)?;
     }
     Ok(Step::Done)
 }
 
-fn cleardvalid(t: &mut Tensix, word: u32) -> Exec {
-    const PAGE: &str = "TensixTile/TensixCoprocessor/CLEARDVALID.md";
-    let op = CLEARDVALID::decode(word);
-    if op.reset != 0 || op.cleardvalid == 0 {
-        let what = format!("CLEARDVALID reset {} of banks {}", op.reset, op.cleardvalid);
-        return Err(Fault::undocumented(what).page(PAGE));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows of Dst that are undefined after a `ZEROACC`.
+    fn cleared(clear_mode: u32, dst: u32, wide: u32) -> Vec<usize> {
+        let mut t = Tensix::default();
+        t.cfg.write(0, 1, c::ALU_ACC_CTRL_Fp32_enabled.value(wide)).unwrap();
+        t.rwc[1].dst.value = 5;
+        zeroacc(&mut t, 1, ZEROACC { clear_mode, dst, ..ZEROACC::ZERO }.word()).unwrap();
+        (0..dst::ROWS).filter(|&row| !t.dst.is_valid16(row)).collect()
     }
-    if op.cleardvalid & 1 != 0 {
-        t.src_a.flip_matrix(true)?;
+
+    #[test]
+    fn zeroacc_clears_a_row_sixteen_half_or_all() {
+        assert_eq!(cleared(0, 7, 0), [12]);
+        assert_eq!(cleared(0, 7, 1), [dst::high_row(12)]);
+        assert_eq!(cleared(0, dst::ROWS as u32 - 1, 0), [4]);
+        assert_eq!(cleared(1, 3, 1), (48..64).collect::<Vec<_>>());
+        assert_eq!(cleared(5, 3, 0), (96..104).chain(112..120).collect::<Vec<_>>());
+        assert_eq!(cleared(5, 31, 0).last(), Some(&1015));
+        assert_eq!(cleared(1, 0xFF, 0), []);
+        assert_eq!(cleared(5, 32, 0), []);
+        assert_eq!(cleared(6, 1, 0), (512..1024).collect::<Vec<_>>());
+        assert_eq!(cleared(3, 0, 0).len(), 1024);
     }
-    if op.cleardvalid & 2 != 0 {
-        t.src_b.flip_matrix(true)?;
-    }
-    Ok(Step::Done)
 }
