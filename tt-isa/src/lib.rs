@@ -10,6 +10,7 @@
 //! | [`cfg`](mod@cfg) | backend and thread configuration registers, field by field |
 //! | [`map`] | the address map of a Tensix tile as its RISC-V cores and the NoC see it |
 //! | [`noc`] | NIU registers, NoC commands and node coordinates |
+//! | [`rv32`] | the cores' own instruction set, for programs made at run time |
 //! | [`sfpu`] | registers, modes and lane configuration of the vector unit |
 //! | [`stall`] | masks and conditions of the waiting instructions |
 //! | [`arc`] | management memory and telemetry |
@@ -31,6 +32,7 @@ pub mod insn;
 pub mod map;
 pub mod noc;
 pub mod pcie;
+pub mod rv32;
 pub mod sfpu;
 pub mod stall;
 pub mod tlb;

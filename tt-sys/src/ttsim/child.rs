@@ -8,10 +8,10 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 
-use super::{Op, Request, greeting};
+use super::{Op, Request, greeting, trial};
 
 /// The functions of the library that are used (C ABI, `libttsim_` before each name).
-struct Library {
+pub(super) struct Library {
     config_read: unsafe extern "C" fn(u32, u32) -> u32,
     read: unsafe extern "C" fn(u64, *mut c_void, u32),
     write: unsafe extern "C" fn(u64, *const c_void, u32),
@@ -22,9 +22,27 @@ struct Library {
 
 impl Library {
     /// Something went wrong in the last call; the library has printed it.
-    fn failed(&self) -> bool {
+    pub(super) fn failed(&self) -> bool {
         // SAFETY: a function without arguments.
         self.last_error.is_some_and(|last_error| !unsafe { last_error() }.is_null())
+    }
+
+    /// Reads physical memory.
+    pub(super) fn read(&self, addr: u64, out: &mut [u8]) {
+        // SAFETY: the library writes as many bytes as `out` has, and checks the address.
+        unsafe { (self.read)(addr, out.as_mut_ptr().cast(), out.len() as u32) };
+    }
+
+    /// Writes physical memory.
+    pub(super) fn write(&self, addr: u64, data: &[u8]) {
+        // SAFETY: the library reads as many bytes as `data` has, and checks the address.
+        unsafe { (self.write)(addr, data.as_ptr().cast(), data.len() as u32) };
+    }
+
+    /// Lets time pass.
+    pub(super) fn clock(&self, clocks: u32) {
+        // SAFETY: any number of clocks will do.
+        unsafe { (self.clock)(clocks) };
     }
 }
 
@@ -35,7 +53,7 @@ const SOCKET: c_int = 0;
 ///
 /// # Safety
 /// To be called in a process just forked, with valid descriptors.
-pub unsafe fn run(path: &CStr, socket: c_int, output: c_int, buffer: &mut [u8]) -> ! {
+pub unsafe fn run(path: &CStr, socket: c_int, output: c_int, buffer: &mut [u8], shared: &mut [u8]) -> ! {
     // SAFETY: calls of the system with plain numbers. `dup2` onto 0, 1, 2 cannot hit `socket` or `output` before they
     // are used: the parent made both of them 3 or higher.
     unsafe {
@@ -48,7 +66,7 @@ pub unsafe fn run(path: &CStr, socket: c_int, output: c_int, buffer: &mut [u8]) 
     let status = match unsafe { load(path) } {
         Ok(library) => {
             send(&greeting::READY.to_ne_bytes());
-            serve(&library, buffer)
+            serve(&library, buffer, shared)
         }
         Err(word) => {
             send(&word.to_ne_bytes());
@@ -129,29 +147,32 @@ fn print(text: &CStr) {
 }
 
 /// Serves until the parent is gone (0) or the library has failed (1): the status to end with.
-fn serve(library: &Library, buffer: &mut [u8]) -> c_int {
+fn serve(library: &Library, buffer: &mut [u8], shared: &mut [u8]) -> c_int {
     let mut head = [0; Request::BYTES];
     while receive(&mut head) {
         let Request { op, len, addr } = Request::from_bytes(head);
+        if op == Op::Trial as u32 {
+            if !send(&trial_in_child(library, shared, len as usize, addr as u32).to_ne_bytes()) {
+                return 0;
+            }
+            continue;
+        }
         let Some(data) = buffer.get_mut(..len as usize) else { return 0 };
         let going = if op == Op::Config as u32 {
             // SAFETY: bus 0, device 0, function 0; the library checks the offset.
             let word = unsafe { (library.config_read)(0, addr as u32) };
             answer(library, &word.to_ne_bytes())
         } else if op == Op::Read as u32 {
-            // SAFETY: the library writes `len` bytes, which is what `data` has, and checks the address.
-            unsafe { (library.read)(addr, data.as_mut_ptr().cast(), len) };
+            library.read(addr, data);
             answer(library, data)
         } else if op == Op::Write as u32 {
             let there = receive(data);
             if there {
-                // SAFETY: the library reads `len` bytes, which is what `data` has, and checks the address.
-                unsafe { (library.write)(addr, data.as_ptr().cast(), len) };
+                library.write(addr, data);
             }
             there
         } else if op == Op::Clock as u32 {
-            // SAFETY: any number of clocks will do.
-            unsafe { (library.clock)(addr as u32) };
+            library.clock(addr as u32);
             answer(library, &0_u32.to_ne_bytes())
         } else {
             false
@@ -169,6 +190,27 @@ fn serve(library: &Library, buffer: &mut [u8]) -> c_int {
 /// Sends an answer, unless the library has failed.
 fn answer(library: &Library, data: &[u8]) -> bool {
     !library.failed() && send(data)
+}
+
+/// Status of a child that has carried out the order in `shared`, or that the library or the clock has ended.
+fn trial_in_child(library: &Library, shared: &mut [u8], len: usize, seconds: u32) -> c_int {
+    // SAFETY: this process has one thread, so the child may do whatever this one may.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        // SAFETY: a plain number; the signal ends a child that does not come to an end.
+        unsafe { libc::alarm(seconds) };
+        let status = if trial::carry_out(library, shared, len) { 0 } else { 2 };
+        // SAFETY: ends the process without running exit handlers.
+        unsafe { libc::_exit(status) }
+    }
+    let mut status = 0;
+    // SAFETY: `status` is a valid place. The call fails only when there is no child, that is, none was made.
+    while unsafe { libc::waitpid(pid, &raw mut status, 0) } < 0 {
+        if !interrupted() {
+            return libc::SIGKILL;
+        }
+    }
+    status
 }
 
 fn interrupted() -> bool {

@@ -7,6 +7,7 @@
 //! ```text
 //! request   op: u32, len: u32, addr: u64, then `len` bytes if it is a write    (host byte order: the same machine)
 //! answer    start: one word; config: 4 bytes; read: `len` bytes; clock: one word; write: none
+//! trial     an order of `len` bytes lies in shared memory; the answer is one word
 //! ```
 //! Writes are posted, as on the bus of a card: what goes wrong in one is reported by the next request that has an answer.
 //!
@@ -24,12 +25,17 @@
 //! Our own `libttsim.so` (package `tt-ttsim-abi`) lives on after an error and says so in a function that the vendor's does
 //! not have; the child asks it and ends there too, so that both are the same to a caller.
 //!
+//! A [`Trial`] is a run that leaves no trace: a child of the child does it, and the child itself stays as it was. So
+//! thousands of short runs need one start, each begins with the same chip, and one that dies costs only itself.
+//!
 //! What the library prints goes to a memory file rather than to a pipe, which nobody might empty; the last line explains a death.
 
 mod child;
 mod server;
+mod trial;
 
 pub use server::{Server, TtSimError};
+pub use trial::{Trial, TrialError};
 
 /// Requests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,6 +49,10 @@ enum Op {
     Write = 3,
     /// `addr` clocks.
     Clock = 4,
+    /// Carry out the `len` bytes of requests in shared memory, in a child, within `addr` seconds.
+    Trial = 5,
+    /// In trials only: `addr` rounds of clocks at most, until words are set; see [`trial`].
+    Until = 6,
 }
 
 /// Head of a request.

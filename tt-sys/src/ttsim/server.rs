@@ -16,6 +16,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use super::trial::{Shared, Trial, TrialError};
 use super::{MOST, Op, Request, child, greeting};
 
 /// A child that has not loaded the library after this long never will.
@@ -59,6 +60,8 @@ pub struct Server {
     output: File,
     /// 0 once the child has been waited for.
     pid: libc::pid_t,
+    /// Orders and answers of trials.
+    shared: Shared,
 }
 
 impl Server {
@@ -67,6 +70,14 @@ impl Server {
     /// # Errors
     /// The system gives no process, or the library cannot be used.
     pub fn start(library: &Path) -> Result<Self, TtSimError> {
+        Self::start_for_trials(library, 0)
+    }
+
+    /// The same, with so many bytes of memory for the order and the answer of a [`trial`](Self::trial).
+    ///
+    /// # Errors
+    /// The system gives no process or no memory, or the library cannot be used.
+    pub fn start_for_trials(library: &Path, bytes: usize) -> Result<Self, TtSimError> {
         let path = CString::new(library.as_os_str().as_bytes()).map_err(|_| TtSimError::Path)?;
         let system = |what| move |error| TtSimError::System { what, error };
         let (socket, theirs) = UnixStream::pair().map_err(system("make a socket"))?;
@@ -74,17 +85,18 @@ impl Server {
         let output = memory_file().map_err(system("make a memory file"))?;
         let output = File::from(above_standard(output)?);
         let mut buffer = vec![0; MOST];
+        let mut shared = Shared::new(bytes).map_err(system("map shared memory"))?;
         // SAFETY: the child only runs `child::run`, which keeps to what a forked child may do.
         let pid = unsafe { libc::fork() };
         if pid == 0 {
             // SAFETY: just forked; the descriptors are open and above 2.
-            unsafe { child::run(&path, theirs.as_raw_fd(), output.as_raw_fd(), &mut buffer) }
+            unsafe { child::run(&path, theirs.as_raw_fd(), output.as_raw_fd(), &mut buffer, shared.bytes()) }
         }
         if pid < 0 {
             return Err(system("start a process")(io::Error::last_os_error()));
         }
         drop(theirs);
-        let mut server = Self { socket: UnixStream::from(socket), output, pid };
+        let mut server = Self { socket: UnixStream::from(socket), output, pid, shared };
         server.socket.set_read_timeout(Some(START_TIME_OUT)).map_err(system("set a time-out"))?;
         let mut word = [0; 4];
         server.receive(&mut word)?;
@@ -139,6 +151,22 @@ impl Server {
         self.receive(&mut [0; 4])
     }
 
+    /// Carries out an order on a copy of the simulator, which is thrown away: the bytes that its reads returned.
+    /// A copy that is still busy after `seconds` is killed.
+    ///
+    /// # Errors
+    /// The copy has died, for instance of something that the library does not support; or the simulator itself.
+    pub fn trial(&mut self, trial: &Trial, seconds: u32) -> Result<&[u8], TrialError> {
+        let answer = self.shared.order(trial)?;
+        self.request(Op::Trial, seconds.into(), trial.len(), &[])?;
+        let mut word = [0; 4];
+        self.receive(&mut word)?;
+        match c_int::from_ne_bytes(word) {
+            0 => Ok(&self.shared.bytes()[answer]),
+            status => Err(TrialError::Died { status: describe(Some(status)), said: self.last_line() }),
+        }
+    }
+
     /// Process id of the child.
     pub fn pid(&self) -> u32 {
         self.pid.unsigned_abs()
@@ -157,15 +185,7 @@ impl Server {
 
     /// Makes sure that the child is gone and says why.
     fn died(&mut self) -> TtSimError {
-        let status = match self.end() {
-            Some(status) if libc::WIFEXITED(status) => {
-                format!("the simulator ended with status {}", libc::WEXITSTATUS(status))
-            }
-            Some(status) if libc::WIFSIGNALED(status) => {
-                format!("the simulator was killed by signal {}", libc::WTERMSIG(status))
-            }
-            _ => "the simulator is gone".to_owned(),
-        };
+        let status = describe(self.end());
         TtSimError::Died { status, said: self.last_line() }
     }
 
@@ -199,6 +219,19 @@ impl Server {
             Some(line) if read.is_ok() => line.trim().to_owned(),
             _ => "nothing".to_owned(),
         }
+    }
+}
+
+/// How a process ended, in words.
+fn describe(status: Option<c_int>) -> String {
+    match status {
+        Some(status) if libc::WIFEXITED(status) => {
+            format!("the simulator ended with status {}", libc::WEXITSTATUS(status))
+        }
+        Some(status) if libc::WIFSIGNALED(status) => {
+            format!("the simulator was killed by signal {}", libc::WTERMSIG(status))
+        }
+        _ => "the simulator is gone".to_owned(),
     }
 }
 
