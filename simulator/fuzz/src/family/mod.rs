@@ -1,0 +1,111 @@
+//! Generators: one family of cases a block of the hardware.
+//!
+//! A generator makes a configuration that is legal as a whole, a random sequence of instructions whose operands are legal
+//! most of the time, and what brings all state that they can change to memory. What is not legal is no loss: both
+//! simulators have to refuse it.
+
+use tt_isa::map::RiscV;
+
+use crate::case::Case;
+use crate::random::Random;
+
+mod build;
+mod counters;
+mod expand;
+mod matrix;
+mod noc;
+mod pack;
+mod riscv;
+mod scalar;
+mod sfpu;
+mod sync;
+mod unpack;
+
+/// A kind of cases.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Family {
+    /// RV32IM programs: arithmetic, branches, loops, memory.
+    Riscv,
+    /// Scalar and configuration unit.
+    Scalar,
+    /// Address counters, seen in what an unpacker and a packer do with them.
+    Counters,
+    /// Semaphores, mutexes, waits.
+    Sync,
+    /// Unpackers: formats, contexts, tilize, transpose.
+    Unpack,
+    /// Matrix unit: products, element by element, pooling, moves, counters.
+    Matrix,
+    /// Packers: formats, edges, ReLU, accumulation.
+    Pack,
+    /// MOP and replay expanders.
+    Expand,
+    /// Vector unit.
+    Sfpu,
+    /// NoC requests between two tiles and DRAM.
+    Noc,
+}
+
+impl Family {
+    /// Every family, its name, and its weight in a campaign.
+    pub const ALL: [(Family, &'static str, u32); 10] = [
+        (Family::Riscv, "riscv", 12),
+        (Family::Scalar, "scalar", 8),
+        (Family::Counters, "counters", 6),
+        (Family::Sync, "sync", 4),
+        (Family::Unpack, "unpack", 12),
+        (Family::Matrix, "matrix", 20),
+        (Family::Pack, "pack", 14),
+        (Family::Expand, "expand", 6),
+        (Family::Sfpu, "sfpu", 14),
+        (Family::Noc, "noc", 4),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
+    /// The family of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|row| row.1 == name).map(|row| row.0)
+    }
+
+    /// A case.
+    pub fn generate(self, random: &mut Random) -> Case {
+        match self {
+            Family::Riscv => riscv::generate(random),
+            Family::Scalar => scalar::generate(random),
+            Family::Counters => counters::generate(random),
+            Family::Sync => sync::generate(random),
+            Family::Unpack => unpack::generate(random),
+            Family::Matrix => matrix::generate(random),
+            Family::Pack => pack::generate(random),
+            Family::Expand => expand::generate(random),
+            Family::Sfpu => sfpu::generate(random),
+            Family::Noc => noc::generate(random),
+        }
+    }
+}
+
+/// One of the cores with a thread of their own.
+fn t_core(random: &mut Random) -> RiscV {
+    random.pick(&crate::image::T_CORES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_in_order_and_cases_reproducible() {
+        for (i, (family, name, _)) in Family::ALL.into_iter().enumerate() {
+            assert_eq!((family as usize, Family::of_name(name)), (i, Some(family)));
+            for seed in 0..50 {
+                let case = family.generate(&mut Random::new(seed));
+                assert_eq!(case, family.generate(&mut Random::new(seed)), "{name}");
+                assert!(case.result_len() > 0 && !case.body.is_empty(), "{name}");
+            }
+        }
+    }
+}
