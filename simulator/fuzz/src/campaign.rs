@@ -207,20 +207,19 @@ impl Worker<'_> {
             let here = Outcome::Refused(refusal.clone());
             if let Verdict::Differs(difference) = verdict(&here, &vendor[0]) {
                 self.found(*n, case, &difference, format!("{}\n", refusal.what))?;
+                lock(self.report).of(case).cases += 1;
                 return Ok(None);
             }
-            lock(self.report).of(case).both_refuse += 1;
-            lock(self.report).of(case).cases += 1;
         }
         let mut mended = case.clone();
         if let Some(word) = refusal.word {
             mended.body.retain(|action| *action != Action::Push(word));
         }
         if give_up || mended.body == case.body || mended.body.is_empty() {
-            if seen > SHOWN {
-                lock(self.report).of(case).refused += 1;
-                lock(self.report).of(case).cases += 1;
-            }
+            let mut report = lock(self.report);
+            let counts = report.of(case);
+            counts.cases += 1;
+            *(if seen <= SHOWN { &mut counts.both_refuse } else { &mut counts.refused }) += 1;
             return Ok(None);
         }
         Ok(Some(Numbered { n: *n, case: mended }))

@@ -12,6 +12,8 @@ use crate::random::Random;
 /// L1 that requests reach, in both tiles.
 const AREA: u32 = 0x4_0000;
 const AREA_BYTES: u32 = 0x8000;
+/// L1 that nobody looks at.
+const NOWHERE: u32 = AREA + AREA_BYTES;
 /// Counters at the end, of both NIUs.
 const COUNTERS: [u32; 6] = [
     reg::MST_ATOMIC_RESP_RECEIVED,
@@ -121,7 +123,8 @@ fn request(random: &mut Random) -> Request {
             ctrl: ctrl::AT | answered,
             remote: if remote == Remote::Dram { Remote::Partner } else { remote },
             there: AREA + 16 * random.below(AREA_BYTES / 16),
-            here: AREA + 4 * random.below(AREA_BYTES / 4),
+            // The vendor's simulator returns the old value of a posted one too, which the documents do not say.
+            here: if answered == 0 { NOWHERE } else { AREA + 4 * random.below(AREA_BYTES / 4) },
             len: atomic_increment(0),
             ..common
         },

@@ -55,8 +55,10 @@ pub fn generate(random: &mut Random) -> Case {
     b.push(SETADCXX { cnt_set_mask: 4, x_start: 0, x_end2: count(random, blocks) - 1 }.word());
     b.sync();
     b.part(Part::Body);
+    // Which packers there are changes between tiles only.
+    let mut pack_sel = 1;
     for _ in 0..random.range(1, 10) {
-        instruction(&mut b, random, blocks);
+        instruction(&mut b, random, blocks, &mut pack_sel);
     }
     b.part(Part::Dump);
     b.push(PACR { pack_sel: 1, flush: 1, ..PACR::ZERO }.word());
@@ -116,7 +118,7 @@ fn details(b: &mut Builder, random: &mut Random, wide: bool, input: DataFormat, 
     b.thread_word(tc::ADDR_MOD_PACK_SEC2_YsrcIncr.index, random.word() & 0x303F);
 }
 
-fn instruction(b: &mut Builder, random: &mut Random, blocks: bool) {
+fn instruction(b: &mut Builder, random: &mut Random, blocks: bool, pack_sel: &mut u32) {
     match random.below(16) {
         0 => {
             b.push(SETADCXY { cnt_set_mask: 4, ch0_y: random.below(8), bit_mask: 2, ..SETADCXY::ZERO }.word())
@@ -139,15 +141,16 @@ fn instruction(b: &mut Builder, random: &mut Random, blocks: bool) {
             );
             b.push(NOP {}.word());
         }
-        6 => b.push(PACR { pack_sel: 1, flush: 1, ..PACR::ZERO }.word()),
-        _ => b.push(
-            PACR {
-                addr_mode: random.below(3),
-                pack_sel: random.weighted(&[(6, 1), (1, 3), (2, 15)]),
-                last: random.below(2),
-                ..PACR::ZERO
+        6 => {
+            b.push(PACR { pack_sel: *pack_sel, flush: 1, ..PACR::ZERO }.word());
+            *pack_sel = random.weighted(&[(6, 1), (1, 3), (2, 15)]);
+        }
+        _ => {
+            let last = random.below(2);
+            b.push(PACR { addr_mode: random.below(3), pack_sel: *pack_sel, last, ..PACR::ZERO }.word());
+            if last == 1 {
+                *pack_sel = random.weighted(&[(6, 1), (1, 3), (2, 15)]);
             }
-            .word(),
-        ),
+        }
     }
 }

@@ -62,10 +62,10 @@ pub fn generate(random: &mut Random) -> Case {
                 let at = PC_BUF_BASE + PC_BUF_SEMAPHORE + 4 * index;
                 if s.value < s.max {
                     s.value += 1;
-                    b.act(Action::Write(at, random.word() & !1));
+                    b.act(Action::Write(at, 0));
                 } else if s.value > 0 {
                     s.value -= 1;
-                    b.act(Action::Write(at, random.word() | 1));
+                    b.act(Action::Write(at, 1));
                 }
             }
             10 => {

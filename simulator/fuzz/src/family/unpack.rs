@@ -51,7 +51,7 @@ pub fn generate(random: &mut Random) -> Case {
     b.sync();
     b.part(Part::Body);
     for _ in 0..random.range(1, 12) {
-        let word = instruction(random);
+        let word = instruction(random, to_dst);
         b.push(word);
     }
     // Both banks change hands in the end, so that they can be looked at.
@@ -114,14 +114,14 @@ fn details(b: &mut Builder, random: &mut Random, to_dst: bool, input: DataFormat
     let bytes = random.pick(&[16, 32, 64]);
     b.set(c::UNP0_ADDR_CTRL_XY_REG_1_Ystride, bytes);
     b.set(c::UNP0_ADDR_CTRL_ZW_REG_1_Zstride, bytes * random.pick(&[1, 2, 4]));
-    b.set(c::UNP1_ADDR_CTRL_XY_REG_1_Ystride, random.pick(&[16, 32, 64]));
     b.set(c::UNP1_ADDR_CTRL_ZW_REG_1_Zstride, random.pick(&[64, 128, 256]));
     b.set(c::THCON_SEC0_REG2_Throttle_mode, random.below(3));
     b.set(c::THCON_SEC0_REG7_Offset_address, random.below(3));
 }
 
-fn instruction(random: &mut Random) -> u32 {
-    let unpack_block_selection = random.below(2);
+fn instruction(random: &mut Random, to_dst: bool) -> u32 {
+    // Dst is unpacker 0's, and the thread's configuration says which of the two is meant.
+    let unpack_block_selection = if to_dst { 0 } else { random.below(2) };
     let cnt_set_mask = 1 << unpack_block_selection;
     match random.below(16) {
         0 => SETADCXY {
@@ -151,7 +151,7 @@ fn instruction(random: &mut Random) -> u32 {
             let count = random.pick(&[16, 16, 32, 64, 128, 256, 8, 4]);
             SETADCXX { cnt_set_mask, x_start, x_end2: x_start + count - 1 }.word()
         }
-        5 => UNPACR_NOP { unpack_block_selection, no_op: random.pick(&[1, 1, 5]) }.word(),
+        5 => UNPACR_NOP { unpack_block_selection, no_op: if unpack_block_selection == 0 { random.pick(&[1, 5]) } else { 1 } }.word(),
         _ => UNPACR {
             unpack_block_selection,
             addr_mode: if random.chance(128) { 0 } else { random.pick(&[1, 4, 0x10, 0x40, 0x45, 0x11]) },

@@ -336,8 +336,9 @@ fn apply_addr_mod(t: &mut Tensix, thread: usize, n: u32) -> Result<(), Fault> {
     step(0, dim::Z, z0.0, z0.1);
     step(1, dim::Z, z1.0, z1.1);
     match y0 {
-        (increment, 0, clear) => step(0, dim::Y, increment, clear),
-        (increment, ..) => set.0[0][dim::Y].carriage_return(increment, super::adc::MASKS[dim::Y]),
+        // Clearing wins over the carriage return.
+        (increment, 1, 0) => set.0[0][dim::Y].carriage_return(increment, super::adc::MASKS[dim::Y]),
+        (increment, _, clear) => step(0, dim::Y, increment, clear),
     }
     Ok(())
 }
