@@ -35,6 +35,8 @@ struct Mode {
     integers: bool,
     halves: bool,
     tf32: bool,
+    /// `ELWADD` and `ELWSUB` exist in phase 0 only.
+    phases: bool,
     changes_left: u32,
     ones: bool,
 }
@@ -50,6 +52,7 @@ pub fn generate(random: &mut Random) -> Case {
         integers,
         halves: alu[0] == Fp16,
         tf32: alu[0] == Tf32,
+        phases: random.chance(140),
         changes_left: 1,
         ones,
     };
@@ -64,16 +67,17 @@ pub fn generate(random: &mut Random) -> Case {
     if random.chance(20) {
         b.set(c::ALU_ACC_CTRL_Zero_Flag_disabled_src, 1);
     }
-    address_modifiers(&mut b, random);
+    address_modifiers(&mut b, mode.phases, random);
     b.sync();
-    let left = body(&mut b, mode, random);
+    body(&mut b, mode, random);
     b.part(Part::Dump);
-    // Where the counter of Dst is, and its copy.
+    // Where the counter of Dst is, and its copy. Integers clear no single rows.
+    b.sync();
+    b.set(c::ALU_ACC_CTRL_INT8_math_enabled, 0);
     b.push(ZEROACC::ZERO.word());
     b.push(SETRWC { rwc_cr: 4, bit_mask: 4, ..SETRWC::ZERO }.word());
     b.push(ZEROACC::ZERO.word());
     b.dump_dst(256);
-    debug_assert!(left <= 1);
     b.dump_sources(true, true);
     b.case
 }
@@ -105,25 +109,28 @@ fn load_sources(b: &mut Builder, formats: [DataFormat; 2], data: Data, ones: boo
     }
 }
 
-fn address_modifiers(b: &mut Builder, random: &mut Random) {
+fn address_modifiers(b: &mut Builder, phases: bool, random: &mut Random) {
     let ab = [tc::ADDR_MOD_AB_SEC0_SrcAIncr, tc::ADDR_MOD_AB_SEC1_SrcAIncr, tc::ADDR_MOD_AB_SEC2_SrcAIncr];
     let dst =
         [tc::ADDR_MOD_DST_SEC0_DestIncr, tc::ADDR_MOD_DST_SEC1_DestIncr, tc::ADDR_MOD_DST_SEC2_DestIncr];
     let flag = |random: &mut Random, n| u32::from(random.chance(n));
     for (ab, dst) in ab.into_iter().zip(dst).skip(1) {
-        let a = random.pick(&[0, 0, 16, 16, 32, 8]);
+        let a = random.pick(&[0, 0, 16, 16, 32]);
         let b_incr = random.pick(&[0, 0, 8, 8, 16]);
         let word = a | flag(random, 30) << 6 | flag(random, 30) << 7;
         b.thread_word(ab.index, word | b_incr << 8 | flag(random, 30) << 14 | flag(random, 30) << 15);
         let to_copy = flag(random, 20);
         let (cr, clear) = if to_copy == 1 { (0, 0) } else { (flag(random, 30), flag(random, 30)) };
-        let word = random.pick(&[0, 0, 8, 8, 8, 16, 4]) | cr << 10 | clear << 11 | to_copy << 12;
-        b.thread_word(dst.index, word | (flag(random, 80) * random.below(4)) << 13 | flag(random, 30) << 15);
+        let word = random.pick(&[0, 0, 8, 8, 8, 16]) | cr << 10 | clear << 11 | to_copy << 12;
+        b.thread_word(
+            dst.index,
+            word | (u32::from(phases) * flag(random, 80) * random.below(4)) << 13 | flag(random, 30) << 15,
+        );
     }
     if random.chance(32) {
         b.set(tc::DEST_TARGET_REG_CFG_MATH_Offset, 8 * random.below(8));
     }
-    if random.chance(32) {
+    if phases && random.chance(32) {
         b.set(tc::FIDELITY_BASE_Phase, random.below(4));
     }
     if random.chance(16) {
@@ -131,14 +138,12 @@ fn address_modifiers(b: &mut Builder, random: &mut Random) {
     }
 }
 
-/// Makes the body; how many changes of banks are left.
-fn body(b: &mut Builder, mut mode: Mode, random: &mut Random) -> u32 {
+fn body(b: &mut Builder, mut mode: Mode, random: &mut Random) {
     b.part(Part::Body);
     for _ in 0..random.range(1, 32) {
         let word = instruction(&mut mode, random);
         b.push(word);
     }
-    mode.changes_left
 }
 
 fn instruction(mode: &mut Mode, random: &mut Random) -> u32 {
@@ -155,7 +160,7 @@ fn instruction(mode: &mut Mode, random: &mut Random) -> u32 {
         5..=7 => {
             ELWMUL { clear_dvalid, dest_accum_en: 0, instr_mod19: random.below(4), addr_mode, dst }.word()
         }
-        8 | 9 => ELWADD {
+        8 | 9 if !mode.phases => ELWADD {
             clear_dvalid,
             dest_accum_en: random.below(2),
             instr_mod19: random.below(4),
@@ -163,7 +168,7 @@ fn instruction(mode: &mut Mode, random: &mut Random) -> u32 {
             dst,
         }
         .word(),
-        10 | 11 => ELWSUB {
+        10 | 11 if !mode.phases => ELWSUB {
             clear_dvalid,
             dest_accum_en: random.below(2),
             instr_mod19: random.below(4),
@@ -189,7 +194,7 @@ fn instruction(mode: &mut Mode, random: &mut Random) -> u32 {
         .word(),
         14..=19 => move_(mode, addr_mode, random),
         20 => TRNSPSRCB {}.word(),
-        21 => zeroacc(addr_mode, random),
+        21 if !mode.integers => zeroacc(addr_mode, random),
         22 => random
             .pick(&[
                 ZEROSRC { bank_mask: 1, src_mask: 3, ..ZEROSRC::ZERO },
@@ -205,7 +210,9 @@ fn instruction(mode: &mut Mode, random: &mut Random) -> u32 {
             rwc_a: 0,
         }
         .word(),
-        25 => SETC16 { setc16_reg: tc::FIDELITY_BASE_Phase.index, setc16_value: random.below(4) }.word(),
+        25 if mode.phases => {
+            SETC16 { setc16_reg: tc::FIDELITY_BASE_Phase.index, setc16_value: random.below(4) }.word()
+        }
         26 => SETC16 {
             setc16_reg: tc::DEST_TARGET_REG_CFG_MATH_Offset.index,
             setc16_value: 8 * random.below(8),
@@ -239,7 +246,7 @@ fn move_(mode: &Mode, addr_mode: u32, random: &mut Random) -> u32 {
     let (src, dst) = (4 * random.below(16), 4 * random.below(16));
     let eights = (src & !7, dst & !7);
     // Half precision and wide Dst do not go together.
-    let moves_from_dst = !(mode.halves && mode.wide) && !(mode.tf32 && !mode.wide) && !mode.integers;
+    let moves_from_dst = if mode.wide { !mode.halves && !mode.integers } else { !mode.tf32 };
     match random.below(6) {
         0 => {
             MOVA2D { dest_32b_lo: low(random), src: eights.0, addr_mode, instr_mod: 2, dst: eights.1 }.word()

@@ -28,15 +28,15 @@ pub fn generate(random: &mut Random) -> Case {
     let mut b = Builder::new(Family::Noc, random.pick(&RiscV::ALL));
     b.fill(AREA, AREA_BYTES / 4, Data::Bits, random);
     b.part(Part::Body);
-    // What has to have come back: reads, writes, atomics of each NoC.
-    let mut expected = [[0; 3]; 2];
+    // What has to have come back or to be sent, of each NoC.
+    let mut expected = [[0; WAITED.len()]; 2];
     for _ in 0..random.range(1, 12) {
         let request = request(random);
         let posted = request.ctrl & ctrl::RESP_MARKED == 0;
         let kind = if request.ctrl & ctrl::AT != 0 { 2 } else { usize::from(request.ctrl & ctrl::WR != 0) };
-        if !posted {
-            expected[request.noc as usize][kind] += 1;
-        }
+        // Reads always have a response.
+        let posted = posted && kind > 0;
+        expected[request.noc as usize][kind + if posted { 2 } else { 0 }] += 1;
         b.act(Action::Request(request));
         if random.chance(100) {
             wait(&mut b, &expected);
@@ -58,10 +58,18 @@ pub fn generate(random: &mut Random) -> Case {
     b.case
 }
 
-fn wait(b: &mut Builder, expected: &[[u32; 3]; 2]) {
+/// Counters to wait for: responses to reads, writes, atomics; posted writes and atomics that are sent.
+const WAITED: [u32; 5] = [
+    reg::MST_RD_RESP_RECEIVED,
+    reg::MST_WR_ACK_RECEIVED,
+    reg::MST_ATOMIC_RESP_RECEIVED,
+    reg::MST_POSTED_WR_REQ_SENT,
+    reg::MST_POSTED_ATOMIC_SENT,
+];
+
+fn wait(b: &mut Builder, expected: &[[u32; WAITED.len()]; 2]) {
     for (noc, expected) in (0..).zip(expected) {
-        let counters = [reg::MST_RD_RESP_RECEIVED, reg::MST_WR_ACK_RECEIVED, reg::MST_ATOMIC_RESP_RECEIVED];
-        for (counter, &count) in counters.into_iter().zip(expected) {
+        for (counter, &count) in WAITED.into_iter().zip(expected) {
             if count > 0 {
                 b.act(Action::Wait(NIU_BASE + NIU_STRIDE * noc + counter, count));
             }

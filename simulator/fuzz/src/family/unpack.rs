@@ -151,7 +151,11 @@ fn instruction(random: &mut Random, to_dst: bool) -> u32 {
             let count = random.pick(&[16, 16, 32, 64, 128, 256, 8, 4]);
             SETADCXX { cnt_set_mask, x_start, x_end2: x_start + count - 1 }.word()
         }
-        5 => UNPACR_NOP { unpack_block_selection, no_op: if unpack_block_selection == 0 { random.pick(&[1, 5]) } else { 1 } }.word(),
+        5 => UNPACR_NOP {
+            unpack_block_selection,
+            no_op: if unpack_block_selection == 0 { random.pick(&[1, 5]) } else { 1 },
+        }
+        .word(),
         _ => UNPACR {
             unpack_block_selection,
             addr_mode: if random.chance(128) { 0 } else { random.pick(&[1, 4, 0x10, 0x40, 0x45, 0x11]) },
