@@ -4,7 +4,7 @@
 //! (0: where data is read, 1: where it is written) of four counters, each with a "carriage return" copy that
 //! `ADDRCR*` moves on and returns to.
 
-use tt_isa::insn::{ADDRCRXY, ADDRCRZW, INCADCXY, INCADCZW, Opcode, SETADC, SETADCXX, SETADCXY, SETADCZW};
+use tt_isa::insn::{ADDRCRZW, INCADCXY, Opcode, SETADC, SETADCXX, SETADCXY};
 
 use super::{Exec, Step, THREADS};
 use crate::fault::Fault;
@@ -71,137 +71,157 @@ impl AddressCounters {
 /// The counters of all threads: `[thread][unpacker 0, unpacker 1, packers]`.
 pub type AddressCounterState = [[AddressCounters; 3]; THREADS];
 
-/// Executes an address counter instruction of `thread`.
-pub fn execute(sets: &mut [AddressCounters; 3], opcode: Opcode, word: u32) -> Exec {
+/// Executes an address counter instruction of `thread`. A mask that selects nothing is no error.
+pub fn execute(state: &mut AddressCounterState, thread: usize, opcode: Opcode, word: u32) -> Exec {
     match opcode {
         Opcode::SETADC => {
             let op = SETADC::decode(word);
-            if op.value > 0xFFFF {
-                return Err(
-                    Fault::undocumented(format!("SETADC thread override, value {:#x}", op.value)).page(PAGE)
-                );
-            }
-            each(sets, op.cnt_set_mask, |set| {
-                let dim = op.dimension_index as usize;
+            let dim = op.dimension_index as usize;
+            // The upper two of the eighteen bits also name a thread.
+            for set in selected(state, thread, op.value >> 16, op.cnt_set_mask) {
                 set.0[op.channel_index as usize][dim].set(op.value & MASKS[dim]);
-            })
+            }
         }
         Opcode::SETADCXX => {
             let op = SETADCXX::decode(word);
-            each(sets, op.cnt_set_mask, |set| {
+            for set in selected(state, thread, 0, op.cnt_set_mask) {
                 set.0[0][dim::X].set(op.x_start);
                 set.0[1][dim::X].set(op.x_end2);
-            })
+            }
         }
-        Opcode::SETADCXY => {
-            let op = SETADCXY::decode(word);
-            pairs(
-                sets,
-                op.cnt_set_mask,
-                op.bit_mask,
-                [op.ch0_x, op.ch0_y, op.ch1_x, op.ch1_y],
-                dim::X,
-                |c, v, _| {
-                    c.set(v);
-                },
-            )
-        }
-        Opcode::SETADCZW => {
-            let op = SETADCZW::decode(word);
-            pairs(
-                sets,
-                op.cnt_set_mask,
-                op.bit_mask,
-                [op.ch0_x, op.ch0_y, op.ch1_x, op.ch1_y],
-                dim::Z,
-                |c, v, _| {
-                    c.set(v);
-                },
-            )
-        }
-        Opcode::INCADCXY => {
-            let op = INCADCXY::decode(word);
-            pairs(sets, op.cnt_set_mask, 15, [op.ch0_x, op.ch0_y, op.ch1_x, op.ch1_y], dim::X, Counter::add)
-        }
-        Opcode::INCADCZW => {
-            let op = INCADCZW::decode(word);
-            pairs(sets, op.cnt_set_mask, 15, [op.ch0_x, op.ch0_y, op.ch1_x, op.ch1_y], dim::Z, Counter::add)
-        }
-        Opcode::ADDRCRXY => {
-            let op = ADDRCRXY::decode(word);
-            let values = [op.ch0_x, op.ch0_y, op.ch1_x, op.ch1_y];
-            pairs(sets, op.cnt_set_mask, op.bit_mask, values, dim::X, Counter::carriage_return)
-        }
-        Opcode::ADDRCRZW => {
-            let op = ADDRCRZW::decode(word);
-            let values = [op.ch0_x, op.ch0_y, op.ch1_x, op.ch1_y];
-            pairs(sets, op.cnt_set_mask, op.bit_mask, values, dim::Z, Counter::carriage_return)
-        }
-        _ => Err(Fault::internal(format!("{opcode:?} is no address counter instruction"))),
-    }
-}
-
-const PAGE: &str = "TensixTile/TensixCoprocessor/ADCs.md";
-
-fn each(sets: &mut [AddressCounters; 3], mask: u32, mut f: impl FnMut(&mut AddressCounters)) -> Exec {
-    if mask == 0 {
-        return Err(Fault::program("the instruction selects no counter set").page(PAGE));
-    }
-    for (i, set) in sets.iter_mut().enumerate() {
-        if mask >> i & 1 == 1 {
-            f(set);
-        }
+        Opcode::INCADCXY => pairs(state, thread, word, dim::X, INCREMENT_ALL, Counter::add),
+        Opcode::INCADCZW => pairs(state, thread, word, dim::Z, INCREMENT_ALL, Counter::add),
+        Opcode::SETADCXY => pairs(state, thread, word, dim::X, 0, |c, value, _| c.set(value)),
+        Opcode::SETADCZW => pairs(state, thread, word, dim::Z, 0, |c, value, _| c.set(value)),
+        Opcode::ADDRCRXY => pairs(state, thread, word, dim::X, 0, Counter::carriage_return),
+        Opcode::ADDRCRZW => pairs(state, thread, word, dim::Z, 0, Counter::carriage_return),
+        _ => return Err(Fault::internal(format!("{opcode:?} is no address counter instruction"))),
     }
     Ok(Step::Done)
 }
 
-/// Applies `f(counter, value, mask)` to the counters `first` and `first + 1` of both channels that `bits` selects.
-fn pairs(
-    sets: &mut [AddressCounters; 3],
+/// `INCADC*` have no mask of counters: they increment all four, if only by zero.
+const INCREMENT_ALL: u32 = 0b1111;
+
+/// The counter sets that `mask` selects, of `thread` or of the one that `thread_override` names (from 1 on).
+fn selected(
+    state: &mut AddressCounterState,
+    thread: usize,
+    thread_override: u32,
     mask: u32,
-    bits: u32,
-    values: [u32; 4],
+) -> impl Iterator<Item = &mut AddressCounters> {
+    let thread = if thread_override == 0 { thread } else { thread_override as usize - 1 };
+    state[thread].iter_mut().enumerate().filter(move |(i, _)| mask >> i & 1 == 1).map(|(_, set)| set)
+}
+
+/// Applies `f(counter, value, mask)` to the counters `first` and `first + 1` of both channels that the word's
+/// `bit_mask`, or `always`, selects.
+fn pairs(
+    state: &mut AddressCounterState,
+    thread: usize,
+    word: u32,
     first: usize,
+    always: u32,
     f: impl Fn(&mut Counter, u32, u32),
-) -> Exec {
-    if bits == 0 {
-        return Err(Fault::program("the instruction selects no counter").page(PAGE));
-    }
-    each(sets, mask, |set| {
+) {
+    // The operands are in the same bits of all six.
+    let op = SETADCXY::decode(word);
+    let values = [op.ch0_x, op.ch0_y, op.ch1_x, op.ch1_y];
+    for set in selected(state, thread, op.thread_override, op.cnt_set_mask) {
         for (i, value) in values.into_iter().enumerate() {
-            if bits >> i & 1 == 1 {
+            if (op.bit_mask | always) >> i & 1 == 1 {
                 let dim = first + i % 2;
                 f(&mut set.0[i / 2][dim], value, MASKS[dim]);
             }
         }
-    })
+    }
 }
+
+// The shared decoding above is only right while these hold.
+const _: () = {
+    const OPERANDS: u32 = 0xFF_FFFF;
+    let set =
+        SETADCXY { cnt_set_mask: 5, thread_override: 2, ch1_y: 7, ch1_x: 1, ch0_y: 4, ch0_x: 3, bit_mask: 0 };
+    let inc = INCADCXY { cnt_set_mask: 5, thread_override: 2, ch1_y: 7, ch1_x: 1, ch0_y: 4, ch0_x: 3 }.word();
+    let addr =
+        ADDRCRZW { cnt_set_mask: 5, thread_override: 2, ch1_y: 7, ch1_x: 1, ch0_y: 4, ch0_x: 3, bit_mask: 0 }
+            .word();
+    assert!(set.word() & OPERANDS == inc & OPERANDS && set.word() & OPERANDS == addr & OPERANDS);
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tt_isa::insn::{ADDRCRXY, INCADCZW, SETADCZW};
+
+    fn run(state: &mut AddressCounterState, thread: usize, word: u32) {
+        execute(state, thread, Opcode::of(word).unwrap(), word).unwrap();
+    }
 
     #[test]
     fn set_increment_and_carriage_return() {
-        let mut sets = [AddressCounters::default(); 3];
-        let set = SETADCXY { cnt_set_mask: 0b010, bit_mask: 0b0010, ch0_y: 5, ..SETADCXY::ZERO };
-        execute(&mut sets, Opcode::SETADCXY, set.word()).unwrap();
-        assert_eq!(sets[1].0[0][dim::Y], Counter { value: 5, cr: 5 });
-        assert_eq!(sets[0], AddressCounters::default());
-        let inc = INCADCXY { cnt_set_mask: 0b010, ch0_y: 3, ..INCADCXY::ZERO };
-        execute(&mut sets, Opcode::INCADCXY, inc.word()).unwrap();
-        assert_eq!(sets[1].0[0][dim::Y], Counter { value: 8, cr: 5 });
+        let mut state = AddressCounterState::default();
+        let y0 = SETADCXY { cnt_set_mask: 0b010, bit_mask: 0b0010, ch0_y: 5, ..SETADCXY::ZERO };
+        run(&mut state, 0, y0.word());
+        assert_eq!(state[0][1].0[0][dim::Y], Counter { value: 5, cr: 5 });
+        assert_eq!(state[0][0], AddressCounters::default());
+        run(&mut state, 0, INCADCXY { cnt_set_mask: 0b010, ch0_y: 3, ..INCADCXY::ZERO }.word());
+        assert_eq!(state[0][1].0[0][dim::Y], Counter { value: 8, cr: 5 });
         let cr = ADDRCRXY { cnt_set_mask: 0b010, bit_mask: 0b0010, ch0_y: 1, ..ADDRCRXY::ZERO };
-        execute(&mut sets, Opcode::ADDRCRXY, cr.word()).unwrap();
-        assert_eq!(sets[1].0[0][dim::Y], Counter { value: 6, cr: 6 });
+        run(&mut state, 0, cr.word());
+        assert_eq!(state[0][1].0[0][dim::Y], Counter { value: 6, cr: 6 });
     }
 
     #[test]
     fn x_range_goes_to_both_channels() {
-        let mut sets = [AddressCounters::default(); 3];
-        let op = SETADCXX { cnt_set_mask: 0b100, x_end2: 255, x_start: 0 };
-        execute(&mut sets, Opcode::SETADCXX, op.word()).unwrap();
-        assert_eq!((sets[2].value(0, dim::X), sets[2].value(1, dim::X)), (0, 255));
-        assert!(execute(&mut sets, Opcode::SETADCXX, SETADCXX::ZERO.word()).is_err());
+        let mut state = AddressCounterState::default();
+        run(&mut state, 2, SETADCXX { cnt_set_mask: 0b100, x_end2: 255, x_start: 0 }.word());
+        assert_eq!((state[2][2].value(0, dim::X), state[2][2].value(1, dim::X)), (0, 255));
+        run(&mut state, 0, SETADCXX::ZERO.word());
+        assert_eq!(state[0], [AddressCounters::default(); 3]);
+    }
+
+    #[test]
+    fn counters_wrap_at_their_width() {
+        let mut state = AddressCounterState::default();
+        for (dimension_index, value) in [(0, 0xFFFF), (1, 0xFFFF), (2, 0xFFFF), (3, 0x1FF)] {
+            run(&mut state, 1, SETADC { cnt_set_mask: 1, channel_index: 1, dimension_index, value }.word());
+        }
+        assert_eq!([0, 1, 2, 3].map(|dim| state[1][0].value(1, dim)), [0xFFFF, 0x1FFF, 0xFF, 0xFF]);
+        run(&mut state, 1, INCADCXY { cnt_set_mask: 1, ch1_x: 1, ch1_y: 2, ..INCADCXY::ZERO }.word());
+        run(&mut state, 1, INCADCZW { cnt_set_mask: 1, ch1_x: 7, ch1_y: 1, ..INCADCZW::ZERO }.word());
+        assert_eq!([0, 1, 2, 3].map(|dim| state[1][0].value(1, dim)), [0x1_0000, 1, 6, 0]);
+    }
+
+    /// By hand from `SETADC.md` and its like: the vendor's simulator has no overrides.
+    #[test]
+    fn other_threads_counters() {
+        let mut state = AddressCounterState::default();
+        run(&mut state, 0, SETADC { cnt_set_mask: 0b001, value: 0x3_0007, ..SETADC::ZERO }.word());
+        // What names the thread is part of the number as well.
+        assert_eq!(state[2][0].0[0][dim::X], Counter { value: 0x3_0007, cr: 0x3_0007 });
+        let zw = SETADCZW {
+            cnt_set_mask: 0b110,
+            thread_override: 2,
+            ch0_x: 4,
+            ch1_y: 6,
+            bit_mask: 0b1001,
+            ..SETADCZW::ZERO
+        };
+        run(&mut state, 0, zw.word());
+        for set in 1..3 {
+            assert_eq!([state[1][set].value(0, dim::Z), state[1][set].value(1, dim::W)], [4, 6]);
+        }
+        run(
+            &mut state,
+            2,
+            INCADCZW { cnt_set_mask: 0b100, thread_override: 2, ch0_x: 1, ..INCADCZW::ZERO }.word(),
+        );
+        assert_eq!(state[1][2].0[0][dim::Z], Counter { value: 5, cr: 4 });
+        let cr =
+            ADDRCRZW { cnt_set_mask: 0b100, thread_override: 2, ch0_x: 2, bit_mask: 1, ..ADDRCRZW::ZERO };
+        run(&mut state, 0, cr.word());
+        assert_eq!(state[1][2].0[0][dim::Z], Counter { value: 6, cr: 6 });
+        assert_eq!(state[0], [AddressCounters::default(); 3]);
     }
 }

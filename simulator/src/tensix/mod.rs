@@ -213,7 +213,7 @@ impl Tensix {
                 scalar::execute(self, thread, opcode, word, l1)
             }
             SETADC | SETADCXX | SETADCXY | SETADCZW | INCADCXY | INCADCZW | ADDRCRXY | ADDRCRZW => {
-                adc::execute(&mut self.adc[thread], opcode, word)
+                adc::execute(&mut self.adc, thread, opcode, word)
             }
             UNPACR | UNPACR_NOP => unpack::execute(self, thread, opcode, word, l1),
             PACR => pack::execute(self, thread, word, l1),
