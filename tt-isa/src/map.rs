@@ -136,8 +136,11 @@ pub const PC_BUF_SEMAPHORE: u32 = 0x20;
 pub const MAILBOX_BASE: u32 = 0xFFEC_0000;
 /// See [`MAILBOX_BASE`].
 pub const MAILBOX_STRIDE: u32 = 0x1000;
-/// Backend configuration, bank 0, a word a register.
+/// Backend configuration, a word a register: bank 0, bank 1, then each thread's, 16 bytes a register and read-only
+/// (`TensixCoprocessor/BackendConfiguration.md`).
 pub const CFG_BASE: u32 = 0xFFEF_0000;
+/// Bytes from [`CFG_BASE`] on that are configuration's.
+pub const CFG_SIZE: u32 = 0x1_0000;
 
 /// `DEBUG_REGS_BASE +`: soft reset register ([`RiscV::soft_reset_bit`]).
 pub const SOFT_RESET_0: u32 = 0x1B0;

@@ -5,7 +5,7 @@
 //! by `SETC16` only.
 
 use tt_isa::cfg::config::{self, FIELDS};
-use tt_isa::cfg::thread::CFG_STATE_ID_StateID;
+use tt_isa::cfg::thread::{CFG_STATE_ID_StateID, SRCB_SET_Base};
 use tt_isa::cfg::{CONFIG_BANK_WORDS, CONFIG_GLOBAL_START, CfgField, Space, THREAD_CONFIG_WORDS};
 use tt_isa::map;
 
@@ -45,6 +45,24 @@ const DEFINED: [u32; WORDS] = {
     }
     bits
 };
+
+/// Registers that the documents and headers have and silicon has not: they read as zero. The vendor's simulator
+/// names them.
+const ABSENT: [u32; 9] = [
+    config::PCK0_ADDR_BASE_REG_0_Base.index,
+    config::PCK0_ADDR_BASE_REG_1_Base.index,
+    config::PCK_EDGE_TILE_FACE_SET_SELECT_enable.index,
+    config::UNP0_ADDR_BASE_REG_1_Base.index,
+    config::UNP1_ADDR_BASE_REG_1_Base.index,
+    config::THCON_SEC0_REG0_TileDescriptor.index + 2,
+    config::THCON_SEC0_REG0_TileDescriptor.index + 3,
+    config::THCON_SEC1_REG0_TileDescriptor.index + 2,
+    config::THCON_SEC1_REG0_TileDescriptor.index + 3,
+];
+/// The same of `ThreadConfig`.
+const ABSENT_OF_THREADS: [u32; 1] = [SRCB_SET_Base.index];
+/// Words between two `ThreadConfig` registers as RISC-V cores see them.
+const THREAD_STRIDE: usize = 4;
 
 /// All configuration registers of a coprocessor.
 pub struct ConfigState {
@@ -101,9 +119,22 @@ impl ConfigState {
         Ok(self.word(bank, index))
     }
 
-    /// Writes a `Config` register. Bits that no field covers do not exist.
+    /// Writes a `Config` register. Bits that no field covers do not exist. Whatever is written to
+    /// `STATE_RESET_EN` clears the bank.
     pub fn write(&mut self, bank: usize, index: u32, value: u32) -> Result<(), Fault> {
-        self.check(index)?;
+        if index == config::STATE_RESET_EN.index {
+            self.banks[bank][..CONFIG_GLOBAL_START as usize].fill(0);
+            return Ok(());
+        }
+        self.modify(bank, index, u32::MAX, value)
+    }
+
+    /// Writes those bits of a `Config` register that `mask` has.
+    pub fn modify(&mut self, bank: usize, index: u32, mask: u32, data: u32) -> Result<(), Fault> {
+        let value = self.read(bank, index)? & !mask | data & mask;
+        if value != 0 && ABSENT.contains(&index) {
+            return Err(absent("Config", index, value));
+        }
         let bank = if index < CONFIG_GLOBAL_START { bank } else { 0 };
         self.banks[bank][index as usize] = value & DEFINED[index as usize];
         if index == map::RISCV_IC_INVALIDATE_CFG {
@@ -120,8 +151,34 @@ impl ConfigState {
         let Some(word) = self.threads[thread].get_mut(index as usize) else {
             return Err(Fault::program(format!("ThreadConfig register {index} does not exist")).page(PAGE));
         };
+        if value != 0 && ABSENT_OF_THREADS.contains(&index) {
+            return Err(absent("ThreadConfig", index, value.into()));
+        }
         *word = value;
         Ok(())
+    }
+
+    /// Reads what is mapped at the `word`-th word from `CFG_BASE` on: both banks of `Config`, then each thread's
+    /// registers in the low halves of every fourth word.
+    pub fn read_mapped(&self, word: u32) -> Result<u32, Fault> {
+        let at = word as usize;
+        match at.checked_sub(2 * WORDS) {
+            None => self.read(at / WORDS, (at % WORDS) as u32),
+            Some(at) => {
+                let (index, rest) = (at / THREAD_STRIDE, at % THREAD_STRIDE);
+                let thread = self.threads.get(index / THREAD_WORDS);
+                let thread = thread.ok_or_else(|| unmapped(word))?;
+                Ok(if rest == 0 { thread[index % THREAD_WORDS].into() } else { 0 })
+            }
+        }
+    }
+
+    /// Writes what is mapped there; `ThreadConfig` is read-only.
+    pub fn write_mapped(&mut self, word: u32, value: u32) -> Result<(), Fault> {
+        match word as usize / WORDS {
+            bank @ (0 | 1) => self.write(bank, word % CONFIG_BANK_WORDS, value),
+            _ => Err(unmapped(word)),
+        }
     }
 
     /// Takes the instruction caches that were invalidated since the last call, as
@@ -138,13 +195,23 @@ impl ConfigState {
 
     fn check(&self, index: u32) -> Result<(), Fault> {
         match DEFINED.get(index as usize) {
-            Some(0) => {
+            Some(0) if !ABSENT.contains(&index) => {
                 Err(Fault::undocumented(format!("Config register {index} has no known field")).page(PAGE))
             }
             Some(_) => Ok(()),
             None => Err(Fault::program(format!("Config register {index} does not exist")).page(PAGE)),
         }
     }
+}
+
+fn absent(space: &str, index: u32, value: u32) -> Fault {
+    let what = format!("{space} register {index} = {value:#x}: silicon does not have this register");
+    Fault::program(what).page(PAGE)
+}
+
+fn unmapped(word: u32) -> Fault {
+    let addr = map::CFG_BASE + 4 * word;
+    Fault::program(format!("no configuration register at {addr:#010x}, or a read-only one")).page(PAGE)
 }
 
 const PAGE: &str = "TensixTile/TensixCoprocessor/BackendConfiguration.md";
@@ -172,6 +239,47 @@ mod tests {
         assert_eq!(cfg.read(0, 158).unwrap(), 0x6000);
         assert!(cfg.write(0, 10_000, 1).is_err());
         assert!(cfg.set_thread(0, THREAD_CONFIG_WORDS, 1).is_err());
+    }
+
+    #[test]
+    fn a_write_to_state_reset_en_clears_its_bank() {
+        let mut cfg = ConfigState::default();
+        let (banked, shared) = (config::THCON_SEC0_REG3_Base_address.index, 158);
+        for bank in 0..2 {
+            cfg.write(bank, banked, 7).unwrap();
+        }
+        cfg.write(0, shared, 8).unwrap();
+        cfg.modify(1, config::STATE_RESET_EN.index, 1, 1).unwrap();
+        assert_eq!((cfg.word(1, banked), cfg.word(1, config::STATE_RESET_EN.index)), (7, 1));
+        cfg.write(1, config::STATE_RESET_EN.index, 0).unwrap();
+        assert_eq!([cfg.word(0, banked), cfg.word(1, banked), cfg.word(0, shared)], [7, 0, 8]);
+        assert_eq!(cfg.word(1, config::STATE_RESET_EN.index), 0);
+    }
+
+    #[test]
+    fn registers_that_silicon_lacks_are_zero() {
+        let mut cfg = ConfigState::default();
+        for index in ABSENT {
+            cfg.write(0, index, 0).unwrap();
+            assert!(cfg.write(0, index, 1).unwrap_err().to_string().contains("silicon"));
+            assert_eq!(cfg.read(0, index).unwrap(), 0);
+        }
+        assert!(cfg.set_thread(0, SRCB_SET_Base.index, 1).is_err());
+    }
+
+    #[test]
+    fn cores_see_both_banks_and_the_threads_registers() {
+        let mut cfg = ConfigState::default();
+        cfg.write_mapped(1, 0x1_8000).unwrap();
+        cfg.write_mapped(CONFIG_BANK_WORDS + 1, 0x8000).unwrap();
+        cfg.set_thread(2, 3, 0xABCD).unwrap();
+        assert_eq!([cfg.word(0, 1), cfg.word(1, 1)], [0x1_8000, 0x8000]);
+        assert_eq!(cfg.read_mapped(CONFIG_BANK_WORDS + 1).unwrap(), 0x8000);
+        let of_thread = 2 * CONFIG_BANK_WORDS + 4 * (2 * THREAD_CONFIG_WORDS + 3);
+        assert_eq!(cfg.read_mapped(of_thread).unwrap(), 0xABCD);
+        assert_eq!(cfg.read_mapped(of_thread + 1).unwrap(), 0);
+        assert!(cfg.write_mapped(of_thread, 1).is_err());
+        assert!(cfg.read_mapped(2 * CONFIG_BANK_WORDS + 4 * 3 * THREAD_CONFIG_WORDS).is_err());
     }
 
     #[test]

@@ -122,6 +122,22 @@ impl Dst {
         self.valid[high] = true;
     }
 
+    /// Writes one datum of a 32-bit row, in storage form.
+    #[inline]
+    pub fn put32(&mut self, row: usize, col: usize, datum: u32) {
+        let high = high_row(row);
+        self.rows[high][col] = (datum >> 16) as u16;
+        self.rows[high + LOW_HALF][col] = datum as u16;
+        self.valid[high] = true;
+    }
+
+    /// Writes one datum of a 16-bit row, in storage form.
+    #[inline]
+    pub fn put16(&mut self, row: usize, col: usize, datum: u16) {
+        self.rows[row][col] = datum;
+        self.valid[row] = true;
+    }
+
     /// A 16-bit row, in storage form.
     #[inline]
     pub fn read16(&self, row: usize) -> [u16; COLS] {

@@ -10,6 +10,7 @@
 //! unit's to use; otherwise it stalls and is offered again. No time passes inside a unit, so conditions of the
 //! form "unit is idle" always hold: [`wait_gate`](mod@wait_gate) is the one place where that is said.
 
+use tt_isa::cfg::thread::UNPACK_MISC_CFG_CfgContextCntReset_0;
 #[cfg(test)]
 use tt_isa::insn::InsnInfo;
 use tt_isa::insn::{INSTRUCTIONS, Opcode, RMWCIB0, SETC16};
@@ -206,6 +207,9 @@ impl Tensix {
             SETC16 => {
                 let op = self::SETC16::decode(word);
                 self.cfg.set_thread(thread, op.setc16_reg, op.setc16_value as u16)?;
+                if op.setc16_reg == UNPACK_MISC_CFG_CfgContextCntReset_0.index {
+                    self.unpack.reset_contexts(thread);
+                }
                 Ok(Step::Done)
             }
             RMWCIB0 | RMWCIB1 | RMWCIB2 | RMWCIB3 => self.rmwcib(thread, opcode, word),
@@ -227,9 +231,7 @@ impl Tensix {
         let op = RMWCIB0::decode(word);
         let shift = 8 * (opcode as u32 - Opcode::RMWCIB0 as u32);
         let bank = self.cfg.bank(thread);
-        let old = self.cfg.read(bank, op.cfg_reg_addr)?;
-        let (mask, data) = (op.mask << shift, op.data << shift);
-        self.cfg.write(bank, op.cfg_reg_addr, (old & !mask) | (data & mask))?;
+        self.cfg.modify(bank, op.cfg_reg_addr, op.mask << shift, op.data << shift)?;
         Ok(Step::Done)
     }
 }

@@ -54,8 +54,8 @@ impl Tile {
         if let Some((thread, offset)) = banked(core, addr, map::PC_BUF_BASE, map::PC_BUF_STRIDE) {
             return self.pc_buf_load(thread, offset).map(Some);
         }
-        if let Some(offset) = block(addr, map::CFG_BASE) {
-            return Ok(Some(Access::Done(self.tensix.cfg.read(0, offset / 4)?)));
+        if let Some(offset) = config(addr) {
+            return Ok(Some(Access::Done(self.tensix.cfg.read_mapped(offset / 4)?)));
         }
         if let Some((thread, gpr)) = gpr(core, addr) {
             return Ok(Some(Access::Done(self.tensix.gpr[thread][gpr])));
@@ -85,8 +85,8 @@ impl Tile {
             self.pc_buf_store(thread, offset, value)?;
             return done;
         }
-        if let Some(offset) = block(addr, map::CFG_BASE) {
-            self.tensix.cfg.write(0, offset / 4, value)?;
+        if let Some(offset) = config(addr) {
+            self.tensix.cfg.write_mapped(offset / 4, value)?;
             // Decoded code is never stale here; the bits are only taken note of.
             self.tensix.cfg.take_icache_invalidate();
             self.changes += 1;
@@ -248,6 +248,12 @@ impl Tile {
 fn block(addr: u32, base: u32) -> Option<u32> {
     let offset = addr.wrapping_sub(base);
     (offset < REGISTER_BLOCK).then_some(offset)
+}
+
+/// Offset of `addr` in the coprocessor's configuration.
+fn config(addr: u32) -> Option<u32> {
+    let offset = addr.wrapping_sub(map::CFG_BASE);
+    (offset < map::CFG_SIZE).then_some(offset)
 }
 
 fn niu(addr: u32, noc: usize) -> Option<u32> {

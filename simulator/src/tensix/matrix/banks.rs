@@ -1,12 +1,11 @@
 //! Instructions on whole banks of SrcA and SrcB: clearing, transposing and shifting datums, and handing banks over
 //! (`ZEROSRC.md`, `TRNSPSRCB.md`, `SHIFTXA.md`, `SHIFTXB.md`, `SETDVALID.md`, `CLEARDVALID.md`).
 
-use tt_isa::cfg::thread as tc;
 use tt_isa::insn::{CLEARDVALID, SETDVALID, SHIFTXA, SHIFTXB, ZEROSRC};
 
 use crate::fault::Fault;
 use crate::tensix::src::{COLS, ROWS, Row, SrcBanks};
-use crate::tensix::{Exec, Step, Tensix, rwc};
+use crate::tensix::{Exec, Step, Tensix, rwc, unpack};
 
 /// All 19 bits of a datum: what maximum pooling takes for less than any number.
 const NEGATIVE_INFINITY: u32 = 0xFFFF_E000;
@@ -92,13 +91,10 @@ pub(super) fn setdvalid(t: &mut Tensix, thread: usize, word: u32) -> Exec {
         return Err(Fault::program("SETDVALID of nothing").page(PAGE));
     }
     if op.setvalid & 1 != 0 {
-        if t.cfg.thread(thread, tc::SRCA_SET_Base) != 0 {
-            return Err(Fault::not_implemented("SRCA_SET_Base").page(PAGE));
-        }
-        t.src_a.give_to_matrix()?;
+        unpack::give(t, thread, 0)?;
     }
     if op.setvalid & 2 != 0 {
-        t.src_b.give_to_matrix()?;
+        unpack::give(t, thread, 1)?;
     }
     Ok(Step::Done)
 }

@@ -5,6 +5,7 @@
 
 use tt_isa::format::DataFormat::{self, *};
 
+use crate::fault::Fault;
 use crate::tensix::dst;
 use crate::tensix::src::{COLS, Row};
 
@@ -23,24 +24,27 @@ pub(super) struct Conversion {
 
 impl Conversion {
     /// Whether the pair is defined for its destination.
-    pub fn supported(&self) -> bool {
+    pub fn defined(&self) -> bool {
         match (self.input, self.output) {
-            (Fp32, Fp32) | (Int32, Int32) => self.to_dst,
-            (Fp32, Tf32) => true,
-            (Fp32, Fp16 | Bf16) => !self.to_dst,
-            (Fp16, Fp16) | (Bf16, Bf16) | (Int16, Int16) | (Fp8, Fp8) | (Int8, Int8) => !self.to_dst,
-            (Bfp8, Bfp8) | (Bfp4, Bfp4) | (Bfp2, Bfp2) => !self.to_dst,
-            _ => false,
+            // In SrcA and SrcB there are no 32 bits; TF32 in L1 goes by the name of FP32 there.
+            (Fp32, Fp32) | (Int32, Int32) | (Tf32, Tf32) => self.to_dst,
+            (Fp32, Tf32 | Fp16 | Bf16) => true,
+            (input, output) => input == output,
         }
     }
 
-    /// Converts up to sixteen datums. `raw` holds the datums' bits as in L1; `exponents` their shared exponents.
+    /// Converts up to sixteen datums to the register's form: of SrcA and SrcB, or of Dst. `raw` holds the datums'
+    /// bits as in L1; `exponents` their shared exponents.
     #[inline]
-    pub fn apply(&self, raw: &[u32; COLS], exponents: &[u8; COLS]) -> [u32; COLS] {
-        if self.to_dst {
-            return raw.map(dst::encode32);
-        }
-        match (self.input, self.output) {
+    pub fn apply(&self, raw: &[u32; COLS], exponents: &[u8; COLS]) -> Result<[u32; COLS], Fault> {
+        let blocks = |bits: usize, convert: fn(u8, u8) -> u32| {
+            std::array::from_fn(|i| convert((raw[i] << (8 - bits)) as u8, exponents[i]))
+        };
+        let bits = self.input.datum_bits();
+        let datums: [u32; COLS] = match (self.input, self.output) {
+            (Fp32, Fp32) | (Int32, _) | (Tf32, _) => return Ok(raw.map(dst::encode32)),
+            (Fp32, Tf32) if self.to_dst => return Ok(raw.map(dst::encode32)),
+            (Int16, _) if self.to_dst => return Ok(*raw),
             (Fp32, Tf32) => raw.map(|x| x & 0xFFFF_E000),
             (Fp32, Bf16) => raw.map(fp32_to_bf16),
             (Fp32, _) => raw.map(fp32_to_fp16),
@@ -49,13 +53,19 @@ impl Conversion {
             (Int16, _) => raw.map(|x| u32::from(dst::decode_bf16(x as u16)) << 16),
             (Fp8, _) => raw.map(|x| fp16(x << 8)),
             (Int8, _) => raw.map(|x| int8(x, self.unsigned)),
-            _ => {
-                let narrower = 8 - self.input.datum_bits();
-                std::array::from_fn(|i| {
-                    u32::from(bfp8_to_bf16((raw[i] << narrower) as u8, exponents[i])) << 16
-                })
+            (Bfp8 | Bfp4 | Bfp2, _) => blocks(bits, |datum, e| u32::from(bfp8_to_bf16(datum, e)) << 16),
+            (Bfp8a | Bfp4a | Bfp2a, _) => {
+                check_exponents(raw, exponents, bits)?;
+                blocks(bits, |datum, e| fp16(u32::from(bfp8a_to_fp16(datum, e))))
             }
-        }
+        };
+        Ok(if !self.to_dst {
+            datums
+        } else if matches!(self.output, Bf16 | Bfp8 | Bfp4 | Bfp2) {
+            datums.map(|x| dst::encode_bf16((x >> 16) as u16).into())
+        } else {
+            datums.map(|x| dst::encode_fp16(half(x)).into())
+        })
     }
 }
 
@@ -157,6 +167,36 @@ fn bfp8_to_bf16(datum: u8, exponent: u8) -> u16 {
     sign | u16::from(exponent) << 7 | u16::from(magnitude << shift & 0x7E)
 }
 
+/// A BFP8a datum with its shared exponent, as a half precision number; like [`bfp8_to_bf16`], but for the lowest
+/// number, which is finite.
+fn bfp8a_to_fp16(datum: u8, exponent: u8) -> u16 {
+    let sign = u16::from(datum >> 7) << 15;
+    let magnitude = datum << 1;
+    if magnitude == 0 {
+        return if sign == 0 { 0 } else { 0xFC00 };
+    }
+    let shift = magnitude.leading_zeros();
+    let exponent = exponent.wrapping_sub(shift as u8);
+    sign | u16::from(exponent) << 10 | u16::from(magnitude << shift & 0x7E) << 3
+}
+
+/// Exponents of five bits, shared or of the datum's own, do not go beyond them.
+fn check_exponents(raw: &[u32; COLS], exponents: &[u8; COLS], bits: usize) -> Result<(), Fault> {
+    for (&datum, &exponent) in raw.iter().zip(exponents) {
+        let magnitude = (datum << (9 - bits)) as u8;
+        if magnitude != 0 && exponent.wrapping_sub(magnitude.leading_zeros() as u8) > 31 {
+            let what = format!("block-float datum {datum:#x} with the five-bit exponent {exponent}");
+            return Err(Fault::program(what).page("TensixTile/TensixCoprocessor/FloatBitPatterns.md"));
+        }
+    }
+    Ok(())
+}
+
+/// A half precision number, from the form that it has in SrcA and SrcB.
+fn half(x: u32) -> u16 {
+    (x >> 16 & 0x8000) as u16 | (x >> 13 & 0x7FFF) as u16
+}
+
 /// Bits of the datums at bit address `bit` of `bytes`, each `width` bits; the first `out.len()` of them.
 #[inline]
 pub(super) fn gather(bytes: &[u8], bit: usize, width: usize, out: &mut [u32]) {
@@ -209,7 +249,7 @@ mod tests {
     #[test]
     fn single_precision_is_cut() {
         let c = |output| Conversion { input: Fp32, output, to_dst: false, unsigned: false };
-        let one = |output, x| c(output).apply(&[x; COLS], &[0; COLS])[0];
+        let one = |output, x| c(output).apply(&[x; COLS], &[0; COLS]).unwrap()[0];
         assert_eq!(one(Tf32, 0x3F80_1FFF), 0x3F80_0000);
         assert_eq!(one(Tf32, 0x8000_0001), 0x8000_0000);
         assert_eq!(one(Bf16, 0x3F80_FFFF), 0x3F80_0000);
