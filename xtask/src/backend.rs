@@ -25,7 +25,7 @@ pub fn run() -> Result<()> {
 /// Builds `libggml-tenstorrent.so` and returns its path.
 pub fn build() -> Result<PathBuf> {
     crate::tools::ensure_device_target()?;
-    let built = cargo_build()?;
+    let built = cargo_build("ggml-tenstorrent")?;
     let named = built.with_file_name("libggml-tenstorrent.so");
     if built != named {
         publish(&built, &named)?;
@@ -33,11 +33,11 @@ pub fn build() -> Result<PathBuf> {
     Ok(named)
 }
 
-/// Runs cargo and takes the library's path from its messages, so that no path is guessed.
-fn cargo_build() -> Result<PathBuf> {
+/// Builds a package's shared library; takes its path from cargo's messages, so that no path is guessed.
+pub fn cargo_build(package: &str) -> Result<PathBuf> {
     let mut command = cargo();
     command
-        .args(["build", "--release", "--package", "ggml-tenstorrent"])
+        .args(["build", "--release", "--package", package])
         .args(["--message-format", "json-render-diagnostics"])
         .stdout(Stdio::piped());
     let output = command.spawn().context("cannot start cargo")?.wait_with_output()?;
@@ -47,15 +47,19 @@ fn cargo_build() -> Result<PathBuf> {
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter(|message| message["reason"] == "compiler-artifact")
-        .filter(|message| message["package_id"].as_str().is_some_and(|id| id.contains("ggml-backend")))
+        .filter(|message| {
+            message["target"]["crate_types"]
+                .as_array()
+                .is_some_and(|types| types.iter().any(|ty| ty == "cdylib"))
+        })
         .flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default())
         .filter_map(|name| name.as_str().map(PathBuf::from))
         .find(|path| path.extension().is_some_and(|extension| extension == "so"))
-        .context("cargo built no shared library: ggml-backend must have the crate type cdylib")
+        .with_context(|| format!("cargo built no shared library: {package} must have the crate type cdylib"))
 }
 
 /// Puts the library under its public name by rename, so that a program that has the old one mapped is not disturbed.
-fn publish(built: &Path, named: &Path) -> Result<()> {
+pub fn publish(built: &Path, named: &Path) -> Result<()> {
     let partial = named.with_extension("partial");
     fs::copy(built, &partial).with_context(|| format!("cannot copy {}", built.display()))?;
     fs::rename(&partial, named).with_context(|| format!("cannot make {}", named.display()))

@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask demo | test | bench | build | sizes`.
+//! Developer commands: `cargo xtask demo | test | bench | build | ttsim | sizes`.
 //!
 //! One entry point for a person and for CI. Each command brings what it needs (system packages, the
 //! riscv target, llama.cpp) and keeps it under `target/`, so that the first run is long, the second one
@@ -9,6 +9,7 @@
 //! | [`tools`] | system packages and Rust components: install or name them |
 //! | [`llama`] | llama.cpp: fetch, check, build once |
 //! | [`backend`] | builds our shared library and gives it the name ggml users expect |
+//! | [`ttsim`] | the simulator as a library for the vendor's programs |
 //! | [`demo`], [`test`], [`bench`], [`sizes`] | the commands |
 
 mod backend;
@@ -21,6 +22,7 @@ mod report;
 mod sizes;
 mod test;
 mod tools;
+mod ttsim;
 
 use std::process::ExitCode;
 
@@ -44,6 +46,8 @@ enum Command {
     Bench(bench::Options),
     /// Build libggml-tenstorrent.so and print how to use it
     Build,
+    /// Build the simulator as libttsim.so, which the vendor's programs load
+    Ttsim,
     /// Table of file and function lengths
     Sizes,
 }
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Build => backend::run(),
+        Command::Ttsim => ttsim::run(),
         Command::Sizes => sizes::run(),
     };
     match outcome {

@@ -1,0 +1,150 @@
+"""The vendor's own programs on our simulator: tt-umd opens libttsim.so, and tt-exalens attaches to it.
+
+usage: python umd_smoke.py DIRECTORY     (with libttsim.so and soc_descriptor.yaml in it)
+
+Every step prints a line; the first that fails ends the program. tt-exalens is left out, with a line that says so, where
+it is not installed.
+"""
+
+import ctypes
+import importlib.metadata
+import os
+import struct
+import sys
+from pathlib import Path
+
+import tt_umd
+
+# Registers of a Tensix tile as the NoC sees them.
+SOFT_RESET_0 = 0xFFB121B0
+SOFT_RESET_ALL = 0x47800
+NOC_NODE_ID = 0xFFB2002C
+# A program for BRISC: the product of the words at 0x1000 and 0x1004 goes to 0x1008.
+PROGRAM = [
+    0x000012B7,  # lui  x5, 1
+    0x0002A303,  # lw   x6, 0(x5)
+    0x0042A383,  # lw   x7, 4(x5)
+    0x02730433,  # mul  x8, x6, x7
+    0x0082A423,  # sw   x8, 8(x5)
+    0x0000006F,  # jal  x0, 0
+]
+PRODUCT = 0x1008
+
+
+def words(*values):
+    return struct.pack(f"<{len(values)}I", *values)
+
+
+def check(what, got, want):
+    if got != want:
+        sys.exit(f"FAILED {what}: {got!r}, expected {want!r}")
+    print(f"ok {what}")
+
+
+def last_error(library):
+    """What the library says about the last failure: the driver does not ask."""
+    function = ctypes.CDLL(str(library)).libttsim_last_error
+    function.restype = ctypes.c_char_p
+    text = function()
+    return text and text.decode()
+
+
+def memory(device, soc):
+    pattern = bytes(i * 37 & 0xFF for i in range(70000))
+    tensix = soc.get_cores(tt_umd.CoreType.TENSIX)
+    dram = soc.get_cores(tt_umd.CoreType.DRAM)
+    check("the grid is whole", (len(tensix), len(dram)), (80, 18))
+    places = [(tensix[0], 0x2001), (tensix[-1], 0x40000), (dram[0], 0x3FFF_FFF0), (dram[-1], 0x7FF0_0000)]
+    for core, addr in places:
+        device.noc_write(core.x, core.y, addr, pattern)
+        check(f"{len(pattern)} bytes at {addr:#x} of {core}", device.noc_read(core.x, core.y, addr, len(pattern)), pattern)
+
+
+def registers(device):
+    check("cores are in reset", device.get_risc_reset_state(1, 1), SOFT_RESET_ALL)
+    check("a register by its address", device.noc_read32(1, 1, SOFT_RESET_0), SOFT_RESET_ALL)
+    for x, y in [(1, 1), (9, 11), (0, 0), (0, 10)]:
+        base = NOC_NODE_ID if x % 5 else 0xF_0000_0000 + NOC_NODE_ID
+        check(f"NOC_NODE_ID of {x}-{y}", device.noc_read32(x, y, base) & 0xFFF, y << 6 | x)
+
+
+def program(device, soc):
+    core = soc.get_cores(tt_umd.CoreType.TENSIX)[9]
+    device.noc_write(core.x, core.y, 0, words(*PROGRAM))
+    device.noc_write(core.x, core.y, 0x1000, words(6, 7, 0))
+    device.deassert_risc_reset(core, tt_umd.RiscType.BRISC)
+    # A clock passes with every read.
+    product = next((p for p in (device.noc_read32(core.x, core.y, PRODUCT) for _ in range(100)) if p), 0)
+    check(f"BRISC of {core} multiplies", product, 42)
+    device.assert_risc_reset(core, tt_umd.RiscType.BRISC)
+    check("BRISC is back in reset", device.get_risc_reset_state(core.x, core.y), SOFT_RESET_ALL)
+
+
+def firmware(device):
+    device.init_tt_device()
+    reader = device.get_arc_telemetry_reader()
+    value = lambda tag: reader.read_entry(tag.value)
+    check("telemetry: AICLK", value(tt_umd.TelemetryTag.AICLK), 1000)
+    check("telemetry: temperature", value(tt_umd.TelemetryTag.ASIC_TEMPERATURE) >> 16, 40)
+    info = device.get_firmware_info_provider()
+    check("firmware version", str(info.get_firmware_version()), "18.4.0")
+    check("clock by message", device.get_clock(), 1000)
+    check("a test message", device.arc_msg(0x90, True, [1, 2], 1000)[0], 0)
+    check("coordinates are translated", device.get_noc_translation_enabled(), True)
+    device.noc_write32(18, 18, 0x100, 0xABCD)
+    check("18-18 is 1-1", device.noc_read32(1, 1, 0x100), 0xABCD)
+
+
+def umd(library):
+    print(f"tt-umd {importlib.metadata.version('tt-umd')}")
+    device = tt_umd.TTSimTTDevice.create(library)
+    soc = device.get_soc_descriptor()
+    check("the chip is a Wormhole", device.get_arch(), tt_umd.ARCH.WORMHOLE_B0)
+    memory(device, soc)
+    registers(device)
+    program(device, soc)
+    firmware(device)
+    check("nothing was refused", last_error(library), None)
+    check("nothing answers at 0xFFB70000", device.noc_read32(1, 1, 0xFFB70000), 0xFFFFFFFF)
+    check("and the library says so", "0xffb70000" in (last_error(library) or ""), True)
+
+
+def exalens(library):
+    try:
+        from ttexalens import tt_exalens_init
+        from ttexalens import tt_exalens_lib as lib
+    except ImportError:
+        print("SKIPPED: tt-exalens is not installed")
+        return
+    print(f"tt-exalens {importlib.metadata.version('tt-exalens')}")
+    context = tt_exalens_init.init_ttexalens(simulation_directory=str(library))
+    lib.write_words_to_device("0,0", 0x100, [0xCAFEBABE, 2, 3])
+    check("words of L1", lib.read_words_from_device("0,0", 0x100, word_count=3), [0xCAFEBABE, 2, 3])
+    check("bytes of L1", bytes(lib.read_from_device("0,0", 0x101, num_bytes=4)), bytes.fromhex("bafeca02"))
+    lib.write_words_to_device("ch0", 0x4000, [5, 6])
+    check("words of DRAM", lib.read_words_from_device("ch0", 0x4000, word_count=2), [5, 6])
+    device = context.devices[0]
+    block = device.get_block(device.get_block_locations()[0])
+    for noc in [tt_umd.NocId.NOC0, tt_umd.NocId.NOC1]:
+        store = block.get_register_store(noc_id=noc)
+        check(f"NIU register of {noc}", store.read_register("NIU_MST_RD_REQ_SENT"), 0)
+    check("debug register", store.read_register("RISCV_DEBUG_REG_SOFT_RESET_0"), SOFT_RESET_ALL)
+
+
+def main():
+    library = Path(sys.argv[1]) / "libttsim.so"
+    # One chip a process: a child for each program.
+    for step in (umd, exalens):
+        child = os.fork()
+        if child == 0:
+            step(library)
+            sys.stdout.flush()
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if status:
+            sys.exit(f"FAILED in {step.__name__}: status {status}")
+    print("all steps passed")
+
+
+if __name__ == "__main__":
+    main()
