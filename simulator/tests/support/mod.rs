@@ -18,6 +18,7 @@
 #![allow(unsafe_code, dead_code)]
 
 pub mod datapath;
+pub mod matrix;
 pub mod sfpu;
 pub mod vectors;
 
