@@ -328,6 +328,31 @@ impl Card for Vendor {
     }
 }
 
+/// A chip here and one at the vendor's, which run one program after another. Errors of the vendor's end the
+/// process: this is for child processes.
+pub struct Pair {
+    chip: Chip,
+    vendor: Vendor,
+}
+
+impl Pair {
+    /// Both as after reset.
+    pub fn open(library: &str) -> Self {
+        let config = ChipConfig { threads: 1, ..ChipConfig::of_board(&BOARDS[0], 0) };
+        let vendor = Vendor::open(library).expect("TTSIM_LIB is the vendor's library");
+        Self { chip: Chip::new(config).expect("a chip"), vendor }
+    }
+
+    /// Results of a program here and at the vendor's.
+    pub fn run(&mut self, program: &Program) -> [Result<Vec<u8>, String>; 2] {
+        let (reset, image) = (program.reset(), program.image());
+        [
+            self.chip.run(reset, &image, program.result.clone()),
+            self.vendor.run(reset, &image, program.result.clone()),
+        ]
+    }
+}
+
 /// The result of a program on the vendor's simulator at `library`, or what that printed.
 pub fn run_vendor(library: &Path, program: &Program, name: &str) -> Result<Vec<u8>, String> {
     let io = |e: std::io::Error| e.to_string();

@@ -97,7 +97,10 @@ impl Trials {
         let format = formats[random.next() as usize % formats.len()];
         p.set(c::ALU_ACC_CTRL_SFPU_Fp32_enabled, wide.into());
         p.set(c::ALU_FORMAT_SPEC_REG1_SrcB, format as u32);
-        Self { p, random, slot: 0, groups, wide }
+        let mut trials = Self { p, random, slot: 0, groups, wide };
+        trials.all_lanes();
+        trials.lane_config(0);
+        trials
     }
 
     /// Results for which there is room.
@@ -173,6 +176,45 @@ impl Trials {
             self.push(i::SFPMOV { lreg_c, lreg_dest: 0, instr_mod1: 0 }.word());
         }
         self.results(registers);
+    }
+
+    /// A trial of a random sequence: new registers, some lanes, some twenty instructions, the flag stack up and down,
+    /// and all registers' results.
+    pub fn sequence(&mut self) {
+        self.all_lanes();
+        self.load_all();
+        self.some_lanes();
+        let mut depth = 0;
+        for _ in 0..20 {
+            let word = match self.random.next() % 8 {
+                0 if depth < 7 => {
+                    depth += 1;
+                    i::SFPPUSHC::ZERO.word()
+                }
+                1 if depth > 0 => {
+                    depth -= 1;
+                    i::SFPPOPC::ZERO.word()
+                }
+                2 => i::SFPCOMPC::ZERO.word(),
+                _ => self.chained(),
+            };
+            self.push(word);
+        }
+        (0..depth).for_each(|_| self.push(i::SFPPOPC::ZERO.word()));
+        self.results(&[0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    /// An instruction that needs nothing but registers.
+    fn chained(&mut self) -> u32 {
+        loop {
+            let opcode = LANEWISE[self.random.next() as usize % LANEWISE.len()];
+            match opcode {
+                SFPCONFIG | SFPSTORE => {}
+                // Lanes have to go on counting their flags.
+                SFPENCC => return i::SFPENCC::ZERO.word(),
+                _ => return self.legal(opcode),
+            }
+        }
     }
 
     /// Stores registers; then flags, as 1 in the lanes that take part.

@@ -1,0 +1,88 @@
+//! Random vector unit instructions on random registers: the same results here and at the vendor's simulator.
+//!
+//! For each instruction that the vendor has, and for sequences of them with the flag stack, at least [`CASES`]
+//! cases: the instruction in a lane with random operands, most of which are awkward numbers. `TTSIM_LIB` names the
+//! vendor's library, and without it nothing is compared and the test says so. `SFPU_CASES` asks for more.
+//!
+//! The library ends the process on errors, so each instruction has a child process: this test binary again.
+
+mod support;
+
+use std::process::Command;
+
+use support::sfpu::{LANEWISE, Trials};
+use support::vectors::difference;
+use support::{Pair, Random};
+use tt_isa::insn::INSTRUCTIONS;
+use tt_isa::sfpu::LANES;
+
+/// Lanes' results of an instruction.
+const CASES: u32 = 100_000;
+/// Groups of results of one program.
+const GROUPS: u32 = 7;
+/// What the child does: name of an instruction, cases.
+const ORDER: &str = "SFPU_DIFFERENTIAL";
+const SEQUENCES: &str = "sequences";
+
+#[test]
+fn random_instructions_agree_with_the_vendor() {
+    if std::env::var_os("TTSIM_LIB").is_none() {
+        println!("SKIPPED: TTSIM_LIB is not set, nothing is compared with the vendor's simulator");
+        return;
+    }
+    let cases = std::env::var("SFPU_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(CASES);
+    let names = LANEWISE.iter().map(|opcode| format!("{opcode:?}")).chain([SEQUENCES.to_string()]);
+    let wrong: Vec<String> = names.filter_map(|name| child(&name, cases).err()).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Has a child process compare an instruction.
+fn child(name: &str, cases: u32) -> Result<(), String> {
+    let output = Command::new(std::env::current_exe().expect("this test's path"))
+        .args(["--exact", "differential_child", "--nocapture"])
+        .env(ORDER, format!("{name} {cases}"))
+        .output()
+        .map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    match text.lines().find(|line| line.starts_with("compared ")) {
+        Some(line) if output.status.success() => {
+            println!("{line}");
+            Ok(())
+        }
+        _ => Err(format!("{name}: {}{}", text.trim(), String::from_utf8_lossy(&output.stderr).trim())),
+    }
+}
+
+#[test]
+fn differential_child() {
+    let Ok(order) = std::env::var(ORDER) else { return };
+    let (name, cases) = order.split_once(' ').expect("name and cases");
+    let cases: u32 = cases.parse().expect("a number of cases");
+    let opcode = LANEWISE.iter().copied().find(|opcode| format!("{opcode:?}") == name);
+    assert!(opcode.is_some() || name == SEQUENCES, "{name} is none of {} instructions", INSTRUCTIONS.len());
+    let mut pair = Pair::open(&std::env::var("TTSIM_LIB").expect("the parent has it"));
+    let mut seeds = Random(0x5F37_59DF_0BAD_CAFE ^ opcode.map_or(0, |opcode| opcode as u64) << 40);
+    let mut compared = 0;
+    while compared < cases {
+        let seed = u64::from(seeds.next());
+        let mut trials = Trials::new(seed, GROUPS);
+        // Registers 0 to 7 and the flags.
+        while trials.room() >= 9 {
+            match opcode {
+                Some(opcode) => {
+                    let word = trials.legal(opcode);
+                    trials.trial(word, &[0, 1, 2, 3, 4, 5, 6, 7]);
+                }
+                None => trials.sequence(),
+            }
+            compared += LANES as u32;
+        }
+        let [ours, theirs] = pair.run(&trials.finish());
+        let theirs = theirs.expect("the vendor's result");
+        let ours = ours.unwrap_or_else(|text| panic!("seed {seed}: {text}"));
+        if let Some(text) = difference(name, &ours, &theirs) {
+            panic!("seed {seed}: {text}");
+        }
+    }
+    println!("compared {compared} cases of {name}");
+}
