@@ -23,6 +23,13 @@ const GUARD: u32 = 3;
 /// Place of a normalised sum's highest bit.
 const UNIT: i32 = 26;
 
+/// `a` where `condition` holds, otherwise `b`, by masks: branches in a lane would keep the loop from being vectors.
+#[inline(always)]
+fn select(condition: bool, a: u32, b: u32) -> u32 {
+    let mask = u32::from(condition).wrapping_neg();
+    (a & mask) | (b & !mask)
+}
+
 /// An operand taken apart. A denormal's significand is zero.
 struct Operand {
     exponent: i32,
@@ -35,7 +42,7 @@ impl Operand {
     #[inline(always)]
     fn new(x: u32) -> Self {
         let magnitude = x & !SIGN;
-        let significand = if magnitude <= MANTISSA { 0 } else { x & MANTISSA | HIDDEN };
+        let significand = select(magnitude <= MANTISSA, 0, x & MANTISSA | HIDDEN);
         Self { exponent: (magnitude >> 23) as i32, significand, magnitude }
     }
 
@@ -63,7 +70,7 @@ fn product(x: u32, y: u32) -> u32 {
     let (x_high, x_low, y_high, y_low) = (x >> 12, x & 0xFFF, y >> 12, y & 0xFFF);
     let middle = x_high * y_low + x_low * y_high;
     let low = x_low * y_low + ((middle & 0xFF) << 12);
-    let sticky = if low & 0xF_FFFF != 0 { 1 } else { 0 };
+    let sticky = u32::from(low & 0xF_FFFF != 0);
     (((x_high * y_high) << 4) + (middle >> 8) + (low >> 20)) | sticky
 }
 
@@ -72,8 +79,8 @@ fn product(x: u32, y: u32) -> u32 {
 fn align(x: u32, amount: i32) -> u32 {
     let amount = amount.min(31) as u32;
     let shifted = x >> amount;
-    let lost = if shifted << amount != x { 1 } else { 0 };
-    if shifted == 0 { 0 } else { shifted | lost }
+    let lost = u32::from(shifted << amount != x);
+    select(shifted == 0, 0, shifted | lost)
 }
 
 /// Place of the highest one of a number below 2^31, by conversion to floating point (exact: the bits that
@@ -99,34 +106,33 @@ pub fn fused(x: u32, y: u32, z: u32) -> u32 {
         | (oy.is_infinite() & (ox.significand == 0));
     let no_sum = no_product | (oz.is_infinite() & p_infinite & opposite);
     let nan = no_sum | oz.is_nan();
-    let nan_bits = if no_sum { p_sign | NAN } else { z_sign | NAN };
+    let nan_bits = select(no_sum, p_sign, z_sign) | NAN;
     let infinite = p_infinite | oz.is_infinite();
-    let infinite_bits = if oz.is_infinite() { z } else { p_sign | INFINITY };
+    let infinite_bits = select(oz.is_infinite(), z, p_sign | INFINITY);
 
     let vanished = (p == 0) | (p_exponent < 0);
-    let p = if vanished { 0 } else { p };
-    let p_exponent = if vanished { 0 } else { p_exponent.min(255) };
+    let p = select(vanished, 0, p);
+    let p_exponent = select(vanished, 0, p_exponent.min(255) as u32) as i32;
     let exponent = p_exponent.max(oz.exponent);
     let p = align(p, exponent - p_exponent);
     let z = align(oz.significand << GUARD, exponent - oz.exponent);
-    let difference = if p >= z { p - z } else { z.wrapping_sub(p) };
-    let sum = if opposite { difference } else { p + z };
-    let sign = if p >= z { p_sign } else { z_sign };
+    let difference = select(p >= z, p.wrapping_sub(z), z.wrapping_sub(p));
+    let sum = select(opposite, difference, p + z);
+    let sign = select(p >= z, p_sign, z_sign);
 
     let excess = highest_bit(sum) - UNIT;
     let exponent = exponent + excess;
     // A sum has two bits too many at most; of those that fall off only the lowest is kept.
-    let kept = if excess > 0 { sum & 1 } else { 0 };
+    let kept = sum & u32::from(excess > 0);
     let normal = ((sum >> excess.clamp(0, 2)) | kept) << (-excess).clamp(0, UNIT);
     let truncated = ((exponent as u32) << 23).wrapping_add((normal >> GUARD) & MANTISSA);
-    let up = if (normal & 7) + (truncated & 1) > 4 { 1 } else { 0 };
+    let up = u32::from((normal & 7) + (truncated & 1) > 4);
     let rounded = truncated.wrapping_add(up);
 
     let zero = (sum == 0) | (exponent < 0) | (rounded <= MANTISSA);
     let overflow = exponent >= 255;
-    let number = sign | if overflow { INFINITY } else { rounded };
-    let number = if zero { 0 } else { number };
-    let number = if infinite { infinite_bits } else { number };
-    let leak = if zero | overflow { 0 } else { rounded };
-    if nan { nan_bits | leak } else { number }
+    let number = select(zero, 0, sign | select(overflow, INFINITY, rounded));
+    let number = select(infinite, infinite_bits, number);
+    let leak = select(zero | overflow, 0, rounded);
+    select(nan, nan_bits | leak, number)
 }

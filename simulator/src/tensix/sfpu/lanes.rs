@@ -1,13 +1,16 @@
-//! Loops over the 32 lanes, compiled for AVX2 where the machine has it.
+//! Loops over the 32 lanes, compiled for AVX-512 and AVX2 where the machine has them.
 //!
 //! What happens in a lane is a function of that lane's operands alone; the loops are written for the
 //! vectoriser, and every path computes the same bits.
 //!
 //! # Safety
-//! The only unsafe code calls functions compiled for AVX2 after the machine was asked whether it has it.
+//! The only unsafe code calls functions compiled for certain instructions after the machine was asked whether it
+//! has them.
 #![allow(unsafe_code)]
 
 use tt_isa::sfpu::{COLUMNS, LANES};
+
+use super::fma::fused;
 
 /// One value for each lane.
 pub type Lanes = [u32; LANES];
@@ -17,15 +20,57 @@ pub type LaneMask = u32;
 /// Every lane.
 pub const ALL: LaneMask = LaneMask::MAX;
 
-/// `f` of the values of each lane.
+/// Functions compiled for each set of vector instructions, of which the machine's widest is chosen at run time.
+macro_rules! widest {
+    ($( $(#[$doc:meta])* $name:ident $(<$f:ident: $bound:path>)? ($($arg:ident: $ty:ty),*) -> $out:ty = $portable:ident; )*) => {
+        $(
+            $(#[$doc])*
+            #[inline]
+            pub fn $name $(<$f: $bound>)? ($($arg: $ty),*) -> $out {
+                #[cfg(target_arch = "x86_64")]
+                {
+                    #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx512cd")]
+                    fn avx512 $(<$f: $bound>)? ($($arg: $ty),*) -> $out {
+                        $portable($($arg),*)
+                    }
+                    #[target_feature(enable = "avx2")]
+                    fn avx2 $(<$f: $bound>)? ($($arg: $ty),*) -> $out {
+                        $portable($($arg),*)
+                    }
+                    if has_avx512() {
+                        // SAFETY: the machine has AVX-512.
+                        return unsafe { avx512($($arg),*) };
+                    }
+                    if is_x86_feature_detected!("avx2") {
+                        // SAFETY: the machine has AVX2.
+                        return unsafe { avx2($($arg),*) };
+                    }
+                }
+                $portable($($arg),*)
+            }
+        )*
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
 #[inline]
-pub fn zip3<F: Fn(u32, u32, u32) -> u32>(a: &Lanes, b: &Lanes, c: &Lanes, f: F) -> Lanes {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
-        // SAFETY: the machine has AVX2.
-        return unsafe { avx2::zip3(a, b, c, f) };
-    }
-    zip3_portable(a, b, c, f)
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512cd")
+}
+
+widest! {
+    /// `f` of the values of each lane.
+    zip3<F: Fn(u32, u32, u32) -> u32>(a: &Lanes, b: &Lanes, c: &Lanes, f: F) -> Lanes = zip3_portable;
+    /// Lanes for which `f` holds.
+    lanes_where<F: Fn(u32) -> bool>(a: &Lanes, f: F) -> LaneMask = lanes_where_portable;
+    /// `x * y + z` of each lane ([`fused`]). Not a [`zip3`]: a function that long would be called lane by lane.
+    multiply_add(x: &Lanes, y: &Lanes, z: &Lanes) -> Lanes = multiply_add_portable;
+    /// `new` in the lanes of `mask`, elsewhere `old`.
+    blended(old: &Lanes, new: &Lanes, mask: LaneMask) -> Lanes = blended_portable;
 }
 
 /// `f` of the values of each lane.
@@ -40,28 +85,20 @@ pub fn map<F: Fn(u32) -> u32>(a: &Lanes, f: F) -> Lanes {
     zip3(a, a, a, |a, _, _| f(a))
 }
 
-/// Lanes for which `f` holds.
-#[inline]
-pub fn lanes_where<F: Fn(u32) -> bool>(a: &Lanes, f: F) -> LaneMask {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
-        // SAFETY: the machine has AVX2.
-        return unsafe { avx2::lanes_where(a, f) };
-    }
-    lanes_where_portable(a, f)
-}
-
 /// Replaces lanes of `old` that are in `mask`.
 #[inline]
 pub fn blend(old: &mut Lanes, new: &Lanes, mask: LaneMask) {
-    if mask == ALL {
-        *old = *new;
-        return;
-    }
+    *old = if mask == ALL { *new } else { blended(old, new, mask) };
+}
+
+#[inline(always)]
+fn blended_portable(old: &Lanes, new: &Lanes, mask: LaneMask) -> Lanes {
+    let mut out = *old;
     for i in 0..LANES {
         // Written as a test of a constant bit: that is a vector comparison.
-        old[i] = if mask & (1 << i) != 0 { new[i] } else { old[i] };
+        out[i] = if mask & (1 << i) != 0 { new[i] } else { old[i] };
     }
+    out
 }
 
 /// Copies the first row of lanes to all four.
@@ -84,23 +121,17 @@ fn zip3_portable<F: Fn(u32, u32, u32) -> u32>(a: &Lanes, b: &Lanes, c: &Lanes, f
 }
 
 #[inline(always)]
-fn lanes_where_portable<F: Fn(u32) -> bool>(a: &Lanes, f: F) -> LaneMask {
-    (0..LANES).fold(0, |mask, i| mask | LaneMask::from(f(a[i])) << i)
+fn multiply_add_portable(x: &Lanes, y: &Lanes, z: &Lanes) -> Lanes {
+    let mut out = [0; LANES];
+    for i in 0..LANES {
+        out[i] = fused(x[i], y[i], z[i]);
+    }
+    out
 }
 
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use super::{LaneMask, Lanes, lanes_where_portable, zip3_portable};
-
-    #[target_feature(enable = "avx2")]
-    pub fn zip3<F: Fn(u32, u32, u32) -> u32>(a: &Lanes, b: &Lanes, c: &Lanes, f: F) -> Lanes {
-        zip3_portable(a, b, c, f)
-    }
-
-    #[target_feature(enable = "avx2")]
-    pub fn lanes_where<F: Fn(u32) -> bool>(a: &Lanes, f: F) -> LaneMask {
-        lanes_where_portable(a, f)
-    }
+#[inline(always)]
+fn lanes_where_portable<F: Fn(u32) -> bool>(a: &Lanes, f: F) -> LaneMask {
+    (0..LANES).fold(0, |mask, i| mask | LaneMask::from(f(a[i])) << i)
 }
 
 #[cfg(test)]

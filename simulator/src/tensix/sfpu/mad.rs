@@ -4,8 +4,7 @@
 use tt_isa::insn::Opcode;
 use tt_isa::sfpu::{LANES, lreg, sfplut, sfplutfp32, sfpmad};
 
-use super::fma::fused;
-use super::lanes::{LaneMask, Lanes, map, zip, zip3};
+use super::lanes::{LaneMask, Lanes, map, multiply_add, zip, zip3};
 use super::operands::Operands;
 use super::{SfpuState, lanes};
 use crate::fault::Fault;
@@ -21,14 +20,14 @@ pub fn execute(sfpu: &mut SfpuState, op: &Operands, enabled: LaneMask) -> Result
     match op.opcode {
         Opcode::SFPADDI => {
             op.allow(sfpmad::INDIRECT_VD)?;
-            let immediate = op.immediate << 16;
-            let d = map(&sfpu.lreg[op.vc], |c| fused(immediate, lreg::BITS_ONE, c));
+            let immediate = [op.immediate << 16; LANES];
+            let d = multiply_add(&immediate, &sfpu.lreg[lreg::ONE as usize], &sfpu.lreg[op.vc]);
             sfpu.write_result(op, sfpmad::INDIRECT_VD, enabled, &d);
         }
         Opcode::SFPMULI => {
             op.allow(sfpmad::INDIRECT_VD)?;
-            let immediate = op.immediate << 16;
-            let d = map(&sfpu.lreg[op.vc], |c| fused(immediate, c, 0));
+            let immediate = [op.immediate << 16; LANES];
+            let d = multiply_add(&immediate, &sfpu.lreg[op.vc], &[0; LANES]);
             sfpu.write_result(op, sfpmad::INDIRECT_VD, enabled, &d);
         }
         Opcode::SFPLUT => sfplut(sfpu, op, enabled)?,
@@ -44,9 +43,9 @@ fn sfpmad(sfpu: &mut SfpuState, op: &Operands, enabled: LaneMask) -> Result<(), 
     let (b, c) = (&sfpu.lreg[op.vb], &sfpu.lreg[op.vc]);
     let d = if op.has(sfpmad::INDIRECT_VA) {
         let named = |lane: usize| sfpu.lreg[sfpu.lreg[INDEX][lane] as usize & 15][lane];
-        zip3(&std::array::from_fn(named), b, c, fused)
+        multiply_add(&std::array::from_fn(named), b, c)
     } else {
-        zip3(&sfpu.lreg[op.va], b, c, fused)
+        multiply_add(&sfpu.lreg[op.va], b, c)
     };
     sfpu.write_result(op, sfpmad::INDIRECT_VD, enabled, &d);
     Ok(())
@@ -85,13 +84,20 @@ fn entry(sfpu: &SfpuState, first: usize) -> Lanes {
     zip3(argument, &low, high, |x, a, b| if x & !SIGN < bound::TWO { a } else { b })
 }
 
+/// The argument's absolute value.
+fn magnitude(sfpu: &SfpuState) -> Lanes {
+    map(&sfpu.lreg[ARGUMENT], |x| x & !SIGN)
+}
+
 /// An 8-bit coefficient: sign, exponent below 127, mantissa. The last one is zero.
+#[inline(always)]
 pub(super) fn lut8_to_fp32(x: u32) -> u32 {
     let (sign, exponent, mantissa) = (x >> 7 & 1, x >> 4 & 7, x & 15);
     if x & 0xFF == 0xFF { 0 } else { sign << 31 | (127 - exponent) << 23 | mantissa << 19 }
 }
 
 /// A 16-bit coefficient: half precision, but exponent 0 is normal and 31 is zero (or a denormal, which is zero).
+#[inline(always)]
 pub(super) fn lut16_to_fp32(x: u32) -> u32 {
     let (sign, exponent, mantissa) = (x >> 15 & 1, x >> 10 & 31, x & 0x3FF);
     sign << 31 | (if exponent == 31 { 0 } else { 112 + exponent }) << 23 | mantissa << 13
@@ -100,9 +106,8 @@ pub(super) fn lut16_to_fp32(x: u32) -> u32 {
 fn sfplut(sfpu: &mut SfpuState, op: &Operands, enabled: LaneMask) -> Result<(), Fault> {
     op.allow(sfplut::SGN_RETAIN | sfplut::INDIRECT_VD)?;
     let line = entry(sfpu, 0);
-    let d = zip(&line, &sfpu.lreg[ARGUMENT], |line, x| {
-        fused(lut8_to_fp32(line >> 8), x & !SIGN, lut8_to_fp32(line))
-    });
+    let slope = map(&line, |line| lut8_to_fp32(line >> 8));
+    let d = multiply_add(&slope, &magnitude(sfpu), &map(&line, lut8_to_fp32));
     let d = retain_sign(sfpu, op.has(sfplut::SGN_RETAIN), d);
     sfpu.write_result(op, sfplut::INDIRECT_VD, enabled, &d);
     Ok(())
@@ -117,8 +122,8 @@ fn retain_sign(sfpu: &SfpuState, retain: bool, d: Lanes) -> Lanes {
 
 fn sfplutfp32(sfpu: &mut SfpuState, op: &Operands, enabled: LaneMask) -> Result<(), Fault> {
     use sfplutfp32::*;
-    let argument = &sfpu.lreg[ARGUMENT];
-    let linear = |a: &Lanes, c: &Lanes| zip3(a, argument, c, |a, x, c| fused(a, x & !SIGN, c));
+    let magnitude = magnitude(sfpu);
+    let linear = |a: &Lanes, c: &Lanes| multiply_add(a, &magnitude, c);
     let d = match op.modifier & !SGN_RETAIN {
         FP32_3ENTRY_TABLE | INDIRECT_VD => linear(&entry(sfpu, 0), &entry(sfpu, 4)),
         FP16_3ENTRY_TABLE => {
@@ -127,7 +132,7 @@ fn sfplutfp32(sfpu: &mut SfpuState, op: &Operands, enabled: LaneMask) -> Result<
         }
         table @ (FP16_6ENTRY_TABLE1 | FP16_6ENTRY_TABLE2) => {
             let last = if table == FP16_6ENTRY_TABLE2 { bound::FOUR } else { bound::THREE };
-            let half = |line: &Lanes| zip(line, argument, |line, x| half_of(line, x & !SIGN, last));
+            let half = |line: &Lanes| zip(line, &magnitude, |line, x| half_of(line, x, last));
             linear(&half(&entry(sfpu, 0)), &half(&entry(sfpu, 4)))
         }
         _ => return Err(op.undefined_modifier()),
