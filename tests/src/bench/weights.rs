@@ -1,7 +1,7 @@
 //! How fast weights become tiles: values per second, beside what memory and the vendor's functions do in the same run.
 //!
-//! Every figure is the median of several short runs that take turns with the ones it is compared with, so that a busy machine
-//! hurts all of them alike.
+//! Every figure is the best of many short runs that take turns with the ones it is compared with: other work on the machine
+//! only ever makes a run longer.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -13,8 +13,8 @@ use crate::random::Random;
 /// Columns and rows of the matrix: a feed-forward matrix of a 1 B model.
 const K: usize = 2048;
 const N: usize = 5632;
-/// Rounds of which the median counts.
-const ROUNDS: usize = 7;
+/// Rounds of which the best counts.
+const ROUNDS: usize = 25;
 
 /// A matrix of some type, and room for its tiles.
 pub struct Work {
@@ -59,16 +59,16 @@ impl Work {
 
     /// Measures with this many threads.
     pub fn rates(&mut self, threads: usize) -> Rates {
-        let mut runs = [Vec::new(), Vec::new(), Vec::new()];
+        let mut best = [Duration::MAX; 3];
         for _ in 0..ROUNDS {
-            runs[0].push(time(|| self.pack(threads)));
-            runs[1].push(time(|| self.dequantise(threads)));
-            runs[2].push(time(|| {
+            best[0] = best[0].min(time(|| self.pack(threads)));
+            best[1] = best[1].min(time(|| self.dequantise(threads)));
+            best[2] = best[2].min(time(|| {
                 self.copy.copy_from_slice(black_box(&self.bytes));
                 black_box(&self.copy);
             }));
         }
-        let [pack, dequantise, memcpy] = runs.map(|times| (K * N) as f64 / median(times).as_secs_f64());
+        let [pack, dequantise, memcpy] = best.map(|time| (K * N) as f64 / time.as_secs_f64());
         Rates { pack, dequantise, memcpy }
     }
 
@@ -106,9 +106,4 @@ fn time(run: impl FnOnce()) -> Duration {
     let start = Instant::now();
     run();
     start.elapsed()
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
 }

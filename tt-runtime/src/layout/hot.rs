@@ -1,7 +1,7 @@
 //! The hot path: strips of 32 rows to tiles, compiled once for each instruction set.
 //!
-//! There is one implementation, in safe Rust ([`super::dequant`], [`super::pack`]), whose loops over sixteen lanes
-//! vectorise. The functions here only compile it with other instruction sets enabled; which one runs is decided by
+//! There is one implementation: decoders are plain loops ([`super::dequant`]), packers are written over sixteen lanes
+//! ([`super::pack`]). The functions here compile it with other instruction sets enabled; which one runs is decided by
 //! what the processor says. Lane by lane integer and single precision arithmetic without fused operations gives
 //! the same bits everywhere, and a test holds them to that.
 
@@ -93,7 +93,7 @@ impl Isa {
         out: &mut [u8],
     ) {
         match self.0 {
-            Kind::Portable => strip_inline(packing, source, index, scratch, out),
+            Kind::Portable => strip_inline::<pack::Portable>(packing, source, index, scratch, out),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this value exists only where `available` has found these instructions.
             Kind::Avx2 => unsafe { strip_avx2(packing, source, index, scratch, out) },
@@ -104,13 +104,36 @@ impl Isa {
     }
 }
 
+/// Rows whose next chunk is fetched with each tile of this one.
+const ROWS_AHEAD: usize = TILE_DIM / (CHUNK / TILE_DIM);
+
+/// Asks for the first `len` bytes.
+#[inline(always)]
+fn prefetch(bytes: &[u8], len: usize) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    for line in bytes[..len.min(bytes.len())].chunks(64) {
+        // SAFETY: a hint; every x86-64 has it, and the address is of a byte that exists.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr().cast())
+        };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = (bytes, len);
+}
+
 /// Room for a chunk of 32 rows.
 pub(super) fn scratch() -> Vec<f32> {
     vec![0.0; TILE_DIM * CHUNK]
 }
 
 #[inline(always)]
-fn strip_inline(packing: Packing, source: &Matrices<'_>, index: usize, scratch: &mut [f32], out: &mut [u8]) {
+fn strip_inline<L: pack::Lanes>(
+    packing: Packing,
+    source: &Matrices<'_>,
+    index: usize,
+    scratch: &mut [f32],
+    out: &mut [u8],
+) {
     let rows = source.strip(index);
     let (len, bytes) = source.ty.block();
     let tile_bytes = packing.format.tile_bytes();
@@ -127,7 +150,11 @@ fn strip_inline(packing: Packing, source: &Matrices<'_>, index: usize, scratch: 
             row_inline(source.ty, &source.row(rows.start + i)[range.clone()], &mut values[..count]);
         }
         for (i, out) in out.chunks_exact_mut(tile_bytes).enumerate() {
-            pack::tile(packing.format, packing.rule, &scratch[i * TILE_DIM..], CHUNK, out);
+            // Rows are far apart: what the next chunk wants of them is fetched while this one is packed.
+            for row in rows.clone().skip(i * ROWS_AHEAD).take(ROWS_AHEAD) {
+                prefetch(&source.row(row)[range.end..], range.len());
+            }
+            pack::tile::<L>(packing.format, packing.rule, &scratch[i * TILE_DIM..], CHUNK, out);
         }
     }
 }
@@ -147,11 +174,11 @@ fn row_avx512(ty: GgmlType, row: &[u8], out: &mut [f32]) {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi2")]
 fn strip_avx2(packing: Packing, source: &Matrices<'_>, index: usize, scratch: &mut [f32], out: &mut [u8]) {
-    strip_inline(packing, source, index, scratch, out);
+    strip_inline::<pack::Avx2>(packing, source, index, scratch, out);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi2,avx512f,avx512bw,avx512dq,avx512vl")]
 fn strip_avx512(packing: Packing, source: &Matrices<'_>, index: usize, scratch: &mut [f32], out: &mut [u8]) {
-    strip_inline(packing, source, index, scratch, out);
+    strip_inline::<pack::Avx512>(packing, source, index, scratch, out);
 }

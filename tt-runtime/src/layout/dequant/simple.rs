@@ -9,9 +9,10 @@ use super::{f16_at, u32_at};
 pub fn q4_0(block: &[u8; 18], out: &mut [f32; 32]) {
     let d = f16_at(block, 0);
     for j in 0..16 {
-        let q = block[2 + j];
-        out[j] = f32::from((q & 15) as i8 - 8) * d;
-        out[j + 16] = f32::from((q >> 4) as i8 - 8) * d;
+        out[j] = f32::from((block[2 + j] & 15) as i8 - 8) * d;
+    }
+    for j in 0..16 {
+        out[j + 16] = f32::from((block[2 + j] >> 4) as i8 - 8) * d;
     }
 }
 
@@ -19,9 +20,10 @@ pub fn q4_0(block: &[u8; 18], out: &mut [f32; 32]) {
 pub fn q4_1(block: &[u8; 20], out: &mut [f32; 32]) {
     let (d, m) = (f16_at(block, 0), f16_at(block, 2));
     for j in 0..16 {
-        let q = block[4 + j];
-        out[j] = f32::from(q & 15) * d + m;
-        out[j + 16] = f32::from(q >> 4) * d + m;
+        out[j] = f32::from(block[4 + j] & 15) * d + m;
+    }
+    for j in 0..16 {
+        out[j + 16] = f32::from(block[4 + j] >> 4) * d + m;
     }
 }
 

@@ -9,6 +9,7 @@
 //! sixteen rows of ggml's matrix. So everything here works on sixteen neighbouring columns at once, lane by lane,
 //! and nothing has to be reduced across lanes.
 
+use super::lanes::Lanes;
 use tt_isa::format::FACE_DIM;
 
 /// Bits of the largest significand: 1 and the 23 bits of a single precision mantissa.
@@ -16,33 +17,44 @@ const SIGNIFICAND: u32 = 24;
 const EXPONENT: u32 = 0x7F80_0000;
 const MANTISSA: u32 = 0x007F_FFFF;
 
-/// Sixteen neighbouring columns.
-pub type Lanes = [u32; FACE_DIM];
-
-/// Exponent fields, in place, shared by `rows` in each column.
+/// Exponent fields, in place, shared by the rows of a face in each column.
 #[inline(always)]
-pub fn shared_exponents(rows: &[Lanes; FACE_DIM]) -> Lanes {
-    let mut shared = [0; FACE_DIM];
-    for row in rows {
-        for k in 0..FACE_DIM {
-            shared[k] = shared[k].max(row[k] & EXPONENT);
-        }
+pub fn shared_exponents<L: Lanes>(rows: &[L; FACE_DIM]) -> L {
+    let mask = L::splat(EXPONENT);
+    let mut shared = rows[0].and(mask);
+    for row in &rows[1..] {
+        shared = shared.max(row.and(mask));
     }
     shared
 }
 
-/// One datum of `MAGNITUDE` bits and a sign, for a shared exponent field (in place) that is at least its own.
+/// Datums of `MAGNITUDE` bits and a sign, for shared exponent fields (in place) that are at least their own.
 #[inline(always)]
+pub fn datums<L: Lanes, const MAGNITUDE: u32>(bits: L, shared: L) -> L {
+    let exponent = bits.and(L::splat(EXPONENT));
+    let significand = bits.and(L::splat(MANTISSA)).or(L::splat(MANTISSA + 1)).where_set(exponent);
+    let aligned = significand.shr_by(shared.sub(exponent).shr::<23>());
+    let half = L::splat((1 << (SIGNIFICAND - MAGNITUDE - 1)) - 1);
+    let one = L::splat(1);
+    let rounded = match MAGNITUDE {
+        7 => aligned.add(half).add(aligned.shr::<17>().and(one)).shr::<17>(),
+        3 => aligned.add(half).add(aligned.shr::<21>().and(one)).shr::<21>(),
+        _ => aligned.add(half).add(aligned.shr::<23>().and(one)).shr::<23>(),
+    };
+    let magnitude = rounded.min(L::splat((1 << MAGNITUDE) - 1));
+    let sign = match MAGNITUDE {
+        7 => bits.shr::<24>(),
+        3 => bits.shr::<28>(),
+        _ => bits.shr::<30>(),
+    };
+    magnitude.or(sign.and(L::splat(1 << MAGNITUDE)).where_set(magnitude))
+}
+
+/// One datum for a shared exponent.
+#[cfg(test)]
 pub fn datum<const MAGNITUDE: u32>(bits: u32, shared: u32) -> u32 {
-    let exponent = bits & EXPONENT;
-    let hidden = if exponent == 0 { 0 } else { MANTISSA + 1 };
-    let significand = if exponent == 0 { 0 } else { bits & MANTISSA | hidden };
-    let aligned = significand >> (shared.wrapping_sub(exponent) >> 23).min(31);
-    let drop = SIGNIFICAND - MAGNITUDE;
-    let half = (1 << (drop - 1)) - 1 + (aligned >> drop & 1);
-    let magnitude = ((aligned + half) >> drop).min((1 << MAGNITUDE) - 1);
-    let sign = if magnitude == 0 { 0 } else { bits >> 31 };
-    sign << MAGNITUDE | magnitude
+    let lanes = datums::<super::lanes::Portable, MAGNITUDE>([bits; FACE_DIM], [shared; FACE_DIM]);
+    lanes[0]
 }
 
 /// Value of a datum with its shared exponent: `magnitude / 2^(MAGNITUDE - 1) * 2^(exponent - 127)`.

@@ -5,141 +5,142 @@
 //! one word of each lane; writing the words of a lane side by side is then the transposition.
 
 pub mod bfp;
+mod lanes;
 pub mod search;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
-use bfp::{Lanes, datum, shared_exponents};
+use bfp::{datums, shared_exponents};
 use tt_isa::format::{FACE_DATUMS, FACE_DIM, TILE_DIM, TILE_EXPONENTS};
 
 use super::{Rule, WeightFormat};
-
-/// Rows of a face's source: `rows[n][k]`, as bit patterns.
-type Face = [Lanes; FACE_DIM];
+pub(super) use lanes::{Lanes, Portable};
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{Avx2, Avx512};
 
 /// Packs the tile whose 32 rows start at `values`, `pitch` values apart.
 #[inline(always)]
-pub fn tile(format: WeightFormat, rule: Rule, values: &[f32], pitch: usize, out: &mut [u8]) {
+pub fn tile<L: Lanes>(format: WeightFormat, rule: Rule, values: &[f32], pitch: usize, out: &mut [u8]) {
     match (format, rule) {
-        (WeightFormat::Bf16, _) => bf16_tile(values, pitch, out),
-        (WeightFormat::Bfp8, Rule::Vendor) => bfp_tile::<7>(values, pitch, out),
-        (WeightFormat::Bfp4, Rule::Vendor) => bfp_tile::<3>(values, pitch, out),
-        (WeightFormat::Bfp2, Rule::Vendor) => bfp_tile::<1>(values, pitch, out),
+        (WeightFormat::Bf16, _) => bf16_tile::<L>(values, pitch, out),
+        (WeightFormat::Bfp8, Rule::Vendor) => bfp_tile::<L, 7>(values, pitch, out),
+        (WeightFormat::Bfp4, Rule::Vendor) => bfp_tile::<L, 3>(values, pitch, out),
+        (WeightFormat::Bfp2, Rule::Vendor) => bfp_tile::<L, 1>(values, pitch, out),
         (WeightFormat::Bfp8, Rule::Search) => search::tile::<7>(values, pitch, out),
         (WeightFormat::Bfp4, Rule::Search) => search::tile::<3>(values, pitch, out),
         (WeightFormat::Bfp2, Rule::Search) => search::tile::<1>(values, pitch, out),
     }
 }
 
-/// The source of face `index` of a tile (faces: k below 16 and n below 16, then n from 16 on, then k from 16 on).
+/// The source of face `index` of a tile, row n after row n, a lane for each k (faces: k below 16 and n below 16,
+/// then n from 16 on, then k from 16 on).
 #[inline(always)]
-fn face(values: &[f32], pitch: usize, index: usize) -> Face {
+fn face<L: Lanes>(values: &[f32], pitch: usize, index: usize) -> [L; FACE_DIM] {
     let (k, n) = (index / 2 * FACE_DIM, index % 2 * FACE_DIM);
-    let mut rows = [[0; FACE_DIM]; FACE_DIM];
+    let mut rows = [L::splat(0); FACE_DIM];
     for (i, row) in rows.iter_mut().enumerate() {
-        let at = (n + i) * pitch + k;
-        for (bits, x) in row.iter_mut().zip(&values[at..at + FACE_DIM]) {
-            *bits = x.to_bits();
-        }
+        *row = L::load(&values[(n + i) * pitch + k..]);
     }
     rows
 }
 
 #[inline(always)]
-fn bfp_tile<const MAGNITUDE: u32>(values: &[f32], pitch: usize, out: &mut [u8]) {
+fn bfp_tile<L: Lanes, const MAGNITUDE: u32>(values: &[f32], pitch: usize, out: &mut [u8]) {
     for index in 0..4 {
-        let rows = face(values, pitch, index);
-        put_face::<MAGNITUDE>(&rows, &shared_exponents(&rows), datum::<MAGNITUDE>, index, out);
+        let mut rows = face::<L>(values, pitch, index);
+        let shared = shared_exponents(&rows);
+        for row in &mut rows {
+            *row = datums::<L, MAGNITUDE>(*row, shared);
+        }
+        put_face::<L, MAGNITUDE>(shared, &rows, index, out);
     }
 }
 
-/// Writes face `index` of a tile: its exponents, and its datums as `datum` makes them.
+/// Writes face `index` of a tile: its exponents and datums.
 #[inline(always)]
-fn put_face<const MAGNITUDE: u32>(
-    rows: &Face,
-    shared: &Lanes,
-    datum: impl Fn(u32, u32) -> u32,
-    index: usize,
-    out: &mut [u8],
-) {
-    let (exponents, datums) = out.split_at_mut(TILE_EXPONENTS);
-    for (to, from) in exponents[index * FACE_DIM..(index + 1) * FACE_DIM].iter_mut().zip(shared) {
-        *to = (from >> 23) as u8;
+fn put_face<L: Lanes, const MAGNITUDE: u32>(shared: L, datums: &[L; FACE_DIM], index: usize, out: &mut [u8]) {
+    let (exponents, out) = out.split_at_mut(TILE_EXPONENTS);
+    exponents[index * FACE_DIM..(index + 1) * FACE_DIM].copy_from_slice(&shared.shr::<23>().low_bytes());
+    // Four rows' datums in a word, a byte each.
+    let mut words = [shared; 4];
+    for (word, rows) in words.iter_mut().zip(datums.as_chunks::<4>().0) {
+        let [a, b, c, d] = *rows;
+        *word = a.or(b.shl::<8>()).or(c.shl::<16>().or(d.shl::<24>()));
     }
-    let mut words = [[0u32; FACE_DIM]; 4];
-    for (g, word) in words.iter_mut().enumerate() {
-        for j in 0..4 {
-            let row = &rows[4 * g + j];
-            for k in 0..FACE_DIM {
-                word[k] |= datum(row[k], shared[k]) << (8 * j);
-            }
-        }
-    }
+    let [a, b, c, d] = words;
     let bytes = FACE_DATUMS * (MAGNITUDE as usize + 1) / 8;
-    let out = &mut datums[index * bytes..(index + 1) * bytes];
+    let (cells, _) = out[index * bytes..(index + 1) * bytes].as_chunks_mut::<64>();
     match MAGNITUDE {
-        7 => put_words(&words, out),
-        3 => put_words(&[nibbles(&words[0], &words[1]), nibbles(&words[2], &words[3])], out),
-        _ => {
-            let (low, high) = (nibbles(&words[0], &words[1]), nibbles(&words[2], &words[3]));
-            put_words(&[pairs(&low, &high)], out);
-        }
+        7 => put(L::cells(words), cells),
+        3 => put(L::zip_words(nibbles(a, b), nibbles(c, d)), cells),
+        _ => put([pairs(nibbles(a, b), nibbles(c, d))], cells),
+    }
+}
+
+#[inline(always)]
+fn put<L: Lanes, const N: usize>(lanes: [L; N], out: &mut [[u8; 64]]) {
+    for i in 0..N {
+        lanes[i].store(&mut out[i]);
     }
 }
 
 /// Four bytes with a nibble each, twice, to eight nibbles.
 #[inline(always)]
-fn nibbles(a: &Lanes, b: &Lanes) -> Lanes {
-    let squeeze = |x: u32| {
-        let x = (x | x >> 4) & 0x00FF_00FF;
-        (x | x >> 8) & 0xFFFF
-    };
-    std::array::from_fn(|k| squeeze(a[k]) | squeeze(b[k]) << 16)
+fn nibbles<L: Lanes>(a: L, b: L) -> L {
+    squeeze4(a).or(squeeze4(b).shl::<16>())
 }
 
 /// Eight nibbles with two bits each, twice, to sixteen pairs of bits.
 #[inline(always)]
-fn pairs(a: &Lanes, b: &Lanes) -> Lanes {
-    let squeeze = |x: u32| {
-        let x = (x | x >> 2) & 0x0F0F_0F0F;
-        let x = (x | x >> 4) & 0x00FF_00FF;
-        (x | x >> 8) & 0xFFFF
-    };
-    std::array::from_fn(|k| squeeze(a[k]) | squeeze(b[k]) << 16)
+fn pairs<L: Lanes>(a: L, b: L) -> L {
+    squeeze2(a).or(squeeze2(b).shl::<16>())
 }
 
-/// Writes the words of each lane side by side: `WORDS` words for k = 0, then for k = 1, and so on.
+/// The low nibbles of four bytes, side by side.
 #[inline(always)]
-fn put_words<const WORDS: usize>(words: &[Lanes; WORDS], out: &mut [u8]) {
-    let (cells, _) = out.as_chunks_mut::<4>();
-    for (k, cell) in cells.chunks_exact_mut(WORDS).enumerate() {
-        for w in 0..WORDS {
-            cell[w] = words[w][k].to_le_bytes();
-        }
-    }
+fn squeeze4<L: Lanes>(x: L) -> L {
+    let x = x.or(x.shr::<4>()).and(L::splat(0x00FF_00FF));
+    x.or(x.shr::<8>()).and(L::splat(0xFFFF))
 }
+
+/// The low pairs of bits of eight nibbles, side by side.
+#[inline(always)]
+fn squeeze2<L: Lanes>(x: L) -> L {
+    squeeze4(x.or(x.shr::<2>()).and(L::splat(0x0F0F_0F0F)))
+}
+
+/// Exponent field of a single precision number.
+const EXPONENT_FIELD: u32 = 0x7F80_0000;
+/// The NaN.
+const BF16_NAN: u32 = 0x7FC0;
 
 /// Rounds to bfloat16: nearest, ties to even. Every NaN becomes the same one.
 ///
 /// That is the vendor's `fp32_to_bf16_bits_round_to_nearest_even`.
 #[inline(always)]
-pub fn bf16(bits: u32) -> u32 {
-    let rounded = bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16;
-    if bits & 0x7FFF_FFFF > EXPONENT_FIELD { BF16_NAN } else { rounded }
+fn bf16<L: Lanes>(bits: L) -> L {
+    let rounded = bits.add(L::splat(0x7FFF)).add(bits.shr::<16>().and(L::splat(1))).shr::<16>();
+    let magnitude = bits.and(L::splat(0x7FFF_FFFF));
+    // Zero but for NaNs, and then at most 23 bits.
+    let nan = magnitude.max(L::splat(EXPONENT_FIELD)).sub(L::splat(EXPONENT_FIELD));
+    let is_number = L::splat(1).sub(nan.min(L::splat(1)));
+    rounded.where_set(is_number).or(L::splat(BF16_NAN).where_set(nan))
 }
 
-const EXPONENT_FIELD: u32 = 0x7F80_0000;
-const BF16_NAN: u32 = 0x7FC0;
-
 #[inline(always)]
-fn bf16_tile(values: &[f32], pitch: usize, out: &mut [u8]) {
-    for (index, out) in out.chunks_exact_mut(2 * FACE_DATUMS).take(4).enumerate() {
-        let rows = face(values, pitch, index);
-        let mut words = [[0u32; FACE_DIM]; 8];
-        for (g, word) in words.iter_mut().enumerate() {
-            for k in 0..FACE_DIM {
-                word[k] = bf16(rows[2 * g][k]) | bf16(rows[2 * g + 1][k]) << 16;
-            }
+fn bf16_tile<L: Lanes>(values: &[f32], pitch: usize, out: &mut [u8]) {
+    for (index, out) in out.as_chunks_mut::<{ 2 * FACE_DATUMS }>().0.iter_mut().enumerate() {
+        let rows = face::<L>(values, pitch, index);
+        let mut words = [L::splat(0); FACE_DIM / 2];
+        for (word, rows) in words.iter_mut().zip(rows.as_chunks::<2>().0) {
+            *word = bf16(rows[0]).or(bf16(rows[1]).shl::<16>());
         }
-        put_words(&words, out);
+        let [a, b, c, d, e, f, g, h] = words;
+        let (left, right) = (L::cells([a, b, c, d]), L::cells([e, f, g, h]));
+        let (out, _) = out.as_chunks_mut::<64>();
+        for i in 0..4 {
+            put(L::zip_cells(left[i], right[i]), &mut out[2 * i..]);
+        }
     }
 }
 
@@ -162,6 +163,7 @@ pub fn unpack_tile(format: WeightFormat, tile: &[u8], out: &mut [[f32; TILE_DIM]
 
 #[cfg(test)]
 mod tests {
+    use super::bfp::datum;
     use super::*;
     use proptest::prelude::*;
 
@@ -201,7 +203,7 @@ mod tests {
                 [(WeightFormat::Bfp8, 7), (WeightFormat::Bfp4, 3), (WeightFormat::Bfp2, 1)]
             {
                 let mut got = vec![0; format.tile_bytes()];
-                tile(format, Rule::Vendor, &values, TILE_DIM, &mut got);
+                tile::<Portable>(format, Rule::Vendor, &values, TILE_DIM, &mut got);
                 prop_assert_eq!(&got, &by_hand(magnitude, &values), "{:?}", format);
             }
         }
@@ -213,7 +215,7 @@ mod tests {
             let bits = i.wrapping_mul(0x9E37_79B9);
             let value = f32::from_bits(bits);
             let want = if value.is_nan() { BF16_NAN } else { half::bf16::from_f32(value).to_bits().into() };
-            assert_eq!(bf16(bits), want, "{bits:#010x}");
+            assert_eq!(bf16::<Portable>([bits; FACE_DIM])[0], want, "{bits:#010x}");
         }
     }
 }

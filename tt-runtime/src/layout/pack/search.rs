@@ -7,8 +7,8 @@
 //! Weighting by importance would change nothing: an importance matrix weighs columns k, and the sixteen numbers that
 //! share an exponent all lie in one column.
 
-use super::bfp::{Lanes, shared_exponents};
-use super::{Face, face, put_face};
+use super::bfp::{datums, shared_exponents};
+use super::{Portable, face, put_face};
 use tt_isa::format::FACE_DIM;
 
 /// Exponents tried, as distances from the rule's.
@@ -20,9 +20,10 @@ const SEARCHED: std::ops::RangeInclusive<u32> = 72..=184;
 #[inline(always)]
 pub fn tile<const MAGNITUDE: u32>(values: &[f32], pitch: usize, out: &mut [u8]) {
     for index in 0..4 {
-        let rows = face(values, pitch, index);
+        let rows = face::<Portable>(values, pitch, index);
         let shared = best_exponents::<MAGNITUDE>(&rows);
-        put_face::<MAGNITUDE>(&rows, &shared, nearest::<MAGNITUDE>, index, out);
+        let datums = rows.map(|row| nearest::<MAGNITUDE>(row, shared));
+        put_face::<Portable, MAGNITUDE>(shared, &datums, index, out);
     }
 }
 
@@ -32,15 +33,18 @@ fn step<const MAGNITUDE: u32>(shared: u32) -> f32 {
     f32::from_bits(shared.wrapping_sub((MAGNITUDE - 1) << 23))
 }
 
-/// The nearest datum, ties to even, for any shared exponent field (in place).
+/// The nearest datums, ties to even, for any shared exponent fields (in place).
 #[inline(always)]
-fn nearest<const MAGNITUDE: u32>(bits: u32, shared: u32) -> u32 {
-    if !SEARCHED.contains(&(shared >> 23)) {
-        return super::datum::<MAGNITUDE>(bits, shared);
-    }
-    let magnitude = magnitude::<MAGNITUDE>(bits, shared);
-    let sign = if magnitude == 0.0 { 0 } else { bits >> 31 };
-    sign << MAGNITUDE | magnitude as u32
+fn nearest<const MAGNITUDE: u32>(bits: Portable, shared: Portable) -> Portable {
+    let rule = datums::<Portable, MAGNITUDE>(bits, shared);
+    std::array::from_fn(|k| {
+        if !SEARCHED.contains(&(shared[k] >> 23)) {
+            return rule[k];
+        }
+        let magnitude = magnitude::<MAGNITUDE>(bits[k], shared[k]);
+        let sign = if magnitude == 0.0 { 0 } else { bits[k] >> 31 };
+        sign << MAGNITUDE | magnitude as u32
+    })
 }
 
 /// The nearest magnitude. The quotient by a power of two is exact, or far below one half.
@@ -55,7 +59,7 @@ fn magnitude<const MAGNITUDE: u32>(bits: u32, shared: u32) -> f32 {
 }
 
 #[inline(always)]
-fn best_exponents<const MAGNITUDE: u32>(rows: &Face) -> Lanes {
+fn best_exponents<const MAGNITUDE: u32>(rows: &[Portable; FACE_DIM]) -> Portable {
     let rule = shared_exponents(rows);
     let mut best = rule;
     let mut least = [f32::INFINITY; FACE_DIM];
@@ -74,7 +78,7 @@ fn best_exponents<const MAGNITUDE: u32>(rows: &Face) -> Lanes {
 /// Squared error of column `k`, in units of the squared step of the rule's exponent times a power of two that is the
 /// same for all exponents tried.
 #[inline(always)]
-fn error<const MAGNITUDE: u32>(rows: &Face, k: usize, shared: u32) -> f32 {
+fn error<const MAGNITUDE: u32>(rows: &[Portable; FACE_DIM], k: usize, shared: u32) -> f32 {
     let step = step::<MAGNITUDE>(shared);
     let mut sum = 0.0;
     for row in rows {
@@ -87,12 +91,12 @@ fn error<const MAGNITUDE: u32>(rows: &Face, k: usize, shared: u32) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{WeightFormat, tile as pack_tile, unpack_tile};
+    use super::super::{Portable, WeightFormat, tile as pack_tile, unpack_tile};
     use crate::layout::Rule;
 
     fn squared_error(format: WeightFormat, rule: Rule, values: &[f32]) -> f64 {
         let mut packed = vec![0; format.tile_bytes()];
-        pack_tile(format, rule, values, 32, &mut packed);
+        pack_tile::<Portable>(format, rule, values, 32, &mut packed);
         let mut back = [[0.0; 32]; 32];
         unpack_tile(format, &packed, &mut back);
         let pairs = (0..1024).map(|i| (values[i], back[i % 32][i / 32]));
@@ -131,8 +135,8 @@ mod tests {
         for extreme in [0.0, 1e-45, f32::MIN_POSITIVE, f32::MAX, f32::INFINITY, f32::NAN] {
             let values = vec![extreme; 1024];
             let (mut rule, mut search) = (vec![0; 1088], vec![0; 1088]);
-            pack_tile(WeightFormat::Bfp8, Rule::Vendor, &values, 32, &mut rule);
-            pack_tile(WeightFormat::Bfp8, Rule::Search, &values, 32, &mut search);
+            pack_tile::<Portable>(WeightFormat::Bfp8, Rule::Vendor, &values, 32, &mut rule);
+            pack_tile::<Portable>(WeightFormat::Bfp8, Rule::Search, &values, 32, &mut search);
             assert_eq!(rule, search, "{extreme}");
         }
     }

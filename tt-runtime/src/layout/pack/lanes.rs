@@ -1,0 +1,135 @@
+//! Sixteen 32-bit lanes: what packing needs of a vector, and the portable one.
+
+use tt_isa::format::FACE_DIM;
+
+/// Sixteen neighbouring columns of ggml's matrix, one in each 32-bit lane.
+pub trait Lanes: Copy {
+    /// The bit patterns of the first sixteen values.
+    fn load(values: &[f32]) -> Self;
+    /// The same number in every lane.
+    fn splat(x: u32) -> Self;
+    /// `self & other`
+    fn and(self, other: Self) -> Self;
+    /// `self | other`
+    fn or(self, other: Self) -> Self;
+    /// `self + other`, modulo 2^32.
+    fn add(self, other: Self) -> Self;
+    /// `self - other`, modulo 2^32.
+    fn sub(self, other: Self) -> Self;
+    /// The smaller number.
+    fn min(self, other: Self) -> Self;
+    /// The larger number.
+    fn max(self, other: Self) -> Self;
+    /// Shift right by a constant.
+    fn shr<const BITS: u32>(self) -> Self;
+    /// Shift left by a constant.
+    fn shl<const BITS: u32>(self) -> Self;
+    /// Shift right by a number for each lane; 32 and more give 0.
+    fn shr_by(self, bits: Self) -> Self;
+    /// `self` where `test` is not zero, 0 elsewhere.
+    fn where_set(self, test: Self) -> Self;
+    /// The lowest byte of every lane.
+    fn low_bytes(self) -> [u8; FACE_DIM];
+    /// Transposes: a cell is the four words of one lane. Result j has the cells of lanes 4 j to 4 j + 3.
+    fn cells(words: [Self; 4]) -> [Self; 4];
+    /// Cells of two vectors in turn: a0 b0 a1 b1 and a2 b2 a3 b3.
+    fn zip_cells(a: Self, b: Self) -> [Self; 2];
+    /// Words of two vectors in turn: a0 b0 .. a7 b7 and a8 b8 .. a15 b15.
+    fn zip_words(a: Self, b: Self) -> [Self; 2];
+    /// Writes all lanes, little-endian.
+    fn store(self, out: &mut [u8; 64]);
+}
+
+/// Lanes as an array: for every processor.
+pub type Portable = [u32; FACE_DIM];
+
+impl Lanes for Portable {
+    #[inline(always)]
+    fn load(values: &[f32]) -> Self {
+        std::array::from_fn(|i| values[i].to_bits())
+    }
+
+    #[inline(always)]
+    fn splat(x: u32) -> Self {
+        [x; FACE_DIM]
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        std::array::from_fn(|i| self[i] & other[i])
+    }
+
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        std::array::from_fn(|i| self[i] | other[i])
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        std::array::from_fn(|i| self[i].wrapping_add(other[i]))
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        std::array::from_fn(|i| self[i].wrapping_sub(other[i]))
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        std::array::from_fn(|i| self[i].min(other[i]))
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        std::array::from_fn(|i| self[i].max(other[i]))
+    }
+
+    #[inline(always)]
+    fn shr<const BITS: u32>(self) -> Self {
+        self.map(|x| x >> BITS)
+    }
+
+    #[inline(always)]
+    fn shl<const BITS: u32>(self) -> Self {
+        self.map(|x| x << BITS)
+    }
+
+    #[inline(always)]
+    fn shr_by(self, bits: Self) -> Self {
+        std::array::from_fn(|i| if bits[i] < 32 { self[i] >> bits[i] } else { 0 })
+    }
+
+    #[inline(always)]
+    fn where_set(self, test: Self) -> Self {
+        std::array::from_fn(|i| if test[i] != 0 { self[i] } else { 0 })
+    }
+
+    #[inline(always)]
+    fn low_bytes(self) -> [u8; FACE_DIM] {
+        self.map(|x| x as u8)
+    }
+
+    #[inline(always)]
+    fn cells(words: [Self; 4]) -> [Self; 4] {
+        std::array::from_fn(|j| std::array::from_fn(|i| words[i % 4][4 * j + i / 4]))
+    }
+
+    #[inline(always)]
+    fn zip_cells(a: Self, b: Self) -> [Self; 2] {
+        let from = |i: usize| if (i / 4).is_multiple_of(2) { a } else { b };
+        std::array::from_fn(|j| std::array::from_fn(|i| from(i)[8 * j + i / 8 * 4 + i % 4]))
+    }
+
+    #[inline(always)]
+    fn zip_words(a: Self, b: Self) -> [Self; 2] {
+        let from = |i: usize| if i.is_multiple_of(2) { a } else { b };
+        std::array::from_fn(|j| std::array::from_fn(|i| from(i)[8 * j + i / 2]))
+    }
+
+    #[inline(always)]
+    fn store(self, out: &mut [u8; 64]) {
+        for (to, from) in out.as_chunks_mut().0.iter_mut().zip(self) {
+            *to = from.to_le_bytes();
+        }
+    }
+}

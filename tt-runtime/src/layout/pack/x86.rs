@@ -1,0 +1,291 @@
+//! [`Lanes`] of AVX-512 (one register) and AVX2 (two).
+//!
+//! # Safety
+//! Every function here uses instructions that not every processor has. They are only called by code that is compiled
+//! for these instructions and runs only where [`crate::layout::Isa`] has found them; the types are of no use to
+//! anyone else and are not public outside of the layouts. That holds for every `unsafe` block below; those that
+//! read or write memory say so in addition.
+
+#![allow(unsafe_code)]
+#![allow(clippy::undocumented_unsafe_blocks)]
+
+use std::arch::x86_64::*;
+
+use super::lanes::Lanes;
+use tt_isa::format::FACE_DIM;
+
+/// Sixteen lanes in a register.
+#[derive(Clone, Copy)]
+pub struct Avx512(__m512i);
+
+impl Lanes for Avx512 {
+    #[inline(always)]
+    fn load(values: &[f32]) -> Self {
+        let values = &values[..FACE_DIM];
+        // SAFETY: 64 bytes of values.
+        Self(unsafe { _mm512_loadu_si512(values.as_ptr().cast()) })
+    }
+
+    #[inline(always)]
+    fn splat(x: u32) -> Self {
+        Self(unsafe { _mm512_set1_epi32(x.cast_signed()) })
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        Self(unsafe { _mm512_and_si512(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        Self(unsafe { _mm512_or_si512(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self(unsafe { _mm512_add_epi32(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Self(unsafe { _mm512_sub_epi32(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Self(unsafe { _mm512_min_epu32(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(unsafe { _mm512_max_epu32(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn shr<const BITS: u32>(self) -> Self {
+        Self(unsafe { _mm512_srli_epi32::<BITS>(self.0) })
+    }
+
+    #[inline(always)]
+    fn shl<const BITS: u32>(self) -> Self {
+        Self(unsafe { _mm512_slli_epi32::<BITS>(self.0) })
+    }
+
+    #[inline(always)]
+    fn shr_by(self, bits: Self) -> Self {
+        Self(unsafe { _mm512_srlv_epi32(self.0, bits.0) })
+    }
+
+    #[inline(always)]
+    fn where_set(self, test: Self) -> Self {
+        Self(unsafe { _mm512_maskz_mov_epi32(_mm512_test_epi32_mask(test.0, test.0), self.0) })
+    }
+
+    #[inline(always)]
+    fn low_bytes(self) -> [u8; FACE_DIM] {
+        let bytes = unsafe { _mm512_cvtepi32_epi8(self.0) };
+        let mut out = [0; FACE_DIM];
+        // SAFETY: 16 bytes of room.
+        unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), bytes) };
+        out
+    }
+
+    #[inline(always)]
+    fn cells(words: [Self; 4]) -> [Self; 4] {
+        let [Self(a), Self(b), Self(c), Self(d)] = words;
+        unsafe {
+            let (ab, cd) = (_mm512_unpacklo_epi32(a, b), _mm512_unpacklo_epi32(c, d));
+            let (ab_high, cd_high) = (_mm512_unpackhi_epi32(a, b), _mm512_unpackhi_epi32(c, d));
+            // Cells of lanes 0 4 8 12, of lanes 1 5 9 13, and so on.
+            let cells0 = _mm512_unpacklo_epi64(ab, cd);
+            let cells1 = _mm512_unpackhi_epi64(ab, cd);
+            let cells2 = _mm512_unpacklo_epi64(ab_high, cd_high);
+            let cells3 = _mm512_unpackhi_epi64(ab_high, cd_high);
+            // A transposition of 4 x 4 cells puts them in order.
+            let low01 = _mm512_shuffle_i32x4::<0x44>(cells0, cells1);
+            let low23 = _mm512_shuffle_i32x4::<0x44>(cells2, cells3);
+            let high01 = _mm512_shuffle_i32x4::<0xEE>(cells0, cells1);
+            let high23 = _mm512_shuffle_i32x4::<0xEE>(cells2, cells3);
+            [
+                Self(_mm512_shuffle_i32x4::<0x88>(low01, low23)),
+                Self(_mm512_shuffle_i32x4::<0xDD>(low01, low23)),
+                Self(_mm512_shuffle_i32x4::<0x88>(high01, high23)),
+                Self(_mm512_shuffle_i32x4::<0xDD>(high01, high23)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn zip_cells(a: Self, b: Self) -> [Self; 2] {
+        unsafe {
+            let low = _mm512_shuffle_i32x4::<0x44>(a.0, b.0);
+            let high = _mm512_shuffle_i32x4::<0xEE>(a.0, b.0);
+            [Self(_mm512_shuffle_i32x4::<0xD8>(low, low)), Self(_mm512_shuffle_i32x4::<0xD8>(high, high))]
+        }
+    }
+
+    #[inline(always)]
+    fn zip_words(a: Self, b: Self) -> [Self; 2] {
+        unsafe {
+            // Pairs 0 1, 4 5, 8 9, 12 13 and pairs 2 3, 6 7, 10 11, 14 15.
+            let (low, high) = (_mm512_unpacklo_epi32(a.0, b.0), _mm512_unpackhi_epi32(a.0, b.0));
+            Self::zip_cells(Self(low), Self(high))
+        }
+    }
+
+    #[inline(always)]
+    fn store(self, out: &mut [u8; 64]) {
+        // SAFETY: 64 bytes of room.
+        unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), self.0) }
+    }
+}
+
+/// [`Lanes::cells`] of eight lanes: cells 0 and 1, 2 and 3; 4 and 5, 6 and 7.
+#[inline(always)]
+fn cells_of_half(a: __m256i, b: __m256i, c: __m256i, d: __m256i) -> [[__m256i; 2]; 2] {
+    unsafe {
+        let (ab, cd) = (_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d));
+        let (ab_high, cd_high) = (_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d));
+        // Cells of lanes 0 4, 1 5, 2 6, 3 7.
+        let cells0 = _mm256_unpacklo_epi64(ab, cd);
+        let cells1 = _mm256_unpackhi_epi64(ab, cd);
+        let cells2 = _mm256_unpacklo_epi64(ab_high, cd_high);
+        let cells3 = _mm256_unpackhi_epi64(ab_high, cd_high);
+        let (Avx2(first), Avx2(second)) = (halves_in_turn(cells0, cells1), halves_in_turn(cells2, cells3));
+        [[first[0], second[0]], [first[1], second[1]]]
+    }
+}
+
+/// Low halves of two registers, then their high halves.
+#[inline(always)]
+fn halves_in_turn(a: __m256i, b: __m256i) -> Avx2 {
+    Avx2(unsafe { [_mm256_permute2x128_si256::<0x20>(a, b), _mm256_permute2x128_si256::<0x31>(a, b)] })
+}
+
+/// Eight lanes in each of two registers.
+#[derive(Clone, Copy)]
+pub struct Avx2([__m256i; 2]);
+
+/// An instruction on both halves. (A closure would be compiled without these instructions.)
+macro_rules! halves {
+    ($f:expr, $a:expr) => {
+        Self(unsafe { [$f($a.0[0]), $f($a.0[1])] })
+    };
+    ($f:expr, $a:expr, $b:expr) => {
+        Self(unsafe { [$f($a.0[0], $b.0[0]), $f($a.0[1], $b.0[1])] })
+    };
+}
+
+impl Lanes for Avx2 {
+    #[inline(always)]
+    fn load(values: &[f32]) -> Self {
+        let values = &values[..FACE_DIM];
+        // SAFETY: twice 32 bytes of values.
+        unsafe {
+            Self([
+                _mm256_loadu_si256(values.as_ptr().cast()),
+                _mm256_loadu_si256(values[8..].as_ptr().cast()),
+            ])
+        }
+    }
+
+    #[inline(always)]
+    fn splat(x: u32) -> Self {
+        Self([unsafe { _mm256_set1_epi32(x.cast_signed()) }; 2])
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        halves!(_mm256_and_si256, self, other)
+    }
+
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        halves!(_mm256_or_si256, self, other)
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        halves!(_mm256_add_epi32, self, other)
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        halves!(_mm256_sub_epi32, self, other)
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        halves!(_mm256_min_epu32, self, other)
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        halves!(_mm256_max_epu32, self, other)
+    }
+
+    #[inline(always)]
+    fn shr<const BITS: u32>(self) -> Self {
+        let bits = Self([unsafe { _mm256_set1_epi32(BITS.cast_signed()) }; 2]);
+        halves!(_mm256_srlv_epi32, self, bits)
+    }
+
+    #[inline(always)]
+    fn shl<const BITS: u32>(self) -> Self {
+        let bits = Self([unsafe { _mm256_set1_epi32(BITS.cast_signed()) }; 2]);
+        halves!(_mm256_sllv_epi32, self, bits)
+    }
+
+    #[inline(always)]
+    fn shr_by(self, bits: Self) -> Self {
+        halves!(_mm256_srlv_epi32, self, bits)
+    }
+
+    #[inline(always)]
+    fn where_set(self, test: Self) -> Self {
+        let zero = Self([unsafe { _mm256_setzero_si256() }; 2]);
+        let is_zero: Self = halves!(_mm256_cmpeq_epi32, test, zero);
+        halves!(_mm256_andnot_si256, is_zero, self)
+    }
+
+    #[inline(always)]
+    fn low_bytes(self) -> [u8; FACE_DIM] {
+        let mut words = [0; 64];
+        self.store(&mut words);
+        let mut out = [0; FACE_DIM];
+        for (to, from) in out.iter_mut().zip(words.chunks_exact(4)) {
+            *to = from[0];
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn cells(words: [Self; 4]) -> [Self; 4] {
+        let [Self(a), Self(b), Self(c), Self(d)] = words;
+        let [x, y] = cells_of_half(a[0], b[0], c[0], d[0]);
+        let [z, w] = cells_of_half(a[1], b[1], c[1], d[1]);
+        [Self(x), Self(y), Self(z), Self(w)]
+    }
+
+    #[inline(always)]
+    fn zip_cells(a: Self, b: Self) -> [Self; 2] {
+        [halves_in_turn(a.0[0], b.0[0]), halves_in_turn(a.0[1], b.0[1])]
+    }
+
+    #[inline(always)]
+    fn zip_words(a: Self, b: Self) -> [Self; 2] {
+        let low: Self = halves!(_mm256_unpacklo_epi32, a, b);
+        let high: Self = halves!(_mm256_unpackhi_epi32, a, b);
+        Self::zip_cells(low, high)
+    }
+
+    #[inline(always)]
+    fn store(self, out: &mut [u8; 64]) {
+        let (low, high) = out.split_at_mut(32);
+        // SAFETY: 32 bytes of room, twice.
+        unsafe {
+            _mm256_storeu_si256(low.as_mut_ptr().cast(), self.0[0]);
+            _mm256_storeu_si256(high.as_mut_ptr().cast(), self.0[1]);
+        }
+    }
+}
