@@ -57,9 +57,10 @@ pub fn accumulate(accumulator: Accumulator, old: u32, terms: [Term; 2]) -> u32 {
     encode(accumulator, total, exponent)
 }
 
-/// `total * 2^(exponent - 127 - 23)` (half precision: `- 15 - 23`), normalised and rounded.
+/// `total * 2^(largest - 127 - 23)` (half precision: `- 15 - 23`), normalised and rounded; zero if none of the terms
+/// has an exponent.
 #[inline(always)]
-fn encode(accumulator: Accumulator, total: i32, exponent: i32) -> u32 {
+fn encode(accumulator: Accumulator, total: i32, largest: i32) -> u32 {
     // Mantissa bits that Dst does not have.
     let dropped = match accumulator {
         Accumulator::Fp32 => 0,
@@ -73,12 +74,12 @@ fn encode(accumulator: Accumulator, total: i32, exponent: i32) -> u32 {
     let rounded = ((left_aligned >> below) + (left_aligned >> (below - 1) & 1)) << dropped;
     // The renormaliser miscounts the leading sign bits of -1.
     let wrong = if total == -1 && dropped == 0 { 27 } else { 0 };
-    let exponent = exponent + 8 - zeros as i32 + wrong + (rounded >> 24) as i32;
+    let exponent = largest + 8 - zeros as i32 + wrong + (rounded >> 24) as i32;
     let (limit, overflow) = match accumulator {
         Accumulator::Fp16 => (32, 31 << 23 | 0x3FF << 13),
         _ => (255, 255 << 23),
     };
     let number = (exponent.clamp(0, 255) as u32) << 23 | rounded & 0x7F_FFFF;
     let value = if exponent >= limit { overflow } else { number };
-    if total == 0 || exponent <= 0 { 0 } else { value | total as u32 & 1 << 31 }
+    if total == 0 || largest == 0 || exponent <= 0 { 0 } else { value | total as u32 & 1 << 31 }
 }

@@ -99,7 +99,7 @@ fn accumulate_by_description(accumulator: Accumulator, old: u32, terms: [Term; 2
     };
     let total = term(old_value, exponent_old, true)
         + terms.iter().map(|t| term(i128::from(t.sum) << 13, t.exponent, false)).sum::<i128>();
-    if total == 0 {
+    if total == 0 || exponent == 0 {
         return 0;
     }
     // The number of bits that the result keeps, the leading one included.
@@ -299,10 +299,11 @@ fn accumulation_follows_the_description() {
             let mut term = || {
                 let exponent = match random.next() % 4 {
                     0 => random.next() % most,
+                    1 => 0,
                     _ => middle + random.next() % 12,
                 } as i32;
                 let sum = (random.next() as i32 >> (random.next() % 16) >> 16) % 31_497;
-                Term { sum: if exponent == 0 { 0 } else { sum }, exponent }
+                Term { sum, exponent }
             };
             let terms = [term(), term()];
             let mut old = random.old(accumulator);
