@@ -75,14 +75,7 @@ impl Packer {
                 };
                 // SAFETY: the values live through the call; the vector that comes back is ours to free.
                 unsafe {
-                    pack(
-                        &raw mut words,
-                        values.as_ptr(),
-                        values.len(),
-                        false,
-                        false,
-                        no_tile.as_ptr().cast(),
-                    );
+                    pack(&raw mut words, values.as_ptr(), values.len(), rows, false, no_tile.as_ptr().cast());
                     let bytes = words.end as usize - words.begin as usize;
                     take(std::slice::from_raw_parts(words.begin.cast(), bytes));
                     free(words.begin.cast());
