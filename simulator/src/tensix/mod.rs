@@ -220,7 +220,7 @@ impl Tensix {
                 adc::execute(&mut self.adc, thread, opcode, word)
             }
             UNPACR | UNPACR_NOP => unpack::execute(self, thread, opcode, word, l1),
-            PACR => pack::execute(self, thread, word, l1),
+            PACR | PACR_SETREG => pack::execute(self, thread, opcode, word, l1),
             _ if unit_is_vector(opcode) => sfpu::execute(self, thread, opcode, word),
             _ => matrix::execute(self, thread, opcode, word),
         }

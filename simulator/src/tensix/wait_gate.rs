@@ -22,7 +22,7 @@ fn kind(opcode: Opcode) -> u32 {
     use Opcode::*;
     match opcode {
         SEMINIT | SEMPOST | SEMGET | SEMWAIT | STALLWAIT | ATGETM | ATRELM => block::SYNC,
-        PACR => block::PACK | block::MISC,
+        PACR | PACR_SETREG => block::PACK | block::MISC,
         UNPACR | UNPACR_NOP => block::UNPACK | block::MISC,
         SETC16 | WRCFG | RDCFG | RMWCIB0 | RMWCIB1 | RMWCIB2 | RMWCIB3 => block::CFG,
         _ if scalar::executes(opcode) => block::THCON | block::MISC,

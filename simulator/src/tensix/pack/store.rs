@@ -7,15 +7,69 @@ use crate::fault::Fault;
 use crate::l1::L1;
 use crate::tensix::dst::COLS;
 
-/// Where a packer writes and how.
+/// Where a packer's streams of datums and of shared exponents have come to.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Streams {
+    /// Next byte of datums, and of shared exponents.
+    pub data: u32,
+    pub exponents: u32,
+    /// Block-float datums that wait for the others of their sixteen.
+    waiting: [u32; COLS],
+    waiting_len: usize,
+}
+
+impl Streams {
+    pub fn new(data: u32, exponents: u32) -> Self {
+        Self { data, exponents, ..Self::default() }
+    }
+
+    /// Whether part of the next 16 bytes has been written.
+    pub fn is_open(&self) -> bool {
+        self.waiting_len != 0 || !self.data.is_multiple_of(16)
+    }
+}
+
+/// What a packer writes and how.
+#[derive(Clone, Copy)]
 pub(super) struct Sink {
     pub format: DataFormat,
     pub accumulate: bool,
 }
 
 impl Sink {
+    /// Appends up to sixteen datums.
+    #[inline]
+    pub fn append(&self, l1: &mut L1, to: &mut Streams, datums: &[u32]) -> Result<(), Fault> {
+        let whole = datums.len() == COLS && to.waiting_len == 0;
+        if whole || !self.format.is_block_float() {
+            self.put(l1, to.data, to.exponents, datums)?;
+            to.data += (datums.len() * self.format.datum_bits() / 8) as u32;
+            to.exponents += u32::from(whole);
+            return Ok(());
+        }
+        for &datum in datums {
+            to.waiting[to.waiting_len] = datum;
+            to.waiting_len += 1;
+            if to.waiting_len == COLS {
+                to.waiting_len = 0;
+                let row = to.waiting;
+                self.append(l1, to, &row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The end of a tile: datums that wait get zeros for company, and zeros go up to the next 16 bytes.
+    pub fn finish(&self, l1: &mut L1, to: &mut Streams) -> Result<(), Fault> {
+        if to.waiting_len > 0 {
+            self.append(l1, to, &[0; COLS][to.waiting_len..])?;
+        }
+        pad(l1, to.data)?;
+        if self.format.is_block_float() { pad(l1, to.exponents) } else { Ok(()) }
+    }
+
     /// Writes up to sixteen datums at `addr`; block-float datums come in sixteens, their exponent goes to `exp_addr`.
-    pub fn put(&self, l1: &mut L1, addr: u32, exp_addr: u32, datums: &[u32]) -> Result<(), Fault> {
+    fn put(&self, l1: &mut L1, addr: u32, exp_addr: u32, datums: &[u32]) -> Result<(), Fault> {
         let len = (datums.len() * self.format.datum_bits()).div_ceil(8);
         if self.format.is_block_float() {
             let datums = datums.try_into().map_err(|_| Fault::internal("block float needs whole rows"))?;
@@ -54,13 +108,22 @@ impl Sink {
     }
 }
 
+/// Zeros up to the next 16 bytes.
+fn pad(l1: &mut L1, end: u32) -> Result<(), Fault> {
+    let len = end.next_multiple_of(16) - end;
+    if len > 0 {
+        slice(l1, end, len as usize)?.fill(0);
+    }
+    Ok(())
+}
+
 /// Writable bytes of L1, or the program's fault.
-pub(super) fn slice(l1: &mut L1, addr: u32, len: usize) -> Result<&mut [u8], Fault> {
+fn slice(l1: &mut L1, addr: u32, len: usize) -> Result<&mut [u8], Fault> {
     l1.change(addr, len)
         .ok_or_else(|| Fault::program(format!("packing {len} bytes to L1 {addr:#x}")).page(PAGE))
 }
 
-/// Sixteen bfloat16 datums as shared exponent and datums of `bits` bits. Magnitudes are rounded half up to seven
+/// Sixteen bfloat16 datums (or with five exponent bits, the others zero) as shared exponent and datums of `bits` bits. Magnitudes are rounded half up to seven
 /// bits, then cut; the largest exponent counts as that of a number, whatever the datum.
 fn block_float(datums: &[u32; COLS], bits: u32) -> (u8, [u8; COLS]) {
     let exponent_of = |datum: u32| datum >> 7 & 255;
