@@ -32,8 +32,8 @@ pub struct Arc {
 }
 
 impl Arc {
-    /// Booted firmware on a chip of `board` with these harvested rows.
-    pub fn new(board: &Board, harvested: u32) -> Self {
+    /// Booted firmware on the `index`-th chip of `board`, with these harvested rows.
+    pub fn new(board: &Board, index: usize, harvested: u32) -> Self {
         let mut scratch = [0; SCRATCH_WORDS];
         scratch[0] = SCRATCH_BOOTED;
         let is_harvested = |y: &u8| {
@@ -44,9 +44,9 @@ impl Arc {
         let csm = vec![0; CSM_SIZE as usize].into_boxed_slice();
         let mut arc = Self { csm, scratch, misc_cntl: 0, harvesting };
         let telemetry = [
-            (tag::BOARD_ID_HIGH, board.board_type << 4),
-            (tag::BOARD_ID_LOW, 1),
-            (tag::ASIC_ID, 1),
+            (tag::BOARD_ID_HIGH, (board.id(index) >> 32) as u32),
+            (tag::BOARD_ID_LOW, board.id(index) as u32),
+            (tag::ASIC_ID, 1 + index as u32),
             (tag::HARVESTING_STATE, harvested),
             (tag::ASIC_TEMPERATURE, 40 << 16),
             (tag::BOARD_TEMPERATURE, 35 << 16),
@@ -58,7 +58,7 @@ impl Arc {
             (tag::GDDR_STATUS, 0x5555_5555 & ((1 << board.chip.dram.len()) - 1)),
             (tag::FLASH_BUNDLE_VERSION, BUNDLE_18_4),
             (tag::TIMER_HEARTBEAT, 1),
-            (tag::ASIC_LOCATION, 0),
+            (tag::ASIC_LOCATION, index as u32),
         ];
         arc.put(OLD_TELEMETRY + 4 * OLD_BUNDLE_VERSION, BUNDLE_18_4);
         arc.put(TABLE, 1);
@@ -224,7 +224,7 @@ mod tests {
     use tt_isa::chip::board;
 
     fn arc(harvested: u32) -> Arc {
-        Arc::new(board("n150").expect("known"), harvested)
+        Arc::new(board("n150").expect("known"), 0, harvested)
     }
 
     /// Sends a message as the host's driver does, over the NoC; status and result.

@@ -1,9 +1,11 @@
 //! A chip: tiles, DRAM, the NoC between them, and time.
 //!
-//! Time passes in [`Chip::advance`], in quanta. In a quantum every tile that is awake runs on its own, on any
+//! Time passes in [`Chip::advance`] (or that of a [`crate::System`] of chips), in quanta. In a quantum every tile that is awake runs on its own, on any
 //! number of host threads; then the requests that the tiles made are delivered, tile by tile in a fixed order,
 //! each tile's in the order in which its cores made them. So nothing depends on the number of threads, and a
 //! request's effect, its response and its counter become visible together, between quanta.
+
+use std::sync::Arc as Shared;
 
 use rayon::prelude::*;
 use tt_isa::chip::Board;
@@ -12,16 +14,17 @@ use tt_isa::noc::NocXy;
 
 use crate::arc::Arc;
 use crate::dram::Dram;
+use crate::ethernet::EthernetTile;
+use crate::ethernet::firmware::Identity;
 use crate::fault::Fault;
 use crate::grid::{Grid, Node};
 use crate::host::Windows;
 use crate::noc::deliver::Data;
 use crate::noc::{Niu, Port};
 use crate::pcie::Pcie;
+use crate::system;
 use crate::tile::Tile;
 
-/// Instructions of a core in one quantum. Tiles that wait for the NoC end theirs early.
-const QUANTUM: u32 = 16 * 1024;
 /// Fewer awake tiles than this run on the caller's thread.
 const WORTH_THREADS: usize = 4;
 
@@ -34,6 +37,8 @@ pub struct ChipConfig {
     pub harvested: u32,
     /// Host threads.
     pub threads: usize,
+    /// Number of the chip on its board.
+    pub index: usize,
 }
 
 impl ChipConfig {
@@ -43,7 +48,20 @@ impl ChipConfig {
         let rows = board.chip.tensix_y.len() as u32;
         let harvested = ((1 << count) - 1) << (rows - u32::from(count));
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { board, harvested, threads }
+        Self { board, harvested, threads, index }
+    }
+
+    /// Whom an Ethernet tile of this chip belongs to.
+    pub(crate) fn identity(&self, channel: usize) -> Identity {
+        Identity {
+            chip: self.index as u32,
+            place: self.board.places.get(self.index).copied().unwrap_or(NocXy::new(0, 0)),
+            board_id: self.board.id(self.index),
+            channel: channel as u32,
+            // Boards all of whose chips the host reaches do without.
+            routing: usize::from(self.board.pcie_chips) < self.board.harvested_rows.len()
+                || self.board.links.is_empty(),
+        }
     }
 }
 
@@ -73,6 +91,8 @@ pub struct Counters {
 pub struct Chip {
     pub(crate) grid: Grid,
     pub(crate) tiles: Vec<Tile>,
+    /// Ethernet tiles, by channel.
+    pub(crate) ethernet: Vec<EthernetTile>,
     pub(crate) dram: Vec<Dram>,
     /// NIUs of the tiles that make no requests, by position.
     pub(crate) edges: Vec<Port>,
@@ -80,7 +100,7 @@ pub struct Chip {
     pub(crate) pcie: Pcie,
     pub(crate) windows: Windows,
     pub(crate) config: ChipConfig,
-    pool: rayon::ThreadPool,
+    pool: Shared<rayon::ThreadPool>,
     pub(crate) traffic: Counters,
     /// Data of the packet that is being delivered.
     pub(crate) packet: Data,
@@ -94,15 +114,27 @@ impl Chip {
     /// # Errors
     /// The host cannot start the worker threads.
     pub fn new(config: ChipConfig) -> Result<Self, Fault> {
+        let pool = pool(config.threads)?;
+        Ok(Self::on_threads(config, pool))
+    }
+
+    /// A chip after power-on, on the threads of another one.
+    pub(crate) fn beside(config: ChipConfig, other: &Self) -> Self {
+        Self::on_threads(config, Shared::clone(&other.pool))
+    }
+
+    fn on_threads(config: ChipConfig, pool: Shared<rayon::ThreadPool>) -> Self {
         let chip = config.board.chip;
         let grid = Grid::new(chip, config.harvested);
         let nius = |at| [0, 1].map(|noc| Niu::new(&grid.niu_setup(noc, at)));
         let tiles = grid.tensix().into_iter().map(|at| Tile::new(at, nius(at))).collect();
         let edges = grid.positions().map(|at| Port::new(nius(at))).collect();
         let dram = (0..grid.dram_groups()).map(|_| Dram::new(grid.dram_group_size())).collect();
-        let pool = pool(config.threads)?;
-        let arc = Arc::new(config.board, config.harvested);
-        Ok(Self {
+        let ethernet = chip.ethernet.iter().enumerate();
+        let ethernet =
+            ethernet.map(|(n, &at)| EthernetTile::new(at, nius(at), &config.identity(n))).collect();
+        let arc = Arc::new(config.board, config.index, config.harvested);
+        Self {
             grid,
             tiles,
             dram,
@@ -114,8 +146,9 @@ impl Chip {
             traffic: Counters::default(),
             packet: Data::default(),
             edges,
+            ethernet,
             clock: 0,
-        })
+        }
     }
 
     /// Starts new worker threads, in a process that was forked from the one that made the chip: threads stay behind.
@@ -130,7 +163,8 @@ impl Chip {
     /// Totals so far.
     pub fn counters(&self) -> Counters {
         Counters {
-            riscv_instructions: self.tiles.iter().map(Tile::instructions).sum(),
+            riscv_instructions: self.tiles.iter().map(Tile::instructions).sum::<u64>()
+                + self.ethernet.iter().map(EthernetTile::instructions).sum::<u64>(),
             tensix_instructions: self.tiles.iter().map(|tile| tile.tensix.executed()).sum(),
             ..self.traffic
         }
@@ -152,47 +186,59 @@ impl Chip {
         tile.is_running(core).then(|| tile.hart(core).pc)
     }
 
+    /// Pc of the core of an Ethernet tile, if it executes customers' code.
+    pub fn ethernet_pc(&self, channel: usize) -> Option<u32> {
+        self.ethernet.get(channel)?.pc()
+    }
+
     /// Lets up to `clocks` clocks pass: that many instructions of each core.
     ///
     /// # Errors
     /// The first fault, in the order of tiles. The chip stays as it is then, and can be inspected.
     pub fn advance(&mut self, clocks: u64) -> Result<Progress, Fault> {
-        let mut passed = 0;
-        while passed < clocks {
-            if !self.tiles.iter().any(|tile| tile.is_awake() || tile.has_requests()) {
-                return Ok(Progress { clocks: passed, asleep: true });
-            }
-            let quantum = QUANTUM.min((clocks - passed).try_into().unwrap_or(QUANTUM));
-            self.run_tiles(quantum)?;
-            self.deliver()?;
-            passed += u64::from(quantum);
-            self.clock += u64::from(quantum);
-            self.tiles.iter_mut().for_each(|tile| tile.set_clock(self.clock));
-        }
-        Ok(Progress { clocks: passed, asleep: false })
+        system::advance(std::slice::from_mut(self), clocks)
+    }
+
+    /// Whether anything on the chip can move.
+    pub(crate) fn is_busy(&self) -> bool {
+        let tensix = |tile: &Tile| tile.is_awake() || tile.has_requests();
+        let ethernet = |tile: &EthernetTile| {
+            tile.is_awake() || tile.wants_service() || !tile.outbox.is_empty() || !tile.port.outbox.is_empty()
+        };
+        self.tiles.iter().any(tensix) || self.ethernet.iter().any(ethernet)
     }
 
     /// Gives every tile that is awake its turn, whatever happens to the others: what a fault leaves behind does not
     /// depend on the number of threads.
-    fn run_tiles(&mut self, quantum: u32) -> Result<(), Fault> {
+    pub(crate) fn run_tiles(&mut self, quantum: u32) -> Result<(), Fault> {
         let mut awake: Vec<&mut Tile> = self.tiles.iter_mut().filter(|tile| tile.is_awake()).collect();
         let results: Vec<Result<(), Fault>> = if awake.len() < WORTH_THREADS || self.config.threads == 1 {
             awake.iter_mut().map(|tile| tile.run(quantum)).collect()
         } else {
             self.pool.install(|| awake.par_iter_mut().map(|tile| tile.run(quantum)).collect())
         };
-        results.into_iter().collect()
+        let ethernet: Vec<_> = self.ethernet.iter_mut().map(|tile| tile.run(quantum)).collect();
+        results.into_iter().chain(ethernet).collect()
+    }
+
+    /// A quantum has passed.
+    pub(crate) fn pass(&mut self, quantum: u32) {
+        self.clock += u64::from(quantum);
+        self.tiles.iter_mut().for_each(|tile| tile.set_clock(self.clock));
+        self.ethernet.iter_mut().for_each(|tile| tile.set_clock(self.clock));
     }
 
     /// Tiles that can make requests, in the order in which they are delivered.
     pub(crate) fn sources(&self) -> impl Iterator<Item = Node> + use<> {
-        (0..self.tiles.len()).map(Node::Tensix)
+        let ethernet = (0..self.ethernet.len()).map(Node::Ethernet);
+        (0..self.tiles.len()).map(Node::Tensix).chain(ethernet)
     }
 
     /// Whether requests of a tile wait.
     pub(crate) fn has_requests(&self, node: Node) -> bool {
         match node {
             Node::Tensix(index) => self.tiles[index].has_requests(),
+            Node::Ethernet(index) => !self.ethernet[index].port.outbox.is_empty(),
             _ => false,
         }
     }
@@ -201,6 +247,7 @@ impl Chip {
     pub(crate) fn position(&self, node: Node) -> NocXy {
         match node {
             Node::Tensix(index) => self.tiles[index].position,
+            Node::Ethernet(index) => self.ethernet[index].position,
             Node::Dram { edge, .. }
             | Node::Pcie(edge)
             | Node::Arc(edge)
@@ -210,10 +257,11 @@ impl Chip {
     }
 }
 
-fn pool(threads: usize) -> Result<rayon::ThreadPool, Fault> {
+fn pool(threads: usize) -> Result<Shared<rayon::ThreadPool>, Fault> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|i| format!("tt-sim-{i}"))
         .build()
+        .map(Shared::new)
         .map_err(|error| Fault::internal(format!("cannot start simulator threads: {error}")))
 }

@@ -36,6 +36,8 @@ impl fmt::Display for Blame {
 /// Where a fault happened, as far as it is known.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Location {
+    /// Number of the chip, if there are several.
+    pub chip: Option<usize>,
     /// Tile, NoC 0 coordinate.
     pub tile: Option<NocXy>,
     /// RISC-V core.
@@ -107,6 +109,18 @@ impl Fault {
         self
     }
 
+    /// Adds the pc of a tile's only core.
+    pub fn at_pc(mut self, pc: u32) -> Self {
+        self.at.pc.get_or_insert(pc);
+        self
+    }
+
+    /// Adds the chip.
+    pub fn on_chip(mut self, chip: usize) -> Self {
+        self.at.chip.get_or_insert(chip);
+        self
+    }
+
     /// Adds the tile.
     pub fn in_tile(mut self, tile: NocXy) -> Self {
         self.at.tile.get_or_insert(tile);
@@ -118,6 +132,9 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.blame, self.what)?;
         let at = &self.at;
+        if let Some(chip) = at.chip.filter(|&chip| chip != 0) {
+            write!(f, "; chip {chip}")?;
+        }
         if let Some(tile) = at.tile {
             write!(f, "; tile {tile}")?;
         }
@@ -125,7 +142,8 @@ impl fmt::Display for Fault {
             write!(f, "; {}", core.name())?;
         }
         if let Some(pc) = at.pc {
-            write!(f, " pc {pc:#010x}")?;
+            let sign = if at.core.is_some() { " " } else { "; " };
+            write!(f, "{sign}pc {pc:#010x}")?;
         }
         if let Some(thread) = at.thread {
             write!(f, "; Tensix thread {thread}")?;

@@ -18,6 +18,8 @@ const TRANSLATED: usize = 16;
 pub enum Node {
     /// A Tensix tile, by its index in [`Grid::tensix`].
     Tensix(usize),
+    /// An Ethernet tile, by channel.
+    Ethernet(usize),
     /// A DRAM tile.
     Dram {
         /// Which memory; three tiles share one.
@@ -120,6 +122,9 @@ impl Grid {
         if at == chip.pcie {
             return Node::Pcie(number);
         }
+        if let Some(channel) = chip.ethernet.iter().position(|&tile| tile == at) {
+            return Node::Ethernet(channel);
+        }
         // The banks of a group share their ports: the group is the first bank's number, halved.
         let bank = chip.dram.iter().position(|bank| bank.ports.contains(&at));
         bank.map_or(Node::Empty(number), |bank| Node::Dram { group: bank / 2, edge: number })
@@ -187,6 +192,7 @@ impl Grid {
                 let port = chip.dram[2 * group].ports.iter().position(|&port| port == at);
                 Endpoint::Dram.id(noc, group as u8, port.unwrap_or(0) as u8)
             }
+            Node::Ethernet(channel) => Endpoint::Ethernet.id(noc, 0, channel as u8),
             Node::Pcie(_) => Endpoint::PcieOrEmpty.id(noc, 0, PCIE_INDEX),
             Node::Arc(_) => Endpoint::Arc.id(noc, 0, 0),
             Node::Empty(_) => Endpoint::PcieOrEmpty.id(noc, 0, 0),

@@ -156,8 +156,13 @@ impl Chip {
         self.edges[pcie].niu[usize::from(noc)].translate(xy)
     }
 
+    /// The tile that host software calls `xy`.
+    pub(crate) fn tile_at(&self, noc: u8, xy: NocXy) -> Result<Node, Fault> {
+        self.node_at(noc, self.translated(noc, xy))
+    }
+
     fn window_tile(&self, target: &TlbTarget) -> Result<Node, Fault> {
-        self.node_at(target.noc, self.translated(target.noc, target.end))
+        self.tile_at(target.noc, target.end)
     }
 
     fn broadcast(&mut self, target: &TlbTarget, data: &[u8]) -> Result<(), Fault> {
@@ -181,7 +186,7 @@ impl Chip {
     /// # Errors
     /// Nothing answers there.
     pub fn tile_read(&mut self, tile: NocXy, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
-        let node = self.node_at(0, self.translated(0, tile))?;
+        let node = self.tile_at(0, tile)?;
         self.read_node(0, node, addr, out)
     }
 
@@ -190,7 +195,7 @@ impl Chip {
     /// # Errors
     /// Nothing answers there.
     pub fn tile_write(&mut self, tile: NocXy, addr: u64, data: &[u8]) -> Result<(), Fault> {
-        let node = self.node_at(0, self.translated(0, tile))?;
+        let node = self.tile_at(0, tile)?;
         self.write_node(0, node, addr, data)
     }
 }

@@ -19,12 +19,17 @@ pub struct L1 {
 
 impl Default for L1 {
     fn default() -> Self {
-        let bytes = vec![0; L1_SIZE as usize].into_boxed_slice();
-        Self { bytes, changed: Default::default(), any_changed: false }
+        Self::with_size(L1_SIZE)
     }
 }
 
 impl L1 {
+    /// An L1 of at most a Tensix tile's size.
+    pub fn with_size(size: u32) -> Self {
+        let bytes = vec![0; size.min(L1_SIZE) as usize].into_boxed_slice();
+        Self { bytes, changed: Default::default(), any_changed: false }
+    }
+
     /// `len` bytes at `addr`, or `None` beyond the end.
     pub fn get(&self, addr: u32, len: usize) -> Option<&[u8]> {
         self.bytes.get(addr as usize..(addr as usize).checked_add(len)?)

@@ -12,6 +12,7 @@
 pub mod arc;
 mod chip;
 mod dram;
+mod ethernet;
 pub mod fault;
 mod grid;
 mod host;
@@ -19,9 +20,11 @@ mod l1;
 mod noc;
 mod pcie;
 mod rv32;
+mod system;
 mod tensix;
 mod tile;
 
 pub use chip::{Chip, ChipConfig, Counters, Progress};
 pub use fault::{Blame, Fault, Location};
 pub use pcie::HostMemory;
+pub use system::System;

@@ -208,7 +208,7 @@ fn noc_requests_that_do_not_line_up_are_refused() {
             Request { target: (tensix(1, 1), 0x108), ret: (own, DATA + 8), len: MAX_PACKET + 1, ..read },
             "8193 bytes",
         ),
-        (Request { target: (NocXy::new(1, 0), 0), ret: (own, DATA), ..read }, "(1,0)"),
+        (Request { target: (NocXy::new(0, 2), 0), ret: (own, DATA), ..read }, "(0,2)"),
         (Request { target: (tensix(1, 1), L1_SIZE - 32), ret: (own, DATA), ..read }, "0x"),
     ];
     for (request, what) in requests {

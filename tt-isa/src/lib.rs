@@ -16,6 +16,7 @@
 //! | [`arc`] | management memory and telemetry |
 //! | [`chip`] | the grid of tiles of each chip, DRAM endpoints, boards |
 //! | [`pcie`] | the PCIe controller's address translation and DMA engines, host memory as the NoC sees it |
+//! | [`eth`] | Ethernet tiles: queues, links, what their firmware leaves in L1 |
 //! | [`tlb`] | host windows (TLBs) of the PCIe BARs |
 //! | [`format`](mod@format) | data formats, and the geometry of tiles and faces in them |
 //!
@@ -27,6 +28,7 @@
 pub mod arc;
 pub mod cfg;
 pub mod chip;
+pub mod eth;
 pub mod format;
 pub mod insn;
 pub mod map;

@@ -23,8 +23,8 @@ pub enum Kind {
 /// What is at an address of a tile.
 pub fn kind(node: Node, addr: u64) -> Kind {
     match node {
-        Node::Tensix(_) if addr >= MMIO_BASE => Kind::Mmio,
-        Node::Tensix(_) => Kind::L1,
+        Node::Tensix(_) | Node::Ethernet(_) if addr >= MMIO_BASE => Kind::Mmio,
+        Node::Tensix(_) | Node::Ethernet(_) => Kind::L1,
         _ => Kind::Other,
     }
 }

@@ -234,7 +234,7 @@ impl Chip {
     /// A posted write may ask for its first 16 bytes to be stored twice.
     fn store_header(&mut self, packet: &Request, to: Node, data: &mut Data) -> Result<(), Fault> {
         let Some(addr) = packet.header_store else { return Ok(()) };
-        if !matches!(to, Node::Tensix(_))
+        if !matches!(to, Node::Tensix(_) | Node::Ethernet(_))
             && self.port_mut(to).niu[usize::from(packet.noc)].ignores_header_store()
         {
             return Ok(());
@@ -251,6 +251,7 @@ impl Chip {
     pub(crate) fn read_node(&mut self, noc: u8, node: Node, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
         match node {
             Node::Tensix(index) => self.tiles[index].noc_read(addr, out),
+            Node::Ethernet(index) => self.ethernet[index].noc_read(addr, out),
             _ if addr >= EDGE_NIU_BASE => {
                 let word: &mut [u8; 4] = out.try_into().map_err(|_| niu_access(addr))?;
                 let offset = (addr % NIU_BYTES) as u32;
@@ -271,6 +272,7 @@ impl Chip {
     pub(crate) fn write_node(&mut self, noc: u8, node: Node, addr: u64, data: &[u8]) -> Result<(), Fault> {
         match node {
             Node::Tensix(index) => self.tiles[index].noc_write(addr, data),
+            Node::Ethernet(index) => self.ethernet[index].noc_write(addr, data),
             _ if addr >= EDGE_NIU_BASE => {
                 let word: [u8; 4] = data.try_into().map_err(|_| niu_access(addr))?;
                 let offset = (addr % NIU_BYTES) as u32;
@@ -308,6 +310,7 @@ impl Chip {
     pub(crate) fn port_mut(&mut self, node: Node) -> &mut Port {
         match node {
             Node::Tensix(index) => self.tiles[index].port_mut(),
+            Node::Ethernet(index) => self.ethernet[index].port_mut(),
             Node::Dram { edge, .. }
             | Node::Pcie(edge)
             | Node::Arc(edge)
