@@ -8,7 +8,10 @@ mod support;
 
 use support::sfpu::{LANEWISE, Trials, modes};
 use support::{Program, vectors};
+use tt_isa::cfg::thread as tc;
 use tt_isa::insn::Opcode::{self, *};
+use tt_isa::insn::{SETRWC, SFPLOAD, SFPSTORE};
+use tt_isa::sfpu::mod0_fmt;
 
 #[test]
 fn vendor_child() {
@@ -26,7 +29,54 @@ fn cases() -> Vec<(String, Program)> {
             .iter()
             .map(move |&mode| (format!("sfpu_{opcode:?}_{mode}").to_lowercase(), case(opcode, mode)))
     };
-    LANEWISE.iter().copied().flat_map(of).collect()
+    let sequences = (0..4).map(|seed| (format!("sfpu_sequence_{seed}"), sequences(seed)));
+    let more = [("sfpu_addressing".to_string(), addressing())];
+    LANEWISE.iter().copied().flat_map(of).chain(sequences).chain(more).collect()
+}
+
+/// Instructions one after another, with `SFPPUSHC`, `SFPPOPC` and `SFPCOMPC`.
+fn sequences(seed: u64) -> Program {
+    let mut trials = Trials::new(0xC0_FFEE + seed, 1);
+    while trials.room() >= 9 {
+        trials.sequence();
+    }
+    trials.finish()
+}
+
+/// Loads and stores that go on by address modifiers, from a base and an offset, and around Dst's end.
+fn addressing() -> Program {
+    let mut trials = Trials::new(0xADD2, 1);
+    for (field, value) in [
+        (tc::DEST_TARGET_REG_CFG_MATH_Offset, 32),
+        (tc::ADDR_MOD_DST_SEC1_DestIncr, 2),
+        (tc::ADDR_MOD_DST_SEC2_DestIncr, 6),
+        (tc::ADDR_MOD_DST_SEC2_DestCR, 1),
+        (tc::ADDR_MOD_DST_SEC3_DestIncr, 10),
+        (tc::ADDR_MOD_DST_SEC3_DestCToCR, 1),
+        (tc::ADDR_MOD_DST_SEC6_DestIncr, 4),
+        (tc::ADDR_MOD_DST_SEC0_DestClear, 1),
+        (tc::ADDR_MOD_BIAS_SEC3_BiasIncr, 1),
+        (tc::ADDR_MOD_BIAS_SEC6_BiasIncr, 1),
+    ] {
+        trials.p.set(field, value);
+    }
+    trials.push(SETRWC { rwc_d: 4, bit_mask: 4, ..SETRWC::ZERO }.word());
+    let load = |lreg_ind, sfpu_addr_mode, dest_reg_addr| {
+        self::SFPLOAD { lreg_ind, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode, dest_reg_addr }.word()
+    };
+    let store = |lreg_ind, sfpu_addr_mode, dest_reg_addr| {
+        self::SFPSTORE { lreg_ind, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode, dest_reg_addr }.word()
+    };
+    // Base 4 and offset 32: 988 more is the first row again.
+    for (register, mode) in [(0, 1), (1, 1), (2, 2), (3, 1), (4, 3), (5, 2), (6, 1), (7, 2)] {
+        trials.push(load(register, mode, if register < 4 { 988 } else { 0 }));
+    }
+    for (register, mode) in [(0, 1), (1, 2), (2, 1), (3, 3), (4, 2), (5, 1), (6, 2), (7, 0)] {
+        trials.push(store(register, mode, 32));
+    }
+    trials.push(store(0, 0, 90));
+    trials.p.set(tc::DEST_TARGET_REG_CFG_MATH_Offset, 0);
+    trials.finish()
 }
 
 /// As many trials of a mode as one group of results has room for.

@@ -188,9 +188,14 @@ impl Tensix {
         if !self.passes_gate(thread, opcode).map_err(located)? {
             return Ok(false);
         }
+        let written =
+            if self.sfpu.hazard_checks { sfpu::matrix_writes(self, thread, opcode, word) } else { 0 };
         match self.dispatch(thread, opcode, word, l1).map_err(located)? {
             Step::Stall => Ok(false),
             Step::Done => {
+                if self.sfpu.hazard_checks {
+                    self.sfpu.retired(thread, opcode, word, written);
+                }
                 self.frontend[thread].take();
                 self.executed[opcode as usize] += 1;
                 Ok(true)

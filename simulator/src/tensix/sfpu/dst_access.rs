@@ -125,6 +125,9 @@ pub fn sfpload(t: &mut Tensix, thread: usize, op: &Operands) -> Exec {
     let format = format(t, thread, op);
     let place = Place::new(t, thread, op, format, lane_config::DEST_RD_COL_EXCHANGE);
     if op.vd < lreg::WRITABLE as usize {
+        if t.sfpu.hazard_checks {
+            t.sfpu.check_load(thread, op, place.row, is_wide(format))?;
+        }
         let raw = gather(&t.dst, &place, is_wide(format));
         let value = load(&t.sfpu, op.vd, format, &raw);
         let sfpu = &mut t.sfpu;

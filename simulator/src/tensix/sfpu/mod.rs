@@ -8,6 +8,9 @@
 //! A register is an array of 32 lanes, a set of lanes a mask of 32 bits, so that an instruction is a few vector
 //! operations ([`lanes`]). Sub-units: [`dst_access`] (load, store), [`mad`] on [`fma`], [`simple`] and
 //! [`shuffle`] (simple, round), [`round`]; [`flags`] holds predication, [`config`] what `SFPCONFIG` writes.
+//!
+//! An instruction executes as a whole. Hardware's results come a cycle later in some cases; [`hazards`] finds
+//! programs that do not wait for them.
 
 use tt_isa::insn::Opcode;
 use tt_isa::sfpu::{LANES, lreg};
@@ -19,6 +22,7 @@ mod config;
 mod dst_access;
 mod flags;
 mod fma;
+mod hazards;
 mod lanes;
 mod mad;
 mod operands;
@@ -26,6 +30,8 @@ mod prng;
 mod round;
 mod shuffle;
 mod simple;
+
+pub(super) use hazards::matrix_writes;
 
 pub use config::{LaneConfig, LoadMacroConfig};
 pub use lanes::{ALL, LaneMask, Lanes};
@@ -53,6 +59,10 @@ pub struct SfpuState {
     pub prng: prng::Prng,
     /// What `SFPSHFT2` rotated last: its shift mode lets one lane of it through.
     rotated: Lanes,
+    /// Whether instructions that use a result too early are program errors. The vendor's simulator does not look;
+    /// off by default.
+    pub hazard_checks: bool,
+    hazards: hazards::Hazards,
 }
 
 impl Default for SfpuState {
@@ -73,6 +83,8 @@ impl Default for SfpuState {
             load_macro: Default::default(),
             prng: Default::default(),
             rotated: [0; LANES],
+            hazard_checks: false,
+            hazards: Default::default(),
         }
     }
 }
@@ -99,6 +111,9 @@ pub fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) -> Exec
         t.sfpu.prng.seed(seed);
     }
     let op = Operands::decode(opcode, word);
+    if t.sfpu.hazard_checks {
+        t.sfpu.check_hazards(thread, &op)?;
+    }
     let lanes = match opcode {
         Opcode::SFPNOP | Opcode::SFPCONFIG | Opcode::SFPLOADMACRO => ALL,
         _ if op.vd >= lreg::TEMPLATES as usize => t.sfpu.backdoor(&op)?,
@@ -141,3 +156,6 @@ fn dispatch(t: &mut Tensix, thread: usize, op: &Operands, lanes: LaneMask) -> Ex
     }
     Ok(Step::Done)
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,7 +107,8 @@ impl Operands {
 
 macro_rules! pages {
     ($($name:ident)*) => {
-        fn page(opcode: Opcode) -> &'static str {
+        /// The page of an instruction.
+        pub fn page(opcode: Opcode) -> &'static str {
             match opcode {
                 $( Opcode::$name => {
                     concat!("TensixTile/TensixCoprocessor/", stringify!($name), ".md")
