@@ -6,12 +6,11 @@
 //! driver reads the version of the firmware in the older one, and the rest in the newer.
 
 use tt_isa::arc::{
-    APB_BASE, APB_NIU, APB_SIZE, BUNDLE_18_4, CSM_BASE, CSM_SIZE, HARVESTING_ROWS, MESSAGE_ARGUMENT,
-    MESSAGE_QUEUES, MESSAGE_STATUS, MESSAGE_UNKNOWN, MISC_CNTL, MISC_CNTL_IRQ0, NOC_XBAR, OLD_BUNDLE_VERSION,
-    OLD_TELEMETRY, RESET_UNIT, SCRATCH, SCRATCH_BOOTED, TELEMETRY_TABLE, TELEMETRY_VALUES, message, tag,
+    APB_BASE, APB_SIZE, BUNDLE_18_4, CSM_BASE, CSM_SIZE, HARVESTING_ROWS, MESSAGE_ARGUMENT, MESSAGE_QUEUES,
+    MESSAGE_STATUS, MESSAGE_UNKNOWN, MISC_CNTL, MISC_CNTL_IRQ0, NOC_XBAR, OLD_BUNDLE_VERSION, OLD_TELEMETRY,
+    RESET_UNIT, SCRATCH, SCRATCH_BOOTED, TELEMETRY_TABLE, TELEMETRY_VALUES, message, tag,
 };
 use tt_isa::chip::Board;
-use tt_isa::noc;
 
 use crate::fault::Fault;
 
@@ -85,10 +84,6 @@ impl Arc {
 
     /// Reads a register below the APB base.
     pub fn apb_read(&self, offset: u64) -> Result<u32, Fault> {
-        let niu_cfg = |base: u32| offset == u64::from(base + noc::reg::NIU_CFG_0);
-        if APB_NIU.into_iter().any(niu_cfg) {
-            return Ok(noc::niu_cfg::TRANSLATION_ENABLE);
-        }
         match offset.checked_sub(u64::from(RESET_UNIT)).map(|register| register as u32) {
             Some(MISC_CNTL) => Ok(self.misc_cntl),
             Some(TELEMETRY_TABLE) => Ok(CSM_BASE + TABLE),

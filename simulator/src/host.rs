@@ -2,7 +2,8 @@
 
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::{
-    ARC_APB_BAR0, ARC_CSM_BAR0, BAR0_SIZE, TLB_CONFIG_BASE, TLB_COUNT, TLB_GROUPS, TlbGroup, TlbTarget,
+    ARC_APB_BAR0, ARC_CSM_BAR0, BAR0_SIZE, PCIE_NIU_BAR0, PCIE_NIU_SIZE, TLB_CONFIG_BASE, TLB_COUNT,
+    TLB_GROUPS, TlbGroup, TlbTarget,
 };
 
 use crate::chip::Chip;
@@ -30,6 +31,8 @@ enum Region {
     Window(TlbTarget),
     /// Configuration words, at a byte offset.
     Config(usize),
+    /// A register of the PCIe tile's NIU on a NoC.
+    Niu(usize, u64),
     /// ARC's CSM.
     Csm(u64),
     /// ARC's peripherals.
@@ -42,6 +45,11 @@ impl Windows {
         let config_bytes = u64::from(TLB_COUNT) * 8;
         if let Some(at) = within(offset, TLB_CONFIG_BASE, config_bytes) {
             return Ok((Region::Config(at as usize), config_bytes - at));
+        }
+        for (noc, base) in PCIE_NIU_BAR0.into_iter().enumerate() {
+            if let Some(at) = within(offset, base, PCIE_NIU_SIZE) {
+                return Ok((Region::Niu(noc, at), PCIE_NIU_SIZE - at));
+            }
         }
         if let Some(at) = within(offset, ARC_CSM_BAR0, CSM_BYTES) {
             return Ok((Region::Csm(at), CSM_BYTES - at));
@@ -71,13 +79,32 @@ impl Windows {
         })
     }
 
-    fn config(&mut self, at: usize, len: usize) -> Result<&mut u64, Fault> {
-        if !at.is_multiple_of(8) || len != 8 {
-            let what =
-                format!("{len} bytes at byte {at} of the window configuration: 8 aligned bytes are one");
-            return Err(Fault::not_implemented(what).page(PAGE));
+    /// Configuration words are read and written in pieces of 4 bytes.
+    fn check_config(at: usize, len: usize) -> Result<(), Fault> {
+        if at.is_multiple_of(4) && len.is_multiple_of(4) {
+            return Ok(());
         }
-        Ok(&mut self.words[at / 8])
+        let what =
+            format!("{len} bytes at byte {at} of the window configuration: 4 aligned bytes are a piece");
+        Err(Fault::program(what).page(PAGE))
+    }
+
+    fn read_config(&self, at: usize, out: &mut [u8]) -> Result<(), Fault> {
+        Self::check_config(at, out.len())?;
+        for (at, byte) in (at..).zip(out) {
+            *byte = self.words[at / 8].to_le_bytes()[at % 8];
+        }
+        Ok(())
+    }
+
+    fn write_config(&mut self, at: usize, data: &[u8]) -> Result<(), Fault> {
+        Self::check_config(at, data.len())?;
+        for (at, &byte) in (at..).zip(data) {
+            let mut word = self.words[at / 8].to_le_bytes();
+            word[at % 8] = byte;
+            self.words[at / 8] = u64::from_le_bytes(word);
+        }
+        Ok(())
     }
 }
 
@@ -101,9 +128,13 @@ impl Chip {
             let len = out.len().min(len as usize);
             let (now, rest) = out.split_at_mut(len);
             match region {
-                Region::Config(at) => now.copy_from_slice(&self.windows.config(at, len)?.to_le_bytes()),
+                Region::Config(at) => self.windows.read_config(at, now)?,
+                Region::Niu(noc, offset) => self.read_edge_niu(self.pcie_niu(noc, offset), now)?,
                 Region::Csm(at) => now.copy_from_slice(self.arc.csm(at, len)?),
-                Region::Apb(at) => register(now)?.copy_from_slice(&self.arc.apb_read(at)?.to_le_bytes()),
+                Region::Apb(at) => match self.arc_niu(at) {
+                    Some(niu) => self.read_edge_niu(niu, now)?,
+                    None => register(now)?.copy_from_slice(&self.arc.apb_read(at)?.to_le_bytes()),
+                },
                 Region::Window(target) if target.multicast => {
                     return Err(Fault::program("read through a multicast window").page(PAGE));
                 }
@@ -128,16 +159,16 @@ impl Chip {
             let len = data.len().min(len as usize);
             let (now, rest) = data.split_at(len);
             match region {
-                Region::Config(at) => {
-                    let word: [u8; 8] =
-                        now.try_into().map_err(|_| self.windows.config(at, len).unwrap_err())?;
-                    *self.windows.config(at, len)? = u64::from_le_bytes(word);
-                }
+                Region::Config(at) => self.windows.write_config(at, now)?,
+                Region::Niu(noc, offset) => self.write_edge_niu(self.pcie_niu(noc, offset), now)?,
                 Region::Csm(at) => self.arc.csm(at, len)?.copy_from_slice(now),
-                Region::Apb(at) => {
-                    let word: [u8; 4] = now.try_into().map_err(|_| narrow(len))?;
-                    self.arc.apb_write(at, u32::from_le_bytes(word))?;
-                }
+                Region::Apb(at) => match self.arc_niu(at) {
+                    Some(niu) => self.write_edge_niu(niu, now)?,
+                    None => {
+                        let word: [u8; 4] = now.try_into().map_err(|_| narrow(len))?;
+                        self.arc.apb_write(at, u32::from_le_bytes(word))?;
+                    }
+                },
                 Region::Window(target) if target.multicast => self.broadcast(&target, now)?,
                 Region::Window(target) => {
                     let node = self.window_tile(&target)?;

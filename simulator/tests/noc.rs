@@ -7,12 +7,13 @@ mod host;
 
 use host::{Host, Request, copy, end, niu, poke, tensix, wait_for};
 use tt_isa::arc;
-use tt_isa::chip::WORMHOLE;
+use tt_isa::chip::{DRAM_APB_NIU, DRAM_APB_NIU_NOC_STRIDE, DRAM_APB_NIU_STRIDE, WORMHOLE};
 use tt_isa::map::{DEBUG_REGS_BASE, L1_SIZE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::{
     self, EDGE_NIU_BASE, MAX_PACKET, NocXy, atomic_compare_and_swap, atomic_increment, atomic_swap,
     atomic_swap_mask, ctrl, niu_cfg, reg, tag,
 };
+use tt_isa::tlb::{ARC_APB_BAR0, PCIE_NIU_BAR0};
 use tt_simulator::{Blame, Fault};
 
 const DATA: u32 = 0x2_0000;
@@ -675,6 +676,32 @@ fn every_tile_has_its_nius() {
     }
     let fault = host.try_read(harvested, DATA.into(), &mut [0; 4]).expect_err("fused off");
     assert!(fault.what.contains("harvested"), "{fault}");
+    // DRAM and ARC show them among their peripherals too, of both NoCs; BAR 0 shows those of PCIe and ARC.
+    let node = |at: NocXy| u32::from(at.x) | u32::from(at.y) << 6;
+    for (n, y) in [3, 4, 8].into_iter().enumerate() {
+        let at = NocXy::new(5, y);
+        for (noc, seen) in [at, at.mirrored(chip.grid)].into_iter().enumerate() {
+            let addr = DRAM_APB_NIU
+                + DRAM_APB_NIU_STRIDE * n as u64
+                + DRAM_APB_NIU_NOC_STRIDE * noc as u64
+                + u64::from(reg::NODE_ID);
+            let mut word = [0; 4];
+            host.try_read(NocXy::new(5, 8), addr, &mut word).expect("a register");
+            assert_eq!(u32::from_le_bytes(word) & 0xFFF, node(seen));
+        }
+    }
+    for (noc, seen) in [chip.arc, chip.arc.mirrored(chip.grid)].into_iter().enumerate() {
+        let apb = u64::from(arc::APB_NIU[noc] + reg::NODE_ID);
+        let mut words = [[0; 4]; 2];
+        host.chip.bar0_read(ARC_APB_BAR0 + apb, &mut words[0]).expect("a register");
+        host.try_read(chip.arc, arc::NOC_XBAR + u64::from(arc::APB_BASE) + apb, &mut words[1])
+            .expect("a register");
+        assert_eq!(words.map(|word| u32::from_le_bytes(word) & 0xFFF), [node(seen); 2]);
+        let mut word = [0; 4];
+        host.chip.bar0_read(PCIE_NIU_BAR0[noc] + u64::from(reg::NODE_ID), &mut word).expect("a register");
+        let pcie = [chip.pcie, chip.pcie.mirrored(chip.grid)][noc];
+        assert_eq!(u32::from_le_bytes(word) & 0xFFF, node(pcie));
+    }
     // DRAM counts what it answers.
     let port = chip.dram[0].ports[0];
     let own = tensix(0, 0);

@@ -13,6 +13,13 @@ pub struct DramBank {
     pub base: u64,
 }
 
+/// The NIUs of a group of DRAM tiles in each tile's NoC address space, a block a tile (`DRAMTile/README.md`).
+pub const DRAM_APB_NIU: u64 = 0x1_0008_0000;
+/// Distance between the blocks of two tiles.
+pub const DRAM_APB_NIU_STRIDE: u64 = 0x1_0000;
+/// Distance between the two NIUs of a tile.
+pub const DRAM_APB_NIU_NOC_STRIDE: u64 = 0x8000;
+
 /// A chip's grid.
 #[derive(Debug)]
 pub struct Chip {

@@ -9,6 +9,10 @@ pub const BAR0_SIZE: u64 = 512 << 20;
 pub const TLB_CONFIG_BASE: u64 = 0x1FC0_0000;
 /// Number of windows.
 pub const TLB_COUNT: u32 = 186;
+/// The PCIe tile's NIUs in BAR 0, by NoC; 4 KiB each.
+pub const PCIE_NIU_BAR0: [u64; 2] = [0x1FD2_0000, 0x1FDA_0000];
+/// Bytes of an NIU's registers.
+pub const PCIE_NIU_SIZE: u64 = 0x1000;
 /// ARC CSM (scratch memory, 512 KiB) in BAR 0.
 pub const ARC_CSM_BAR0: u64 = 0x1FE8_0000;
 /// ARC APB peripherals in BAR 0; the reset unit with its scratch registers is at `+ 0x30000`.

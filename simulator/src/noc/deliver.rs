@@ -1,6 +1,6 @@
 //! Delivery: what requests do to the tiles that they leave, come to and answer.
 
-use tt_isa::noc::{CMD_BUF_STRIDE, EDGE_NIU_BASE, MAX_PACKET, MMIO_BASE, NocXy, reg};
+use tt_isa::noc::{MAX_PACKET, MMIO_BASE, NocXy};
 
 use super::alignment::{Kind, check_alignment, kind};
 use super::atomic::Atomic;
@@ -9,9 +9,6 @@ use super::{ATOMICS, Action, COORDINATES, MEMORY_MAP, Port, Remote, Request};
 use crate::chip::Chip;
 use crate::fault::Fault;
 use crate::grid::Node;
-
-/// Registers of edge tiles' NIUs repeat at this distance.
-const NIU_BYTES: u64 = 0x1000;
 
 /// Data of one packet.
 pub struct Data(Box<[u8; MAX_PACKET as usize]>);
@@ -249,15 +246,12 @@ impl Chip {
     /// # Errors
     /// Nothing is there.
     pub(crate) fn read_node(&mut self, noc: u8, node: Node, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
+        if let Some(niu) = self.edge_niu(noc, node, addr) {
+            return self.read_edge_niu(niu, out);
+        }
         match node {
             Node::Tensix(index) => self.tiles[index].noc_read(addr, out),
             Node::Ethernet(index) => self.ethernet[index].noc_read(addr, out),
-            _ if addr >= EDGE_NIU_BASE => {
-                let word: &mut [u8; 4] = out.try_into().map_err(|_| niu_access(addr))?;
-                let offset = (addr % NIU_BYTES) as u32;
-                *word = self.port_mut(node).niu[usize::from(noc)].read(offset)?.to_le_bytes();
-                Ok(())
-            }
             Node::Dram { group, .. } if self.dram[group].read(addr, out) => Ok(()),
             Node::Arc(_) => self.arc.noc_read(addr, out),
             Node::Pcie(_) => self.pcie.noc_read(addr, out),
@@ -270,19 +264,12 @@ impl Chip {
     /// # Errors
     /// Nothing is there.
     pub(crate) fn write_node(&mut self, noc: u8, node: Node, addr: u64, data: &[u8]) -> Result<(), Fault> {
+        if let Some(niu) = self.edge_niu(noc, node, addr) {
+            return self.write_edge_niu(niu, data);
+        }
         match node {
             Node::Tensix(index) => self.tiles[index].noc_write(addr, data),
             Node::Ethernet(index) => self.ethernet[index].noc_write(addr, data),
-            _ if addr >= EDGE_NIU_BASE => {
-                let word: [u8; 4] = data.try_into().map_err(|_| niu_access(addr))?;
-                let offset = (addr % NIU_BYTES) as u32;
-                let word = u32::from_le_bytes(word);
-                if offset % CMD_BUF_STRIDE <= reg::CMD_CTRL {
-                    let what = format!("NIU register {offset:#x} of {}", self.position(node));
-                    return Err(Fault::program(what + ": software cannot make it send").page(MEMORY_MAP));
-                }
-                self.port_mut(node).write(usize::from(noc), offset, word)
-            }
             Node::Dram { group, .. } if self.dram[group].write(addr, data) => Ok(()),
             Node::Arc(_) => self.arc.noc_write(addr, data),
             Node::Pcie(_) => self.pcie.noc_write(addr, data),
@@ -318,10 +305,6 @@ impl Chip {
             | Node::Harvested(edge) => &mut self.edges[edge],
         }
     }
-}
-
-fn niu_access(addr: u64) -> Fault {
-    Fault::program(format!("NIU register {addr:#x} takes 4 bytes")).page(MEMORY_MAP)
 }
 
 fn located(mut fault: Fault, at: NocXy, request: &Request) -> Fault {

@@ -16,6 +16,7 @@
 mod alignment;
 mod atomic;
 pub mod deliver;
+pub mod edge;
 pub mod niu;
 pub mod request;
 
