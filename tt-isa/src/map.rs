@@ -163,8 +163,48 @@ pub const XMOV_DIRECTION: u32 = 0x0C;
 pub const TDMA_COMMAND: u32 = 0x10;
 /// `TDMA_REGS_BASE +`: status register.
 pub const TDMA_STATUS: u32 = 0x14;
+/// `TDMA_REGS_BASE +`: counted size of a packer's tiles; a write resets those of the packers that bits 19:16 name
+/// and sets their address offset. One for each thread [`TDMA_THREAD_STRIDE`] apart, for each packer
+/// [`TDMA_PACKER_STRIDE`] apart.
+pub const TDMA_ACC_PACKED_SIZE: u32 = 0x1C;
+/// See [`TDMA_ACC_PACKED_SIZE`].
+pub const TDMA_THREAD_STRIDE: u32 = 0x40;
+/// See [`TDMA_ACC_PACKED_SIZE`].
+pub const TDMA_PACKER_STRIDE: u32 = 0x100;
 /// `TDMA_REGS_BASE +`: clock gating enables, one bit a unit.
 pub const TDMA_CLK_GATE_EN: u32 = 0x24;
+/// `TDMA_REGS_BASE +`: clock gating hysteresis, and in bits 24:16 `PACR_SETREG`'s fourth factor.
+pub const TDMA_CLK_GATE_HYST: u32 = 0x28;
+/// `TDMA_REGS_BASE +`: source that compact mover commands count from, one for each core.
+pub const XMOV_L1_BASE_ADDR: u32 = 0x2C;
+/// `TDMA_REGS_BASE +`: a write sets `PACR_SETREG`'s two base addresses, a read tells of the packers' FIFOs.
+pub const TDMA_FIFO_PACKED_TILE_STATUS: u32 = 0x38;
+/// `TDMA_REGS_BASE +`: `PACR_SETREG`'s first three factors, nine bits each; and again [`TDMA_PACKER_STRIDE`] further.
+pub const TDMA_PACK_SCALERS: u32 = 0x3C;
+
+/// Commands of [`TDMA_COMMAND`], in its low byte (`TensixTile/TDMA-RISC.md`).
+pub mod tdma_command {
+    /// The command has no parameters but its own bits.
+    pub const COMPACT: u32 = 1 << 31;
+    /// Starts the mover.
+    pub const MOVE: u32 = 0x40;
+    /// Waits for it.
+    pub const WAIT: u32 = 0x46;
+    /// Writes 32 bits to L1, or 64 with [`WRITE_64`].
+    pub const WRITE: u32 = 0x66;
+    /// Has to be set in a [`WRITE`].
+    pub const WRITE_FLAGS: u32 = 0x600;
+    /// See [`WRITE`].
+    pub const WRITE_64: u32 = 0x100;
+    /// Nothing.
+    pub const NOP: u32 = 0x89;
+}
+
+/// The mover's address space beside L1: bytes of [`CFG_BASE`] on are at 0, instruction RAM is here
+/// (`TensixTile/Mover.md`).
+pub const MOVER_IRAM_BASE: u32 = 0x4_0000;
+/// Size of each of both.
+pub const MOVER_REGION: u32 = 0x1_0000;
 
 /// `Config` registers with the reset pcs of TRISC0..2 (each is one register).
 pub const TRISC_RESET_PC_CFG: [u32; 3] = [158, 159, 160];

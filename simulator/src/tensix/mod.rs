@@ -49,6 +49,43 @@ pub enum Step {
 /// Result of executing one instruction.
 pub type Exec = Result<Step, Fault>;
 
+/// What an instruction needs the tile for. [`Tensix::step`] ends with the instruction that made a request, so that
+/// requests keep their order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TileRequest {
+    /// Writes a memory-mapped register.
+    Write {
+        /// Where to, as a core sees it.
+        addr: u32,
+        /// What.
+        value: u32,
+    },
+    /// Reads one into a GPR.
+    Read {
+        /// Where from, as a core sees it.
+        addr: u32,
+        /// Whose GPR.
+        thread: usize,
+        /// Which GPR.
+        gpr: usize,
+    },
+    /// Starts the mover.
+    Move(Move),
+}
+
+/// An order to the mover, all in bytes (`Mover.md`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Move {
+    /// Where to.
+    pub destination: u32,
+    /// Where from; in L1.
+    pub source: u32,
+    /// How much.
+    pub len: u32,
+    /// From and to what: `xmov_direction_t`.
+    pub direction: u32,
+}
+
 /// A coprocessor.
 pub struct Tensix {
     /// Configuration registers.
@@ -75,8 +112,8 @@ pub struct Tensix {
     pub pack: pack::PackState,
     /// Unpackers.
     pub unpack: unpack::UnpackState,
-    /// Accesses to registers that instructions ask the tile for, in their order.
-    pub mmio: Vec<scalar::MmioRequest>,
+    /// What instructions ask the tile for, in their order.
+    pub requests: Vec<TileRequest>,
     frontend: [frontend::Frontend; THREADS],
     /// Instructions executed, by opcode.
     executed: Box<[u64; 256]>,
@@ -97,7 +134,7 @@ impl Default for Tensix {
             sync: Default::default(),
             pack: Default::default(),
             unpack: Default::default(),
-            mmio: Vec::new(),
+            requests: Vec::new(),
             frontend: Default::default(),
             executed: Box::new([0; 256]),
         }
@@ -149,8 +186,8 @@ impl Tensix {
         &self.executed
     }
 
-    /// Executes until no thread can go on, or until an instruction has asked the tile for a register access
-    /// ([`Tensix::mmio`]); whether anything was executed.
+    /// Executes until no thread can go on, or until an instruction has a request for the tile
+    /// ([`Tensix::requests`]); whether anything was executed.
     ///
     /// # Errors
     /// The fault of an instruction, with thread and word.
@@ -163,7 +200,7 @@ impl Tensix {
                     if !self.step_thread(thread, l1)? {
                         break;
                     }
-                    if !self.mmio.is_empty() {
+                    if !self.requests.is_empty() {
                         return Ok(true);
                     }
                     progress = true;
@@ -225,10 +262,24 @@ impl Tensix {
                 adc::execute(&mut self.adc, thread, opcode, word)
             }
             UNPACR | UNPACR_NOP => unpack::execute(self, thread, opcode, word, l1),
+            XMOV => self.xmov(thread),
             PACR | PACR_SETREG => pack::execute(self, thread, opcode, word, l1),
             _ if unit_is_vector(opcode) => sfpu::execute(self, thread, opcode, word),
             _ => matrix::execute(self, thread, opcode, word),
         }
+    }
+
+    /// `XMOV`: the mover works in the background, which is at once here.
+    fn xmov(&mut self, thread: usize) -> Exec {
+        use tt_isa::cfg::config as c;
+        let get = |field| self.cfg.get(thread, field);
+        self.requests.push(TileRequest::Move(Move {
+            destination: get(c::THCON_SEC0_REG6_Destination_address) << 4,
+            source: get(c::THCON_SEC0_REG6_Source_address) << 4,
+            len: (get(c::THCON_SEC0_REG6_Buffer_size) & 0xFFFF) << 4,
+            direction: get(c::THCON_SEC0_REG6_Transfer_direction),
+        }));
+        Ok(Step::Done)
     }
 
     /// `RMWCIB0..3`: replaces masked bits of one byte of a `Config` register. All four have the same operands.

@@ -13,7 +13,8 @@ use super::{Exec, Step, Tensix, scalar, sync, unit_is_vector};
 use crate::fault::Fault;
 
 /// Conditions on units, which are never busy here.
-const IDLE: u32 = until::THCON | until::UNPACK | until::PACK | until::MATH | until::RISCV | until::SFPU;
+const IDLE: u32 =
+    until::THCON | until::UNPACK | until::PACK | until::MATH | until::XMOV | until::RISCV | until::SFPU;
 
 const PAGE: &str = "TensixTile/TensixCoprocessor/STALLWAIT.md";
 
@@ -24,6 +25,7 @@ fn kind(opcode: Opcode) -> u32 {
         SEMINIT | SEMPOST | SEMGET | SEMWAIT | STALLWAIT | ATGETM | ATRELM => block::SYNC,
         PACR | PACR_SETREG => block::PACK | block::MISC,
         UNPACR | UNPACR_NOP => block::UNPACK | block::MISC,
+        XMOV => block::XMOV | block::MISC,
         SETC16 | WRCFG | RDCFG | RMWCIB0 | RMWCIB1 | RMWCIB2 | RMWCIB3 => block::CFG,
         _ if scalar::executes(opcode) => block::THCON | block::MISC,
         SETADC | SETADCXX | SETADCXY | SETADCZW | INCADCXY | INCADCZW | ADDRCRXY | ADDRCRZW | NOP => {
@@ -43,9 +45,6 @@ impl Tensix {
             if op.wait_res == 0 || op.stall_res == 0 || op.wait_res & !known != 0 {
                 let what = format!("STALLWAIT of {:#x} until {:#x}", op.stall_res, op.wait_res);
                 return Err(Fault::undocumented(what).page(PAGE));
-            }
-            if op.stall_res & block::XMOV != 0 {
-                return Err(Fault::not_implemented("STALLWAIT on mover instructions").page(PAGE));
             }
             Wait::Stall(op)
         } else {

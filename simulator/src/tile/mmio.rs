@@ -12,15 +12,6 @@ use crate::tensix::frontend::MOP_CFG_WORDS;
 use crate::tensix::scalar::GPRS;
 use crate::tensix::sync::SEMAPHORES;
 
-/// Registers of the mover in front of its command register.
-const MOVER_WORDS: u32 = 4;
-/// Mover command: copy L1 to NCRISC's instruction RAM, as `XMOV_DIRECTION` 1 says.
-const MOVER_GO: u32 = 0x40;
-const MOVER_L1_TO_IRAM: u32 = 1;
-/// `TDMA_STATUS` while nothing moves: all FIFOs empty.
-const TDMA_IDLE: u32 = 0x8;
-/// Destination of instruction RAM in the mover's address space, in 16-byte units.
-const MOVER_IRAM: u32 = 0x4000;
 const REGISTER_BLOCK: u32 = 0x1000;
 /// Words that a core may have in its mailboxes to others, all together (`BabyRISCV/Mailboxes.md`).
 const MAILBOX_WORDS: usize = 4;
@@ -32,6 +23,9 @@ impl Tile {
             && let Some(access) = self.coprocessor_load(core, addr)?
         {
             return Ok(access);
+        }
+        if let Some(offset) = block(addr, map::TDMA_REGS_BASE) {
+            return Ok(Access::Done(self.tdma_read(Some(core), offset)?));
         }
         let clock = [map::WALL_CLOCK_L, map::WALL_CLOCK_H].map(|r| map::DEBUG_REGS_BASE + r);
         let value = self.external_register_read(addr)?;
@@ -45,7 +39,12 @@ impl Tile {
         {
             return Ok(access);
         }
-        self.external_register_write(addr, value)?;
+        if let Some(offset) = block(addr, map::TDMA_REGS_BASE) {
+            self.changes += 1;
+            self.tdma_write(Some(core), offset, value)?;
+        } else {
+            self.external_register_write(addr, value)?;
+        }
         Ok(Access::Done(()))
     }
 
@@ -188,8 +187,8 @@ impl Tile {
             };
         }
         match block(addr, map::TDMA_REGS_BASE) {
-            Some(map::TDMA_STATUS) => Ok(TDMA_IDLE),
-            _ => Err(unmapped(addr)),
+            Some(offset) => self.tdma_read(None, offset),
+            None => Err(unmapped(addr)),
         }
     }
 
@@ -205,41 +204,8 @@ impl Tile {
             return self.set_soft_reset(value);
         }
         match block(addr, map::TDMA_REGS_BASE) {
-            Some(offset) => {
-                self.tdma_write(offset, value).map_err(|fault| fault.page("TensixTile/TDMA-RISC.md"))
-            }
+            Some(offset) => self.tdma_write(None, offset, value),
             None => Err(unmapped(addr)),
-        }
-    }
-
-    /// TDMA-RISC registers: the mover, as far as it fills instruction RAM, and clock gating.
-    fn tdma_write(&mut self, offset: u32, value: u32) -> Result<(), Fault> {
-        match offset {
-            map::TDMA_COMMAND if value == MOVER_GO => self.move_to_iram(),
-            map::TDMA_CLK_GATE_EN => Ok(()),
-            _ if offset / 4 < MOVER_WORDS => {
-                self.mover[(offset / 4) as usize] = value;
-                Ok(())
-            }
-            _ => Err(Fault::not_implemented(format!("TDMA register {offset:#x} = {value:#x}"))),
-        }
-    }
-
-    fn move_to_iram(&mut self) -> Result<(), Fault> {
-        let [source, destination, size, direction, _] = self.mover;
-        let (from, len) = (source << 4, (size << 4) as usize);
-        let to = destination.wrapping_sub(MOVER_IRAM) << 4;
-        let bytes = self.l1.get(from, len);
-        let iram = self.iram.get_mut(to as usize..(to as usize).saturating_add(len));
-        match (direction, bytes, iram) {
-            (MOVER_L1_TO_IRAM, Some(bytes), Some(iram)) => {
-                iram.copy_from_slice(bytes);
-                self.iram_written = true;
-                Ok(())
-            }
-            _ => Err(Fault::not_implemented(format!(
-                "mover in direction {direction}, {len} bytes from {from:#x} to {destination:#x}0"
-            ))),
         }
     }
 }

@@ -15,11 +15,12 @@ use crate::fault::Fault;
 use crate::l1::L1;
 use crate::noc::{Niu, Port};
 use crate::rv32::{CodeCache, Hart};
-use crate::tensix::Tensix;
-use crate::tensix::scalar::MmioRequest;
+use crate::tensix::{Tensix, TileRequest};
 
 mod hart;
 mod mmio;
+mod mover;
+mod tdma;
 
 const HARTS: usize = 5;
 /// Instructions of a core before its siblings' turn.
@@ -60,7 +61,7 @@ pub struct Tile {
     clock: u64,
     /// Words on their way, by sender and receiver: B, T0, T1, T2.
     mailboxes: [[VecDeque<u32>; 4]; 4],
-    mover: [u32; 5],
+    tdma: tdma::TdmaRisc,
 }
 
 impl Tile {
@@ -82,7 +83,7 @@ impl Tile {
             changes: 0,
             clock: 0,
             mailboxes: Default::default(),
-            mover: [0; 5],
+            tdma: Default::default(),
         }
     }
 
@@ -155,7 +156,7 @@ impl Tile {
             if self.tensix.step(&mut self.l1)? || idle(&self.tensix) != before {
                 self.changes += 1;
             }
-            let requests = std::mem::take(&mut self.tensix.mmio);
+            let requests = std::mem::take(&mut self.tensix.requests);
             if requests.is_empty() {
                 return Ok(());
             }
@@ -165,11 +166,12 @@ impl Tile {
         }
     }
 
-    /// Makes an access to a register for the coprocessor.
-    fn serve_tensix(&mut self, request: MmioRequest) -> Result<(), Fault> {
+    /// Does what the coprocessor asks for.
+    fn serve_tensix(&mut self, request: TileRequest) -> Result<(), Fault> {
         match request {
-            MmioRequest::Write { addr, value } => self.external_register_write(addr, value),
-            MmioRequest::Read { addr, thread, gpr } => {
+            TileRequest::Write { addr, value } => self.external_register_write(addr, value),
+            TileRequest::Move(order) => self.run_mover(order),
+            TileRequest::Read { addr, thread, gpr } => {
                 self.tensix.gpr[thread][gpr] = self.external_register_read(addr)?;
                 Ok(())
             }

@@ -20,8 +20,7 @@ use tt_isa::insn::{Opcode, PACR, PACR_SETREG};
 use tt_isa::map::{LOCAL_RAM_BASE, MOP_CFG_BASE, TDMA_REGS_BASE};
 
 use super::dst::{self, COLS, Dst};
-use super::scalar::MmioRequest;
-use super::{Exec, Step, THREADS, Tensix};
+use super::{Exec, Step, THREADS, Tensix, TileRequest};
 use crate::fault::Fault;
 use crate::l1::L1;
 
@@ -294,7 +293,7 @@ fn set_reg(t: &mut Tensix, thread: usize, op: &PACR_SETREG) -> Exec {
     }
     // Beyond, writes are lost.
     if addr < MOP_CFG_BASE {
-        t.mmio.push(MmioRequest::Write { addr, value });
+        t.requests.push(TileRequest::Write { addr, value });
     }
     Ok(Step::Done)
 }

@@ -6,10 +6,10 @@
 use tt_isa::insn::{ATCAS, ATINCGET, ATINCGETPTR, ATSWAP, LOADIND, LOADREG, Opcode, STOREIND, STOREREG};
 use tt_isa::map::{LOCAL_RAM_BASE, TDMA_REGS_BASE};
 
-use super::{GPRS, MmioRequest, set_half};
+use super::{GPRS, set_half};
 use crate::fault::Fault;
 use crate::l1::L1;
-use crate::tensix::{Exec, Step, Tensix, unpack};
+use crate::tensix::{Exec, Step, Tensix, TileRequest, unpack};
 
 /// Executes an instruction on L1 or on memory-mapped registers.
 pub(super) fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32, l1: &mut L1) -> Exec {
@@ -19,12 +19,13 @@ pub(super) fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32, 
         Opcode::LOADREG => {
             let op = LOADREG::decode(word);
             let addr = mmio_address(4 * op.reg_addr, "TensixTile/TensixCoprocessor/LOADREG.md")?;
-            t.mmio.push(MmioRequest::Read { addr, thread, gpr: op.tdma_data_reg_index as usize });
+            t.requests.push(TileRequest::Read { addr, thread, gpr: op.tdma_data_reg_index as usize });
         }
         Opcode::STOREREG => {
             let op = STOREREG::decode(word);
             let addr = mmio_address(4 * op.reg_addr, "TensixTile/TensixCoprocessor/STOREREG.md")?;
-            t.mmio.push(MmioRequest::Write { addr, value: t.gpr[thread][op.tdma_data_reg_index as usize] });
+            t.requests
+                .push(TileRequest::Write { addr, value: t.gpr[thread][op.tdma_data_reg_index as usize] });
         }
         Opcode::ATCAS => return atcas(&t.gpr[thread], &ATCAS::decode(word), l1),
         Opcode::ATSWAP => atswap(&t.gpr[thread], &ATSWAP::decode(word), l1)?,
@@ -96,7 +97,7 @@ fn storeind(t: &mut Tensix, thread: usize, op: &STOREIND, l1: &mut L1) -> Exec {
             let (base, value) = (gpr[op.addr_reg_index as usize], gpr[op.data_reg_index as usize]);
             let at = base.wrapping_add(offset(gpr, op.offset_index, op.auto_inc_spec) >> 4);
             let addr = mmio_address(at & 0xF_FFFC, "TensixTile/TensixCoprocessor/STOREIND_MMIO.md")?;
-            t.mmio.push(MmioRequest::Write { addr, value });
+            t.requests.push(TileRequest::Write { addr, value });
         }
         _ => {
             return Err(Fault::undocumented("STOREIND to a memory-mapped register with bit 21 set")

@@ -4,8 +4,7 @@
 //! and L1 or memory-mapped registers, and has the coprocessor's atomics on L1. Here each instruction is finished
 //! when the next one starts: what the pages call "some later point in time" is at once.
 //!
-//! The unit itself does not reach memory-mapped registers: it leaves [`MmioRequest`]s for the tile, and
-//! [`super::Tensix::step`] ends with the instruction that made one, so that they keep their order.
+//! The unit itself does not reach memory-mapped registers: it leaves [`TileRequest`](super::TileRequest)s.
 
 use tt_isa::insn::{Opcode, SETDMAREG};
 
@@ -19,27 +18,6 @@ mod memory;
 
 /// GPRs of a thread.
 pub const GPRS: usize = 64;
-
-/// An access to a memory-mapped register that the tile has to make.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MmioRequest {
-    /// Writes a word.
-    Write {
-        /// Where to, as a core sees it.
-        addr: u32,
-        /// What.
-        value: u32,
-    },
-    /// Reads a word into a GPR.
-    Read {
-        /// Where from, as a core sees it.
-        addr: u32,
-        /// Whose GPR.
-        thread: usize,
-        /// Which GPR.
-        gpr: usize,
-    },
-}
 
 /// Whether the scalar unit executes this opcode.
 pub fn executes(opcode: Opcode) -> bool {

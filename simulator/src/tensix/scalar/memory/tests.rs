@@ -107,11 +107,11 @@ fn registers_are_reached_through_the_tile() {
     run(&mut t, &mut l1, STOREREG { tdma_data_reg_index: 9, reg_addr: 0x1_1000 / 4 }.word()).unwrap();
     run(&mut t, &mut l1, LOADREG { tdma_data_reg_index: 8, reg_addr: 0x1_2000 / 4 }.word()).unwrap();
     let requests = [
-        MmioRequest::Write { addr: 0xFFB4_0010, value: 0xCAFE },
-        MmioRequest::Write { addr: 0xFFB1_1000, value: 0xCAFE },
-        MmioRequest::Read { addr: 0xFFB1_2000, thread: 0, gpr: 8 },
+        TileRequest::Write { addr: 0xFFB4_0010, value: 0xCAFE },
+        TileRequest::Write { addr: 0xFFB1_1000, value: 0xCAFE },
+        TileRequest::Read { addr: 0xFFB1_2000, thread: 0, gpr: 8 },
     ];
-    assert_eq!((t.mmio.as_slice(), t.gpr[0][2]), (&requests[..], 0x110));
+    assert_eq!((t.requests.as_slice(), t.gpr[0][2]), (&requests[..], 0x110));
     // A core's own RAM is not among them.
     assert!(run(&mut t, &mut l1, LOADREG { tdma_data_reg_index: 8, reg_addr: 0x1_0FFC / 4 }.word()).is_err());
     assert!(run(&mut t, &mut l1, STOREREG { tdma_data_reg_index: 8, reg_addr: 0 }.word()).is_err());
