@@ -100,7 +100,7 @@ fn compute(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), Co
     let mut held: Vec<Tiles> = Vec::new();
     let mut failed = None;
     let cores = device.runtime.info()?.workers();
-    let descriptor = plan::descriptor(host, operator, node, cores, |tensor| {
+    let steps = plan::steps(host, operator, node, cores, |tensor| {
         let view = placed(host, tensor)?;
         let is_weight =
             operator == Operator::MulMat && plan::source(node, 0).is_some_and(|w| std::ptr::eq(w, tensor));
@@ -125,7 +125,9 @@ fn compute(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), Co
     }
     let written = placed(host, node)?;
     device.weights.changed(tt_runtime::DramAddr(written.addr), written.span());
-    device.runtime.execute(&descriptor)?;
+    for descriptor in &steps {
+        device.runtime.execute(descriptor)?;
+    }
     stats::count(host.operator_name(node.op));
     Ok(())
 }

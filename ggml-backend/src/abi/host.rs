@@ -52,6 +52,22 @@ pub enum Operator {
     Add1,
     /// `GLU`
     Glu,
+    /// `DUP`, `CPY`, `CONT`
+    Copy,
+    /// `REPEAT`
+    Repeat,
+    /// `CONCAT`
+    Concat,
+    /// `PAD`
+    Pad,
+    /// `PAD_REFLECT_1D`
+    PadReflect,
+    /// `ROLL`
+    Roll,
+    /// `SET`
+    Set,
+    /// `ACC`
+    Acc,
 }
 
 /// The host's functions and numbers.
@@ -237,6 +253,14 @@ fn operator(name: &str) -> Option<Operator> {
         "ADD" | "SUB" | "MUL" | "DIV" => Operator::Binary,
         "ADD1" => Operator::Add1,
         "GLU" => Operator::Glu,
+        "DUP" | "CPY" | "CONT" => Operator::Copy,
+        "REPEAT" => Operator::Repeat,
+        "CONCAT" => Operator::Concat,
+        "PAD" => Operator::Pad,
+        "PAD_REFLECT_1D" => Operator::PadReflect,
+        "ROLL" => Operator::Roll,
+        "SET" => Operator::Set,
+        "ACC" => Operator::Acc,
         _ => return None,
     })
 }
@@ -248,6 +272,8 @@ fn types(name_of: NameOf) -> HashMap<c_int, ElementType> {
         (1, "f16", ElementType::F16),
         (2, "q4_0", ElementType::Q4_0),
         (8, "q8_0", ElementType::Q8_0),
+        (24, "i8", ElementType::I8),
+        (25, "i16", ElementType::I16),
         (26, "i32", ElementType::I32),
         (27, "i64", ElementType::I64),
         (30, "bf16", ElementType::BF16),

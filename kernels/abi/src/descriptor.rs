@@ -18,6 +18,8 @@ pub enum Op {
     Binary = 4,
     /// Gated units ([`crate::elementwise::Glu`]).
     Glu = 5,
+    /// Copies ([`crate::copy`]).
+    Copy = 6,
 }
 
 impl Op {
@@ -30,6 +32,7 @@ impl Op {
             3 => Op::Unary,
             4 => Op::Binary,
             5 => Op::Glu,
+            6 => Op::Copy,
             _ => return None,
         })
     }

@@ -18,6 +18,10 @@ pub enum ElementType {
     I32 = 5,
     /// 64-bit signed integer.
     I64 = 6,
+    /// 16-bit signed integer.
+    I16 = 7,
+    /// 8-bit signed integer.
+    I8 = 8,
     /// Our weight tiles of 2048 bytes ([`tt_isa::format`], BF16), not a row-major type.
     TilesBf16 = 16,
     /// Our weight tiles of 1088 bytes (BFP8_b: 64 exponents, then mantissas), not a row-major type.
@@ -38,6 +42,8 @@ impl ElementType {
             4 => Q4_0,
             5 => I32,
             6 => I64,
+            7 => I16,
+            8 => I8,
             16 => TilesBf16,
             17 => TilesBfp8,
             18 => TilesBfp4,
@@ -60,7 +66,8 @@ impl ElementType {
         use ElementType::*;
         match self {
             F32 | I32 => 4,
-            F16 | BF16 => 2,
+            F16 | BF16 | I16 => 2,
+            I8 => 1,
             I64 => 8,
             Q8_0 => 34,
             Q4_0 => 18,

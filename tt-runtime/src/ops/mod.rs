@@ -4,10 +4,12 @@
 //! run. Builders are pure and cheap: ggml's `supports_op` calls them.
 
 mod check;
+pub mod copy;
 pub mod elementwise;
 mod matmul;
 mod set_rows;
 
+pub use copy::{copy, remap, repeat};
 pub use elementwise::{binary, fill, glu, unary};
 pub use matmul::matmul;
 pub use set_rows::set_rows;

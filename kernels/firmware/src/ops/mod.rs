@@ -1,5 +1,6 @@
 //! The operators, one module each; within it one function a core.
 
+pub mod copy;
 pub mod elementwise;
 pub mod matmul;
 pub mod set_rows;
@@ -14,6 +15,7 @@ pub fn lane(op: Op, launch: &Launch, noc: u32) {
         Op::Unary => elementwise::unary(Lane::new(launch, noc)),
         Op::Binary => elementwise::binary(Lane::new(launch, noc)),
         Op::Glu => elementwise::glu(Lane::new(launch, noc)),
+        Op::Copy => copy::run(Lane::new(launch, noc)),
         Op::Nop | Op::Matmul | Op::SetRows => {}
     }
 }

@@ -106,6 +106,11 @@ impl Port {
         unsafe { floats_at(at, piece.len) }
     }
 
+    /// Where a piece's elements are to be put as they are, before [`send_raw`](Self::send_raw).
+    pub fn raw_room(&self, view: &TensorView, piece: &Piece) -> u32 {
+        self.raw + (address(view, piece) as u32 & 31)
+    }
+
     /// Sends what [`room`](Self::room) holds to the tensor, and waits until it is there.
     pub fn send(&mut self, noc: &mut Noc, view: &TensorView, piece: &Piece) {
         let ty = view.element_type().unwrap_or(ElementType::F32);
@@ -148,7 +153,8 @@ fn in_place(view: &TensorView) -> bool {
     view.element_type() == Some(ElementType::F32)
 }
 
-fn copy_element(from: u32, to: u32, size: u32) {
+/// Moves one element within L1.
+pub fn copy_element(from: u32, to: u32, size: u32) {
     match size {
         2 => store16(to, load16(from)),
         4 => store(to, load(from)),

@@ -1,13 +1,15 @@
-//! From a ggml node to a descriptor: the one function that says what the device can compute.
+//! From a ggml node to descriptors: the one function that says what the device can compute.
 //!
 //! `supports_op` asks it with tensors that have no memory yet, `graph_compute` with those that have; both go through
-//! [`descriptor`], so what is promised is what is done.
+//! [`steps`], so what is promised is what is done. A family of operators is a module.
 
 #![allow(unsafe_code)]
 
+mod elementwise;
+mod movement;
+
 use std::ffi::CStr;
 
-use tt_runtime::ops::elementwise::{Binary, Glu, Unary};
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
@@ -46,7 +48,7 @@ pub fn view(host: &Host, tensor: &Tensor, addr: u64) -> Result<TensorView, Unsup
 }
 
 /// A node with what its families need: operands as views, parameters.
-pub struct Node<'a, P> {
+struct Node<'a, P> {
     host: &'a Host,
     tensor: &'a Tensor,
     cores: u32,
@@ -80,71 +82,63 @@ impl<P: FnMut(&Tensor) -> Result<TensorView, Unsupported>> Node<'_, P> {
         f32::from_bits(self.tensor.op_params[index] as u32)
     }
 
-    fn descriptor(mut self, operator: Operator) -> Result<OpDescriptor, Unsupported> {
+    /// Word `index` of `op_params`.
+    fn i32(&self, index: usize) -> i32 {
+        self.tensor.op_params[index]
+    }
+
+    /// Word `index` of `op_params`, as a number of elements or bytes.
+    fn u32(&self, index: usize) -> Result<u32, Unsupported> {
+        let value = self.i32(index);
+        u32::try_from(value).map_err(|_| format!("parameter {index} is {value}").into())
+    }
+
+    fn steps(mut self, operator: Operator) -> Steps {
         let cores = self.cores;
-        match operator {
-            Operator::View => Ok(OpDescriptor::NOP),
+        let one = match operator {
+            Operator::View => return Ok(Vec::new()),
             Operator::MulMat => ops::matmul(&self.src(0)?, &self.src(1)?, &self.dst()?, cores),
             Operator::SetRows => ops::set_rows(&self.src(0)?, &self.src(1)?, &self.dst()?, cores),
             Operator::Unary => self.unary(),
             Operator::Fill => self.fill(),
-            Operator::Binary => {
-                let function = self.function(Binary::from_name)?;
-                ops::binary(function, &self.src(0)?, &self.src(1)?, &self.dst()?, cores)
-            }
-            Operator::Add1 => ops::binary(Binary::Add, &self.src(0)?, &self.src(1)?, &self.dst()?, cores),
+            Operator::Binary => self.binary(),
+            Operator::Add1 => self.add1(),
             Operator::Glu => self.glu(),
-        }
-    }
-
-    fn unary(&mut self) -> Result<OpDescriptor, Unsupported> {
-        let function = self.function(Unary::from_name)?;
-        // `UNARY` has the function's number in front of its parameters.
-        let params = match function {
-            Unary::Xielu => [self.f32(1), self.f32(2), self.f32(3), self.f32(4)],
-            _ => [self.f32(0), self.f32(1), 0.0, 0.0],
+            Operator::Copy => ops::copy(&self.src(0)?, &self.dst()?, cores),
+            Operator::Repeat => ops::repeat(&self.src(0)?, &self.dst()?, cores),
+            Operator::Pad => self.pad(),
+            Operator::PadReflect => self.pad_reflect(),
+            Operator::Roll => self.roll(),
+            Operator::Concat => return self.concat(),
+            Operator::Set => return self.set(),
+            Operator::Acc => return self.acc(),
         };
-        ops::unary(function, &params, &self.src(0)?, &self.dst()?, self.cores)
-    }
-
-    fn fill(&mut self) -> Result<OpDescriptor, Unsupported> {
-        let function = self.function(Unary::from_name)?;
-        let params = match function {
-            // start, stop, step
-            Unary::Arange => [self.f32(0), self.f32(2)],
-            _ => [self.f32(0), 0.0],
-        };
-        ops::fill(function, &params, &self.dst()?, self.cores)
-    }
-
-    fn glu(&mut self) -> Result<OpDescriptor, Unsupported> {
-        let function = self.function(Glu::from_name)?;
-        let swapped = self.tensor.op_params[1] != 0;
-        let params = [self.f32(2), self.f32(3)];
-        let (src0, src1) = (self.src(0)?, self.optional(1)?);
-        ops::glu(function, swapped, &params, &src0, src1.as_ref(), &self.dst()?, self.cores)
+        one.map(|descriptor| vec![descriptor])
     }
 }
 
-/// The descriptor of a node, given where its tensors are.
+/// What is to be executed for a node, in this order, or why the device cannot compute it.
+pub type Steps = Result<Vec<OpDescriptor>, Unsupported>;
+
+/// The descriptors of a node, given where its tensors are.
 ///
 /// # Errors
 /// Why the device cannot compute it.
-pub fn descriptor(
+pub fn steps(
     host: &Host,
     operator: Operator,
     node: &Tensor,
     cores: u32,
     place: impl FnMut(&Tensor) -> Result<TensorView, Unsupported>,
-) -> Result<OpDescriptor, Unsupported> {
-    Node { host, tensor: node, cores, place }.descriptor(operator)
+) -> Steps {
+    Node { host, tensor: node, cores, place }.steps(operator)
 }
 
 /// Whether the device can compute a node.
 pub fn supported(node: &Tensor) -> bool {
     let Ok(host) = host() else { return false };
     let Some(operator) = host.operator(node.op) else { return false };
-    let result = descriptor(host, operator, node, ANY_CORES, |tensor| {
+    let result = steps(host, operator, node, ANY_CORES, |tensor| {
         view(host, tensor, ANYWHERE + tensor.view_offs as u64)
     });
     if let Err(reason) = &result

@@ -1,0 +1,136 @@
+//! Copies of any strides and shapes, byte for byte; between types as the host converts.
+//!
+//! ```text
+//! DRAM -> run of the source in L1 -> piece of dst in L1 -> DRAM
+//! ```
+//!
+//! A piece of the result is put together from runs of neighbouring source elements. If a row of the source is short
+//! and a piece needs it several times, the row is fetched once.
+
+use crate::rt::lane::Lane;
+use crate::rt::mmio::{load, order, store, store16};
+use crate::rt::rows::{Port, copy_element, narrow, widen};
+use tt_kernel_abi::copy::{CopyParams, Mode};
+use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
+use tt_kernel_abi::{ElementType, TensorView};
+
+/// Types of source and result, and where the next elements go.
+struct Target {
+    from: ElementType,
+    to: ElementType,
+    raw: u32,
+}
+
+/// Runs one lane.
+pub fn run(mut lane: Lane) {
+    let op = lane.launch.op;
+    let params = CopyParams::from_words(&op.params);
+    let (Some(from), Some(to)) = (op.src0.element_type(), op.dst.element_type()) else { return };
+    let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
+    let (first, end) = lane.share(params.pieces.count);
+    for number in first..end {
+        lane.launch.progress(number);
+        let piece = params.pieces.locate(&op.dst, number);
+        let target = Target { from, to, raw: output.raw_room(&op.dst, &piece) };
+        match params.mode() {
+            Mode::Linear => linear(&mut lane, &mut input, &piece, &target),
+            Mode::ByDimension => by_dimension(&mut lane, &mut input, &params, &piece, &target),
+        }
+        order();
+        output.send_raw(&mut lane.noc, &op.dst, &piece, to.block_bytes(), target.raw);
+    }
+}
+
+impl Target {
+    /// Puts `n` elements at `raw` into elements `at` and on of the piece.
+    fn put(&self, raw: u32, at: u32, n: u32) {
+        if self.from == self.to {
+            let size = self.to.block_bytes();
+            return copy(raw, self.raw + at * size, n, size);
+        }
+        for i in 0..n {
+            narrow(self.to, widen(self.from, raw, i), self.raw, at + i);
+        }
+    }
+
+    fn put_zeros(&self, at: u32, n: u32) {
+        let size = self.to.block_bytes();
+        for half in 0..n * size / 2 {
+            store16(self.raw + at * size + 2 * half, 0);
+        }
+    }
+}
+
+/// Copies elements within L1; word by word where the addresses allow.
+fn copy(from: u32, to: u32, n: u32, size: u32) {
+    if (from | to) & 3 == 0 {
+        let words = n * size / 4;
+        for i in 0..words {
+            store(to + 4 * i, load(from + 4 * i));
+        }
+        let done = words * 4 / size;
+        for i in done..n {
+            copy_element(from + i * size, to + i * size, size);
+        }
+        return;
+    }
+    for i in 0..n {
+        copy_element(from + i * size, to + i * size, size);
+    }
+}
+
+/// Number of the first element of a piece, in ggml's order.
+fn element_number(view: &TensorView, piece: &Piece) -> u64 {
+    let [i1, i2, i3] = piece.row;
+    let row = (u64::from(i3) * u64::from(view.ne[2]) + u64::from(i2)) * u64::from(view.ne[1]) + u64::from(i1);
+    row * u64::from(view.ne[0]) + u64::from(piece.first)
+}
+
+fn linear(lane: &mut Lane, input: &mut Port, piece: &Piece, target: &Target) {
+    let op = lane.launch.op;
+    let src = &op.src0;
+    let number = element_number(&op.dst, piece);
+    let (mut row, mut first) =
+        ((number / u64::from(src.ne[0])) as u32, (number % u64::from(src.ne[0])) as u32);
+    let mut done = 0;
+    while done < piece.len {
+        let len = (src.ne[0] - first).min(piece.len - done);
+        let run = Piece { row: split_row(src, row), first, len };
+        let raw = input.fetch_raw(&mut lane.noc, src, &run, target.from.block_bytes());
+        target.put(raw, done, len);
+        done += len;
+        first = 0;
+        row += 1;
+    }
+}
+
+fn by_dimension(lane: &mut Lane, input: &mut Port, params: &CopyParams, piece: &Piece, target: &Target) {
+    let src = &lane.launch.op.src0;
+    let mut row = [0; 3];
+    for (dim, index) in row.iter_mut().enumerate() {
+        match params.dims[dim + 1].source(piece.row[dim], src.ne[dim + 1]) {
+            Some(source) => *index = source,
+            None => return target.put_zeros(0, piece.len),
+        }
+    }
+    let (map, ne0, size) = (params.dims[0], src.ne[0], target.from.block_bytes());
+    let several = map.run(piece.first, ne0, piece.len) < piece.len;
+    let whole = several && ne0 <= MAX_PIECE;
+    let kept = match whole {
+        true => input.fetch_raw(&mut lane.noc, src, &Piece { row, first: 0, len: ne0 }, size),
+        false => 0,
+    };
+    let mut done = 0;
+    while done < piece.len {
+        let len = map.run(piece.first + done, ne0, piece.len - done);
+        match map.source(piece.first + done, ne0) {
+            None => target.put_zeros(done, len),
+            Some(first) if whole => target.put(kept + first * size, done, len),
+            Some(first) => {
+                let raw = input.fetch_raw(&mut lane.noc, src, &Piece { row, first, len }, size);
+                target.put(raw, done, len);
+            }
+        }
+        done += len;
+    }
+}

@@ -1,0 +1,123 @@
+//! Copies: `CPY`, `CONT`, `DUP`, `REPEAT`, `CONCAT`, `PAD`, `ROLL` and their kin.
+//!
+//! Byte for byte between tensors of one type; among F32, F16 and BF16 rounded to nearest even; between F32 and I32
+//! by value.
+
+use super::{Unsupported, check};
+pub use tt_kernel_abi::copy::DimMap;
+use tt_kernel_abi::copy::{CopyParams, Mode};
+use tt_kernel_abi::elementwise::Pieces;
+use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
+
+const LANES: u32 = 2;
+const ALL: &[ElementType] = &[
+    ElementType::F32,
+    ElementType::F16,
+    ElementType::BF16,
+    ElementType::I16,
+    ElementType::I32,
+    ElementType::I64,
+];
+
+/// Descriptor for copying `src` to `dst`, element number n to element number n, on up to `cores` workers; shapes may
+/// differ if the numbers of elements agree.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn copy(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
+    if src.ne == dst.ne {
+        return remap(src, dst, [DimMap::SAME; 4], cores);
+    }
+    types(src, dst)?;
+    let (from, to) = (check::count("elements", &src.ne)?, check::count("elements", &dst.ne)?);
+    if from != to {
+        return Err(format!("shapes {:?} -> {:?}", src.ne, dst.ne).into());
+    }
+    build(Mode::Linear, *src, *dst, [DimMap::SAME; 4], cores)
+}
+
+/// Descriptor for `dst[i] = src[map(i)]` with a rule for each dimension, on up to `cores` workers.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn remap(
+    src: &TensorView,
+    dst: &TensorView,
+    dims: [DimMap; 4],
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    types(src, dst)?;
+    for (dim, map) in dims.iter().enumerate() {
+        let (n, m) = (src.ne[dim], dst.ne[dim]);
+        let fits = match *map {
+            DimMap::Wrap { shift } => shift < n,
+            DimMap::Pad { .. } => true,
+            DimMap::Reflect { before } => before < n && m >= before && m - before < 2 * n,
+        };
+        if !fits {
+            return Err(format!("{map:?} of {n} elements to {m} in dimension {dim}").into());
+        }
+    }
+    let flat = src.ne == dst.ne
+        && dims == [DimMap::SAME; 4]
+        && check::is_contiguous(src)
+        && check::is_contiguous(dst);
+    let (mut src, mut dst) = (*src, *dst);
+    if flat {
+        let total = check::count("elements", &dst.ne)?;
+        for view in [&mut src, &mut dst] {
+            let ty = check::element_type("operand", view, ALL)?;
+            *view = TensorView::contiguous(ty, view.addr, [total, 1, 1, 1]);
+        }
+    }
+    build(Mode::ByDimension, src, dst, dims, cores)
+}
+
+/// Descriptor for repeating `src` until it fills `dst`.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn repeat(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
+    match (0..4).all(|dim| src.ne[dim] != 0 && dst.ne[dim].is_multiple_of(src.ne[dim])) {
+        true => remap(src, dst, [DimMap::SAME; 4], cores),
+        false => Err(format!("{:?} cannot be repeated to {:?}", src.ne, dst.ne).into()),
+    }
+}
+
+fn types(src: &TensorView, dst: &TensorView) -> Result<(), Unsupported> {
+    let from = check::element_type("src0", src, ALL)?;
+    let to = check::element_type("dst", dst, ALL)?;
+    check::elements("src0", src, from)?;
+    check::elements("dst", dst, to)?;
+    let float = |ty| matches!(ty, ElementType::F32 | ElementType::F16 | ElementType::BF16);
+    let ok = from == to
+        || (float(from) && float(to))
+        || (from == ElementType::I32 && to == ElementType::F32)
+        || (from == ElementType::F32 && to == ElementType::I32);
+    if ok { Ok(()) } else { Err(format!("copies from {from:?} to {to:?}").into()) }
+}
+
+fn build(
+    mode: Mode,
+    src: TensorView,
+    dst: TensorView,
+    dims: [DimMap; 4],
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    check::cores(cores)?;
+    let [ne0, ne1, ne2, ne3] = dst.ne;
+    let rows = check::count("rows", &[ne1, ne2, ne3])?;
+    let pieces = Pieces::cut(mode as u32, ne0, rows, cores * LANES)
+        .ok_or_else(|| Unsupported(format!("too many elements: {:?}", dst.ne).into()))?;
+    Ok(OpDescriptor {
+        op: Op::Copy as u32,
+        cores: cores.min(pieces.count.div_ceil(LANES)),
+        src0: src,
+        dst,
+        params: CopyParams { pieces, dims }.to_words(),
+        ..OpDescriptor::NOP
+    })
+}
