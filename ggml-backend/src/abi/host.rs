@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 
 use super::types::{BufferIface, Tensor};
 use tt_runtime::ElementType;
+use tt_runtime::ops::rows::RowFunction;
 
 /// Where things are in the structs of this host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,6 +69,36 @@ pub enum Operator {
     Set,
     /// `ACC`
     Acc,
+    /// `RMS_NORM`, `NORM`, `L2_NORM`
+    Norm(RowFunction),
+    /// `GROUP_NORM`
+    GroupNorm,
+    /// `SUM_ROWS`
+    SumRows,
+    /// `MEAN`
+    Mean,
+    /// `SUM`
+    Sum,
+    /// `CUMSUM`
+    CumSum,
+    /// `ARGMAX`
+    ArgMax,
+    /// `ARGSORT`
+    ArgSort,
+    /// `TOP_K`
+    TopK,
+    /// `SOFT_MAX`
+    SoftMax,
+    /// `DIAG_MASK_INF`, `DIAG_MASK_ZERO`: what stands behind the diagonal.
+    DiagMask(u32),
+    /// `TRI`
+    Tri,
+    /// `DIAG`
+    Diag,
+    /// `GET_ROWS`
+    GetRows,
+    /// `ROPE`, `ROPE_BACK`: backwards.
+    Rope(bool),
 }
 
 /// The host's functions and numbers.
@@ -261,6 +292,25 @@ fn operator(name: &str) -> Option<Operator> {
         "ROLL" => Operator::Roll,
         "SET" => Operator::Set,
         "ACC" => Operator::Acc,
+        "RMS_NORM" => Operator::Norm(RowFunction::RmsNorm),
+        "NORM" => Operator::Norm(RowFunction::Norm),
+        "L2_NORM" => Operator::Norm(RowFunction::L2Norm),
+        "GROUP_NORM" => Operator::GroupNorm,
+        "SUM_ROWS" => Operator::SumRows,
+        "MEAN" => Operator::Mean,
+        "SUM" => Operator::Sum,
+        "CUMSUM" => Operator::CumSum,
+        "ARGMAX" => Operator::ArgMax,
+        "ARGSORT" => Operator::ArgSort,
+        "TOP_K" => Operator::TopK,
+        "SOFT_MAX" => Operator::SoftMax,
+        "DIAG_MASK_INF" => Operator::DiagMask(f32::NEG_INFINITY.to_bits()),
+        "DIAG_MASK_ZERO" => Operator::DiagMask(0),
+        "TRI" => Operator::Tri,
+        "DIAG" => Operator::Diag,
+        "GET_ROWS" => Operator::GetRows,
+        "ROPE" => Operator::Rope(false),
+        "ROPE_BACK" => Operator::Rope(true),
         _ => return None,
     })
 }

@@ -7,6 +7,7 @@
 
 mod elementwise;
 mod movement;
+mod rows;
 
 use std::ffi::CStr;
 
@@ -109,6 +110,21 @@ impl<P: FnMut(&Tensor) -> Result<TensorView, Unsupported>> Node<'_, P> {
             Operator::Pad => self.pad(),
             Operator::PadReflect => self.pad_reflect(),
             Operator::Roll => self.roll(),
+            Operator::Norm(function) => ops::norm(function, self.f32(0), &self.src(0)?, &self.dst()?, cores),
+            Operator::GroupNorm => self.group_norm(),
+            Operator::SumRows => ops::sum_rows(1.0, &self.src(0)?, &self.dst()?, cores),
+            Operator::Mean => self.mean(),
+            Operator::Sum => ops::sum(&self.src(0)?, &self.dst()?, cores),
+            Operator::CumSum => ops::cumsum(&self.src(0)?, &self.dst()?, cores),
+            Operator::ArgMax => ops::argmax(&self.src(0)?, &self.dst()?, cores),
+            Operator::ArgSort => ops::argsort(self.i32(0) != 0, &self.src(0)?, &self.dst()?, cores),
+            Operator::TopK => ops::argsort(true, &self.src(0)?, &self.dst()?, cores),
+            Operator::SoftMax => self.soft_max(),
+            Operator::DiagMask(fill) => self.diag_mask(fill),
+            Operator::Tri => self.tri(),
+            Operator::Diag => ops::diag(&self.src(0)?, &self.dst()?, cores),
+            Operator::GetRows => ops::get_rows(&self.src(0)?, &self.src(1)?, &self.dst()?, cores),
+            Operator::Rope(backwards) => self.rope(backwards),
             Operator::Concat => return self.concat(),
             Operator::Set => return self.set(),
             Operator::Acc => return self.acc(),

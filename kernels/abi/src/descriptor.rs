@@ -20,6 +20,8 @@ pub enum Op {
     Glu = 5,
     /// Copies ([`crate::copy`]).
     Copy = 6,
+    /// Work on rows ([`crate::rows`]).
+    Rows = 7,
 }
 
 impl Op {
@@ -33,6 +35,7 @@ impl Op {
             4 => Op::Binary,
             5 => Op::Glu,
             6 => Op::Copy,
+            7 => Op::Rows,
             _ => return None,
         })
     }

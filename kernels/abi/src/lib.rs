@@ -17,6 +17,7 @@ pub mod l1;
 pub mod launch;
 pub mod matmul;
 pub mod num;
+pub mod rows;
 pub mod view;
 
 pub use boot::{BankEntry, BootConfig};

@@ -7,11 +7,15 @@ mod check;
 pub mod copy;
 pub mod elementwise;
 mod matmul;
+pub mod rows;
 mod set_rows;
 
 pub use copy::{copy, remap, repeat};
 pub use elementwise::{binary, fill, glu, unary};
 pub use matmul::matmul;
+pub use rows::{
+    argmax, argsort, cumsum, diag, get_rows, group_norm, norm, rope, soft_max, sum, sum_rows, triangle,
+};
 pub use set_rows::set_rows;
 
 use std::borrow::Cow;

@@ -3,6 +3,7 @@
 pub mod copy;
 pub mod elementwise;
 pub mod matmul;
+pub mod rows;
 pub mod set_rows;
 
 use crate::rt::lane::Lane;
@@ -16,6 +17,7 @@ pub fn lane(op: Op, launch: &Launch, noc: u32) {
         Op::Binary => elementwise::binary(Lane::new(launch, noc)),
         Op::Glu => elementwise::glu(Lane::new(launch, noc)),
         Op::Copy => copy::run(Lane::new(launch, noc)),
+        Op::Rows => rows::run(Lane::new(launch, noc)),
         Op::Nop | Op::Matmul | Op::SetRows => {}
     }
 }

@@ -50,6 +50,15 @@ impl Heap {
     }
 }
 
+impl Heap {
+    /// `n` words.
+    pub fn words(&mut self, n: u32) -> &'static mut [u32] {
+        let at = self.take(4 * n);
+        // SAFETY: see the module; any pattern is a word.
+        unsafe { core::slice::from_raw_parts_mut(at as *mut u32, n as usize) }
+    }
+}
+
 /// Floats that the NoC has put at `at`, or will take from there.
 ///
 /// # Safety

@@ -1,0 +1,92 @@
+//! Norms, reductions, softmax, rotary positions.
+
+use tt_runtime::ops::rows::{Rope, Triangle};
+use tt_runtime::ops::{self, Unsupported};
+use tt_runtime::{OpDescriptor, TensorView};
+
+use super::Node;
+use crate::abi::types::Tensor;
+
+/// `GGML_ROPE_TYPE_*`
+mod mode {
+    pub const NORMAL: i32 = 0;
+    pub const NEOX: i32 = 2;
+    pub const MROPE: i32 = 8;
+    pub const VISION: i32 = 24;
+    pub const IMROPE: i32 = 40;
+}
+
+impl<P: FnMut(&Tensor) -> Result<TensorView, Unsupported>> Node<'_, P> {
+    pub(super) fn group_norm(&mut self) -> Result<OpDescriptor, Unsupported> {
+        let (groups, eps) = (self.u32(0)?, self.f32(1));
+        ops::group_norm(groups, eps, &self.src(0)?, &self.dst()?, self.cores)
+    }
+
+    pub(super) fn mean(&mut self) -> Result<OpDescriptor, Unsupported> {
+        let src = self.src(0)?;
+        ops::sum_rows(1.0 / src.ne[0] as f32, &src, &self.dst()?, self.cores)
+    }
+
+    pub(super) fn soft_max(&mut self) -> Result<OpDescriptor, Unsupported> {
+        let params = (self.f32(0), self.f32(1));
+        let (src, mask, sinks) = (self.src(0)?, self.optional(1)?, self.optional(2)?);
+        ops::soft_max(params, &src, mask.as_ref(), sinks.as_ref(), &self.dst()?, self.cores)
+    }
+
+    pub(super) fn diag_mask(&mut self, fill: u32) -> Result<OpDescriptor, Unsupported> {
+        let kind = Triangle::Causal { past: self.u32(0)?, fill };
+        ops::triangle(kind, &self.src(0)?, &self.dst()?, self.cores)
+    }
+
+    pub(super) fn tri(&mut self) -> Result<OpDescriptor, Unsupported> {
+        let kind = Triangle::Tri(self.u32(0)?);
+        ops::triangle(kind, &self.src(0)?, &self.dst()?, self.cores)
+    }
+
+    /// `op_params`: n_past, n_dims, mode, n_ctx, n_ctx_orig, freq_base, freq_scale, ext_factor, attn_factor, beta_fast,
+    /// beta_slow, four sections, first rotated element.
+    pub(super) fn rope(&mut self, backwards: bool) -> Result<OpDescriptor, Unsupported> {
+        let (src, positions, factors) = (self.src(0)?, self.src(1)?, self.optional(2)?);
+        let (dims, kind) = (self.u32(1)?, self.i32(2));
+        if dims < 2 || dims > src.ne[0] || !dims.is_multiple_of(2) {
+            return Err(format!("{dims} rotated elements of {}", src.ne[0]).into());
+        }
+        let (distance, pairs, flags) = match kind {
+            mode::NORMAL => (1, dims / 2, 0),
+            mode::NEOX => (dims / 2, dims / 2, 0),
+            mode::MROPE => (dims / 2, dims / 2, Rope::MULTI),
+            mode::IMROPE => (dims / 2, dims / 2, Rope::MULTI | Rope::INTERLEAVED),
+            mode::VISION => (dims, src.ne[0] / 2, Rope::MULTI | Rope::INDEPENDENT),
+            other => return Err(format!("rotary mode {other}").into()),
+        };
+        let sections = match flags & Rope::MULTI {
+            0 => [0; 4],
+            _ => [self.u32(11)?, self.u32(12)?, self.u32(13)?, self.u32(14)?],
+        };
+        let freq_base = self.f32(5);
+        let rope = Rope {
+            dims,
+            offset: self.u32(15)?,
+            distance,
+            pairs,
+            flags,
+            sections,
+            theta_scale: freq_base.powf(-2.0 / dims as f32),
+            freq_scale: self.f32(6),
+            ext_factor: self.f32(7),
+            mscale: self.f32(8),
+            corr: self.correction(dims, freq_base),
+            sin_sign: if backwards { -1.0 } else { 1.0 },
+        };
+        ops::rope(rope, &src, &positions, factors.as_ref(), &self.dst()?, self.cores)
+    }
+
+    /// YaRN's pairs between which extrapolation fades out (`ggml_rope_yarn_corr_dims`).
+    fn correction(&self, dims: u32, base: f32) -> [f32; 2] {
+        let (context, fast, slow) = (self.i32(4) as f32, self.f32(9), self.f32(10));
+        let at = |rotations: f32| {
+            dims as f32 * (context / (rotations * 2.0 * std::f32::consts::PI)).ln() / (2.0 * base.ln())
+        };
+        [at(fast).floor().max(0.0), at(slow).ceil().min(dims as f32 - 1.0)]
+    }
+}

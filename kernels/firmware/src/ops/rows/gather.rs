@@ -1,0 +1,47 @@
+//! `GET_ROWS`: `dst[i12][i11][i10][..] = src0[i12][i11][src1[i12][i11][i10]][..]`.
+
+use super::write;
+use crate::rt::lane::Lane;
+use crate::rt::mmio::load;
+use crate::rt::rows::Port;
+use tt_kernel_abi::ElementType;
+use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
+use tt_kernel_abi::launch::ErrorCode;
+use tt_kernel_abi::rows::RowsParams;
+
+/// Runs one lane.
+pub fn run(lane: &mut Lane, params: &RowsParams) {
+    let op = lane.launch.op;
+    let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
+    let (first, end) = lane.share(params.rows);
+    let raw_copy = op.src0.ty == op.dst.ty && op.dst.element_type() == Some(ElementType::I32);
+    for number in first..end {
+        lane.launch.progress(number);
+        let [i10, i11, i12] = split_row(&op.dst, number);
+        let at = Piece { row: [i11, i12, 0], first: i10, len: 1 };
+        let index = load(input.fetch_raw(&mut lane.noc, &op.src1, &at, 4));
+        if index >= op.src0.ne[1] {
+            lane.launch.fail(ErrorCode::IndexOutOfRange, number, index);
+            continue;
+        }
+        let mut done = 0;
+        while done < op.dst.ne[0] {
+            let len = MAX_PIECE.min(op.dst.ne[0] - done);
+            let from = Piece { row: [index, i11, i12], first: done, len };
+            let to = Piece { row: [i10, i11, i12], first: done, len };
+            if raw_copy {
+                let raw = input.fetch_raw(&mut lane.noc, &op.src0, &from, 4);
+                let room = output.raw_room(&op.dst, &to);
+                for i in 0..len {
+                    crate::rt::mmio::store(room + 4 * i, load(raw + 4 * i));
+                }
+                crate::rt::mmio::order();
+                output.send_raw(&mut lane.noc, &op.dst, &to, 4, room);
+            } else {
+                let values = input.fetch(&mut lane.noc, &op.src0, &from);
+                write(&mut lane.noc, &mut output, &op.dst, &to, |y| y.copy_from_slice(values));
+            }
+            done += len;
+        }
+    }
+}

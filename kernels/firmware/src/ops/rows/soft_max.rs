@@ -1,0 +1,81 @@
+//! `SOFT_MAX` with mask, ALiBi and sinks, in FP32.
+
+use super::Row;
+use crate::rt::lane::Lane;
+use crate::rt::noc::Noc;
+use crate::rt::rows::Port;
+use libm::{expf, powf};
+use tt_kernel_abi::OpDescriptor;
+use tt_kernel_abi::elementwise::{Piece, split_row};
+use tt_kernel_abi::rows::RowsParams;
+
+/// Exponents of a row: `scale * x + slope * mask`.
+struct Logits<'a> {
+    op: &'a OpDescriptor,
+    mask: &'a mut Port,
+    mask_row: Option<[u32; 3]>,
+    scale: f32,
+    slope: f32,
+}
+
+impl Logits<'_> {
+    /// Gives the exponents of a piece one by one to `f`.
+    fn each(&mut self, noc: &mut Noc, piece: &Piece, x: &[f32], mut f: impl FnMut(f32)) {
+        let Some(row) = self.mask_row else {
+            x.iter().for_each(|&x| f(x * self.scale));
+            return;
+        };
+        let mask = self.mask.fetch(noc, &self.op.src1, &Piece { row, ..*piece });
+        for (&x, &m) in x.iter().zip(mask) {
+            f(x * self.scale + self.slope * m);
+        }
+    }
+}
+
+/// ALiBi's slope of a head.
+fn slope(params: &RowsParams, head: u32) -> f32 {
+    let lower = params.u[0];
+    match (params.u[1], head < lower) {
+        (0, _) => 1.0,
+        (_, true) => powf(params.f[1], (head + 1) as f32),
+        (_, false) => powf(params.f[2], (2 * (head - lower) + 1) as f32),
+    }
+}
+
+/// Runs one lane.
+pub fn run(lane: &mut Lane, params: &RowsParams) {
+    let op = lane.launch.op;
+    let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
+    let mut mask = Port::new(&mut lane.heap);
+    let (first, end) = lane.share(params.rows);
+    for number in first..end {
+        lane.launch.progress(number);
+        let at = split_row(&op.src0, number);
+        let sink = (op.more[0].ne[0] > 0).then(|| {
+            let piece = Piece { row: [0; 3], first: at[1], len: 1 };
+            input.fetch(&mut lane.noc, &op.more[0], &piece)[0]
+        });
+        let mut row = Row::new(&mut input, &op.src0, number);
+        let mut logits = Logits {
+            op,
+            mask: &mut mask,
+            mask_row: (op.src1.ne[0] > 0).then(|| [at[0], at[1] % op.src1.ne[2], at[2] % op.src1.ne[3]]),
+            scale: params.f[0],
+            slope: slope(params, at[1]),
+        };
+        let mut max = sink.unwrap_or(f32::NEG_INFINITY);
+        row.each(&mut lane.noc, |noc, piece, x| logits.each(noc, piece, x, |v| max = max.max(v)));
+        let mut sum = sink.map_or(0.0, |sink| expf(sink - max));
+        row.each(&mut lane.noc, |noc, piece, x| logits.each(noc, piece, x, |v| sum += expf(v - max)));
+        let scale = 1.0 / sum;
+        row.each(&mut lane.noc, |noc, piece, x| {
+            let mut y = output.room(&op.dst, piece).iter_mut();
+            logits.each(noc, piece, x, |v| {
+                if let Some(y) = y.next() {
+                    *y = expf(v - max) * scale;
+                }
+            });
+            output.send(noc, &op.dst, piece);
+        });
+    }
+}

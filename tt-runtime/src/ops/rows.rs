@@ -1,0 +1,336 @@
+//! Row by row: norms, reductions, softmax, sorting, gathering, rotary positions.
+
+use super::{Unsupported, check};
+use tt_kernel_abi::rows::{MAX_ROPE, MAX_SORT, RowsParams};
+pub use tt_kernel_abi::rows::{Rope, RowFunction};
+use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
+
+const LANES: u32 = 2;
+const FLOATS: &[ElementType] = &[ElementType::F32, ElementType::F16, ElementType::BF16];
+
+/// Checks a tensor's type and strides.
+fn operand(what: &str, view: &TensorView, types: &[ElementType]) -> Result<(), Unsupported> {
+    check::elements(what, view, check::element_type(what, view, types)?)
+}
+
+fn shape(what: &str, ne: [u32; 4], expected: [u32; 4]) -> Result<(), Unsupported> {
+    match ne == expected {
+        true => Ok(()),
+        false => Err(format!("{what} has shape {ne:?} instead of {expected:?}").into()),
+    }
+}
+
+fn count_rows(view: &TensorView) -> Result<u32, Unsupported> {
+    check::count("rows", &view.ne[1..])
+}
+
+fn build(
+    params: RowsParams,
+    [src0, src1, dst]: [&TensorView; 3],
+    third: Option<&TensorView>,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    check::cores(cores)?;
+    let mut descriptor = OpDescriptor {
+        op: Op::Rows as u32,
+        cores: cores.min(params.rows.div_ceil(LANES)),
+        src0: *src0,
+        src1: *src1,
+        dst: *dst,
+        params: params.to_words(),
+        ..OpDescriptor::NOP
+    };
+    if let Some(third) = third {
+        descriptor.more[0] = *third;
+    }
+    Ok(descriptor)
+}
+
+/// Descriptor for `RMS_NORM`, `NORM` or `L2_NORM` of the rows of `src`, on up to `cores` workers.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn norm(
+    function: RowFunction,
+    eps: f32,
+    src: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    operand("src0", src, FLOATS)?;
+    operand("dst", dst, FLOATS)?;
+    shape("dst", dst.ne, src.ne)?;
+    let params = RowsParams { f: [eps, 0.0, 0.0, 0.0], ..RowsParams::new(function, count_rows(src)?) };
+    build(params, [src, &TensorView::NONE, dst], None, cores)
+}
+
+/// Descriptor for `GROUP_NORM`: `groups` equal groups of channels (dimension 2) without gaps.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn group_norm(
+    groups: u32,
+    eps: f32,
+    src: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    shape("dst", dst.ne, src.ne)?;
+    let [ne0, ne1, ne2, ne3] = src.ne;
+    if groups == 0 || !ne2.is_multiple_of(groups) || !check::is_contiguous(src) || !check::is_contiguous(dst)
+    {
+        return Err(format!("{groups} groups of {ne2} channels, or gaps between them").into());
+    }
+    let len = check::count("elements of a group", &[ne0, ne1, ne2 / groups])?;
+    let rows = |view: &TensorView| {
+        TensorView::contiguous(
+            view.element_type().unwrap_or(ElementType::F32),
+            view.addr,
+            [len, groups, ne3, 1],
+        )
+    };
+    norm(RowFunction::Norm, eps, &rows(src), &rows(dst), cores)
+}
+
+/// Descriptor for `scale` times the sums of rows: `SUM_ROWS`, `MEAN`.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn sum_rows(
+    scale: f32,
+    src: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    operand("src0", src, FLOATS)?;
+    operand("dst", dst, FLOATS)?;
+    shape("dst", dst.ne, [1, src.ne[1], src.ne[2], src.ne[3]])?;
+    let params =
+        RowsParams { f: [scale, 0.0, 0.0, 0.0], ..RowsParams::new(RowFunction::Sum, count_rows(src)?) };
+    build(params, [src, &TensorView::NONE, dst], None, cores)
+}
+
+/// Descriptor for the sum of all elements: `SUM`. One lane does it all.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn sum(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
+    operand("src0", src, FLOATS)?;
+    operand("dst", dst, &[ElementType::F32])?;
+    shape("dst", dst.ne, [1; 4])?;
+    let params = RowsParams::new(RowFunction::SumAll, count_rows(src)?);
+    let mut descriptor = build(params, [src, &TensorView::NONE, dst], None, cores)?;
+    descriptor.cores = 1;
+    Ok(descriptor)
+}
+
+/// Descriptor for `CUMSUM`: sums up to each element of a row.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn cumsum(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
+    norm(RowFunction::CumSum, 0.0, src, dst, cores)
+}
+
+/// Descriptor for `ARGMAX`: index of the largest element of each row, I32.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn argmax(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
+    operand("src0", src, FLOATS)?;
+    operand("dst", dst, &[ElementType::I32])?;
+    let rows = count_rows(src)?;
+    shape("dst", dst.ne, [rows, 1, 1, 1])?;
+    build(RowsParams::new(RowFunction::ArgMax, rows), [src, &TensorView::NONE, dst], None, cores)
+}
+
+/// Descriptor for `ARGSORT` and `TOP_K`: indices of a row's elements in order, the first `dst.ne[0]` of them, I32.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn argsort(
+    descending: bool,
+    src: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    operand("src0", src, FLOATS)?;
+    operand("dst", dst, &[ElementType::I32])?;
+    let [ne0, ne1, ne2, ne3] = src.ne;
+    if ne0 > MAX_SORT || dst.ne[0] > ne0 {
+        return Err(format!(
+            "the first {} of {ne0} elements; rows of up to {MAX_SORT} can be sorted",
+            dst.ne[0]
+        )
+        .into());
+    }
+    shape("dst", dst.ne, [dst.ne[0], ne1, ne2, ne3])?;
+    let mut params = RowsParams::new(RowFunction::ArgSort, count_rows(src)?);
+    params.u = [u32::from(descending), dst.ne[0], 0, 0];
+    build(params, [src, &TensorView::NONE, dst], None, cores)
+}
+
+/// Which elements of a matrix stay ([`triangle`]).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Triangle {
+    /// Up to `past` behind the diagonal; the others become this pattern.
+    Causal {
+        /// Columns in front of the square.
+        past: u32,
+        /// FP32 pattern.
+        fill: u32,
+    },
+    /// ggml's triangle of this number; the others become zero.
+    Tri(u32),
+}
+
+/// Descriptor for `DIAG_MASK_INF`, `DIAG_MASK_ZERO`, `TRI`.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn triangle(
+    triangle: Triangle,
+    src: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    operand("src0", src, FLOATS)?;
+    operand("dst", dst, FLOATS)?;
+    shape("dst", dst.ne, src.ne)?;
+    let rows = count_rows(src)?;
+    let params = match triangle {
+        Triangle::Causal { past, fill } => RowsParams {
+            u: [past, 0, 0, 0],
+            f: [f32::from_bits(fill), 0.0, 0.0, 0.0],
+            ..RowsParams::new(RowFunction::DiagMask, rows)
+        },
+        Triangle::Tri(kind) if kind < 4 => {
+            RowsParams { u: [kind, 0, 0, 0], ..RowsParams::new(RowFunction::Tri, rows) }
+        }
+        Triangle::Tri(kind) => return Err(format!("triangle {kind}").into()),
+    };
+    build(params, [src, &TensorView::NONE, dst], None, cores)
+}
+
+/// Descriptor for `DIAG`: matrices with the rows of `src` on their diagonals.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn diag(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
+    operand("src0", src, FLOATS)?;
+    operand("dst", dst, FLOATS)?;
+    shape("src0", src.ne, [dst.ne[0], 1, dst.ne[2], dst.ne[3]])?;
+    shape("dst", dst.ne, [dst.ne[0], dst.ne[0], dst.ne[2], dst.ne[3]])?;
+    let params = RowsParams::new(RowFunction::Diag, count_rows(dst)?);
+    build(params, [src, &TensorView::NONE, dst], None, cores)
+}
+
+/// Descriptor for `SOFT_MAX` of `scale * src + slope * mask`; `max_bias` above 0 gives each head (dimension 2) a slope.
+/// The mask is F32 or F16 and repeats in dimensions 2 and 3; `sinks` has an F32 for each head.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn soft_max(
+    (scale, max_bias): (f32, f32),
+    src: &TensorView,
+    mask: Option<&TensorView>,
+    sinks: Option<&TensorView>,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    operand("src0", src, &[ElementType::F32])?;
+    operand("dst", dst, &[ElementType::F32])?;
+    shape("dst", dst.ne, src.ne)?;
+    if let Some(mask) = mask {
+        operand("mask", mask, &[ElementType::F32, ElementType::F16])?;
+        if mask.ne[0] < src.ne[0] || mask.ne[1] < src.ne[1] {
+            return Err(format!("a mask {:?} for {:?}", mask.ne, src.ne).into());
+        }
+    }
+    if let Some(sinks) = sinks {
+        operand("sinks", sinks, &[ElementType::F32])?;
+        shape("sinks", sinks.ne, [src.ne[2], 1, 1, 1])?;
+    }
+    let lower = 1u32 << src.ne[2].ilog2();
+    let base = |bias: f32| 2f32.powf(-bias / lower as f32);
+    let params = RowsParams {
+        u: [lower, u32::from(max_bias > 0.0), 0, 0],
+        f: [scale, base(max_bias), base(max_bias / 2.0), 0.0],
+        ..RowsParams::new(RowFunction::SoftMax, count_rows(src)?)
+    };
+    build(params, [src, mask.unwrap_or(&TensorView::NONE), dst], sinks, cores)
+}
+
+/// Descriptor for `GET_ROWS`: rows of `src` by I32 `indices`. An index outside is an error when the descriptor runs.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn get_rows(
+    src: &TensorView,
+    indices: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    operand("src0", src, &[FLOATS, &[ElementType::I32]].concat())?;
+    operand("indices", indices, &[ElementType::I32])?;
+    let whole = src.element_type() == Some(ElementType::I32);
+    operand("dst", dst, if whole { &[ElementType::I32] } else { FLOATS })?;
+    let [n0, n1, n2, n3] = indices.ne;
+    shape("dst", dst.ne, [src.ne[0], n0, n1, n2])?;
+    if n3 != 1 || src.ne[2] != n1 || src.ne[3] != n2 {
+        return Err(format!("indices {:?} for {:?}", indices.ne, src.ne).into());
+    }
+    build(RowsParams::new(RowFunction::GetRows, count_rows(dst)?), [src, indices, dst], None, cores)
+}
+
+/// Descriptor for `ROPE` by I32 `positions`, with F32 frequency `factors` if there are any.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn rope(
+    rope: Rope,
+    src: &TensorView,
+    positions: &TensorView,
+    factors: Option<&TensorView>,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    operand("src0", src, FLOATS)?;
+    operand("dst", dst, FLOATS)?;
+    operand("positions", positions, &[ElementType::I32])?;
+    shape("dst", dst.ne, src.ne)?;
+    let [ne0, _, ne2, _] = src.ne;
+    let ids = if rope.flags & Rope::MULTI != 0 { 4 } else { 1 };
+    if u64::from(positions.ne[0]) < u64::from(ne2) * ids {
+        return Err(format!("{} positions for {ne2} tokens", positions.ne[0]).into());
+    }
+    let step = if rope.distance == 1 { 2 } else { 1 };
+    let last = u64::from(rope.offset) + u64::from(rope.pairs) * step;
+    let behind = if rope.distance == 1 { last } else { last + u64::from(rope.distance) };
+    if ne0 > MAX_ROPE || rope.pairs == 0 || behind > u64::from(ne0) {
+        return Err(format!("{} pairs at {} in rows of {ne0} elements", rope.pairs, rope.offset).into());
+    }
+    if rope.flags & Rope::MULTI != 0 && rope.sections.iter().sum::<u32>() == 0 {
+        return Err("no sections".into());
+    }
+    if let Some(factors) = factors {
+        operand("factors", factors, &[ElementType::F32])?;
+        if factors.ne[0] < rope.pairs {
+            return Err(format!("{} frequency factors for {} pairs", factors.ne[0], rope.pairs).into());
+        }
+    }
+    let params = RowsParams { rope, ..RowsParams::new(RowFunction::Rope, count_rows(src)?) };
+    build(params, [src, positions, dst], factors, cores)
+}
