@@ -13,11 +13,13 @@ pub mod copy;
 pub mod descriptor;
 pub mod dram;
 pub mod elementwise;
+pub mod exp;
 pub mod l1;
 pub mod launch;
 pub mod matmul;
 pub mod num;
 pub mod rows;
+pub mod trig;
 pub mod view;
 
 pub use boot::{BankEntry, BootConfig};

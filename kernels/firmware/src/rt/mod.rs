@@ -3,6 +3,7 @@
 pub mod heap;
 pub mod lane;
 pub mod launch;
+pub mod math;
 pub mod mmio;
 pub mod noc;
 pub mod rows;

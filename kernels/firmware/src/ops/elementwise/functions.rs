@@ -1,6 +1,7 @@
 //! The functions, as ggml's CPU backend defines them, in FP32.
 
-use libm::{ceilf, cosf, erff, expf, expm1f, fabsf, floorf, logf, roundf, sinf, sqrtf, tanhf, truncf};
+use crate::rt::math::exp;
+use libm::{ceilf, cosf, erff, expm1f, fabsf, floorf, logf, roundf, sinf, sqrtf, tanhf, truncf};
 use tt_kernel_abi::elementwise::{Binary, Glu, Unary};
 
 const GELU_COEF_A: f32 = 0.044_715;
@@ -10,7 +11,7 @@ const SQRT_2_OVER_PI: f32 = 0.797_884_6;
 const SOFTPLUS_LINEAR: f32 = 20.0;
 
 fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + expf(-x))
+    1.0 / (1.0 + exp(-x))
 }
 
 fn hardsigmoid(x: f32) -> f32 {
@@ -26,15 +27,15 @@ fn gelu_erf(x: f32) -> f32 {
 }
 
 fn gelu_quick(x: f32) -> f32 {
-    x * (1.0 / (1.0 + expf(GELU_QUICK_COEF * x)))
+    x * (1.0 / (1.0 + exp(GELU_QUICK_COEF * x)))
 }
 
 fn silu(x: f32) -> f32 {
-    x / (1.0 + expf(-x))
+    x / (1.0 + exp(-x))
 }
 
 fn softplus(x: f32) -> f32 {
-    if x > SOFTPLUS_LINEAR { x } else { logf(1.0 + expf(x)) }
+    if x > SOFTPLUS_LINEAR { x } else { logf(1.0 + exp(x)) }
 }
 
 fn xielu(x: f32, [alpha_n, alpha_p, beta, eps]: [f32; 4]) -> f32 {
@@ -84,8 +85,8 @@ pub fn unary(function: Unary, p: [f32; 4], first: u32, x: &[f32], out: &mut [f32
         Unary::Silu => each(out, &silu),
         Unary::Hardswish => each(out, &|x| x * hardsigmoid(x)),
         Unary::Hardsigmoid => each(out, &hardsigmoid),
-        Unary::Exp => each(out, &expf),
-        Unary::Expm1 => each(out, &|x| expf(x) - 1.0),
+        Unary::Exp => each(out, &exp),
+        Unary::Expm1 => each(out, &|x| exp(x) - 1.0),
         Unary::Softplus => each(out, &softplus),
         Unary::GeluErf => each(out, &gelu_erf),
         Unary::Xielu => each(out, &|x| xielu(x, p)),
@@ -150,5 +151,5 @@ pub fn glu(function: Glu, p: [f32; 4], x: &[f32], gate: &[f32], out: &mut [f32])
 
 fn swiglu_oai(x: f32, g: f32, alpha: f32, limit: f32) -> f32 {
     let x = if x > limit { limit } else { x };
-    x / (1.0 + expf(alpha * -x)) * (1.0 + clamp(g, -limit, limit))
+    x / (1.0 + exp(alpha * -x)) * (1.0 + clamp(g, -limit, limit))
 }

@@ -5,9 +5,10 @@
 
 use super::write;
 use crate::rt::lane::Lane;
+use crate::rt::math::cos_sin;
 use crate::rt::mmio::load;
 use crate::rt::rows::Port;
-use libm::{cosf, logf, sinf};
+use libm::logf;
 use tt_kernel_abi::elementwise::{Piece, split_row};
 use tt_kernel_abi::rows::{MAX_ROPE, Rope, RowsParams};
 
@@ -130,5 +131,6 @@ fn yarn(rope: &Rope, extrapolated: f32, pair: u32) -> (f32, f32) {
         theta = interpolated * (1.0 - mix) + extrapolated * mix;
         scale *= 1.0 + 0.1 * logf(1.0 / rope.freq_scale);
     }
-    (cosf(theta) * scale, sinf(theta) * scale)
+    let (cos, sin) = cos_sin(theta);
+    (cos * scale, sin * scale)
 }

@@ -2,11 +2,12 @@
 
 use super::Row;
 use crate::rt::lane::Lane;
+use crate::rt::math::exp;
 use crate::rt::noc::Noc;
 use crate::rt::rows::Port;
-use libm::{expf, powf};
+use libm::powf;
 use tt_kernel_abi::OpDescriptor;
-use tt_kernel_abi::elementwise::{Piece, split_row};
+use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
 use tt_kernel_abi::rows::RowsParams;
 
 /// Exponents of a row: `scale * x + slope * mask`.
@@ -65,17 +66,45 @@ pub fn run(lane: &mut Lane, params: &RowsParams) {
         };
         let mut max = sink.unwrap_or(f32::NEG_INFINITY);
         row.each(&mut lane.noc, |noc, piece, x| logits.each(noc, piece, x, |v| max = max.max(v)));
-        let mut sum = sink.map_or(0.0, |sink| expf(sink - max));
-        row.each(&mut lane.noc, |noc, piece, x| logits.each(noc, piece, x, |v| sum += expf(v - max)));
-        let scale = 1.0 / sum;
-        row.each(&mut lane.noc, |noc, piece, x| {
-            let mut y = output.room(&op.dst, piece).iter_mut();
-            logits.each(noc, piece, x, |v| {
-                if let Some(y) = y.next() {
-                    *y = expf(v - max) * scale;
-                }
-            });
-            output.send(noc, &op.dst, piece);
-        });
+        let sink = sink.map_or(0.0, |sink| exp(sink - max));
+        match op.dst.ne[0] <= MAX_PIECE {
+            true => short(lane, &mut row, &mut logits, &mut output, max, sink),
+            false => long(lane, &mut row, &mut logits, &mut output, max, sink),
+        }
     }
+}
+
+/// A row that is in L1 as a whole: every power is computed once, in the place from which the row is sent.
+fn short(lane: &mut Lane, row: &mut Row, logits: &mut Logits, output: &mut Port, max: f32, mut sum: f32) {
+    let dst = &lane.launch.op.dst;
+    row.each(&mut lane.noc, |noc, piece, x| {
+        let y = output.room(dst, piece);
+        let mut next = y.iter_mut();
+        logits.each(noc, piece, x, |v| {
+            let power = exp(v - max);
+            sum += power;
+            if let Some(y) = next.next() {
+                *y = power;
+            }
+        });
+        let scale = 1.0 / sum;
+        y.iter_mut().for_each(|y| *y *= scale);
+        output.send(noc, dst, piece);
+    });
+}
+
+/// A longer row: one pass for the sum, one for the result.
+fn long(lane: &mut Lane, row: &mut Row, logits: &mut Logits, output: &mut Port, max: f32, mut sum: f32) {
+    let dst = &lane.launch.op.dst;
+    row.each(&mut lane.noc, |noc, piece, x| logits.each(noc, piece, x, |v| sum += exp(v - max)));
+    let scale = 1.0 / sum;
+    row.each(&mut lane.noc, |noc, piece, x| {
+        let mut next = output.room(dst, piece).iter_mut();
+        logits.each(noc, piece, x, |v| {
+            if let Some(y) = next.next() {
+                *y = exp(v - max) * scale;
+            }
+        });
+        output.send(noc, dst, piece);
+    });
 }

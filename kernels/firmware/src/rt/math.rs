@@ -1,0 +1,16 @@
+//! Functions in FP32 for the baby cores: our own where the emulated ones are slow, the library's for the rest.
+
+/// e^x, at most 1 ulp off ([`tt_kernel_abi::exp`]).
+#[inline]
+pub fn exp(x: f32) -> f32 {
+    f32::from_bits(tt_kernel_abi::exp::exp(x.to_bits()))
+}
+
+/// Cosine and sine, off by at most [`tt_kernel_abi::trig::MAX_ERROR`].
+pub fn cos_sin(x: f32) -> (f32, f32) {
+    if libm::fabsf(x) < tt_kernel_abi::trig::LIMIT {
+        let (cos, sin) = tt_kernel_abi::trig::cos_sin(x.to_bits());
+        return (f32::from_bits(cos), f32::from_bits(sin));
+    }
+    (libm::cosf(x), libm::sinf(x))
+}
