@@ -50,7 +50,7 @@ impl DimMap {
                 if s < n { Some(s) } else { None }
             }
             DimMap::Reflect { before } => {
-                let s = if i < before { before - i } else { i - before };
+                let s = i.abs_diff(before);
                 Some(if s < n { s } else { 2 * (n - 1) - s })
             }
         }

@@ -2,6 +2,7 @@
 
 use super::{Row, write};
 use crate::rt::lane::Lane;
+use crate::rt::math::sum;
 use crate::rt::noc::Noc;
 use crate::rt::rows::Port;
 use libm::sqrtf;
@@ -31,12 +32,12 @@ fn statistics(row: &mut Row, noc: &mut Noc, params: &RowsParams) -> (f32, f32) {
     let eps = params.f[0];
     let mut mean = 0.0;
     if params.function == RowFunction::Norm as u32 {
-        let mut sum = 0.0;
-        row.each(noc, |_, _, x| sum += x.iter().sum::<f32>());
-        mean = sum / n;
+        let mut total = 0.0;
+        row.each(noc, |_, _, x| total += sum(x, |x| x));
+        mean = total / n;
     }
     let mut squares = 0.0;
-    row.each(noc, |_, _, x| squares += x.iter().map(|&x| (x - mean) * (x - mean)).sum::<f32>());
+    row.each(noc, |_, _, x| squares += sum(x, |x| (x - mean) * (x - mean)));
     let scale = match params.function == RowFunction::L2Norm as u32 {
         true => 1.0 / sqrtf(squares).max(eps),
         false => 1.0 / sqrtf(squares / n + eps),

@@ -2,6 +2,7 @@
 
 use super::{Row, write};
 use crate::rt::lane::Lane;
+use crate::rt::math::sum;
 use crate::rt::noc::Noc;
 use crate::rt::rows::Port;
 use tt_kernel_abi::OpDescriptor;
@@ -28,12 +29,12 @@ pub fn run(lane: &mut Lane, params: &RowsParams) {
         let mut row = Row::new(&mut input, &op.src0, number);
         match RowFunction::from_code(params.function) {
             Some(RowFunction::Sum) => {
-                let mut sum = 0.0;
-                row.each(&mut lane.noc, |_, _, x| sum += x.iter().sum::<f32>());
-                single(&mut lane.noc, &mut output, op, number, sum * params.f[0]);
+                let mut total = 0.0;
+                row.each(&mut lane.noc, |_, _, x| total += sum(x, |x| x));
+                single(&mut lane.noc, &mut output, op, number, total * params.f[0]);
             }
             Some(RowFunction::SumAll) => {
-                row.each(&mut lane.noc, |_, _, x| total += x.iter().sum::<f32>());
+                row.each(&mut lane.noc, |_, _, x| total += sum(x, |x| x));
                 if number + 1 == end {
                     single(&mut lane.noc, &mut output, op, 0, total);
                 }
