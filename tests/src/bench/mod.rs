@@ -1,10 +1,11 @@
-//! How fast a simulator is: RISC-V instructions per second of wall time.
+//! How fast a simulator is: RISC-V instructions, products or bytes moved per second of wall time.
 //!
 //! The work is the same program on every simulator and it counts itself: each hart runs a loop of known length and keeps the
 //! number of rounds in a word of its tile's L1. What is measured is thus what was executed, whatever a clock means to
 //! the simulator, and no simulator is asked for its own counters.
 
 pub mod mvmul;
+pub mod noc;
 mod program;
 mod rv32;
 pub mod transport;
@@ -50,47 +51,69 @@ impl Load {
 
 /// RISC-V instructions per second, measured over at least `time`. `rows` are NoC 0 rows of Tensix tiles that the board has.
 pub fn riscv_rate(machine: &mut impl Machine, load: Load, rows: &[u8], time: Duration) -> Result<f64> {
-    let tiles = load.tiles(rows);
-    for tile in &tiles {
-        start(machine, *tile, load.harts())?;
-    }
-    machine.advance(1000)?;
-    let before = rounds(machine, &tiles, load.harts())?;
-    let begin = Instant::now();
-    let mut clocks = 1000;
-    while begin.elapsed() < time {
-        machine.advance(clocks)?;
-        clocks = (clocks * 2).min(1_000_000);
-    }
-    let seconds = begin.elapsed().as_secs_f64();
-    let after = rounds(machine, &tiles, load.harts())?;
-    for tile in &tiles {
-        machine.write(*tile, DEBUG_REGS_BASE + SOFT_RESET_0, &SOFT_RESET_ALL.to_le_bytes())?;
-    }
-    let mut total = 0_u64;
-    for (before, after) in before.iter().zip(&after) {
-        let count = after.wrapping_sub(*before);
-        if count == 0 {
-            bail!("a hart did not run");
+    let work = Work {
+        tiles: load.tiles(rows),
+        harts: load.harts(),
+        program: &|_, hart| program::busy(hart),
+        clocks: 1_000_000,
+    };
+    Ok(work.rounds_per_second(machine, time)? * f64::from(program::INSTRUCTIONS_PER_ROUND))
+}
+
+/// Programs that harts of tiles run, each counting its rounds.
+struct Work<'a> {
+    tiles: Vec<NocXy>,
+    harts: &'static [RiscV],
+    /// The program of a hart of the `n`-th tile.
+    program: &'a dyn Fn(usize, RiscV) -> Vec<u8>,
+    /// Clocks that pass at most before the time is looked at.
+    clocks: u32,
+}
+
+impl Work<'_> {
+    /// Rounds of all harts together, measured over at least `time`.
+    fn rounds_per_second(&self, machine: &mut impl Machine, time: Duration) -> Result<f64> {
+        for (n, tile) in self.tiles.iter().enumerate() {
+            self.start(machine, n, *tile)?;
         }
-        total += u64::from(count) * u64::from(program::INSTRUCTIONS_PER_ROUND);
+        machine.advance(1000)?;
+        let before = self.rounds(machine)?;
+        let begin = Instant::now();
+        let mut clocks = 1000;
+        while begin.elapsed() < time {
+            machine.advance(clocks)?;
+            clocks = (clocks * 2).min(self.clocks);
+        }
+        let seconds = begin.elapsed().as_secs_f64();
+        let after = self.rounds(machine)?;
+        for tile in &self.tiles {
+            machine.write(*tile, DEBUG_REGS_BASE + SOFT_RESET_0, &SOFT_RESET_ALL.to_le_bytes())?;
+        }
+        let mut total = 0_u64;
+        for (before, after) in before.iter().zip(&after) {
+            let count = after.wrapping_sub(*before);
+            if count == 0 {
+                bail!("a hart did not run");
+            }
+            total += u64::from(count);
+        }
+        Ok(total as f64 / seconds)
     }
-    Ok(total as f64 / seconds)
-}
 
-/// Loads the program for each hart where its pc is after reset, and lets it go.
-fn start(machine: &mut impl Machine, tile: NocXy, harts: &[RiscV]) -> Result<()> {
-    let mut reset = SOFT_RESET_ALL;
-    machine.write(tile, DEBUG_REGS_BASE + SOFT_RESET_0, &reset.to_le_bytes())?;
-    for hart in harts {
-        machine.write(tile, hart.default_reset_pc(), &program::busy(*hart))?;
-        machine.write(tile, program::counter(*hart), &[0; 4])?;
-        reset &= !hart.soft_reset_bit();
+    /// Loads the program for each hart where its pc is after reset, and lets it go.
+    fn start(&self, machine: &mut impl Machine, n: usize, tile: NocXy) -> Result<()> {
+        let mut reset = SOFT_RESET_ALL;
+        machine.write(tile, DEBUG_REGS_BASE + SOFT_RESET_0, &reset.to_le_bytes())?;
+        for hart in self.harts {
+            machine.write(tile, hart.default_reset_pc(), &(self.program)(n, *hart))?;
+            machine.write(tile, program::counter(*hart), &[0; 4])?;
+            reset &= !hart.soft_reset_bit();
+        }
+        machine.write(tile, DEBUG_REGS_BASE + SOFT_RESET_0, &reset.to_le_bytes())
     }
-    machine.write(tile, DEBUG_REGS_BASE + SOFT_RESET_0, &reset.to_le_bytes())
-}
 
-fn rounds(machine: &mut impl Machine, tiles: &[NocXy], harts: &[RiscV]) -> Result<Vec<u32>> {
-    let pairs = tiles.iter().flat_map(|tile| harts.iter().map(move |hart| (*tile, program::counter(*hart))));
-    pairs.map(|(tile, address)| machine.read32(tile, address)).collect()
+    fn rounds(&self, machine: &mut impl Machine) -> Result<Vec<u32>> {
+        let counters = self.tiles.iter().flat_map(|tile| self.harts.iter().map(move |hart| (*tile, *hart)));
+        counters.map(|(tile, hart)| machine.read32(tile, program::counter(hart))).collect()
+    }
 }

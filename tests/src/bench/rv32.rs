@@ -52,6 +52,27 @@ pub const fn sw(rs2: X, rs1: X, offset: u32) -> u32 {
     (offset >> 5) << 25 | rs2.0 << 20 | rs1.0 << 15 | 2 << 12 | (offset & 31) << 7 | 0x23
 }
 
+/// `lw rd, offset(rs1)` for a small non-negative offset.
+pub const fn lw(rd: X, rs1: X, offset: u32) -> u32 {
+    assert!(offset < 2048);
+    offset << 20 | rs1.0 << 15 | 2 << 12 | rd.0 << 7 | 0x03
+}
+
+/// `bne rs1, rs2, -distance`: back by so many bytes if the registers differ.
+pub const fn back_unless_equal(rs1: X, rs2: X, distance: u32) -> u32 {
+    assert!(distance < 4096 && distance & 3 == 0);
+    let offset = 0_u32.wrapping_sub(distance);
+    let low = (offset >> 1 & 15) << 8 | (offset >> 11 & 1) << 7;
+    1 << 31 | (offset >> 5 & 63) << 25 | rs2.0 << 20 | rs1.0 << 15 | 1 << 12 | low | 0x63
+}
+
+/// `li rd, value`: `lui` and `addi`.
+pub const fn li(rd: X, value: u32) -> [u32; 2] {
+    let low = value & 0xFFF;
+    let high = value.wrapping_add(0x800) & !0xFFF;
+    [lui(rd, high), low << 20 | rd.0 << 15 | rd.0 << 7 | 0x13]
+}
+
 /// `j -distance`: back by so many bytes.
 pub const fn jump_back(distance: u32) -> u32 {
     assert!(distance < 1 << 20 && distance & 3 == 0);
@@ -76,5 +97,9 @@ mod tests {
         assert_eq!(lui(X(6), 0x2_0000), 0x0002_0337);
         assert_eq!(sw(X(5), X(6), 4), 0x0053_2223);
         assert_eq!(jump_back(32), 0xFE1F_F06F);
+        assert_eq!(lw(X(10), X(5), 520), 0x2082_A503);
+        assert_eq!(back_unless_equal(X(10), X(9), 4), 0xFE95_1EE3);
+        assert_eq!(li(X(11), 0x1234_5678), [0x1234_55B7, 0x6785_8593]);
+        assert_eq!(li(X(11), 0x8FFF), [0x0000_95B7, 0xFFF5_8593]);
     }
 }

@@ -11,6 +11,7 @@ use tt_isa::chip::{WORMHOLE, board};
 use tt_runtime::transport::{Transport, sim::Sim, ttsim::TtSim};
 use tt_runtime::{Device, DeviceSpec};
 use tt_tests::bench::mvmul::mvmul_rate;
+use tt_tests::bench::noc::read_rate;
 use tt_tests::bench::transport::Bare;
 use tt_tests::bench::{Load, riscv_rate};
 
@@ -27,9 +28,10 @@ fn main() -> Result<()> {
     let peer = std::env::var_os("TTSIM_LIB")
         .filter(|path| !path.is_empty())
         .map(|path| DeviceSpec::TtSim { library: PathBuf::from(path) });
-    let figures: [(&str, &str, Measure); 3] = [
+    let figures: [(&str, &str, Measure); 4] = [
         ("sim.hart1", "instructions/s", |spec| harts(spec, Load::OneHart)),
         ("sim.hart320", "instructions/s", |spec| harts(spec, Load::AllHarts)),
+        ("sim.noc64", "bytes/s", |spec| read_rate(&mut bare(spec)?, &WORMHOLE.tensix_y[..ROWS], TIME)),
         ("sim.mvmul", "MVMUL/s", |spec| mvmul_rate(&Device::open(spec), TIME)),
     ];
     let wanted: Vec<String> = std::env::args().skip(1).collect();
@@ -51,9 +53,13 @@ fn main() -> Result<()> {
 }
 
 fn harts(spec: &DeviceSpec, load: Load) -> Result<f64> {
+    riscv_rate(&mut bare(spec)?, load, &WORMHOLE.tensix_y[..ROWS], TIME)
+}
+
+fn bare(spec: &DeviceSpec) -> Result<Bare> {
     let chip: Box<dyn Transport> = match spec {
         DeviceSpec::Sim { board, chip } => Box::new(Sim::new(board, *chip)?),
         DeviceSpec::TtSim { library } => Box::new(TtSim::new(library)?),
     };
-    riscv_rate(&mut Bare(chip), load, &WORMHOLE.tensix_y[..ROWS], TIME)
+    Ok(Bare(chip))
 }

@@ -1,0 +1,72 @@
+//! How fast a simulator moves data: bytes per second of wall time that cores read from DRAM over the NoC.
+//!
+//! BRISC of 64 tiles reads 8 KiB, waits until they have arrived, counts, and does it again: all at once, from all banks.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use tt_isa::chip::WORMHOLE;
+use tt_isa::map::{NIU_BASE, RiscV};
+use tt_isa::noc::{MAX_PACKET, NocXy, ctrl, reg};
+
+use super::program::{COUNTERS, counter};
+use super::rv32::{X, addi, back_unless_equal, jump_back, li, lui, lw, sw};
+use super::{Load, Machine, Work};
+
+/// Where the data goes in L1.
+const DATA: u32 = 0x4_0000;
+/// Where it comes from in DRAM: every tile has its own space.
+const SPACE: u32 = 0x8000;
+
+/// Bytes per second, measured over at least `time`. `rows` are NoC 0 rows of Tensix tiles that the board has.
+pub fn read_rate(machine: &mut impl Machine, rows: &[u8], time: Duration) -> Result<f64> {
+    let tiles = Load::AllHarts.tiles(rows);
+    let of = tiles.clone();
+    let work =
+        Work { tiles, harts: &[RiscV::Brisc], program: &|n, _| reader(of[n], n as u32), clocks: 100_000 };
+    Ok(work.rounds_per_second(machine, time)? * f64::from(MAX_PACKET))
+}
+
+/// The program of a tile's BRISC, as bytes.
+fn reader(tile: NocXy, number: u32) -> Vec<u8> {
+    const NIU: X = X(5);
+    const COUNTER: X = X(6);
+    const COUNT: X = X(7);
+    const ONE: X = X(8);
+    const EXPECTED: X = X(9);
+    const ARRIVED: X = X(10);
+    const VALUE: X = X(11);
+    const ZERO: X = X(0);
+    let bank = &WORMHOLE.dram[number as usize % WORMHOLE.dram.len()];
+    let request = [
+        (reg::TARG_ADDR_LO, bank.base as u32 + number * SPACE),
+        (reg::TARG_ADDR_MID, bank.ports[0].mid()),
+        (reg::RET_ADDR_LO, DATA),
+        (reg::RET_ADDR_MID, tile.mid()),
+        (reg::PACKET_TAG, 0),
+        (reg::CTRL, ctrl::RESP_MARKED),
+        (reg::AT_LEN_BE, MAX_PACKET),
+    ];
+    let mut words = vec![
+        lui(NIU, NIU_BASE),
+        lui(COUNTER, COUNTERS),
+        addi(COUNT, ZERO, 0),
+        addi(ONE, ZERO, 1),
+        lw(EXPECTED, NIU, reg::MST_RD_RESP_RECEIVED),
+    ];
+    for (register, value) in request {
+        words.extend(li(VALUE, value));
+        words.push(sw(VALUE, NIU, register));
+    }
+    words.extend([
+        // The round.
+        sw(ONE, NIU, reg::CMD_CTRL),
+        addi(EXPECTED, EXPECTED, 1),
+        lw(ARRIVED, NIU, reg::MST_RD_RESP_RECEIVED),
+        back_unless_equal(ARRIVED, EXPECTED, 4),
+        addi(COUNT, COUNT, 1),
+        sw(COUNT, COUNTER, counter(RiscV::Brisc) - COUNTERS),
+        jump_back(24),
+    ]);
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
