@@ -43,17 +43,37 @@ fn align(value: i32, shift: i32) -> i32 {
 /// precision the upper three are zero), 23 mantissa bits of which 16-bit formats have the upper ones.
 #[inline(always)]
 pub fn accumulate(accumulator: Accumulator, old: u32, terms: [Term; 2]) -> u32 {
+    accumulate_aligned(accumulator, old, terms, align)
+}
+
+/// The same of a term that is less than zero by mistake of the vendor's simulator: zero minus a zero that counts as
+/// a number, computed without sign. Shifted right it becomes large.
+pub fn accumulate_wrapped(accumulator: Accumulator, old: u32, term: Term) -> u32 {
+    accumulate_aligned(accumulator, old, [term, Term::default()], |value, shift| match shift {
+        31.. => 0,
+        _ => ((value as u32).wrapping_add((1 << shift) >> 1) >> shift) as i32,
+    })
+}
+
+#[inline(always)]
+fn accumulate_aligned(
+    accumulator: Accumulator,
+    old: u32,
+    terms: [Term; 2],
+    align_term: impl Fn(i32, i32) -> i32,
+) -> u32 {
     let exponent_old = ((old >> 23) & 255) as i32;
     let magnitude_old = if exponent_old == 0 { 0 } else { (old & 0x7F_FFFF | 0x80_0000) as i32 };
     let exponent = terms[0].exponent.max(terms[1].exponent).max(exponent_old);
-    let mut parts = terms.map(|term| align(term.sum << SUM_SHIFT, exponent - term.exponent));
+    let mut parts = terms.map(|term| align_term(term.sum << SUM_SHIFT, exponent - term.exponent));
     let mut part_old = align(magnitude_old, exponent - exponent_old);
     if accumulator != Accumulator::Fp32 {
-        let cut = |x: i32| (x + (1 << (SUM_SHIFT - 1))) & -(1 << SUM_SHIFT);
+        let cut = |x: i32| x.wrapping_add(1 << (SUM_SHIFT - 1)) & -(1 << SUM_SHIFT);
         parts = parts.map(cut);
         part_old = cut(part_old);
     }
-    let total = parts[0] + parts[1] + if (old as i32) < 0 { -part_old } else { part_old };
+    let part_old = if (old as i32) < 0 { -part_old } else { part_old };
+    let total = parts[0].wrapping_add(parts[1]).wrapping_add(part_old);
     encode(accumulator, total, exponent)
 }
 

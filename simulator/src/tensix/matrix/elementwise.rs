@@ -5,10 +5,10 @@
 
 use tt_isa::insn::{ELWADD, Opcode};
 
-use super::accumulate::{Accumulator, Term};
+use super::accumulate::{Accumulator, Term, accumulate, accumulate_wrapped};
 use super::integer;
 use super::operand::{Style, significand, slice_a, slice_b};
-use super::product::{Groups, Operation, accumulate_narrow, accumulate_wide};
+use super::product::{Operation, change_narrow, change_wide};
 use super::setup::{Math, Setup, dst_row};
 use crate::fault::Fault;
 use crate::tensix::src::{COLS, Row};
@@ -99,23 +99,28 @@ struct Float {
 
 impl Float {
     fn row(&self, dst: &mut crate::tensix::dst::Dst, row: usize, left: &Row, right: &Row) {
-        let mut groups: Groups = [[Term::default(); COLS]; 2];
-        for (term, (&a, &b)) in groups[0].iter_mut().zip(left.iter().zip(right)) {
-            let (a, b) = (a & self.styles[0].mask(), b & self.styles[1].mask());
-            *term = if self.function == Function::Product { self.product(a, b) } else { self.sum(a, b) };
-        }
-        if self.operation.accumulator == Accumulator::Fp32 {
+        let accumulator = self.operation.accumulator;
+        let masked = |x: &Row, style: Style| x.map(|x| x & style.mask());
+        let (a, b) = (masked(left, self.styles[0]), masked(right, self.styles[1]));
+        let change = |c: usize, old: u32| {
+            let old = if self.function == Function::Sum { 0 } else { old };
+            let (a, b) = (a[c], b[c]);
+            if self.function == Function::Product {
+                return accumulate(accumulator, old, [self.product(a, b), Term::default()]);
+            }
+            let sum = self.sum(a, b);
+            // The smaller of two zeros is not subtracted from the other, where zeros count as numbers.
+            if a & 0x7F80_0000 == 0 && b == 1 << 31 && !self.flush_b {
+                accumulate_wrapped(accumulator, old, sum)
+            } else {
+                accumulate(accumulator, old, [sum, Term::default()])
+            }
+        };
+        if accumulator == Accumulator::Fp32 {
             let [high, low] = dst.rows32_mut(row, 1);
-            if self.function == Function::Sum {
-                (high[0], low[0]) = ([0; COLS], [0; COLS]);
-            }
-            accumulate_wide(&groups, &mut high[0], &mut low[0]);
+            change_wide(&mut high[0], &mut low[0], change);
         } else {
-            let out = &mut dst.rows16_mut(row, 1)[0];
-            if self.function == Function::Sum {
-                *out = [0; COLS];
-            }
-            accumulate_narrow(self.operation.accumulator, &groups, out);
+            change_narrow(accumulator, &mut dst.rows16_mut(row, 1)[0], change);
         }
     }
 

@@ -101,26 +101,37 @@ pub fn rows_with(op: &Operation, b: &BlockB, rows: &mut Rows, mut groups: impl F
 /// Adds to a row of 32-bit Dst.
 #[inline(always)]
 pub fn accumulate_wide(groups: &Groups, high: &mut [u16; COLS], low: &mut [u16; COLS]) {
-    for c in 0..COLS {
-        let old = dst::decode32(u32::from(high[c]) << 16 | u32::from(low[c]));
-        let new = dst::encode32(accumulate(Accumulator::Fp32, old, [groups[0][c], groups[1][c]]));
-        (high[c], low[c]) = ((new >> 16) as u16, new as u16);
-    }
+    change_wide(high, low, |c, old| accumulate(Accumulator::Fp32, old, [groups[0][c], groups[1][c]]));
 }
 
 /// Adds to a row of 16-bit Dst.
 #[inline(always)]
 pub fn accumulate_narrow(accumulator: Accumulator, groups: &Groups, row: &mut [u16; COLS]) {
+    change_narrow(accumulator, row, |c, old| accumulate(accumulator, old, [groups[0][c], groups[1][c]]));
+}
+
+/// Changes the values of a row of 32-bit Dst, by column.
+#[inline(always)]
+pub fn change_wide(high: &mut [u16; COLS], low: &mut [u16; COLS], change: impl Fn(usize, u32) -> u32) {
     for c in 0..COLS {
-        let terms = [groups[0][c], groups[1][c]];
+        let old = dst::decode32(u32::from(high[c]) << 16 | u32::from(low[c]));
+        let new = dst::encode32(change(c, old));
+        (high[c], low[c]) = ((new >> 16) as u16, new as u16);
+    }
+}
+
+/// Changes the values of a row of 16-bit Dst, by column.
+#[inline(always)]
+pub fn change_narrow(accumulator: Accumulator, row: &mut [u16; COLS], change: impl Fn(usize, u32) -> u32) {
+    for c in 0..COLS {
         row[c] = match accumulator {
             Accumulator::Fp16 => {
                 let old = dst::widen_fp16(dst::decode_fp16(row[c]));
-                dst::encode_fp16(dst::narrow_fp16(accumulate(Accumulator::Fp16, old, terms)))
+                dst::encode_fp16(dst::narrow_fp16(change(c, old)))
             }
             _ => {
                 let old = u32::from(dst::decode_bf16(row[c])) << 16;
-                dst::encode_bf16((accumulate(Accumulator::Bf16, old, terms) >> 16) as u16)
+                dst::encode_bf16((change(c, old) >> 16) as u16)
             }
         };
     }
