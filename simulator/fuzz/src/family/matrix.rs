@@ -64,7 +64,7 @@ pub fn generate(random: &mut Random) -> Case {
     b.set(c::ALU_FORMAT_SPEC_REG1_SrcB, alu[1] as u32);
     b.set(c::ALU_ACC_CTRL_Fp32_enabled, (mode.wide && !integers).into());
     b.set(c::ALU_ACC_CTRL_INT8_math_enabled, integers.into());
-    if random.chance(20) {
+    if random.chance(12) {
         b.set(c::ALU_ACC_CTRL_Zero_Flag_disabled_src, 1);
     }
     address_modifiers(&mut b, mode.phases, random);
@@ -115,10 +115,10 @@ fn address_modifiers(b: &mut Builder, phases: bool, random: &mut Random) {
         [tc::ADDR_MOD_DST_SEC0_DestIncr, tc::ADDR_MOD_DST_SEC1_DestIncr, tc::ADDR_MOD_DST_SEC2_DestIncr];
     let flag = |random: &mut Random, n| u32::from(random.chance(n));
     for (ab, dst) in ab.into_iter().zip(dst).skip(1) {
-        let a = random.pick(&[0, 0, 16, 16, 32]);
-        let b_incr = random.pick(&[0, 0, 8, 8, 16]);
-        let word = a | flag(random, 30) << 6 | flag(random, 30) << 7;
-        b.thread_word(ab.index, word | b_incr << 8 | flag(random, 30) << 14 | flag(random, 30) << 15);
+        let a = random.pick(&[0, 0, 0, 16]);
+        let b_incr = random.pick(&[0, 0, 8, 8]);
+        let word = a | flag(random, 30) << 6 | flag(random, 80) << 7;
+        b.thread_word(ab.index, word | b_incr << 8 | flag(random, 30) << 14 | flag(random, 80) << 15);
         let to_copy = flag(random, 20);
         let (cr, clear) = if to_copy == 1 { (0, 0) } else { (flag(random, 30), flag(random, 30)) };
         let word = random.pick(&[0, 0, 8, 8, 8, 16]) | cr << 10 | clear << 11 | to_copy << 12;
@@ -243,11 +243,12 @@ fn zeroacc(addr_mode: u32, random: &mut Random) -> u32 {
 
 fn move_(mode: &Mode, addr_mode: u32, random: &mut Random) -> u32 {
     let low = |random: &mut Random| u32::from(mode.wide && !mode.tf32 && !mode.halves && random.chance(48));
-    let (src, dst) = (4 * random.below(16), 4 * random.below(16));
+    // Counters are added to these, and the sum has to stay below 64.
+    let (src, dst) = (4 * random.below(6), 4 * random.below(16));
     let eights = (src & !7, dst & !7);
     // Half precision and wide Dst do not go together.
     let moves_from_dst = if mode.wide { !mode.halves && !mode.integers } else { !mode.tf32 };
-    match random.below(6) {
+    match if mode.integers { 5 } else { random.below(6) } {
         0 => {
             MOVA2D { dest_32b_lo: low(random), src: eights.0, addr_mode, instr_mod: 2, dst: eights.1 }.word()
         }
@@ -264,6 +265,6 @@ fn move_(mode: &Mode, addr_mode: u32, random: &mut Random) -> u32 {
         4 if moves_from_dst => {
             MOVD2B { dest_32b_lo: low(random), src, addr_mode, instr_mod: random.pick(&[0, 2]), dst }.word()
         }
-        _ => MOVB2A { srca: src, addr_mode, instr_mod: 2, srcb: 4 * random.below(16) }.word(),
+        _ => MOVB2A { srca: src, addr_mode, instr_mod: 2, srcb: 4 * random.below(6) }.word(),
     }
 }

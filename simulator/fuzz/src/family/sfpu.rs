@@ -2,8 +2,8 @@
 
 use tt_isa::cfg::config as c;
 use tt_isa::insn::{
-    Field, INSTRUCTIONS, InsnInfo, Opcode, SETRWC, SFPCOMPC, SFPENCC, SFPLOAD, SFPPOPC, SFPPUSHC, SFPSETCC,
-    SFPSTORE,
+    Field, INSTRUCTIONS, InsnInfo, Opcode, SETRWC, SFPCOMPC, SFPCONFIG, SFPENCC, SFPLOAD, SFPLOADI, SFPPOPC,
+    SFPPUSHC, SFPSETCC, SFPSTORE,
 };
 
 use super::build::{Builder, Part};
@@ -47,7 +47,6 @@ const INSTRUCTION_MODES: &[Modes] = &[
     (Opcode::SFPSWAP, 5, &[0, 1, 2, 3, 9]),
     (Opcode::SFPSHFT2, 4, &[3, 5]),
     (Opcode::SFPLUTFP32, 3, &[2]),
-    (Opcode::SFPCONFIG, 2, &[0, 1]),
 ];
 
 pub fn generate(random: &mut Random) -> Case {
@@ -57,12 +56,15 @@ pub fn generate(random: &mut Random) -> Case {
     b.set(c::ALU_ACC_CTRL_SFPU_Fp32_enabled, random.below(2));
     b.set(c::ALU_ACC_CTRL_Fp32_enabled, random.below(2));
     b.set(c::ALU_FORMAT_SPEC_REG1_SrcB, random.pick(&[0, 5, 6, 1]));
+    // What lanes are enabled after power-on, no document says.
+    b.push(SFPENCC { imm12_math: 3, instr_mod1: 10, ..SFPENCC::ZERO }.word());
     for lreg_ind in 0..8 {
         b.push(SFPLOAD { lreg_ind, instr_mod0: 4, dest_reg_addr: 4 * lreg_ind, ..SFPLOAD::ZERO }.word());
     }
     b.sync();
     b.part(Part::Body);
     let mut depth = 0;
+    configure(&mut b, random);
     for _ in 0..random.range(1, 32) {
         let word = if random.chance(40) { lanes(random, &mut depth) } else { instruction(random) };
         b.push(word);
@@ -81,6 +83,23 @@ pub fn generate(random: &mut Random) -> Case {
     b.sync();
     b.dump_dst(256);
     b.case
+}
+
+/// Constants and lane configuration: with all lanes enabled, and the same value in all of them.
+fn configure(b: &mut Builder, random: &mut Random) {
+    if random.chance(64) {
+        let immediate = |instr_mod0, imm16| SFPLOADI { lreg_ind: 0, instr_mod0, imm16 }.word();
+        b.push(immediate(10, random.below(0x1_0000)));
+        b.push(immediate(8, random.below(0x1_0000)));
+        b.push(SFPCONFIG { config_dest: random.range(11, 14), instr_mod1: 0, imm16_math: 0 }.word());
+    }
+    if random.chance(40) {
+        let imm16_math = random.pick(&[0, 4, 0x100, 0x104]);
+        b.push(SFPCONFIG { config_dest: 15, instr_mod1: 1, imm16_math }.word());
+    }
+    if random.chance(10) {
+        b.push(SFPCONFIG { config_dest: 11, instr_mod1: 1, imm16_math: 0 }.word());
+    }
 }
 
 /// An instruction on the condition code.
@@ -125,14 +144,6 @@ fn operand(opcode: Opcode, mode: u32, field: &Field, random: &mut Random) -> u32
         (Opcode::SFPMUL, "lreg_src_c") => 9,
         (Opcode::SFPADD, "lreg_src_a") => 10,
         (Opcode::SFPMOV, "lreg_c") if mode == 8 => 9,
-        (Opcode::SFPCONFIG, "config_dest") => {
-            if mode == 1 {
-                11
-            } else {
-                random.pick(&[11, 12, 13, 14])
-            }
-        }
-        (Opcode::SFPCONFIG, "imm16_math") => 0,
         (_, "lreg_dest" | "lreg_ind") => random.below(8),
         (_, "lreg_c" | "lreg_src_a" | "lreg_src_b" | "lreg_src_c") => {
             if random.chance(200) {
