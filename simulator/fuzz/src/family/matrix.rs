@@ -37,6 +37,9 @@ struct Mode {
     tf32: bool,
     /// `ELWADD` and `ELWSUB` exist in phase 0 only.
     phases: bool,
+    /// SrcB's denormals count. Then the vendor's simulator gets the sum of +0 and -0 wrong, which shows when it is added
+    /// to Dst (a magnitude below 0, shifted as if it had no sign).
+    keeps_denormals: bool,
     changes_left: u32,
     ones: bool,
 }
@@ -53,6 +56,7 @@ pub fn generate(random: &mut Random) -> Case {
         halves: alu[0] == Fp16,
         tf32: alu[0] == Tf32,
         phases: random.chance(140),
+        keeps_denormals: random.chance(12),
         changes_left: 1,
         ones,
     };
@@ -64,7 +68,7 @@ pub fn generate(random: &mut Random) -> Case {
     b.set(c::ALU_FORMAT_SPEC_REG1_SrcB, alu[1] as u32);
     b.set(c::ALU_ACC_CTRL_Fp32_enabled, (mode.wide && !integers).into());
     b.set(c::ALU_ACC_CTRL_INT8_math_enabled, integers.into());
-    if random.chance(12) {
+    if mode.keeps_denormals {
         b.set(c::ALU_ACC_CTRL_Zero_Flag_disabled_src, 1);
     }
     address_modifiers(&mut b, mode.phases, random);
@@ -162,7 +166,7 @@ fn instruction(mode: &mut Mode, random: &mut Random) -> u32 {
         }
         8 | 9 if !mode.phases => ELWADD {
             clear_dvalid,
-            dest_accum_en: random.below(2),
+            dest_accum_en: if mode.keeps_denormals { 0 } else { random.below(2) },
             instr_mod19: random.below(4),
             addr_mode,
             dst,
@@ -170,7 +174,7 @@ fn instruction(mode: &mut Mode, random: &mut Random) -> u32 {
         .word(),
         10 | 11 if !mode.phases => ELWSUB {
             clear_dvalid,
-            dest_accum_en: random.below(2),
+            dest_accum_en: if mode.keeps_denormals { 0 } else { random.below(2) },
             instr_mod19: random.below(4),
             addr_mode,
             dst,
