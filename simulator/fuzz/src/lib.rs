@@ -21,5 +21,6 @@ pub mod family;
 pub mod image;
 pub mod random;
 pub mod report;
+pub mod robust;
 pub mod run;
 pub mod shrink;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
@@ -10,6 +10,7 @@ use tt_fuzz::campaign::{self, Options};
 use tt_fuzz::corpus::{self, Entry, Expected};
 use tt_fuzz::family::Family;
 use tt_fuzz::report;
+use tt_fuzz::robust::Limit;
 use tt_fuzz::run::{Vendor, capacity};
 
 /// Fuzzers of the simulator.
@@ -24,6 +25,8 @@ struct Cli {
 enum Command {
     /// Random cases on this simulator and on the vendor's (`TTSIM_LIB`)
     Diff(Diff),
+    /// Random code, host accesses and images on this simulator: nothing may panic, hang or leak
+    Robust(Robust),
     /// Records what the vendor's simulator (`TTSIM_LIB`) makes of the cases in files
     Record {
         /// Files of cases
@@ -57,6 +60,17 @@ struct Diff {
     propose: Option<PathBuf>,
 }
 
+/// Options of `robust`.
+#[derive(clap::Args)]
+struct Robust {
+    /// How long
+    #[arg(long, default_value_t = 1.0)]
+    minutes: f64,
+    /// Which executions: the same seed gives the same ones
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
 fn family(name: &str) -> Result<Family, String> {
     Family::of_name(name).ok_or_else(|| format!("no family {name}"))
 }
@@ -64,6 +78,7 @@ fn family(name: &str) -> Result<Family, String> {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Diff(options) => diff(&options),
+        Command::Robust(options) => robust(&options).map(|()| true),
         Command::Record { files } => files.iter().try_for_each(|file| record(file)).map(|()| true),
     };
     match outcome {
@@ -120,6 +135,12 @@ fn propose(folder: &Path, proposals: &[Entry]) -> Result<()> {
             std::fs::write(folder.join(format!("{name}.cases")), text.join("\n"))?;
         }
     }
+    Ok(())
+}
+
+fn robust(options: &Robust) -> Result<()> {
+    let time = Duration::from_secs_f64(60.0 * options.minutes);
+    println!("{}", tt_fuzz::robust::run(options.seed, Limit::Time(time))?);
     Ok(())
 }
 
