@@ -38,6 +38,18 @@ pub enum ImageError {
         /// End of the slot.
         slot_end: u32,
     },
+    /// A segment has more bytes in the file than in memory.
+    #[error("{core}: the segment at {start:#x} has {file:#x} bytes in the file and {memory:#x} in memory")]
+    Segment {
+        /// The core.
+        core: &'static str,
+        /// First byte of the segment.
+        start: u64,
+        /// Bytes in the file.
+        file: u64,
+        /// Bytes in memory.
+        memory: u64,
+    },
     /// The entry point is not where the core leaves reset.
     #[error("{core}: entry point {entry:#x} is not the reset address {reset:#x}")]
     Entry {
@@ -101,6 +113,10 @@ pub fn flatten(core: RiscV, elf: &[u8]) -> Result<Vec<u8>, ImageError> {
             return Err(ImageError::Slot { core: name, start, end, slot_start: slot.start, slot_end });
         }
         let data = segment.data().map_err(|source| ImageError::Elf { core: name, source })?;
+        let (file, memory) = (data.len() as u64, segment.size());
+        if file > memory {
+            return Err(ImageError::Segment { core: name, start, file, memory });
+        }
         let at = (start - u64::from(slot.start)) as usize;
         let needed = at + segment.size() as usize;
         if bytes.len() < needed {

@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask demo | test | bench | build | ttsim | sizes`.
+//! Developer commands: `cargo xtask demo | test | bench | fuzz | build | ttsim | sizes`.
 //!
 //! One entry point for a person and for CI. Each command brings what it needs (system packages, the
 //! riscv target, llama.cpp) and keeps it under `target/`, so that the first run is long, the second one
@@ -10,11 +10,12 @@
 //! | [`llama`] | llama.cpp: fetch, check, build once |
 //! | [`backend`] | builds our shared library and gives it the name ggml users expect |
 //! | [`ttsim`] | the simulator as a library for the vendor's programs |
-//! | [`demo`], [`test`], [`bench`], [`sizes`] | the commands |
+//! | [`demo`], [`test`], [`bench`], [`fuzz`], [`sizes`] | the commands |
 
 mod backend;
 mod bench;
 mod demo;
+mod fuzz;
 mod llama;
 mod paths;
 mod process;
@@ -44,6 +45,8 @@ enum Command {
     Test(test::Options),
     /// Measure; `--json` prints one object per figure
     Bench(bench::Options),
+    /// Random cases against the vendor's simulator (`diff`), or for robustness (`robust`)
+    Fuzz(fuzz::Options),
     /// Build libggml-tenstorrent.so and print how to use it
     Build,
     /// Build the simulator as libttsim.so, which the vendor's programs load
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Build => backend::run(),
         Command::Ttsim => ttsim::run(),
         Command::Sizes => sizes::run(),

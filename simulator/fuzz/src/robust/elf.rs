@@ -94,6 +94,7 @@ pub fn image(random: &mut Random) -> Result<Ended, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tt_kernels::elf::ImageError;
 
     #[test]
     fn without_damage_the_image_is_accepted() {
@@ -102,5 +103,14 @@ mod tests {
             assert_eq!(image[..8], bytes(&[nop(); 2]), "{}", core.name());
             assert_eq!(image.len(), 4 * WORDS as usize + 64);
         }
+    }
+
+    #[test]
+    fn a_segment_with_more_bytes_than_memory_is_refused() {
+        let mut file = valid(RiscV::Brisc);
+        let memory_size = (FILE_HEADER + 5 * 4) as usize;
+        file[memory_size..memory_size + 4].copy_from_slice(&16_u32.to_le_bytes());
+        let error = flatten(RiscV::Brisc, &file).unwrap_err();
+        assert!(matches!(error, ImageError::Segment { file: 128, memory: 16, .. }), "{error}");
     }
 }
