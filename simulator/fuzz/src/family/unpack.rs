@@ -41,7 +41,7 @@ pub fn generate(random: &mut Random) -> Case {
     }
     b.unpacker0(input, output, to_dst);
     b.unpacker1(input_b, output_b);
-    details(&mut b, random, to_dst, input);
+    details(&mut b, random, to_dst, input, [output, output_b]);
     let burst = if input == Bfp2 || random.chance(200) { 255 } else { 15 };
     b.push(SETADCXX { cnt_set_mask: 1, x_start: 0, x_end2: burst }.word());
     b.push(
@@ -77,7 +77,7 @@ fn data(format: DataFormat) -> Data {
 }
 
 /// Everything of the configuration that may differ.
-fn details(b: &mut Builder, random: &mut Random, to_dst: bool, input: DataFormat) {
+fn details(b: &mut Builder, random: &mut Random, to_dst: bool, input: DataFormat, outputs: [DataFormat; 2]) {
     if random.chance(40) && !to_dst {
         b.set(c::THCON_SEC0_REG2_Haloize_mode, 1);
     }
@@ -111,10 +111,12 @@ fn details(b: &mut Builder, random: &mut Random, to_dst: bool, input: DataFormat
         b.set(c::THCON_SEC0_REG5_Dest_cntx0_address, 64 + 64 * random.below(4));
         b.set(c::UNP0_ADD_DEST_ADDR_CNTR_add_dest_addr_cntr, random.below(2));
     }
-    let bytes = random.pick(&[16, 32, 64]);
+    // Whole rows: with parts of rows the vendor's simulator does nothing.
+    let [bytes, bytes_b] = outputs.map(|format| 16 * format.datum_bits().div_ceil(8) as u32);
+    let bytes = bytes * random.pick(&[1, 1, 2]);
     b.set(c::UNP0_ADDR_CTRL_XY_REG_1_Ystride, bytes);
     b.set(c::UNP0_ADDR_CTRL_ZW_REG_1_Zstride, bytes * random.pick(&[1, 2, 4]));
-    b.set(c::UNP1_ADDR_CTRL_ZW_REG_1_Zstride, random.pick(&[64, 128, 256]));
+    b.set(c::UNP1_ADDR_CTRL_ZW_REG_1_Zstride, bytes_b * random.pick(&[1, 2, 4]));
     b.set(c::THCON_SEC0_REG2_Throttle_mode, random.below(3));
     b.set(c::THCON_SEC0_REG7_Offset_address, random.below(3));
 }
