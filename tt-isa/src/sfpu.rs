@@ -302,6 +302,38 @@ pub mod sfpconfig {
     pub const MISC_BITS: u32 = 0xFFF;
 }
 
+/// `SFPLOADMACRO` (its page): the instruction, and what its tables hold.
+pub mod sfploadmacro {
+    /// Macros, and instruction templates.
+    pub const MACROS: usize = 4;
+    /// Bits of `Sequence` for each sub-unit: simple, MAD, round, store, from the lowest.
+    pub const UNIT_BITS: u32 = 8;
+
+    /// A sub-unit's part of `Sequence`: what to schedule.
+    pub const SELECT: u32 = 7;
+    /// Nothing.
+    pub const SELECT_NOTHING: u32 = 0;
+    /// `SFPNOP`.
+    pub const SELECT_NOP: u32 = 2;
+    /// `SFPSTORE`.
+    pub const SELECT_STORE: u32 = 3;
+    /// The first of four templates.
+    pub const SELECT_TEMPLATE: u32 = 4;
+    /// Lowest of three bits: when, counted from the next cycle.
+    pub const DELAY_SHIFT: u32 = 3;
+    /// `VD` is the macros' register; for a store it is what is stored.
+    pub const USE_MACRO_REGISTER: u32 = 1 << 6;
+    /// The loaded register replaces `VB`, not `VC`; a store keeps its `VD`.
+    pub const REPLACE_VB: u32 = 1 << 7;
+
+    /// `Misc`: format of stores that do not take the load's.
+    pub const STORE_MOD0: u32 = 0xF;
+    /// `Misc`: lowest of a bit for each macro, whether its store takes the load's format.
+    pub const USES_LOAD_MOD0_SHIFT: u32 = 4;
+    /// `Misc`: lowest of a bit for each sub-unit, whether delays count instructions, not cycles.
+    pub const UNIT_DELAY_KIND_SHIFT: u32 = 8;
+}
+
 /// Bits of `LaneConfig` (`SFPCONFIG.md`).
 pub mod lane_config {
     /// The largest half precision number is infinity to `SFPLOAD`.

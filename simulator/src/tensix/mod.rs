@@ -218,6 +218,7 @@ impl Tensix {
         let Some(word) = self.frontend[thread].peek()? else {
             // A wait with nothing behind it ends by itself, too.
             self.release_wait(thread)?;
+            sfpu::settle(self, thread)?;
             return Ok(false);
         };
         let located = |fault: Fault| fault.in_thread(thread as u8, word);
@@ -232,6 +233,9 @@ impl Tensix {
             Step::Done => {
                 if self.sfpu.hazard_checks {
                     self.sfpu.retired(thread, opcode, word, written);
+                }
+                if !unit_is_vector(opcode) {
+                    sfpu::pass(self, thread).map_err(located)?;
                 }
                 self.frontend[thread].take();
                 self.executed[opcode as usize] += 1;

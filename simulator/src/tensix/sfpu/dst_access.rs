@@ -66,6 +66,14 @@ fn format(t: &Tensix, thread: usize, op: &Operands) -> u32 {
     }
 }
 
+/// The address that an instruction names: rows in the upper eight of ten bits, then whether columns are odd.
+pub fn address(t: &Tensix, thread: usize, op: &Operands) -> usize {
+    let counters = t.rwc[thread].dst.value + t.cfg.get(thread, c::DEST_REGW_BASE_Base);
+    let counters = if op.modifier == mod0_fmt::INT32_ALL { counters & 3 } else { counters };
+    let offset = t.cfg.thread(thread, tc::DEST_TARGET_REG_CFG_MATH_Offset);
+    (op.immediate + offset + counters) as usize % dst::ROWS
+}
+
 /// Where in Dst: the first of four rows, and of each lane whether its column is the odd one of the pair.
 struct Place {
     row: usize,
@@ -73,12 +81,9 @@ struct Place {
 }
 
 impl Place {
-    fn new(t: &Tensix, thread: usize, op: &Operands, format: u32, exchange: u32) -> Self {
-        let counters = t.rwc[thread].dst.value + t.cfg.get(thread, c::DEST_REGW_BASE_Base);
-        let counters = if format == mod0_fmt::INT32_ALL { counters & 3 } else { counters };
-        let offset = t.cfg.thread(thread, tc::DEST_TARGET_REG_CFG_MATH_Offset);
-        let address = (op.immediate + offset + counters) as usize % dst::ROWS;
-        let odd = if address & 2 != 0 { ALL } else { t.sfpu.config.lanes(exchange) };
+    /// `exchange` is the bit of `LaneConfig` that makes columns odd.
+    fn new(sfpu: &SfpuState, address: usize, exchange: u32) -> Self {
+        let odd = if address & 2 != 0 { ALL } else { sfpu.config.lanes(exchange) };
         Self { row: address & !3, odd }
     }
 
@@ -123,7 +128,7 @@ fn gather(dst: &dst::Dst, place: &Place, wide: bool) -> Lanes {
 /// `SFPLOAD`.
 pub fn sfpload(t: &mut Tensix, thread: usize, op: &Operands) -> Exec {
     let format = format(t, thread, op);
-    let place = Place::new(t, thread, op, format, lane_config::DEST_RD_COL_EXCHANGE);
+    let place = Place::new(&t.sfpu, address(t, thread, op), lane_config::DEST_RD_COL_EXCHANGE);
     if op.vd < lreg::WRITABLE as usize {
         if t.sfpu.hazard_checks {
             t.sfpu.check_load(thread, op, place.row, is_wide(format))?;
@@ -206,8 +211,15 @@ fn to_sign_magnitude(x: u32) -> u32 {
 
 /// `SFPSTORE`. `lanes` are those that execute, enabled or not.
 pub fn sfpstore(t: &mut Tensix, thread: usize, op: &Operands, lanes: LaneMask) -> Exec {
+    store_at(t, thread, op, address(t, thread, op), lanes);
+    rwc::apply_addr_mod(&mut t.rwc[thread], &t.cfg, thread, addr_mode(op), false)?;
+    Ok(Step::Done)
+}
+
+/// `SFPSTORE` to an address, without moving counters.
+pub fn store_at(t: &mut Tensix, thread: usize, op: &Operands, address: usize, lanes: LaneMask) {
     let format = format(t, thread, op);
-    let place = Place::new(t, thread, op, format, lane_config::DEST_WR_COL_EXCHANGE);
+    let place = Place::new(&t.sfpu, address, lane_config::DEST_WR_COL_EXCHANGE);
     let enabled = if format == mod0_fmt::INT32_ALL { ALL } else { t.sfpu.enabled() };
     let enabled = enabled & lanes & !t.sfpu.config.lanes(lane_config::BLOCK_DEST_WR_FROM_SFPU);
     let value = &t.sfpu.lreg[op.vd];
@@ -215,8 +227,6 @@ pub fn sfpstore(t: &mut Tensix, thread: usize, op: &Operands, lanes: LaneMask) -
         Stored::Narrow(raw) => scatter16(&mut t.dst, &place, enabled, &raw),
         Stored::Wide(raw) => scatter32(&mut t.dst, &place, enabled, &raw),
     }
-    rwc::apply_addr_mod(&mut t.rwc[thread], &t.cfg, thread, addr_mode(op), false)?;
-    Ok(Step::Done)
 }
 
 /// Datums in storage form.

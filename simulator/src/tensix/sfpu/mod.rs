@@ -7,7 +7,8 @@
 //!
 //! A register is an array of 32 lanes, a set of lanes a mask of 32 bits, so that an instruction is a few vector
 //! operations ([`lanes`]). Sub-units: [`dst_access`] (load, store), [`mad`] on [`fma`], [`simple`] and
-//! [`shuffle`] (simple, round), [`round`]; [`flags`] holds predication, [`config`] what `SFPCONFIG` writes.
+//! [`shuffle`] (simple, round), [`round`]; [`flags`] holds predication, [`config`] what `SFPCONFIG` writes,
+//! [`macros`] what `SFPLOADMACRO` schedules.
 //!
 //! An instruction executes as a whole. Hardware's results come a cycle later in some cases; [`hazards`] finds
 //! programs that do not wait for them.
@@ -24,6 +25,7 @@ mod flags;
 mod fma;
 mod hazards;
 mod lanes;
+mod macros;
 mod mad;
 mod operands;
 mod prng;
@@ -59,6 +61,7 @@ pub struct SfpuState {
     pub prng: prng::Prng,
     /// What `SFPSHFT2` rotated last: its shift mode lets one lane of it through.
     rotated: Lanes,
+    schedule: macros::Schedule,
     /// Whether instructions that use a result too early are program errors. The vendor's simulator does not look;
     /// off by default.
     pub hazard_checks: bool,
@@ -83,6 +86,7 @@ impl Default for SfpuState {
             load_macro: Default::default(),
             prng: Default::default(),
             rotated: [0; LANES],
+            schedule: Default::default(),
             hazard_checks: false,
             hazards: Default::default(),
         }
@@ -119,10 +123,25 @@ pub fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) -> Exec
         _ if op.vd >= lreg::TEMPLATES as usize => t.sfpu.backdoor(&op)?,
         _ => ALL,
     };
+    if t.sfpu.has_scheduled() {
+        return macros::issue(t, thread, &op, lanes);
+    }
     if lanes == 0 {
         return Ok(Step::Done);
     }
     dispatch(t, thread, &op, lanes)
+}
+
+/// Lets the cycle pass in which `thread` issued an instruction to another unit.
+#[inline]
+pub fn pass(t: &mut Tensix, thread: usize) -> Result<(), Fault> {
+    if t.sfpu.has_scheduled() { macros::pass(t, thread) } else { Ok(()) }
+}
+
+/// Lets cycles pass while `thread` has nothing to execute.
+#[inline]
+pub fn settle(t: &mut Tensix, thread: usize) -> Result<(), Fault> {
+    if t.sfpu.has_scheduled() { macros::settle(t, thread) } else { Ok(()) }
 }
 
 /// Executes an instruction in some lanes, of which those that are not enabled are left out.
@@ -147,11 +166,7 @@ fn dispatch(t: &mut Tensix, thread: usize, op: &Operands, lanes: LaneMask) -> Ex
         SFP_STOCH_RND => round::sfp_stoch_rnd(sfpu, op, enabled)?,
         SFPCAST => round::sfpcast(sfpu, op, enabled)?,
         SFPMOV => simple::sfpmov(sfpu, op, lanes)?,
-        SFPLOADMACRO => {
-            return Err(
-                Fault::not_implemented("SFPLOADMACRO: instructions at a time to come").page(op.page())
-            );
-        }
+        SFPLOADMACRO => return macros::sfploadmacro(t, thread, op),
         _ => simple::execute(sfpu, op, enabled)?,
     }
     Ok(Step::Done)

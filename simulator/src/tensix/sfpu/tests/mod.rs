@@ -5,6 +5,7 @@ mod arithmetic;
 mod configuration;
 mod flags;
 mod hazards;
+mod macros;
 mod memory;
 mod shuffles;
 
