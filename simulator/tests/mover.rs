@@ -48,7 +48,7 @@ fn order(p: &mut Program, from: u32, to: u32, len: u32, direction: u32) {
 
 fn xmov(p: &mut Program, from: u32, to: u32, len: u32, direction: u32) {
     let source = c::THCON_SEC0_REG6_Source_address.index;
-    for (gpr, value) in [from / 16, to / 16, len / 16 | (direction << 30), 0].into_iter().enumerate() {
+    for (gpr, value) in [from / 16, to / 16, (len / 16) | (direction << 30), 0].into_iter().enumerate() {
         set_gpr(p, 0, 4 + gpr as u32, value);
     }
     for (gpr, index) in (4..7).zip(source..) {
