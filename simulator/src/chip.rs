@@ -13,6 +13,7 @@ use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 
 use crate::arc::Arc;
+use crate::asynchronous::{Mode, UnderWay};
 use crate::dram::Dram;
 use crate::ethernet::EthernetTile;
 use crate::ethernet::firmware::Identity;
@@ -25,6 +26,8 @@ use crate::pcie::Pcie;
 use crate::system;
 use crate::tile::Tile;
 
+/// Instructions of a core in one quantum. Tiles that wait for the NoC end theirs early.
+const QUANTUM: u32 = 16 * 1024;
 /// Fewer awake tiles than this run on the caller's thread.
 const WORTH_THREADS: usize = 4;
 
@@ -39,6 +42,8 @@ pub struct ChipConfig {
     pub threads: usize,
     /// Number of the chip on its board.
     pub index: usize,
+    /// How time passes inside.
+    pub mode: Mode,
 }
 
 impl ChipConfig {
@@ -48,7 +53,7 @@ impl ChipConfig {
         let rows = board.chip.tensix_y.len() as u32;
         let harvested = ((1 << count) - 1) << (rows - u32::from(count));
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { board, harvested, threads, index }
+        Self { board, harvested, threads, index, mode: Mode::Fast }
     }
 
     /// Whom an Ethernet tile of this chip belongs to.
@@ -104,8 +109,10 @@ pub struct Chip {
     pub(crate) traffic: Counters,
     /// Data of the packet that is being delivered.
     pub(crate) packet: Data,
+    /// NoC requests under way, in the asynchronous mode.
+    pub(crate) under_way: UnderWay,
     /// Clocks since power-on, the same for all tiles.
-    clock: u64,
+    pub(crate) clock: u64,
 }
 
 impl Chip {
@@ -127,7 +134,10 @@ impl Chip {
         let chip = config.board.chip;
         let grid = Grid::new(chip, config.harvested);
         let nius = |at| [0, 1].map(|noc| Niu::new(&grid.niu_setup(noc, at)));
-        let tiles = grid.tensix().into_iter().map(|at| Tile::new(at, nius(at))).collect();
+        let mut tiles: Vec<_> = grid.tensix().into_iter().map(|at| Tile::new(at, nius(at))).collect();
+        if let Mode::Async { seed } = config.mode {
+            tiles.iter_mut().enumerate().for_each(|(index, tile)| tile.run_asynchronously(seed, index));
+        }
         let edges = grid.positions().map(|at| Port::new(nius(at))).collect();
         let dram = (0..grid.dram_groups()).map(|_| Dram::new(grid.dram_group_size())).collect();
         let ethernet = chip.ethernet.iter().enumerate();
@@ -141,6 +151,7 @@ impl Chip {
             arc,
             pcie: Pcie::default(),
             windows: Windows::default(),
+            under_way: UnderWay::new(config.mode),
             config,
             pool,
             traffic: Counters::default(),
@@ -205,7 +216,7 @@ impl Chip {
         let ethernet = |tile: &EthernetTile| {
             tile.is_awake() || tile.wants_service() || !tile.outbox.is_empty() || !tile.port.outbox.is_empty()
         };
-        self.tiles.iter().any(tensix) || self.ethernet.iter().any(ethernet)
+        self.tiles.iter().any(tensix) || self.ethernet.iter().any(ethernet) || !self.under_way.is_empty()
     }
 
     /// Gives every tile that is awake its turn, whatever happens to the others: what a fault leaves behind does not
@@ -219,6 +230,11 @@ impl Chip {
         };
         let ethernet: Vec<_> = self.ethernet.iter_mut().map(|tile| tile.run(quantum)).collect();
         results.into_iter().chain(ethernet).collect()
+    }
+
+    /// Clocks between two deliveries from now on.
+    pub(crate) fn quantum(&mut self) -> u32 {
+        if self.config.mode == Mode::Fast { QUANTUM } else { self.quantum_async() }
     }
 
     /// A quantum has passed.

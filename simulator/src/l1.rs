@@ -5,6 +5,7 @@
 
 use tt_isa::map::L1_SIZE;
 
+use crate::asynchronous::trace::RangeTrace;
 use crate::rv32::PAGE_BYTES;
 
 const PAGES: usize = L1_SIZE.div_ceil(PAGE_BYTES) as usize;
@@ -15,6 +16,8 @@ pub struct L1 {
     /// One bit for each page that was changed since it was last asked for.
     changed: [u64; PAGES.div_ceil(64)],
     any_changed: bool,
+    /// In the asynchronous mode: what is accessed here.
+    trace: Option<Box<RangeTrace>>,
 }
 
 impl Default for L1 {
@@ -27,16 +30,22 @@ impl L1 {
     /// An L1 of at most a Tensix tile's size.
     pub fn with_size(size: u32) -> Self {
         let bytes = vec![0; size.min(L1_SIZE) as usize].into_boxed_slice();
-        Self { bytes, changed: Default::default(), any_changed: false }
+        Self { bytes, changed: Default::default(), any_changed: false, trace: None }
     }
 
     /// `len` bytes at `addr`, or `None` beyond the end.
     pub fn get(&self, addr: u32, len: usize) -> Option<&[u8]> {
+        if let Some(trace) = &self.trace {
+            trace.note(addr, len, false);
+        }
         self.bytes.get(addr as usize..(addr as usize).checked_add(len)?)
     }
 
     /// `len` writable bytes at `addr`, or `None` beyond the end. The caller looks after decoded code.
     pub fn get_mut(&mut self, addr: u32, len: usize) -> Option<&mut [u8]> {
+        if let Some(trace) = &self.trace {
+            trace.note(addr, len, true);
+        }
         self.bytes.get_mut(addr as usize..(addr as usize).checked_add(len)?)
     }
 
@@ -44,6 +53,9 @@ impl L1 {
     /// decoded code.
     #[inline]
     pub fn change(&mut self, addr: u32, len: usize) -> Option<&mut [u8]> {
+        if let Some(trace) = &self.trace {
+            trace.note(addr, len, true);
+        }
         let end = (addr as usize).checked_add(len)?;
         let bytes = self.bytes.get_mut(addr as usize..end)?;
         if len > 0 {
@@ -64,6 +76,16 @@ impl L1 {
         self.any_changed = false;
         let changed = std::mem::take(&mut self.changed);
         (0..PAGES as u32).filter(|&page| changed[page as usize / 64] >> (page % 64) & 1 != 0).collect()
+    }
+
+    /// From now on accesses can be noted.
+    pub fn enable_trace(&mut self) {
+        self.trace = Some(Box::default());
+    }
+
+    /// Where accesses are noted, in the asynchronous mode.
+    pub fn trace(&self) -> Option<&RangeTrace> {
+        self.trace.as_deref()
     }
 
     /// All of it.

@@ -10,6 +10,7 @@
 //! [`fault::Fault`] that says whose fault it is, and where; nothing is guessed.
 
 pub mod arc;
+mod asynchronous;
 mod chip;
 mod dram;
 mod ethernet;
@@ -24,6 +25,7 @@ mod system;
 mod tensix;
 mod tile;
 
+pub use asynchronous::Mode;
 pub use chip::{Chip, ChipConfig, Counters, Progress};
 pub use fault::{Blame, Fault, Location};
 pub use pcie::HostMemory;

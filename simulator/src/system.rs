@@ -11,8 +11,6 @@ use crate::ethernet::firmware::{Command, Outcome, What};
 use crate::ethernet::queues::PAGE;
 use crate::fault::Fault;
 
-/// Instructions of a core in one quantum. Tiles that wait for the NoC end theirs early.
-const QUANTUM: u32 = 16 * 1024;
 /// What the PCIe tile shows of the host, as the NoC counts.
 const HOST: u64 = tt_isa::pcie::HOST_WINDOW;
 
@@ -71,7 +69,8 @@ pub(crate) fn advance(chips: &mut [Chip], clocks: u64) -> Result<Progress, Fault
         if !chips.iter().any(Chip::is_busy) {
             return Ok(Progress { clocks: passed, asleep: true });
         }
-        let quantum = QUANTUM.min((clocks - passed).try_into().unwrap_or(QUANTUM));
+        let quantum = chips.iter_mut().map(Chip::quantum).min().unwrap_or(1);
+        let quantum = quantum.min((clocks - passed).try_into().unwrap_or(quantum));
         // Every chip has its turn, whatever happens to the others.
         let ran: Vec<_> = chips.iter_mut().map(|chip| chip.run_tiles(quantum)).collect();
         let on_chip =

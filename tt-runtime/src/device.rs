@@ -115,7 +115,7 @@ impl Device {
     /// What the device is, without touching the chip.
     pub fn description(&self) -> String {
         match &self.spec {
-            DeviceSpec::Sim { board, chip } => {
+            DeviceSpec::Sim { board, chip, .. } => {
                 format!("Tenstorrent {} {} (simulated, chip {chip})", capitalised(self.chip.name), board.name)
             }
             DeviceSpec::TtSim { library } => format!(
@@ -288,7 +288,7 @@ fn capitalised(name: &str) -> String {
 impl Session {
     fn boot(spec: &DeviceSpec, chip: &'static Chip) -> Result<Self, Error> {
         let mut transport: Box<dyn Transport> = match spec {
-            DeviceSpec::Sim { board, chip } => Box::new(Sim::new(board, *chip)?),
+            DeviceSpec::Sim { board, chip, options } => Box::new(Sim::new(board, *chip, options)?),
             DeviceSpec::TtSim { library } => Box::new(TtSim::new(library)?),
         };
         let id = transport.pci_id()?;

@@ -24,5 +24,5 @@ pub mod transport;
 
 pub use device::{Allocation, Counters, Device, DeviceInfo, MemoryInfo};
 pub use error::{CoreReport, Error};
-pub use spec::{DeviceSpec, SpecError, parse_devices};
+pub use spec::{DeviceSpec, SimOptions, SpecError, parse_devices};
 pub use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, TensorView};

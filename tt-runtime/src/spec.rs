@@ -6,7 +6,14 @@
 //! sim, sim:n300, ..    the built-in simulator, a device for each chip of the board
 //! ttsim:PATH           the vendor's simulator, a shared library
 //! ```
-//! Entries are separated by commas; a path may not contain one.
+//! Entries are separated by commas; a path may not contain one. An entry `NAME=VALUE` is an option of the
+//! simulated board in front of it:
+//!
+//! ```text
+//! async=SEED           asynchronous mode: units finish after random delays that follow from SEED, and races and
+//!                      missing waits are faults (docs/simulator.md); many times slower
+//! rows=N               only the first N rows of Tensix tiles
+//! ```
 
 use std::path::PathBuf;
 
@@ -24,12 +31,23 @@ pub enum DeviceSpec {
         board: &'static Board,
         /// Chip of the board.
         chip: usize,
+        /// How it is simulated.
+        options: SimOptions,
     },
     /// The vendor's simulator.
     TtSim {
         /// Shared library.
         library: PathBuf,
     },
+}
+
+/// How a chip is simulated.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct SimOptions {
+    /// Asynchronous mode, with the delays of a seed.
+    pub seed: Option<u64>,
+    /// Rows of Tensix tiles, if not all.
+    pub rows: Option<u32>,
 }
 
 /// An entry that names no device.
@@ -63,6 +81,14 @@ pub enum SpecError {
         /// The entry.
         entry: String,
     },
+    /// An option.
+    #[error(
+        "\"{entry}\" is no option of the device in front of it: a simulated board has async=SEED and rows=N"
+    )]
+    Option {
+        /// The entry.
+        entry: String,
+    },
     /// Anything else.
     #[error("\"{entry}\" is no device: use card numbers, sim, sim:BOARD or ttsim:PATH, separated by commas")]
     Syntax {
@@ -84,8 +110,33 @@ pub fn parse_devices(text: Option<&str>) -> Result<Vec<DeviceSpec>, SpecError> {
     if entries.is_empty() {
         return Ok(Vec::new());
     }
-    let devices = entries.split(',').map(|entry| parse_entry(entry.trim())).collect::<Result<Vec<_>, _>>()?;
+    let mut devices: Vec<Vec<DeviceSpec>> = Vec::new();
+    for entry in entries.split(',').map(str::trim) {
+        match (entry.split_once('='), devices.last_mut()) {
+            (Some((name, value)), Some(chips)) if !name.contains(':') => {
+                chips.iter_mut().try_for_each(|chip| set_option(chip, entry, name, value))?;
+            }
+            _ => devices.push(parse_entry(entry)?),
+        }
+    }
     Ok(devices.into_iter().flatten().collect())
+}
+
+fn set_option(device: &mut DeviceSpec, entry: &str, name: &str, value: &str) -> Result<(), SpecError> {
+    let refused = || SpecError::Option { entry: entry.to_owned() };
+    let DeviceSpec::Sim { board, options, .. } = device else { return Err(refused()) };
+    match name {
+        "async" => options.seed = Some(value.parse().map_err(|_| refused())?),
+        "rows" => {
+            let rows = value.parse().map_err(|_| refused())?;
+            if !(1..=board.chip.tensix_y.len() as u32).contains(&rows) {
+                return Err(refused());
+            }
+            options.rows = Some(rows);
+        }
+        _ => return Err(refused()),
+    }
+    Ok(())
 }
 
 fn parse_entry(entry: &str) -> Result<Vec<DeviceSpec>, SpecError> {
@@ -99,7 +150,9 @@ fn parse_entry(entry: &str) -> Result<Vec<DeviceSpec>, SpecError> {
             let name = name.unwrap_or(DEFAULT_BOARD);
             let board = board(name)
                 .ok_or_else(|| SpecError::UnknownBoard { entry: owned(), name: name.to_owned() })?;
-            Ok((0..board.harvested_rows.len()).map(|chip| DeviceSpec::Sim { board, chip }).collect())
+            Ok((0..board.harvested_rows.len())
+                .map(|chip| DeviceSpec::Sim { board, chip, options: SimOptions::default() })
+                .collect())
         }
         ("ttsim", None | Some("")) => Err(SpecError::NoLibrary { entry: owned() }),
         ("ttsim", Some(path)) => {
@@ -126,6 +179,21 @@ mod tests {
         assert!(parse_devices(Some(" ")).unwrap().is_empty());
         assert_eq!(parse_devices(Some("sim")).unwrap().len(), 1);
         assert_eq!(parse_devices(Some("sim:n300, sim")).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn options_belong_to_the_board_in_front_of_them() {
+        let devices = parse_devices(Some("sim:n300, async=7, rows=2, sim")).unwrap();
+        let of = |spec: &DeviceSpec| match spec {
+            DeviceSpec::Sim { options, .. } => *options,
+            DeviceSpec::TtSim { .. } => unreachable!("none is asked for"),
+        };
+        let both = SimOptions { seed: Some(7), rows: Some(2) };
+        assert_eq!(devices.iter().map(of).collect::<Vec<_>>(), [both, both, SimOptions::default()]);
+        for text in ["sim,async=x", "sim,rows=0", "sim,rows=99", "sim,speed=1"] {
+            assert!(matches!(parse_devices(Some(text)), Err(SpecError::Option { .. })), "{text}");
+        }
+        assert!(matches!(parse_devices(Some("async=7")), Err(SpecError::Syntax { .. })));
     }
 
     #[test]

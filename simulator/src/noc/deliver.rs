@@ -6,6 +6,7 @@ use super::alignment::{Kind, check_alignment, kind};
 use super::atomic::Atomic;
 use super::request::{INLINE_BLOCK, MASKED_BLOCK};
 use super::{ATOMICS, Action, COORDINATES, MEMORY_MAP, Port, Remote, Request};
+use crate::asynchronous::Mode;
 use crate::chip::Chip;
 use crate::fault::Fault;
 use crate::grid::Node;
@@ -37,6 +38,9 @@ impl Chip {
     /// # Errors
     /// The first fault; its request is lost, those after it go on waiting.
     pub(crate) fn deliver(&mut self) -> Result<(), Fault> {
+        if self.config.mode != Mode::Fast {
+            self.deliver_async()?;
+        }
         let mut data = std::mem::take(&mut self.packet);
         let result = self.sources().try_for_each(|from| self.deliver_from(from, &mut data));
         self.packet = data;
@@ -307,7 +311,8 @@ impl Chip {
     }
 }
 
-fn located(mut fault: Fault, at: NocXy, request: &Request) -> Fault {
+/// Adds a request and its tile to a fault.
+pub(crate) fn located(mut fault: Fault, at: NocXy, request: &Request) -> Fault {
     let Request { action, noc, len, .. } = request;
     fault.what = format!("{} ({action:?} over NoC {noc} of {len} bytes)", fault.what);
     fault.at.tile = Some(at);

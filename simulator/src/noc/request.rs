@@ -70,6 +70,8 @@ pub struct Request {
     pub include_self: bool,
     /// Transaction id.
     pub tag: u32,
+    /// It does not overtake earlier ones of this kind to the same place: a static or linked virtual channel.
+    pub in_order: bool,
     /// A posted write's first 16 bytes go here as well.
     pub header_store: Option<u64>,
 }
@@ -98,6 +100,7 @@ impl Request {
             respond: action == Action::Read || c & ctrl::RESP_MARKED != 0,
             include_self: c & ctrl::BRCST_SRC_INCLUDE != 0,
             tag: packet_tag >> tag::TRANSACTION_ID_SHIFT & (TRANSACTION_IDS - 1),
+            in_order: c & (ctrl::VC_STATIC | ctrl::VC_LINKED) != 0,
             header_store: (packet_tag & tag::HEADER_STORE != 0
                 && c & (ctrl::WR | ctrl::RESP_MARKED) == ctrl::WR)
                 .then(|| u64::from(at(reg::AT_DATA)) << 4),

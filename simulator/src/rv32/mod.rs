@@ -18,5 +18,6 @@ mod tests;
 
 pub use bus::{Access, Bus};
 pub use code::{CodeCache, PAGE_BYTES};
-pub use decode::{Kind, Op, decode};
+pub use decode::{Kind, NO_REGISTER, Op, decode};
 pub use hart::{Hart, Stop};
+pub use spin::Spin;

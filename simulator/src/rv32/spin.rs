@@ -8,7 +8,7 @@
 
 /// The remembered state.
 #[derive(Clone)]
-pub(super) struct Spin {
+pub struct Spin {
     pc: u32,
     x: [u32; 32],
     /// What had changed by then, see [`Spin::backward`].
@@ -34,7 +34,7 @@ impl Spin {
     /// Notes a backward jump to `pc`; whether the core is spinning. `changes` differs from an earlier call's if
     /// anything has changed since.
     #[inline(always)]
-    pub(super) fn backward(&mut self, pc: u32, x: &[u32], changes: u64) -> bool {
+    pub fn backward(&mut self, pc: u32, x: &[u32], changes: u64) -> bool {
         if changes != self.changes {
             // Most loops store something: nothing is copied for them.
             (self.changes, self.pc, self.jumps, self.limit) = (changes, NOWHERE, 0, 1);

@@ -10,6 +10,7 @@ use tt_isa::cfg::{CONFIG_BANK_WORDS, CONFIG_GLOBAL_START, CfgField, Space, THREA
 use tt_isa::map;
 
 use super::THREADS;
+use crate::asynchronous::trace::{ConfigTrace, ConfigWord};
 use crate::fault::Fault;
 
 const WORDS: usize = CONFIG_BANK_WORDS as usize;
@@ -72,6 +73,8 @@ pub struct ConfigState {
     icache_invalidate: u32,
     /// Last write of `PRNG_SEED` that the vector unit has not taken.
     prng_seed: Option<u32>,
+    /// In the asynchronous mode: which words are accessed.
+    trace: Option<Box<ConfigTrace>>,
 }
 
 impl Default for ConfigState {
@@ -81,6 +84,7 @@ impl Default for ConfigState {
             threads: [[0; THREAD_WORDS]; THREADS],
             icache_invalidate: 0,
             prng_seed: None,
+            trace: None,
         }
     }
 }
@@ -90,27 +94,49 @@ impl ConfigState {
     #[inline]
     pub fn get(&self, thread: usize, field: CfgField) -> u32 {
         debug_assert!(field.space == Space::Config);
-        field.get(self.word(self.bank(thread), field.index))
+        field.get(self.bits(self.bank(thread), field.index, field.mask()))
     }
 
     /// Value of a `ThreadConfig` field of `thread`.
     #[inline]
     pub fn thread(&self, thread: usize, field: CfgField) -> u32 {
         debug_assert!(field.space == Space::Thread);
+        if let Some(trace) = &self.trace {
+            trace.note(ConfigWord::Thread(thread as u8, field.index as u16), field.mask(), false);
+        }
         field.get(u32::from(self.threads[thread][field.index as usize]))
     }
 
     /// The bank that `thread` has selected.
     #[inline]
     pub fn bank(&self, thread: usize) -> usize {
-        CFG_STATE_ID_StateID.get(u32::from(self.threads[thread][0])) as usize
+        self.thread(thread, CFG_STATE_ID_StateID) as usize
     }
 
     /// A whole `Config` register; `index` counts words.
     #[inline]
     pub fn word(&self, bank: usize, index: u32) -> u32 {
+        self.bits(bank, index, u32::MAX)
+    }
+
+    /// A `Config` register of which only the bits of `mask` matter.
+    #[inline]
+    fn bits(&self, bank: usize, index: u32, mask: u32) -> u32 {
         let bank = if index < CONFIG_GLOBAL_START { bank } else { 0 };
+        if let Some(trace) = &self.trace {
+            trace.note(ConfigWord::Config(bank as u8, index as u16), mask, false);
+        }
         self.banks[bank][index as usize]
+    }
+
+    /// From now on accesses can be noted.
+    pub fn enable_trace(&mut self) {
+        self.trace = Some(Box::default());
+    }
+
+    /// Where accesses are noted, in the asynchronous mode.
+    pub fn trace(&self) -> Option<&ConfigTrace> {
+        self.trace.as_deref()
     }
 
     /// Reads a `Config` register for a RISC-V core or `RDCFG`.
@@ -123,6 +149,10 @@ impl ConfigState {
     /// `STATE_RESET_EN` clears the bank.
     pub fn write(&mut self, bank: usize, index: u32, value: u32) -> Result<(), Fault> {
         if index == config::STATE_RESET_EN.index {
+            if let Some(trace) = &self.trace {
+                let words = self.banks[bank].iter().zip(0..CONFIG_GLOBAL_START as u16);
+                words.for_each(|(&old, i)| trace.note(ConfigWord::Config(bank as u8, i), old, true));
+            }
             self.banks[bank][..CONFIG_GLOBAL_START as usize].fill(0);
             return Ok(());
         }
@@ -131,12 +161,17 @@ impl ConfigState {
 
     /// Writes those bits of a `Config` register that `mask` has.
     pub fn modify(&mut self, bank: usize, index: u32, mask: u32, data: u32) -> Result<(), Fault> {
-        let value = self.read(bank, index)? & !mask | data & mask;
+        self.check(index)?;
+        let bank = if index < CONFIG_GLOBAL_START { bank } else { 0 };
+        let value = self.banks[bank][index as usize] & !mask | data & mask;
         if value != 0 && ABSENT.contains(&index) {
             return Err(absent("Config", index, value));
         }
-        let bank = if index < CONFIG_GLOBAL_START { bank } else { 0 };
-        self.banks[bank][index as usize] = value & DEFINED[index as usize];
+        let new = value & DEFINED[index as usize];
+        let old = std::mem::replace(&mut self.banks[bank][index as usize], new);
+        if let Some(trace) = &self.trace {
+            trace.note(ConfigWord::Config(bank as u8, index as u16), old ^ new, true);
+        }
         if index == map::RISCV_IC_INVALIDATE_CFG {
             self.icache_invalidate |= value;
         }
@@ -154,7 +189,10 @@ impl ConfigState {
         if value != 0 && ABSENT_OF_THREADS.contains(&index) {
             return Err(absent("ThreadConfig", index, value.into()));
         }
-        *word = value;
+        let old = std::mem::replace(word, value);
+        if let Some(trace) = &self.trace {
+            trace.note(ConfigWord::Thread(thread as u8, index as u16), u32::from(old ^ value), true);
+        }
         Ok(())
     }
 

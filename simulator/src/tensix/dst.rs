@@ -4,6 +4,8 @@
 //! row `r' = (r & 0x1F8) << 1 | r & 7` and its low halves in row `r' + 8`. Datums are stored with the mantissa in
 //! front of the exponent. A row can be invalid: it then reads as zero.
 
+use crate::asynchronous::trace::RowTrace;
+
 /// 16-bit rows.
 pub const ROWS: usize = 1024;
 /// Datums of a row.
@@ -15,11 +17,13 @@ const LOW_HALF: usize = 8;
 pub struct Dst {
     rows: Box<[[u16; COLS]; ROWS]>,
     valid: Box<[bool; ROWS]>,
+    /// In the asynchronous mode: which rows are accessed.
+    trace: Option<Box<RowTrace>>,
 }
 
 impl Default for Dst {
     fn default() -> Self {
-        Self { rows: Box::new([[0; COLS]; ROWS]), valid: Box::new([true; ROWS]) }
+        Self { rows: Box::new([[0; COLS]; ROWS]), valid: Box::new([true; ROWS]), trace: None }
     }
 }
 
@@ -79,10 +83,23 @@ pub const fn narrow_fp16(x: u32) -> u16 {
 }
 
 impl Dst {
+    /// From now on accesses are noted.
+    pub fn enable_trace(&mut self) {
+        self.trace = Some(Box::default());
+    }
+
+    /// Where accesses are noted, in the asynchronous mode.
+    pub fn trace(&self) -> Option<&RowTrace> {
+        self.trace.as_deref()
+    }
+
     /// A 32-bit row, in storage form.
     #[inline]
     pub fn read32(&self, row: usize) -> [u32; COLS] {
         let high = high_row(row);
+        if let Some(trace) = &self.trace {
+            trace.note_read([high, high + LOW_HALF]);
+        }
         if !self.valid[high] {
             return [0; COLS];
         }
@@ -106,6 +123,9 @@ impl Dst {
     #[inline]
     pub fn write32(&mut self, row: usize, data: &[u32; COLS]) {
         let high = high_row(row);
+        if let Some(trace) = &self.trace {
+            trace.note_write([high, high + LOW_HALF]);
+        }
         self.rows[high] = data.map(|x| (x >> 16) as u16);
         self.rows[high + LOW_HALF] = data.map(|x| x as u16);
         self.valid[high] = true;
@@ -115,6 +135,9 @@ impl Dst {
     #[inline]
     pub fn write32_part(&mut self, row: usize, data: &[u32]) {
         let high = high_row(row);
+        if let Some(trace) = &self.trace {
+            trace.note_write([high, high + LOW_HALF]);
+        }
         for (i, &datum) in data.iter().enumerate() {
             self.rows[high][i] = (datum >> 16) as u16;
             self.rows[high + LOW_HALF][i] = datum as u16;
@@ -141,12 +164,18 @@ impl Dst {
     /// A 16-bit row, in storage form.
     #[inline]
     pub fn read16(&self, row: usize) -> [u16; COLS] {
+        if let Some(trace) = &self.trace {
+            trace.note_read([row]);
+        }
         if self.valid[row] { self.rows[row] } else { [0; COLS] }
     }
 
     /// Writes a 16-bit row, in storage form.
     #[inline]
     pub fn write16(&mut self, row: usize, data: &[u16; COLS]) {
+        if let Some(trace) = &self.trace {
+            trace.note_write([row]);
+        }
         self.rows[row] = *data;
         self.valid[row] = true;
     }
@@ -157,6 +186,10 @@ impl Dst {
     pub fn rows32_mut(&mut self, row: usize, count: usize) -> [&mut [[u16; COLS]]; 2] {
         debug_assert!((row & 7) + count <= 8);
         let high = high_row(row);
+        if let Some(trace) = &self.trace {
+            trace.note_update(high..high + count);
+            trace.note_update(high + LOW_HALF..high + LOW_HALF + count);
+        }
         for r in high..high + count {
             if !self.valid[r] {
                 self.rows[r] = [0; COLS];
@@ -171,6 +204,9 @@ impl Dst {
     /// The same of 16-bit rows.
     #[inline]
     pub fn rows16_mut(&mut self, row: usize, count: usize) -> &mut [[u16; COLS]] {
+        if let Some(trace) = &self.trace {
+            trace.note_update(row..row + count);
+        }
         for r in row..row + count {
             if !self.valid[r] {
                 self.rows[r] = [0; COLS];
@@ -183,6 +219,9 @@ impl Dst {
     /// A 16-bit row of which some datums are to be written, in storage form. The others keep their bits.
     #[inline]
     pub fn part16_mut(&mut self, row: usize) -> &mut [u16; COLS] {
+        if let Some(trace) = &self.trace {
+            trace.note_write([row]);
+        }
         self.valid[row] = true;
         &mut self.rows[row]
     }
@@ -191,6 +230,9 @@ impl Dst {
     #[inline]
     pub fn part32_mut(&mut self, row: usize) -> [&mut [u16; COLS]; 2] {
         let high = high_row(row);
+        if let Some(trace) = &self.trace {
+            trace.note_write([high, high + LOW_HALF]);
+        }
         self.valid[high] = true;
         let (above, below) = self.rows[high..].split_at_mut(LOW_HALF);
         [&mut above[0], &mut below[0]]
@@ -198,6 +240,9 @@ impl Dst {
 
     /// Makes 16-bit rows invalid.
     pub fn invalidate(&mut self, rows: std::ops::Range<usize>) {
+        if let Some(trace) = &self.trace {
+            trace.note_write(rows.clone());
+        }
         self.valid[rows].fill(false);
     }
 }

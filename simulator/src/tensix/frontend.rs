@@ -108,6 +108,11 @@ impl Frontend {
         self.fifo.is_empty() && self.mop.is_none()
     }
 
+    /// Words in the FIFO.
+    pub fn waiting(&self) -> usize {
+        self.fifo.len()
+    }
+
     /// Writes a word of the MOP expander's configuration.
     pub fn set_mop_cfg(&mut self, index: usize, value: u32) -> Result<(), Fault> {
         let Some(word) = self.mop_cfg.get_mut(index) else {

@@ -30,7 +30,7 @@ pub mod sfpu;
 pub mod src;
 pub mod sync;
 pub mod unpack;
-mod wait_gate;
+pub(crate) mod wait_gate;
 
 /// Threads of the coprocessor.
 pub const THREADS: usize = 3;
@@ -114,9 +114,14 @@ pub struct Tensix {
     pub unpack: unpack::UnpackState,
     /// What instructions ask the tile for, in their order.
     pub requests: Vec<TileRequest>,
-    frontend: [frontend::Frontend; THREADS],
+    pub(crate) frontend: [frontend::Frontend; THREADS],
     /// Instructions executed, by opcode.
-    executed: Box<[u64; 256]>,
+    pub(crate) executed: Box<[u64; 256]>,
+    /// In the asynchronous mode: instructions of each thread in units, and the conditions of `STALLWAIT`
+    /// ([`tt_isa::stall::until`]) that they keep unmet.
+    pub(crate) in_flight: [u32; THREADS],
+    /// See `in_flight`.
+    pub(crate) busy: [u32; THREADS],
 }
 
 impl Default for Tensix {
@@ -137,11 +142,20 @@ impl Default for Tensix {
             requests: Vec::new(),
             frontend: Default::default(),
             executed: Box::new([0; 256]),
+            in_flight: [0; THREADS],
+            busy: [0; THREADS],
         }
     }
 }
 
 impl Tensix {
+    /// From now on the memories note what instructions access.
+    pub fn enable_trace(&mut self) {
+        self.dst.enable_trace();
+        self.cfg.enable_trace();
+        self.sfpu.hazard_checks = true;
+    }
+
     /// Whether `thread`'s FIFO has room.
     #[inline]
     pub fn can_push(&self, thread: usize) -> bool {
@@ -157,7 +171,7 @@ impl Tensix {
     /// All that `thread` was given has been executed (TTSync).
     #[inline]
     pub fn thread_idle(&self, thread: usize) -> bool {
-        self.frontend[thread].idle()
+        self.frontend[thread].idle() && self.in_flight[thread] == 0
     }
 
     /// `thread`'s MOP expander has nothing to do.
@@ -244,7 +258,8 @@ impl Tensix {
         }
     }
 
-    fn dispatch(&mut self, thread: usize, opcode: Opcode, word: u32, l1: &mut L1) -> Exec {
+    /// Executes an instruction that has passed the gate, if its unit can.
+    pub(crate) fn dispatch(&mut self, thread: usize, opcode: Opcode, word: u32, l1: &mut L1) -> Exec {
         use Opcode::*;
         match opcode {
             NOP => Ok(Step::Done),
@@ -316,7 +331,7 @@ const RESERVED: [u32; 256] = {
 
 /// The opcode of a well-formed word of an instruction that published software uses.
 #[inline]
-fn check_word(word: u32) -> Result<Opcode, Fault> {
+pub(crate) fn check_word(word: u32) -> Result<Opcode, Fault> {
     let reserved = RESERVED[(word >> 24) as usize];
     match Opcode::of(word) {
         Some(opcode) if word & reserved == 0 => Ok(opcode),

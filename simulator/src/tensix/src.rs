@@ -4,6 +4,8 @@
 //! matrix unit, which consumes it ("valid"). A datum has 19 bits; it is kept left aligned in 32, the low 13 zero,
 //! so that TF32 and BF16 datums read as single precision numbers.
 
+use std::cell::Cell;
+
 use crate::fault::Fault;
 
 /// Rows of a bank.
@@ -26,6 +28,8 @@ pub struct SrcBanks {
     pub unpack_bank: usize,
     /// Bank that the matrix unit uses.
     pub matrix_bank: usize,
+    /// Which banks were accessed: the matrix unit's reads (bits 1:0), its writes (3:2), the unpacker's (5:4).
+    touched: Cell<u8>,
     name: &'static str,
 }
 
@@ -38,6 +42,7 @@ impl SrcBanks {
             valid: [false; 2],
             unpack_bank: 0,
             matrix_bank: 0,
+            touched: Cell::new(0),
             name,
         }
     }
@@ -57,6 +62,7 @@ impl SrcBanks {
     /// The bank that the matrix unit uses.
     #[inline]
     pub fn matrix(&self) -> &[Row; ROWS] {
+        self.touch(self.matrix_bank);
         &self.banks[self.matrix_bank]
     }
 
@@ -64,18 +70,22 @@ impl SrcBanks {
     #[inline]
     pub fn matrix_mut(&mut self) -> &mut [Row; ROWS] {
         self.generations[self.matrix_bank] += 1;
+        self.touch(2 + self.matrix_bank);
         &mut self.banks[self.matrix_bank]
     }
 
     /// Changes whenever the matrix unit's bank may have been written: for what is derived from its datums.
     #[inline]
     pub fn generation(&self) -> u64 {
+        self.touch(self.matrix_bank);
         self.generations[self.matrix_bank]
     }
 
     /// Fills both banks with one datum.
     pub fn fill(&mut self, datum: u32) {
         *self.banks = [[[datum; COLS]; ROWS]; 2];
+        self.touch(2);
+        self.touch(3);
         self.generations = self.generations.map(|generation| generation + 1);
     }
 
@@ -83,7 +93,18 @@ impl SrcBanks {
     #[inline]
     pub fn unpack_mut(&mut self) -> &mut [Row; ROWS] {
         self.generations[self.unpack_bank] += 1;
+        self.touch(4 + self.unpack_bank);
         &mut self.banks[self.unpack_bank]
+    }
+
+    #[inline]
+    fn touch(&self, bit: usize) {
+        self.touched.set(self.touched.get() | 1 << bit);
+    }
+
+    /// Takes what was accessed since the last call.
+    pub fn take_touched(&self) -> u8 {
+        self.touched.take()
     }
 
     /// Gives all banks to the unpacker, both sides at bank 0.

@@ -7,7 +7,8 @@ use crate::fault::Fault;
 
 /// Semaphores of a coprocessor.
 pub const SEMAPHORES: usize = 8;
-const MUTEXES: usize = 8;
+/// Mutexes of a coprocessor.
+pub const MUTEXES: usize = 8;
 const PAGE: &str = "TensixTile/TensixCoprocessor/SyncUnit.md";
 
 /// A counter with a maximum.

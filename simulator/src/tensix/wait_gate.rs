@@ -19,7 +19,7 @@ const IDLE: u32 =
 const PAGE: &str = "TensixTile/TensixCoprocessor/STALLWAIT.md";
 
 /// Bits of the block mask that hold an instruction back.
-fn kind(opcode: Opcode) -> u32 {
+pub(crate) fn kind(opcode: Opcode) -> u32 {
     use Opcode::*;
     match opcode {
         SEMINIT | SEMPOST | SEMGET | SEMWAIT | STALLWAIT | ATGETM | ATRELM => block::SYNC,
@@ -28,9 +28,8 @@ fn kind(opcode: Opcode) -> u32 {
         XMOV => block::XMOV | block::MISC,
         SETC16 | WRCFG | RDCFG | RMWCIB0 | RMWCIB1 | RMWCIB2 | RMWCIB3 => block::CFG,
         _ if scalar::executes(opcode) => block::THCON | block::MISC,
-        SETADC | SETADCXX | SETADCXY | SETADCZW | INCADCXY | INCADCZW | ADDRCRXY | ADDRCRZW | NOP => {
-            block::MISC
-        }
+        SETADC | SETDVALID | SETADCXX | SETADCXY | SETADCZW | INCADCXY | INCADCZW | ADDRCRXY | ADDRCRZW
+        | NOP => block::MISC,
         _ if unit_is_vector(opcode) => block::SFPU,
         _ => block::MATH,
     }
@@ -73,10 +72,10 @@ impl Tensix {
     }
 
     /// Forgets a latched wait whose condition is met; whether none is left.
-    pub(super) fn release_wait(&mut self, thread: usize) -> Result<bool, Fault> {
+    pub(crate) fn release_wait(&mut self, thread: usize) -> Result<bool, Fault> {
         let met = match self.frontend[thread].wait {
             None => return Ok(true),
-            Some(Wait::Stall(op)) => self.stall_is_over(op.wait_res),
+            Some(Wait::Stall(op)) => op.wait_res & self.busy[thread] == 0 && self.stall_is_over(op.wait_res),
             Some(Wait::Semaphore(op)) => self.semaphore_allows(op)?,
         };
         if met {

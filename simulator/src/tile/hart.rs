@@ -19,10 +19,7 @@ impl Tile {
     /// Runs core `i` for at most `budget` instructions; how many it executed.
     pub(super) fn run_hart(&mut self, i: usize, budget: u32) -> Result<u32, Fault> {
         let core = RiscV::ALL[i];
-        if std::mem::take(&mut self.iram_written) {
-            self.code.written(IRAM_CODE, map::IRAM_SIZE as usize);
-        }
-        forget_changed(&mut self.l1, &mut self.code);
+        self.refresh_code();
         // The core works on its own copy; the tile's is for others to look at.
         let mut hart = std::mem::take(&mut self.harts[i]);
         let mut code = std::mem::take(&mut self.code);
@@ -37,6 +34,31 @@ impl Tile {
             self.activity[i] = Activity::Asleep(self.changes);
         }
         Ok(executed as u32)
+    }
+
+    /// The code word at `pc`.
+    pub(crate) fn fetch(&self, core: RiscV, pc: u32) -> Result<u32, Fault> {
+        let bytes = match iram_offset(core, pc) {
+            Some(at) => self.iram.get(at as usize..at as usize + 4),
+            None => self.l1.get(pc, 4),
+        };
+        let word = bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| no_code(pc))?;
+        Ok(u32::from_le_bytes(word))
+    }
+
+    /// A core's local RAM.
+    #[inline(always)]
+    pub(crate) fn local_ram(&mut self, core: RiscV) -> &mut [u8] {
+        &mut self.local[core as usize]
+    }
+
+    /// Forgets decoded code that has been written behind its back.
+    #[inline]
+    pub(crate) fn refresh_code(&mut self) {
+        if std::mem::take(&mut self.iram_written) {
+            self.code.written(IRAM_CODE, map::IRAM_SIZE as usize);
+        }
+        forget_changed(&mut self.l1, &mut self.code);
     }
 
     /// Pushes an in-line instruction to the core's own thread.
@@ -59,17 +81,23 @@ impl Tile {
 }
 
 /// A tile as one of its cores sees it.
-struct CoreBus<'a> {
-    tile: &'a mut Tile,
-    core: RiscV,
+pub(crate) struct CoreBus<'a> {
+    /// The tile.
+    pub tile: &'a mut Tile,
+    /// The core.
+    pub core: RiscV,
 }
 
-impl CoreBus<'_> {
-    /// Offset of `pc` in instruction RAM, if this core has one and `pc` is there.
-    fn iram_offset(&self, pc: u32) -> Option<u32> {
-        let offset = pc.wrapping_sub(map::IRAM_BASE);
-        (self.core == RiscV::Ncrisc && offset < map::IRAM_SIZE).then_some(offset)
-    }
+/// Offset of `pc` in instruction RAM, if this core has one and `pc` is there.
+fn iram_offset(core: RiscV, pc: u32) -> Option<u32> {
+    let offset = pc.wrapping_sub(map::IRAM_BASE);
+    (core == RiscV::Ncrisc && offset < map::IRAM_SIZE).then_some(offset)
+}
+
+/// Number of the page of code that a core executes from at `pc`.
+pub(crate) fn code_page(core: RiscV, pc: u32) -> Result<usize, Fault> {
+    let at = if pc < map::L1_SIZE { Some(pc) } else { iram_offset(core, pc).map(|at| at + IRAM_CODE) };
+    at.map(|at| (at / PAGE_BYTES) as usize).ok_or_else(|| no_code(pc))
 }
 
 impl Bus for CoreBus<'_> {
@@ -80,21 +108,15 @@ impl Bus for CoreBus<'_> {
 
     #[inline(always)]
     fn local(&mut self) -> &mut [u8] {
-        &mut self.tile.local[self.core as usize]
+        self.tile.local_ram(self.core)
     }
 
     fn code_page(&self, pc: u32) -> Result<usize, Fault> {
-        let at = if pc < map::L1_SIZE { Some(pc) } else { self.iram_offset(pc).map(|at| at + IRAM_CODE) };
-        at.map(|at| (at / PAGE_BYTES) as usize).ok_or_else(|| no_code(pc))
+        code_page(self.core, pc)
     }
 
     fn fetch(&self, pc: u32) -> Result<u32, Fault> {
-        let bytes = match self.iram_offset(pc) {
-            Some(at) => self.tile.iram.get(at as usize..at as usize + 4),
-            None => self.tile.l1.get(pc, 4),
-        };
-        let word = bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| no_code(pc))?;
-        Ok(u32::from_le_bytes(word))
+        self.tile.fetch(self.core, pc)
     }
 
     fn load(&mut self, addr: u32, size: u32) -> Result<Access<u32>, Fault> {

@@ -193,7 +193,7 @@ impl Tile {
     }
 
     /// Writes a register that cores, NoC and host all see.
-    pub(super) fn external_register_write(&mut self, addr: u32, value: u32) -> Result<(), Fault> {
+    pub(crate) fn external_register_write(&mut self, addr: u32, value: u32) -> Result<(), Fault> {
         self.changes += 1;
         for noc in 0..2 {
             if let Some(offset) = niu(addr, noc) {
@@ -211,31 +211,31 @@ impl Tile {
 }
 
 /// Offset of `addr` in the register block at `base`.
-fn block(addr: u32, base: u32) -> Option<u32> {
+pub(crate) fn block(addr: u32, base: u32) -> Option<u32> {
     let offset = addr.wrapping_sub(base);
     (offset < REGISTER_BLOCK).then_some(offset)
 }
 
 /// Offset of `addr` in the coprocessor's configuration.
-fn config(addr: u32) -> Option<u32> {
+pub(crate) fn config(addr: u32) -> Option<u32> {
     let offset = addr.wrapping_sub(map::CFG_BASE);
     (offset < map::CFG_SIZE).then_some(offset)
 }
 
-fn niu(addr: u32, noc: usize) -> Option<u32> {
+pub(crate) fn niu(addr: u32, noc: usize) -> Option<u32> {
     let offset = addr.wrapping_sub(map::NIU_BASE + noc as u32 * map::NIU_STRIDE);
     (offset < map::NIU_STRIDE).then_some(offset)
 }
 
 /// Thread and offset of a register that exists once a thread: a T core sees its own at `base`, BRISC all three.
-fn banked(core: RiscV, addr: u32, base: u32, stride: u32) -> Option<(usize, u32)> {
+pub(crate) fn banked(core: RiscV, addr: u32, base: u32, stride: u32) -> Option<(usize, u32)> {
     match core.tensix_thread() {
         Some(thread) => block(addr, base).map(|offset| (thread as usize, offset)),
         None => (0..THREADS).find_map(|t| block(addr, base + t as u32 * stride).map(|offset| (t, offset))),
     }
 }
 
-fn gpr(core: RiscV, addr: u32) -> Option<(usize, usize)> {
+pub(crate) fn gpr(core: RiscV, addr: u32) -> Option<(usize, usize)> {
     let index = block(addr, map::REGFILE_BASE)? as usize / 4;
     match core.tensix_thread() {
         Some(thread) => (index < GPRS).then_some((thread as usize, index)),
@@ -243,11 +243,11 @@ fn gpr(core: RiscV, addr: u32) -> Option<(usize, usize)> {
     }
 }
 
-fn mailbox(addr: u32) -> Option<(usize, u32)> {
+pub(crate) fn mailbox(addr: u32) -> Option<(usize, u32)> {
     (0..4).find_map(|i| block(addr, map::MAILBOX_BASE + i * map::MAILBOX_STRIDE).map(|o| (i as usize, o)))
 }
 
-fn semaphore(offset: u32) -> Result<usize, Fault> {
+pub(crate) fn semaphore(offset: u32) -> Result<usize, Fault> {
     let index = offset.wrapping_sub(map::PC_BUF_SEMAPHORE) as usize / 4;
     if index < SEMAPHORES { Ok(index) } else { Err(unmapped(map::PC_BUF_BASE + offset)) }
 }

@@ -11,14 +11,15 @@ use std::collections::VecDeque;
 use tt_isa::map::{self, RiscV};
 use tt_isa::noc::{MMIO_BASE, NocXy};
 
+use crate::asynchronous::Async;
 use crate::fault::Fault;
 use crate::l1::L1;
 use crate::noc::{Niu, Port};
 use crate::rv32::{CodeCache, Hart};
 use crate::tensix::{Tensix, TileRequest};
 
-mod hart;
-mod mmio;
+pub(crate) mod hart;
+pub(crate) mod mmio;
 mod mover;
 mod tdma;
 
@@ -28,7 +29,7 @@ const SLICE: u32 = 1024;
 
 /// Whether a core may run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Activity {
+pub(crate) enum Activity {
     /// Held in reset.
     Reset,
     /// Has something to do.
@@ -47,21 +48,27 @@ pub struct Tile {
     pub l1: L1,
     /// The coprocessor.
     pub tensix: Tensix,
-    harts: [Hart; HARTS],
-    activity: [Activity; HARTS],
+    pub(crate) harts: [Hart; HARTS],
+    pub(crate) activity: [Activity; HARTS],
     local: [Box<[u8]>; HARTS],
     iram: Box<[u8]>,
     /// Instruction RAM was written since the cores' decoded code was last looked after.
     iram_written: bool,
-    code: CodeCache,
+    pub(crate) code: CodeCache,
     soft_reset: u32,
     /// Counts what sleeping cores could have waited for.
-    changes: u64,
+    pub(crate) changes: u64,
     /// Clocks since the chip was powered on.
     clock: u64,
     /// Words on their way, by sender and receiver: B, T0, T1, T2.
-    mailboxes: [[VecDeque<u32>; 4]; 4],
+    pub(crate) mailboxes: [[VecDeque<u32>; 4]; 4],
     tdma: tdma::TdmaRisc,
+    /// Cores that have left reset since the asynchronous mode last looked, a bit each.
+    pub(crate) released: u8,
+    /// What the asynchronous mode keeps beside the tile; not here while the tile runs.
+    pub(crate) asynchronous: Option<Box<Async>>,
+    /// Whether the tile runs in the asynchronous mode.
+    pub(crate) is_asynchronous: bool,
 }
 
 impl Tile {
@@ -84,7 +91,18 @@ impl Tile {
             clock: 0,
             mailboxes: Default::default(),
             tdma: Default::default(),
+            released: 0,
+            asynchronous: None,
+            is_asynchronous: false,
         }
+    }
+
+    /// Runs asynchronously from now on, with delays of the `index`-th tile of a seed.
+    pub fn run_asynchronously(&mut self, seed: u64, index: usize) {
+        self.l1.enable_trace();
+        self.tensix.enable_trace();
+        self.asynchronous = Some(Box::new(Async::new(seed, index)));
+        self.is_asynchronous = true;
     }
 
     /// A core's registers.
@@ -99,11 +117,13 @@ impl Tile {
 
     /// Whether any core or the coprocessor could go on.
     pub fn is_awake(&self) -> bool {
-        self.activity.iter().any(|a| match a {
-            Activity::Reset => false,
-            Activity::Awake => true,
-            Activity::Asleep(seen) => *seen != self.changes,
-        })
+        let pending = self.asynchronous.as_ref().is_some_and(|state| state.pending(self));
+        pending
+            || self.activity.iter().any(|a| match a {
+                Activity::Reset => false,
+                Activity::Awake => true,
+                Activity::Asleep(seen) => *seen != self.changes,
+            })
     }
 
     /// RISC-V instructions executed so far.
@@ -121,6 +141,9 @@ impl Tile {
     }
 
     fn run_unlocated(&mut self, budget: u32) -> Result<(), Fault> {
+        if self.is_asynchronous {
+            return self.run_async(budget);
+        }
         let mut left = [budget; HARTS];
         loop {
             let mut ran = false;
@@ -147,7 +170,7 @@ impl Tile {
 
     /// Lets the coprocessor go on as far as it can.
     fn step_tensix(&mut self) -> Result<(), Fault> {
-        if self.tensix.idle() {
+        if self.tensix.idle() || self.is_asynchronous {
             return Ok(());
         }
         let idle = |t: &Tensix| [0, 1, 2].map(|thread| t.thread_idle(thread));
@@ -167,7 +190,7 @@ impl Tile {
     }
 
     /// Does what the coprocessor asks for.
-    fn serve_tensix(&mut self, request: TileRequest) -> Result<(), Fault> {
+    pub(crate) fn serve_tensix(&mut self, request: TileRequest) -> Result<(), Fault> {
         match request {
             TileRequest::Write { addr, value } => self.external_register_write(addr, value),
             TileRequest::Move(order) => self.run_mover(order),
@@ -179,7 +202,7 @@ impl Tile {
     }
 
     /// Whether core `i` may run; wakes it if something has changed since it fell asleep.
-    fn wake(&mut self, i: usize) -> bool {
+    pub(crate) fn wake(&mut self, i: usize) -> bool {
         match self.activity[i] {
             Activity::Reset => false,
             Activity::Awake => true,
@@ -208,6 +231,7 @@ impl Tile {
                 let pc = self.reset_pc(core);
                 self.harts[i].reset(pc);
                 self.activity[i] = Activity::Awake;
+                self.released |= 1 << i;
             }
         }
         self.soft_reset = value;
@@ -248,6 +272,9 @@ impl Tile {
         let addr = tile_address(addr).map_err(|fault| fault.in_tile(position))?;
         if let Some(bytes) = self.l1.get(addr, out.len()) {
             out.copy_from_slice(bytes);
+            if let Some(state) = &mut self.asynchronous {
+                state.visited(addr, out.len() as u32, false).map_err(|fault| fault.in_tile(position))?;
+            }
             return Ok(());
         }
         let at = addr as usize % 4;
@@ -267,6 +294,9 @@ impl Tile {
         if let Some(bytes) = self.l1.get_mut(addr, data.len()) {
             bytes.copy_from_slice(data);
             self.code.written(addr, data.len());
+            if let Some(state) = &mut self.asynchronous {
+                state.visited(addr, data.len() as u32, true).map_err(|fault| fault.in_tile(position))?;
+            }
             return Ok(());
         }
         match data.try_into() {

@@ -6,7 +6,7 @@ use tt_isa::chip::board;
 use tt_isa::map::{DEBUG_REGS_BASE, NIU_BASE, NIU_STRIDE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::{NocXy, reg};
 use tt_isa::tlb::{TLB_CONFIG_BASE, TLB_GROUPS, TlbTarget};
-use tt_simulator::{Chip, ChipConfig, Fault, Progress};
+use tt_simulator::{Chip, ChipConfig, Fault, Mode, Progress};
 
 use super::asm::{b, bytes, i, jal, li, s};
 
@@ -19,6 +19,13 @@ impl Host {
     /// The chip of an n150.
     pub fn new() -> Self {
         Self::with_threads(1)
+    }
+
+    /// The chip of an n150 in a mode.
+    pub fn with_mode(mode: Mode) -> Self {
+        let config =
+            ChipConfig { threads: 1, mode, ..ChipConfig::of_board(board("n150").expect("known"), 0) };
+        Self { chip: Chip::new(config).expect("a chip") }
     }
 
     /// The chip of an n150 on so many threads.

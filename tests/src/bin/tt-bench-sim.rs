@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use tt_isa::chip::{WORMHOLE, board};
 use tt_runtime::transport::{Transport, sim::Sim, ttsim::TtSim};
-use tt_runtime::{Device, DeviceSpec};
+use tt_runtime::{Device, DeviceSpec, SimOptions};
 use tt_tests::bench::mvmul::mvmul_rate;
 use tt_tests::bench::noc::read_rate;
 use tt_tests::bench::transport::Bare;
@@ -24,7 +24,11 @@ const ROWS: usize = 8;
 type Measure = fn(&DeviceSpec) -> Result<f64>;
 
 fn main() -> Result<()> {
-    let ours = DeviceSpec::Sim { board: board("n150").context("n150 is a board")?, chip: 0 };
+    let ours = DeviceSpec::Sim {
+        board: board("n150").context("n150 is a board")?,
+        chip: 0,
+        options: SimOptions::default(),
+    };
     let peer = std::env::var_os("TTSIM_LIB")
         .filter(|path| !path.is_empty())
         .map(|path| DeviceSpec::TtSim { library: PathBuf::from(path) });
@@ -58,7 +62,7 @@ fn harts(spec: &DeviceSpec, load: Load) -> Result<f64> {
 
 fn bare(spec: &DeviceSpec) -> Result<Bare> {
     let chip: Box<dyn Transport> = match spec {
-        DeviceSpec::Sim { board, chip } => Box::new(Sim::new(board, *chip)?),
+        DeviceSpec::Sim { board, chip, options } => Box::new(Sim::new(board, *chip, options)?),
         DeviceSpec::TtSim { library } => Box::new(TtSim::new(library)?),
     };
     Ok(Bare(chip))

@@ -4,7 +4,9 @@ use tt_isa::chip::Board;
 use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
-use tt_simulator::{Chip, ChipConfig};
+use tt_simulator::{Chip, ChipConfig, Mode};
+
+use crate::spec::SimOptions;
 
 use super::{Advance, Executed, Transport, TransportError, WINDOW_BAR0, WINDOW_CONFIG, window_word};
 
@@ -18,8 +20,16 @@ impl Sim {
     ///
     /// # Errors
     /// The host cannot start threads.
-    pub fn new(board: &'static Board, index: usize) -> Result<Self, TransportError> {
-        Ok(Self { chip: Chip::new(ChipConfig::of_board(board, index))? })
+    pub fn new(board: &'static Board, index: usize, options: &SimOptions) -> Result<Self, TransportError> {
+        let mut config = ChipConfig::of_board(board, index);
+        if let Some(rows) = options.rows {
+            // Bits of the rows that are left out, the last ones.
+            config.harvested |= ((1 << board.chip.tensix_y.len()) - 1) & !((1 << rows) - 1);
+        }
+        if let Some(seed) = options.seed {
+            config.mode = Mode::Async { seed };
+        }
+        Ok(Self { chip: Chip::new(config)? })
     }
 }
 

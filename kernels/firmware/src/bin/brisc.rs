@@ -34,14 +34,18 @@ fn initialise() {
     store(TDMA_REGS_BASE + TDMA_CLK_GATE_EN, 0x3F);
     Noc::init(0);
     Noc::init(1);
-    let config = Config;
-    config.set(
+    scrub();
+    Config.settle(cfg::ECC_SCRUBBER_Enable);
+}
+
+/// Switches the error-correction scrubber on.
+fn scrub() {
+    Config.set(
         cfg::ECC_SCRUBBER_Enable,
         cfg::ECC_SCRUBBER_Enable.value(1)
             | cfg::ECC_SCRUBBER_Scrub_On_Error.value(1)
             | cfg::ECC_SCRUBBER_Delay.value(0x100),
     );
-    config.settle(cfg::ECC_SCRUBBER_Enable);
 }
 
 /// Tells the other cores where they start, and lets them.
@@ -55,7 +59,8 @@ fn release_siblings() {
     store(tt_isa::map::CFG_BASE + 4 * NCRISC_RESET_PC_CFG, start(RiscV::Ncrisc));
     store(tt_isa::map::CFG_BASE + 4 * NCRISC_RESET_PC_OVERRIDE_CFG, 1);
     store(tt_isa::map::CFG_BASE + 4 * tt_isa::map::RISCV_IC_INVALIDATE_CFG, 0b1_1110);
-    // Those registers cannot be read back; one that can, in the same place, shows that they have arrived.
+    // Those registers cannot be read back. One that can, written after them, shows that they have arrived.
+    scrub();
     Config.settle(cfg::ECC_SCRUBBER_Enable);
     let reset = DEBUG_REGS_BASE + SOFT_RESET_0;
     store(reset, load_and_wait(reset) & !SOFT_RESET_ALL);

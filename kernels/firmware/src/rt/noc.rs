@@ -6,6 +6,7 @@
 //! modulo 16 otherwise.
 
 use super::mmio::{load, load_and_wait, order, store};
+use core::hint::black_box;
 use tt_isa::map::{NIU_BASE, NIU_STRIDE};
 use tt_isa::noc::{CMD_BUF_STRIDE, NocXy, atomic_increment, ctrl, reg};
 use tt_kernel_abi::{BankEntry, DramAddr, l1};
@@ -112,6 +113,11 @@ impl Noc {
         store(base + reg::AT_LEN_BE, len);
         if buf == ATOMIC_BUF {
             store(base + reg::AT_DATA, data);
+        }
+        if buf == WRITE_BUF {
+            // The core's own stores to L1 go another way than those to the NIU: the stores above have pushed them
+            // out of the store queue, and this load, from any place in L1, returns after they have arrived.
+            black_box(load_and_wait(l1::BOOT_CONFIG));
         }
         store(base + reg::CMD_CTRL, 1);
     }

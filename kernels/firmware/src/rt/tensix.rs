@@ -59,7 +59,8 @@ impl Config {
         load(CFG_BASE + 4 * field.index)
     }
 
-    /// Waits until the writes so far have arrived, by reading one of the registers back.
+    /// Waits until the writes so far have arrived, by reading the register back that was written last: a load from
+    /// another one could overtake the last writes (`TensixTile/BabyRISCV/MemoryOrdering.md`).
     #[inline(always)]
     pub fn settle(&self, field: CfgField) {
         black_box(load_and_wait(CFG_BASE + 4 * field.index));

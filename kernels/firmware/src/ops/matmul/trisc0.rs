@@ -127,7 +127,7 @@ fn configure(weights: ElementType) {
     config.set(cfg::THCON_SEC1_REG2_Disable_zero_compress_cntx0, uncompressed);
     config.set(cfg::THCON_SEC1_REG3_Base_address, base_address(ACT));
     config.set(cfg::UNP1_ADDR_CTRL_ZW_REG_1_Zstride, 0);
-    config.settle(cfg::THCON_SEC1_REG3_Base_address);
+    config.settle(cfg::UNP1_ADDR_CTRL_ZW_REG_1_Zstride);
 
     ttinsn!(setc16(thread::CFG_STATE_ID_StateID, 0));
     ttinsn!(setc16(thread::SRCA_SET_SetOvrdWithAddr, thread::SRCA_SET_SetOvrdWithAddr.value(1)));

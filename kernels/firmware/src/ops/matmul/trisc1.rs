@@ -109,7 +109,7 @@ fn configure(weights: ElementType) {
             | cfg::ALU_ACC_CTRL_SFPU_Fp32_enabled.value(1),
     );
     config.set(cfg::STACC_RELU_ApplyRelu, 0);
-    config.settle(cfg::ALU_FORMAT_SPEC_REG0_SrcA);
+    config.settle(cfg::STACC_RELU_ApplyRelu);
 
     ttinsn!(setc16(thread::CFG_STATE_ID_StateID, 0));
     ttinsn!(setc16(thread::ADDR_MOD_SET_Base, 0));

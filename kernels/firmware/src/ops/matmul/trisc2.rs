@@ -114,7 +114,7 @@ fn configure() {
     config.set(cfg::PCK_DEST_RD_CTRL_Read_32b_data, cfg::PCK_DEST_RD_CTRL_Read_32b_data.value(1));
     config.set(cfg::TILE_ROW_SET_MAPPING_0_row_set_mapping_0, 0);
     config.set(cfg::TILE_ROW_SET_MAPPING_1_row_set_mapping_0, 0);
-    config.settle(cfg::PCK_DEST_RD_CTRL_Read_32b_data);
+    config.settle(cfg::TILE_ROW_SET_MAPPING_1_row_set_mapping_0);
 
     ttinsn!(SETC16 { setc16_reg: thread::CFG_STATE_ID_StateID.index, setc16_value: 0 }.word());
     ttinsn!(SETC16 { setc16_reg: thread::ADDR_MOD_PACK_SEC0_YsrcIncr.index, setc16_value: 0 }.word());
@@ -132,5 +132,5 @@ fn aim(unit: u32) {
         config.set(nth(SECTIONS[packer], 1), (l1 >> 4) - 1);
         config.set(DST_OFFSETS[packer], (unit & 1) * DST_HALF + n * FACE_DIM as u32);
     }
-    config.settle(cfg::THCON_SEC1_REG8_L1_Dest_addr);
+    config.settle(DST_OFFSETS[3]);
 }

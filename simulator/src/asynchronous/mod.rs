@@ -1,0 +1,67 @@
+//! The asynchronous mode: everything finishes after a seeded delay, and accesses that nothing orders are findings.
+//!
+//! In the fast mode units finish at once and requests arrive in the order in which they were made, so a kernel that
+//! forgets to wait works. Here it does not:
+//!
+//! - Cores execute one instruction at a time in turn, with pauses ([`cores`]).
+//! - An instruction that passes the wait gate stays in its unit ([`units`]): unpackers 0 and 1, matrix unit, vector
+//!   unit, packers; each takes its instructions in order, a few at a time, and keeps them for a while. Until then
+//!   `STALLWAIT` finds the unit busy, TTSync waits, and a bank of SrcA or SrcB has not changed hands. The scalar unit
+//!   holds its thread up until it is done. The other units take effect at the gate, `WRCFG` one instruction later.
+//! - A NoC packet leaves, arrives and is answered at times of its own ([`noc`]).
+//! - Paces differ from seed to seed by a factor of 64 ([`random`]). All random numbers come from the seed, the tile and
+//!   a counter, so a seed reproduces a finding exactly, on any number of host threads.
+//!
+//! # What is found
+//!
+//! Memory has a shadow ([`shadow`]): L1 by words and bytes, Dst by rows, SrcA and SrcB by banks, configuration by bits,
+//! GPRs by words. It remembers the latest accesses to each; an access that conflicts with an earlier one (one of
+//! them writes) has to be ordered after it. Who knows of whose accesses is kept in vector clocks ([`clock`]). What
+//! orders:
+//!
+//! | from | to | by |
+//! |---|---|---|
+//! | a core's store to L1 | another core | a poll in L1 that sees it, or a later store of the core ([`code::is_poll`]) |
+//! | a core | its Tensix instructions | the push; of its own stores only what has arrived ([`mod@core`]) |
+//! | a core's stores to configuration and GPRs | instructions behind a `STALLWAIT` | condition C13 |
+//! | an instruction in a unit | later ones of its thread | `STALLWAIT` on the unit |
+//! | unpacker, matrix unit | the other | a bank that changes hands |
+//! | a thread, or a core | a thread, or a core | semaphore, mutex, mailbox |
+//! | all of a thread | a core | a load from TTSync whose result is used, after a store to it |
+//! | a NoC request | a core | a load of the counter that counts its response |
+//! | a NoC request from elsewhere | a core | a poll that sees it, or a later one from elsewhere |
+//! | everything so far | a core | a poll of a word that the host has written; release from reset |
+//!
+//! A load has returned, and tells what it tells, once an instruction uses its result or seven instructions later.
+//! What a core reads in L1 of another core's without polling is data: it must be ordered.
+//!
+//! Besides: reads of what nothing has written since power-on (by cores, NoC and whole unpacks; rows of Dst, banks of
+//! SrcA and SrcB); writes to a MOP expander's configuration while it may expand; a `STALLWAIT` or `SEMWAIT` that makes
+//! the gate forget another; a load from a PCBuf, semaphore or mailbox while one from TTSync is under way; execution
+//! of code that changed since the instruction cache was invalidated; packets that meet in DRAM.
+//!
+//! # What is not
+//!
+//! - Instructions take effect when they pass the gate, not when they leave the unit. A program without findings
+//!   cannot tell the difference; one with a finding ends there.
+//! - Across tiles only accesses that are under way at the same time are compared: a flag in another tile's L1 is
+//!   believed to come after whatever has arrived before it.
+//! - The interlock that makes packers wait for the matrix unit's latest writes to Dst (`Dst.md`) is not relied on.
+//! - Address counters, register window counters and LRegs are read and moved in the order of the thread, as in
+//!   hardware: nothing can race there. Cores' private RAM and the mover have no shadow.
+//! - An instruction cache has no capacity: a word stays until it is invalidated, the worst case.
+
+mod clock;
+mod code;
+mod core;
+mod cores;
+mod noc;
+mod random;
+mod report;
+mod shadow;
+mod state;
+pub mod trace;
+mod units;
+
+pub use noc::{Mode, UnderWay};
+pub use state::Async;

@@ -1,0 +1,72 @@
+//! The asynchronous mode: kernels that forget to wait are found, with both accesses named, and their correct twins
+//! are clean.
+//!
+//! The kernel is a pipeline of all five cores: BRISC reads blocks from DRAM into a ring in L1, T0 unpacks them to
+//! SrcA, T1 moves them to one half of Dst and then the other, T2 packs them to two buffers in L1, NCRISC writes
+//! those to DRAM. [`Bug`] takes one thing out of it.
+//!
+//! `TT_ASYNC_SEEDS=N` runs the twins with N seeds (the default is few); a bug has to show within [`SEEDS_OF_A_BUG`].
+
+#[path = "support/asm.rs"]
+mod asm;
+#[path = "support/host.rs"]
+mod host;
+#[path = "support/pipeline.rs"]
+mod pipeline;
+
+use host::Host;
+use pipeline::{Bug, Pipeline};
+use tt_simulator::{Blame, Fault, Mode};
+
+/// Seeds within which a bug has to be found.
+const SEEDS_OF_A_BUG: u64 = 100;
+/// Seeds with which the correct kernel has to be clean, without `TT_ASYNC_SEEDS`.
+const SEEDS_OF_A_TWIN: u64 = 40;
+
+fn seeds_of_a_twin() -> u64 {
+    std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SEEDS_OF_A_TWIN)
+}
+
+/// Runs the pipeline with a seed.
+fn run(bug: Option<Bug>, seed: u64) -> Result<(), Fault> {
+    let mut host = Host::with_mode(Mode::Async { seed });
+    let pipeline = Pipeline::new(bug);
+    pipeline.start(&mut host);
+    let progress = host.run()?;
+    assert!(progress.asleep, "seed {seed}: still running");
+    // A bug that does not show with this seed may still spoil the results.
+    if bug.is_none() {
+        pipeline.check(&mut host);
+    }
+    Ok(())
+}
+
+/// The first finding of a bug, and its seed.
+fn find(bug: Bug) -> (u64, Fault) {
+    (0..SEEDS_OF_A_BUG)
+        .find_map(|seed| run(Some(bug), seed).err().map(|fault| (seed, fault)))
+        .unwrap_or_else(|| panic!("{bug:?} was not found with {SEEDS_OF_A_BUG} seeds"))
+}
+
+#[test]
+fn the_correct_kernel_is_clean() {
+    for seed in 0..seeds_of_a_twin() {
+        run(None, seed).unwrap_or_else(|fault| panic!("{fault}"));
+    }
+}
+
+#[test]
+fn every_bug_is_found() {
+    for bug in Bug::ALL {
+        let (seed, fault) = find(bug);
+        let text = fault.to_string();
+        println!("{bug:?}, seed {seed}: {text}\n");
+        assert_eq!(fault.blame, Blame::Program, "{bug:?}: {text}");
+        assert!(fault.page.is_some() && text.contains(&format!("(seed {seed})")), "{bug:?}: {text}");
+        for part in bug.names() {
+            assert!(text.contains(part), "{bug:?} should name {part}: {text}");
+        }
+        let again = run(Some(bug), seed).expect_err("the seed reproduces it");
+        assert_eq!(again, fault, "{bug:?}");
+    }
+}

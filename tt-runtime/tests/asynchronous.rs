@@ -1,0 +1,90 @@
+//! The kernels in the simulator's asynchronous mode (`docs/simulator.md`): no finding and the right results, with
+//! every seed.
+//!
+//! `TT_ASYNC_SEEDS=N` runs N seeds instead of a few.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{Rng, encode, set_rows, upload};
+use tt_runtime::layout::{GgmlType, WeightFormat, pack};
+use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
+
+/// Seeds of a run without `TT_ASYNC_SEEDS`.
+const SEEDS: u64 = 4;
+
+/// Runs `test` on eight tiles, with every seed.
+fn with_seeds(test: impl Fn(&Arc<Device>, &mut Rng)) {
+    let seeds = std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SEEDS);
+    for seed in 0..seeds {
+        let spec = parse_devices(Some(&format!("sim,rows=1,async={seed}"))).expect("a device");
+        test(&Device::open(&spec[0]), &mut Rng(seed + 1));
+    }
+}
+
+/// `MUL_MAT` of random matrices.
+fn matmul(device: &Arc<Device>, rng: &mut Rng, weights: ElementType, [k, n, rows]: [usize; 3]) {
+    let w: Vec<f32> = (0..n * k).map(|_| rng.unit()).collect();
+    let x: Vec<f32> = (0..rows * k).map(|_| rng.unit()).collect();
+    let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    let ne = |a: usize, b: usize| [a as u32, b as u32, 1, 1];
+    let (packed, decoded) = match weights {
+        ElementType::TilesBf16 => {
+            let tiles = pack(WeightFormat::Bf16, GgmlType::F32, &bytes(&w), k, n, 1).expect("tiles");
+            (tiles, w)
+        }
+        plain => encode(plain, &w),
+    };
+    let (_m0, a0) = upload(device, &packed, 0);
+    let (_m1, a1) = upload(device, &bytes(&x), 4);
+    let (_m2, a2) = upload(device, &vec![0; rows * n * 4], 12);
+    let src0 = match weights.is_tiles() {
+        true => TensorView::tiles(weights, a0, ne(k, n)),
+        false => TensorView::contiguous(weights, a0, ne(k, n)),
+    };
+    let src1 = TensorView::contiguous(ElementType::F32, a1, ne(k, rows));
+    let dst = TensorView::contiguous(ElementType::F32, a2, ne(n, rows));
+    let workers = device.info().expect("it boots").workers();
+    device.execute(&ops::matmul(&src0, &src1, &dst, workers).expect("supported")).expect("no finding");
+    let mut got = vec![0; rows * n * 4];
+    device.read(DramAddr(a2), &mut got).expect("a result");
+    let (mut error, mut signal) = (0.0, 0.0);
+    for (i, value) in got.chunks(4).enumerate() {
+        let (row, column) = (i / n, i % n);
+        let want: f64 = (0..k).map(|c| f64::from(decoded[column * k + c]) * f64::from(x[row * k + c])).sum();
+        let value = f64::from(f32::from_le_bytes(value.try_into().expect("four bytes")));
+        error += (value - want) * (value - want);
+        signal += want * want;
+    }
+    assert!(error / signal < 1e-4, "{weights:?}: error {:.2e}", error / signal);
+}
+
+#[test]
+fn matmul_of_rows() {
+    with_seeds(|device, rng| {
+        matmul(device, rng, ElementType::F32, [64, 40, 9]);
+        matmul(device, rng, ElementType::Q8_0, [64, 70, 3]);
+    });
+}
+
+#[test]
+fn matmul_of_tiles() {
+    with_seeds(|device, rng| {
+        matmul(device, rng, ElementType::TilesBf16, [100, 300, 9]);
+        matmul(device, rng, ElementType::TilesBf16, [64, 75, 40]);
+    });
+}
+
+#[test]
+fn rows_go_where_the_indices_say() {
+    with_seeds(|device, rng| {
+        for dst in [ElementType::F32, ElementType::F16] {
+            let (ne, index_ne) = set_rows::SHAPES[2];
+            let case = set_rows::Case { dst, index: ElementType::I64, ne, index_ne, off: 1, outside: false };
+            let outcome = set_rows::run(device, rng, case);
+            outcome.result.expect("no finding");
+            assert!(outcome.got == outcome.want, "{case:?}: other bytes");
+        }
+    });
+}
