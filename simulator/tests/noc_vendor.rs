@@ -1,4 +1,4 @@
-//! Random sequences of NoC requests, on this simulator and on the vendor's: the same memory and the same counters.
+//! Random sequences of NoC requests, and of accesses to overlay registers, on this simulator and on the vendor's: the same memory and the same counters.
 //!
 //! Only what the vendor's has: reads, writes, multicasts with reserved paths, increments of whole words; all of it
 //! without a response still to come when the next request is made.
@@ -10,8 +10,9 @@ use std::path::Path;
 use support::vectors::difference;
 use support::{Program, Random, run_here, run_vendor};
 use tt_isa::chip::WORMHOLE;
-use tt_isa::map::{NIU_BASE, NIU_STRIDE};
+use tt_isa::map::{NIU_BASE, NIU_STRIDE, NOC_OVERLAY_BASE, NOC_OVERLAY_STREAM_STRIDE};
 use tt_isa::noc::{CMD_BUF_STRIDE, NocXy, atomic_increment, ctrl, reg, tag};
+use tt_isa::overlay::reg as overlay;
 
 const OWN: NocXy = NocXy::new(18, 18);
 /// What programs do and what they read back lies here, in the tiles too.
@@ -111,16 +112,56 @@ fn program(seed: u64) -> Program {
     p
 }
 
+/// Idle overlay streams as counters, in random order; the result is what their registers hold.
+fn overlay_program(seed: u64) -> Program {
+    let mut random = Random(seed);
+    let shown = [
+        overlay::REMOTE_SRC,
+        overlay::REMOTE_DEST_BUF_START,
+        overlay::REMOTE_DEST_BUF_SIZE,
+        overlay::REMOTE_DEST_BUF_SPACE_AVAILABLE,
+    ];
+    let streams: [u32; 5] = [0, 3, 4, 12, 63];
+    let at = |stream: u32, index: u32| NOC_OVERLAY_BASE + stream * NOC_OVERLAY_STREAM_STRIDE + 4 * index;
+    let mut p = Program::new(DATA..DATA + 4 * (shown.len() * streams.len()) as u32);
+    for _ in 0..40 {
+        let stream = streams[random.next() as usize % streams.len()];
+        let (index, value) = match random.next() % 4 {
+            0 => (overlay::REMOTE_SRC, random.next() & 0xFF_FFFF),
+            1 => (overlay::REMOTE_DEST_BUF_START, random.next()),
+            2 => (overlay::REMOTE_DEST_BUF_SIZE, random.next()),
+            _ => (overlay::REMOTE_DEST_BUF_SPACE_AVAILABLE_UPDATE, random.next() << 6),
+        };
+        p.write(at(stream, index), value);
+    }
+    for (n, stream) in streams.into_iter().enumerate() {
+        for (i, index) in shown.into_iter().enumerate() {
+            p.copy(at(stream, index), DATA + 4 * (n * shown.len() + i) as u32);
+        }
+    }
+    p
+}
+
 #[test]
 fn memory_and_counters_are_the_vendors() {
+    compare("noc", CASES, program);
+}
+
+#[test]
+fn overlay_counters_are_the_vendors() {
+    compare("overlay", CASES / 4, overlay_program);
+}
+
+/// Runs programs made from seeds on both simulators.
+fn compare(name: &str, cases: u64, program: impl Fn(u64) -> Program) {
     let Ok(library) = std::env::var("TTSIM_LIB") else {
         println!("SKIPPED: no TTSIM_LIB, so there is nothing to compare with");
         return;
     };
-    for case in 1..=CASES {
+    for case in 1..=cases {
         let program = program(case.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let here = run_here(&program).unwrap_or_else(|fault| panic!("case {case}: {fault}"));
-        let vendor = run_vendor(Path::new(&library), &program, &format!("noc{case}"))
+        let vendor = run_vendor(Path::new(&library), &program, &format!("{name}{case}"))
             .unwrap_or_else(|error| panic!("case {case}: {error}"));
         let different = difference(&format!("case {case}"), &here, &vendor);
         assert_eq!(different, None, "{:?}", program.stores().collect::<Vec<_>>());

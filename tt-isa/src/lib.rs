@@ -12,6 +12,7 @@
 //! | [`noc`] | NIU registers, NoC commands and node coordinates |
 //! | [`rv32`] | the cores' own instruction set, for programs made at run time |
 //! | [`sfpu`] | registers, modes and lane configuration of the vector unit |
+//! | [`overlay`] | registers of NoC overlay streams |
 //! | [`stall`] | masks and conditions of the waiting instructions |
 //! | [`arc`] | management memory and telemetry |
 //! | [`chip`] | the grid of tiles of each chip, DRAM endpoints, boards |
@@ -33,6 +34,7 @@ pub mod format;
 pub mod insn;
 pub mod map;
 pub mod noc;
+pub mod overlay;
 pub mod pcie;
 pub mod rv32;
 pub mod sfpu;

@@ -19,6 +19,7 @@ const CYCLE_COUNTERS: &str = "EthernetTile/CycleCounters.md";
 /// A register, by its block.
 enum Register {
     Niu(usize, u32),
+    Overlay(u32),
     Debug(u32),
     Transmit(usize, u32),
     Receive(usize, u32),
@@ -30,6 +31,10 @@ fn find(addr: u32) -> Option<Register> {
     let within = |base: u32, size: u32| Some(addr.wrapping_sub(base)).filter(|&offset| offset < size);
     if let Some(offset) = within(map::NIU_BASE, 2 * map::NIU_STRIDE) {
         return Some(Register::Niu((offset / map::NIU_STRIDE) as usize, offset % map::NIU_STRIDE));
+    }
+    let overlay = eth::STREAMS * map::NOC_OVERLAY_STREAM_STRIDE;
+    if let Some(offset) = within(map::NOC_OVERLAY_BASE, overlay) {
+        return Some(Register::Overlay(offset));
     }
     let queue = |offset: u32| ((offset / QUEUE_STRIDE) as usize, offset % QUEUE_STRIDE);
     if let Some((n, offset)) = within(TXQ_BASE, QUEUES * QUEUE_STRIDE).map(queue) {
@@ -54,6 +59,7 @@ impl EthernetTile {
     pub(super) fn register_read(&mut self, addr: u32) -> Result<u32, Fault> {
         match find(addr).ok_or_else(|| unmapped(addr))? {
             Register::Niu(noc, offset) => self.port.niu[noc].read(offset),
+            Register::Overlay(offset) => self.overlay.read(offset),
             Register::Debug(offset) => self.debug_read(offset),
             Register::Transmit(n, offset) => self.queues.transmit_read(n, offset),
             Register::Receive(n, offset) => self.queues.receive_read(n, offset),
@@ -72,6 +78,7 @@ impl EthernetTile {
         self.changes += 1;
         match find(addr).ok_or_else(|| unmapped(addr))? {
             Register::Niu(noc, offset) => self.port.write(noc, offset, value),
+            Register::Overlay(offset) => self.overlay.write(offset, value),
             Register::Debug(offset) => self.debug_write(offset, value),
             Register::Transmit(n, offset) => {
                 let frame = self.queues.transmit_write(n, offset, value)?;

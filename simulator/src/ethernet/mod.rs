@@ -16,7 +16,7 @@ use tt_isa::noc::{MMIO_BASE, NocXy};
 
 use crate::fault::Fault;
 use crate::l1::L1;
-use crate::noc::{Niu, Port};
+use crate::noc::{Niu, Overlay, Port};
 use crate::rv32::{CodeCache, Hart};
 
 pub mod firmware;
@@ -57,6 +57,7 @@ pub struct EthernetTile {
     iram: Box<[u8]>,
     code: CodeCache,
     queues: Queues,
+    overlay: Overlay,
     /// MAC words, by the order of [`eth::MAC_ON`].
     mac: [u32; 2],
     test_sum: u32,
@@ -84,6 +85,7 @@ impl EthernetTile {
             iram: vec![0; eth::IRAM_SIZE as usize].into_boxed_slice(),
             code: CodeCache::new(hart::CODE_PAGES),
             queues: Queues::default(),
+            overlay: Overlay::new(true, eth::STREAMS),
             mac: eth::MAC_ON.map(|(_, on)| on),
             test_sum: 0,
             watchdog: (u32::MAX.into(), 0),

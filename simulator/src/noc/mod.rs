@@ -18,9 +18,11 @@ mod atomic;
 pub mod deliver;
 pub mod edge;
 pub mod niu;
+pub mod overlay;
 pub mod request;
 
 pub use niu::{Niu, Port};
+pub use overlay::Overlay;
 pub use request::{Action, Remote, Request};
 
 const MEMORY_MAP: &str = "NoC/MemoryMap.md";

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use tt_isa::map::{self, RiscV};
+use tt_isa::overlay::TENSIX_STREAMS;
 
 use super::Tile;
 use crate::fault::Fault;
@@ -178,6 +179,9 @@ impl Tile {
                 return self.port.niu[noc].read(offset);
             }
         }
+        if let Some(offset) = overlay(addr) {
+            return self.overlay.read(offset);
+        }
         if let Some(offset) = block(addr, map::DEBUG_REGS_BASE) {
             return match offset {
                 map::SOFT_RESET_0 => Ok(self.soft_reset),
@@ -199,6 +203,9 @@ impl Tile {
             if let Some(offset) = niu(addr, noc) {
                 return self.port.write(noc, offset, value);
             }
+        }
+        if let Some(offset) = overlay(addr) {
+            return self.overlay.write(offset, value);
         }
         if addr == map::DEBUG_REGS_BASE + map::SOFT_RESET_0 {
             return self.set_soft_reset(value);
@@ -225,6 +232,11 @@ pub(crate) fn config(addr: u32) -> Option<u32> {
 pub(crate) fn niu(addr: u32, noc: usize) -> Option<u32> {
     let offset = addr.wrapping_sub(map::NIU_BASE + noc as u32 * map::NIU_STRIDE);
     (offset < map::NIU_STRIDE).then_some(offset)
+}
+
+fn overlay(addr: u32) -> Option<u32> {
+    let offset = addr.wrapping_sub(map::NOC_OVERLAY_BASE);
+    (offset < TENSIX_STREAMS * map::NOC_OVERLAY_STREAM_STRIDE).then_some(offset)
 }
 
 /// Thread and offset of a register that exists once a thread: a T core sees its own at `base`, BRISC all three.

@@ -10,11 +10,12 @@ use std::collections::VecDeque;
 
 use tt_isa::map::{self, RiscV};
 use tt_isa::noc::{MMIO_BASE, NocXy};
+use tt_isa::overlay::TENSIX_STREAMS;
 
 use crate::asynchronous::Async;
 use crate::fault::Fault;
 use crate::l1::L1;
-use crate::noc::{Niu, Port};
+use crate::noc::{Niu, Overlay, Port};
 use crate::rv32::{CodeCache, Hart};
 use crate::tensix::{Tensix, TileRequest};
 
@@ -44,6 +45,8 @@ pub struct Tile {
     pub position: NocXy,
     /// NIUs, and requests on their way out.
     pub port: Port,
+    /// Overlay streams.
+    overlay: Overlay,
     /// L1.
     pub l1: L1,
     /// The coprocessor.
@@ -78,6 +81,7 @@ impl Tile {
         Self {
             position,
             port: Port::new(niu),
+            overlay: Overlay::new(false, TENSIX_STREAMS),
             l1: L1::default(),
             tensix: Tensix::default(),
             harts: Default::default(),
