@@ -18,6 +18,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod banks;
+mod blocked;
 mod elementwise;
 mod integer;
 mod moves;
@@ -39,6 +40,14 @@ pub struct MatrixState {
 
 /// Executes a matrix unit instruction.
 pub fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) -> Exec {
+    let columns = t.sfpu.config.blocked_columns();
+    if columns != 0 && blocked::applies_to(opcode) {
+        return blocked::without_columns(t, columns, |t| unit(t, thread, opcode, word));
+    }
+    unit(t, thread, opcode, word)
+}
+
+fn unit(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) -> Exec {
     match opcode {
         Opcode::MVMUL | Opcode::DOTPV | Opcode::GAPOOL => multiply::execute(t, thread, opcode, word),
         Opcode::ZEROACC => zeroacc(t, thread, word),

@@ -59,6 +59,19 @@ impl LaneConfig {
         broadcast_mask(self.columns.iter().enumerate().map(has).sum())
     }
 
+    /// Columns of Dst that `BLOCK_DEST_MOV` takes out of the matrix unit's moves: bit i is column i.
+    #[inline]
+    pub fn blocked_columns(&self) -> u16 {
+        if self.any & lane_config::BLOCK_DEST_MOV == 0 {
+            return 0;
+        }
+        let of = |(i, config): (usize, &u32)| {
+            ((config & lane_config::BLOCK_DEST_MOV) >> lane_config::BLOCK_DEST_MOV.trailing_zeros())
+                << (2 * i)
+        };
+        self.columns.iter().enumerate().map(of).sum::<u32>() as u16
+    }
+
     /// Lanes that `ROW_MASK` switches off.
     #[inline]
     pub fn rows_off(&self) -> LaneMask {
