@@ -8,14 +8,14 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use tt_runtime::ops::Unsupported;
-use tt_runtime::{Error, TensorView};
+use tt_runtime::{DramAddr, Error, TensorView};
 
 use crate::abi::guard;
 use crate::abi::host::{Host, Operator, host};
 use crate::abi::types::{BackendStruct, FLAG_COMPUTE, Function, Graph, Tensor, status};
-use crate::buffer::{arena_of, holds_weights, status_of};
+use crate::buffer::{self, Arena, arena_of, is_for_weights, status_of};
 use crate::device::Device;
-use crate::weights::Tiles;
+use crate::weights::{Tiles, WeightError};
 use crate::{log, plan, stats};
 
 /// Tells our backends from others.
@@ -86,6 +86,8 @@ enum ComputeError {
     Unsupported(#[from] Unsupported),
     #[error(transparent)]
     Device(#[from] Error),
+    #[error(transparent)]
+    Weight(#[from] WeightError),
 }
 
 fn compute(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), ComputeError> {
@@ -101,30 +103,32 @@ fn compute(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), Co
     let mut failed = None;
     let cores = device.runtime.info()?.workers();
     let steps = plan::steps(host, operator, node, cores, |tensor| {
-        let view = placed(host, tensor)?;
-        let is_weight =
-            operator == Operator::MulMat && plan::source(node, 0).is_some_and(|w| std::ptr::eq(w, tensor));
-        if !is_weight {
-            return Ok(view);
-        }
-        match weight_tiles(host, device, tensor, &view) {
-            Ok(Some(tiles)) => {
+        let operand = if plan::is_multiplied_with(operator, node, tensor) {
+            matrices(host, device, tensor)
+        } else {
+            bytes(host, device, node, tensor)
+        };
+        match operand {
+            Ok(Operand::Plain(view)) => Ok(view),
+            Ok(Operand::Tiles(tiles)) => {
                 let view = tiles.view;
                 held.push(tiles);
                 Ok(view)
             }
-            Ok(None) => Ok(view),
+            Err(ComputeError::Unsupported(why)) => Err(why),
             Err(error) => {
+                let why = error.to_string();
                 failed = Some(error);
-                Ok(view)
+                Err(why.into())
             }
         }
-    })?;
+    });
     if let Some(error) = failed {
-        return Err(error.into());
+        return Err(error);
     }
+    let steps = steps?;
     let written = placed(host, node)?;
-    device.weights.changed(tt_runtime::DramAddr(written.addr), written.span());
+    device.weights.before_write(DramAddr(written.addr), written.span())?;
     for descriptor in &steps {
         device.runtime.execute(descriptor)?;
     }
@@ -132,26 +136,66 @@ fn compute(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), Co
     Ok(())
 }
 
-/// The view of a tensor in an arena of ours.
-fn placed(host: &Host, tensor: &Tensor) -> Result<TensorView, Unsupported> {
-    // SAFETY: tensors of a graph have valid buffers.
-    let Some(arena) = (unsafe { arena_of(tensor) }) else {
-        return Err(Unsupported(format!("{} is not in a buffer of this backend", plan::name(tensor)).into()));
-    };
-    plan::view(host, tensor, arena.address(tensor).0)
+/// An operand as a kernel gets it.
+enum Operand {
+    /// ggml's bytes.
+    Plain(TensorView),
+    /// Weight tiles.
+    Tiles(Tiles),
 }
 
-/// Tiles of a tensor that is a weight: a whole tensor of a weights buffer.
-fn weight_tiles(
+/// An operand whose bytes a kernel reads, or a result.
+fn bytes(
     host: &Host,
     device: &'static Device,
+    node: &Tensor,
     tensor: &Tensor,
-    view: &TensorView,
-) -> Result<Option<Tiles>, Error> {
-    // SAFETY: `placed` has found its buffer.
-    let is_weight = unsafe { holds_weights(tensor) }
-        && tensor.view_src.is_null()
-        && host.operator(tensor.op) == Some(Operator::View)
-        && plan::is_contiguous(view);
-    if is_weight { device.weights.tiles(&device.runtime, view) } else { Ok(None) }
+) -> Result<Operand, ComputeError> {
+    let view = placed(host, tensor)?;
+    if !std::ptr::eq(node, tensor) {
+        device.weights.before_compute(DramAddr(view.addr), view.span())?;
+    }
+    Ok(Operand::Plain(view))
+}
+
+/// What a `MUL_MAT` multiplies with: a weight's tiles; tiles beside the bytes of what could be one, or of what kernels
+/// cannot read; else the bytes themselves.
+fn matrices(host: &Host, device: &'static Device, tensor: &Tensor) -> Result<Operand, ComputeError> {
+    let arena = arena(tensor)?;
+    let addr = arena.address(tensor);
+    // SAFETY: `arena` has found its buffer.
+    let weight = buffer::weight(host, tensor).filter(|_| unsafe { is_for_weights(tensor.buffer) });
+    if let Some(weight) = weight
+        && weight.place_bytes().is_some()
+    {
+        return Ok(Operand::Tiles(device.weights.tiles(addr, weight)?));
+    }
+    let plain = plan::view(host, tensor, addr.0);
+    let of = plan::matrices(host, tensor, addr.0);
+    if let Some(of) = of
+        && (weight.is_some() || plain.is_err())
+    {
+        match device.weights.copied(&of) {
+            Ok(tiles) => return Ok(Operand::Tiles(tiles)),
+            Err(error) if plain.is_err() => return Err(error.into()),
+            Err(error) => {
+                log::warn(&format!("{} is used as it is, which is slower: {error}", plan::name(tensor)))
+            }
+        }
+    }
+    let view = plain?;
+    device.weights.before_compute(addr, view.span())?;
+    Ok(Operand::Plain(view))
+}
+
+/// The arena of ours that a tensor is in.
+fn arena(tensor: &Tensor) -> Result<&Arena, Unsupported> {
+    // SAFETY: tensors of a graph have valid buffers.
+    unsafe { arena_of(tensor) }
+        .ok_or_else(|| format!("{} is not in a buffer of this backend", plan::name(tensor)).into())
+}
+
+/// The view of a tensor in an arena of ours.
+fn placed(host: &Host, tensor: &Tensor) -> Result<TensorView, Unsupported> {
+    plan::view(host, tensor, arena(tensor)?.address(tensor).0)
 }

@@ -10,15 +10,18 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{c_char, c_int, c_void};
+use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tt_runtime::{Allocation, DramAddr, Error};
+use tt_runtime::{Allocation, DramAddr};
 
 use crate::abi::guard;
-use crate::abi::host::host;
+use crate::abi::host::{Host, Operator, host};
 use crate::abi::types::{BufferIface, Function, Tensor, USAGE_WEIGHTS, status};
 use crate::device::Device;
-use crate::log;
+use crate::weights::choice::Weight;
+use crate::weights::contiguous;
+use crate::{log, plan};
 
 /// Alignment of tensors: DRAM is read in units of 32 bytes.
 const ALIGNMENT: usize = 64;
@@ -52,8 +55,8 @@ pub fn make_type(device: &'static Device) -> *mut c_void {
         words.push(null);
     }
     words.push(alignment as Function);
-    // Largest size and allocation size: no limit, and the tensor's own.
-    words.extend([null, null]);
+    // Largest size: no limit.
+    words.extend([null, alloc_size as Function]);
     if alloc_n {
         words.push(null);
     }
@@ -81,6 +84,25 @@ unsafe extern "C" fn type_name(buft: *mut c_void) -> *const c_char {
 
 extern "C" fn alignment(_buft: *mut c_void) -> usize {
     ALIGNMENT
+}
+
+/// Bytes that a tensor gets: weights that are to lie in tiles may need more than ggml thinks. ggml allows that for
+/// tensors that no operator makes.
+unsafe extern "C" fn alloc_size(_buft: *mut c_void, tensor: *const Tensor) -> usize {
+    guard("get_alloc_size", 0, || {
+        let Ok(host) = host() else { return 0 };
+        // SAFETY: see the module.
+        let tensor = unsafe { &*tensor };
+        let place = weight(host, tensor).and_then(|weight| weight.place_bytes()).unwrap_or(0);
+        host.nbytes(tensor).max(place as usize)
+    })
+}
+
+/// What a tensor is as a weight: whole contiguous matrices that no operator makes.
+pub fn weight(host: &Host, tensor: &Tensor) -> Option<Weight> {
+    let leaf = tensor.view_src.is_null() && host.operator(tensor.op) == Some(Operator::View);
+    let matrices = plan::matrices(host, tensor, 0).filter(|_| leaf)?;
+    (matrices.nb == contiguous(&matrices.weight)).then_some(matrices.weight)
 }
 
 unsafe extern "C" fn alloc_buffer(buft: *mut c_void, size: usize) -> *mut c_void {
@@ -167,29 +189,22 @@ pub unsafe fn arena_of<'a>(tensor: &Tensor) -> Option<&'a Arena> {
     ours.then(|| unsafe { arena(buffer) }).filter(|arena| arena.memory.is_some())
 }
 
-/// Whether a tensor lies in a buffer for weights.
+/// Whether a buffer is for weights.
 ///
 /// # Safety
-/// The tensor's buffer is valid.
-pub unsafe fn holds_weights(tensor: &Tensor) -> bool {
+/// `buffer` is a buffer of this host.
+pub unsafe fn is_for_weights(buffer: *mut c_void) -> bool {
     // SAFETY: by contract.
-    unsafe { word_of(tensor.buffer, word::USAGE) as c_int == USAGE_WEIGHTS }
+    unsafe { word_of(buffer, word::USAGE) as c_int == USAGE_WEIGHTS }
 }
 
 /// Reports a failed access; ggml gives no way to return it, but the device has failed then, and computing fails too.
-fn report(what: &str, tensor: Option<&Tensor>, result: Result<(), Error>) -> bool {
+fn report(what: &str, tensor: Option<&Tensor>, result: Result<(), impl Display>) -> bool {
     if let Err(error) = &result {
-        let name = tensor.map_or(String::new(), |t| format!(" {}", crate::plan::name(t)));
+        let name = tensor.map_or(String::new(), |t| format!(" {}", plan::name(t)));
         log::error(&format!("{what}{name}: {error}"));
     }
     result.is_ok()
-}
-
-/// `len` bytes from `offset` of a tensor are about to be written.
-fn changing(arena: &Arena, tensor: &Tensor, offset: usize, len: usize) -> DramAddr {
-    let addr = arena.address(tensor).offset(offset as u64);
-    arena.device.weights.changed(addr, len as u64);
-    addr
 }
 
 unsafe extern "C" fn free_buffer(buffer: *mut c_void) {
@@ -197,7 +212,7 @@ unsafe extern "C" fn free_buffer(buffer: *mut c_void) {
         // SAFETY: see the module; ggml does not use the buffer again.
         let arena = unsafe { Box::from_raw(word_of(buffer, word::CONTEXT) as *mut Arena) };
         if let Some(memory) = &arena.memory {
-            arena.device.weights.changed(memory.addr(), memory.len());
+            arena.device.weights.forget(memory.addr(), memory.len());
         }
     });
 }
@@ -217,8 +232,8 @@ unsafe extern "C" fn memset_tensor(
     guard("memset_tensor", (), || {
         // SAFETY: see the module.
         let (arena, tensor) = unsafe { (arena(buffer), &*tensor) };
-        let addr = changing(arena, tensor, offset, size);
-        report("memset_tensor", Some(tensor), arena.device.runtime.fill(addr, size as u64, value));
+        let addr = arena.address(tensor).offset(offset as u64);
+        report("memset_tensor", Some(tensor), arena.device.weights.fill(addr, size as u64, value));
     });
 }
 
@@ -236,8 +251,19 @@ unsafe extern "C" fn set_tensor(
         // SAFETY: see the module.
         let (arena, tensor, data) =
             unsafe { (arena(buffer), &*tensor, std::slice::from_raw_parts(data, size)) };
-        let addr = changing(arena, tensor, offset, size);
-        report("set_tensor", Some(tensor), arena.device.runtime.write(addr, data));
+        let weights = &arena.device.weights;
+        // SAFETY: the tensor is in this buffer of ours.
+        if unsafe { is_for_weights(buffer) }
+            && let Ok(host) = host()
+            && let Some(weight) = weight(host, tensor)
+            && weight.place_bytes().is_some()
+            && weight.bytes() == Some(size as u64)
+        {
+            weights.set(arena.address(tensor), weight, data);
+            return;
+        }
+        let addr = arena.address(tensor).offset(offset as u64);
+        report("set_tensor", Some(tensor), weights.write(addr, data));
     });
 }
 
@@ -256,7 +282,7 @@ unsafe extern "C" fn get_tensor(
         let (arena, tensor, data) =
             unsafe { (arena(buffer), &*tensor, std::slice::from_raw_parts_mut(data, size)) };
         let addr = arena.address(tensor).offset(offset as u64);
-        if !report("get_tensor", Some(tensor), arena.device.runtime.read(addr, data)) {
+        if !report("get_tensor", Some(tensor), arena.device.weights.read(addr, data)) {
             // Nothing that could be taken for a result.
             data.fill(0xFF);
         }
@@ -303,12 +329,17 @@ unsafe extern "C" fn cpy_tensor(buffer: *mut c_void, src: *const Tensor, dst: *m
         // SAFETY: as above.
         let Some(from) = (unsafe { arena_of(src) }) else { return false };
         let Ok(host) = host() else { return false };
-        if !std::ptr::eq(from.device, to.device) {
+        let size = host.nbytes(src) as u64;
+        let (addr, from_addr) = (to.address(dst), from.address(src));
+        let weights = &to.device.weights;
+        // A weight goes through the host: its bytes are there, and setting it makes new tiles.
+        // SAFETY: as above.
+        let for_weights = unsafe { is_for_weights(buffer) };
+        if !std::ptr::eq(from.device, to.device) || for_weights || weights.holds_tiles(from_addr, size) {
             return false;
         }
-        let size = host.nbytes(src);
-        let addr = changing(to, dst, 0, size);
-        report("cpy_tensor", Some(dst), to.device.runtime.copy(addr, from.address(src), size as u64))
+        report("cpy_tensor", Some(dst), weights.before_write(addr, size))
+            && report("cpy_tensor", Some(dst), to.device.runtime.copy(addr, from_addr, size))
     })
 }
 
@@ -317,7 +348,7 @@ unsafe extern "C" fn clear(buffer: *mut c_void, value: u8) {
         // SAFETY: see the module.
         let (arena, size) = unsafe { (arena(buffer), word_of(buffer, word::SIZE)) };
         if let Some(memory) = &arena.memory {
-            arena.device.weights.changed(memory.addr(), size as u64);
+            arena.device.weights.forget(memory.addr(), size as u64);
             report("clear", None, arena.device.runtime.fill(memory.addr(), size as u64, value));
         }
     });

@@ -24,7 +24,7 @@ pub struct Device {
     description: CString,
     /// The runtime's device.
     pub runtime: Arc<tt_runtime::Device>,
-    /// Private copies of weights.
+    /// Weights in its buffers.
     pub weights: Weights,
     pointer: OnceLock<usize>,
     buffer_type: OnceLock<usize>,
@@ -37,7 +37,7 @@ impl Device {
         let device: &'static Self = Box::leak(Box::new(Self {
             name: c_string(&format!("TT{index}")),
             description: c_string(&runtime.description()),
-            weights: Weights::default(),
+            weights: Weights::new(Arc::clone(&runtime)),
             runtime,
             pointer: OnceLock::new(),
             buffer_type: OnceLock::new(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
+use crate::weights::Totals;
 use crate::{log, registry};
 
 static OPERATORS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
@@ -25,13 +26,30 @@ pub fn write() {
     let counters: Vec<_> = registry::devices().iter().map(|device| device.runtime.counters()).collect();
     let total =
         |of: fn(&tt_runtime::Counters) -> Option<u64>| counters.iter().filter_map(of).reduce(|a, b| a + b);
+    let weights: Vec<_> =
+        registry::devices().iter().map(|device| weights(&device.weights.totals())).collect();
     let line = serde_json::json!({
         "ops": *OPERATORS.lock(),
         "launches": counters.iter().map(|c| c.launches).sum::<u64>(),
         "tensix_instructions": total(|c| c.tensix_instructions),
         "riscv_instructions": total(|c| c.riscv_instructions),
+        "weights": weights,
     });
     if let Err(error) = std::fs::write(&path, format!("{line}\n")) {
         log::warn(&format!("GGML_TT_STATS={}: {error}", path.to_string_lossy()));
     }
+}
+
+/// What a device's weights took, in seconds and bytes.
+fn weights(totals: &Totals) -> serde_json::Value {
+    let [read, convert, upload] = totals.busy.map(|time| time.as_secs_f64());
+    serde_json::json!({
+        "kinds": totals.kinds,
+        "bytes": totals.bytes,
+        "tile_bytes": totals.tile_bytes,
+        "wall_s": totals.wall.as_secs_f64(),
+        "read_s": read,
+        "convert_s": convert,
+        "upload_s": upload,
+    })
 }

@@ -87,7 +87,9 @@ impl Tools {
         let mut command = Command::new(program);
         // Backends are looked for in the working folder too: this is where ggml-cpu lies.
         command.stdin(Stdio::null()).current_dir(&self.bin);
-        for name in ["GGML_BACKEND_PATH", "GGML_TT_DEVICES", "GGML_TT_WEIGHTS", "GGML_TT_STATS"] {
+        for name in
+            ["GGML_BACKEND_PATH", "GGML_TT_DEVICES", "GGML_TT_WEIGHTS", "GGML_TT_PACK", "GGML_TT_STATS"]
+        {
             command.env_remove(name);
         }
         if let Device::Tenstorrent(devices) = device {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use tt_runtime::layout::GgmlType;
 use tt_tests::backend_ops::{Case, Verdict, cases};
 use tt_tests::{Device, Tools, need, tools};
 
@@ -30,12 +31,25 @@ fn mul_mat() {
     let found = run(&tools, "MUL_MAT").unwrap();
     let ok = ok(&found);
     println!("MUL_MAT: {} of {} cases ran on the device, all OK", ok.len(), found.len());
-    for weights in ["f32", "f16", "bf16", "q8_0", "q4_0"] {
+    for weights in GgmlType::ALL {
         let mine = |case: &&&Case| {
-            case.parameter("type_a") == Some(weights) && case.parameter("type_b") == Some("f32")
+            case.parameter("type_a") == Some(weights.name()) && case.parameter("type_b") == Some("f32")
         };
-        assert!(ok.iter().any(|case| mine(&case)), "no case with {weights} weights ran on the device");
+        assert!(
+            ok.iter().any(|case| mine(&case)),
+            "no case with {} weights ran on the device",
+            weights.name()
+        );
     }
+    let refused =
+        |case: &&Case| case.verdict == Verdict::NotSupported && case.parameter("type_b") == Some("f32");
+    let refused: Vec<&str> = found.iter().filter(refused).map(|case| case.text.as_str()).collect();
+    assert!(
+        refused.is_empty(),
+        "{} cases with F32 activations were refused:\n{}",
+        refused.len(),
+        refused.join("\n")
+    );
     let any = |name: &str, than: &str| {
         ok.iter().any(|case| case.parameter(name).is_some_and(|value| value != than))
     };

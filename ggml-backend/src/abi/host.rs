@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 
 use super::types::{BufferIface, Tensor};
 use tt_runtime::ElementType;
+use tt_runtime::layout::GgmlType;
 use tt_runtime::ops::rows::RowFunction;
 
 /// Where things are in the structs of this host.
@@ -113,6 +114,7 @@ pub struct Host {
     operators: HashMap<c_int, Operator>,
     names: Vec<String>,
     types: HashMap<c_int, ElementType>,
+    weight_types: HashMap<c_int, GgmlType>,
 }
 
 /// Why a host cannot be served.
@@ -198,6 +200,7 @@ impl Host {
             operators: operators.collect(),
             names,
             types: types(function!("ggml_type_name", NameOf)),
+            weight_types: weight_types(function!("ggml_type_name", NameOf)),
             version,
             buffer_init: function!(
                 "ggml_backend_buffer_init",
@@ -228,6 +231,11 @@ impl Host {
     /// Our element type for a ggml type.
     pub fn element_type(&self, number: c_int) -> Option<ElementType> {
         self.types.get(&number).copied()
+    }
+
+    /// The type of matrices that can be packed into tiles.
+    pub fn weight_type(&self, number: c_int) -> Option<GgmlType> {
+        self.weight_types.get(&number).copied()
     }
 
     /// `ggml_backend_buffer_init`
@@ -334,6 +342,13 @@ fn types(name_of: NameOf) -> HashMap<c_int, ElementType> {
         .filter(|&(number, name, _)| text(unsafe { name_of(number) }) == name)
         .map(|(number, _, ty)| (number, ty))
         .collect()
+}
+
+/// Types whose matrices can be packed into tiles; here too the names have to agree.
+fn weight_types(name_of: NameOf) -> HashMap<c_int, GgmlType> {
+    let known = GgmlType::ALL.into_iter().map(|ty| (ty.number() as c_int, ty));
+    // SAFETY: all of these are valid types in every host.
+    known.filter(|&(number, ty)| text(unsafe { name_of(number) }) == ty.name()).collect()
 }
 
 fn layout(version: &str, alloc_n: bool, tensor_n: bool, any: bool) -> Result<Layout, HostError> {

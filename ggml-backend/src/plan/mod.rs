@@ -12,11 +12,13 @@ mod rows;
 use std::ffi::CStr;
 
 use tt_runtime::ops::{self, Unsupported};
-use tt_runtime::{ElementType, OpDescriptor, TensorView};
+use tt_runtime::{DramAddr, OpDescriptor, TensorView};
 
 use crate::abi::host::{Host, Operator, host};
 use crate::abi::types::Tensor;
 use crate::log;
+use crate::weights::choice::Weight;
+use crate::weights::copies::Strided;
 
 /// Where a tensor without memory is taken to be: any address with the alignment of the buffer type.
 const ANYWHERE: u64 = 1 << 24;
@@ -46,6 +48,23 @@ pub fn view(host: &Host, tensor: &Tensor, addr: u64) -> Result<TensorView, Unsup
         *to = u32::try_from(from).map_err(|_| Unsupported(format!("extent {from}").into()))?;
     }
     Ok(TensorView::new(ty, addr, ne, tensor.nb.map(|nb| nb as u64)))
+}
+
+/// Matrices of a type that can be packed into tiles, whose first byte is at `addr`.
+pub fn matrices(host: &Host, tensor: &Tensor, addr: u64) -> Option<Strided> {
+    let ty = host.weight_type(tensor.type_)?;
+    let mut ne = [0; 4];
+    for (to, from) in ne.iter_mut().zip(tensor.ne) {
+        *to = u32::try_from(from).ok()?;
+    }
+    let rows = tensor.nb[0] == ty.block().1 && ty.row_bytes(ne[0] as usize).is_some();
+    let nb = tensor.nb.map(|nb| nb as u64);
+    rows.then_some(Strided { weight: Weight { ty, ne }, addr: DramAddr(addr), nb })
+}
+
+/// Whether `tensor` is what a `MUL_MAT` multiplies with.
+pub fn is_multiplied_with(operator: Operator, node: &Tensor, tensor: &Tensor) -> bool {
+    operator == Operator::MulMat && source(node, 0).is_some_and(|src0| std::ptr::eq(src0, tensor))
 }
 
 /// A node with what its families need: operands as views, parameters.
@@ -155,7 +174,12 @@ pub fn supported(node: &Tensor) -> bool {
     let Ok(host) = host() else { return false };
     let Some(operator) = host.operator(node.op) else { return false };
     let result = steps(host, operator, node, ANY_CORES, |tensor| {
-        view(host, tensor, ANYWHERE + tensor.view_offs as u64)
+        let plain = view(host, tensor, ANYWHERE + tensor.view_offs as u64);
+        if plain.is_ok() || !is_multiplied_with(operator, node, tensor) {
+            return plain;
+        }
+        // Kernels multiply with any type, once it is packed into tiles.
+        matrices(host, tensor, ANYWHERE).and_then(|of| of.weight.tiles(ANYWHERE)).map_or(plain, Ok)
     });
     if let Err(reason) = &result
         && log::env_flag("GGML_TT_DEBUG")
@@ -163,11 +187,4 @@ pub fn supported(node: &Tensor) -> bool {
         log::debug(&format!("{} {} not supported: {reason}", host.operator_name(node.op), name(node)));
     }
     result.is_ok()
-}
-
-/// Whether a tensor's rows, matrices and batches follow one another without gaps.
-pub fn is_contiguous(view: &TensorView) -> bool {
-    let Some(ty) = view.element_type() else { return false };
-    !matches!(ty, ElementType::I32 | ElementType::I64)
-        && TensorView::contiguous(ty, view.addr, view.ne).nb == view.nb
 }

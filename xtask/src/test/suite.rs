@@ -44,7 +44,9 @@ impl Setting<'_> {
             command.env("TT_FULL", "1");
         }
         // Settings of the person's own shell must not change what is tested.
-        for name in ["GGML_BACKEND_PATH", "GGML_TT_DEVICES", "GGML_TT_WEIGHTS", "GGML_TT_STATS"] {
+        for name in
+            ["GGML_BACKEND_PATH", "GGML_TT_DEVICES", "GGML_TT_WEIGHTS", "GGML_TT_PACK", "GGML_TT_STATS"]
+        {
             command.env_remove(name);
         }
     }

@@ -1,0 +1,135 @@
+//! What becomes of a weight: which tiles, and where they lie.
+
+use std::sync::OnceLock;
+
+use tt_runtime::TensorView;
+use tt_runtime::layout::{GgmlType, Packing, Rule, WeightFormat, packed_bytes};
+
+use crate::log;
+
+/// Format of tiles: `bf16`, `bfp8` or `bfp4`.
+const FORMAT: &str = "GGML_TT_WEIGHTS";
+/// How block-float exponents are chosen: `rule` or `search`.
+const PACK: &str = "GGML_TT_PACK";
+/// Matrices with fewer rows would be mostly padding.
+const FEWEST_ROWS: usize = 32;
+
+/// Contiguous matrices of one type, as ggml has them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Weight {
+    /// Type of the elements.
+    pub ty: GgmlType,
+    /// Extents: k, n, and two of batches.
+    pub ne: [u32; 4],
+}
+
+impl Weight {
+    /// Bytes that ggml has, if rows are whole blocks.
+    pub fn bytes(&self) -> Option<u64> {
+        let row = self.ty.row_bytes(self.ne[0] as usize)? as u64;
+        self.ne[1..].iter().try_fold(row, |bytes, &n| bytes.checked_mul(u64::from(n)))
+    }
+
+    /// Matrices.
+    pub fn matrices(&self) -> usize {
+        self.ne[2] as usize * self.ne[3] as usize
+    }
+
+    /// Bytes of its tiles.
+    pub fn tile_bytes(&self) -> u64 {
+        let [k, n, ..] = self.ne.map(|n| n as usize);
+        packed_bytes(self.packing().format, k, n, self.matrices()) as u64
+    }
+
+    /// What its tiles are: as the user says, else the smallest format that loses nothing that matters.
+    pub fn packing(&self) -> Packing {
+        let choice = Choice::get();
+        let default = if self.ty.is_quantised() { WeightFormat::Bfp8 } else { WeightFormat::Bf16 };
+        Packing { format: choice.format.unwrap_or(default), rule: choice.rule }
+    }
+
+    /// Bytes of the place in an arena where its tiles can replace ggml's bytes; `None` if they are to lie elsewhere.
+    ///
+    /// ggml lets tensors without an operator be larger than it thinks. Quantised types use that: their tiles may be
+    /// larger than their blocks. Plain floats get no padding, because caches and inputs look the same to us.
+    pub fn place_bytes(&self) -> Option<u64> {
+        let (bytes, tiles) = (self.bytes()?, self.tile_bytes());
+        let worth_it = self.ne[1] as usize >= FEWEST_ROWS && bytes > 0;
+        (worth_it && (self.ty.is_quantised() || tiles <= bytes)).then_some(bytes.max(tiles))
+    }
+
+    /// The kernels' view of its tiles.
+    pub fn tiles(&self, addr: u64) -> Option<TensorView> {
+        Some(TensorView::tiles(self.packing().format.element_type()?, addr, self.ne))
+    }
+}
+
+/// The user's choice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Choice {
+    format: Option<WeightFormat>,
+    rule: Rule,
+}
+
+impl Choice {
+    /// From the environment, looked at once.
+    fn get() -> Self {
+        static CHOICE: OnceLock<Choice> = OnceLock::new();
+        *CHOICE.get_or_init(|| {
+            let value = |name| std::env::var(name).unwrap_or_default();
+            Self::parse(&value(FORMAT), &value(PACK))
+        })
+    }
+
+    fn parse(format: &str, pack: &str) -> Self {
+        let format = match format {
+            "" => None,
+            "bf16" => Some(WeightFormat::Bf16),
+            "bfp8" => Some(WeightFormat::Bfp8),
+            "bfp4" => Some(WeightFormat::Bfp4),
+            other => {
+                log::warn(&format!("{FORMAT}={other} is none of bf16, bfp8, bfp4: not used"));
+                None
+            }
+        };
+        let rule = match pack {
+            "" | "rule" => Rule::Vendor,
+            "search" => Rule::Search,
+            other => {
+                log::warn(&format!("{PACK}={other} is neither rule nor search: not used"));
+                Rule::Vendor
+            }
+        };
+        Self { format, rule }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_hold_tiles_and_bytes() {
+        let place = |ty, ne| Weight { ty, ne }.place_bytes();
+        // 4.5 bits to 8.5.
+        assert_eq!(place(GgmlType::Q4_0, [64, 64, 1, 1]), Some(4 * 1088));
+        // 16 bits to 16, and 32 to 16.
+        assert_eq!(place(GgmlType::F16, [64, 64, 1, 1]), Some(2 * 64 * 64));
+        assert_eq!(place(GgmlType::F32, [64, 64, 3, 1]), Some(4 * 64 * 64 * 3));
+        // Padding that floats do not get.
+        assert_eq!(place(GgmlType::F16, [64, 33, 1, 1]), None);
+        assert_eq!(place(GgmlType::Q8_0, [64, 33, 1, 1]), Some(4 * 1088));
+        // Vectors stay what they are.
+        assert_eq!(place(GgmlType::Q8_0, [64, 1, 1, 1]), None);
+        // No whole blocks.
+        assert_eq!(place(GgmlType::Q4_K, [64, 64, 1, 1]), None);
+    }
+
+    #[test]
+    fn settings() {
+        assert_eq!(Choice::parse("", ""), Choice::default());
+        assert_eq!(Choice::parse("bfp4", "search").format, Some(WeightFormat::Bfp4));
+        assert_eq!(Choice::parse("bfp4", "search").rule, Rule::Search);
+        assert_eq!(Choice::parse("int8", "guess"), Choice::default());
+    }
+}

@@ -1,0 +1,265 @@
+//! Converting and uploading weights, on threads that all weights of a model share.
+//!
+//! A weight is cut into pieces of a few million values. A thread takes a piece, reads its rows from the weight's
+//! source, makes tiles of them and writes these to the device. So threads are busy to the end whether a model has one huge
+//! tensor or a thousand small ones, and the memory they need is two buffers a thread, whatever the model. Threads end
+//! when nothing is left to do.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use tt_runtime::layout::{Isa, Matrices, Packing};
+use tt_runtime::{Device, DramAddr};
+
+use super::choice::Weight;
+use super::source::Source;
+use crate::log;
+
+/// Values of a piece: some megabytes of tiles.
+const PIECE: usize = 1 << 21;
+/// Time between two lines about progress.
+const PROGRESS: Duration = Duration::from_secs(5);
+
+/// A weight on its way to the device.
+pub struct Job {
+    weight: Weight,
+    packing: Packing,
+    source: Source,
+    addr: DramAddr,
+    state: Mutex<JobState>,
+    changed: Condvar,
+}
+
+struct JobState {
+    pieces: usize,
+    failure: Option<String>,
+}
+
+impl Job {
+    /// Waits until the tiles are on the device.
+    ///
+    /// # Errors
+    /// Why they are not.
+    pub fn wait(&self) -> Result<(), String> {
+        let mut state = self.state.lock();
+        self.changed.wait_while(&mut state, |state| state.pieces > 0);
+        state.failure.clone().map_or(Ok(()), Err)
+    }
+
+    /// Waits until no thread works on it any more; what has not begun does not begin.
+    pub fn cancel(&self) {
+        let mut state = self.state.lock();
+        state.failure.get_or_insert_with(|| "given up".to_owned());
+        self.changed.wait_while(&mut state, |state| state.pieces > 0);
+    }
+
+    fn given_up(&self) -> bool {
+        self.state.lock().failure.is_some()
+    }
+
+    fn finish_piece(&self, result: Result<(), String>) {
+        let mut state = self.state.lock();
+        state.pieces -= 1;
+        if let Err(why) = result {
+            state.failure.get_or_insert(why);
+        }
+        if state.pieces == 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Row bytes, and strips of a matrix.
+    fn geometry(&self) -> (usize, usize) {
+        let row = self.weight.ty.row_bytes(self.weight.ne[0] as usize).unwrap_or(0);
+        (row, (self.weight.ne[1] as usize).div_ceil(32))
+    }
+}
+
+/// Some strips of one matrix.
+struct Piece {
+    job: Arc<Job>,
+    matrix: usize,
+    strips: Range<usize>,
+}
+
+/// What was done, for the log and for statistics.
+#[derive(Clone, Default, Debug)]
+pub struct Totals {
+    /// Weights by type, format of their tiles and rule: `q4_0 to BFP8_b`.
+    pub kinds: BTreeMap<String, u64>,
+    /// Bytes as ggml has them.
+    pub bytes: u64,
+    /// Bytes of tiles.
+    pub tile_bytes: u64,
+    /// From the first weight to the last tile.
+    pub wall: Duration,
+    /// Time of all threads, reading, converting, uploading.
+    pub busy: [Duration; 3],
+}
+
+#[derive(Default)]
+struct Queue {
+    pieces: VecDeque<Piece>,
+    threads: usize,
+    totals: Totals,
+    done_bytes: u64,
+    began: Option<Instant>,
+    spoke: Option<Instant>,
+    reported: bool,
+}
+
+/// Threads and queue of a device.
+pub struct Loader {
+    device: Arc<Device>,
+    queue: Arc<Mutex<Queue>>,
+}
+
+impl Loader {
+    /// A loader without any thread yet.
+    pub fn new(device: Arc<Device>) -> Self {
+        Self { device, queue: Arc::default() }
+    }
+
+    /// Begins to bring a weight's tiles to `addr`.
+    pub fn submit(&self, weight: Weight, source: Source, addr: DramAddr) -> Arc<Job> {
+        let packing = weight.packing();
+        let strips = (weight.ne[1] as usize).div_ceil(32);
+        let per_piece = (PIECE / (32 * weight.ne[0] as usize).max(1)).clamp(1, strips.max(1));
+        let pieces = strips.div_ceil(per_piece) * weight.matrices();
+        let state = Mutex::new(JobState { pieces, failure: None });
+        let job = Arc::new(Job { weight, packing, source, addr, state, changed: Condvar::new() });
+        let mut queue = self.queue.lock();
+        queue.count(&job);
+        for matrix in 0..weight.matrices() {
+            for first in (0..strips).step_by(per_piece) {
+                let strips = first..strips.min(first + per_piece);
+                queue.pieces.push_back(Piece { job: Arc::clone(&job), matrix, strips });
+            }
+        }
+        let most = std::thread::available_parallelism().map_or(1, usize::from);
+        while queue.threads < most.min(queue.pieces.len()) {
+            let (device, shared) = (Arc::clone(&self.device), Arc::clone(&self.queue));
+            let thread = std::thread::Builder::new().name("tt-weights".to_owned());
+            match thread.spawn(move || work(&device, &shared)) {
+                Ok(_) => queue.threads += 1,
+                Err(error) if queue.threads == 0 => {
+                    queue.fail_all(&format!("no thread could be started: {error}"));
+                }
+                Err(_) => break,
+            }
+        }
+        job
+    }
+
+    /// What was loaded, if anything new was since the last call.
+    pub fn news(&self) -> Option<Totals> {
+        let mut queue = self.queue.lock();
+        let is_new = !queue.reported && queue.pieces.is_empty() && queue.totals.bytes > 0;
+        queue.reported |= is_new;
+        is_new.then(|| queue.totals.clone())
+    }
+
+    /// What was loaded so far.
+    pub fn totals(&self) -> Totals {
+        self.queue.lock().totals.clone()
+    }
+}
+
+impl Queue {
+    fn count(&mut self, job: &Job) {
+        if self.began.is_none() {
+            self.began = Some(Instant::now());
+            self.spoke = self.began;
+        }
+        let kind = format!("{} to {}", job.weight.ty.name(), job.packing.format.name());
+        *self.totals.kinds.entry(kind).or_default() += 1;
+        self.totals.bytes += job.weight.bytes().unwrap_or(0);
+        self.totals.tile_bytes += job.weight.tile_bytes();
+        self.reported = false;
+    }
+
+    fn fail_all(&mut self, why: &str) {
+        for piece in self.pieces.drain(..) {
+            piece.job.finish_piece(Err(why.to_owned()));
+        }
+    }
+
+    /// A piece's bytes are on the device, or will never be.
+    fn finished(&mut self, bytes: u64, busy: [Duration; 3]) {
+        self.done_bytes += bytes;
+        for (total, time) in self.totals.busy.iter_mut().zip(busy) {
+            *total += time;
+        }
+        self.totals.wall = self.began.map_or(Duration::ZERO, |began| began.elapsed());
+        if self.spoke.is_some_and(|spoke| spoke.elapsed() >= PROGRESS) {
+            self.spoke = Some(Instant::now());
+            let mib = |bytes: u64| bytes >> 20;
+            log::info(&format!(
+                "weights: {} of {} MiB that were given so far are on the device",
+                mib(self.done_bytes),
+                mib(self.totals.bytes)
+            ));
+        }
+    }
+}
+
+/// A thread's work: pieces until there are none.
+fn work(device: &Device, queue: &Mutex<Queue>) {
+    let mut buffers = (Vec::new(), Vec::new());
+    loop {
+        let piece = {
+            let mut queue = queue.lock();
+            match queue.pieces.pop_front() {
+                Some(piece) => piece,
+                None => {
+                    queue.threads -= 1;
+                    return;
+                }
+            }
+        };
+        let mut busy = [Duration::ZERO; 3];
+        let result = if piece.job.given_up() {
+            Ok(())
+        } else {
+            catch_unwind(AssertUnwindSafe(|| convert(device, &piece, &mut buffers, &mut busy)))
+                .unwrap_or_else(|_| Err("internal error while converting".to_owned()))
+        };
+        let (row, _) = piece.job.geometry();
+        queue.lock().finished((piece.strips.len() * 32 * row) as u64, busy);
+        piece.job.finish_piece(result);
+    }
+}
+
+fn convert(
+    device: &Device,
+    piece: &Piece,
+    (bytes, tiles): &mut (Vec<u8>, Vec<u8>),
+    busy: &mut [Duration; 3],
+) -> Result<(), String> {
+    let job = &*piece.job;
+    let [k, n, ..] = job.weight.ne.map(|n| n as usize);
+    let (row, strips) = job.geometry();
+    let rows = piece.strips.start * 32..n.min(piece.strips.end * 32);
+    let mut begin = Instant::now();
+    let mut lap = |index: usize| {
+        busy[index] = begin.elapsed();
+        begin = Instant::now();
+    };
+    bytes.resize(rows.len() * row, 0);
+    let at = (piece.matrix * n + rows.start) * row;
+    job.source.read(at as u64, bytes).map_err(|error| format!("its bytes cannot be read: {error}"))?;
+    lap(0);
+    let source = Matrices::new(job.weight.ty, bytes, k, rows.len(), 1).map_err(|error| error.to_string())?;
+    let strip = source.strip_bytes(job.packing.format);
+    tiles.resize(strip * piece.strips.len(), 0);
+    source.pack_strips(job.packing, Isa::best(), 0..piece.strips.len(), tiles);
+    lap(1);
+    let offset = (piece.matrix * strips + piece.strips.start) * strip;
+    device.write(job.addr.offset(offset as u64), tiles).map_err(|error| error.to_string())?;
+    lap(2);
+    Ok(())
+}

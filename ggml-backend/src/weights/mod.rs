@@ -1,0 +1,348 @@
+//! Weights: ggml's bytes on the outside, tiles on the device.
+//!
+//! When a whole matrix is set in a buffer for weights, its place in the arena gets the tiles that the matmul kernel streams
+//! (`get_alloc_size` has made that place large enough), and the bytes themselves stay in the file that they come from
+//! ([`source`]). Reading and converting happen on threads of their own ([`loader`]) while the program goes on to the
+//! next tensor; whoever needs the tiles waits for them.
+//!
+//! Whatever else happens to such a place, the answer is that of plain memory. Reading gives the bytes that were set, from
+//! their source. Writing to a part of it, or an operator other than `MUL_MAT` that reads it, first puts the bytes back
+//! where they were. Matrices without such a place get their tiles beside them when they are first multiplied with ([`copies`]).
+
+pub mod choice;
+pub mod copies;
+mod loader;
+mod source;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tt_runtime::{Allocation, Device, DramAddr, Error, TensorView};
+
+use crate::log;
+use choice::Weight;
+use copies::{Copies, Strided};
+pub use loader::Totals;
+use loader::{Job, Loader};
+use source::{Source, Sources};
+
+/// Why a weight cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightError {
+    /// It did not get to the device.
+    #[error("the weight was not loaded: {0}")]
+    Load(String),
+    /// Its bytes are not where they were.
+    #[error("the weight's bytes are gone: {0}")]
+    Source(#[from] std::io::Error),
+    /// The kernel cannot read the chosen tiles.
+    #[error("the kernel cannot read tiles of this format")]
+    Format,
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] Error),
+}
+
+/// A place that does not hold ggml's bytes.
+enum Place {
+    /// Tiles, or tiles on their way.
+    Tiles { source: Source, job: Arc<Job> },
+    /// Bytes again, because an operator wanted them: they stay.
+    Plain,
+    /// Nothing that could be used.
+    Failed(String),
+}
+
+struct Record {
+    weight: Weight,
+    /// Bytes of the place.
+    bytes: u64,
+    place: Place,
+}
+
+/// Weights of a device.
+pub struct Weights {
+    device: Arc<Device>,
+    records: Mutex<BTreeMap<u64, Record>>,
+    sources: Sources,
+    loader: Loader,
+    copies: Copies,
+}
+
+/// Tiles of a weight; they live as long as this.
+pub struct Tiles {
+    /// The kernel's view of them.
+    pub view: TensorView,
+    _memory: Option<Arc<Allocation>>,
+}
+
+/// Who wants a place to be plain memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    /// Somebody who writes: the next `MUL_MAT` may have tiles again.
+    Writing,
+    /// An operator: it will want the bytes with every graph.
+    Computing,
+}
+
+impl Weights {
+    /// No weights yet.
+    pub fn new(device: Arc<Device>) -> Self {
+        Self {
+            loader: Loader::new(Arc::clone(&device)),
+            device,
+            records: Mutex::default(),
+            sources: Sources::default(),
+            copies: Copies::default(),
+        }
+    }
+
+    /// Sets a whole weight. Its place has `weight.place_bytes()` bytes.
+    pub fn set(&self, addr: DramAddr, weight: Weight, data: &[u8]) {
+        let bytes = weight.place_bytes().unwrap_or(data.len() as u64);
+        self.forget(addr, bytes);
+        let place = match self.sources.keep(data) {
+            Ok(source) => {
+                let job = self.loader.submit(weight, source.clone(), addr);
+                Place::Tiles { source, job }
+            }
+            Err(error) => {
+                let why = format!("no room for its bytes in the folder for temporary files: {error}");
+                log::error(&format!("weight at {addr}: {why}"));
+                Place::Failed(why)
+            }
+        };
+        self.records.lock().insert(addr.0, Record { weight, bytes, place });
+    }
+
+    /// Writes a window of anything.
+    ///
+    /// # Errors
+    /// The device, or a weight's source, failed.
+    pub fn write(&self, addr: DramAddr, data: &[u8]) -> Result<(), WeightError> {
+        self.before_write(addr, data.len() as u64)?;
+        Ok(self.device.write(addr, data)?)
+    }
+
+    /// Fills a window of anything.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub fn fill(&self, addr: DramAddr, len: u64, value: u8) -> Result<(), WeightError> {
+        self.before_write(addr, len)?;
+        Ok(self.device.fill(addr, len, value)?)
+    }
+
+    /// Reads a window of anything.
+    ///
+    /// # Errors
+    /// The device, or a weight's source, failed.
+    pub fn read(&self, addr: DramAddr, out: &mut [u8]) -> Result<(), WeightError> {
+        let held = {
+            let records = self.records.lock();
+            let found = overlapping(&records, addr, out.len() as u64).next();
+            match found.map(|(start, record)| (start, &record.place)) {
+                Some((start, Place::Tiles { source, .. })) if start <= addr.0 => {
+                    Some((source.clone(), addr.0 - start))
+                }
+                // A window that begins before a weight: no tensor's, but still to be answered.
+                Some((_, Place::Tiles { .. })) => None,
+                Some((_, Place::Failed(why))) => return Err(WeightError::Load(why.clone())),
+                _ => None,
+            }
+        };
+        match held {
+            Some((source, at)) => {
+                source.check()?;
+                Ok(source.read(at, out)?)
+            }
+            None => Ok(self.device.read(addr, out)?),
+        }
+    }
+
+    /// A range is about to be written: it becomes plain memory, and copies of it are dropped.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub fn before_write(&self, addr: DramAddr, len: u64) -> Result<(), WeightError> {
+        self.copies.changed(addr, len);
+        self.make_plain(addr, len, For::Writing)
+    }
+
+    /// A range is about to be read by an operator, as ggml's bytes.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub fn before_compute(&self, addr: DramAddr, len: u64) -> Result<(), WeightError> {
+        self.make_plain(addr, len, For::Computing)
+    }
+
+    /// A range is freed, or about to be overwritten as a whole.
+    pub fn forget(&self, addr: DramAddr, len: u64) {
+        self.copies.changed(addr, len);
+        let mut records = self.records.lock();
+        let starts: Vec<u64> = overlapping(&records, addr, len).map(|(start, _)| start).collect();
+        for start in starts {
+            if let Some(Record { place: Place::Tiles { job, .. }, .. }) = records.remove(&start) {
+                job.cancel();
+            }
+        }
+    }
+
+    /// Whether there are tiles in a range that is to be copied from: they are no bytes.
+    pub fn holds_tiles(&self, addr: DramAddr, len: u64) -> bool {
+        let records = self.records.lock();
+        overlapping(&records, addr, len).any(|(_, record)| !matches!(record.place, Place::Plain))
+    }
+
+    /// Puts the bytes of all weights in a range back in their places.
+    fn make_plain(&self, addr: DramAddr, len: u64, reason: For) -> Result<(), WeightError> {
+        let mut records = self.records.lock();
+        if records.is_empty() {
+            return Ok(());
+        }
+        let starts: Vec<u64> = overlapping(&records, addr, len).map(|(start, _)| start).collect();
+        for start in starts {
+            let Some(record) = records.get_mut(&start) else { continue };
+            match &record.place {
+                Place::Tiles { source, job } => {
+                    job.cancel();
+                    source.check()?;
+                    self.restore(DramAddr(start), record.weight, source)?;
+                }
+                Place::Failed(why) if reason == For::Computing => return Err(WeightError::Load(why.clone())),
+                // Only setting the whole weight makes it good again.
+                Place::Failed(_) => continue,
+                Place::Plain => {}
+            }
+            match reason {
+                For::Writing => drop(records.remove(&start)),
+                For::Computing => record.place = Place::Plain,
+            }
+        }
+        Ok(())
+    }
+
+    fn restore(&self, addr: DramAddr, weight: Weight, source: &Source) -> Result<(), WeightError> {
+        let bytes = weight.bytes().unwrap_or(0);
+        let mut buffer = vec![0; bytes.min(1 << 22) as usize];
+        let mut done = 0;
+        while done < bytes {
+            let now = (bytes - done).min(buffer.len() as u64) as usize;
+            source.read(done, &mut buffer[..now])?;
+            self.device.write(addr.offset(done), &buffer[..now])?;
+            done += now as u64;
+        }
+        Ok(())
+    }
+
+    /// Tiles of a whole tensor of a buffer for weights, whose place has room for them: those that it has, or new ones
+    /// from the bytes that are there. Waits until they are on the device.
+    ///
+    /// # Errors
+    /// They are not, and will not be until the weight is set again.
+    pub fn tiles(&self, addr: DramAddr, weight: Weight) -> Result<Tiles, WeightError> {
+        let job = {
+            let mut records = self.records.lock();
+            match records.get(&addr.0) {
+                Some(record) if record.weight == weight => match &record.place {
+                    Place::Tiles { job, .. } => Some(Arc::clone(job)),
+                    Place::Failed(why) => return Err(WeightError::Load(why.clone())),
+                    Place::Plain => None,
+                },
+                // Other extents at the same address.
+                Some(_) => None,
+                None => Some(self.adopt(&mut records, addr, weight)?),
+            }
+        };
+        let Some(job) = job else {
+            self.before_compute(addr, weight.bytes().unwrap_or(0))?;
+            return self.copied(&Strided { weight, addr, nb: contiguous(&weight) });
+        };
+        job.wait().map_err(WeightError::Load)?;
+        self.report();
+        Ok(Tiles { view: weight.tiles(addr.0).ok_or(WeightError::Format)?, _memory: None })
+    }
+
+    /// Tiles beside the bytes, for any matrices.
+    ///
+    /// # Errors
+    /// No room for them, or the device failed.
+    pub fn copied(&self, of: &Strided) -> Result<Tiles, WeightError> {
+        self.before_compute(of.addr, of.span())?;
+        self.copies.tiles(&self.device, of)
+    }
+
+    /// A weight that was set in pieces: its bytes are in its place.
+    fn adopt(
+        &self,
+        records: &mut BTreeMap<u64, Record>,
+        addr: DramAddr,
+        weight: Weight,
+    ) -> Result<Arc<Job>, WeightError> {
+        let mut data = vec![0; weight.bytes().unwrap_or(0) as usize];
+        self.device.read(addr, &mut data)?;
+        self.copies.changed(addr, data.len() as u64);
+        let source = self.sources.keep(&data)?;
+        let job = self.loader.submit(weight, source.clone(), addr);
+        let place = Place::Tiles { source, job: Arc::clone(&job) };
+        let bytes = weight.place_bytes().unwrap_or(data.len() as u64);
+        records.insert(addr.0, Record { weight, bytes, place });
+        Ok(job)
+    }
+
+    /// What was loaded, for statistics.
+    pub fn totals(&self) -> Totals {
+        self.loader.totals()
+    }
+
+    fn report(&self) {
+        let Some(totals) = self.loader.news() else { return };
+        let kinds: Vec<String> = totals.kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let [read, convert, upload] = totals.busy.map(|time| time.as_secs_f64());
+        log::info(&format!(
+            "weights: {}; {:.1} MiB of tiles from {:.1} MiB in {:.2} s (threads: read {read:.2} s, convert {convert:.2} s, \
+             upload {upload:.2} s)",
+            kinds.join(", "),
+            mib(totals.tile_bytes),
+            mib(totals.bytes),
+            totals.wall.as_secs_f64(),
+        ));
+        let copied = self.sources.copied();
+        if copied > 0 {
+            let folder = std::env::temp_dir();
+            log::info(&format!(
+                "weights: {:.1} MiB did not come from a mapped file and are kept in {}",
+                mib(copied),
+                folder.display()
+            ));
+        }
+    }
+}
+
+/// Strides without gaps.
+pub fn contiguous(weight: &Weight) -> [u64; 4] {
+    let (_, block) = weight.ty.block();
+    let row = weight.ty.row_bytes(weight.ne[0] as usize).unwrap_or(0) as u64;
+    let matrix = row * u64::from(weight.ne[1]);
+    [block as u64, row, matrix, matrix * u64::from(weight.ne[2])]
+}
+
+/// Records whose places share bytes with a range; places do not overlap.
+fn overlapping(
+    records: &BTreeMap<u64, Record>,
+    addr: DramAddr,
+    len: u64,
+) -> impl Iterator<Item = (u64, &Record)> {
+    let end = addr.0.saturating_add(len);
+    // From the last one that starts before the range.
+    let first = records.range(..=addr.0).next_back().map_or(addr.0, |(&start, _)| start);
+    let range = if first < end { first..end } else { 0..0 };
+    let found = records.range(range).map(|(&start, record)| (start, record));
+    found.filter(move |(start, record)| start + record.bytes > addr.0)
+}
+
+#[cfg(test)]
+mod tests;

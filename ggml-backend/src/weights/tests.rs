@@ -1,0 +1,179 @@
+//! Weights on the built-in simulator, against a plain array of bytes.
+
+use super::*;
+use tt_runtime::DeviceSpec;
+use tt_runtime::layout::{GgmlType, pack};
+
+fn device() -> Arc<Device> {
+    let board = tt_runtime::parse_devices(Some("sim")).unwrap();
+    let [spec @ DeviceSpec::Sim { .. }] = board.as_slice() else { panic!("sim is one simulated board") };
+    Device::open(spec)
+}
+
+/// A linear congruential generator.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n.max(1)
+    }
+
+    fn bytes(&mut self, n: usize) -> Vec<u8> {
+        (0..n).map(|_| self.below(256) as u8).collect()
+    }
+}
+
+fn expected_tiles(weight: Weight, data: &[u8]) -> Vec<u8> {
+    let [k, n, ..] = weight.ne.map(|n| n as usize);
+    pack(weight.packing(), weight.ty, data, k, n, weight.matrices()).unwrap()
+}
+
+fn tiles_on_device(device: &Device, tiles: &Tiles, bytes: usize) -> Vec<u8> {
+    let mut out = vec![0; bytes];
+    device.read(DramAddr(tiles.view.addr), &mut out).unwrap();
+    out
+}
+
+#[test]
+fn every_type_is_set_packed_and_read_back() {
+    let device = device();
+    let weights = Weights::new(Arc::clone(&device));
+    let mut random = Random(5);
+    let mut memory = Vec::new();
+    let mut set = Vec::new();
+    for ty in GgmlType::ALL {
+        let weight = Weight { ty, ne: [ty.block().0.max(32) as u32 * 2, 70, 2, 1] };
+        let data = random.bytes(weight.bytes().unwrap() as usize);
+        let place = weight.place_bytes().unwrap_or(data.len() as u64);
+        let arena = device.alloc(place).unwrap();
+        if weight.place_bytes().is_some() {
+            weights.set(arena.addr(), weight, &data);
+        } else {
+            weights.write(arena.addr(), &data).unwrap();
+        }
+        set.push((arena.addr(), weight, data));
+        memory.push(arena);
+    }
+    for (addr, weight, data) in &set {
+        let tiles = match weight.place_bytes() {
+            Some(_) => weights.tiles(*addr, *weight).unwrap(),
+            None => {
+                weights.copied(&Strided { weight: *weight, addr: *addr, nb: contiguous(weight) }).unwrap()
+            }
+        };
+        let want = expected_tiles(*weight, data);
+        assert!(tiles_on_device(&device, &tiles, want.len()) == want, "{:?}", weight.ty);
+        let mut back = vec![0; data.len()];
+        weights.read(*addr, &mut back).unwrap();
+        assert!(back == *data, "{:?} reads back something else", weight.ty);
+    }
+    let report = weights.totals();
+    assert!(report.kinds["q4_0 to BFP8_b"] == 1 && report.tile_bytes > 0);
+}
+
+/// Random sequences of everything that can happen to a weight and its surroundings. `TT_FULL` runs as many as the
+/// project promises.
+#[test]
+fn random_windows_match_plain_memory() {
+    const WEIGHTS: usize = 3;
+    const SLOT: usize = 8192;
+    let device = device();
+    let weights = Weights::new(Arc::clone(&device));
+    let arena = device.alloc((WEIGHTS * SLOT) as u64).unwrap();
+    let kinds = [
+        Weight { ty: GgmlType::Q4_0, ne: [64, 37, 1, 1] },
+        Weight { ty: GgmlType::Q8_0, ne: [32, 40, 2, 1] },
+        Weight { ty: GgmlType::F16, ne: [32, 32, 1, 1] },
+    ];
+    let at = |i: usize| arena.addr().offset((i * SLOT) as u64);
+    let mut random = Random(11);
+    let mut bytes: Vec<Vec<u8>> = kinds.iter().map(|w| vec![0; w.bytes().unwrap() as usize]).collect();
+    weights.fill(arena.addr(), (WEIGHTS * SLOT) as u64, 0).unwrap();
+    let sequences = if std::env::var_os("TT_FULL").is_some() { 100_000 } else { 3_000 };
+    for sequence in 0..sequences {
+        for _ in 0..1 + random.below(4) {
+            let i = random.below(WEIGHTS);
+            let (weight, all) = (kinds[i], bytes[i].len());
+            let from = random.below(all);
+            let len = 1 + random.below(all - from);
+            let place = at(i).offset(from as u64);
+            match random.below(8) {
+                0 | 1 => {
+                    bytes[i] = random.bytes(all);
+                    weights.set(at(i), weight, &bytes[i]);
+                }
+                2 => {
+                    let data = random.bytes(len);
+                    weights.write(place, &data).unwrap();
+                    bytes[i][from..from + len].copy_from_slice(&data);
+                }
+                3 => {
+                    weights.fill(place, len as u64, sequence as u8).unwrap();
+                    bytes[i][from..from + len].fill(sequence as u8);
+                }
+                4 => weights.before_compute(place, len as u64).unwrap(),
+                5 => {
+                    let tiles = weights.tiles(at(i), weight).unwrap();
+                    let want = expected_tiles(weight, &bytes[i]);
+                    assert!(tiles_on_device(&device, &tiles, want.len()) == want, "sequence {sequence}");
+                }
+                6 if random.below(50) == 0 => {
+                    weights.forget(arena.addr(), (WEIGHTS * SLOT) as u64);
+                    device.fill(arena.addr(), (WEIGHTS * SLOT) as u64, 9).unwrap();
+                    bytes.iter_mut().for_each(|bytes| bytes.fill(9));
+                }
+                _ => {
+                    let mut out = vec![0; len];
+                    weights.read(place, &mut out).unwrap();
+                    assert!(out == bytes[i][from..from + len], "sequence {sequence}");
+                }
+            }
+        }
+    }
+    for (i, bytes) in bytes.iter().enumerate() {
+        let mut out = vec![0; bytes.len()];
+        weights.read(at(i), &mut out).unwrap();
+        assert!(out == *bytes, "weight {i} at the end");
+    }
+}
+
+#[test]
+fn what_did_not_get_to_the_device_is_never_computed_with() {
+    let device = device();
+    let weights = Weights::new(Arc::clone(&device));
+    let weight = Weight { ty: GgmlType::Q8_0, ne: [256, 64, 1, 1] };
+    let data = vec![1; weight.bytes().unwrap() as usize];
+    // Beyond the end of the memory.
+    let nowhere = DramAddr(12 << 30);
+    weights.set(nowhere, weight, &data);
+    for _ in 0..2 {
+        assert!(matches!(weights.tiles(nowhere, weight), Err(WeightError::Load(_))));
+    }
+    // The bytes are still there to be read.
+    let mut back = vec![0; data.len()];
+    weights.read(nowhere, &mut back).unwrap();
+    assert_eq!(back, data);
+}
+
+#[test]
+fn one_large_and_many_small_weights_share_the_threads() {
+    let device = device();
+    let weights = Weights::new(Arc::clone(&device));
+    let large = Weight { ty: GgmlType::Q4_K, ne: [2048, 4096, 1, 1] };
+    let small = Weight { ty: GgmlType::Q6_K, ne: [256, 32, 1, 1] };
+    let mut random = Random(3);
+    let mut placed = Vec::new();
+    for weight in std::iter::once(large).chain([small; 200]) {
+        let memory = device.alloc(weight.place_bytes().unwrap()).unwrap();
+        let unit = random.bytes(weight.bytes().unwrap().min(1 << 16) as usize);
+        let data: Vec<u8> = unit.iter().copied().cycle().take(weight.bytes().unwrap() as usize).collect();
+        weights.set(memory.addr(), weight, &data);
+        placed.push((memory, weight, data));
+    }
+    for (memory, weight, data) in &placed {
+        let tiles = weights.tiles(memory.addr(), *weight).unwrap();
+        let want = expected_tiles(*weight, data);
+        assert!(tiles_on_device(&device, &tiles, want.len()) == want, "{weight:?}");
+    }
+}
