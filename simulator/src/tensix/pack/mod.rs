@@ -219,6 +219,14 @@ impl Job {
 
     /// Rows of Dst from their first column on, all datums kept: the way of nearly all datums.
     fn rows(&self, first: usize, dst: &Dst, l1: &mut L1, progress: &mut Progress) -> Result<(), Fault> {
+        if let Some(width) = self.sink.plain() {
+            let out = self.sink.reserve(l1, &mut progress.streams, self.count * width)?;
+            for (row, out) in (first..).zip(out.chunks_mut(COLS * width)) {
+                let mask = self.mask.next(0, out.len() / width, &mut progress.position);
+                store::write(out, width, &self.conversion.row(dst, row, mask)?);
+            }
+            return Ok(());
+        }
         for row in 0..self.count.div_ceil(COLS) {
             let len = (self.count - row * COLS).min(COLS);
             let mask = self.mask.next(0, len, &mut progress.position);

@@ -37,6 +37,20 @@ pub(super) struct Sink {
 }
 
 impl Sink {
+    /// Bytes of a datum, if datums go to L1 as they are: not as blocks, not added to what is there.
+    #[inline]
+    pub fn plain(&self) -> Option<usize> {
+        (!self.accumulate && !self.format.is_block_float()).then(|| self.format.datum_bits() / 8)
+    }
+
+    /// The place of the next `len` bytes of datums, which are counted as written.
+    #[inline]
+    pub fn reserve<'a>(&self, l1: &'a mut L1, to: &mut Streams, len: usize) -> Result<&'a mut [u8], Fault> {
+        let bytes = slice(l1, to.data, len)?;
+        to.data += len as u32;
+        Ok(bytes)
+    }
+
     /// Appends up to sixteen datums.
     #[inline]
     pub fn append(&self, l1: &mut L1, to: &mut Streams, datums: &[u32]) -> Result<(), Fault> {
@@ -79,32 +93,48 @@ impl Sink {
             return Ok(());
         }
         let out = slice(l1, addr, len)?;
-        match self.format.datum_bits() {
-            32 => {
+        if let Some(width) = self.plain() {
+            write(out, width, datums);
+            return Ok(());
+        }
+        match self.format {
+            Fp32 => {
                 for (b, &datum) in out.chunks_exact_mut(4).zip(datums) {
                     let old = u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-                    let new = if self.accumulate { add_fp32(old, datum) } else { datum };
-                    b.copy_from_slice(&new.to_le_bytes());
-                }
-            }
-            16 => {
-                for (b, &datum) in out.chunks_exact_mut(2).zip(datums) {
-                    let (old, datum) = (u16::from_le_bytes([b[0], b[1]]), datum as u16);
-                    let new = match (self.accumulate, self.format) {
-                        (false, _) => datum,
-                        (true, Bf16) => add_bf16(old, datum),
-                        (true, _) => add_fp16(old, datum),
-                    };
-                    b.copy_from_slice(&new.to_le_bytes());
+                    b.copy_from_slice(&add_fp32(old, datum).to_le_bytes());
                 }
             }
             _ => {
-                for (b, &datum) in out.iter_mut().zip(datums) {
-                    *b = datum as u8;
+                for (b, &datum) in out.chunks_exact_mut(2).zip(datums) {
+                    let (old, datum) = (u16::from_le_bytes([b[0], b[1]]), datum as u16);
+                    let new = if self.format == Bf16 { add_bf16(old, datum) } else { add_fp16(old, datum) };
+                    b.copy_from_slice(&new.to_le_bytes());
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// Writes datums of `width` bytes.
+#[inline]
+pub(super) fn write(out: &mut [u8], width: usize, datums: &[u32]) {
+    match width {
+        4 => {
+            for (b, &datum) in out.chunks_exact_mut(4).zip(datums) {
+                b.copy_from_slice(&datum.to_le_bytes());
+            }
+        }
+        2 => {
+            for (b, &datum) in out.chunks_exact_mut(2).zip(datums) {
+                b.copy_from_slice(&(datum as u16).to_le_bytes());
+            }
+        }
+        _ => {
+            for (b, &datum) in out.iter_mut().zip(datums) {
+                *b = datum as u8;
+            }
+        }
     }
 }
 
