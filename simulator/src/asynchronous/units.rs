@@ -16,7 +16,7 @@ use super::trace::rows_of;
 use crate::fault::Fault;
 use crate::tensix::frontend::Wait;
 use crate::tensix::sync::SEMAPHORES;
-use crate::tensix::{Step, Tensix, check_word, wait_gate};
+use crate::tensix::{Step, Tensix, check_word, sfpu, wait_gate};
 use crate::tile::Tile;
 
 /// Instructions that a unit holds before the thread has to wait. The pages give the matrix unit's five stages and
@@ -159,7 +159,10 @@ impl Async {
         let word = tile.tensix.frontend[thread].peek()?;
         let popped = waiting - tile.tensix.frontend[thread].waiting();
         self.left_fifo(thread, popped);
-        let Some(word) = word else { return Ok(self.release(&mut tile.tensix, thread)? || popped > 0) };
+        let Some(word) = word else {
+            sfpu::settle(&mut tile.tensix, thread)?;
+            return Ok(self.release(&mut tile.tensix, thread)? || popped > 0);
+        };
         let located = |fault: Fault| fault.in_thread(thread as u8, word);
         let opcode = check_word(word).map_err(located)?;
         if !self.passes_gate(&mut tile.tensix, thread, opcode).map_err(located)? {

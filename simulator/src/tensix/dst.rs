@@ -238,6 +238,18 @@ impl Dst {
         [&mut above[0], &mut below[0]]
     }
 
+    /// All that is stored, valid or not. This is no access of the program's.
+    pub fn storage(&self) -> &[[u16; COLS]; ROWS] {
+        &self.rows
+    }
+
+    /// Gives columns back what they had stored: bit i of `columns` is column i.
+    pub fn restore_columns(&mut self, old: &[[u16; COLS]; ROWS], columns: u16) {
+        for (row, old) in self.rows.iter_mut().zip(old) {
+            (0..COLS).filter(|i| columns >> i & 1 != 0).for_each(|i| row[i] = old[i]);
+        }
+    }
+
     /// Makes 16-bit rows invalid.
     pub fn invalidate(&mut self, rows: std::ops::Range<usize>) {
         if let Some(trace) = &self.trace {

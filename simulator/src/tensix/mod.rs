@@ -240,17 +240,9 @@ impl Tensix {
         if !self.passes_gate(thread, opcode).map_err(located)? {
             return Ok(false);
         }
-        let written =
-            if self.sfpu.hazard_checks { sfpu::matrix_writes(self, thread, opcode, word) } else { 0 };
         match self.dispatch(thread, opcode, word, l1).map_err(located)? {
             Step::Stall => Ok(false),
             Step::Done => {
-                if self.sfpu.hazard_checks {
-                    self.sfpu.retired(thread, opcode, word, written);
-                }
-                if !unit_is_vector(opcode) {
-                    sfpu::pass(self, thread).map_err(located)?;
-                }
                 self.frontend[thread].take();
                 self.executed[opcode as usize] += 1;
                 Ok(true)
@@ -259,7 +251,24 @@ impl Tensix {
     }
 
     /// Executes an instruction that has passed the gate, if its unit can.
+    #[inline]
     pub(crate) fn dispatch(&mut self, thread: usize, opcode: Opcode, word: u32, l1: &mut L1) -> Exec {
+        let written =
+            if self.sfpu.hazard_checks { sfpu::matrix_writes(self, thread, opcode, word) } else { 0 };
+        let step = self.execute(thread, opcode, word, l1)?;
+        if step == Step::Done {
+            if self.sfpu.hazard_checks {
+                self.sfpu.retired(thread, opcode, word, written);
+            }
+            if !unit_is_vector(opcode) {
+                sfpu::pass(self, thread)?;
+            }
+        }
+        Ok(step)
+    }
+
+    #[inline]
+    fn execute(&mut self, thread: usize, opcode: Opcode, word: u32, l1: &mut L1) -> Exec {
         use Opcode::*;
         match opcode {
             NOP => Ok(Step::Done),

@@ -5,7 +5,7 @@
 
 use tt_isa::insn::Opcode;
 
-use crate::tensix::dst::{COLS, Dst, ROWS};
+use crate::tensix::dst::COLS;
 use crate::tensix::{Exec, Tensix};
 
 /// Whether columns can be taken out of this instruction.
@@ -15,32 +15,18 @@ pub fn applies_to(opcode: Opcode) -> bool {
 
 /// Runs a move; bit i of `blocked` is column i.
 pub fn without_columns(t: &mut Tensix, blocked: u16, run: impl FnOnce(&mut Tensix) -> Exec) -> Exec {
-    let dst: Vec<[u16; COLS]> = (0..ROWS).map(|row| storage(&mut t.dst, row, |_| ())).collect();
+    let dst = Box::new(*t.dst.storage());
     let (src_a, src_b) = (*t.src_a.matrix(), *t.src_b.matrix());
     let step = run(t)?;
-    let columns = || (0..COLS).filter(|column| blocked >> column & 1 != 0);
-    for (row, old) in dst.iter().enumerate() {
-        storage(&mut t.dst, row, |datums| columns().for_each(|column| datums[column] = old[column]));
-    }
-    for (row, datums) in t.src_a.matrix_mut().iter_mut().enumerate() {
-        columns().for_each(|column| datums[column] = src_a[row][column]);
-    }
-    for (row, datums) in t.src_b.matrix_mut().iter_mut().enumerate() {
-        columns().for_each(|column| datums[column] = src_b[row][column]);
+    t.dst.restore_columns(&dst, blocked);
+    for (now, old) in [(t.src_a.matrix_mut(), src_a), (t.src_b.matrix_mut(), src_b)] {
+        for (now, old) in now.iter_mut().zip(old) {
+            (0..COLS)
+                .filter(|column| blocked >> column & 1 != 0)
+                .for_each(|column| now[column] = old[column]);
+        }
     }
     Ok(step)
-}
-
-/// What a row has stored, valid or not, after `change`.
-fn storage(dst: &mut Dst, row: usize, change: impl FnOnce(&mut [u16; COLS])) -> [u16; COLS] {
-    let valid = dst.is_valid16(row);
-    let datums = dst.part16_mut(row);
-    change(datums);
-    let datums = *datums;
-    if !valid {
-        dst.invalidate(row..row + 1);
-    }
-    datums
 }
 
 #[cfg(test)]
