@@ -1,8 +1,10 @@
 //! Encodings of RV32IM (RISC-V unprivileged specification, "RV32/64G Instruction Set Listings"), for programs that are
-//! made at run time: tests and fuzzers.
+//! made at run time (tests and fuzzers), and for the disassembler.
 //!
 //! Written as the specification's listing, fixed bits and format, and so differently from the simulator's decoder:
 //! each checks the other.
+
+use core::fmt::{self, Write as _};
 
 /// Where an instruction's operands are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -169,4 +171,118 @@ pub fn li(rd: u32, value: u32) -> [u32; 2] {
 /// `nop`.
 pub fn nop() -> u32 {
     i("Addi", 0, 0, 0)
+}
+
+/// Names of the registers in the calling convention.
+pub const REGISTERS: [&str; 32] = [
+    "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5", "a6",
+    "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
+];
+
+/// Prints a code word as `lw t1, 8(t0)`, with the targets of jumps and branches as addresses; an in-line Tensix
+/// instruction as [`crate::insn::Disassembly`] does.
+#[derive(Clone, Copy)]
+pub struct Disassembly {
+    /// Code word.
+    pub word: u32,
+    /// Where it is.
+    pub pc: u32,
+}
+
+/// Row of the listing for a code word.
+pub fn row(word: u32) -> Option<&'static (&'static str, Format, u32)> {
+    LISTING.iter().find(|(_, format, bits)| word & format.mask() == *bits)
+}
+
+/// The immediate of a code word, sign-extended.
+pub const fn immediate(format: Format, word: u32) -> i32 {
+    let signed = word as i32;
+    match format {
+        Format::R | Format::Fence | Format::Fixed => 0,
+        Format::I => signed >> 20,
+        Format::Shift => (word >> 20 & 31) as i32,
+        Format::S => signed >> 25 << 5 | (word >> 7 & 31) as i32,
+        Format::B => {
+            let low = (word >> 8 & 15) << 1 | (word >> 25 & 63) << 5 | (word >> 7 & 1) << 11;
+            signed >> 31 << 12 | low as i32
+        }
+        Format::U => (word & 0xFFFF_F000) as i32,
+        Format::J => {
+            let low = (word >> 21 & 1023) << 1 | (word >> 20 & 1) << 11 | (word >> 12 & 255) << 12;
+            signed >> 31 << 20 | low as i32
+        }
+    }
+}
+
+impl fmt::Display for Disassembly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = self.word;
+        if let Some(insn) = crate::insn::from_ttinsn(word) {
+            return write!(f, ".ttinsn {}", crate::insn::Disassembly(insn));
+        }
+        let Some((name, format, _)) = row(word) else { return write!(f, ".word {word:#010x}") };
+        name.chars().try_for_each(|c| f.write_char(c.to_ascii_lowercase()))?;
+        let [rd, rs1, rs2] = [7, 15, 20].map(|at| REGISTERS[(word >> at & 31) as usize]);
+        let imm = immediate(*format, word);
+        let target = self.pc.wrapping_add(imm as u32);
+        match format {
+            Format::R => write!(f, " {rd}, {rs1}, {rs2}"),
+            Format::I if name.starts_with('L') || *name == "Jalr" => write!(f, " {rd}, {imm}({rs1})"),
+            Format::I | Format::Shift => write!(f, " {rd}, {rs1}, {imm}"),
+            Format::S => write!(f, " {rs2}, {imm}({rs1})"),
+            Format::B => write!(f, " {rs1}, {rs2}, {target:#x}"),
+            Format::U => write!(f, " {rd}, {:#x}", imm as u32 >> 12),
+            Format::J => write!(f, " {rd}, {target:#x}"),
+            Format::Fence | Format::Fixed => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn words_print_as_a_disassembler_prints_them() {
+        let lines = [
+            (0xFFF0_0093, "addi ra, zero, -1"),
+            (0x00C5_8533, "add a0, a1, a2"),
+            (0x0002_0337, "lui t1, 0x20"),
+            (0x0053_2223, "sw t0, 4(t1)"),
+            (0xFE11_2E23, "sw ra, -4(sp)"),
+            (0x0042_A383, "lw t2, 4(t0)"),
+            (0x0000_8067, "jalr zero, 0(ra)"),
+            (0x4050_D093, "srai ra, ra, 5"),
+            (0x0273_5533, "divu a0, t1, t2"),
+            (0xFE52_8EE3, "beq t0, t0, 0xffc"),
+            (0xFE1F_F06F, "jal zero, 0xfe0"),
+            (0x0010_0073, "ebreak"),
+            (0xFFFF_FFFF, ".word 0xffffffff"),
+        ];
+        for (word, line) in lines {
+            assert_eq!(Disassembly { word, pc: 0x1000 }.to_string(), line);
+        }
+        let nop = crate::insn::NOP::ZERO.word();
+        assert_eq!(Disassembly { word: crate::insn::ttinsn(nop), pc: 0 }.to_string(), ".ttinsn NOP");
+    }
+
+    #[test]
+    fn every_word_that_is_made_is_found_again() {
+        for &(name, format, _) in LISTING {
+            for imm in [0, -2048, 2046, 30] {
+                let word = encode(name, 5, 6, 7, imm);
+                let found = row(word).expect("a row");
+                assert_eq!((found.0, found.1), (name, format), "{word:#010x}");
+                let want = match format {
+                    Format::R | Format::Fence | Format::Fixed => 0,
+                    Format::Shift => imm & 31,
+                    Format::U => (imm as u32 & 0xFFFF_F000) as i32,
+                    _ => imm,
+                };
+                assert_eq!(immediate(format, word), want, "{name} {imm}");
+            }
+        }
+    }
 }
