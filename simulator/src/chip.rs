@@ -25,6 +25,7 @@ use crate::noc::{Niu, Port};
 use crate::pcie::Pcie;
 use crate::system;
 use crate::tile::Tile;
+use crate::trace::{TraceConfig, Tracer};
 
 /// Instructions of a core in one quantum. Tiles that wait for the NoC end theirs early.
 const QUANTUM: u32 = 16 * 1024;
@@ -44,6 +45,8 @@ pub struct ChipConfig {
     pub index: usize,
     /// How time passes inside.
     pub mode: Mode,
+    /// A trace of what happens.
+    pub trace: Option<TraceConfig>,
 }
 
 impl ChipConfig {
@@ -53,7 +56,7 @@ impl ChipConfig {
         let rows = board.chip.tensix_y.len() as u32;
         let harvested = ((1 << count) - 1) << (rows - u32::from(count));
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { board, harvested, threads, index, mode: Mode::Fast }
+        Self { board, harvested, threads, index, mode: Mode::Fast, trace: None }
     }
 
     /// Whom an Ethernet tile of this chip belongs to.
@@ -113,16 +116,20 @@ pub struct Chip {
     pub(crate) under_way: UnderWay,
     /// Clocks since power-on, the same for all tiles.
     pub(crate) clock: u64,
+    pub(crate) tracer: Option<Box<Tracer>>,
 }
 
 impl Chip {
     /// A chip after power-on.
     ///
     /// # Errors
-    /// The host cannot start the worker threads.
+    /// The host cannot start the worker threads, or write the trace.
     pub fn new(config: ChipConfig) -> Result<Self, Fault> {
         let pool = pool(config.threads)?;
-        Ok(Self::on_threads(config, pool))
+        let trace = config.trace.clone();
+        let mut chip = Self::on_threads(config, pool);
+        trace.iter().try_for_each(|trace| chip.start_trace(trace))?;
+        Ok(chip)
     }
 
     /// A chip after power-on, on the threads of another one.
@@ -159,6 +166,7 @@ impl Chip {
             edges,
             ethernet,
             clock: 0,
+            tracer: None,
         }
     }
 
@@ -229,7 +237,10 @@ impl Chip {
             self.pool.install(|| awake.par_iter_mut().map(|tile| tile.run(quantum)).collect())
         };
         let ethernet: Vec<_> = self.ethernet.iter_mut().map(|tile| tile.run(quantum)).collect();
-        results.into_iter().chain(ethernet).collect()
+        let end = self.clock + u64::from(quantum);
+        let traced = self.tracer.as_mut().map_or(Ok(()), |tracer| tracer.quantum(end, &mut self.tiles));
+        results.into_iter().chain(ethernet).collect::<Result<(), Fault>>()?;
+        Ok(traced?)
     }
 
     /// Clocks between two deliveries from now on.

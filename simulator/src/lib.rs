@@ -24,9 +24,11 @@ mod rv32;
 mod system;
 mod tensix;
 mod tile;
+pub mod trace;
 
 pub use asynchronous::Mode;
 pub use chip::{Chip, ChipConfig, Counters, Progress};
 pub use fault::{Blame, Fault, Location};
 pub use pcie::HostMemory;
 pub use system::System;
+pub use trace::{TraceConfig, TraceError};

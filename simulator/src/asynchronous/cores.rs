@@ -11,7 +11,7 @@ use super::report::RequestInfo;
 use super::shadow::Access as Touch;
 use super::trace::ConfigAccess;
 use crate::fault::Fault;
-use crate::rv32::{Access, Bus, Kind, Op, Stop, decode};
+use crate::rv32::{Access, Bus, Kind, Op, Retired, Stop, decode};
 use crate::tensix::THREADS;
 use crate::tile::hart::CoreBus;
 use crate::tile::mmio;
@@ -27,6 +27,9 @@ impl Tile {
             return Err(Fault::internal("an asynchronous tile without its state"));
         };
         let end = state.now + u64::from(budget);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.begin_asynchronous(state.now);
+        }
         let result = self.run_until(&mut state, end);
         self.asynchronous = Some(state);
         result
@@ -87,6 +90,7 @@ impl Tile {
         if self.activity[i] == Activity::Awake && matches!(stop, Stop::Blocked | Stop::Spinning) {
             self.activity[i] = Activity::Asleep(self.changes);
         }
+        self.record_state(state.now, core);
         if state.random.once_in(PAUSE_ONCE_IN) {
             state.cores[i].pause = state.now + state.core_pace[i].delay(&mut state.random);
         }
@@ -110,6 +114,7 @@ impl Tile {
         state.cores[i].instruction(&op);
         let mut hart = std::mem::take(&mut self.harts[i]);
         let mut cache = std::mem::take(&mut self.code);
+        let before = (hart.x, hart.executed);
         let mut bus = AsyncBus { tile: self, state, core, pc, op, stored: None };
         let result = hart.run(&mut cache, &mut bus, 1);
         let stored = bus.stored;
@@ -119,6 +124,9 @@ impl Tile {
         }
         if matches!(op.kind, Kind::Sw | Kind::Sh | Kind::Sb | Kind::TtInsn) {
             state.cores[i].effects += 1;
+        }
+        if hart.executed > before.1 {
+            self.record_step(state.now, core, || Retired::new(pc, word, &before.0, &hart.x));
         }
         let at = hart.pc;
         let changes = self.changes + state.cores[i].effects;

@@ -288,6 +288,9 @@ impl Async {
         }
         tile.tensix.frontend[thread].take();
         tile.tensix.executed[opcode as usize] += 1;
+        if let Some(trace) = &mut tile.tensix.trace {
+            trace.push((thread as u8, word));
+        }
         self.join_banks(valid, thread, &touched, unit);
         let (component, n) = self.number(thread, opcode, unit);
         let access = Access { component, n, write: false, mask: u32::MAX, what: word };

@@ -44,7 +44,7 @@ impl Chip {
         let mut data = std::mem::take(&mut self.packet);
         let result = self.sources().try_for_each(|from| self.deliver_from(from, &mut data));
         self.packet = data;
-        result
+        result.and_then(|()| self.trace_delivery())
     }
 
     fn deliver_from(&mut self, from: Node, data: &mut Data) -> Result<(), Fault> {
@@ -77,6 +77,9 @@ impl Chip {
     pub(crate) fn depart(&mut self, from: Node, packet: &Request, data: &mut Data) -> Result<(), Fault> {
         self.traffic.noc_requests += 1;
         self.traffic.noc_bytes += u64::from(packet.len);
+        if self.tracer.is_some() {
+            self.trace_packet(from, packet)?;
+        }
         let out = data.of(packet);
         match packet.action {
             Action::Read | Action::Atomic(_) => return Ok(()),
@@ -170,7 +173,7 @@ impl Chip {
         Ok(())
     }
 
-    fn remote_node(&self, packet: &Request) -> Result<Node, Fault> {
+    pub(crate) fn remote_node(&self, packet: &Request) -> Result<Node, Fault> {
         match packet.remote {
             Remote::Tile(at) => self.node_at(packet.noc, at),
             Remote::Rect(at, _) => self.node_at(packet.noc, at),

@@ -25,6 +25,30 @@ pub enum Stop {
     Held,
 }
 
+/// An instruction that a core has executed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Retired {
+    /// Where it is.
+    pub pc: u32,
+    /// Code word.
+    pub word: u32,
+    /// Of loads and stores: the address.
+    pub addr: u32,
+    /// What its destination register has now; of a store, what was stored.
+    pub value: u32,
+}
+
+impl Retired {
+    /// An instruction, and the registers before and after it.
+    pub fn new(pc: u32, word: u32, before: &[u32; 32], after: &[u32; 32]) -> Self {
+        let op = decode(word);
+        let addr = before[op.rs1 as usize % 32].wrapping_add(op.imm as u32);
+        let is_store = matches!(op.kind, Kind::Sb | Kind::Sh | Kind::Sw);
+        let value = if is_store { before[op.rs2 as usize % 32] } else { after[op.rd as usize % 32] };
+        Self { pc, word, addr, value }
+    }
+}
+
 /// A core's architectural state, and what is needed to notice that it only polls.
 #[derive(Clone, Default)]
 pub struct Hart {
@@ -62,29 +86,72 @@ impl Hart {
     /// # Errors
     /// The program does what the core cannot do, or the bus refuses an access. `pc` is at the instruction.
     pub fn run<B: Bus>(&mut self, code: &mut CodeCache, bus: &mut B, budget: u32) -> Result<Stop, Fault> {
+        let mut x = self.begin_turn();
+        let mut left = budget;
+        let result = self.go_on(code, bus, &mut x, &mut left);
+        self.x.copy_from_slice(&x[..32]);
+        self.executed += u64::from(budget - left);
+        result
+    }
+
+    /// As [`Self::run`], and shows every instruction that has been executed. The core does the same.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_traced<B: Bus>(
+        &mut self,
+        code: &mut CodeCache,
+        bus: &mut B,
+        budget: u32,
+        mut show: impl FnMut(&mut B, u64, Retired),
+    ) -> Result<Stop, Fault> {
+        let mut x = self.begin_turn();
+        for _ in 0..budget {
+            let (pc, word, before) = (self.pc, bus.fetch(self.pc), self.x);
+            let mut left = 1;
+            let result = self.go_on(code, bus, &mut x, &mut left);
+            self.x.copy_from_slice(&x[..32]);
+            if let (0, Ok(word)) = (left, word) {
+                show(bus, self.executed, Retired::new(pc, word, &before, &self.x));
+                self.executed += 1;
+            }
+            if result != Ok(Stop::Budget) {
+                return result;
+            }
+        }
+        Ok(Stop::Budget)
+    }
+
+    fn begin_turn(&mut self) -> [u32; SLOTS] {
         let mut x = [0; SLOTS];
         x[..32].copy_from_slice(&self.x);
         // What it has read before its last turn ended may have changed since: it has to look again.
         self.effects += 1;
-        let mut left = budget;
-        let result = loop {
-            match self.run_page(code, bus, &mut x, &mut left) {
+        x
+    }
+
+    /// Executes until there is a reason to end the turn.
+    #[inline(always)]
+    fn go_on<B: Bus>(
+        &mut self,
+        code: &mut CodeCache,
+        bus: &mut B,
+        x: &mut [u32; SLOTS],
+        left: &mut u32,
+    ) -> Result<Stop, Fault> {
+        loop {
+            match self.run_page(code, bus, x, left) {
                 // What is there now may be what another unit has written: a core that waits for it and goes there
                 // sees it.
                 Leave::Page => bus.forget_changed(code),
                 Leave::Unknown => {
-                    if let Err(fault) = self.decode_at_pc(code, bus) {
-                        break Err(fault);
-                    }
+                    self.decode_at_pc(code, bus)?;
                 }
                 Leave::Stored(addr) => code.stored(addr),
-                Leave::Stop(stop) => break Ok(stop),
-                Leave::Fault(fault) => break Err(fault),
+                Leave::Stop(stop) => return Ok(stop),
+                Leave::Fault(fault) => return Err(fault),
             }
-        };
-        self.x.copy_from_slice(&x[..32]);
-        self.executed += u64::from(budget - left);
-        result
+        }
     }
 
     fn decode_at_pc<B: Bus>(&self, code: &mut CodeCache, bus: &B) -> Result<(), Fault> {

@@ -19,5 +19,5 @@ mod tests;
 pub use bus::{Access, Bus};
 pub use code::{CodeCache, PAGE_BYTES};
 pub use decode::{Kind, NO_REGISTER, Op, decode};
-pub use hart::{Hart, Stop};
+pub use hart::{Hart, Retired, Stop};
 pub use spin::Spin;

@@ -114,6 +114,8 @@ pub struct Tensix {
     pub unpack: unpack::UnpackState,
     /// What instructions ask the tile for, in their order.
     pub requests: Vec<TileRequest>,
+    /// Threads and words of the instructions executed, while they are traced.
+    pub trace: Option<Vec<(u8, u32)>>,
     pub(crate) frontend: [frontend::Frontend; THREADS],
     /// Instructions executed, by opcode.
     pub(crate) executed: Box<[u64; 256]>,
@@ -140,6 +142,7 @@ impl Default for Tensix {
             pack: Default::default(),
             unpack: Default::default(),
             requests: Vec::new(),
+            trace: None,
             frontend: Default::default(),
             executed: Box::new([0; 256]),
             in_flight: [0; THREADS],
@@ -245,6 +248,9 @@ impl Tensix {
             Step::Done => {
                 self.frontend[thread].take();
                 self.executed[opcode as usize] += 1;
+                if let Some(trace) = &mut self.trace {
+                    trace.push((thread as u8, word));
+                }
                 Ok(true)
             }
         }

@@ -5,7 +5,8 @@ use tt_isa::map::{self, RiscV};
 use super::{Activity, Tile};
 use crate::fault::Fault;
 use crate::l1::L1;
-use crate::rv32::{Access, Bus, CodeCache, PAGE_BYTES, Stop};
+use crate::rv32::{Access, Bus, CodeCache, Hart, PAGE_BYTES, Retired, Stop};
+use crate::trace::{Recorder, State};
 
 const PAGE: &str = "TensixTile/BabyRISCV/README.md";
 const L1_PAGES: usize = map::L1_SIZE.div_ceil(PAGE_BYTES) as usize;
@@ -14,6 +15,16 @@ const IRAM_PAGES: usize = map::IRAM_SIZE.div_ceil(PAGE_BYTES) as usize;
 pub(super) const CODE_PAGES: usize = L1_PAGES + IRAM_PAGES;
 /// Where instruction RAM starts, counted from the first page.
 pub(super) const IRAM_CODE: u32 = L1_PAGES as u32 * PAGE_BYTES;
+
+impl Activity {
+    fn state(self) -> State {
+        match self {
+            Activity::Reset => State::Reset,
+            Activity::Awake => State::Awake,
+            Activity::Asleep(_) => State::Asleep,
+        }
+    }
+}
 
 impl Tile {
     /// Runs core `i` for at most `budget` instructions; how many it executed.
@@ -24,7 +35,10 @@ impl Tile {
         let mut hart = std::mem::take(&mut self.harts[i]);
         let mut code = std::mem::take(&mut self.code);
         let before = hart.executed;
-        let result = hart.run(&mut code, &mut CoreBus { tile: self, core }, budget);
+        let result = match self.recorder.take() {
+            None => hart.run(&mut code, &mut CoreBus { tile: self, core }, budget),
+            Some(recorder) => self.run_recorded(&mut hart, &mut code, core, budget, recorder),
+        };
         let (pc, executed) = (hart.pc, hart.executed - before);
         self.code = code;
         self.harts[i] = hart;
@@ -59,6 +73,65 @@ impl Tile {
             self.code.written(IRAM_CODE, map::IRAM_SIZE as usize);
         }
         forget_changed(&mut self.l1, &mut self.code);
+    }
+
+    /// Runs a core whose tile is traced.
+    #[cold]
+    fn run_recorded(
+        &mut self,
+        hart: &mut Hart,
+        code: &mut CodeCache,
+        core: RiscV,
+        budget: u32,
+        mut recorder: Box<Recorder>,
+    ) -> Result<Stop, Fault> {
+        recorder.state(recorder.clock(core, hart.executed), core, State::Awake);
+        let mut bus = CoreBus { tile: self, core };
+        let result = if recorder.wants(core) {
+            hart.run_traced(code, &mut bus, budget, |bus, executed, retired| {
+                recorder.retired(core, executed, retired, &mut bus.tile.tensix);
+            })
+        } else {
+            hart.run(code, &mut bus, budget)
+        };
+        recorder.coprocessor(&mut self.tensix);
+        let state = match result {
+            Ok(Stop::Blocked | Stop::Spinning) => State::Asleep,
+            Ok(Stop::Held) => State::Reset,
+            Ok(Stop::Budget) | Err(_) => State::Awake,
+        };
+        recorder.state(recorder.clock(core, hart.executed), core, state);
+        self.recorder = Some(recorder);
+        result
+    }
+
+    /// Tells the recorder that a quantum begins: what every core is doing.
+    pub(super) fn record_quantum(&mut self, budget: u32) {
+        let Some(recorder) = &mut self.recorder else { return };
+        let executed = RiscV::ALL.map(|core| self.harts[core as usize].executed);
+        recorder.begin(self.clock, budget, executed, &mut self.tensix);
+        for core in RiscV::ALL {
+            recorder.state(self.clock, core, self.activity[core as usize].state());
+        }
+    }
+
+    /// Notes an instruction of the asynchronous mode, which has been executed at `now` of its own time.
+    #[inline]
+    pub(crate) fn record_step(&mut self, now: u64, core: RiscV, retired: impl FnOnce() -> Retired) {
+        if let Some(recorder) = &mut self.recorder
+            && recorder.wants(core)
+        {
+            recorder.retired_at(recorder.asynchronous(now), core, retired(), &mut self.tensix);
+        }
+    }
+
+    /// Notes what a core does after a step of the asynchronous mode.
+    #[inline]
+    pub(crate) fn record_state(&mut self, now: u64, core: RiscV) {
+        let state = self.activity[core as usize].state();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.state(recorder.asynchronous(now), core, state);
+        }
     }
 
     /// Pushes an in-line instruction to the core's own thread.

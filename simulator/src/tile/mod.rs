@@ -18,6 +18,7 @@ use crate::l1::L1;
 use crate::noc::{Niu, Overlay, Port};
 use crate::rv32::{CodeCache, Hart};
 use crate::tensix::{Tensix, TileRequest};
+use crate::trace::Recorder;
 
 pub(crate) mod hart;
 pub(crate) mod mmio;
@@ -72,6 +73,8 @@ pub struct Tile {
     pub(crate) asynchronous: Option<Box<Async>>,
     /// Whether the tile runs in the asynchronous mode.
     pub(crate) is_asynchronous: bool,
+    /// Notes what happens, while it is traced.
+    pub recorder: Option<Box<Recorder>>,
 }
 
 impl Tile {
@@ -98,6 +101,7 @@ impl Tile {
             released: 0,
             asynchronous: None,
             is_asynchronous: false,
+            recorder: None,
         }
     }
 
@@ -141,7 +145,12 @@ impl Tile {
     /// The first fault; the tile stays as it is then.
     pub fn run(&mut self, budget: u32) -> Result<(), Fault> {
         let position = self.position;
-        self.run_unlocated(budget).map_err(|fault| fault.in_tile(position))
+        self.record_quantum(budget);
+        let result = self.run_unlocated(budget);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.coprocessor(&mut self.tensix);
+        }
+        result.map_err(|fault| fault.in_tile(position))
     }
 
     fn run_unlocated(&mut self, budget: u32) -> Result<(), Fault> {

@@ -13,7 +13,7 @@ use tt_isa::chip::{BOARDS, Board, board};
 use tt_isa::noc::NocXy;
 use tt_isa::pcie::BAR2_SIZE;
 use tt_isa::tlb::BAR0_SIZE;
-use tt_simulator::{Chip, ChipConfig, Fault, HostMemory};
+use tt_simulator::{Chip, ChipConfig, Fault, HostMemory, TraceConfig};
 
 use crate::session::AbiError;
 
@@ -34,16 +34,18 @@ const NO_INTERRUPT: u32 = 0xFF;
 pub struct Settings {
     board: &'static Board,
     threads: Option<usize>,
+    trace: Option<TraceConfig>,
 }
 
 impl Settings {
-    /// Reads `TT_SIM_BOARD` and `TT_SIM_THREADS`.
+    /// Reads `TT_SIM_BOARD`, `TT_SIM_THREADS` and `TT_SIM_TRACE`.
     ///
     /// # Errors
     /// A value that means nothing.
     pub fn from_env() -> Result<Self, AbiError> {
         let value = |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-        Self::parse(value("TT_SIM_BOARD"), value("TT_SIM_THREADS"))
+        let settings = Self::parse(value("TT_SIM_BOARD"), value("TT_SIM_THREADS"))?;
+        Ok(Self { trace: TraceConfig::from_env()?, ..settings })
     }
 
     fn parse(name: Option<String>, threads: Option<String>) -> Result<Self, AbiError> {
@@ -60,7 +62,7 @@ impl Settings {
                 Err(AbiError::Setting { name: "TT_SIM_THREADS", value, expected })
             }
         });
-        Ok(Self { board, threads: threads.transpose()? })
+        Ok(Self { board, threads: threads.transpose()?, trace: None })
     }
 }
 
@@ -87,6 +89,7 @@ impl Device {
     pub fn new(settings: Settings, host: Option<Box<dyn HostMemory>>) -> Result<Self, Fault> {
         let mut config = ChipConfig::of_board(settings.board, 0);
         config.threads = settings.threads.unwrap_or(config.threads);
+        config.trace = settings.trace;
         let mut chip = Chip::new(config)?;
         if let Some(host) = host {
             chip.set_host_memory(host);

@@ -62,6 +62,9 @@ pub enum AbiError {
         /// What it may be.
         expected: String,
     },
+    /// A trace that cannot be made.
+    #[error("{0}")]
+    Trace(#[from] tt_simulator::TraceError),
     /// The chip says so.
     #[error("{0}")]
     Fault(#[from] Fault),

@@ -19,6 +19,9 @@ pub enum TransportError {
     /// The built-in simulator found a fault.
     #[error("simulator: {0}")]
     Fault(#[from] tt_simulator::Fault),
+    /// The trace that the environment asks for cannot be made.
+    #[error("simulator: {0}")]
+    Trace(#[from] tt_simulator::TraceError),
     /// The vendor's simulator could not be used, or died.
     #[error("vendor simulator: {0}")]
     TtSim(String),

@@ -4,7 +4,7 @@ use tt_isa::chip::Board;
 use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
-use tt_simulator::{Chip, ChipConfig, Mode};
+use tt_simulator::{Chip, ChipConfig, Mode, TraceConfig};
 
 use crate::spec::SimOptions;
 
@@ -19,7 +19,7 @@ impl Sim {
     /// The `index`-th chip of a board, powered on.
     ///
     /// # Errors
-    /// The host cannot start threads.
+    /// The host cannot start threads, or the environment asks for a trace that cannot be made.
     pub fn new(board: &'static Board, index: usize, options: &SimOptions) -> Result<Self, TransportError> {
         let mut config = ChipConfig::of_board(board, index);
         if let Some(rows) = options.rows {
@@ -29,6 +29,7 @@ impl Sim {
         if let Some(seed) = options.seed {
             config.mode = Mode::Async { seed };
         }
+        config.trace = TraceConfig::from_env()?;
         Ok(Self { chip: Chip::new(config)? })
     }
 }
