@@ -1,7 +1,8 @@
 //! Random vector unit instructions on random registers: the same results here and at the vendor's simulator.
 //!
 //! For each instruction that the vendor has, and for sequences of them with the flag stack, at least [`CASES`]
-//! cases: the instruction in a lane with random operands, most of which are awkward numbers. `TTSIM_LIB` names the
+//! cases: the instruction in a lane with random operands, most of which are awkward numbers; and every operand of
+//! 16 bits in every format that is loaded, stored or an immediate. `TTSIM_LIB` names the
 //! vendor's library, and without it nothing is compared and the test says so. `SFPU_CASES` asks for more.
 //!
 //! The library ends the process on errors, so each instruction has a child process: this test binary again.
@@ -10,10 +11,10 @@ mod support;
 
 use std::process::Command;
 
-use support::sfpu::{LANEWISE, Trials};
+use support::sfpu::{LANEWISE, SLOTS, Trials, modes};
 use support::vectors::difference;
 use support::{Pair, Random};
-use tt_isa::insn::INSTRUCTIONS;
+use tt_isa::insn::{INSTRUCTIONS, Opcode};
 use tt_isa::sfpu::LANES;
 
 /// Lanes' results of an instruction.
@@ -23,6 +24,7 @@ const GROUPS: u32 = 7;
 /// What the child does: name of an instruction, cases.
 const ORDER: &str = "SFPU_DIFFERENTIAL";
 const SEQUENCES: &str = "sequences";
+const EXHAUSTIVE: &str = "exhaustive";
 
 #[test]
 fn random_instructions_agree_with_the_vendor() {
@@ -54,10 +56,34 @@ fn child(name: &str, cases: u32) -> Result<(), String> {
 }
 
 #[test]
+fn all_16_bit_operands_agree_with_the_vendor() {
+    if std::env::var_os("TTSIM_LIB").is_none() {
+        println!("SKIPPED: TTSIM_LIB is not set, nothing is compared with the vendor's simulator");
+        return;
+    }
+    child(EXHAUSTIVE, 0).unwrap();
+}
+
+/// Programs that load and store every 16-bit datum in every format, and load every immediate.
+fn exhaustive() -> impl Iterator<Item = Trials> {
+    let chunks = (0..64).flat_map(|chunk| [Trials::all_loads(chunk), Trials::all_stores(chunk)]);
+    let firsts = || (0..0x1_0000).step_by((GROUPS * SLOTS) as usize);
+    let immediates =
+        modes(Opcode::SFPLOADI).iter().flat_map(move |&mode| firsts().map(move |first| (mode, first)));
+    chunks.chain(immediates.map(|(mode, first)| Trials::all_immediates(mode, first)))
+}
+
+#[test]
 fn differential_child() {
     let Ok(order) = std::env::var(ORDER) else { return };
     let (name, cases) = order.split_once(' ').expect("name and cases");
     let cases: u32 = cases.parse().expect("a number of cases");
+    if name == EXHAUSTIVE {
+        let mut pair = Pair::open(&std::env::var("TTSIM_LIB").expect("the parent has it"));
+        let programs = exhaustive().enumerate().map(|(i, trials)| agree(&mut pair, trials, name, i as u64));
+        println!("compared {} programs of 16-bit operands", programs.count());
+        return;
+    }
     let opcode = LANEWISE.iter().copied().find(|opcode| format!("{opcode:?}") == name);
     assert!(opcode.is_some() || name == SEQUENCES, "{name} is none of {} instructions", INSTRUCTIONS.len());
     let mut pair = Pair::open(&std::env::var("TTSIM_LIB").expect("the parent has it"));
@@ -77,12 +103,17 @@ fn differential_child() {
             }
             compared += LANES as u32;
         }
-        let [ours, theirs] = pair.run(&trials.finish());
-        let theirs = theirs.expect("the vendor's result");
-        let ours = ours.unwrap_or_else(|text| panic!("seed {seed}: {text}"));
-        if let Some(text) = difference(name, &ours, &theirs) {
-            panic!("seed {seed}: {text}");
-        }
+        agree(&mut pair, trials, name, seed);
     }
     println!("compared {compared} cases of {name}");
+}
+
+/// Runs a program here and at the vendor's.
+fn agree(pair: &mut Pair, trials: Trials, name: &str, seed: u64) {
+    let [ours, theirs] = pair.run(&trials.finish());
+    let theirs = theirs.expect("the vendor's result");
+    let ours = ours.unwrap_or_else(|text| panic!("seed {seed}: {text}"));
+    if let Some(text) = difference(name, &ours, &theirs) {
+        panic!("seed {seed}: {text}");
+    }
 }

@@ -8,7 +8,7 @@
 
 use tt_isa::cfg::CfgField;
 use tt_isa::cfg::config as c;
-use tt_isa::format::DataFormat::{Bf16, Bfp4, Bfp8, Fp16, Fp32, Int16, Int32};
+use tt_isa::format::DataFormat::{self, Bf16, Bfp4, Bfp8, Fp16, Fp32, Int16, Int32};
 use tt_isa::insn::Opcode::{self, *};
 use tt_isa::insn::{self as i, SETADCZW};
 use tt_isa::sfpu::{lane_config, lreg, mod0_fmt, sfp_stoch_rnd, sfpencc, sfploadi, sfpmov};
@@ -88,19 +88,82 @@ impl Trials {
     pub fn new(seed: u64, groups: u32) -> Self {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         (0..8).for_each(|_| _ = random.next());
-        let mut p = Program::on_core(RiscV::Trisc0, OUT..OUT + groups * GROUP);
         let datums: Vec<u32> = (0..INPUT_ROWS * 16).map(|_| awkward(&mut random)).collect();
-        fill_dst(&mut p, &datums);
-        p.sync(0);
         let wide = random.next().is_multiple_of(4);
         let formats = [Fp32, Fp16, Fp16, Bf16, Bfp8, Bfp4, Int16];
         let format = formats[random.next() as usize % formats.len()];
+        Self::on(&datums, random, groups, wide, format)
+    }
+
+    fn on(datums: &[u32], random: Random, groups: u32, wide: bool, format: DataFormat) -> Self {
+        let mut p = Program::on_core(RiscV::Trisc0, OUT..OUT + groups * GROUP);
+        fill_dst(&mut p, datums);
+        p.sync(0);
         p.set(c::ALU_ACC_CTRL_SFPU_Fp32_enabled, wide.into());
         p.set(c::ALU_FORMAT_SPEC_REG1_SrcB, format as u32);
         let mut trials = Self { p, random, slot: 0, groups, wide };
         trials.all_lanes();
         trials.lane_config(0);
         trials
+    }
+
+    /// Every format of a load, of 1024 datums of 16 bits from `first` on: `chunk` of 64.
+    pub fn all_loads(chunk: u32) -> Self {
+        let mut trials = Self::sixteen_bits(chunk);
+        for format in
+            [mod0_fmt::SRCB, mod0_fmt::BF16, mod0_fmt::UINT16, mod0_fmt::LO16_ONLY, mod0_fmt::HI16_ONLY]
+        {
+            for address in Self::low_halves() {
+                trials.load(1, format, address);
+                trials.store(1);
+            }
+        }
+        trials
+    }
+
+    /// Every narrow format of a store, of 1024 upper halves of registers: `chunk` of 64.
+    pub fn all_stores(chunk: u32) -> Self {
+        let mut trials = Self::sixteen_bits(chunk);
+        // 16-bit rows of the results: twice as many, and from twice as far.
+        let mut dest_reg_addr = 2 * INPUT_ROWS;
+        for instr_mod0 in [mod0_fmt::SRCB, mod0_fmt::BF16, mod0_fmt::HI16_ONLY, mod0_fmt::UINT16] {
+            for address in Self::low_halves() {
+                let imm16 = trials.random.next() & 0xFFFF;
+                trials.push(i::SFPLOADI { lreg_ind: 1, instr_mod0: sfploadi::USHORT, imm16 }.word());
+                trials.load(1, mod0_fmt::HI16_ONLY, address);
+                let store = i::SFPSTORE { lreg_ind: 1, instr_mod0, sfpu_addr_mode: 0, dest_reg_addr };
+                trials.push(store.word());
+                dest_reg_addr += 2;
+            }
+        }
+        trials
+    }
+
+    /// `SFPLOADI` of as many immediates as there is room for.
+    pub fn all_immediates(instr_mod0: u32, first: u32) -> Self {
+        let mut trials = Self::sixteen_bits(first);
+        for imm16 in (first..0x1_0000).take(trials.room() as usize) {
+            let lreg_ind = imm16 % 8;
+            trials.push(i::SFPLOADI { lreg_ind, instr_mod0, imm16 }.word());
+            trials.store(lreg_ind);
+        }
+        trials
+    }
+
+    /// With consecutive numbers in the low halves of the input, which no conversion on the way there changes.
+    fn sixteen_bits(chunk: u32) -> Self {
+        let datums: Vec<u32> =
+            (0..INPUT_ROWS * 16).map(|i| 0x3F80_0000 | (chunk << 10 | i) & 0xFFFF).collect();
+        Self::on(&datums, Random(u64::from(chunk) << 8 | 0x55), 7, false, Fp16)
+    }
+
+    /// Addresses of the input's low halves as 16-bit rows: eight of every sixteen.
+    fn low_halves() -> impl Iterator<Item = u32> {
+        (0..2 * INPUT_ROWS).step_by(2).filter(|row| row & 8 != 0)
+    }
+
+    fn load(&mut self, lreg_ind: u32, instr_mod0: u32, dest_reg_addr: u32) {
+        self.push(i::SFPLOAD { lreg_ind, instr_mod0, sfpu_addr_mode: 0, dest_reg_addr }.word());
     }
 
     /// Results for which there is room.
@@ -137,16 +200,8 @@ impl Trials {
     /// Loads registers 0 to 7 from anywhere in the input.
     pub fn load_all(&mut self) {
         for register in 0..lreg::WRITABLE {
-            let dest_reg_addr = 2 * (self.random.next() % INPUTS);
-            self.push(
-                i::SFPLOAD {
-                    lreg_ind: register,
-                    instr_mod0: mod0_fmt::INT32,
-                    sfpu_addr_mode: 0,
-                    dest_reg_addr,
-                }
-                .word(),
-            );
+            let address = 2 * (self.random.next() % INPUTS);
+            self.load(register, mod0_fmt::INT32, address);
         }
     }
 
