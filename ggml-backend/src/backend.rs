@@ -8,7 +8,7 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use tt_runtime::ops::Unsupported;
-use tt_runtime::{DramAddr, Error, TensorView};
+use tt_runtime::{Allocation, DramAddr, Error, TensorView};
 
 use crate::abi::guard;
 use crate::abi::host::{Host, Operator, host};
@@ -98,32 +98,11 @@ fn compute(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), Co
     if skip {
         return Ok(());
     }
-    // Keeps tiles alive until the launch is over.
-    let mut held: Vec<Tiles> = Vec::new();
-    let mut failed = None;
     let cores = device.runtime.info()?.workers();
-    let steps = plan::steps(host, operator, node, cores, |tensor| {
-        let operand = if plan::is_multiplied_with(operator, node, tensor) {
-            matrices(host, device, tensor)
-        } else {
-            bytes(host, device, node, tensor)
-        };
-        match operand {
-            Ok(Operand::Plain(view)) => Ok(view),
-            Ok(Operand::Tiles(tiles)) => {
-                let view = tiles.view;
-                held.push(tiles);
-                Ok(view)
-            }
-            Err(ComputeError::Unsupported(why)) => Err(why),
-            Err(error) => {
-                let why = error.to_string();
-                failed = Some(error);
-                Err(why.into())
-            }
-        }
-    });
-    if let Some(error) = failed {
+    let mut memory =
+        Held { host, device, node, operator, tiles: Vec::new(), scratch: Vec::new(), failed: None };
+    let steps = plan::steps(host, operator, node, cores, &mut memory);
+    if let Some(error) = memory.failed.take() {
         return Err(error);
     }
     let steps = steps?;
@@ -134,6 +113,61 @@ fn compute(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), Co
     }
     stats::count(host.operator_name(node.op));
     Ok(())
+}
+
+/// The memory of a node while it is computed: dropped, and so freed, after the launches.
+struct Held<'a> {
+    host: &'a Host,
+    device: &'static Device,
+    node: &'a Tensor,
+    operator: Operator,
+    tiles: Vec<Tiles>,
+    scratch: Vec<Allocation>,
+    failed: Option<ComputeError>,
+}
+
+impl Held<'_> {
+    fn operand(&mut self, tensor: &Tensor) -> Result<TensorView, ComputeError> {
+        let operand = match plan::is_multiplied_with(self.operator, self.node, tensor) {
+            true => matrices(self.host, self.device, tensor)?,
+            false => bytes(self.host, self.device, self.node, tensor)?,
+        };
+        match operand {
+            Operand::Plain(view) => Ok(view),
+            Operand::Tiles(tiles) => {
+                let view = tiles.view;
+                self.tiles.push(tiles);
+                Ok(view)
+            }
+        }
+    }
+
+    /// Keeps what is no question of support for the end.
+    fn kept<T>(&mut self, result: Result<T, ComputeError>) -> Result<T, Unsupported> {
+        result.map_err(|error| match error {
+            ComputeError::Unsupported(why) => why,
+            other => {
+                let why = other.to_string().into();
+                self.failed = Some(other);
+                why
+            }
+        })
+    }
+}
+
+impl plan::Memory for Held<'_> {
+    fn place(&mut self, tensor: &Tensor) -> Result<TensorView, Unsupported> {
+        let operand = self.operand(tensor);
+        self.kept(operand)
+    }
+
+    fn scratch(&mut self, bytes: u64) -> Result<u64, Unsupported> {
+        let memory = self.device.runtime.alloc(bytes).map_err(ComputeError::from);
+        let memory = self.kept(memory)?;
+        let addr = memory.addr().0;
+        self.scratch.push(memory);
+        Ok(addr)
+    }
 }
 
 /// An operand as a kernel gets it.
@@ -158,7 +192,7 @@ fn bytes(
     Ok(Operand::Plain(view))
 }
 
-/// What a `MUL_MAT` multiplies with: a weight's tiles; tiles beside the bytes of what could be one, or of what kernels
+/// What a product multiplies with: a weight's tiles; tiles beside the bytes of what could be one, or of what kernels
 /// cannot read; else the bytes themselves.
 fn matrices(host: &Host, device: &'static Device, tensor: &Tensor) -> Result<Operand, ComputeError> {
     let arena = arena(tensor)?;

@@ -42,6 +42,12 @@ pub enum Operator {
     View,
     /// `MUL_MAT`
     MulMat,
+    /// `MUL_MAT_ID`
+    MulMatId,
+    /// `OUT_PROD`
+    OutProd,
+    /// `FLASH_ATTN_EXT`
+    FlashAttention,
     /// `SET_ROWS`
     SetRows,
     /// `UNARY` and the other functions of one element.
@@ -284,6 +290,9 @@ fn operator(name: &str) -> Option<Operator> {
     Some(match name {
         "NONE" | "RESHAPE" | "VIEW" | "PERMUTE" | "TRANSPOSE" => Operator::View,
         "MUL_MAT" => Operator::MulMat,
+        "MUL_MAT_ID" => Operator::MulMatId,
+        "OUT_PROD" => Operator::OutProd,
+        "FLASH_ATTN_EXT" => Operator::FlashAttention,
         "SET_ROWS" => Operator::SetRows,
         "UNARY" | "SQR" | "SQRT" | "LOG" | "SIN" | "COS" | "SCALE" | "CLAMP" | "LEAKY_RELU" => {
             Operator::Unary

@@ -1,13 +1,12 @@
 //! Functions of one or two elements, gated units.
 
+use tt_runtime::OpDescriptor;
 use tt_runtime::ops::elementwise::{Binary, Glu, Unary};
 use tt_runtime::ops::{self, Unsupported};
-use tt_runtime::{OpDescriptor, TensorView};
 
 use super::Node;
-use crate::abi::types::Tensor;
 
-impl<P: FnMut(&Tensor) -> Result<TensorView, Unsupported>> Node<'_, P> {
+impl Node<'_> {
     pub(super) fn unary(&mut self) -> Result<OpDescriptor, Unsupported> {
         let function = self.function(Unary::from_name)?;
         // `UNARY` has the function's number in front of its parameters.

@@ -5,14 +5,16 @@
 
 #![allow(unsafe_code)]
 
+mod attention;
 mod elementwise;
+mod matrix;
 mod movement;
 mod rows;
 
 use std::ffi::CStr;
 
 use tt_runtime::ops::{self, Unsupported};
-use tt_runtime::{DramAddr, OpDescriptor, TensorView};
+use tt_runtime::{DramAddr, ElementType, OpDescriptor, TensorView};
 
 use crate::abi::host::{Host, Operator, host};
 use crate::abi::types::Tensor;
@@ -62,20 +64,36 @@ pub fn matrices(host: &Host, tensor: &Tensor, addr: u64) -> Option<Strided> {
     rows.then_some(Strided { weight: Weight { ty, ne }, addr: DramAddr(addr), nb })
 }
 
-/// Whether `tensor` is what a `MUL_MAT` multiplies with.
+/// Whether `tensor` is what a `MUL_MAT` or `MUL_MAT_ID` multiplies with.
 pub fn is_multiplied_with(operator: Operator, node: &Tensor, tensor: &Tensor) -> bool {
-    operator == Operator::MulMat && source(node, 0).is_some_and(|src0| std::ptr::eq(src0, tensor))
+    matches!(operator, Operator::MulMat | Operator::MulMatId)
+        && source(node, 0).is_some_and(|src0| std::ptr::eq(src0, tensor))
+}
+
+/// Where tensors are, and room for what a node needs only while it is computed.
+pub trait Memory {
+    /// The view of a tensor.
+    ///
+    /// # Errors
+    /// It is not on the device.
+    fn place(&mut self, tensor: &Tensor) -> Result<TensorView, Unsupported>;
+
+    /// Address of `bytes` bytes that are the node's until it is computed.
+    ///
+    /// # Errors
+    /// There is no room.
+    fn scratch(&mut self, bytes: u64) -> Result<u64, Unsupported>;
 }
 
 /// A node with what its families need: operands as views, parameters.
-struct Node<'a, P> {
+struct Node<'a> {
     host: &'a Host,
     tensor: &'a Tensor,
     cores: u32,
-    place: P,
+    memory: &'a mut dyn Memory,
 }
 
-impl<P: FnMut(&Tensor) -> Result<TensorView, Unsupported>> Node<'_, P> {
+impl Node<'_> {
     /// A source that has to be there.
     fn src(&mut self, index: usize) -> Result<TensorView, Unsupported> {
         self.optional(index)?.ok_or_else(|| format!("source {index} is missing").into())
@@ -83,12 +101,18 @@ impl<P: FnMut(&Tensor) -> Result<TensorView, Unsupported>> Node<'_, P> {
 
     /// A source that may be missing.
     fn optional(&mut self, index: usize) -> Result<Option<TensorView>, Unsupported> {
-        source(self.tensor, index).map(&mut self.place).transpose()
+        source(self.tensor, index).map(|tensor| self.memory.place(tensor)).transpose()
     }
 
     /// The result.
     fn dst(&mut self) -> Result<TensorView, Unsupported> {
-        (self.place)(self.tensor)
+        self.memory.place(self.tensor)
+    }
+
+    /// A tensor without gaps that lives while the node is computed.
+    fn scratch(&mut self, ty: ElementType, ne: [u32; 4]) -> Result<TensorView, Unsupported> {
+        let bytes = TensorView::contiguous(ty, 0, ne).span();
+        Ok(TensorView::contiguous(ty, self.memory.scratch(bytes)?, ne))
     }
 
     /// The node's function by ggml's name, in one of our tables.
@@ -117,7 +141,10 @@ impl<P: FnMut(&Tensor) -> Result<TensorView, Unsupported>> Node<'_, P> {
         let cores = self.cores;
         let one = match operator {
             Operator::View => return Ok(Vec::new()),
-            Operator::MulMat => ops::matmul(&self.src(0)?, &self.src(1)?, &self.dst()?, cores),
+            Operator::MulMat => return self.mul_mat(),
+            Operator::MulMatId => return self.mul_mat_id(),
+            Operator::OutProd => return self.out_prod(),
+            Operator::FlashAttention => return self.flash_attention(),
             Operator::SetRows => ops::set_rows(&self.src(0)?, &self.src(1)?, &self.dst()?, cores),
             Operator::Unary => self.unary(),
             Operator::Fill => self.fill(),
@@ -159,28 +186,38 @@ pub type Steps = Result<Vec<OpDescriptor>, Unsupported>;
 ///
 /// # Errors
 /// Why the device cannot compute it.
-pub fn steps(
-    host: &Host,
+pub fn steps(host: &Host, operator: Operator, node: &Tensor, cores: u32, memory: &mut dyn Memory) -> Steps {
+    Node { host, tensor: node, cores, memory }.steps(operator)
+}
+
+/// Stands in for memory where only the plan is wanted.
+struct Anywhere<'a> {
+    host: &'a Host,
     operator: Operator,
-    node: &Tensor,
-    cores: u32,
-    place: impl FnMut(&Tensor) -> Result<TensorView, Unsupported>,
-) -> Steps {
-    Node { host, tensor: node, cores, place }.steps(operator)
+    node: &'a Tensor,
+}
+
+impl Memory for Anywhere<'_> {
+    fn place(&mut self, tensor: &Tensor) -> Result<TensorView, Unsupported> {
+        let plain = view(self.host, tensor, ANYWHERE + tensor.view_offs as u64);
+        if plain.is_ok() || !is_multiplied_with(self.operator, self.node, tensor) {
+            return plain;
+        }
+        // Kernels multiply with any type, once it is packed into tiles.
+        matrices(self.host, tensor, ANYWHERE).and_then(|of| of.weight.tiles(ANYWHERE)).map_or(plain, Ok)
+    }
+
+    fn scratch(&mut self, _bytes: u64) -> Result<u64, Unsupported> {
+        Ok(ANYWHERE)
+    }
 }
 
 /// Whether the device can compute a node.
 pub fn supported(node: &Tensor) -> bool {
     let Ok(host) = host() else { return false };
     let Some(operator) = host.operator(node.op) else { return false };
-    let result = steps(host, operator, node, ANY_CORES, |tensor| {
-        let plain = view(host, tensor, ANYWHERE + tensor.view_offs as u64);
-        if plain.is_ok() || !is_multiplied_with(operator, node, tensor) {
-            return plain;
-        }
-        // Kernels multiply with any type, once it is packed into tiles.
-        matrices(host, tensor, ANYWHERE).and_then(|of| of.weight.tiles(ANYWHERE)).map_or(plain, Ok)
-    });
+    let mut memory = Anywhere { host, operator, node };
+    let result = steps(host, operator, node, ANY_CORES, &mut memory);
     if let Err(reason) = &result
         && log::env_flag("GGML_TT_DEBUG")
     {

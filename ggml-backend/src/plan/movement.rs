@@ -6,9 +6,8 @@ use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{OpDescriptor, TensorView};
 
 use super::{Node, Steps};
-use crate::abi::types::Tensor;
 
-impl<P: FnMut(&Tensor) -> Result<TensorView, Unsupported>> Node<'_, P> {
+impl Node<'_> {
     /// `op_params`: before and behind, for each dimension; whether it is circular.
     pub(super) fn pad(&mut self) -> Result<OpDescriptor, Unsupported> {
         let circular = self.i32(8) != 0;

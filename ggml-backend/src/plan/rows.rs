@@ -1,11 +1,10 @@
 //! Norms, reductions, softmax, rotary positions.
 
+use tt_runtime::OpDescriptor;
 use tt_runtime::ops::rows::{Rope, Triangle};
 use tt_runtime::ops::{self, Unsupported};
-use tt_runtime::{OpDescriptor, TensorView};
 
 use super::Node;
-use crate::abi::types::Tensor;
 
 /// `GGML_ROPE_TYPE_*`
 mod mode {
@@ -16,7 +15,7 @@ mod mode {
     pub const IMROPE: i32 = 40;
 }
 
-impl<P: FnMut(&Tensor) -> Result<TensorView, Unsupported>> Node<'_, P> {
+impl Node<'_> {
     pub(super) fn group_norm(&mut self) -> Result<OpDescriptor, Unsupported> {
         let (groups, eps) = (self.u32(0)?, self.f32(1));
         ops::group_norm(groups, eps, &self.src(0)?, &self.dst()?, self.cores)

@@ -15,7 +15,15 @@ pub enum Mode {
     ByDimension = 0,
     /// Element number n of the one is element number n of the other.
     Linear = 1,
+    /// Equal indices, where the source's neighbours are in dimension 1: by blocks of [`BLOCK_ROWS`] rows, of at most
+    /// [`BLOCK_COLUMNS`] elements each.
+    Transposed = 2,
 }
+
+/// Rows of a block of [`Mode::Transposed`].
+pub const BLOCK_ROWS: u32 = 32;
+/// Most elements of its rows.
+pub const BLOCK_COLUMNS: u32 = 256;
 
 /// Which index of the source belongs to index `i` of the result, in one dimension of source extent `n`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,7 +125,11 @@ impl CopyParams {
 
     /// The mode.
     pub const fn mode(&self) -> Mode {
-        if self.pieces.function == Mode::Linear as u32 { Mode::Linear } else { Mode::ByDimension }
+        match self.pieces.function {
+            1 => Mode::Linear,
+            2 => Mode::Transposed,
+            _ => Mode::ByDimension,
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use crate::view::TensorView;
 pub enum Op {
     /// Does nothing but complete: measures a launch, proves that all cores are alive.
     Nop = 0,
-    /// ggml `MUL_MAT`.
+    /// ggml `MUL_MAT`; with I32 indices in `more[0]`, `[ne2, ne3]` of src1, also `MUL_MAT_ID`: they say which matrix of
+    /// src0 each matrix of src1 is multiplied with.
     Matmul = 1,
     /// ggml `SET_ROWS`; src0 = rows, src1 = indices.
     SetRows = 2,

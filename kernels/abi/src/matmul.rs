@@ -45,8 +45,10 @@ pub const OUT: u32 = WEIGHT_STAGE + 2 * WEIGHT_STAGE_BYTES;
 pub const OUT_STAGE: u32 = OUT + OUT_SLOTS * OUT_SLOT_BYTES;
 /// Two buffers of staged activations.
 pub const ACT_STAGE: u32 = OUT_STAGE + TILE * OUT_STAGE_ROW;
+/// An index of `MUL_MAT_ID`, with room for its alignment offset.
+pub const INDEX: u32 = ACT_STAGE + 2 * ACT_STAGE_BYTES;
 /// Activations.
-pub const ACT: u32 = ACT_STAGE + 2 * ACT_STAGE_BYTES;
+pub const ACT: u32 = INDEX + 64;
 
 const _: () = {
     assert!(ACT + ACT_BYTES <= crate::l1::HEAP_END);

@@ -5,8 +5,8 @@
 
 use super::{Unsupported, check};
 pub use tt_kernel_abi::copy::DimMap;
-use tt_kernel_abi::copy::{CopyParams, Mode};
-use tt_kernel_abi::elementwise::Pieces;
+use tt_kernel_abi::copy::{BLOCK_COLUMNS, BLOCK_ROWS, CopyParams, Mode};
+use tt_kernel_abi::elementwise::{MAX_PIECE, Pieces};
 use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
 
 const LANES: u32 = 2;
@@ -72,7 +72,11 @@ pub fn remap(
             *view = TensorView::contiguous(ty, view.addr, [total, 1, 1, 1]);
         }
     }
-    build(Mode::ByDimension, src, dst, dims, cores)
+    let same = src.ne == dst.ne && dims == [DimMap::SAME; 4];
+    match same && is_transposed(&src) {
+        true => build(Mode::Transposed, src, dst, dims, cores),
+        false => build(Mode::ByDimension, src, dst, dims, cores),
+    }
 }
 
 /// Descriptor for repeating `src` until it fills `dst`.
@@ -85,6 +89,12 @@ pub fn repeat(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescri
         true => remap(src, dst, [DimMap::SAME; 4], cores),
         false => Err(format!("{:?} cannot be repeated to {:?}", src.ne, dst.ne).into()),
     }
+}
+
+/// Whether neighbours in memory are neighbours in dimension 1.
+fn is_transposed(view: &TensorView) -> bool {
+    let size = view.element_type().map_or(0, |ty| u64::from(ty.block_bytes()));
+    view.nb[1] == size && view.nb[0] != size && view.ne[0] > 1 && view.ne[1] > 1
 }
 
 fn types(src: &TensorView, dst: &TensorView) -> Result<(), Unsupported> {
@@ -109,8 +119,12 @@ fn build(
 ) -> Result<OpDescriptor, Unsupported> {
     check::cores(cores)?;
     let [ne0, ne1, ne2, ne3] = dst.ne;
-    let rows = check::count("rows", &[ne1, ne2, ne3])?;
-    let pieces = Pieces::cut(mode as u32, ne0, rows, cores * LANES)
+    let (down, longest) = match mode {
+        Mode::Transposed => (ne1.div_ceil(BLOCK_ROWS), BLOCK_COLUMNS),
+        _ => (ne1, MAX_PIECE),
+    };
+    let rows = check::count("rows", &[down, ne2, ne3])?;
+    let pieces = Pieces::cut_short(mode as u32, ne0, rows, cores * LANES, longest)
         .ok_or_else(|| Unsupported(format!("too many elements: {:?}", dst.ne).into()))?;
     Ok(OpDescriptor {
         op: Op::Copy as u32,

@@ -57,6 +57,50 @@ pub fn matmul(
     })
 }
 
+/// Descriptor for `MUL_MAT_ID`: `dst[t][u][n] = sum_k src0[ids[t][u]][n][k] * src1[t][u or 0][k]` on up to `cores`
+/// workers. An index outside of `src0`'s matrices is an error when the descriptor runs.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn matmul_id(
+    src0: &TensorView,
+    src1: &TensorView,
+    ids: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    check::elements("ids", ids, check::element_type("ids", ids, &[ElementType::I32])?)?;
+    let [used, tokens, ..] = ids.ne;
+    let fits = src0.ne[3] == 1
+        && ids.ne[2..] == [1, 1]
+        && (src1.ne[1] == used || src1.ne[1] == 1)
+        && src1.ne[2..] == [tokens, 1]
+        && dst.ne == [src0.ne[1], used, tokens, 1];
+    if !fits {
+        let shapes = format!("shapes {:?} x {:?} by {:?} -> {:?}", src0.ne, src1.ne, ids.ne, dst.ne);
+        return Err(shapes.into());
+    }
+    // Every row of src1 is a matrix of its own; one that serves all experts is used again.
+    let again = if src1.ne[1] == 1 { 0 } else { src1.nb[1] };
+    let rows = TensorView {
+        ne: [src1.ne[0], 1, used, tokens],
+        nb: [src1.nb[0], src1.nb[1], again, src1.nb[2]],
+        ..*src1
+    };
+    let results = TensorView {
+        ne: [dst.ne[0], 1, used, tokens],
+        nb: [dst.nb[0], dst.nb[1], dst.nb[1], dst.nb[2]],
+        ..*dst
+    };
+    // One matrix for the work list; the kernel finds the right one.
+    let one = TensorView { ne: [src0.ne[0], src0.ne[1], 1, 1], ..*src0 };
+    let mut descriptor = matmul(&one, &rows, &results, cores)?;
+    descriptor.src0.ne[2] = src0.ne[2];
+    descriptor.more[0] = *ids;
+    Ok(descriptor)
+}
+
 fn tiles(src0: &TensorView, ty: ElementType) -> Result<(), Unsupported> {
     if src0.ne.contains(&0) {
         return Err("src0 is empty".into());

@@ -7,10 +7,12 @@
 use super::convert::convert_row;
 use super::plan::{Plan, Tiles, Unit};
 use crate::rt::launch::Launch;
+use crate::rt::mmio::load;
 use crate::rt::noc::Noc;
 use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_READY};
+use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul::{
-    RING, RING_SLOT_BYTES, RING_SLOTS, TILE, WEIGHT_STAGE, WEIGHT_STAGE_BYTES, WEIGHT_STAGE_ROW,
+    INDEX, RING, RING_SLOT_BYTES, RING_SLOTS, TILE, WEIGHT_STAGE, WEIGHT_STAGE_BYTES, WEIGHT_STAGE_ROW,
 };
 use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor};
 
@@ -35,13 +37,32 @@ fn wait_for_slot(number: u32) {
     }
 }
 
+/// Offset in src0 of the matrix that `unit` multiplies with: the work list's, or that which an index names.
+fn matrix(noc: &mut Noc, launch: &Launch, plan: &Plan, unit: &Unit) -> u64 {
+    let (op, ids) = (launch.op, &launch.op.more[0]);
+    if ids.ne[0] == 0 {
+        return plan.weight_batch(op, unit);
+    }
+    let at = ids.addr + u64::from(unit.batch[0]) * ids.nb[0] + u64::from(unit.batch[1]) * ids.nb[1];
+    let l1 = INDEX + (at as u32 & 31);
+    noc.read_dram(DramAddr(at), l1, 4);
+    noc.wait_reads();
+    let index = load(l1);
+    if index >= op.src0.ne[2] {
+        launch.fail(ErrorCode::IndexOutOfRange, unit.number, index);
+        return 0;
+    }
+    u64::from(index) * op.src0.nb[2]
+}
+
 fn stream_tiles(launch: &Launch, mut plan: Plan) {
     let src0 = &launch.op.src0;
     let mut noc = Noc::new(0);
     let mut block = 0;
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
-        let row = src0.addr + plan.weight_batch(launch.op, &unit) + u64::from(unit.n_tile) * src0.nb[1];
+        let matrix = src0.addr + matrix(&mut noc, launch, &plan, &unit);
+        let row = matrix + u64::from(unit.n_tile) * src0.nb[1];
         for chunk in plan.chunks() {
             for tiles in chunk.pieces(plan.block_tiles()) {
                 wait_for_slot(block);
@@ -72,9 +93,10 @@ fn convert_rows(launch: &Launch, mut plan: Plan) {
     let mut number = 0;
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
+        let matrix = op.src0.addr + matrix(&mut noc, launch, &plan, &unit);
         for chunk in plan.chunks() {
             for tiles in chunk.pieces(plan.block_tiles()) {
-                let staged = stage(op, &plan, &unit, number, tiles);
+                let staged = stage(op, &plan, &unit, matrix, number, tiles);
                 // The block before is in its buffer; this one's reads run while that one is converted.
                 noc.wait_reads();
                 fetch(&mut noc, op, plan.weights(), &staged);
@@ -91,13 +113,10 @@ fn convert_rows(launch: &Launch, mut plan: Plan) {
     }
 }
 
-fn stage(op: &OpDescriptor, plan: &Plan, unit: &Unit, number: u32, tiles: Tiles) -> Staged {
+fn stage(op: &OpDescriptor, plan: &Plan, unit: &Unit, matrix: u64, number: u32, tiles: Tiles) -> Staged {
     let src0 = &op.src0;
     let n = unit.n_tile * TILE;
-    let addr = src0.addr
-        + plan.weight_batch(op, unit)
-        + u64::from(n) * src0.nb[1]
-        + u64::from(row_bytes(plan.weights(), tiles.first * TILE));
+    let addr = matrix + u64::from(n) * src0.nb[1] + u64::from(row_bytes(plan.weights(), tiles.first * TILE));
     Staged { number, tiles, addr, rows: TILE.min(src0.ne[1] - n) }
 }
 

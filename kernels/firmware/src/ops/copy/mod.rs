@@ -7,6 +7,8 @@
 //! A piece of the result is put together from runs of neighbouring source elements. If a row of the source is short
 //! and a piece needs it several times, the row is fetched once.
 
+mod transpose;
+
 use crate::rt::lane::Lane;
 use crate::rt::mmio::{load, order, store, store16};
 use crate::rt::rows::{Port, copy_element, narrow, widen};
@@ -26,6 +28,9 @@ pub fn run(mut lane: Lane) {
     let op = lane.launch.op;
     let params = CopyParams::from_words(&op.params);
     let (Some(from), Some(to)) = (op.src0.element_type(), op.dst.element_type()) else { return };
+    if params.mode() == Mode::Transposed {
+        return transpose::run(lane, &params, from, to);
+    }
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let (first, end) = lane.share(params.pieces.count);
     for number in first..end {
@@ -34,7 +39,7 @@ pub fn run(mut lane: Lane) {
         let target = Target { from, to, raw: output.raw_room(&op.dst, &piece) };
         match params.mode() {
             Mode::Linear => linear(&mut lane, &mut input, &piece, &target),
-            Mode::ByDimension => by_dimension(&mut lane, &mut input, &params, &piece, &target),
+            _ => by_dimension(&mut lane, &mut input, &params, &piece, &target),
         }
         order();
         output.send_raw(&mut lane.noc, &op.dst, &piece, to.block_bytes(), target.raw);

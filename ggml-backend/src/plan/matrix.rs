@@ -1,0 +1,83 @@
+//! Products: operands that the kernel cannot walk are copied first.
+
+use tt_runtime::ops::{self, Unsupported};
+use tt_runtime::{ElementType, OpDescriptor, TensorView};
+
+use super::{Node, Steps};
+
+/// Whether the elements of a row lie side by side.
+fn has_dense_rows(view: &TensorView) -> bool {
+    view.element_type().is_some_and(|ty| ty.is_tiles() || view.nb[0] == u64::from(ty.block_bytes()))
+}
+
+impl Node<'_> {
+    /// `view`, or a copy of it with dense rows.
+    pub(super) fn dense(
+        &mut self,
+        view: TensorView,
+        steps: &mut Vec<OpDescriptor>,
+    ) -> Result<TensorView, Unsupported> {
+        match view.element_type() {
+            Some(ty) if !has_dense_rows(&view) => self.copied(view, ty, steps),
+            _ => Ok(view),
+        }
+    }
+
+    /// A copy of `view` without gaps in type `ty`.
+    fn copied(
+        &mut self,
+        view: TensorView,
+        ty: ElementType,
+        steps: &mut Vec<OpDescriptor>,
+    ) -> Result<TensorView, Unsupported> {
+        let copy = self.scratch(ty, view.ne)?;
+        steps.push(ops::copy(&view, &copy, self.cores)?);
+        Ok(copy)
+    }
+
+    /// Activations as the kernel reads them: F32 with dense rows.
+    pub(super) fn activations(
+        &mut self,
+        view: TensorView,
+        steps: &mut Vec<OpDescriptor>,
+    ) -> Result<TensorView, Unsupported> {
+        match view.element_type() == Some(ElementType::F32) && has_dense_rows(&view) {
+            true => Ok(view),
+            false => self.copied(view, ElementType::F32, steps),
+        }
+    }
+
+    pub(super) fn mul_mat(&mut self) -> Steps {
+        let mut steps = Vec::new();
+        let (src0, src1, dst) = (self.src(0)?, self.src(1)?, self.dst()?);
+        let src0 = self.dense(src0, &mut steps)?;
+        let src1 = self.activations(src1, &mut steps)?;
+        steps.push(ops::matmul(&src0, &src1, &dst, self.cores)?);
+        Ok(steps)
+    }
+
+    pub(super) fn mul_mat_id(&mut self) -> Steps {
+        let mut steps = Vec::new();
+        let (src0, src1, ids, dst) = (self.src(0)?, self.src(1)?, self.src(2)?, self.dst()?);
+        let src0 = self.dense(src0, &mut steps)?;
+        let src1 = self.activations(src1, &mut steps)?;
+        steps.push(ops::matmul_id(&src0, &src1, &ids, &dst, self.cores)?);
+        Ok(steps)
+    }
+
+    /// `dst[i1][i0] = sum_k src0[k][i0] * src1[k][i1]`: the product of both transposed.
+    pub(super) fn out_prod(&mut self) -> Steps {
+        let mut steps = Vec::new();
+        let (src0, src1, dst) = (self.src(0)?, self.src(1)?, self.dst()?);
+        let src0 = self.dense(transposed(&src0), &mut steps)?;
+        let src1 = self.activations(transposed(&src1), &mut steps)?;
+        steps.push(ops::matmul(&src0, &src1, &dst, self.cores)?);
+        Ok(steps)
+    }
+}
+
+/// The same matrix with rows and columns exchanged.
+pub(super) fn transposed(view: &TensorView) -> TensorView {
+    let ([ne0, ne1, ne2, ne3], [nb0, nb1, nb2, nb3]) = (view.ne, view.nb);
+    TensorView { ne: [ne1, ne0, ne2, ne3], nb: [nb1, nb0, nb2, nb3], ..*view }
+}
