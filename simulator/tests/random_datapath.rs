@@ -272,6 +272,52 @@ fn unpack_programs() {
     });
 }
 
+/// Dst after unpacks to random places of its first half.
+#[test]
+fn unpack_to_dst_programs() {
+    check("unpack_dst", |random| {
+        let mut p = Program::on_core(RiscV::Trisc0, OUT..OUT + 4 * 4096);
+        p.memory(0x8_0000, Random(random.next().into()).bytes(0x2_0000));
+        let format = one_of(random, &[Fp32, Int32]);
+        unpacker0(&mut p, format, if rarely(random, 2) && format == Fp32 { Tf32 } else { format });
+        p.config_word(
+            c::THCON_SEC0_REG0_TileDescriptor.index + 1,
+            (1 + below(random, 16)) | below(random, 8) << 16,
+        );
+        p.set(c::THCON_SEC0_REG3_Base_address, (0x8_0000 >> 4) - 1);
+        p.set(c::THCON_SEC0_REG5_Tile_x_dim_cntx0, 16 * (1 + below(random, 4)));
+        p.set(c::THCON_SEC0_REG2_Unpack_if_sel_cntx0, 1);
+        p.set(tc::SRCA_SET_SetOvrdWithAddr, 0);
+        p.set(c::UNP0_ADDR_CTRL_XY_REG_1_Ystride, 64 * (1 + below(random, 12)));
+        p.set(c::UNP0_ADDR_CTRL_ZW_REG_1_Zstride, 64 * (1 + below(random, 12)));
+        if rarely(random, 4) {
+            p.set(c::THCON_SEC0_REG2_Tileize_mode, 1);
+            p.set(c::THCON_SEC0_REG2_Shift_amount_cntx0, below(random, 16));
+            p.set(c::THCON_SEC0_REG2_Shift_amount_cntx1, below(random, 4));
+        }
+        for _ in 0..4 + below(random, 8) {
+            let x_start = 4 * below(random, 4);
+            let x_end2 = x_start + below(random, 700);
+            p.push(0, SETADCXX { cnt_set_mask: 1, x_start, x_end2 }.word());
+            let (ch0_y, ch1_y) = (below(random, 8), below(random, 8));
+            p.push(0, SETADCXY { cnt_set_mask: 1, ch0_y, ch1_y, bit_mask: 10, ..SETADCXY::ZERO }.word());
+            let (ch0_x, ch1_x) = (below(random, 8), below(random, 8));
+            p.push(0, SETADCZW { cnt_set_mask: 1, ch0_x, ch1_x, bit_mask: 5, ..SETADCZW::ZERO }.word());
+            for _ in 0..1 + below(random, 2) {
+                let addr_mode = below(random, 256) & 0b01_01_11_11;
+                p.push(0, UNPACR { addr_mode, ovrd_thread_id: 1, last: 1, ..UNPACR::ZERO }.word());
+            }
+            p.sync(0);
+        }
+        packers(&mut p, true, Fp32, Fp32);
+        for face in 0..16 {
+            p.push(0, PACR { pack_sel: 1, last: u32::from(face == 15), ..PACR::ZERO }.word());
+            p.config_word_in_order(0, c::DEST_TARGET_REG_CFG_PACK_SEC0_Offset.index, 16 * (face + 1));
+        }
+        p
+    });
+}
+
 /// Modes that hold for a program.
 fn unpack_setup(p: &mut Program, random: &mut Random, unpacker: u32, input: DataFormat, output: DataFormat) {
     let context = below(random, 2);

@@ -58,7 +58,7 @@ impl Sink {
         if whole || !self.format.is_block_float() {
             self.put(l1, to.data, to.exponents, datums)?;
             to.data += (datums.len() * self.format.datum_bits() / 8) as u32;
-            to.exponents += u32::from(whole);
+            to.exponents += u32::from(self.format.is_block_float());
             return Ok(());
         }
         for &datum in datums {

@@ -94,6 +94,14 @@ pub(super) fn rows(conversion: &Conversion, bytes: &[u8], exponents: &[u8], out:
                 }
             }
         }
+        (Bfp4, Bfp4) => {
+            for ((row, bytes), &exponent) in out.iter_mut().zip(bytes.chunks_exact(COLS / 2)).zip(exponents) {
+                for (pair, &datums) in row.chunks_exact_mut(2).zip(bytes) {
+                    pair[0] = bfp8(datums << 4, exponent);
+                    pair[1] = bfp8(datums & 0xF0, exponent);
+                }
+            }
+        }
         _ => return false,
     }
     true
