@@ -1,8 +1,8 @@
 //! The vector unit against recorded results of the vendor's simulator.
 //!
-//! Each case's result is in `vectors/sfpu_<case>.hex`, recorded from the vendor's library (release_wh build of
-//! ttsim 1.10, November 2026) as `support/vectors.rs` says. A case is a mode of an instruction; what it consists of
-//! is in `support/sfpu.rs`.
+//! Each case's result is in `vectors/sfpu_<case>.hex`, recorded from the vendor's library (release_wh build
+//! of ttsim 1.10, November 2026) as `support/vectors.rs` says. A case is a mode of an instruction; what it
+//! consists of is in `support/sfpu.rs`.
 
 mod support;
 

@@ -35,8 +35,8 @@ pub mod lreg {
     pub const DEFAULTS: [u32; 4] = [0xBF80_0000, 0x3780_0000, 0xBF2C_C4C7, 0xBEB0_8FF9];
     /// Registers 11 to 14 after reset (the vendor's simulator; the pages are silent).
     pub const AFTER_RESET: [u32; 4] = [0xBF80_0000, 0x3B00_0000, 0xBF2C_C4C7, 0xBEB0_8FF9];
-    /// Instructions with `VD` from here on are written to `LoadMacroConfig.InstructionTemplate[VD - 12]` instead
-    /// of executed, unless [`super::lane_config::DISABLE_BACKDOOR_LOAD`].
+    /// Instructions with `VD` from here on are written to `LoadMacroConfig.InstructionTemplate[VD - 12]`
+    /// instead of executed, unless [`super::lane_config::DISABLE_BACKDOOR_LOAD`].
     pub const TEMPLATES: u32 = 12;
 }
 

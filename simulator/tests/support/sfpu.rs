@@ -1,7 +1,8 @@
 //! Vector unit programs: registers filled from Dst, an instruction, and what it left stored to Dst again.
 //!
 //! ```text
-//! L1 -unpacker-> Dst rows 0..63 -SFPLOAD-> LReg 0..7 -> the instruction -> SFPSTORE -> Dst rows 64.. -packers-> L1
+//! L1 -unpacker-> Dst rows 0..63 -SFPLOAD-> LReg 0..7 -> the instruction
+//!                                          LReg 0..7 -SFPSTORE-> Dst rows 64.. -packers-> L1
 //! ```
 
 #![allow(dead_code, reason = "each test takes what it needs")]
@@ -233,8 +234,8 @@ impl Trials {
         self.results(registers);
     }
 
-    /// A trial of a random sequence: new registers, some lanes, some twenty instructions, the flag stack up and down,
-    /// and all registers' results.
+    /// A trial of a random sequence: new registers, some lanes, some twenty instructions, the flag stack up
+    /// and down, and all registers' results.
     pub fn sequence(&mut self) {
         self.all_lanes();
         self.load_all();

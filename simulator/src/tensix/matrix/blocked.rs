@@ -1,5 +1,5 @@
-//! Columns that the vector unit's `LaneConfig.BLOCK_DEST_MOV` takes out of moves to and from Dst (`MOVA2D.md`,
-//! `MOVB2D.md`, `MOVD2A.md`, `MOVD2B.md`).
+//! Columns that the vector unit's `LaneConfig.BLOCK_DEST_MOV` takes out of moves to and from Dst
+//! (`MOVA2D.md`, `MOVB2D.md`, `MOVD2A.md`, `MOVD2B.md`).
 //!
 //! Hardly any program does that: the move is done as a whole, and the columns get back what they had.
 

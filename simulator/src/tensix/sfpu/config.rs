@@ -1,8 +1,8 @@
 //! What `SFPCONFIG` writes: constant registers, lane configuration, and the tables of `SFPLOADMACRO`
 //! (`SFPCONFIG.md`).
 //!
-//! Values come from the first row of `LReg[0]`, a value for each of eight columns, and hold for the four lanes
-//! of the column.
+//! Values come from the first row of `LReg[0]`, a value for each of eight columns, and hold for the four
+//! lanes of the column.
 
 use tt_isa::insn::Opcode;
 use tt_isa::sfpu::{COLUMNS, lane_config, lreg, sfpconfig};
@@ -90,8 +90,8 @@ impl LaneConfig {
         self.dest_index
     }
 
-    /// Refuses results that hardware spoils: with `ENABLE_DEST_INDEX` most instructions cannot write to registers
-    /// 4 to 7 (erratum TEN-2932, known from the vendor's simulator).
+    /// Refuses results that hardware spoils: with `ENABLE_DEST_INDEX` most instructions cannot write to
+    /// registers 4 to 7 (erratum TEN-2932, known from the vendor's simulator).
     #[inline]
     pub fn check_result(&self, op: &Operands) -> Result<(), Fault> {
         use Opcode::*;
@@ -135,8 +135,8 @@ impl LoadMacroConfig {
 }
 
 impl SfpuState {
-    /// An instruction with `VD` of 12 or more: lanes that execute it. For the others it is a write of its own word
-    /// to an instruction template.
+    /// An instruction with `VD` of 12 or more: lanes that execute it. For the others it is a write of its
+    /// own word to an instruction template.
     pub(super) fn backdoor(&mut self, op: &Operands) -> Result<LaneMask, Fault> {
         let executing = self.config.no_backdoor();
         if executing == ALL {

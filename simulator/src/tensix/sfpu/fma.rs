@@ -4,8 +4,8 @@
 //!
 //! 1. Denormal operands are zero. The product keeps 28 bits, the lowest of them sticky.
 //! 2. A product below the smallest exponent is zero; one above the largest is infinite, whatever is added.
-//! 3. The operand with the smaller exponent is shifted right. Bits that fall off are or-ed into its lowest bit,
-//!    unless the whole operand falls off: then nothing is left of it.
+//! 3. The operand with the smaller exponent is shifted right. Bits that fall off are or-ed into its lowest
+//!    bit, unless the whole operand falls off: then nothing is left of it.
 //! 4. Sum or difference is normalised and rounded to nearest even. Denormals, and all zeros, become +0.
 //! 5. A result that is not a number has the lowest bit set; its other bits are those of the sum, as if the
 //!    operands had been numbers.
@@ -23,7 +23,8 @@ const GUARD: u32 = 3;
 /// Place of a normalised sum's highest bit.
 const UNIT: i32 = 26;
 
-/// `a` where `condition` holds, otherwise `b`, by masks: branches in a lane would keep the loop from being vectors.
+/// `a` where `condition` holds, otherwise `b`, by masks: branches in a lane would keep the loop from being
+/// vectors.
 #[inline(always)]
 fn select(condition: bool, a: u32, b: u32) -> u32 {
     let mask = u32::from(condition).wrapping_neg();
@@ -74,7 +75,8 @@ fn product(x: u32, y: u32) -> u32 {
     (((x_high * y_high) << 4) + (middle >> 8) + (low >> 20)) | sticky
 }
 
-/// `x` shifted right by `amount` (not negative); bits that fall off are or-ed into bit 0 unless nothing is left.
+/// `x` shifted right by `amount` (not negative); bits that fall off are or-ed into bit 0 unless nothing is
+/// left.
 #[inline(always)]
 fn align(x: u32, amount: i32) -> u32 {
     let amount = amount.min(31) as u32;

@@ -1,9 +1,10 @@
-//! Results that come late: what a program must not do right after certain instructions ("Instruction scheduling" on
-//! the pages of `SFPMAD`, `SFPSHFT2`, `SFPCONFIG` and `SFPLOAD`).
+//! Results that come late: what a program must not do right after certain instructions ("Instruction
+//! scheduling" on the pages of `SFPMAD`, `SFPSHFT2`, `SFPCONFIG` and `SFPLOAD`).
 //!
-//! Here an instruction's results are there at once, and so they are at the vendor's simulator. Hardware gives whatever
-//! the register held before. With [`SfpuState::hazard_checks`] such a program is a program error. Distances are
-//! counted in instructions of the thread: any other instruction in between takes its cycle.
+//! Here an instruction's results are there at once, and so they are at the vendor's simulator. Hardware
+//! gives whatever the register held before. With [`SfpuState::hazard_checks`] such a program is a program
+//! error. Distances are counted in instructions of the thread: any other instruction in between takes its
+//! cycle.
 
 use tt_isa::cfg::{config as c, thread as tc};
 use tt_isa::insn::{MVMUL, Opcode, STALLWAIT};
@@ -187,8 +188,8 @@ impl SfpuState {
         result & 0xFF
     }
 
-    /// After an instruction of a thread has executed, of this unit or of another one: `written` are the blocks of Dst
-    /// that the matrix unit wrote.
+    /// After an instruction of a thread has executed, of this unit or of another one: `written` are the
+    /// blocks of Dst that the matrix unit wrote.
     pub(in crate::tensix) fn retired(&mut self, thread: usize, opcode: Opcode, word: u32, written: Blocks) {
         if !crate::tensix::unit_is_vector(opcode) {
             self.hazards.late[thread] = None;

@@ -4,8 +4,8 @@
 //! vectoriser, and every path computes the same bits.
 //!
 //! # Safety
-//! The only unsafe code calls functions compiled for certain instructions after the machine was asked whether it
-//! has them.
+//! The only unsafe code calls functions compiled for certain instructions after the machine was asked
+//! whether it has them.
 #![allow(unsafe_code)]
 
 use tt_isa::sfpu::{COLUMNS, LANES};
@@ -20,9 +20,13 @@ pub type LaneMask = u32;
 /// Every lane.
 pub const ALL: LaneMask = LaneMask::MAX;
 
-/// Functions compiled for each set of vector instructions, of which the machine's widest is chosen at run time.
+/// Functions compiled for each set of vector instructions, of which the machine's widest is chosen at run
+/// time.
 macro_rules! widest {
-    ($( $(#[$doc:meta])* $name:ident $(<$f:ident: $bound:path>)? ($($arg:ident: $ty:ty),*) -> $out:ty = $portable:ident; )*) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident $(<$f:ident: $bound:path>)? ($($arg:ident: $ty:ty),*) -> $out:ty = $portable:ident;
+    )*) => {
         $(
             $(#[$doc])*
             #[inline]
@@ -67,7 +71,8 @@ widest! {
     zip3<F: Fn(u32, u32, u32) -> u32>(a: &Lanes, b: &Lanes, c: &Lanes, f: F) -> Lanes = zip3_portable;
     /// Lanes for which `f` holds.
     lanes_where<F: Fn(u32) -> bool>(a: &Lanes, f: F) -> LaneMask = lanes_where_portable;
-    /// `x * y + z` of each lane ([`fused`]). Not a [`zip3`]: a function that long would be called lane by lane.
+    /// `x * y + z` of each lane ([`fused`]). Not a [`zip3`]: a function that long would be called lane by
+    /// lane.
     multiply_add(x: &Lanes, y: &Lanes, z: &Lanes) -> Lanes = multiply_add_portable;
     /// `new` in the lanes of `mask`, elsewhere `old`.
     blended(old: &Lanes, new: &Lanes, mask: LaneMask) -> Lanes = blended_portable;

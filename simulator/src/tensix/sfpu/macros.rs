@@ -1,5 +1,5 @@
-//! `SFPLOADMACRO`: a load, and up to four instructions at a time to come, one for each sub-unit but the load's
-//! (`SFPLOADMACRO.md`).
+//! `SFPLOADMACRO`: a load, and up to four instructions at a time to come, one for each sub-unit but the
+//! load's (`SFPLOADMACRO.md`).
 //!
 //! ```text
 //! cycle      issued            simple     MAD        round     store
@@ -8,9 +8,10 @@
 //! 2          ..                delay 1    ..
 //! ```
 //!
-//! Time is counted in instructions of the thread: each takes one cycle. What executes in one cycle reads what the
-//! registers held before it, and the MAD sub-unit's results are there one cycle later than the others'. That holds
-//! while something is scheduled; otherwise instructions execute one after another, as everywhere else here.
+//! Time is counted in instructions of the thread: each takes one cycle. What executes in one cycle reads
+//! what the registers held before it, and the MAD sub-unit's results are there one cycle later than the
+//! others'. That holds while something is scheduled; otherwise instructions execute one after another, as
+//! everywhere else here.
 //!
 //! Delays in cycles would depend on how long the thread stalls. Software counts instructions
 //! (`WaitForElapsedInstructions`); other delays than 0 in cycles are refused.
@@ -342,8 +343,8 @@ fn template(sfpu: &SfpuState, unit: SubUnit, part: u32) -> Result<Option<Operand
     }
 }
 
-/// Puts the loaded register in place of an operand and of the result. Operands that the template does not have are its
-/// own `VD`.
+/// Puts the loaded register in place of an operand and of the result. Operands that the template does not
+/// have are its own `VD`.
 fn replace_operands(template: Operands, part: u32, loaded: usize) -> Operands {
     let mut op = template;
     if part & bits::REPLACE_VB != 0 {

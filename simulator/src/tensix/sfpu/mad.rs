@@ -96,7 +96,8 @@ pub(super) fn lut8_to_fp32(x: u32) -> u32 {
     if x & 0xFF == 0xFF { 0 } else { sign << 31 | (127 - exponent) << 23 | mantissa << 19 }
 }
 
-/// A 16-bit coefficient: half precision, but exponent 0 is normal and 31 is zero (or a denormal, which is zero).
+/// A 16-bit coefficient: half precision, but exponent 0 is normal and 31 is zero (or a denormal, which is
+/// zero).
 #[inline(always)]
 pub(super) fn lut16_to_fp32(x: u32) -> u32 {
     let (sign, exponent, mantissa) = (x >> 15 & 1, x >> 10 & 31, x & 0x3FF);

@@ -5,10 +5,10 @@
 //!                LReg 8..15 constants      lane flags: which lanes take part
 //! ```
 //!
-//! A register is an array of 32 lanes, a set of lanes a mask of 32 bits, so that an instruction is a few vector
-//! operations ([`lanes`]). Sub-units: [`dst_access`] (load, store), [`mad`] on [`fma`], [`simple`] and
-//! [`shuffle`] (simple, round), [`round`]; [`flags`] holds predication, [`config`] what `SFPCONFIG` writes,
-//! [`macros`] what `SFPLOADMACRO` schedules.
+//! A register is an array of 32 lanes, a set of lanes a mask of 32 bits, so that an instruction is a few
+//! vector operations ([`lanes`]). Sub-units: [`dst_access`] (load, store), [`mad`] on [`fma`], [`simple`]
+//! and [`shuffle`] (simple, round), [`round`]; [`flags`] holds predication, [`config`] what `SFPCONFIG`
+//! writes, [`macros`] what `SFPLOADMACRO` schedules.
 //!
 //! An instruction executes as a whole. Hardware's results come a cycle later in some cases; [`hazards`] finds
 //! programs that do not wait for them.
@@ -62,8 +62,8 @@ pub struct SfpuState {
     /// What `SFPSHFT2` rotated last: its shift mode lets one lane of it through.
     rotated: Lanes,
     schedule: macros::Schedule,
-    /// Whether instructions that use a result too early are program errors. The vendor's simulator does not look;
-    /// off by default.
+    /// Whether instructions that use a result too early are program errors. The vendor's simulator does not
+    /// look; off by default.
     pub hazard_checks: bool,
     hazards: hazards::Hazards,
 }

@@ -4,7 +4,8 @@ use tt_isa::insn::{Opcode, SFP_STOCH_RND, SFPIADD, SFPLOAD, SFPLOADI, SFPLUT, SF
 
 use crate::fault::Fault;
 
-/// A decoded instruction. What an instruction does not have is 0, but `vb` is `vd` where nothing else is said.
+/// A decoded instruction. What an instruction does not have is 0, but `vb` is `vd` where nothing else is
+/// said.
 #[derive(Clone, Copy, Debug)]
 pub struct Operands {
     pub opcode: Opcode,
@@ -20,7 +21,8 @@ pub struct Operands {
 }
 
 impl Operands {
-    /// Takes a word apart whose reserved bits are zero: layouts that differ in reserved bits alone are one here.
+    /// Takes a word apart whose reserved bits are zero: layouts that differ in reserved bits alone are one
+    /// here.
     #[inline]
     pub fn decode(opcode: Opcode, word: u32) -> Self {
         use Opcode::*;
@@ -121,7 +123,7 @@ macro_rules! pages {
 }
 
 pages! {
-    SFPLOAD SFPLOADI SFPSTORE SFPLUT SFPMULI SFPADDI SFPDIVP2 SFPEXEXP SFPEXMAN SFPIADD SFPSHFT SFPSETCC SFPMOV
-    SFPABS SFPAND SFPOR SFPNOT SFPLZ SFPSETEXP SFPSETMAN SFPMAD SFPADD SFPMUL SFPPUSHC SFPPOPC SFPSETSGN SFPENCC
-    SFPCOMPC SFPTRANSP SFPXOR SFPNOP SFPCAST SFPCONFIG SFPSWAP SFPLOADMACRO SFPSHFT2 SFPLUTFP32
+    SFPLOAD SFPLOADI SFPSTORE SFPLUT SFPMULI SFPADDI SFPDIVP2 SFPEXEXP SFPEXMAN SFPIADD SFPSHFT SFPSETCC
+    SFPMOV SFPABS SFPAND SFPOR SFPNOT SFPLZ SFPSETEXP SFPSETMAN SFPMAD SFPADD SFPMUL SFPPUSHC SFPPOPC
+    SFPSETSGN SFPENCC SFPCOMPC SFPTRANSP SFPXOR SFPNOP SFPCAST SFPCONFIG SFPSWAP SFPLOADMACRO SFPSHFT2 SFPLUTFP32
 }

@@ -16,8 +16,8 @@ impl Default for Prng {
 }
 
 impl Prng {
-    /// What a write of `PRNG_SEED` does (the vendor's simulator): one sequence runs through the lanes, from the
-    /// last to the first.
+    /// What a write of `PRNG_SEED` does (the vendor's simulator): one sequence runs through the lanes, from
+    /// the last to the first.
     pub fn seed(&mut self, seed: u32) {
         let mut state = (0..32).fold(seed, |state, _| next_random(state));
         for lane in self.state.iter_mut().rev() {

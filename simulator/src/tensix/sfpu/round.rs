@@ -92,7 +92,8 @@ fn shift_right(op: &Operands, amounts: &Lanes, c: &Lanes) -> Lanes {
     let signed = op.modifier & !sfp_stoch_rnd::USE_IMM5 == sfp_stoch_rnd::INT32_TO_INT8;
     let (limit, sign) = if signed { (0x7F, SIGN) } else { (0xFF, 0) };
     zip(amounts, c, |amount, c| {
-        // Rounding looks at 23 bits that are shifted out; the ones below are lost, and no half of a unit is theirs.
+        // Rounding looks at 23 bits that are shifted out; the ones below are lost, and no half of a unit is
+        // theirs.
         let twice = (c & !SIGN) << 1 >> (amount & 31);
         let magnitude = (twice >> 1) + (twice & 1);
         let magnitude = magnitude.min(limit);

@@ -62,7 +62,8 @@ impl SfpuState {
     }
 }
 
-/// `SFPTRANSP`: row j of register i changes places with row i of register j, among registers 0 to 3 and 4 to 7.
+/// `SFPTRANSP`: row j of register i changes places with row i of register j, among registers 0 to 3 and 4 to
+/// 7.
 pub fn sfptransp(sfpu: &mut SfpuState, enabled: LaneMask) {
     let old: [Lanes; 8] = std::array::from_fn(|i| sfpu.lreg[i]);
     for (i, register) in sfpu.lreg[..8].iter_mut().enumerate() {

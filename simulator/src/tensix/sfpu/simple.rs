@@ -153,8 +153,8 @@ fn negative(d: &Lanes) -> LaneMask {
 }
 
 impl SfpuState {
-    /// What `SFPEXEXP`, `SFPIADD` and `SFPLZ` do to lane flags: `set` them to a condition, then `invert` them.
-    /// Instructions with a result that is not written leave them.
+    /// What `SFPEXEXP`, `SFPIADD` and `SFPLZ` do to lane flags: `set` them to a condition, then `invert`
+    /// them. Instructions with a result that is not written leave them.
     fn set_flags(
         &mut self,
         op: &Operands,

@@ -16,14 +16,15 @@ fn flushed(x: f32) -> u32 {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40_000))]
 
-    /// "If multiplying by one or adding zero, then the partially fused operation is equivalent to a standalone add or
-    /// standalone multiply."
+    /// Of a product with one, or a sum with zero, nothing is lost in between (`SFPMAD.md`).
     #[test]
     fn products_and_sums_alone_are_ieee(a in any::<u32>(), b in any::<u32>(), near in any::<bool>()) {
         // Half of the sums cancel.
         let b = if near { b & 0x807F_FFFF | a & 0x7F80_0000 } else { b };
-        let [x, y] = [a, b].map(|bits| f32::from_bits(if bits & 0x7F80_0000 == 0 { bits & 0x8000_0000 } else { bits }));
-        for (ours, ieee) in [(fused(a, b, 0), x * y), (fused(0x3F80_0000, a, b), x + y), (fused(a, 0x3F80_0000, b), x + y)] {
+        let flush = |bits: u32| if bits & 0x7F80_0000 == 0 { bits & 0x8000_0000 } else { bits };
+        let [x, y] = [a, b].map(|bits| f32::from_bits(flush(bits)));
+        let sums = [fused(0x3F80_0000, a, b), fused(a, 0x3F80_0000, b)];
+        for (ours, ieee) in [(fused(a, b, 0), x * y), (sums[0], x + y), (sums[1], x + y)] {
             if ieee.is_nan() {
                 prop_assert!(f32::from_bits(ours).is_nan() && ours & 1 == 1, "{ours:#x}");
             } else if ieee.abs() > f32::MIN_POSITIVE || ieee == 0.0 {
@@ -32,7 +33,8 @@ proptest! {
         }
     }
 
-    /// Where nothing cancels, one rounding step of a sum with extra bits is within a unit of the exact result.
+    /// Where nothing cancels, one rounding step of a sum with extra bits is within a unit of the exact
+    /// result.
     #[test]
     fn multiply_add_is_within_a_unit(a in any::<u32>(), b in any::<u32>(), c in any::<u32>()) {
         let exponents = |x: u32| x & 0x83FF_FFFF | 0x3E00_0000;
@@ -48,7 +50,8 @@ proptest! {
     #[test]
     fn casts_are_ieee(c in any::<u32>(), bits in 0u32..32) {
         let c = c & 0x8000_0000 | (c & 0x7FFF_FFFF) >> bits;
-        let unit = Unit::with([[c; LANES]]).run(SFPCAST { lreg_src_c: 0, lreg_dest: 1, instr_mod1: 0 }.word()).lreg(1);
+        let word = SFPCAST { lreg_src_c: 0, lreg_dest: 1, instr_mod1: 0 }.word();
+        let unit = Unit::with([[c; LANES]]).run(word).lreg(1);
         let magnitude = f64::from(c & 0x7FFF_FFFF) as f32;
         prop_assert_eq!(unit[5], magnitude.to_bits() | c & 0x8000_0000);
     }
@@ -67,7 +70,8 @@ proptest! {
             let magnitude = if x.is_nan() { limit } else { x.abs().round().min(limit) };
             let sign = if signed && magnitude != 0.0 { c & 0x8000_0000 } else { 0 };
             let word = SFP_STOCH_RND { lreg_dest: 1, instr_mod1, ..SFP_STOCH_RND::ZERO }.word();
-            prop_assert_eq!(Unit::with([[c; LANES]]).run(word).lreg(1)[0], magnitude as u32 | sign, "{:e}", x);
+            let d = Unit::with([[c; LANES]]).run(word).lreg(1);
+            prop_assert_eq!(d[0], magnitude as u32 | sign, "{:e}", x);
         }
     }
 
@@ -78,7 +82,8 @@ proptest! {
         let rounded = (shifted >> 23) + u64::from(shifted & 0x7F_FFFF >= 0x40_0000);
         let sign = |magnitude: u64| if magnitude == 0 { 0 } else { c & 0x8000_0000 };
         let expected = [rounded.min(255) as u32, rounded.min(127) as u32 | sign(rounded)];
-        for (mode, expected) in [sfp_stoch_rnd::INT32_TO_UINT8, sfp_stoch_rnd::INT32_TO_INT8].into_iter().zip(expected) {
+        let modes = [sfp_stoch_rnd::INT32_TO_UINT8, sfp_stoch_rnd::INT32_TO_INT8];
+        for (mode, expected) in modes.into_iter().zip(expected) {
             let op = SFP_STOCH_RND { lreg_src_b: 1, lreg_dest: 2, instr_mod1: mode, ..SFP_STOCH_RND::ZERO };
             let by_register = Unit::with([[c; LANES], [amount; LANES]]).run(op.word()).lreg(2);
             let instr_mod1 = mode | sfp_stoch_rnd::USE_IMM5;

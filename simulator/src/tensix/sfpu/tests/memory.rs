@@ -42,7 +42,10 @@ fn every_16_bit_datum_is_loaded() {
     for block in 0..0x1_0000 / LANES as u32 {
         let datums: [u16; LANES] = std::array::from_fn(|i| (block * 32 + i as u32) as u16);
         let signed = |x: u16, magnitude: u16| u32::from(magnitude) | u32::from(x >> 15) << 31;
-        let twos = |x: u16, magnitude: u16| if x >> 15 != 0 { -i32::from(magnitude) } else { magnitude.into() } as u32;
+        let twos = |x: u16, magnitude: u16| {
+            let magnitude = i32::from(magnitude);
+            (if x >> 15 != 0 { -magnitude } else { magnitude }) as u32
+        };
         let old = unit.0.sfpu.lreg[1];
         let low = loaded(&mut unit, fmt::LO16_ONLY, &datums);
         let high = loaded(&mut unit, fmt::HI16_ONLY, &datums);
