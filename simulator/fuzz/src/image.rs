@@ -215,7 +215,16 @@ fn registers(request: &Request, place: &Place) -> [(u32, u32); 9] {
         tile.mid() | (addr >> 32) as u32
     };
     let (tile, addr) = place.resolve(request.remote, request.there);
-    let there = (addr as u32, mid(tile, addr));
+    let there = if request.ctrl & ctrl::BRCST_PACKET == 0 {
+        (addr as u32, mid(tile, addr))
+    } else {
+        // The pair; each NoC counts from its own corner.
+        let pair = match request.noc {
+            0 => place.tile.mid_rect(place.partner),
+            _ => place.partner.mirrored(place.grid).mid_rect(place.tile.mirrored(place.grid)),
+        };
+        (addr as u32, pair)
+    };
     let here = (request.here, mid(place.tile, 0));
     let writes = request.ctrl & (ctrl::WR | ctrl::WR_INLINE | ctrl::AT) == ctrl::WR;
     let (target, ret) = if writes { (here, there) } else { (there, here) };

@@ -17,7 +17,7 @@ use crate::case::{Case, Data};
 use crate::random::Random;
 
 /// Formats of SrcA and SrcB that go together: `ALU_FORMAT_SPEC`, how the unpackers are told, what memory holds.
-const KINDS: [(u32, [DataFormat; 2], [DataFormat; 2], Data); 9] = [
+const KINDS: [(u32, [DataFormat; 2], [DataFormat; 2], Data); 11] = [
     (4, [Tf32, Tf32], [Fp32, Tf32], Data::Floats),
     (6, [Bf16, Bf16], [Bf16, Bf16], Data::Bfloats),
     (2, [Bf16, Tf32], [Fp32, Tf32], Data::Floats),
@@ -27,6 +27,8 @@ const KINDS: [(u32, [DataFormat; 2], [DataFormat; 2], Data); 9] = [
     (1, [Fp32, Fp32], [Bf16, Bf16], Data::Bfloats),
     (3, [Fp16, Fp16], [Fp16, Fp16], Data::Halves),
     (3, [Int8, Int8], [Int8, Int8], Data::Bits),
+    (1, [Fp8, Fp8], [Fp8, Fp8], Data::Bits),
+    (1, [Bfp2, Bfp2], [Bfp2, Bfp2], Data::Blocks),
 ];
 
 /// What the generator keeps to.
@@ -35,6 +37,10 @@ struct Mode {
     integers: bool,
     halves: bool,
     tf32: bool,
+    /// Of 8-bit floats only SrcA is moved.
+    quarters: bool,
+    /// Block floats of 2 bits have no products of rows and columns.
+    by_element: bool,
     /// `ELWADD` and `ELWSUB` exist in phase 0 only.
     phases: bool,
     /// SrcB's denormals count. Then the vendor's simulator gets the sum of +0 and -0 wrong, which shows when it is added
@@ -49,12 +55,15 @@ pub fn generate(random: &mut Random) -> Case {
     let weights: Vec<(u32, usize)> = KINDS.iter().enumerate().map(|(i, kind)| (kind.0, i)).collect();
     let (_, alu, unpack, data) = KINDS[random.weighted(&weights)];
     let integers = alu[0] == Int8;
-    let ones = !integers && alu[0] != Fp16 && random.chance(40);
+    let halves = matches!(alu[0], Fp16 | Fp8);
+    let ones = !integers && !halves && alu[0] != Bfp2 && random.chance(40);
     let mode = Mode {
         wide: integers || random.chance(160),
         integers,
-        halves: alu[0] == Fp16,
+        halves,
         tf32: alu[0] == Tf32,
+        quarters: alu[0] == Fp8,
+        by_element: alu[0] == Bfp2,
         phases: random.chance(140),
         keeps_denormals: random.chance(12),
         changes_left: 1,
@@ -113,23 +122,36 @@ fn load_sources(b: &mut Builder, formats: [DataFormat; 2], data: Data, ones: boo
     }
 }
 
+/// Distance from a modifier of the first set to that of the second.
+const SECOND_AB: u32 = tc::ADDR_MOD_AB_SEC4_SrcAIncr.index - tc::ADDR_MOD_AB_SEC0_SrcAIncr.index;
+const SECOND_DST: u32 = tc::ADDR_MOD_DST_SEC4_DestIncr.index - tc::ADDR_MOD_DST_SEC0_DestIncr.index;
+
 fn address_modifiers(b: &mut Builder, phases: bool, random: &mut Random) {
     let ab = [tc::ADDR_MOD_AB_SEC0_SrcAIncr, tc::ADDR_MOD_AB_SEC1_SrcAIncr, tc::ADDR_MOD_AB_SEC2_SrcAIncr];
     let dst =
         [tc::ADDR_MOD_DST_SEC0_DestIncr, tc::ADDR_MOD_DST_SEC1_DestIncr, tc::ADDR_MOD_DST_SEC2_DestIncr];
     let flag = |random: &mut Random, n| u32::from(random.chance(n));
-    for (ab, dst) in ab.into_iter().zip(dst).skip(1) {
+    let bias =
+        [tc::ADDR_MOD_BIAS_SEC0_BiasIncr, tc::ADDR_MOD_BIAS_SEC1_BiasIncr, tc::ADDR_MOD_BIAS_SEC2_BiasIncr];
+    for ((ab, dst), bias) in ab.into_iter().zip(dst).zip(bias).skip(1) {
         let a = random.pick(&[0, 0, 0, 16]);
         let b_incr = random.pick(&[0, 0, 8, 8]);
         let word = a | flag(random, 30) << 6 | flag(random, 80) << 7;
-        b.thread_word(ab.index, word | b_incr << 8 | flag(random, 30) << 14 | flag(random, 80) << 15);
+        // The second set of modifiers is the one that the base or the bias selects.
+        let word = word | b_incr << 8 | flag(random, 30) << 14 | flag(random, 80) << 15;
+        b.thread_word(ab.index, word);
+        b.thread_word(ab.index + SECOND_AB, word & !0x3F | random.pick(&[0, 16]));
         let to_copy = flag(random, 20);
         let (cr, clear) = if to_copy == 1 { (0, 0) } else { (flag(random, 30), flag(random, 30)) };
         let word = random.pick(&[0, 0, 8, 8, 8, 16]) | cr << 10 | clear << 11 | to_copy << 12;
-        b.thread_word(
-            dst.index,
-            word | (u32::from(phases) * flag(random, 80) * random.below(4)) << 13 | flag(random, 30) << 15,
-        );
+        let phase = u32::from(phases) * flag(random, 80) * random.below(4);
+        let word = word | phase << 13 | flag(random, 30) << 15;
+        b.thread_word(dst.index, word);
+        b.thread_word(dst.index + SECOND_DST, word & !0x3FF | random.pick(&[0, 8, 16]));
+        b.thread_word(bias.index, flag(random, 16));
+    }
+    if random.chance(32) {
+        b.set(tc::ADDR_MOD_SET_Base, 1);
     }
     if random.chance(32) {
         b.set(tc::DEST_TARGET_REG_CFG_MATH_Offset, 8 * random.below(8));
@@ -160,7 +182,7 @@ fn instruction(mode: &mut Mode, random: &mut Random) -> u32 {
         0
     };
     match random.below(32) {
-        0..=4 => MVMUL { clear_dvalid, instr_mod19: 0, addr_mode, dst }.word(),
+        0..=4 if !mode.by_element => MVMUL { clear_dvalid, instr_mod19: 0, addr_mode, dst }.word(),
         5..=7 => {
             ELWMUL { clear_dvalid, dest_accum_en: 0, instr_mod19: random.below(4), addr_mode, dst }.word()
         }
@@ -180,7 +202,7 @@ fn instruction(mode: &mut Mode, random: &mut Random) -> u32 {
             dst,
         }
         .word(),
-        12 => GAPOOL {
+        12 if !mode.by_element => GAPOOL {
             clear_dvalid,
             instr_mod19: 1,
             addr_mode,
@@ -251,8 +273,14 @@ fn move_(mode: &Mode, addr_mode: u32, random: &mut Random) -> u32 {
     let (src, dst) = (4 * random.below(6), 4 * random.below(16));
     let eights = (src & !7, dst & !7);
     // Half precision and wide Dst do not go together.
-    let moves_from_dst = if mode.wide { !mode.halves && !mode.integers } else { !mode.tf32 };
-    match if mode.integers { 5 } else { random.below(6) } {
+    let moves_from_dst = if mode.wide { !mode.halves } else { !mode.tf32 && !mode.quarters };
+    let kind = match mode {
+        Mode { integers: true, .. } => 5,
+        Mode { quarters: true, .. } => random.pick(&[0, 3, 5]),
+        Mode { by_element: true, .. } => random.pick(&[0, 5]),
+        _ => random.below(6),
+    };
+    match kind {
         0 => {
             MOVA2D { dest_32b_lo: low(random), src: eights.0, addr_mode, instr_mod: 2, dst: eights.1 }.word()
         }

@@ -1,5 +1,5 @@
-//! NoC requests of a tile to itself, to its partner and to DRAM: reads, writes, in line, atomics, on both NoCs, with sizes
-//! and alignments of every kind.
+//! NoC requests of a tile to itself, to its partner and to DRAM: reads, writes, multicasts to the pair, in line, atomics, on
+//! both NoCs, with sizes and alignments of every kind.
 
 use tt_isa::map::{NIU_BASE, NIU_STRIDE, RiscV};
 use tt_isa::noc::{MAX_PACKET, atomic_increment, ctrl, reg};
@@ -36,7 +36,9 @@ pub fn generate(random: &mut Random) -> Case {
         let kind = if request.ctrl & ctrl::AT != 0 { 2 } else { usize::from(request.ctrl & ctrl::WR != 0) };
         // Reads always have a response.
         let posted = posted && kind > 0;
-        expected[request.noc as usize][kind + if posted { 2 } else { 0 }] += 1;
+        // A multicast is acknowledged by every receiver.
+        let both = request.ctrl & ctrl::BRCST_SRC_INCLUDE != 0 && !posted;
+        expected[request.noc as usize][kind + if posted { 2 } else { 0 }] += 1 + u32::from(both);
         b.act(Action::Request(request));
         if random.chance(100) {
             wait(&mut b, &expected);
@@ -114,7 +116,15 @@ fn request(random: &mut Random) -> Request {
             let there = ((random.below(span + 1) & !15) + low).min(last(span, low, 16));
             let here = ((random.below(span + 1) & !15) + low).min(last(span, low, 16));
             let vc = if random.chance(64) { ctrl::VC_STATIC | random.below(2) << 14 } else { 0 };
-            Request { ctrl: ctrl::WR | answered | vc, there: base + there, here: AREA + here, ..common }
+            let (there, here) = (base + there, AREA + here);
+            if remote == Remote::Partner && random.chance(80) {
+                // Data that the sender overwrites in itself are the next receiver's or not, as it happens.
+                let apart = there.abs_diff(here) >= len;
+                let own = if apart && random.chance(128) { ctrl::BRCST_SRC_INCLUDE } else { 0 };
+                let multicast = ctrl::BRCST_PACKET | ctrl::PATH_RESERVE | own;
+                return Request { ctrl: ctrl::WR | answered | multicast, there, here, ..common };
+            }
+            Request { ctrl: ctrl::WR | answered | vc, there, here, ..common }
         }
         6 => {
             let there = 4 * random.below(AREA_BYTES / 4);

@@ -21,7 +21,7 @@ const FIRST: u32 = READ;
 const LAST: u32 = READ + 0x800;
 
 pub fn generate(random: &mut Random) -> Case {
-    let core = random.pick(&RiscV::ALL[..4]);
+    let core = random.pick(&RiscV::ALL);
     let mut case = Case::new(Family::Riscv, core);
     case.fills.push(Fill { addr: FIRST, words: 512, data: Data::Bits, seed: random.next() });
     let code = |words: &[u32]| words.iter().map(|&word| Action::Code(word)).collect::<Vec<_>>();

@@ -1,9 +1,12 @@
-//! Semaphores, mutexes and waits of one thread, mostly such that it comes to its end.
+//! Semaphores, mutexes and waits: of one thread, such that it comes to its end; and of three, such that their order shows.
 
+use tt_isa::cfg::config as c;
 use tt_isa::insn::{
-    ATGETM, ATRELM, CLEARDVALID, SEMGET, SEMINIT, SEMPOST, SEMWAIT, SETDMAREG, SETDVALID, STALLWAIT,
+    ADDDMAREG, ATGETM, ATRELM, CLEARDVALID, MULDMAREG, NOP, RDCFG, SEMGET, SEMINIT, SEMPOST, SEMWAIT,
+    SETDMAREG, SETDVALID, STALLWAIT, WRCFG,
 };
-use tt_isa::map::{PC_BUF_BASE, PC_BUF_SEMAPHORE};
+use tt_isa::map::{CFG_BASE, INSTRN_BUF_BASE, INSTRN_BUF_STRIDE, PC_BUF_BASE, PC_BUF_SEMAPHORE, RiscV};
+use tt_isa::stall::{block, semaphore, until};
 
 use super::build::{Builder, Part};
 use super::{Family, t_core};
@@ -18,6 +21,10 @@ struct Known {
 }
 
 pub fn generate(random: &mut Random) -> Case {
+    if random.chance(64) { threads(random) } else { one_thread(random) }
+}
+
+fn one_thread(random: &mut Random) -> Case {
     let mut b = Builder::new(Family::Sync, t_core(random));
     b.part(Part::Body);
     let mut known = [Known::default(); 8];
@@ -93,4 +100,120 @@ pub fn generate(random: &mut Random) -> Case {
     }
     b.dump_scalar();
     b.case
+}
+
+/// Words that threads hand to each other: registers that nothing here depends on.
+const PLACES: [u32; 4] = [
+    c::THCON_SEC0_REG3_Base_address.index,
+    c::THCON_SEC0_REG3_Base_cntx1_address.index,
+    c::THCON_SEC1_REG3_Base_address.index,
+    c::THCON_SEC1_REG3_Base_cntx1_address.index,
+];
+/// What thread 1 makes of them.
+const TAKEN: u32 = c::THCON_SEC0_REG1_L1_Dest_addr.index;
+/// The register in which all threads count.
+const COUNT: u32 = c::THCON_SEC0_REG8_L1_Dest_addr.index;
+/// Where each thread says that it has come to its end: BRISC has no TTSync on the vendor's simulator.
+const ENDS: [u32; 3] = [
+    c::THCON_SEC1_REG1_L1_Dest_addr.index,
+    c::THCON_SEC1_REG8_L1_Dest_addr.index,
+    c::THCON_SEC0_REG0_TileDescriptor.index + 1,
+];
+/// All kinds of instruction.
+const ALL: u32 = 0x1FF;
+const SETTLED: u32 =
+    STALLWAIT { stall_res: block::SYNC | block::CFG | block::THCON, wait_res: until::THCON }.word();
+
+/// BRISC feeds three threads. Thread 0 hands words to thread 1, which makes one number of them that depends on their
+/// order; and all three count under a mutex.
+fn threads(random: &mut Random) -> Case {
+    let mut b = Builder::new(Family::Sync, RiscV::Brisc);
+    let sem_sel = 1 << random.below(8);
+    push(&mut b, 0, &[SEMINIT { max_value: random.range(1, 3), init_value: 0, sem_sel }.word()]);
+    end(&mut b, 0, 0x100);
+    b.part(Part::Body);
+    let (mut sent, mut taken) = (0, 0);
+    let words = random.range(1, 8);
+    while taken < words {
+        if sent < words && (sent == taken || random.chance(140)) {
+            let low = random.below(0x1_0000);
+            give(&mut b, sem_sel, PLACES[sent as usize % 4], low);
+            sent += 1;
+        } else {
+            take(&mut b, sem_sel, PLACES[taken as usize % 4]);
+            taken += 1;
+        }
+    }
+    push(&mut b, 1, &[WRCFG { gpr_address: 0, wr128b: 0, cfg_reg: TAKEN }.word(), NOP {}.word()]);
+    for _ in 0..random.below(6) {
+        let (thread, by) = (random.below(3), random.below(0x1_0000));
+        count(&mut b, thread, by);
+    }
+    b.part(Part::Dump);
+    (0..3).for_each(|thread| end(&mut b, thread, 0x200));
+    for register in [TAKEN, COUNT] {
+        b.read(CFG_BASE + 4 * register, 1);
+    }
+    b.case
+}
+
+/// `SETDMAREG` of a GPR's low half.
+fn low(gpr: u32, value: u32) -> u32 {
+    let (payload_sig_sel, payload_sig_sel_size) = (value & 0x3FFF, value >> 14 & 3);
+    SETDMAREG { payload_sig_sel, payload_sig_sel_size, reg_index_16b: 2 * gpr, ..SETDMAREG::ZERO }.word()
+}
+
+/// Thread 0 waits for a free place and fills it.
+fn give(b: &mut Builder, sem_sel: u32, place: u32, word: u32) {
+    let wait = SEMWAIT { stall_res: ALL, sem_sel, wait_sem_cond: semaphore::WHILE_MAX }.word();
+    let write = WRCFG { gpr_address: 4, wr128b: 0, cfg_reg: place }.word();
+    push(b, 0, &[wait, low(4, word), write, NOP {}.word(), SEMPOST { sem_sel }.word()]);
+}
+
+/// Thread 1 waits for a word and takes it: GPR 0 becomes the product of its low half and the sum with the word.
+fn take(b: &mut Builder, sem_sel: u32, place: u32) {
+    let wait = SEMWAIT { stall_res: ALL, sem_sel, wait_sem_cond: semaphore::WHILE_ZERO }.word();
+    let read = RDCFG { gpr_address: 5, cfg_reg: place }.word();
+    let add =
+        ADDDMAREG { op_b_is_const: 0, result_reg_index: 5, op_b_reg_index: 0, op_a_reg_index: 5 }.word();
+    let multiply =
+        MULDMAREG { op_b_is_const: 0, result_reg_index: 6, op_b_reg_index: 0, op_a_reg_index: 5 }.word();
+    let sum =
+        ADDDMAREG { op_b_is_const: 0, result_reg_index: 0, op_b_reg_index: 6, op_a_reg_index: 5 }.word();
+    push(b, 1, &[wait, read, SETTLED, SEMGET { sem_sel }.word(), add, multiply, sum]);
+}
+
+/// A thread adds to the count.
+fn count(b: &mut Builder, thread: u32, by: u32) {
+    let add =
+        ADDDMAREG { op_b_is_const: 0, result_reg_index: 9, op_b_reg_index: 8, op_a_reg_index: 9 }.word();
+    let words = [
+        ATGETM { mutex_index: 0 }.word(),
+        RDCFG { gpr_address: 9, cfg_reg: COUNT }.word(),
+        low(8, by),
+        SETTLED,
+        add,
+        WRCFG { gpr_address: 9, wr128b: 0, cfg_reg: COUNT }.word(),
+        NOP {}.word(),
+        ATRELM { mutex_index: 0 }.word(),
+    ];
+    push(b, thread, &words);
+}
+
+/// BRISC waits until a thread has come here.
+fn end(b: &mut Builder, thread: u32, mark: u32) {
+    let register = ENDS[thread as usize];
+    push(
+        b,
+        thread,
+        &[low(12, mark), WRCFG { gpr_address: 12, wr128b: 0, cfg_reg: register }.word(), NOP {}.word()],
+    );
+    b.act(Action::Wait(CFG_BASE + 4 * register, mark));
+}
+
+/// BRISC's pushes to a thread.
+fn push(b: &mut Builder, thread: u32, words: &[u32]) {
+    for &word in words {
+        b.act(Action::Write(INSTRN_BUF_BASE + thread * INSTRN_BUF_STRIDE, word));
+    }
 }

@@ -3,7 +3,9 @@
 use tt_isa::cfg::config as c;
 use tt_isa::cfg::thread as tc;
 use tt_isa::format::DataFormat::{self, *};
-use tt_isa::insn::{INCADCXY, INCADCZW, SETADCXX, SETADCXY, SETADCZW, SETDVALID, UNPACR, UNPACR_NOP};
+use tt_isa::insn::{
+    CLEARDVALID, INCADCXY, INCADCZW, SETADCXX, SETADCXY, SETADCZW, SETDVALID, UNPACR, UNPACR_NOP,
+};
 
 use super::build::{Builder, INPUT, Part};
 use super::{Family, t_core};
@@ -53,6 +55,9 @@ pub fn generate(random: &mut Random) -> Case {
     for _ in 0..random.range(1, 12) {
         let word = instruction(random, to_dst);
         b.push(word);
+        if random.chance(24) && !to_dst {
+            change_banks(&mut b, random);
+        }
     }
     // Both banks change hands in the end, so that they can be looked at.
     b.part(Part::Dump);
@@ -119,6 +124,16 @@ fn details(b: &mut Builder, random: &mut Random, to_dst: bool, input: DataFormat
     b.set(c::UNP1_ADDR_CTRL_ZW_REG_1_Zstride, bytes_b * random.pick(&[1, 2, 4]));
     b.set(c::THCON_SEC0_REG2_Throttle_mode, random.below(3));
     b.set(c::THCON_SEC0_REG7_Offset_address, random.below(3));
+}
+
+/// A bank goes to the matrix unit, which hands it back.
+fn change_banks(b: &mut Builder, random: &mut Random) {
+    let unpack_block_selection = random.below(2);
+    let unpack =
+        UNPACR { unpack_block_selection, ovrd_thread_id: 1, last: 1, set_dat_valid: 1, ..UNPACR::ZERO };
+    let nothing = UNPACR_NOP { unpack_block_selection, no_op: 7 };
+    b.push(if random.chance(128) { unpack.word() } else { nothing.word() });
+    b.push(CLEARDVALID { cleardvalid: 1 << unpack_block_selection, reset: 0 }.word());
 }
 
 fn instruction(random: &mut Random, to_dst: bool) -> u32 {
