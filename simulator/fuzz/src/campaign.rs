@@ -9,7 +9,9 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tt_isa::cfg::{CfgField, config as c};
 use tt_isa::insn;
+use tt_isa::map::CFG_BASE;
 
 use crate::case::{Action, Case};
 use crate::compare::{Both, Difference, Verdict, first_difference, verdict};
@@ -323,7 +325,9 @@ impl Report {
 
     /// Keeps a case for the corpus if it has a mode of an instruction that no kept one has.
     fn propose(&mut self, case: &Case, expected: Expected) {
-        let keys: BTreeSet<_> = case.body.iter().map(|action| key(case.family, action)).collect();
+        let modes = case.body.iter().map(|action| key(case.family, action));
+        let formats = case.setup.iter().filter_map(|action| format_key(case.family, action));
+        let keys: BTreeSet<_> = modes.chain(formats).collect();
         let of_family = self.proposals.iter().filter(|entry| entry.case.family == case.family).count();
         let new = keys.difference(&self.covered).count();
         // The first ones bring much that is new; later ones must still bring something.
@@ -332,6 +336,22 @@ impl Report {
             self.proposals.push(Entry { case: case.clone(), expected });
         }
     }
+}
+
+/// Registers whose low bits are formats: of unpackers, packers and the matrix unit.
+const FORMATS: [(CfgField, u32); 4] = [
+    (c::THCON_SEC0_REG0_TileDescriptor, 0xF),
+    (c::THCON_SEC0_REG2_Out_data_format, 0x30F),
+    (c::THCON_SEC0_REG1_Out_data_format, 0xFF0),
+    (c::ALU_FORMAT_SPEC_REG0_SrcA, 0xE1FE_0000),
+];
+
+/// What a configuration write covers: the formats of a unit.
+fn format_key(family: Family, action: &Action) -> Option<(Family, u8, u32)> {
+    let Action::Write(addr, value) = *action else { return None };
+    let of = |(field, _): &&(CfgField, u32)| addr == CFG_BASE + 4 * field.index;
+    let (field, mask) = FORMATS.iter().find(of)?;
+    Some((family, field.index as u8, value & mask | 1 << 31))
 }
 
 /// What an action covers: family, opcode, and the instruction's modes.
