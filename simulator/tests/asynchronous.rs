@@ -9,13 +9,20 @@
 
 #[path = "support/asm.rs"]
 mod asm;
+#[path = "support/code.rs"]
+mod code;
+#[path = "support/hazards.rs"]
+mod hazards;
 #[path = "support/host.rs"]
 mod host;
 #[path = "support/pipeline.rs"]
 mod pipeline;
 
-use host::Host;
+use hazards::{DATA, DATA_BYTES, HAZARDS, Hazard};
+use host::{Host, tensix};
 use pipeline::{Bug, Pipeline};
+use tt_isa::chip::WORMHOLE;
+use tt_isa::map::RiscV;
 use tt_simulator::{Blame, Fault, Mode};
 
 /// Seeds within which a bug has to be found.
@@ -68,5 +75,37 @@ fn every_bug_is_found() {
         }
         let again = run(Some(bug), seed).expect_err("the seed reproduces it");
         assert_eq!(again, fault, "{bug:?}");
+    }
+}
+
+/// Runs the programs of a small hazard with a seed.
+fn run_small(hazard: &Hazard, broken: bool, seed: u64) -> Result<(), Fault> {
+    let mut host = Host::with_mode(Mode::Async { seed });
+    let tile = tensix(0, 0);
+    host.write(tile, DATA, &[0; DATA_BYTES]);
+    host.try_write(WORMHOLE.dram[0].ports[0], 0, &[7; 0x2000]).expect("DRAM");
+    let programs = (hazard.programs)(broken);
+    for (tile, core, code) in &programs {
+        host.load(*tile, *core, &code.0);
+    }
+    let cores: Vec<RiscV> = programs.iter().map(|(_, core, _)| *core).collect();
+    host.release(tile, &cores);
+    let progress = host.run()?;
+    assert!(progress.asleep, "{}, seed {seed}: still running", hazard.name);
+    Ok(())
+}
+
+#[test]
+fn small_hazards_are_found_and_their_twins_are_clean() {
+    for hazard in HAZARDS {
+        for seed in 0..seeds_of_a_twin() / 4 {
+            run_small(hazard, false, seed).unwrap_or_else(|fault| panic!("without {}: {fault}", hazard.name));
+        }
+        let found = (0..SEEDS_OF_A_BUG).find_map(|seed| run_small(hazard, true, seed).err());
+        let text = found.unwrap_or_else(|| panic!("{} was not found", hazard.name)).to_string();
+        println!("{}: {text}\n", hazard.name);
+        for part in hazard.names {
+            assert!(text.contains(part), "{} should name {part}: {text}", hazard.name);
+        }
     }
 }

@@ -244,9 +244,9 @@ impl Async {
     }
 
     /// Everything that is done by now and will be ordered before what comes: what the host knows.
-    pub fn so_far(&self) -> Clock {
+    pub fn so_far(&mut self) -> Clock {
         let mut clock = Clock::ZERO;
-        for core in &self.cores {
+        for core in &mut self.cores {
             clock.join(&core.so_far());
         }
         for thread in 0..THREADS {

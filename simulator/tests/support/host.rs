@@ -21,10 +21,10 @@ impl Host {
         Self::with_threads(1)
     }
 
-    /// The chip of an n150 in a mode.
+    /// The first row of tiles of an n150 in a mode.
     pub fn with_mode(mode: Mode) -> Self {
-        let config =
-            ChipConfig { threads: 1, mode, ..ChipConfig::of_board(board("n150").expect("known"), 0) };
+        let n150 = ChipConfig::of_board(board("n150").expect("known"), 0);
+        let config = ChipConfig { threads: 1, mode, harvested: !1, ..n150 };
         Self { chip: Chip::new(config).expect("a chip") }
     }
 

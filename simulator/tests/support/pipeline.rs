@@ -4,15 +4,15 @@ use tt_isa::cfg::{CfgField, config as cfg, thread};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::format::DataFormat;
 use tt_isa::insn::{
-    MOVA2D, PACR, SEMGET, SEMINIT, SEMPOST, SEMWAIT, SETADCXX, SETADCXY, SETADCZW, SETC16, SETRWC, STALLWAIT,
-    UNPACR, ZEROACC, ttinsn,
+    MOVA2D, PACR, SEMGET, SEMINIT, SEMPOST, SEMWAIT, SETADCXX, SETADCXY, SETADCZW, SETRWC, STALLWAIT, UNPACR,
+    ZEROACC,
 };
-use tt_isa::map::{CFG_BASE, PC_BUF_BASE, PC_BUF_TENSIX_SYNC, RiscV};
+use tt_isa::map::{CFG_BASE, RiscV};
 use tt_isa::noc::{NocXy, ctrl, reg};
 use tt_isa::stall::{block, semaphore, until};
 
-use super::asm::{b, i, li, r, s};
-use super::host::{Host, Request, end, niu, poke, tensix};
+use super::code::Code;
+use super::host::{Host, Request, end, tensix};
 
 /// Blocks that go through.
 const BLOCKS: u32 = 6;
@@ -105,56 +105,6 @@ pub struct Pipeline {
     bug: Option<Bug>,
     tile: NocXy,
     dram: NocXy,
-}
-
-/// Code of a core, instruction by instruction.
-#[derive(Default)]
-struct Code(Vec<u32>);
-
-impl Code {
-    fn add(&mut self, words: impl IntoIterator<Item = u32>) {
-        self.0.extend(words);
-    }
-
-    fn tensix(&mut self, word: u32) {
-        self.0.push(ttinsn(word));
-    }
-
-    /// Polls the counter at `addr` until it is at least `count`.
-    fn wait(&mut self, addr: u32, count: u32) {
-        self.add([&li(5, addr)[..], &li(6, count), &[i("Lw", 7, 5, 0), b("Bltu", 7, 6, -4)]].concat());
-    }
-
-    fn store(&mut self, addr: u32, value: u32) {
-        self.add(poke(addr, value));
-    }
-
-    /// Loads a word and uses it: whatever was stored to the same place has arrived.
-    fn settle(&mut self, addr: u32) {
-        self.add([&li(5, addr)[..], &[i("Lw", 7, 5, 0), r("And", 7, 7, 7)]].concat());
-    }
-
-    fn config(&mut self, field: CfgField, value: u32) {
-        self.store(CFG_BASE + 4 * field.index, value);
-    }
-
-    /// Waits until the thread's instructions are done.
-    fn ttsync(&mut self, wait: bool) {
-        self.add(li(5, PC_BUF_BASE + PC_BUF_TENSIX_SYNC));
-        self.add([s("Sw", 0, 5, 0), i("Lw", 7, 5, 0)]);
-        if wait {
-            self.add([r("And", 7, 7, 7)]);
-        }
-    }
-
-    fn setc16(&mut self, field: CfgField, value: u32) {
-        self.tensix(SETC16 { setc16_reg: field.index, setc16_value: value }.word());
-    }
-
-    /// Polls a counter of an NIU until it is `count`.
-    fn wait_noc(&mut self, noc: u32, counter: u32, count: u32) {
-        self.wait(niu(noc, counter), count);
-    }
 }
 
 const fn after(field: CfgField) -> CfgField {

@@ -1,0 +1,295 @@
+//! Small programs with one thing forgotten each, and the same with it.
+
+use tt_isa::cfg::config as cfg;
+use tt_isa::chip::WORMHOLE;
+use tt_isa::insn::{
+    ADDDMAREG, MOP, NOP, RDCFG, SEMINIT, SEMPOST, SEMWAIT, SETDMAREG, STALLWAIT, WRCFG, ZEROACC,
+};
+use tt_isa::map::{
+    CFG_BASE, MAILBOX_BASE, MAILBOX_STRIDE, MOP_CFG_BASE, PC_BUF_BASE, PC_BUF_MOP_SYNC, PC_BUF_SEMAPHORE,
+    REGFILE_BASE, RISCV_IC_INVALIDATE_CFG, RiscV,
+};
+use tt_isa::noc::{NocXy, ctrl, reg};
+use tt_isa::stall::{block, semaphore, until};
+
+use super::asm::{i, jal, li, nop, r, s};
+use super::code::Code;
+use super::host::{Request, tensix};
+
+/// Words in L1 that the host has written.
+pub const DATA: u32 = 0x2_0000;
+/// Bytes of [`DATA`].
+pub const DATA_BYTES: usize = 0x400;
+const FLAG: u32 = DATA + 0x100;
+const NEVER_WRITTEN: u32 = 0x4_0000;
+const SEMAPHORE: u32 = 1 << 5;
+
+/// A core's program.
+pub type Program = (NocXy, RiscV, Code);
+
+/// Programs that forget something, if `broken`.
+pub struct Hazard {
+    /// What is forgotten.
+    pub name: &'static str,
+    /// What the finding has to name.
+    pub names: &'static [&'static str],
+    /// The programs.
+    pub programs: fn(broken: bool) -> Vec<Program>,
+}
+
+fn dram() -> NocXy {
+    WORMHOLE.dram[0].ports[0]
+}
+
+fn program(core: RiscV, build: impl FnOnce(&mut Code)) -> Program {
+    let mut code = Code::default();
+    build(&mut code);
+    code.add([jal(0, 0)]);
+    (tensix(0, 0), core, code)
+}
+
+fn read(from: u32, to: u32) -> Request {
+    Request {
+        noc: 0,
+        ctrl: ctrl::RESP_MARKED,
+        target: (dram(), from),
+        ret: (tensix(0, 0), to),
+        len: 64,
+        data: 0,
+    }
+}
+
+fn write(from: u32, to: u32) -> Request {
+    Request {
+        noc: 0,
+        ctrl: ctrl::WR | ctrl::RESP_MARKED,
+        target: (tensix(0, 0), from),
+        ret: (dram(), to),
+        len: 64,
+        data: 0,
+    }
+}
+
+/// All of them.
+pub const HAZARDS: &[Hazard] = &[
+    Hazard {
+        name: "a NoC write of what the core has just stored",
+        names: &["L1 0x00020000", "BRISC at pc", "NoC 0 write", "load the word back"],
+        programs: |broken| {
+            vec![program(RiscV::Brisc, |code| {
+                code.store(DATA, 1);
+                if !broken {
+                    code.settle(DATA);
+                }
+                code.add(write(DATA, 0x1000).program());
+                code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 1);
+            })]
+        },
+    },
+    Hazard {
+        name: "data of another core without a flag",
+        names: &["L1 0x00020000", "BRISC at pc", "NCRISC at pc", "nothing orders"],
+        programs: |broken| {
+            let writer = program(RiscV::Brisc, |code| {
+                code.store(DATA, 1);
+                code.store(FLAG, 1);
+            });
+            let reader = program(RiscV::Ncrisc, |code| {
+                if !broken {
+                    code.wait(FLAG, 1);
+                }
+                code.load(DATA, true);
+            });
+            vec![writer, reader]
+        },
+    },
+    Hazard {
+        name: "a mailbox that overtakes a store to L1",
+        names: &["L1 0x00020000", "BRISC at pc", "TRISC0 at pc", "load the word back"],
+        programs: |broken| {
+            let writer = program(RiscV::Brisc, |code| {
+                code.store(DATA, 1);
+                if !broken {
+                    code.settle(DATA);
+                }
+                code.store(MAILBOX_BASE + MAILBOX_STRIDE, 0);
+            });
+            let reader = program(RiscV::Trisc0, |code| {
+                code.load(MAILBOX_BASE, true);
+                code.load(DATA, true);
+            });
+            vec![writer, reader]
+        },
+    },
+    Hazard {
+        name: "a mailbox word that nobody waits for",
+        names: &["L1 0x00020000", "BRISC at pc", "TRISC0 at pc"],
+        programs: |broken| {
+            let writer = program(RiscV::Brisc, |code| {
+                code.store(DATA, 1);
+                code.settle(DATA);
+                code.store(MAILBOX_BASE + MAILBOX_STRIDE, 0);
+            });
+            let reader = program(RiscV::Trisc0, |code| {
+                code.add(li(9, DATA));
+                code.load(MAILBOX_BASE, !broken);
+                code.add([i("Lw", 7, 9, 0)]);
+            });
+            vec![writer, reader]
+        },
+    },
+    Hazard {
+        name: "a word that nobody has written",
+        names: &["BRISC at pc", "reads L1 0x00040000", "nothing has written"],
+        programs: |broken| {
+            vec![program(RiscV::Brisc, |code| code.load(if broken { NEVER_WRITTEN } else { DATA }, true))]
+        },
+    },
+    Hazard {
+        name: "two reads into one buffer",
+        names: &["L1 0x00020000", "NoC 0 read of 64 bytes", "may still be under way"],
+        programs: |broken| {
+            vec![program(RiscV::Brisc, |code| {
+                code.add(read(0, DATA).program());
+                if !broken {
+                    code.wait_noc(0, reg::MST_RD_RESP_RECEIVED, 1);
+                }
+                code.add(read(0x1000, DATA).program());
+                code.wait_noc(0, reg::MST_RD_RESP_RECEIVED, 2);
+            })]
+        },
+    },
+    Hazard {
+        name: "a write and a read that meet in DRAM",
+        names: &["DRAM 0x1000", "NoC 0 write of 64 bytes", "NoC 0 read of 64 bytes"],
+        programs: |broken| {
+            vec![program(RiscV::Brisc, |code| {
+                code.add(write(DATA, 0x1000).program());
+                if !broken {
+                    code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 1);
+                }
+                code.add(read(0x1000, DATA + 0x200).program());
+                code.wait_noc(0, reg::MST_RD_RESP_RECEIVED, 1);
+            })]
+        },
+    },
+    Hazard {
+        name: "a MOP configuration that changes under the expander",
+        names: &["TRISC0 at pc", "MOP expander", "MOPExpanderDoneCheck"],
+        programs: |broken| {
+            vec![program(RiscV::Trisc0, |code| {
+                for round in 0..2 {
+                    for (word, value) in
+                        [2, 1, NOP {}.word()].into_iter().chain([NOP {}.word(); 6]).enumerate()
+                    {
+                        code.store(MOP_CFG_BASE + 4 * word as u32, value);
+                    }
+                    code.push(MOP { mop_type: 1, ..MOP::ZERO }.word());
+                    if !broken && round == 0 {
+                        code.add(li(5, PC_BUF_BASE + PC_BUF_MOP_SYNC));
+                        code.add([s("Sw", 0, 5, 0), i("Lw", 7, 5, 0), r("And", 7, 7, 7)]);
+                    }
+                }
+            })]
+        },
+    },
+    Hazard {
+        name: "configuration that is used right behind WRCFG",
+        names: &["THCON_SEC0_REG3_Base_address", "WRCFG", "RDCFG", "put a NOP in between"],
+        programs: |broken| {
+            let register = cfg::THCON_SEC0_REG3_Base_address.index;
+            vec![program(RiscV::Trisc0, |code| {
+                code.tensix(SETDMAREG { reg_index_16b: 8, payload_sig_sel: 77, ..SETDMAREG::ZERO }.word());
+                code.tensix(WRCFG { gpr_address: 4, wr128b: 0, cfg_reg: register }.word());
+                if !broken {
+                    code.tensix(NOP {}.word());
+                }
+                code.tensix(RDCFG { gpr_address: 6, cfg_reg: register }.word());
+            })]
+        },
+    },
+    Hazard {
+        name: "a GPR that the core writes as an instruction reads it",
+        names: &["GPR 5 of Tensix thread 0", "TRISC0 at pc", "ADDDMAREG", "C13"],
+        programs: |broken| {
+            vec![program(RiscV::Trisc0, |code| {
+                code.store(REGFILE_BASE + 4 * 5, 40);
+                if !broken {
+                    let wait = STALLWAIT { stall_res: block::THCON, wait_res: until::RISCV };
+                    code.push(wait.word());
+                }
+                let add =
+                    ADDDMAREG { op_b_is_const: 1, result_reg_index: 6, op_b_reg_index: 2, op_a_reg_index: 5 };
+                code.push(add.word());
+            })]
+        },
+    },
+    Hazard {
+        name: "a GPR that is read before the instruction has written it",
+        names: &["GPR 4 of Tensix thread 0", "TRISC0 at pc", "SETDMAREG"],
+        programs: |broken| {
+            vec![program(RiscV::Trisc0, |code| {
+                code.push(SETDMAREG { reg_index_16b: 8, payload_sig_sel: 77, ..SETDMAREG::ZERO }.word());
+                if !broken {
+                    code.ttsync(true);
+                }
+                code.load(REGFILE_BASE + 4 * 4, true);
+            })]
+        },
+    },
+    Hazard {
+        name: "a load from a semaphore while one from TTSync is under way",
+        names: &["TRISC0 at pc", "before a load from TTSync has returned"],
+        programs: |broken| {
+            vec![program(RiscV::Trisc0, |code| {
+                code.add(li(9, PC_BUF_BASE + PC_BUF_SEMAPHORE));
+                code.ttsync(!broken);
+                code.add([i("Lw", 8, 9, 0)]);
+            })]
+        },
+    },
+    Hazard {
+        name: "a wait that the next one makes the gate forget",
+        names: &["STALLWAIT", "forgotten", "block bit B1"],
+        programs: |broken| {
+            let blocked = if broken { block::MATH } else { block::MATH | block::SYNC };
+            let waiter = program(RiscV::Trisc1, |code| {
+                code.tensix(SEMINIT { max_value: 2, init_value: 0, sem_sel: SEMAPHORE }.word());
+                code.ttsync(true);
+                code.store(FLAG, 1);
+                let wait =
+                    SEMWAIT { stall_res: blocked, sem_sel: SEMAPHORE, wait_sem_cond: semaphore::WHILE_ZERO };
+                code.tensix(wait.word());
+                code.tensix(STALLWAIT { stall_res: block::CFG, wait_res: until::MATH }.word());
+                code.tensix(ZEROACC { clear_mode: 3, ..ZEROACC::ZERO }.word());
+            });
+            let poster = program(RiscV::Trisc0, |code| {
+                code.wait(FLAG, 1);
+                code.tensix(SEMPOST { sem_sel: SEMAPHORE }.word());
+            });
+            vec![waiter, poster]
+        },
+    },
+    Hazard {
+        name: "code that changed while the instruction cache holds it",
+        names: &["BRISC at pc", "the code has changed"],
+        programs: |broken| {
+            vec![program(RiscV::Brisc, |code| {
+                // A function of two instructions behind a jump over it; it is called, changed, and called again.
+                code.add([jal(0, 12), i("Addi", 8, 8, 1), i("Jalr", 0, 1, 0)]);
+                let call = |code: &mut Code| {
+                    let back = 4 - 4 * code.0.len() as i32;
+                    code.add([jal(1, back)]);
+                };
+                call(code);
+                code.store(4, i("Addi", 8, 8, 2));
+                if !broken {
+                    code.settle(4);
+                    code.store(CFG_BASE + 4 * RISCV_IC_INVALIDATE_CFG, RiscV::Brisc.icache_bit());
+                    code.add([nop(); 20]);
+                }
+                call(code);
+            })]
+        },
+    },
+];
