@@ -79,6 +79,8 @@ pub struct Schedule {
     late: Vec<Write>,
     /// The instruction before was `SFPSWAP`: only `SFPNOP` can have the next cycle.
     after_swap: bool,
+    /// A scheduled `SFPSWAP` executed in the cycle before: it needs the simple and round sub-units for another.
+    swapping: bool,
 }
 
 /// A register's new lanes.
@@ -199,6 +201,8 @@ fn cycle(
     due: &[Scheduled],
 ) -> Result<(), Fault> {
     check_together(due)?;
+    check_after_swap(t, due)?;
+    let owner = t.sfpu.schedule.thread;
     let before = t.sfpu.snapshot();
     let mut after = before.clone();
     let (mut writes, mut late) = (std::mem::take(&mut t.sfpu.schedule.late), Vec::new());
@@ -216,10 +220,10 @@ fn cycle(
     for scheduled in due {
         execute(t, &scheduled.op, scheduled.unit, &mut |t| {
             if scheduled.unit == SubUnit::Store {
-                dst_access::store_at(t, thread, &scheduled.op, scheduled.address, ALL);
+                dst_access::store_at(t, owner, &scheduled.op, scheduled.address, ALL);
                 return Ok(Step::Done);
             }
-            dispatch(t, thread, &scheduled.op, ALL)
+            dispatch(t, owner, &scheduled.op, ALL)
         })?;
     }
     if let Some((op, lanes)) = issued {
@@ -264,6 +268,22 @@ fn check_together(due: &[Scheduled]) -> Result<(), Fault> {
         return Err(Fault::program("SFPSWAP scheduled without SFPNOP in the MAD sub-unit").page(PAGE));
     }
     Ok(())
+}
+
+/// Refuses what a scheduled `SFPSWAP` of the cycle before leaves no room for.
+fn check_after_swap(t: &mut Tensix, due: &[Scheduled]) -> Result<(), Fault> {
+    let swaps = due.iter().any(|scheduled| scheduled.op.opcode == Opcode::SFPSWAP);
+    if !std::mem::replace(&mut t.sfpu.schedule.swapping, swaps) {
+        return Ok(());
+    }
+    let needs = |unit: SubUnit| matches!(unit, SubUnit::Simple | SubUnit::Round);
+    match due.iter().find(|other| needs(other.unit) && other.op.opcode != Opcode::SFPNOP) {
+        None => Ok(()),
+        Some(other) => {
+            let what = format!("{:?} scheduled for the cycle after a scheduled SFPSWAP", other.op.opcode);
+            Err(Fault::program(what).page(PAGE))
+        }
+    }
 }
 
 /// `SFPLOADMACRO`, when its cycle comes.

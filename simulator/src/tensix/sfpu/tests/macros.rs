@@ -147,6 +147,16 @@ fn an_instruction_of_the_same_time_is_forgotten() {
 }
 
 #[test]
+fn a_swap_needs_two_cycles() {
+    let swap = SFPSWAP { lreg_dest: 2, instr_mod1: 0, ..SFPSWAP::ZERO }.word();
+    let parts = [part(FIRST, 0, bits::REPLACE_VB), part(bits::SELECT_NOP, 0, 0), 0, 0];
+    let mut t = prepared([swap, 0, 0, 0], parts, MISC);
+    t.sfpu.lreg[0] = [7; LANES];
+    run(&mut t, &[load_macro(1, 8), NOP_WORD, NOP_WORD]).unwrap();
+    assert_eq!((t.sfpu.lreg[0][0], t.sfpu.lreg[1][0]), (128, 7));
+}
+
+#[test]
 fn what_is_refused() {
     let found = |t: &mut Tensix, words: &[u32], text: &str| {
         let fault = run(t, words).expect_err(text).to_string();
@@ -169,6 +179,9 @@ fn what_is_refused() {
     let swap = SFPSWAP { instr_mod1: 1, ..SFPSWAP::ZERO }.word();
     let mut alone = prepared([swap, 0, 0, 0], simple, MISC);
     found(&mut alone, &[load_macro(1, 8), NOP_WORD], "without SFPNOP");
+    let with_nop = [part(FIRST, 0, 0), part(bits::SELECT_NOP, 0, 0), part(FIRST + 1, 1, 0), 0];
+    let mut next = prepared([swap, round, 0, 0], with_nop, MISC);
+    found(&mut next, &[load_macro(1, 8), NOP_WORD, NOP_WORD], "after a scheduled SFPSWAP");
 }
 
 /// Tables written as software does it: templates by their own words, sequences and Misc by `SFPCONFIG`.
