@@ -43,6 +43,8 @@ pub struct Options {
     pub jobs: usize,
     /// Collect cases for the corpus.
     pub propose: bool,
+    /// Is told now and then how many cases there have been, and how many differences.
+    pub progress: fn(u64, u64),
 }
 
 /// Counts of a family.
@@ -119,6 +121,9 @@ pub fn run(library: &Path, options: &Options) -> Result<Report, RunError> {
                             return Ok(());
                         }
                         worker.batch(first, (first + BATCH).min(options.cases))?;
+                        if first % PROGRESS < BATCH && first > 0 {
+                            (options.progress)(first, lock(worker.report).total().differ);
+                        }
                     }
                 })
             })
@@ -129,6 +134,8 @@ pub fn run(library: &Path, options: &Options) -> Result<Report, RunError> {
     Ok(report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
 }
 
+/// Cases between two reports of progress.
+const PROGRESS: u64 = 50_000;
 /// Cases whose numbers a worker takes at once. Each batch is of pairs or of single tiles.
 const BATCH: u64 = 64;
 

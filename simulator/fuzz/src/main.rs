@@ -105,7 +105,8 @@ fn library() -> Result<PathBuf> {
 fn diff(options: &Diff) -> Result<bool> {
     let start = Instant::now();
     let Diff { cases, seed, family, jobs, .. } = *options;
-    let campaign = Options { cases, seed, family, jobs, propose: options.propose.is_some() };
+    let progress = |cases, differ| eprintln!("{cases} cases, {differ} differences");
+    let campaign = Options { cases, seed, family, jobs, propose: options.propose.is_some(), progress };
     let report = campaign::run(&library()?, &campaign)?;
     let seconds = start.elapsed().as_secs_f64();
     if options.json {
