@@ -78,6 +78,48 @@ fn every_bug_is_found() {
     }
 }
 
+/// The first finding of a small hazard.
+fn find_small(hazard: &Hazard) -> String {
+    let found = (0..SEEDS_OF_A_BUG).find_map(|seed| run_small(hazard, true, seed).err());
+    found.unwrap_or_else(|| panic!("{} was not found", hazard.name)).to_string()
+}
+
+/// A text with every number replaced by `#`.
+fn without_numbers(text: &str) -> String {
+    let mut out = String::new();
+    let mut number = false;
+    for c in text.chars() {
+        number = c.is_ascii_digit() || number && (c.is_ascii_hexdigit() || c == 'x');
+        match (number, out.ends_with('#')) {
+            (false, _) => out.push(c),
+            (true, false) => out.push('#'),
+            (true, true) => {}
+        }
+    }
+    out
+}
+
+/// The faults that `docs/simulator.md` shows as examples of the mode, a paragraph each.
+fn documented() -> Vec<String> {
+    let page = include_str!("../../docs/simulator.md");
+    let section = page.split("## Asynchronous mode").nth(1).expect("the section");
+    let section = section.split("\n## ").next().expect("its text");
+    let blocks = section.split("\n\n").filter(|block| block.starts_with("    program error"));
+    blocks.map(|block| block.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn the_documentation_shows_what_is_found() {
+    let bugs = Bug::ALL.into_iter().map(|bug| find(bug).1.to_string());
+    let found: Vec<String> =
+        bugs.chain(HAZARDS.iter().map(find_small)).map(|text| without_numbers(&text)).collect();
+    let examples = documented();
+    assert!(examples.len() >= 12, "one of each kind");
+    for example in examples {
+        assert!(found.contains(&without_numbers(&example)), "not found any more: {example}");
+    }
+}
+
 /// Runs the programs of a small hazard with a seed.
 fn run_small(hazard: &Hazard, broken: bool, seed: u64) -> Result<(), Fault> {
     let mut host = Host::with_mode(Mode::Async { seed });
@@ -101,8 +143,7 @@ fn small_hazards_are_found_and_their_twins_are_clean() {
         for seed in 0..seeds_of_a_twin() / 4 {
             run_small(hazard, false, seed).unwrap_or_else(|fault| panic!("without {}: {fault}", hazard.name));
         }
-        let found = (0..SEEDS_OF_A_BUG).find_map(|seed| run_small(hazard, true, seed).err());
-        let text = found.unwrap_or_else(|| panic!("{} was not found", hazard.name)).to_string();
+        let text = find_small(hazard);
         println!("{}: {text}\n", hazard.name);
         for part in hazard.names {
             assert!(text.contains(part), "{} should name {part}: {text}", hazard.name);
