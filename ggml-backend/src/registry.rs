@@ -8,7 +8,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CString, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::OnceLock;
 
 use tt_runtime::parse_devices;
@@ -17,7 +17,7 @@ use crate::abi::guard;
 use crate::abi::host::host;
 use crate::abi::types::Reg;
 use crate::device::Device;
-use crate::log;
+use crate::{log, stats};
 
 /// Which devices to use (`tt_runtime::parse_devices`).
 const DEVICES: &str = "GGML_TT_DEVICES";
@@ -98,9 +98,21 @@ extern "C" fn get_device(_reg: *mut c_void, index: usize) -> *mut c_void {
     })
 }
 
-/// No extensions of the interface.
-extern "C" fn get_proc_address(_reg: *mut c_void, _name: *const c_char) -> *mut c_void {
-    std::ptr::null_mut()
+/// Functions that ggml's interface does not have, by name.
+unsafe extern "C" fn get_proc_address(_reg: *mut c_void, name: *const c_char) -> *mut c_void {
+    // SAFETY: ggml passes a terminated string.
+    match unsafe { CStr::from_ptr(name) }.to_bytes() {
+        b"ggml_backend_tt_finish_loading" => finish_loading as *mut c_void,
+        _ => std::ptr::null_mut(),
+    }
+}
+
+/// `void ggml_backend_tt_finish_loading(void)`: waits until all weights are on their devices, and writes the statistics.
+extern "C" fn finish_loading() {
+    guard("finish_loading", (), || {
+        devices().iter().for_each(|device| device.weights.finish());
+        stats::write();
+    });
 }
 
 /// A string for C; ours have no zero bytes.

@@ -18,6 +18,7 @@
 pub mod backend_ops;
 pub mod bench;
 pub mod compare;
+pub mod gguf;
 pub mod random;
 pub mod tools;
 pub mod ttnn;

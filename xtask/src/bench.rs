@@ -2,22 +2,27 @@
 //!
 //! The simulator's own figures come from the program `tt-bench-sim` of package `tt-tests`, which drives the built-in
 //! and, when `TTSIM_LIB` names it, the vendor's simulator through the same transport; `demo.tokens_per_s` is a run of the demo.
+//! Those of weights come from `tt-bench-weights`.
 
-use std::env;
 use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::demo;
-use crate::process::{capture, cargo};
+use crate::process::{self, capture, cargo};
+use crate::test::native;
+use crate::{backend, demo, llama, paths};
 
 /// What to measure.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Subject {
     /// The simulator and the demo on it
     Sim,
+    /// Conversion of weights to tiles, and loading of a model
+    Weights,
 }
 
 /// Options of `cargo xtask bench`.
@@ -31,7 +36,7 @@ pub struct Options {
     json: bool,
 }
 
-/// One figure. The peer is the vendor's simulator doing the same work on the same machine.
+/// One figure. The peer does the same work on the same machine.
 #[derive(Serialize, Deserialize)]
 pub struct Figure {
     name: String,
@@ -43,6 +48,9 @@ pub struct Figure {
     peer_value: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ratio: Option<f64>,
+    /// What else belongs to the figure.
+    #[serde(flatten)]
+    more: serde_json::Map<String, serde_json::Value>,
 }
 
 /// `cargo xtask bench`.
@@ -55,6 +63,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let figures = match options.subject {
         Subject::Sim => sim(peer.as_deref())?,
+        Subject::Weights => weights()?,
     };
     for figure in &figures {
         if options.json {
@@ -63,7 +72,7 @@ pub fn run(options: &Options) -> Result<()> {
             println!("{}", figure.line());
         }
     }
-    if peer.is_none() {
+    if peer.is_none() && options.subject == Subject::Sim {
         eprintln!("no ratios: TTSIM_LIB does not name a vendor simulator");
     }
     Ok(())
@@ -75,17 +84,37 @@ fn sim(peer: Option<&str>) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
+/// Figures of the program `tt-bench-weights`; ratios to the vendor's function if `TTNN_WHEEL` names the unpacked wheel.
+fn weights() -> Result<Vec<Figure>> {
+    let host = llama::ensure()?;
+    let library = backend::build()?;
+    let load = native::build(&host, "load")?;
+    let models = paths::target().join("bench");
+    fs::create_dir_all(&models)?;
+    // The vendor's function is called by a program beside it.
+    process::run(cargo().args(["build", "--quiet", "--release", "--package", "tt-tests", "--bins"]))?;
+    figures(
+        program("tt-bench-weights")
+            .env("TT_LLAMA_BIN", host.bin())
+            .env("TT_BACKEND_SO", library)
+            .env("TT_LOAD", load)
+            .env("TT_BENCH_DIR", models),
+    )
+}
+
 fn simulator_figures() -> Result<Vec<Figure>> {
-    let text = capture(cargo().args([
-        "run",
-        "--quiet",
-        "--release",
-        "--package",
-        "tt-tests",
-        "--bin",
-        "tt-bench-sim",
-    ]))?;
-    text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+    figures(&mut program("tt-bench-sim"))
+}
+
+/// A program of package `tt-tests`.
+fn program(name: &str) -> Command {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--release", "--package", "tt-tests", "--bin", name]);
+    command
+}
+
+fn figures(program: &mut Command) -> Result<Vec<Figure>> {
+    capture(program)?.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }
 
 fn demo_figure(peer: Option<&str>) -> Result<Figure> {
@@ -98,6 +127,7 @@ fn demo_figure(peer: Option<&str>) -> Result<Figure> {
         peer: peer.map(|_| "ttsim".to_owned()),
         peer_value,
         ratio: peer_value.map(|peer| value / peer),
+        more: serde_json::Map::new(),
     })
 }
 

@@ -115,13 +115,19 @@ struct Queue {
 /// Threads and queue of a device.
 pub struct Loader {
     device: Arc<Device>,
-    queue: Arc<Mutex<Queue>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    idle: Condvar,
 }
 
 impl Loader {
     /// A loader without any thread yet.
     pub fn new(device: Arc<Device>) -> Self {
-        Self { device, queue: Arc::default() }
+        Self { device, shared: Arc::default() }
     }
 
     /// Begins to bring a weight's tiles to `addr`.
@@ -132,7 +138,7 @@ impl Loader {
         let pieces = strips.div_ceil(per_piece) * weight.matrices();
         let state = Mutex::new(JobState { pieces, failure: None });
         let job = Arc::new(Job { weight, packing, source, addr, state, changed: Condvar::new() });
-        let mut queue = self.queue.lock();
+        let mut queue = self.shared.queue.lock();
         queue.count(&job);
         for matrix in 0..weight.matrices() {
             for first in (0..strips).step_by(per_piece) {
@@ -142,7 +148,7 @@ impl Loader {
         }
         let most = std::thread::available_parallelism().map_or(1, usize::from);
         while queue.threads < most.min(queue.pieces.len()) {
-            let (device, shared) = (Arc::clone(&self.device), Arc::clone(&self.queue));
+            let (device, shared) = (Arc::clone(&self.device), Arc::clone(&self.shared));
             let thread = std::thread::Builder::new().name("tt-weights".to_owned());
             match thread.spawn(move || work(&device, &shared)) {
                 Ok(_) => queue.threads += 1,
@@ -155,9 +161,15 @@ impl Loader {
         job
     }
 
+    /// Waits until nothing is left to do.
+    pub fn finish(&self) {
+        let mut queue = self.shared.queue.lock();
+        self.shared.idle.wait_while(&mut queue, |queue| queue.threads > 0);
+    }
+
     /// What was loaded, if anything new was since the last call.
     pub fn news(&self) -> Option<Totals> {
-        let mut queue = self.queue.lock();
+        let mut queue = self.shared.queue.lock();
         let is_new = !queue.reported && queue.pieces.is_empty() && queue.totals.bytes > 0;
         queue.reported |= is_new;
         is_new.then(|| queue.totals.clone())
@@ -165,7 +177,7 @@ impl Loader {
 
     /// What was loaded so far.
     pub fn totals(&self) -> Totals {
-        self.queue.lock().totals.clone()
+        self.shared.queue.lock().totals.clone()
     }
 }
 
@@ -208,15 +220,16 @@ impl Queue {
 }
 
 /// A thread's work: pieces until there are none.
-fn work(device: &Device, queue: &Mutex<Queue>) {
+fn work(device: &Device, shared: &Shared) {
     let mut buffers = (Vec::new(), Vec::new());
     loop {
         let piece = {
-            let mut queue = queue.lock();
+            let mut queue = shared.queue.lock();
             match queue.pieces.pop_front() {
                 Some(piece) => piece,
                 None => {
                     queue.threads -= 1;
+                    shared.idle.notify_all();
                     return;
                 }
             }
@@ -229,7 +242,7 @@ fn work(device: &Device, queue: &Mutex<Queue>) {
                 .unwrap_or_else(|_| Err("internal error while converting".to_owned()))
         };
         let (row, _) = piece.job.geometry();
-        queue.lock().finished((piece.strips.len() * 32 * row) as u64, busy);
+        shared.queue.lock().finished((piece.strips.len() * 32 * row) as u64, busy);
         piece.job.finish_piece(result);
     }
 }

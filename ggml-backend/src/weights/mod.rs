@@ -297,6 +297,12 @@ impl Weights {
         self.loader.totals()
     }
 
+    /// Waits until all weights that were set are on the device.
+    pub fn finish(&self) {
+        self.loader.finish();
+        self.report();
+    }
+
     fn report(&self) {
         let Some(totals) = self.loader.news() else { return };
         let kinds: Vec<String> = totals.kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();

@@ -4,6 +4,7 @@
 //! number of rounds in a word of its tile's L1. What is measured is thus what was executed, whatever a clock means to
 //! the simulator, and no simulator is asked for its own counters.
 
+pub mod load;
 pub mod mvmul;
 pub mod noc;
 mod program;

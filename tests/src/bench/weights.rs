@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tt_runtime::layout::{GgmlType, Isa, Matrices, Packing, WeightFormat, pack_into, packed_bytes};
 
+use crate::gguf::half_fields;
 use crate::random::Random;
 
 /// Columns and rows of the matrix: a feed-forward matrix of a 1 B model.
@@ -91,14 +92,6 @@ impl Work {
                 });
             }
         });
-    }
-}
-
-fn half_fields(ty: GgmlType) -> &'static [usize] {
-    match ty {
-        GgmlType::Q4_K => &[0, 2],
-        GgmlType::Q6_K => &[208],
-        _ => &[0],
     }
 }
 

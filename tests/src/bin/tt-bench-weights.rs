@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use tt_runtime::layout::{GgmlType, Isa, WeightFormat};
+use tt_tests::bench::load::Load;
 use tt_tests::bench::weights::Work;
+use tt_tests::gguf::Mixture;
 use tt_tests::ttnn::Ttnn;
 
 /// Threads of the conversions of quantised types.
@@ -15,13 +17,16 @@ const THREADS: usize = 2;
 fn main() -> Result<()> {
     let program = std::env::current_exe()?;
     let folder = program.parent().context("no folder")?;
-    let ttnn = Ttnn::find(&PathBuf::from(folder).join("tt-ttnn-pack")).ok();
+    let ttnn = Ttnn::find(&PathBuf::from(folder).join("tt-ttnn-pack"));
+    if let Err(missing) = &ttnn {
+        eprintln!("no ratio to the vendor's function: {missing}");
+    }
     let rates = Work::new(GgmlType::F32).rates(1);
     let mut figure = json!({
         "name": "weights.pack_bfp8", "value": rates.pack, "unit": "weights/s", "threads": 1,
         "instructions": Isa::best().name(), "memcpy": rates.memcpy, "of_memcpy": rates.pack / rates.memcpy,
     });
-    if let Some(ttnn) = &ttnn {
+    if let Ok(ttnn) = &ttnn {
         let peer = ttnn.rate(WeightFormat::Bfp8, 2.0)?;
         figure["peer"] = json!("ttnn 0.81.1");
         figure["peer_value"] = json!(peer);
@@ -37,6 +42,14 @@ fn main() -> Result<()> {
                 "instructions": Isa::best().name(), "memcpy": rates.memcpy, "dequantise_only": rates.dequantise,
             })
         );
+    }
+    match Load::find() {
+        Ok(load) => {
+            for mixture in [Mixture::Q4_0, Mixture::Q4KM] {
+                println!("{}", load.figure(mixture)?);
+            }
+        }
+        Err(missing) => eprintln!("no figures of loading: {missing}"),
     }
     Ok(())
 }

@@ -9,7 +9,7 @@
 
 mod hosts;
 mod lint;
-mod native;
+pub mod native;
 mod suite;
 
 use anyhow::Result;

@@ -17,7 +17,7 @@ pub fn build_programs(host: &Llama) -> Result<PathBuf> {
 }
 
 /// Compiles `tests/native/NAME.cpp`; returns the program.
-fn build(host: &Llama, name: &str) -> Result<PathBuf> {
+pub fn build(host: &Llama, name: &str) -> Result<PathBuf> {
     let source = paths::root().join("tests/native").join(format!("{name}.cpp"));
     let folder = paths::target().join("native");
     let program = folder.join(name);

@@ -1,0 +1,228 @@
+//! Model files with random weights, in the shape of real ones: for measuring how fast a model loads.
+//!
+//! A GGUF file (version 3) is a header, key-value pairs, descriptions of tensors, and their data, aligned to 32 bytes
+//! (`ggml/docs/gguf.md` of llama.cpp). A model without a vocabulary can be loaded and asked for logits, not for text.
+
+use std::fs::File;
+use std::io::{BufWriter, Result, Write};
+use std::path::Path;
+
+use tt_runtime::layout::GgmlType;
+
+use crate::random::Random;
+
+const ALIGNMENT: u64 = 32;
+
+/// Extents of a Llama model.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Layers.
+    pub layers: u32,
+    /// Width.
+    pub embedding: u32,
+    /// Width of the feed-forward part.
+    pub feed_forward: u32,
+    /// Attention heads.
+    pub heads: u32,
+    /// Key/value heads.
+    pub kv_heads: u32,
+    /// Words.
+    pub vocabulary: u32,
+}
+
+/// TinyLlama-1.1B.
+pub const TINY_LLAMA: Shape =
+    Shape { layers: 22, embedding: 2048, feed_forward: 5632, heads: 32, kv_heads: 4, vocabulary: 32_000 };
+
+/// How the matrices of a file are quantised: as llama.cpp's quantiser mixes them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mixture {
+    /// Q4_0, and Q6_K for the output.
+    Q4_0,
+    /// Q4_K, and Q6_K for the output and half of the value and down projections.
+    Q4KM,
+}
+
+impl Mixture {
+    /// Name in figures and file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Q4_0 => "Q4_0",
+            Self::Q4KM => "Q4_K_M",
+        }
+    }
+
+    fn matrix(self, layer: u32, layers: u32, important: bool) -> GgmlType {
+        // The first and last eighth, and every third in between.
+        let more = layer < layers / 8 || layer >= 7 * layers / 8 || (layer - layers / 8) % 3 == 2;
+        match self {
+            Self::Q4_0 => GgmlType::Q4_0,
+            Self::Q4KM if important && more => GgmlType::Q6_K,
+            Self::Q4KM => GgmlType::Q4_K,
+        }
+    }
+}
+
+struct Tensor {
+    name: String,
+    ty: GgmlType,
+    ne: Vec<u32>,
+}
+
+impl Tensor {
+    fn bytes(&self) -> u64 {
+        let rows: u64 = self.ne[1..].iter().map(|&n| u64::from(n)).product();
+        self.ty.row_bytes(self.ne[0] as usize).unwrap_or(0) as u64 * rows
+    }
+}
+
+impl Shape {
+    fn tensors(&self, mixture: Mixture) -> Vec<Tensor> {
+        let (e, ff) = (self.embedding, self.feed_forward);
+        let kv = e / self.heads * self.kv_heads;
+        let tensor = |name: String, ty, ne: &[u32]| Tensor { name, ty, ne: ne.to_vec() };
+        let first = mixture.matrix(self.layers / 8, self.layers, false);
+        let mut all = vec![
+            tensor("token_embd.weight".into(), first, &[e, self.vocabulary]),
+            tensor("output_norm.weight".into(), GgmlType::F32, &[e]),
+            tensor("output.weight".into(), GgmlType::Q6_K, &[e, self.vocabulary]),
+        ];
+        for layer in 0..self.layers {
+            let name = |part: &str| format!("blk.{layer}.{part}.weight");
+            for norm in ["attn_norm", "ffn_norm"] {
+                all.push(tensor(name(norm), GgmlType::F32, &[e]));
+            }
+            let matrices = [
+                ("attn_q", e, e),
+                ("attn_k", e, kv),
+                ("attn_v", e, kv),
+                ("attn_output", e, e),
+                ("ffn_gate", e, ff),
+                ("ffn_up", e, ff),
+                ("ffn_down", ff, e),
+            ];
+            for (part, k, n) in matrices {
+                let ty = mixture.matrix(layer, self.layers, matches!(part, "attn_v" | "ffn_down"));
+                all.push(tensor(name(part), ty, &[k, n]));
+            }
+        }
+        all
+    }
+
+    fn metadata(&self) -> Vec<(&'static str, Value)> {
+        use Value::{F32, Text, U32};
+        vec![
+            ("general.architecture", Text("llama")),
+            ("general.name", Text("random weights")),
+            ("llama.block_count", U32(self.layers)),
+            ("llama.context_length", U32(2048)),
+            ("llama.embedding_length", U32(self.embedding)),
+            ("llama.feed_forward_length", U32(self.feed_forward)),
+            ("llama.attention.head_count", U32(self.heads)),
+            ("llama.attention.head_count_kv", U32(self.kv_heads)),
+            ("llama.rope.dimension_count", U32(self.embedding / self.heads)),
+            ("llama.attention.layer_norm_rms_epsilon", F32(1e-5)),
+            ("llama.vocab_size", U32(self.vocabulary)),
+            ("tokenizer.ggml.model", Text("no_vocab")),
+        ]
+    }
+}
+
+enum Value {
+    U32(u32),
+    F32(f32),
+    Text(&'static str),
+}
+
+/// Writes a model; the same every time.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write(path: &Path, shape: Shape, mixture: Mixture) -> Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    let (tensors, metadata) = (shape.tensors(mixture), shape.metadata());
+    let mut header = b"GGUF".to_vec();
+    header.extend(3u32.to_le_bytes());
+    header.extend((tensors.len() as u64).to_le_bytes());
+    header.extend((metadata.len() as u64).to_le_bytes());
+    for (key, value) in &metadata {
+        put_text(&mut header, key);
+        match value {
+            Value::U32(x) => header.extend([4u32.to_le_bytes(), x.to_le_bytes()].concat()),
+            Value::F32(x) => header.extend([6u32.to_le_bytes(), x.to_le_bytes()].concat()),
+            Value::Text(text) => {
+                header.extend(8u32.to_le_bytes());
+                put_text(&mut header, text);
+            }
+        }
+    }
+    let mut offset = 0;
+    for tensor in &tensors {
+        put_text(&mut header, &tensor.name);
+        header.extend((tensor.ne.len() as u32).to_le_bytes());
+        tensor.ne.iter().for_each(|&n| header.extend(u64::from(n).to_le_bytes()));
+        header.extend(tensor.ty.number().to_le_bytes());
+        header.extend(u64::to_le_bytes(offset));
+        offset += tensor.bytes().next_multiple_of(ALIGNMENT);
+    }
+    header.resize(header.len().next_multiple_of(ALIGNMENT as usize), 0);
+    out.write_all(&header)?;
+    let mut random = Random(9);
+    for tensor in &tensors {
+        put_data(&mut out, tensor, &mut random)?;
+    }
+    out.flush()
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    out.extend((text.len() as u64).to_le_bytes());
+    out.extend(text.as_bytes());
+}
+
+/// Random blocks with scales of about 2^-7, row after row; norms are ones.
+fn put_data(out: &mut impl Write, tensor: &Tensor, random: &mut Random) -> Result<()> {
+    let bytes = tensor.bytes();
+    if tensor.ty == GgmlType::F32 {
+        for _ in 0..bytes / 4 {
+            out.write_all(&1f32.to_le_bytes())?;
+        }
+    } else {
+        let row = tensor.ty.row_bytes(tensor.ne[0] as usize).unwrap_or(0);
+        for _ in 0..bytes / row.max(1) as u64 {
+            let mut data = random.bytes(row);
+            for block in data.chunks_exact_mut(tensor.ty.block().1) {
+                for &half in half_fields(tensor.ty) {
+                    block[half + 1] = block[half + 1] & 0x83 | 0x20;
+                }
+            }
+            out.write_all(&data)?;
+        }
+    }
+    let padding = bytes.next_multiple_of(ALIGNMENT) - bytes;
+    out.write_all(&vec![0; padding as usize])
+}
+
+/// Where a block's half precision scales are.
+pub fn half_fields(ty: GgmlType) -> &'static [usize] {
+    match ty {
+        GgmlType::Q4_K => &[0, 2],
+        GgmlType::Q6_K => &[208],
+        _ => &[0],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tiny_llama_has_its_billion_weights() {
+        let tensors = TINY_LLAMA.tensors(Mixture::Q4KM);
+        let weights: u64 =
+            tensors.iter().map(|tensor| tensor.ne.iter().map(|&n| u64::from(n)).product::<u64>()).sum();
+        assert_eq!(weights, 1_100_048_384);
+        assert_eq!(tensors.len(), 201);
+        let sixes = tensors.iter().filter(|tensor| tensor.ty == GgmlType::Q6_K).count();
+        assert_eq!(sixes, 1 + 2 * 11);
+    }
+}
