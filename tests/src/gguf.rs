@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{BufWriter, Result, Write};
 use std::path::Path;
 
+use anyhow::{Context as _, bail};
 use tt_runtime::layout::GgmlType;
 
 use crate::random::Random;
@@ -211,9 +212,117 @@ pub fn half_fields(ty: GgmlType) -> &'static [usize] {
     }
 }
 
+/// A tensor of a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Type of the elements.
+    pub ty: GgmlType,
+    /// Extents.
+    pub ne: [u64; 4],
+    /// Its data.
+    pub data: &'a [u8],
+}
+
+/// Takes a file apart.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> anyhow::Result<&'a [u8]> {
+        let taken = self.bytes.get(self.at..self.at + count).context("the file ends early")?;
+        self.at += count;
+        Ok(taken)
+    }
+
+    fn u32(&mut self) -> anyhow::Result<u32> {
+        Ok(u32::from_le_bytes(self.take(4)?.try_into()?))
+    }
+
+    fn u64(&mut self) -> anyhow::Result<u64> {
+        Ok(u64::from_le_bytes(self.take(8)?.try_into()?))
+    }
+
+    fn text(&mut self) -> anyhow::Result<&'a str> {
+        let count = self.u64()? as usize;
+        Ok(std::str::from_utf8(self.take(count)?)?)
+    }
+
+    /// Passes over a value.
+    fn value(&mut self, kind: u32) -> anyhow::Result<()> {
+        match kind {
+            0 | 1 | 7 => drop(self.take(1)?),
+            2 | 3 => drop(self.take(2)?),
+            4..=6 => drop(self.take(4)?),
+            10..=12 => drop(self.take(8)?),
+            8 => drop(self.text()?),
+            9 => {
+                let (kind, count) = (self.u32()?, self.u64()?);
+                (0..count).try_for_each(|_| self.value(kind))?;
+            }
+            other => bail!("a value of unknown kind {other}"),
+        }
+        Ok(())
+    }
+}
+
+/// Tensors of a GGUF file whose data is aligned to 32 bytes, as that of nearly all is.
+///
+/// # Errors
+/// It is no such file.
+pub fn read(bytes: &[u8]) -> anyhow::Result<Vec<Found<'_>>> {
+    let mut reader = Reader { bytes, at: 0 };
+    if reader.take(4)? != b"GGUF" || reader.u32()? != 3 {
+        bail!("no GGUF file of version 3");
+    }
+    let (tensors, pairs) = (reader.u64()?, reader.u64()?);
+    for _ in 0..pairs {
+        reader.text()?;
+        let kind = reader.u32()?;
+        reader.value(kind)?;
+    }
+    let mut found = Vec::new();
+    for _ in 0..tensors {
+        let name = reader.text()?;
+        let mut ne = [1; 4];
+        for n in ne.iter_mut().take(reader.u32()? as usize) {
+            *n = reader.u64()?;
+        }
+        let ty = GgmlType::from_number(reader.u32()?).with_context(|| format!("type of {name}"))?;
+        found.push((name, ty, ne, reader.u64()? as usize));
+    }
+    let start = reader.at.next_multiple_of(ALIGNMENT as usize);
+    let slice = |(name, ty, ne, offset): (_, GgmlType, [u64; 4], usize)| {
+        let rows: u64 = ne[1..].iter().product();
+        let len = ty.row_bytes(ne[0] as usize).context("rows are no whole blocks")? * rows as usize;
+        let data = bytes.get(start + offset..start + offset + len).context("the file ends early")?;
+        Ok(Found { name, ty, ne, data })
+    };
+    found.into_iter().map(slice).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let shape =
+            Shape { layers: 2, embedding: 256, feed_forward: 512, heads: 4, kv_heads: 2, vocabulary: 64 };
+        let path = std::env::temp_dir().join(format!("tt-gguf-{}", std::process::id()));
+        write(&path, shape, Mixture::Q4KM).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let found = read(&bytes).unwrap();
+        assert_eq!(found.len(), 3 + 2 * 9);
+        let down = found.iter().find(|tensor| tensor.name == "blk.1.ffn_down.weight").unwrap();
+        assert_eq!((down.ne, down.data.len()), ([512, 256, 1, 1], 2 * 256 * down.ty.block().1));
+        assert!(found[1].data.as_chunks().0.iter().all(|b| f32::from_le_bytes(*b) == 1.0));
+        assert!(read(&bytes[..bytes.len() - 40]).is_err());
+    }
 
     #[test]
     fn a_tiny_llama_has_its_billion_weights() {
@@ -223,6 +332,6 @@ mod tests {
         assert_eq!(weights, 1_100_048_384);
         assert_eq!(tensors.len(), 201);
         let sixes = tensors.iter().filter(|tensor| tensor.ty == GgmlType::Q6_K).count();
-        assert_eq!(sixes, 1 + 2 * 11);
+        assert_eq!(sixes, 1 + 2 * 10);
     }
 }

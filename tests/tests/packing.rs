@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use tt_isa::format::tile_index;
-use tt_runtime::layout::{GgmlType, WeightFormat, pack};
-use tt_tests::need;
+use tt_runtime::layout::pack::unpack_tile;
+use tt_runtime::layout::{GgmlType, Isa, Packing, Rule, WeightFormat, pack};
 use tt_tests::random::Random;
 use tt_tests::ttnn::{Ttnn, short_name};
+use tt_tests::{gguf, need, tools};
 
 /// Our tiles for values in the order of tiles' datums: as a matrix of 32 columns, 32 rows for each tile.
 fn ours(format: WeightFormat, values: &[f32]) -> Vec<u8> {
@@ -92,4 +93,40 @@ fn record(ttnn: &Ttnn) {
         write!(text, "\n{}:\n{}", short_name(format), hex(&ttnn.pack(format, &values).unwrap())).unwrap();
     }
     std::fs::write(recording(), text).unwrap();
+}
+
+/// Sum of squared errors and of squares, over all matrices of a model.
+fn model_error(tensors: &[gguf::Found<'_>], packing: Packing) -> f64 {
+    let (mut error, mut power) = (0.0, 0.0);
+    for tensor in tensors.iter().filter(|tensor| tensor.ne[1] >= 32) {
+        let [k, n, ..] = tensor.ne.map(|n| n as usize);
+        let tiles = pack(packing, tensor.ty, tensor.data, k, n, 1).unwrap();
+        let mut values = vec![0.0; k * n];
+        Isa::best().dequantise(tensor.ty, tensor.data, &mut values);
+        let mut back = [[0.0; 32]; 32];
+        for (i, tile) in tiles.chunks_exact(packing.format.tile_bytes()).enumerate() {
+            let (nt, kt) = (i / k.div_ceil(32) * 32, i % k.div_ceil(32) * 32);
+            unpack_tile(packing.format, tile, &mut back);
+            for row in nt..n.min(nt + 32) {
+                for column in kt..k.min(kt + 32) {
+                    let value = f64::from(values[row * k + column]);
+                    error += (value - f64::from(back[column - kt][row - nt])).powi(2);
+                    power += value * value;
+                }
+            }
+        }
+    }
+    error / power
+}
+
+#[test]
+fn search_has_the_smaller_error_on_a_model() {
+    let bytes = std::fs::read(tools::demo_model()).unwrap();
+    let tensors = gguf::read(&bytes).unwrap();
+    for (format, gain) in [(WeightFormat::Bfp8, 1.0), (WeightFormat::Bfp4, 0.97)] {
+        let error = |rule| model_error(&tensors, Packing { format, rule });
+        let (rule, search) = (error(Rule::Vendor), error(Rule::Search));
+        println!("{}: rule {rule:.4e}, search {search:.4e}", format.name());
+        assert!(search < gain * rule, "{format:?}: rule {rule:.4e}, search {search:.4e}");
+    }
 }
