@@ -1,4 +1,6 @@
-//! The chip as a PCI device: configuration words, base address registers, physical addresses, clocks.
+//! A board's chips as PCI devices: configuration words, base address registers, physical addresses, clocks.
+//!
+//! Each chip that the host reaches is a device; device n's addresses are those of device 0 and n times [`STRIDE`].
 //!
 //! ```text
 //! BAR 0   512 MiB   windows onto the NoC, their configuration, ARC     (Chip::bar0_read, bar0_write)
@@ -13,7 +15,7 @@ use tt_isa::chip::{BOARDS, Board, board};
 use tt_isa::noc::NocXy;
 use tt_isa::pcie::BAR2_SIZE;
 use tt_isa::tlb::BAR0_SIZE;
-use tt_simulator::{Chip, ChipConfig, Fault, HostMemory, TraceConfig};
+use tt_simulator::{Chip, Fault, HostMemory, System, TraceConfig};
 
 use crate::session::AbiError;
 
@@ -21,6 +23,8 @@ const BAR0: u64 = 0x1_0000_0000;
 const BAR2: u64 = 0x1_2000_0000;
 const BAR4: u64 = 0x8_0000_0000;
 const BAR4_SIZE: u64 = 32 << 20;
+/// Physical addresses of a device.
+const STRIDE: u64 = 1 << 36;
 /// Configuration words from here are the six base address registers: pairs of low and high half.
 const BAR_WORDS: Range<u32> = 0x10..0x28;
 /// Low bits of a base address register: memory, 64 bits wide.
@@ -34,18 +38,16 @@ const NO_INTERRUPT: u32 = 0xFF;
 pub struct Settings {
     board: &'static Board,
     threads: Option<usize>,
-    trace: Option<TraceConfig>,
 }
 
 impl Settings {
-    /// Reads `TT_SIM_BOARD`, `TT_SIM_THREADS` and `TT_SIM_TRACE`.
+    /// Reads `TT_SIM_BOARD` and `TT_SIM_THREADS`.
     ///
     /// # Errors
     /// A value that means nothing.
     pub fn from_env() -> Result<Self, AbiError> {
         let value = |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-        let settings = Self::parse(value("TT_SIM_BOARD"), value("TT_SIM_THREADS"))?;
-        Ok(Self { trace: TraceConfig::from_env()?, ..settings })
+        Self::parse(value("TT_SIM_BOARD"), value("TT_SIM_THREADS"))
     }
 
     fn parse(name: Option<String>, threads: Option<String>) -> Result<Self, AbiError> {
@@ -62,13 +64,15 @@ impl Settings {
                 Err(AbiError::Setting { name: "TT_SIM_THREADS", value, expected })
             }
         });
-        Ok(Self { board, threads: threads.transpose()?, trace: None })
+        Ok(Self { board, threads: threads.transpose()? })
     }
 }
 
-/// One chip and its place on the bus.
+/// A board's chips and their places on the bus.
 pub struct Device {
-    chip: Chip,
+    system: System,
+    /// Chips that are on the bus.
+    on_bus: usize,
     /// A fault has ended its time.
     pub stopped: bool,
     /// The process that has the chip's threads.
@@ -82,19 +86,30 @@ enum Place {
 }
 
 impl Device {
-    /// A chip after power-on.
+    /// A board after power-on, traced if the environment asks for it.
     ///
     /// # Errors
-    /// The host cannot start threads.
-    pub fn new(settings: Settings, host: Option<Box<dyn HostMemory>>) -> Result<Self, Fault> {
-        let mut config = ChipConfig::of_board(settings.board, 0);
-        config.threads = settings.threads.unwrap_or(config.threads);
-        config.trace = settings.trace;
-        let mut chip = Chip::new(config)?;
-        if let Some(host) = host {
-            chip.set_host_memory(host);
+    /// The host cannot start threads, or the trace cannot be made.
+    pub fn new(
+        settings: &Settings,
+        host: impl Fn() -> Option<Box<dyn HostMemory>>,
+    ) -> Result<Self, AbiError> {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        let mut system = System::new(settings.board, settings.threads.unwrap_or_else(processors))?;
+        for chip in system.chips() {
+            if let Some(host) = host() {
+                chip.set_host_memory(host);
+            }
+            if let Some(trace) = TraceConfig::from_env()? {
+                chip.start_trace(&trace)?;
+            }
         }
-        Ok(Self { chip, stopped: false, process: std::process::id() })
+        let on_bus = settings.board.pcie_chips.into();
+        Ok(Self { system, on_bus, stopped: false, process: std::process::id() })
+    }
+
+    fn chip(&mut self, device: usize) -> &mut Chip {
+        &mut self.system.chips()[device]
     }
 
     /// A configuration word.
@@ -102,14 +117,15 @@ impl Device {
     /// # Errors
     /// An address that PCI does not have.
     pub fn config_read32(&mut self, bdf: u32, offset: u32) -> Result<u32, AbiError> {
-        if device_number(bdf, offset)? != 0 {
+        let device = device_number(bdf, offset)?;
+        if device >= self.on_bus {
             return Ok(u32::MAX);
         }
         Ok(match offset {
             0x08 => CLASS_AND_REVISION,
             0x3C => NO_INTERRUPT,
-            _ if BAR_WORDS.contains(&offset) => bar_word((offset - BAR_WORDS.start) / 4),
-            _ => self.chip.pci_config_read32(offset),
+            _ if BAR_WORDS.contains(&offset) => bar_word(device, (offset - BAR_WORDS.start) / 4),
+            _ => self.chip(device).pci_config_read32(offset),
         })
     }
 
@@ -118,13 +134,12 @@ impl Device {
     /// # Errors
     /// Every word is read-only in this device.
     pub fn config_write32(&mut self, bdf: u32, offset: u32, data: u32) -> Result<(), AbiError> {
-        match device_number(bdf, offset)? {
-            0 => {
-                let what = format!("write of {data:#010x} to PCI configuration word {offset:#x}");
-                Err(Fault::not_implemented(what).page("PCIExpressTile/README.md").into())
-            }
-            other => Err(AbiError::NoDevice(other)),
+        let device = device_number(bdf, offset)?;
+        if device >= self.on_bus {
+            return Err(AbiError::NoDevice(device));
         }
+        let what = format!("write of {data:#010x} to PCI configuration word {offset:#x}");
+        Err(Fault::not_implemented(what).page("PCIExpressTile/README.md").into())
     }
 
     /// Reads physical memory.
@@ -132,11 +147,12 @@ impl Device {
     /// # Errors
     /// Nothing answers there.
     pub fn read(&mut self, addr: u64, out: &mut [u8]) -> Result<(), AbiError> {
-        match place(addr, out.len())? {
-            Place::Bar0(offset) => Ok(self.chip.bar0_read(offset, out)?),
+        let (device, place) = self.place(addr, out.len())?;
+        match place {
+            Place::Bar0(offset) => Ok(self.chip(device).bar0_read(offset, out)?),
             Place::Bar2(offset) => {
                 let word: &mut [u8; 4] = out.try_into().map_err(|_| bar2_width(offset))?;
-                *word = self.chip.bar2_read(offset)?.to_le_bytes();
+                *word = self.chip(device).bar2_read(offset)?.to_le_bytes();
                 Ok(())
             }
         }
@@ -147,29 +163,30 @@ impl Device {
     /// # Errors
     /// Nothing answers there.
     pub fn write(&mut self, addr: u64, data: &[u8]) -> Result<(), AbiError> {
-        match place(addr, data.len())? {
-            Place::Bar0(offset) => Ok(self.chip.bar0_write(offset, data)?),
+        let (device, place) = self.place(addr, data.len())?;
+        match place {
+            Place::Bar0(offset) => Ok(self.chip(device).bar0_write(offset, data)?),
             Place::Bar2(offset) => {
                 let word = data.try_into().map_err(|_| bar2_width(offset))?;
-                Ok(self.chip.bar2_write(offset, u32::from_le_bytes(word))?)
+                Ok(self.chip(device).bar2_write(offset, u32::from_le_bytes(word))?)
             }
         }
     }
 
-    /// Reads from the tile at a NoC 0 coordinate.
+    /// Reads from the tile of the first chip at a NoC 0 coordinate.
     ///
     /// # Errors
     /// Nothing answers there.
     pub fn tile_read(&mut self, x: u32, y: u32, addr: u64, out: &mut [u8]) -> Result<(), AbiError> {
-        Ok(self.chip.tile_read(coordinate(x, y)?, addr, out)?)
+        Ok(self.chip(0).tile_read(coordinate(x, y)?, addr, out)?)
     }
 
-    /// Writes to the tile at a NoC 0 coordinate.
+    /// Writes to the tile of the first chip at a NoC 0 coordinate.
     ///
     /// # Errors
     /// Nothing answers there.
     pub fn tile_write(&mut self, x: u32, y: u32, addr: u64, data: &[u8]) -> Result<(), AbiError> {
-        Ok(self.chip.tile_write(coordinate(x, y)?, addr, data)?)
+        Ok(self.chip(0).tile_write(coordinate(x, y)?, addr, data)?)
     }
 
     /// Lets time pass, until a fault.
@@ -181,17 +198,24 @@ impl Device {
             return Ok(());
         }
         self.own_threads()?;
-        self.chip.advance(u64::from(clocks)).map(drop).map_err(|fault| {
+        self.system.advance(u64::from(clocks)).map(drop).map_err(|fault| {
             self.stopped = true;
             fault.into()
         })
+    }
+
+    /// Device and BAR of a physical address.
+    fn place(&self, addr: u64, len: usize) -> Result<(usize, Place), AbiError> {
+        let device = (addr / STRIDE) as usize;
+        let found = place(addr % STRIDE, len).filter(|_| device < self.on_bus);
+        found.map(|place| (device, place)).ok_or(AbiError::NoBar { addr, len })
     }
 
     /// Threads do not survive a fork: the child needs its own.
     fn own_threads(&mut self) -> Result<(), Fault> {
         let process = std::process::id();
         if process != self.process {
-            self.chip.restart_threads()?;
+            self.system.chips().iter_mut().try_for_each(Chip::restart_threads)?;
             self.process = process;
         }
         Ok(())
@@ -199,32 +223,33 @@ impl Device {
 }
 
 /// Number of the device in a bus/device/function word.
-fn device_number(bdf: u32, offset: u32) -> Result<u32, AbiError> {
+fn device_number(bdf: u32, offset: u32) -> Result<usize, AbiError> {
     match () {
         () if bdf & !0xF8 != 0 => Err(AbiError::NotBus0(bdf)),
         () if !offset.is_multiple_of(4) => Err(AbiError::Misaligned(offset)),
-        () => Ok(bdf >> 3),
+        () => Ok((bdf >> 3) as usize),
     }
 }
 
-/// The n-th word of the base address registers.
-fn bar_word(n: u32) -> u32 {
-    let base = [BAR0, BAR2, BAR4][n as usize / 2];
+/// The n-th word of a device's base address registers.
+fn bar_word(device: usize, n: u32) -> u32 {
+    let base = [BAR0, BAR2, BAR4][n as usize / 2] + device as u64 * STRIDE;
     if n.is_multiple_of(2) { base as u32 | BAR_64 } else { (base >> 32) as u32 }
 }
 
-fn place(addr: u64, len: usize) -> Result<Place, AbiError> {
+/// What is at a device's address.
+fn place(addr: u64, len: usize) -> Option<Place> {
     let within = |base: u64, size: u64| {
         let end = addr.checked_add(len as u64)?;
         (addr >= base && end <= base + size).then(|| addr - base)
     };
     if let Some(offset) = within(BAR0, BAR0_SIZE) {
-        return Ok(Place::Bar0(offset));
+        return Some(Place::Bar0(offset));
     }
     if let Some(offset) = within(BAR4, BAR4_SIZE) {
-        return Ok(Place::Bar0(BAR0_SIZE - BAR4_SIZE + offset));
+        return Some(Place::Bar0(BAR0_SIZE - BAR4_SIZE + offset));
     }
-    within(BAR2, BAR2_SIZE).map(Place::Bar2).ok_or(AbiError::NoBar { addr, len })
+    within(BAR2, BAR2_SIZE).map(Place::Bar2)
 }
 
 fn bar2_width(offset: u64) -> Fault {
@@ -244,8 +269,37 @@ fn coordinate(x: u32, y: u32) -> Result<NocXy, AbiError> {
 mod tests {
     use super::*;
 
+    fn board(name: Option<&str>) -> Device {
+        let settings = Settings::parse(name.map(str::to_owned), Some("1".to_owned())).unwrap();
+        Device::new(&settings, || None).unwrap()
+    }
+
     fn device() -> Device {
-        Device::new(Settings::parse(None, Some("1".to_owned())).unwrap(), None).unwrap()
+        board(None)
+    }
+
+    #[test]
+    fn every_chip_on_the_bus_is_a_device() {
+        let mut board = board(Some("t3000"));
+        let bar0 = |board: &mut Device, n: u32| {
+            let [low, high] = [0x10, 0x14].map(|at| board.config_read32(n << 3, at).unwrap());
+            u64::from(high) << 32 | u64::from(low & !15)
+        };
+        let ids: Vec<u32> = (0..5).map(|n| board.config_read32(n << 3, 0).unwrap()).collect();
+        assert_eq!(ids[..4], [tt_isa::chip::WORMHOLE.pci_id; 4]);
+        assert_eq!(ids[4], u32::MAX, "four of the eight chips are on the bus");
+        for n in 0..4 {
+            let at = bar0(&mut board, n) + tt_isa::tlb::ARC_CSM_BAR0 + 0x4000;
+            board.write(at, &(n + 7).to_le_bytes()).unwrap();
+        }
+        for n in 0..4 {
+            let mut out = [0; 4];
+            let at = bar0(&mut board, n) + tt_isa::tlb::ARC_CSM_BAR0 + 0x4000;
+            board.read(at, &mut out).unwrap();
+            assert_eq!(u32::from_le_bytes(out), n + 7);
+        }
+        let beyond = bar0(&mut board, 3) + STRIDE;
+        assert!(matches!(board.read(beyond, &mut [0; 4]), Err(AbiError::NoBar { .. })));
     }
 
     #[test]

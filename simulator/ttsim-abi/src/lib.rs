@@ -23,7 +23,7 @@
 //!
 //! # Settings
 //! `TT_SIM_BOARD` is the board (default: `galaxy`, the Wormhole with all its rows of tiles, as the vendor's library
-//! has it); `TT_SIM_THREADS` the number of worker threads; `TT_SIM_TRACE` asks for a trace.
+//! has it; of a board with several chips those that are on the bus are devices 0, 1, ..); `TT_SIM_THREADS` the number of worker threads; `TT_SIM_TRACE` asks for a trace.
 //!
 //! # Safety
 //! Everything unsafe is in this file: turning a caller's pointer and size into a slice. The caller vouches for

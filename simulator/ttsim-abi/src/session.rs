@@ -38,7 +38,7 @@ pub enum AbiError {
     Misaligned(u32),
     /// A configuration write without a device.
     #[error("there is no PCI device {0}")]
-    NoDevice(u32),
+    NoDevice(usize),
     /// An address in no BAR.
     #[error(
         "physical address {addr:#x} ({len} bytes) is in no BAR; they are assigned in configuration words 0x10 to 0x24"
@@ -127,11 +127,12 @@ impl Session {
             return Err(AbiError::Running);
         }
         (self.last_error, self.stopped) = (None, false);
-        let host = match self.callbacks {
+        let callbacks = self.callbacks;
+        let host = || match callbacks {
             (Some(read), Some(write)) => Some(crate::host_memory(read, write)),
             _ => None,
         };
-        self.device = Some(Device::new(Settings::from_env()?, host)?);
+        self.device = Some(Device::new(&Settings::from_env()?, host)?);
         Ok(())
     }
 
