@@ -26,6 +26,18 @@ pub struct Setting<'a> {
     pub full: bool,
 }
 
+/// Settings of the library and the simulator.
+const SETTINGS: [&str; 8] = [
+    "GGML_BACKEND_PATH",
+    "GGML_TT_DEVICES",
+    "GGML_TT_WEIGHTS",
+    "GGML_TT_PACK",
+    "GGML_TT_STATS",
+    "TT_SIM_TRACE",
+    "TT_SIM_BOARD",
+    "TT_SIM_THREADS",
+];
+
 impl Setting<'_> {
     fn apply(&self, command: &mut Command) {
         if let Some(host) = self.host {
@@ -44,9 +56,7 @@ impl Setting<'_> {
             command.env("TT_FULL", "1");
         }
         // Settings of the person's own shell must not change what is tested.
-        for name in
-            ["GGML_BACKEND_PATH", "GGML_TT_DEVICES", "GGML_TT_WEIGHTS", "GGML_TT_PACK", "GGML_TT_STATS"]
-        {
+        for name in SETTINGS {
             command.env_remove(name);
         }
     }
