@@ -6,11 +6,13 @@
 //! driver reads the version of the firmware in the older one, and the rest in the newer.
 
 use tt_isa::arc::{
-    APB_BASE, APB_SIZE, BUNDLE_18_4, CSM_BASE, CSM_SIZE, HARVESTING_ROWS, MESSAGE_ARGUMENT, MESSAGE_QUEUES,
-    MESSAGE_STATUS, MESSAGE_UNKNOWN, MISC_CNTL, MISC_CNTL_IRQ0, NOC_XBAR, OLD_BUNDLE_VERSION, OLD_TELEMETRY,
-    RESET_UNIT, SCRATCH, SCRATCH_BOOTED, TELEMETRY_TABLE, TELEMETRY_VALUES, message, tag,
+    AICLK_BUSY, AICLK_IDLE, APB_BASE, APB_SIZE, BUNDLE_18_4, CSM_BASE, CSM_SIZE, HARVESTING_ROWS,
+    MESSAGE_ARGUMENT, MESSAGE_QUEUES, MESSAGE_STATUS, MESSAGE_UNKNOWN, MISC_CNTL, MISC_CNTL_IRQ0, NOC_XBAR,
+    OLD_BUNDLE_VERSION, OLD_TELEMETRY, REFCLK_COUNTER, REFCLK_MHZ, RESET_UNIT, SCRATCH, SCRATCH_BOOTED,
+    TELEMETRY_TABLE, TELEMETRY_VALUES, message, old, tag,
 };
 use tt_isa::chip::Board;
+use tt_isa::eth::firmware::VERSION_6_14_0;
 
 use crate::fault::Fault;
 
@@ -18,14 +20,35 @@ const PAGE: &str = "ARCTile/README.md";
 /// Where this firmware keeps its tables, in CSM.
 const TABLE: u32 = 0x100;
 const VALUES: u32 = 0x200;
+/// Entries that fit between the two.
+const MOST_ENTRIES: u32 = (VALUES - TABLE - 8) / 4;
 const SCRATCH_WORDS: usize = 8;
-const AICLK_MHZ: u32 = 1000;
+const REFCLK_COUNTER_HIGH: u32 = REFCLK_COUNTER + 4;
+const AXICLK_MHZ: u32 = 900;
+const ARCCLK_MHZ: u32 = 540;
+/// Readings of sensors, which nothing here changes: degrees Celsius, mV, W, A.
+const ASIC_DEGREES: u32 = 40;
+const BOARD_DEGREES: u32 = 35;
+const VCORE_MV: u32 = 795;
+const TDP_W: u32 = 15;
+const TDP_LIMIT_W: u32 = 85;
+const TDC_A: u32 = 19;
+const TDC_LIMIT_A: u32 = 160;
+const CM_FW_VERSION: u32 = 0x0221_0100;
+const NO_FAN: u32 = u32::MAX;
+const GDDR_MT: u32 = 12_000;
+/// All six DRAM tiles trained, 12 GT/s.
+const OLD_GDDR_STATUS: u32 = 0x0222_2222;
 
 /// The tile.
 pub struct Arc {
     csm: Box<[u8]>,
     scratch: [u32; SCRATCH_WORDS],
     misc_cntl: u32,
+    /// AI clock, MHz.
+    aiclk: u32,
+    /// Counts the reference clock.
+    refclk: u64,
     /// Answer to [`message::GET_HARVESTING`].
     harvesting: u32,
 }
@@ -41,17 +64,27 @@ impl Arc {
         let harvesting =
             HARVESTING_ROWS.iter().enumerate().fold(0, |mask, (i, y)| mask | u32::from(is_harvested(y)) << i);
         let csm = vec![0; CSM_SIZE as usize].into_boxed_slice();
-        let mut arc = Self { csm, scratch, misc_cntl: 0, harvesting };
+        let mut arc = Self { csm, scratch, misc_cntl: 0, aiclk: AICLK_BUSY, refclk: 0, harvesting };
         let telemetry = [
             (tag::BOARD_ID_HIGH, (board.id(index) >> 32) as u32),
             (tag::BOARD_ID_LOW, board.id(index) as u32),
             (tag::ASIC_ID, 1 + index as u32),
             (tag::HARVESTING_STATE, harvested),
-            (tag::ASIC_TEMPERATURE, 40 << 16),
-            (tag::BOARD_TEMPERATURE, 35 << 16),
-            (tag::AICLK, AICLK_MHZ),
-            (tag::AXICLK, 900),
-            (tag::ARCCLK, 540),
+            (tag::ASIC_TEMPERATURE, ASIC_DEGREES << 16),
+            (tag::BOARD_TEMPERATURE, BOARD_DEGREES << 16),
+            (tag::AICLK, AICLK_BUSY),
+            (tag::AICLK_LIMIT_MAX, AICLK_BUSY),
+            (tag::AXICLK, AXICLK_MHZ),
+            (tag::AXICLK_WORMHOLE, AXICLK_MHZ),
+            (tag::ARCCLK, ARCCLK_MHZ),
+            (tag::VCORE, VCORE_MV),
+            (tag::TDP, TDP_W),
+            (tag::TDC, TDC_A),
+            (tag::FAN_SPEED, NO_FAN),
+            (tag::GDDR_SPEED, GDDR_MT),
+            (tag::ETH_FW_VERSION, VERSION_6_14_0),
+            (tag::CM_FW_VERSION, CM_FW_VERSION),
+            (tag::NOC_TRANSLATION, 1),
             (tag::ETH_LIVE_STATUS, (1 << board.chip.ethernet.len()) - 1),
             // Two bits a channel, and a channel is two banks.
             (tag::GDDR_STATUS, 0x5555_5555 & ((1 << board.chip.dram.len()) - 1)),
@@ -59,7 +92,27 @@ impl Arc {
             (tag::TIMER_HEARTBEAT, 1),
             (tag::ASIC_LOCATION, index as u32),
         ];
-        arc.put(OLD_TELEMETRY + 4 * OLD_BUNDLE_VERSION, BUNDLE_18_4);
+        let older = [
+            (0, old::MARKER),
+            (old::BOARD_ID_HIGH, (board.id(index) >> 32) as u32),
+            (old::BOARD_ID_LOW, board.id(index) as u32),
+            (old::CM_FW_VERSION, CM_FW_VERSION),
+            (old::ETH_FW_VERSION, VERSION_6_14_0),
+            (old::GDDR_STATUS, OLD_GDDR_STATUS),
+            (old::FAN_SPEED, NO_FAN),
+            (old::AICLK, AICLK_BUSY << 16 | AICLK_BUSY),
+            (old::AXICLK, AXICLK_MHZ),
+            (old::ARCCLK, ARCCLK_MHZ),
+            (old::VCORE, VCORE_MV),
+            (old::ASIC_TEMPERATURE, ASIC_DEGREES << 4),
+            (old::BOARD_TEMPERATURE, BOARD_DEGREES),
+            (old::TDP, TDP_LIMIT_W << 16 | TDP_W),
+            (old::TDC, TDC_LIMIT_A << 16 | TDC_A),
+            (OLD_BUNDLE_VERSION, BUNDLE_18_4),
+        ];
+        for (field, value) in older {
+            arc.put(OLD_TELEMETRY + 4 * field, value);
+        }
         arc.put(TABLE, 1);
         arc.put(TABLE + 4, telemetry.len() as u32);
         for (i, (tag, value)) in (0..).zip(telemetry) {
@@ -69,8 +122,34 @@ impl Arc {
         arc
     }
 
+    /// Tells the time, in AI clocks.
+    pub fn set_clock(&mut self, clock: u64) {
+        self.refclk = clock * REFCLK_MHZ / u64::from(AICLK_BUSY);
+    }
+
+    /// The AI clock changes; both telemetries show it.
+    fn set_aiclk(&mut self, mhz: u32) {
+        self.aiclk = mhz;
+        self.put(OLD_TELEMETRY + 4 * old::AICLK, AICLK_BUSY << 16 | mhz);
+        for i in 0..self.word(TABLE + 4).min(MOST_ENTRIES) {
+            let entry = self.word(TABLE + 8 + 4 * i);
+            if entry as u16 == tag::AICLK {
+                self.put(VALUES + 4 * (entry >> 16), mhz);
+            }
+        }
+    }
+
+    fn word(&self, offset: u32) -> u32 {
+        let bytes =
+            self.csm.get(offset as usize..offset as usize + 4).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, u32::from_le_bytes)
+    }
+
     fn put(&mut self, offset: u32, value: u32) {
-        self.csm[offset as usize..][..4].copy_from_slice(&value.to_le_bytes());
+        // The host may have overwritten the table that leads here.
+        if let Some(bytes) = self.csm.get_mut(offset as usize..offset as usize + 4) {
+            bytes.copy_from_slice(&value.to_le_bytes());
+        }
     }
 
     /// CSM at an offset.
@@ -86,6 +165,8 @@ impl Arc {
     pub fn apb_read(&self, offset: u64) -> Result<u32, Fault> {
         match offset.checked_sub(u64::from(RESET_UNIT)).map(|register| register as u32) {
             Some(MISC_CNTL) => Ok(self.misc_cntl),
+            Some(REFCLK_COUNTER) => Ok(self.refclk as u32),
+            Some(REFCLK_COUNTER_HIGH) => Ok((self.refclk >> 32) as u32),
             Some(TELEMETRY_TABLE) => Ok(CSM_BASE + TABLE),
             Some(TELEMETRY_VALUES) => Ok(CSM_BASE + VALUES),
             Some(MESSAGE_QUEUES) => Ok(0),
@@ -118,10 +199,18 @@ impl Arc {
         let code = self.scratch[status] as u8;
         let result = match code {
             message::GET_OLD_TELEMETRY => Some(OLD_TELEMETRY),
-            message::GET_AICLK => Some(AICLK_MHZ),
+            message::GET_AICLK => Some(self.aiclk),
             message::GET_HARVESTING => Some(self.harvesting),
             message::SET_ETH_DRAM_TRAINED_STATUS => Some(1),
-            // Clocks, power and watchdogs have no part in this model.
+            message::GO_BUSY => {
+                self.set_aiclk(AICLK_BUSY);
+                None
+            }
+            message::GO_SHORT_IDLE | message::GO_LONG_IDLE => {
+                self.set_aiclk(AICLK_IDLE);
+                None
+            }
+            // Power and watchdogs have no part in this model.
             _ if ACCEPTED.contains(&code) || message::ASIC_STATE.contains(&code) => None,
             _ => {
                 self.scratch[status] = MESSAGE_UNKNOWN;
@@ -161,13 +250,10 @@ impl Arc {
 }
 
 /// Messages that are answered and change nothing.
-const ACCEPTED: [u8; 11] = [
+const ACCEPTED: [u8; 8] = [
     message::NOP,
     message::POWER_SETTING,
     message::PCIE_INDEX,
-    message::GO_BUSY,
-    message::GO_SHORT_IDLE,
-    message::GO_LONG_IDLE,
     message::TEST,
     message::CURR_DATE,
     message::DEASSERT_RISCV_RESET,
@@ -244,7 +330,17 @@ mod tests {
     fn messages_are_answered() {
         let mut arc = arc(0);
         assert_eq!(send(&mut arc, message::TEST), [u32::from(message::TEST), u32::MAX]);
-        assert_eq!(send(&mut arc, message::GET_AICLK), [u32::from(message::GET_AICLK), AICLK_MHZ]);
+        for (power, clock) in [
+            (message::GO_LONG_IDLE, AICLK_IDLE),
+            (message::GO_BUSY, AICLK_BUSY),
+            (message::GO_SHORT_IDLE, AICLK_IDLE),
+        ] {
+            assert_eq!(send(&mut arc, power)[0], u32::from(power));
+            assert_eq!(send(&mut arc, message::GET_AICLK), [u32::from(message::GET_AICLK), clock]);
+            assert_eq!(arc.word(OLD_TELEMETRY + 4 * old::AICLK), 1000 << 16 | clock);
+            let shown: Vec<u32> = (0..64).map(|i| arc.word(VALUES + 4 * i)).collect();
+            assert!(shown.contains(&clock), "{shown:?}");
+        }
         assert_eq!(send(&mut arc, 0xFE)[0], MESSAGE_UNKNOWN);
     }
 

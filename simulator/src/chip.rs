@@ -251,6 +251,7 @@ impl Chip {
     /// A quantum has passed.
     pub(crate) fn pass(&mut self, quantum: u32) {
         self.clock += u64::from(quantum);
+        self.arc.set_clock(self.clock);
         self.tiles.iter_mut().for_each(|tile| tile.set_clock(self.clock));
         self.ethernet.iter_mut().for_each(|tile| tile.set_clock(self.clock));
     }

@@ -89,6 +89,49 @@ pub mod message {
     pub const SET_WDT_TIMEOUT: u8 = 0xC1;
 }
 
+/// Reset unit: 64-bit counter of the reference clock, low half; the high half follows.
+pub const REFCLK_COUNTER: u32 = 0xE0;
+/// Reference clock, MHz.
+pub const REFCLK_MHZ: u64 = 27;
+/// AI clock of a chip at work, MHz.
+pub const AICLK_BUSY: u32 = 1000;
+/// AI clock of an idle chip, MHz.
+pub const AICLK_IDLE: u32 = 500;
+
+/// Fields of the older telemetry, by word (`ARCTile/Telemetry.md`).
+pub mod old {
+    /// Fixed value at the start.
+    pub const MARKER: u32 = 0xBA5E_0001;
+    /// Board id, upper word.
+    pub const BOARD_ID_HIGH: u32 = 4;
+    /// Board id, lower word.
+    pub const BOARD_ID_LOW: u32 = 5;
+    /// Version of the ARC firmware.
+    pub const CM_FW_VERSION: u32 = 6;
+    /// Version of the Ethernet firmware.
+    pub const ETH_FW_VERSION: u32 = 11;
+    /// DRAM: four bits a tile, 2 = trained; then 16 minus twice the value is the speed in GT/s.
+    pub const GDDR_STATUS: u32 = 14;
+    /// Fan; all ones: not there.
+    pub const FAN_SPEED: u32 = 23;
+    /// AI clock, and its limit in the upper half.
+    pub const AICLK: u32 = 24;
+    /// AXI clock.
+    pub const AXICLK: u32 = 25;
+    /// ARC clock.
+    pub const ARCCLK: u32 = 26;
+    /// Core voltage, mV.
+    pub const VCORE: u32 = 28;
+    /// Temperature of the chip, 12.4 degrees Celsius.
+    pub const ASIC_TEMPERATURE: u32 = 29;
+    /// Temperature of the board, degrees Celsius.
+    pub const BOARD_TEMPERATURE: u32 = 31;
+    /// Power in W, and its limit in the upper half.
+    pub const TDP: u32 = 32;
+    /// Current in A, and its limit in the upper half.
+    pub const TDC: u32 = 33;
+}
+
 /// Telemetry tags.
 pub mod tag {
     /// Board id, upper word.
@@ -99,6 +142,12 @@ pub mod tag {
     pub const ASIC_ID: u16 = 3;
     /// Harvested Tensix rows, one bit a row.
     pub const HARVESTING_STATE: u16 = 4;
+    /// Core voltage, mV.
+    pub const VCORE: u16 = 6;
+    /// Power, W.
+    pub const TDP: u16 = 7;
+    /// Current, A.
+    pub const TDC: u16 = 8;
     /// Temperature of the chip, 16.16 degrees Celsius.
     pub const ASIC_TEMPERATURE: u16 = 11;
     /// Temperature of the board, 16.16 degrees Celsius.
@@ -113,10 +162,24 @@ pub mod tag {
     pub const ETH_LIVE_STATUS: u16 = 21;
     /// DRAM channels, two bits a channel: 1 = trained.
     pub const GDDR_STATUS: u16 = 22;
+    /// DRAM speed, MT/s.
+    pub const GDDR_SPEED: u16 = 23;
+    /// Version of the Ethernet firmware.
+    pub const ETH_FW_VERSION: u16 = 24;
+    /// AXI clock, MHz, in firmware bundles for this chip.
+    pub const AXICLK_WORMHOLE: u16 = 25;
     /// Version of the firmware bundle.
     pub const FLASH_BUNDLE_VERSION: u16 = 28;
+    /// Version of the ARC firmware.
+    pub const CM_FW_VERSION: u16 = 29;
+    /// Fan; all ones: not there.
+    pub const FAN_SPEED: u16 = 31;
     /// Counts while the firmware lives.
     pub const TIMER_HEARTBEAT: u16 = 32;
+    /// NIUs translate coordinates.
+    pub const NOC_TRANSLATION: u16 = 40;
+    /// Limit of the AI clock, MHz.
+    pub const AICLK_LIMIT_MAX: u16 = 63;
     /// Place of the chip on its board.
     pub const ASIC_LOCATION: u16 = 52;
 }
