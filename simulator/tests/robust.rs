@@ -9,7 +9,7 @@ use host::tensix;
 use proptest::prelude::*;
 use tt_isa::chip::{WORMHOLE, board};
 use tt_isa::map::{DEBUG_REGS_BASE, SOFT_RESET_0, SOFT_RESET_ALL};
-use tt_isa::noc::{EDGE_NIU_BASE, NocXy};
+use tt_isa::noc::{EDGE_NIU_BASE, NocXy, reg};
 use tt_isa::tlb::{ARC_APB_BAR0, ARC_CSM_BAR0, BAR0_SIZE, PCIE_NIU_BAR0, TLB_CONFIG_BASE};
 use tt_simulator::{Blame, Chip, Fault, System};
 
@@ -135,10 +135,12 @@ proptest! {
                 check(&fault);
             }
         }
-        // A tile that may have faulted is held; memory is memory.
-        let at = tensix(0, 0);
+        // The host's way to the NoC may be misconfigured and a tile may have faulted: without translation, and
+        // held, memory is memory.
+        let at = NocXy::new(1, 1);
         let reset = u64::from(DEBUG_REGS_BASE + SOFT_RESET_0);
         let chip = &mut system.chips()[0];
+        chip.bar0_write(PCIE_NIU_BAR0[0] + u64::from(reg::NIU_CFG_0), &[0; 4]).expect("an NIU");
         chip.tile_write(at, reset, &SOFT_RESET_ALL.to_le_bytes()).expect("soft reset");
         chip.tile_write(at, 0x1000, &[1, 2, 3, 4]).expect("L1");
         let mut out = [0; 4];
