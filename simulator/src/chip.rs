@@ -6,6 +6,7 @@
 //! request's effect, its response and its counter become visible together, between quanta.
 
 use std::sync::Arc as Shared;
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use tt_isa::chip::Board;
@@ -31,6 +32,8 @@ use crate::trace::{TraceConfig, Tracer};
 const QUANTUM: u32 = 16 * 1024;
 /// Fewer awake tiles than this run on the caller's thread.
 const WORTH_THREADS: usize = 4;
+/// As do all of them after a quantum that was over sooner than this: waking threads takes longer.
+const WORTH_WAKING: Duration = Duration::from_micros(50);
 
 /// What to build.
 #[derive(Clone, Debug)]
@@ -117,6 +120,8 @@ pub struct Chip {
     /// Clocks since power-on, the same for all tiles.
     pub(crate) clock: u64,
     pub(crate) tracer: Option<Box<Tracer>>,
+    /// How long the tiles' last quantum took.
+    last_run: Duration,
 }
 
 impl Chip {
@@ -167,6 +172,7 @@ impl Chip {
             ethernet,
             clock: 0,
             tracer: None,
+            last_run: Duration::ZERO,
         }
     }
 
@@ -231,11 +237,14 @@ impl Chip {
     /// depend on the number of threads.
     pub(crate) fn run_tiles(&mut self, quantum: u32) -> Result<(), Fault> {
         let mut awake: Vec<&mut Tile> = self.tiles.iter_mut().filter(|tile| tile.is_awake()).collect();
-        let results: Vec<Result<(), Fault>> = if awake.len() < WORTH_THREADS || self.config.threads == 1 {
+        let few = awake.len() < WORTH_THREADS || self.last_run < WORTH_WAKING;
+        let begin = Instant::now();
+        let results: Vec<Result<(), Fault>> = if few || self.config.threads == 1 {
             awake.iter_mut().map(|tile| tile.run(quantum)).collect()
         } else {
             self.pool.install(|| awake.par_iter_mut().map(|tile| tile.run(quantum)).collect())
         };
+        self.last_run = begin.elapsed();
         let ethernet: Vec<_> = self.ethernet.iter_mut().map(|tile| tile.run(quantum)).collect();
         let end = self.clock + u64::from(quantum);
         let traced = self.tracer.as_mut().map_or(Ok(()), |tracer| tracer.quantum(end, &mut self.tiles));

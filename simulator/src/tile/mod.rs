@@ -299,6 +299,15 @@ impl Tile {
         Ok(())
     }
 
+    /// Bytes of L1 that a request of the NoC is about to write; `None` if not all of them are L1.
+    pub fn noc_l1(&mut self, addr: u64, len: usize) -> Option<&mut [u8]> {
+        let addr = u32::try_from(addr).ok()?;
+        let bytes = self.l1.get_mut(addr, len)?;
+        self.changes += 1;
+        self.code.written(addr, len);
+        Some(bytes)
+    }
+
     /// Writes the tile's memory or registers over the NoC.
     pub fn noc_write(&mut self, addr: u64, data: &[u8]) -> Result<(), Fault> {
         let position = self.position;

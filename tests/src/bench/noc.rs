@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use tt_isa::chip::WORMHOLE;
+use tt_isa::chip::{DramBank, WORMHOLE};
 use tt_isa::map::{NIU_BASE, RiscV};
 use tt_isa::noc::{MAX_PACKET, NocXy, ctrl, reg};
 
@@ -22,9 +22,19 @@ const SPACE: u32 = 0x8000;
 pub fn read_rate(machine: &mut impl Machine, rows: &[u8], time: Duration) -> Result<f64> {
     let tiles = Load::AllHarts.tiles(rows);
     let of = tiles.clone();
+    for n in 0..tiles.len() as u32 {
+        let (bank, address) = source(n);
+        machine.write(bank.ports[0], address, &[0x5A; MAX_PACKET as usize])?;
+    }
     let work =
         Work { tiles, harts: &[RiscV::Brisc], program: &|n, _| reader(of[n], n as u32), clocks: 100_000 };
     Ok(work.rounds_per_second(machine, time)? * f64::from(MAX_PACKET))
+}
+
+/// Where the `n`-th tile's data is: bank and address.
+fn source(n: u32) -> (&'static DramBank, u32) {
+    let bank = &WORMHOLE.dram[n as usize % WORMHOLE.dram.len()];
+    (bank, bank.base as u32 + n * SPACE)
 }
 
 /// The program of a tile's BRISC, as bytes.
@@ -37,9 +47,9 @@ fn reader(tile: NocXy, number: u32) -> Vec<u8> {
     const ARRIVED: X = X(10);
     const VALUE: X = X(11);
     const ZERO: X = X(0);
-    let bank = &WORMHOLE.dram[number as usize % WORMHOLE.dram.len()];
+    let (bank, address) = source(number);
     let request = [
-        (reg::TARG_ADDR_LO, bank.base as u32 + number * SPACE),
+        (reg::TARG_ADDR_LO, address),
         (reg::TARG_ADDR_MID, bank.ports[0].mid()),
         (reg::RET_ADDR_LO, DATA),
         (reg::RET_ADDR_MID, tile.mid()),
