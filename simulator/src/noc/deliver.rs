@@ -60,9 +60,12 @@ impl Chip {
                 return Err(located(fault, self.position(from), request));
             }
         }
-        // The box keeps its room for the next requests.
+        // The box keeps its room, unless requests have made new ones.
         requests.clear();
-        self.port_mut(from).outbox = requests;
+        let outbox = &mut self.port_mut(from).outbox;
+        if outbox.is_empty() {
+            *outbox = requests;
+        }
         Ok(())
     }
 
@@ -84,7 +87,8 @@ impl Chip {
         };
         let to = self.remote_node(packet)?;
         let Node::Dram { group, .. } = to else { return Ok(false) };
-        if self.edge_niu(packet.noc, to, packet.addr).is_some() {
+        let plain = packet.header_store.is_none() && self.tracer.is_none();
+        if !plain || self.edge_niu(packet.noc, to, packet.addr).is_some() {
             return Ok(false);
         }
         check_alignment(packet, to)?;

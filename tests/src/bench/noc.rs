@@ -1,6 +1,7 @@
 //! How fast a simulator moves data: bytes per second of wall time that cores read from DRAM over the NoC.
 //!
-//! BRISC of 64 tiles reads 8 KiB, waits until they have arrived, counts, and does it again: all at once, from all banks.
+//! BRISC of 64 tiles reads 8 KiB four times, waits until they have arrived, counts, and does it again: all at once, from
+//! all banks. A kernel keeps that many reads under way.
 
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use super::{Load, Machine, Work};
 
 /// Where the data goes in L1.
 const DATA: u32 = 0x4_0000;
+/// Reads of a round.
+const READS: u32 = 4;
 /// Where it comes from in DRAM: every tile has its own space.
 const SPACE: u32 = 0x8000;
 
@@ -28,7 +31,7 @@ pub fn read_rate(machine: &mut impl Machine, rows: &[u8], time: Duration) -> Res
     }
     let work =
         Work { tiles, harts: &[RiscV::Brisc], program: &|n, _| reader(of[n], n as u32), clocks: 100_000 };
-    Ok(work.rounds_per_second(machine, time)? * f64::from(MAX_PACKET))
+    Ok(work.rounds_per_second(machine, time)? * f64::from(READS * MAX_PACKET))
 }
 
 /// Where the `n`-th tile's data is: bank and address.
@@ -68,15 +71,15 @@ fn reader(tile: NocXy, number: u32) -> Vec<u8> {
         words.extend(li(VALUE, value));
         words.push(sw(VALUE, NIU, register));
     }
+    words.extend([sw(ONE, NIU, reg::CMD_CTRL); READS as usize]);
     words.extend([
-        // The round.
-        sw(ONE, NIU, reg::CMD_CTRL),
-        addi(EXPECTED, EXPECTED, 1),
+        addi(EXPECTED, EXPECTED, READS),
         lw(ARRIVED, NIU, reg::MST_RD_RESP_RECEIVED),
         back_unless_equal(ARRIVED, EXPECTED, 4),
         addi(COUNT, COUNT, 1),
         sw(COUNT, COUNTER, counter(RiscV::Brisc) - COUNTERS),
-        jump_back(24),
+        // To the first of the reads.
+        jump_back(4 * (READS + 5)),
     ]);
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }

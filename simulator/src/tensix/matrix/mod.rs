@@ -19,6 +19,8 @@ mod avx2;
 mod avx512;
 mod banks;
 mod blocked;
+#[cfg(test)]
+mod documented_tests;
 mod elementwise;
 mod integer;
 mod moves;
