@@ -105,8 +105,8 @@ def umd(library):
     program(device, soc)
     firmware(device)
     check("nothing was refused", last_error(library), None)
-    check("nothing answers at 0xFFB70000", device.noc_read32(1, 1, 0xFFB70000), 0xFFFFFFFF)
-    check("and the library says so", "0xffb70000" in (last_error(library) or ""), True)
+    check("nothing answers at 0xFF800000", device.noc_read32(1, 1, 0xFF800000), 0xFFFFFFFF)
+    check("and the library says so", "0xff800000" in (last_error(library) or ""), True)
 
 
 def exalens(library):
