@@ -27,12 +27,21 @@ impl Node<'_> {
         };
         let params = (scale, max_bias);
         steps.push(ops::soft_max(params, &scores, mask.as_ref(), sinks.as_ref(), &scores, self.cores)?);
+        let v = self.values(v, &mut steps)?;
         let v = self.dense(transposed(&v), &mut steps)?;
         // The result has heads before tokens.
         let ([ne0, ne1, ne2, ne3], [nb0, nb1, nb2, nb3]) = (dst.ne, dst.nb);
         let out = TensorView { ne: [ne0, ne2, ne1, ne3], nb: [nb0, nb2, nb1, nb3], ..dst };
         steps.push(ops::matmul(&v, &scores, &out, self.cores)?);
         Ok(steps)
+    }
+
+    /// Values of a block type as F16, which can be transposed.
+    fn values(&mut self, v: TensorView, steps: &mut Vec<OpDescriptor>) -> Result<TensorView, Unsupported> {
+        match v.element_type().is_some_and(|ty| ty.block_len() > 1) {
+            true => self.copied(v, ElementType::F16, steps),
+            false => Ok(v),
+        }
     }
 
     /// `tanh(scale * scores)` in place; gives the factor that is left for the softmax.

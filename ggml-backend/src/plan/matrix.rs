@@ -24,7 +24,7 @@ impl Node<'_> {
     }
 
     /// A copy of `view` without gaps in type `ty`.
-    fn copied(
+    pub(super) fn copied(
         &mut self,
         view: TensorView,
         ty: ElementType,

@@ -18,6 +18,8 @@ pub enum Mode {
     /// Equal indices, where the source's neighbours are in dimension 1: by blocks of [`BLOCK_ROWS`] rows, of at most
     /// [`BLOCK_COLUMNS`] elements each.
     Transposed = 2,
+    /// Equal indices, between types with blocks and others: by value, through FP32.
+    Convert = 3,
 }
 
 /// Rows of a block of [`Mode::Transposed`].
@@ -128,6 +130,7 @@ impl CopyParams {
         match self.pieces.function {
             1 => Mode::Linear,
             2 => Mode::Transposed,
+            3 => Mode::Convert,
             _ => Mode::ByDimension,
         }
     }

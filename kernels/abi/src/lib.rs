@@ -18,6 +18,7 @@ pub mod l1;
 pub mod launch;
 pub mod matmul;
 pub mod num;
+pub mod quant;
 pub mod rows;
 pub mod trig;
 pub mod view;

@@ -37,6 +37,8 @@ pub enum RowFunction {
     Tri = 12,
     /// A matrix with src0's row on its diagonal.
     Diag = 13,
+    /// Rows of src0 to those rows of the result that the indices src1 name.
+    SetRows = 14,
 }
 
 impl RowFunction {
@@ -58,6 +60,7 @@ impl RowFunction {
             11 => SumAll,
             12 => Tri,
             13 => Diag,
+            14 => SetRows,
             _ => return None,
         })
     }
@@ -217,7 +220,7 @@ mod tests {
             sin_sign: -1.0,
         };
         assert_eq!(RowsParams::from_words(&params.to_words()), params);
-        assert!((0..14).all(|code| RowFunction::from_code(code).is_some_and(|f| f as u32 == code)));
-        assert_eq!(RowFunction::from_code(14), None);
+        assert!((0..15).all(|code| RowFunction::from_code(code).is_some_and(|f| f as u32 == code)));
+        assert_eq!(RowFunction::from_code(15), None);
     }
 }

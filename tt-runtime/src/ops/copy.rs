@@ -19,6 +19,9 @@ const ALL: &[ElementType] = &[
     ElementType::I64,
 ];
 
+const CONVERTED: &[ElementType] =
+    &[ElementType::F32, ElementType::F16, ElementType::BF16, ElementType::Q8_0, ElementType::Q4_0];
+
 /// Descriptor for copying `src` to `dst`, element number n to element number n, on up to `cores` workers; shapes may
 /// differ if the numbers of elements agree.
 ///
@@ -26,6 +29,9 @@ const ALL: &[ElementType] = &[
 ///
 /// The reason why the kernel cannot do it.
 pub fn copy(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
+    if has_blocks(src) || has_blocks(dst) {
+        return convert(src, dst, cores);
+    }
     if src.ne == dst.ne {
         return remap(src, dst, [DimMap::SAME; 4], cores);
     }
@@ -35,6 +41,48 @@ pub fn copy(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescript
         return Err(format!("shapes {:?} -> {:?}", src.ne, dst.ne).into());
     }
     build(Mode::Linear, *src, *dst, [DimMap::SAME; 4], cores)
+}
+
+/// Whether a type has blocks that the kernels decode and encode.
+fn has_blocks(view: &TensorView) -> bool {
+    matches!(view.element_type(), Some(ElementType::Q8_0 | ElementType::Q4_0))
+}
+
+/// Between a block type and another one, or the same: rows of whole blocks, by value.
+fn convert(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
+    let (mut src, mut dst) = (*src, *dst);
+    for (what, view) in [("src0", &src), ("dst", &dst)] {
+        let ty = check::element_type(what, view, CONVERTED)?;
+        match ty.block_len() {
+            1 => check::elements(what, view, ty)?,
+            _ => check::rows(what, view, ty)?,
+        }
+    }
+    let (from, to) = (check::count("elements", &src.ne)?, check::count("elements", &dst.ne)?);
+    if src.ne != dst.ne {
+        if from != to || !check::is_contiguous(&src) || !check::is_contiguous(&dst) {
+            return Err(format!("shapes {:?} -> {:?} of block types", src.ne, dst.ne).into());
+        }
+        for view in [&mut src, &mut dst] {
+            let ty = check::element_type("operand", view, CONVERTED)?;
+            *view = TensorView::contiguous(ty, view.addr, [from, 1, 1, 1]);
+        }
+    }
+    if src.ty == dst.ty {
+        return same_blocks(&src, &dst, cores);
+    }
+    build(Mode::Convert, src, dst, [DimMap::SAME; 4], cores)
+}
+
+/// Blocks as they are: rows of half words.
+fn same_blocks(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
+    let halves = |view: &TensorView| {
+        let ty = view.element_type().unwrap_or(ElementType::I16);
+        let mut ne = view.ne;
+        ne[0] = ne[0] / ty.block_len() * ty.block_bytes() / 2;
+        TensorView::new(ElementType::I16, view.addr, ne, [2, view.nb[1], view.nb[2], view.nb[3]])
+    };
+    remap(&halves(src), &halves(dst), [DimMap::SAME; 4], cores)
 }
 
 /// Descriptor for `dst[i] = src[map(i)]` with a rule for each dimension, on up to `cores` workers.

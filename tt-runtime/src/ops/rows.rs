@@ -286,7 +286,10 @@ pub fn get_rows(
     dst: &TensorView,
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
-    operand("src0", src, &[FLOATS, &[ElementType::I32]].concat())?;
+    match src.element_type() {
+        Some(ty @ (ElementType::Q8_0 | ElementType::Q4_0)) => check::rows("src0", src, ty)?,
+        _ => operand("src0", src, &[FLOATS, &[ElementType::I32]].concat())?,
+    }
     operand("indices", indices, &[ElementType::I32])?;
     let whole = src.element_type() == Some(ElementType::I32);
     operand("dst", dst, if whole { &[ElementType::I32] } else { FLOATS })?;
@@ -296,6 +299,17 @@ pub fn get_rows(
         return Err(format!("indices {:?} for {:?}", indices.ne, src.ne).into());
     }
     build(RowsParams::new(RowFunction::GetRows, count_rows(dst)?), [src, indices, dst], None, cores)
+}
+
+/// Descriptor for `SET_ROWS` into BF16, Q8_0 or Q4_0: what [`super::set_rows`] checks, for another kernel.
+pub(super) fn set_rows(
+    rows: &TensorView,
+    indices: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    let params = RowsParams::new(RowFunction::SetRows, count_rows(rows)?);
+    build(params, [rows, indices, dst], None, cores)
 }
 
 /// Descriptor for `ROPE` by I32 `positions`, with F32 frequency `factors` if there are any.

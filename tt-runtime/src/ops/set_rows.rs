@@ -3,7 +3,10 @@
 use super::{Unsupported, check};
 use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
 
-/// Descriptor for scattering the rows of `rows` (F32) into `dst` (F32 or F16) as `indices` (I64 or I32) say, on up to
+const TARGETS: &[ElementType] =
+    &[ElementType::F32, ElementType::F16, ElementType::BF16, ElementType::Q8_0, ElementType::Q4_0];
+
+/// Descriptor for scattering the rows of `rows` (F32, F16) into `dst` (F32, F16, BF16, Q8_0, Q4_0) as `indices` (I64 or I32) say, on up to
 /// `cores` workers.
 ///
 /// An index outside `dst` is an error when the descriptor runs; the other rows are written.
@@ -18,8 +21,9 @@ pub fn set_rows(
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
     check::cores(cores)?;
-    check::rows("src0", rows, check::element_type("src0", rows, &[ElementType::F32])?)?;
-    check::rows("dst", dst, check::element_type("dst", dst, &[ElementType::F32, ElementType::F16])?)?;
+    let from = check::element_type("src0", rows, &[ElementType::F32, ElementType::F16])?;
+    check::rows("src0", rows, from)?;
+    check::rows("dst", dst, check::element_type("dst", dst, TARGETS)?)?;
     let index_type = check::element_type("indices", indices, &[ElementType::I64, ElementType::I32])?;
     check_indices(indices, index_type)?;
     let [ne0, ne1, ne2, ne3] = rows.ne;
@@ -30,6 +34,10 @@ pub fn set_rows(
         return Err(format!("indices {:?} cannot be broadcast to rows {:?}", indices.ne, rows.ne).into());
     }
     let total = check::count("rows", &[ne1, ne2, ne3])?;
+    let fast = matches!(dst.element_type(), Some(ElementType::F32 | ElementType::F16));
+    if !fast || from != ElementType::F32 {
+        return super::rows::set_rows(rows, indices, dst, cores);
+    }
     Ok(OpDescriptor {
         op: Op::SetRows as u32,
         cores: cores.min(total),
@@ -76,10 +84,10 @@ mod tests {
         let dst = view(ElementType::F16, [16, 100, 4, 2]);
         let indices = view(ElementType::I64, [3, 2, 1, 1]);
         let reason = |rows, indices, dst| set_rows(rows, indices, dst, 64).unwrap_err().0;
-        let other = view(ElementType::F16, [16, 3, 4, 2]);
-        assert!(reason(&other, &indices, &dst).contains("src0 of type F16"));
-        let other = view(ElementType::Q8_0, [32, 100, 4, 2]);
-        assert!(reason(&rows, &indices, &other).contains("dst of type Q8_0"));
+        let other = view(ElementType::BF16, [16, 3, 4, 2]);
+        assert!(reason(&other, &indices, &dst).contains("src0 of type BF16"));
+        let other = view(ElementType::I32, [16, 100, 4, 2]);
+        assert!(reason(&rows, &indices, &other).contains("dst of type I32"));
         let other = view(ElementType::I64, [4, 2, 1, 1]);
         assert!(reason(&rows, &other, &dst).contains("shapes"));
         let other = view(ElementType::I64, [3, 3, 1, 1]);

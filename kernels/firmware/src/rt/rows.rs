@@ -6,10 +6,11 @@
 #![allow(unsafe_code)]
 
 use super::heap::{Heap, floats_at};
-use super::mmio::{load, load16, store, store16};
+use super::mmio::{load, load8, load16, order, store, store16};
 use super::noc::Noc;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece};
 use tt_kernel_abi::num::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
+use tt_kernel_abi::quant;
 use tt_kernel_abi::{DramAddr, ElementType, TensorView};
 
 /// Bytes of raw elements: a piece of the widest type, with room for the alignment offset.
@@ -81,25 +82,28 @@ impl Port {
         }
     }
 
-    /// Brings a piece as FP32.
+    /// Brings a piece as FP32. Pieces of block types are whole blocks.
     pub fn fetch(&mut self, noc: &mut Noc, view: &TensorView, piece: &Piece) -> &'static [f32] {
         let ty = view.element_type().unwrap_or(ElementType::F32);
-        let raw = self.fetch_raw(noc, view, piece, ty.block_bytes());
+        let units = in_blocks(ty, piece);
+        let raw = self.fetch_raw(noc, view, &units, ty.block_bytes());
         if ty == ElementType::F32 {
             // SAFETY: `raw` holds `len` floats; the port gives out one slice at a time (the next fetch ends it).
             return unsafe { floats_at(raw, piece.len) };
         }
-        for i in 0..piece.len {
-            store(self.floats + 4 * i, widen(ty, raw, i));
-        }
         // SAFETY: as above.
-        unsafe { floats_at(self.floats, piece.len) }
+        let values = unsafe { floats_at(self.floats, piece.len) };
+        match ty.block_len() {
+            1 => (0..piece.len).for_each(|i| store(self.floats + 4 * i, widen(ty, raw, i))),
+            _ => decode(ty, raw, values),
+        }
+        values
     }
 
     /// Where the FP32 values of a piece are to be computed before [`send`](Self::send).
     pub fn room(&mut self, view: &TensorView, piece: &Piece) -> &'static mut [f32] {
         let at = match in_place(view) {
-            true => self.raw + (address(view, piece) as u32 & 31),
+            true => self.raw_room(view, piece),
             false => self.floats,
         };
         // SAFETY: the buffer holds a piece; the port gives out one slice at a time.
@@ -114,14 +118,16 @@ impl Port {
     /// Sends what [`room`](Self::room) holds to the tensor, and waits until it is there.
     pub fn send(&mut self, noc: &mut Noc, view: &TensorView, piece: &Piece) {
         let ty = view.element_type().unwrap_or(ElementType::F32);
-        let to = address(view, piece);
-        let raw = self.raw + (to as u32 & 31);
-        if !in_place(view) {
-            for i in 0..piece.len {
-                narrow(ty, load(self.floats + 4 * i), raw, i);
-            }
+        let units = in_blocks(ty, piece);
+        let raw = self.raw_room(view, &units);
+        match (in_place(view), ty.block_len()) {
+            (true, _) => {}
+            (false, 1) => (0..piece.len).for_each(|i| narrow(ty, load(self.floats + 4 * i), raw, i)),
+            // SAFETY: `room` gave these floats to a caller that has filled them.
+            (false, _) => encode(ty, unsafe { floats_at(self.floats, piece.len) }, raw),
         }
-        self.send_raw(noc, view, piece, ty.block_bytes(), raw);
+        order();
+        self.send_raw(noc, view, &units, ty.block_bytes(), raw);
     }
 
     /// Sends elements that lie side by side from `raw` on; `raw` agrees with the first one's address modulo 32.
@@ -145,6 +151,53 @@ impl Port {
             noc.wait_writes();
             done += now;
         }
+    }
+}
+
+/// A piece counted in blocks of its type.
+fn in_blocks(ty: ElementType, piece: &Piece) -> Piece {
+    let len = ty.block_len();
+    Piece { first: piece.first / len, len: piece.len / len, ..*piece }
+}
+
+/// Values of the blocks at `raw`, which need not be aligned.
+fn decode(ty: ElementType, raw: u32, out: &mut [f32]) {
+    for (at, out) in (raw..).step_by(ty.block_bytes() as usize).zip(out.as_chunks_mut::<{ quant::BLOCK }>().0)
+    {
+        match ty {
+            ElementType::Q4_0 => quant::decode_q4_0(&bytes(at), out),
+            _ => quant::decode_q8_0(&bytes(at), out),
+        }
+    }
+}
+
+/// Puts the blocks nearest to `values` to `raw`.
+fn encode(ty: ElementType, values: &[f32], raw: u32) {
+    for (at, values) in
+        (raw..).step_by(ty.block_bytes() as usize).zip(values.as_chunks::<{ quant::BLOCK }>().0)
+    {
+        match ty {
+            ElementType::Q4_0 => {
+                let mut block = [0; 18];
+                quant::encode_q4_0(values, &mut block);
+                put_bytes(at, &block);
+            }
+            _ => {
+                let mut block = [0; 34];
+                quant::encode_q8_0(values, &mut block);
+                put_bytes(at, &block);
+            }
+        }
+    }
+}
+
+fn bytes<const N: usize>(at: u32) -> [u8; N] {
+    core::array::from_fn(|i| load8(at + i as u32) as u8)
+}
+
+fn put_bytes(at: u32, bytes: &[u8]) {
+    for (at, pair) in (at..).step_by(2).zip(bytes.as_chunks().0) {
+        store16(at, u32::from(u16::from_le_bytes(*pair)));
     }
 }
 

@@ -36,6 +36,12 @@ pub fn run(mut lane: Lane) {
     for number in first..end {
         lane.launch.progress(number);
         let piece = params.pieces.locate(&op.dst, number);
+        if params.mode() == Mode::Convert {
+            let values = input.fetch(&mut lane.noc, &op.src0, &piece);
+            output.room(&op.dst, &piece).copy_from_slice(values);
+            output.send(&mut lane.noc, &op.dst, &piece);
+            continue;
+        }
         let target = Target { from, to, raw: output.raw_room(&op.dst, &piece) };
         match params.mode() {
             Mode::Linear => linear(&mut lane, &mut input, &piece, &target),

@@ -1,4 +1,5 @@
-//! `GET_ROWS`: `dst[i12][i11][i10][..] = src0[i12][i11][src1[i12][i11][i10]][..]`.
+//! `GET_ROWS`: `dst[i12][i11][i10][..] = src0[i12][i11][src1[i12][i11][i10]][..]`; and `SET_ROWS`, the other way round,
+//! for the types that [`crate::ops::set_rows`] does not write.
 
 use super::write;
 use crate::rt::lane::Lane;
@@ -41,6 +42,33 @@ pub fn run(lane: &mut Lane, params: &RowsParams) {
                 let values = input.fetch(&mut lane.noc, &op.src0, &from);
                 write(&mut lane.noc, &mut output, &op.dst, &to, |y| y.copy_from_slice(values));
             }
+            done += len;
+        }
+    }
+}
+
+/// `SET_ROWS`: rows of F32 to `dst[i3][i2][src1[i3 % ne12][i2 % ne11][i1]]`.
+pub fn scatter(lane: &mut Lane, params: &RowsParams) {
+    let op = lane.launch.op;
+    let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
+    let (first, end) = lane.share(params.rows);
+    let size = op.src1.element_type().map_or(4, ElementType::block_bytes);
+    for number in first..end {
+        lane.launch.progress(number);
+        let [i1, i2, i3] = split_row(&op.src0, number);
+        let at = Piece { row: [i2 % op.src1.ne[1], i3 % op.src1.ne[2], 0], first: i1, len: 1 };
+        let raw = input.fetch_raw(&mut lane.noc, &op.src1, &at, size);
+        let (low, high) = (load(raw), if size == 8 { load(raw + 4) } else { 0 });
+        if high != 0 || low >= op.dst.ne[1] {
+            lane.launch.fail(ErrorCode::IndexOutOfRange, number, low);
+            continue;
+        }
+        let mut done = 0;
+        while done < op.dst.ne[0] {
+            let len = MAX_PIECE.min(op.dst.ne[0] - done);
+            let values = input.fetch(&mut lane.noc, &op.src0, &Piece { row: [i1, i2, i3], first: done, len });
+            let to = Piece { row: [low, i2, i3], first: done, len };
+            write(&mut lane.noc, &mut output, &op.dst, &to, |y| y.copy_from_slice(values));
             done += len;
         }
     }

@@ -31,6 +31,7 @@ pub fn run(mut lane: Lane) {
         Some(SoftMax) => soft_max::run(&mut lane, &params),
         Some(ArgSort) => sort::run(&mut lane, &params),
         Some(GetRows) => gather::run(&mut lane, &params),
+        Some(SetRows) => gather::scatter(&mut lane, &params),
         Some(Rope) => rope::run(&mut lane, &params),
         None => lane.launch.fail(ErrorCode::BadDescriptor, 0, params.function),
     }
