@@ -99,7 +99,8 @@ impl LaneConfig {
             return Ok(());
         }
         match op.opcode {
-            SFPLOAD | SFPLOADI | SFPSTORE | SFPNOP | SFPCONFIG | SFPSWAP | SFPLOADMACRO => Ok(()),
+            SFPLOAD | SFPLOADI | SFPSTORE | SFPNOP | SFPCONFIG | SFPSWAP | SFPTRANSP | SFPLOADMACRO => Ok(()),
+            SFPSETCC | SFPENCC | SFPPUSHC | SFPPOPC | SFPCOMPC => Ok(()),
             _ => {
                 let what = format!(
                     "{:?} to LReg[{}] with ENABLE_DEST_INDEX: hardware writes something else (TEN-2932)",

@@ -148,6 +148,12 @@ mod tests {
         let a: Lanes = std::array::from_fn(|i| (i as u32).wrapping_mul(0x9E37_79B9));
         let f = |x: u32, y: u32, z: u32| x.rotate_left(y & 31) ^ z;
         assert_eq!(zip3(&a, &a, &a, f), zip3_portable(&a, &a, &a, f));
+        for shift in 0..1_000 {
+            let near = |i: u32| map(&a, |x| (x >> 7 | 0x3C00_0000).rotate_left(i % 3).wrapping_mul(i | 1));
+            let (x, y, z) = (near(shift), near(shift / 3), near(shift / 7));
+            assert_eq!(multiply_add(&x, &y, &z), multiply_add_portable(&x, &y, &z));
+        }
+        assert_eq!(blended(&a, &[1; LANES], 0x1234_5678), blended_portable(&a, &[1; LANES], 0x1234_5678));
         assert_eq!(lanes_where(&a, |x| x >> 31 != 0), lanes_where_portable(&a, |x| x >> 31 != 0));
         assert_eq!(lanes_where(&a, |x| x == 0), 1);
         let mut b = [7; LANES];

@@ -9,9 +9,9 @@ mod macros;
 mod memory;
 mod shuffles;
 
-use tt_isa::insn::Opcode;
+use tt_isa::insn::{INSTRUCTIONS, Opcode};
 
-use super::{LANES, Lanes, execute};
+use super::{LANES, Lanes, execute, pass};
 use crate::fault::Fault;
 use crate::tensix::Tensix;
 
@@ -58,6 +58,32 @@ impl Random {
 
     fn lanes(&mut self) -> Lanes {
         std::array::from_fn(|_| self.next())
+    }
+}
+
+/// Whatever words a program pushes, it gets results or faults, never a panic.
+#[test]
+fn random_instructions_do_not_panic() {
+    let mut random = Random(0xDEAD);
+    let rows: Vec<_> = INSTRUCTIONS.iter().filter(|row| row.name.starts_with("SFP")).collect();
+    let mut executed = vec![0; rows.len()];
+    for _ in 0..2_000 {
+        let mut unit = Unit::new();
+        unit.0.sfpu.hazard_checks = random.next().is_multiple_of(2);
+        unit.0.rwc[1].dst.value = random.next() % 1024;
+        (0..8).for_each(|register| unit.0.sfpu.lreg[register] = random.lanes());
+        for _ in 0..200 {
+            let i = random.next() as usize % rows.len();
+            let operands = random.next() & if random.next().is_multiple_of(2) { !0 } else { random.next() };
+            let word = u32::from(rows[i].opcode) << 24 | operands & 0xFF_FFFF & !rows[i].reserved_mask();
+            executed[i] += u32::from(unit.try_run(word).is_ok());
+            if random.next().is_multiple_of(4) {
+                let _ = pass(&mut unit.0, 1);
+            }
+        }
+    }
+    for (row, executed) in rows.iter().zip(executed) {
+        assert!(executed > 500, "{} was executed only {executed} times", row.name);
     }
 }
 
