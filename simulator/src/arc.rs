@@ -250,11 +250,14 @@ impl Arc {
 }
 
 /// Messages that are answered and change nothing.
-const ACCEPTED: [u8; 8] = [
+const ACCEPTED: [u8; 10] = [
     message::NOP,
     message::POWER_SETTING,
     message::PCIE_INDEX,
+    // Nobody is there who would reset the chip: the host makes a new one.
+    message::TRIGGER_RESET,
     message::TEST,
+    message::PCIE_RETRAIN,
     message::CURR_DATE,
     message::DEASSERT_RISCV_RESET,
     message::AUTO_RESET_TIMEOUT,

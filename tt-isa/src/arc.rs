@@ -71,6 +71,8 @@ pub mod message {
     pub const GO_SHORT_IDLE: u8 = 0x53;
     /// Low clock.
     pub const GO_LONG_IDLE: u8 = 0x54;
+    /// The board's microcontroller is to reset the chip.
+    pub const TRIGGER_RESET: u8 = 0x56;
     /// Harvested rows, see [`super::HARVESTING_ROWS`].
     pub const GET_HARVESTING: u8 = 0x57;
     /// Whether DRAM and Ethernet are trained.
@@ -79,6 +81,8 @@ pub mod message {
     pub const TEST: u8 = 0x90;
     /// Power states 0 and 3.
     pub const ASIC_STATE: [u8; 2] = [0xA0, 0xA3];
+    /// Train the PCIe link again.
+    pub const PCIE_RETRAIN: u8 = 0xB6;
     /// The date.
     pub const CURR_DATE: u8 = 0xB7;
     /// Ethernet cores out of reset.

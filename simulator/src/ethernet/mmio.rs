@@ -14,7 +14,6 @@ const REGISTER_BLOCK: u32 = 0x1000;
 const MAC_SIZE: u32 = 0x1_0000;
 /// `DEBUG_REGS_BASE +`: high half of the clock, without latching.
 const WALL_CLOCK_NOW_H: u32 = WALL_CLOCK_L + 4;
-const CYCLE_COUNTERS: &str = "EthernetTile/CycleCounters.md";
 
 /// A register, by its block.
 enum Register {
@@ -161,5 +160,5 @@ fn mac_index(offset: u32) -> Option<usize> {
 }
 
 fn unknown(block: &str, offset: u32) -> Fault {
-    Fault::not_implemented(format!("{block} register {offset:#x} of an Ethernet tile")).page(CYCLE_COUNTERS)
+    Fault::not_implemented(format!("{block} register {offset:#x} of an Ethernet tile")).page(PAGE)
 }
