@@ -297,7 +297,7 @@ impl Tensix {
             }
             UNPACR | UNPACR_NOP => unpack::execute(self, thread, opcode, word, l1),
             XMOV => self.xmov(thread),
-            PACR | PACR_SETREG => pack::execute(self, thread, opcode, word, l1),
+            PACR | PACR_SETREG | CLREXPHIST => pack::execute(self, thread, opcode, word, l1),
             _ if unit_is_vector(opcode) => sfpu::execute(self, thread, opcode, word),
             _ => matrix::execute(self, thread, opcode, word),
         }

@@ -94,7 +94,7 @@ instructions! {
     SETASHRMV = 0x1c (no_software) {}
     SETPKEDGOF = 0x1d (no_software) {}
     SETASHRMH = 0x1e (no_software) {}
-    CLREXPHIST = 0x21 (no_software) {}
+    CLREXPHIST = 0x21 (ok) {}
     CONV3S1 = 0x22 (no_software) {}
     CONV3S2 = 0x23 (no_software) {}
     MPOOL3S1 = 0x24 (no_software) {}

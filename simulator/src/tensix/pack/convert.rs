@@ -52,6 +52,16 @@ impl Common {
         Ok(Self { format, reading, early, class, relu, lowest: get(c::PCK_EDGE_MODE_mode) != 0 })
     }
 
+    /// The intermediate format.
+    pub fn format(&self) -> DataFormat {
+        self.format
+    }
+
+    /// What intermediate values are.
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
     /// Whether Dst is read as 32-bit rows.
     pub fn wide(&self) -> bool {
         self.reading.wide
@@ -122,6 +132,12 @@ impl Conversion {
         if self.plain && mask == 0xFFFF {
             return Ok(dst.read32(row).map(dst::decode32));
         }
+        Ok(self.after_relu(self.intermediate(dst, row, mask)?))
+    }
+
+    /// A row of Dst as intermediate values, masked and rectified.
+    #[inline]
+    pub fn intermediate(&self, dst: &Dst, row: usize, mask: u32) -> Result<[u32; COLS], Fault> {
         let raw = if self.common.reading.wide { dst.read32(row) } else { dst.read16(row).map(u32::from) };
         let mut row = self.common.early.apply(raw);
         if mask != 0xFFFF {
@@ -130,7 +146,7 @@ impl Conversion {
                 *datum = if mask >> col & 1 != 0 { *datum } else { masked };
             }
         }
-        Ok(self.after_relu(self.common.relu.apply(row)))
+        Ok(self.common.relu.apply(row))
     }
 
     /// Intermediate values that did not come from Dst.

@@ -10,11 +10,12 @@
 //! `PACR`s: until one says `last`, each packer goes on where it stopped. What a packer holds back until it has 16
 //! bytes is written at once here.
 //!
-//! Compression is not here: its flag is not looked at, and what comes out is as if it were off. So are the tile
-//! sizes, zero flags and exponent statistics that packers tell of.
+//! Compression is not here: its flag is not looked at, and what comes out is as if it were off. Nor are the tile sizes
+//! and zero flags that packers tell of.
 
 use tt_isa::cfg::CfgField;
 use tt_isa::cfg::config as c;
+use tt_isa::cfg::thread as tc;
 use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::{Opcode, PACR, PACR_SETREG};
 use tt_isa::map::{LOCAL_RAM_BASE, MOP_CFG_BASE, TDMA_REGS_BASE};
@@ -30,6 +31,7 @@ mod early;
 mod late;
 mod mask;
 mod relu;
+mod statistics;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,7 @@ mod tests;
 use address::Source;
 use convert::{Common, Conversion};
 use mask::{EdgeMask, Position};
+pub use statistics::Statistics;
 use store::{Sink, Streams};
 
 const PACKERS: usize = 4;
@@ -55,6 +58,8 @@ struct Progress {
 pub struct PackState {
     /// `None` between tiles.
     tiles: [Option<Progress>; PACKERS],
+    /// `None` until somebody asks for them.
+    pub statistics: Option<Box<Statistics>>,
     /// Added to a packer's address where its section says so; set by TDMA-RISC.
     pub l1_dest_addr_offset: [u16; PACKERS],
     /// `PACR_SETREG`'s addresses and factors; set by TDMA-RISC.
@@ -88,6 +93,10 @@ fn in_section(field: CfgField, packer: usize) -> CfgField {
 pub fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32, l1: &mut L1) -> Exec {
     match opcode {
         Opcode::PACR => pacr(t, thread, &PACR::decode(word), l1),
+        Opcode::CLREXPHIST => {
+            t.pack.statistics = Some(Box::new(Statistics::cleared()));
+            Ok(Step::Done)
+        }
         Opcode::PACR_SETREG => set_reg(t, thread, &PACR_SETREG::decode(word)),
         _ => Err(Fault::internal(format!("{opcode:?} is no packer instruction"))),
     }
@@ -103,6 +112,10 @@ fn pacr(t: &mut Tensix, thread: usize, op: &PACR, l1: &mut L1) -> Exec {
     let common = Common::read(t, thread)?;
     let mut counted_on = [false; THREADS];
     let mut last = None;
+    let histogram = (0..THREADS).any(|thread| t.cfg.thread(thread, tc::ENABLE_ACC_STATS_Enable) != 0);
+    if histogram {
+        t.pack.statistics.get_or_insert_default();
+    }
     for packer in (0..PACKERS).filter(|packer| packers >> packer & 1 != 0) {
         let of = address::counters_of(t, thread, op, packer);
         counted_on[of] = true;
@@ -114,6 +127,12 @@ fn pacr(t: &mut Tensix, thread: usize, op: &PACR, l1: &mut L1) -> Exec {
                 position: Position::default(),
             },
         };
+        if let (Some(statistics), Source::Dst(first)) = (&mut t.pack.statistics, job.source) {
+            let position = progress.position;
+            job.observe(first, &t.dst, position, |values| {
+                statistics.count(packer, &common, values, histogram);
+            })?;
+        }
         job.run(&t.dst, l1, &mut progress)?;
         if ends {
             job.sink.finish(l1, &mut progress.streams)?;
@@ -188,17 +207,41 @@ impl Job {
         })
     }
 
+    /// Shows the intermediate values that will be packed, those that are left out as well.
+    fn observe(
+        &self,
+        first: usize,
+        dst: &Dst,
+        mut position: Position,
+        mut see: impl FnMut(&[u32]),
+    ) -> Result<(), Fault> {
+        let (mut at, end) = (first, self.dst_end(first)?);
+        while at < end {
+            let (row, col) = (at / COLS, at % COLS);
+            let len = (end - at).min(COLS - col);
+            let mask = self.mask.next(col, len, &mut position);
+            see(&self.conversion.intermediate(dst, row, mask)?[col..col + len]);
+            at += len;
+        }
+        Ok(())
+    }
+
+    /// The datum of Dst behind the last one.
+    fn dst_end(&self, first: usize) -> Result<usize, Fault> {
+        let end = first + self.count;
+        if end > COLS * if self.wide { dst::ROWS / 2 } else { dst::ROWS } {
+            let what = format!("packing {} datums from datum {first} of Dst", self.count);
+            return Err(Fault::program(what).page(PAGE));
+        }
+        Ok(end)
+    }
+
     fn run(&self, dst: &Dst, l1: &mut L1, progress: &mut Progress) -> Result<(), Fault> {
         match self.source {
             Source::Nothing => self.pass_on(l1, progress, |_, _, len| Ok((len, [0; COLS]))),
             Source::L1(addr) => self.copy_l1(addr, l1, progress),
             Source::Dst(first) => {
-                let end = first + self.count;
-                let limit = COLS * if self.wide { dst::ROWS / 2 } else { dst::ROWS };
-                if end > limit {
-                    let what = format!("packing {} datums from datum {first} of Dst", self.count);
-                    return Err(Fault::program(what).page(PAGE));
-                }
+                self.dst_end(first)?;
                 if self.kept == 0xFFFF && first.is_multiple_of(COLS) {
                     return self.rows(first / COLS, dst, l1, progress);
                 }

@@ -390,6 +390,40 @@ fn registers_are_written_in_the_packers_order() {
 }
 
 #[test]
+fn exponents_are_counted() {
+    let mut b = Bench::counting(5);
+    // Nothing was cleared, nothing enabled: of 1 to 5 there is no largest exponent, and no histogram.
+    b.run(PACK.word());
+    assert!(b.t.pack.statistics.is_none());
+    b.run(tt_isa::insn::CLREXPHIST {}.word());
+    b.run(PACK.word());
+    let statistics = |b: &Bench| {
+        let statistics = b.t.pack.statistics.as_deref().unwrap();
+        (statistics.max().unwrap(), statistics.histogram(0, 1).unwrap(), statistics.histogram(0, 0).unwrap())
+    };
+    assert_eq!(statistics(&b), (129, [0; 4], [0; 4]));
+    // 127: once; 128 and 129, which are 0 and 1 of five bits: twice. What is left out counts too.
+    b.set(tc::ENABLE_ACC_STATS_Enable, 1);
+    b.set(c::THCON_SEC0_REG1_Downsample_mask, 1);
+    b.run(PACK.word());
+    assert_eq!(statistics(&b), (129, [0, 0, 0, 1 << 24], [2 | 2 << 8, 0, 0, 0]));
+    // Other packers' numbers are theirs; 256 to 260 have exponent 135.
+    b.run(PACR { pack_sel: 2, ..PACK }.word());
+    let of = b.t.pack.statistics.as_deref().unwrap();
+    assert_eq!((of.histogram(1, 0).unwrap()[1], of.max().unwrap()), (5 << 24, 129));
+    for _ in 0..200 {
+        b.run(PACK.word());
+    }
+    assert_eq!(statistics(&b).2, [255 | 255 << 8, 0, 0, 0]);
+    b.run(tt_isa::insn::CLREXPHIST {}.word());
+    assert_eq!(statistics(&b), (0, [0; 4], [0; 4]));
+    let mut b = Bench::new(true, Int8, Int8, 16);
+    b.run(tt_isa::insn::CLREXPHIST {}.word());
+    b.run(PACK.word());
+    assert!(b.t.pack.statistics.as_deref().unwrap().max().is_err());
+}
+
+#[test]
 fn modes_without_a_definition_are_faults() {
     for field in UNDEFINED {
         let mut b = Bench::counting(1);
