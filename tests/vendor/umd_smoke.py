@@ -109,6 +109,20 @@ def umd(library):
     check("and the library says so", "0xff800000" in (last_error(library) or ""), True)
 
 
+def harvested(library):
+    os.environ["TT_SIM_BOARD"] = "n150"
+    device = tt_umd.TTSimTTDevice.create(library)
+    device.init_tt_device()
+    check("an n150 by its telemetry", device.get_board_type(), tt_umd.BoardType.N150)
+    soc = device.get_soc_descriptor()
+    tensix = soc.get_cores(tt_umd.CoreType.TENSIX)
+    check("a row of tiles is harvested", len(tensix), 72)
+    last = soc.translate_coord_to(tensix[-1], tt_umd.CoordSystem.TRANSLATED)
+    device.noc_write32(tensix[-1].x, tensix[-1].y, 0x100, 0x1234)
+    check(f"{last} is {tensix[-1]}", device.noc_read32(last.x, last.y, 0x100), 0x1234)
+    check("nothing was refused", last_error(library), None)
+
+
 def exalens(library):
     try:
         from ttexalens import tt_exalens_init
@@ -134,7 +148,7 @@ def exalens(library):
 def main():
     library = Path(sys.argv[1]) / "libttsim.so"
     # One chip a process: a child for each program.
-    for step in (umd, exalens):
+    for step in (umd, harvested, exalens):
         child = os.fork()
         if child == 0:
             step(library)
