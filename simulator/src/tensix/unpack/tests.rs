@@ -369,6 +369,34 @@ fn output_counters_reach_dst_and_src_b() {
 }
 
 #[test]
+fn unpacker_1_tilizes_and_counts_rows_too() {
+    let mut b = Bench::new(Bf16, Bf16, 1);
+    let second = |field: CfgField| CfgField { index: field.index + 40, ..field };
+    b.word(c::THCON_SEC1_REG0_TileDescriptor.index, Bf16 as u32 | 1 << 4 | 16 << 16);
+    b.word(c::THCON_SEC1_REG0_TileDescriptor.index + 1, 16 | 1 << 16);
+    b.set(c::THCON_SEC1_REG2_Out_data_format, Bf16 as u32);
+    b.set(c::THCON_SEC1_REG2_Disable_zero_compress_cntx0, 1);
+    b.set(c::THCON_SEC1_REG3_Base_address, (AT >> 4) - 1);
+    b.set(c::THCON_SEC1_REG2_Tileize_mode, 1);
+    b.set(second(c::THCON_SEC0_REG2_Shift_amount_cntx1), 1);
+    b.set(c::THCON_SEC1_REG2_Unpack_Src_Reg_Set_Upd, 1);
+    b.halves(AT, &[1; 16]);
+    b.halves(AT + 0x100, &[2; 16]);
+    b.run(SETADCXX { cnt_set_mask: 2, x_start: 0, x_end2: 17 }.word());
+    let unpack = UNPACR { unpack_block_selection: 1, ..UNPACK }.word();
+    b.run(unpack);
+    b.run(unpack);
+    let row = |b: &mut Bench, n: usize| b.t.src_b.unpack_mut()[n][..3].to_vec();
+    assert_eq!([0, 1, 16, 17].map(|n| row(&mut b, n)[0]), [1 << 16, 2 << 16, 1 << 16, 2 << 16]);
+    assert_eq!(row(&mut b, 17), [2 << 16, 2 << 16, 0]);
+    // SrcB has four times sixteen rows; then they start again.
+    b.run(unpack);
+    b.run(unpack);
+    b.run(unpack);
+    assert_eq!(b.t.unpack.src_row[1][0], 16);
+}
+
+#[test]
 fn nops_clear_wait_and_do_nothing() {
     let mut b = Bench::new(Bf16, Bf16, 1);
     let nop = |unpack_block_selection, no_op| UNPACR_NOP { unpack_block_selection, no_op }.word();
