@@ -123,6 +123,28 @@ def harvested(library):
     check("nothing was refused", last_error(library), None)
 
 
+def second_chip(library):
+    os.environ["TT_SIM_BOARD"] = "n300"
+    device = tt_umd.TTSimTTDevice.create(library)
+    device.init_tt_device()
+    check("an n300 by its telemetry", device.get_board_type(), tt_umd.BoardType.N300)
+    remote = tt_umd.create_remote_tt_device_from_coord(device, 0, 0, 1, 0)
+    # The Ethernet channels that lead there.
+    tiles = device.get_soc_descriptor().get_eth_cores_for_channels({8, 9}, tt_umd.CoordSystem.TRANSLATED)
+    remote.get_remote_communication().set_remote_transfer_ethernet_cores([(tile.x, tile.y) for tile in tiles])
+    device.noc_write32(18, 18, 0x100, 0x1111)
+    remote.noc_write32(18, 18, 0x100, 0x2222)
+    words = [chip.noc_read32(18, 18, 0x100) for chip in (device, remote)]
+    check("each chip has its own memory", words, [0x1111, 0x2222])
+    pattern = bytes(i * 11 & 0xFF for i in range(5000))
+    remote.noc_write(19, 19, 0x2000, pattern)
+    check("5000 bytes over Ethernet and back", remote.noc_read(19, 19, 0x2000, len(pattern)), pattern)
+    remote.init_tt_device()
+    place = remote.get_arc_telemetry_reader().read_entry(tt_umd.TelemetryTag.ASIC_LOCATION.value)
+    check("the second chip's telemetry", place, 1)
+    check("nothing was refused", last_error(library), None)
+
+
 def exalens(library):
     try:
         from ttexalens import tt_exalens_init
@@ -148,7 +170,7 @@ def exalens(library):
 def main():
     library = Path(sys.argv[1]) / "libttsim.so"
     # One chip a process: a child for each program.
-    for step in (umd, harvested, exalens):
+    for step in (umd, harvested, second_chip, exalens):
         child = os.fork()
         if child == 0:
             step(library)
