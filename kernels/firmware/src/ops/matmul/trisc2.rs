@@ -111,10 +111,11 @@ fn configure() {
         cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride,
         cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride.value(row * FACE_DIM as u32),
     );
-    config.set(cfg::PCK_DEST_RD_CTRL_Read_32b_data, cfg::PCK_DEST_RD_CTRL_Read_32b_data.value(1));
     config.set(cfg::TILE_ROW_SET_MAPPING_0_row_set_mapping_0, 0);
     config.set(cfg::TILE_ROW_SET_MAPPING_1_row_set_mapping_0, 0);
-    config.settle(cfg::TILE_ROW_SET_MAPPING_1_row_set_mapping_0);
+    // Last, because the vendor's simulator lets it be read back and the others not.
+    config.set(cfg::PCK_DEST_RD_CTRL_Read_32b_data, cfg::PCK_DEST_RD_CTRL_Read_32b_data.value(1));
+    config.settle(cfg::PCK_DEST_RD_CTRL_Read_32b_data);
 
     ttinsn!(SETC16 { setc16_reg: thread::CFG_STATE_ID_StateID.index, setc16_value: 0 }.word());
     ttinsn!(SETC16 { setc16_reg: thread::ADDR_MOD_PACK_SEC0_YsrcIncr.index, setc16_value: 0 }.word());
@@ -127,10 +128,12 @@ fn configure() {
 fn aim(unit: u32) {
     let config = Config;
     for packer in 0..4 {
-        let n = packer as u32;
-        let l1 = slot(unit) + n * GROUP_TILE_BYTES;
-        config.set(nth(SECTIONS[packer], 1), (l1 >> 4) - 1);
-        config.set(DST_OFFSETS[packer], (unit & 1) * DST_HALF + n * FACE_DIM as u32);
+        config.set(DST_OFFSETS[packer], (unit & 1) * DST_HALF + packer as u32 * FACE_DIM as u32);
     }
-    config.settle(DST_OFFSETS[3]);
+    // Last, because the vendor's simulator lets them be read back and the offsets not.
+    for packer in 0..4 {
+        let l1 = slot(unit) + packer as u32 * GROUP_TILE_BYTES;
+        config.set(nth(SECTIONS[packer], 1), (l1 >> 4) - 1);
+    }
+    config.settle(nth(SECTIONS[3], 1));
 }
