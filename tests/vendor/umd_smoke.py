@@ -19,6 +19,8 @@ import tt_umd
 SOFT_RESET_0 = 0xFFB121B0
 SOFT_RESET_ALL = 0x47800
 NOC_NODE_ID = 0xFFB2002C
+# Host memory as the PCIe tile shows it to the NoC.
+HOST_WINDOW = 0x8_0000_0000
 # A program for BRISC: the product of the words at 0x1000 and 0x1004 goes to 0x1008.
 PROGRAM = [
     0x000012B7,  # lui  x5, 1
@@ -95,15 +97,27 @@ def firmware(device):
     check("18-18 is 1-1", device.noc_read32(1, 1, 0x100), 0xABCD)
 
 
+def everywhere(device):
+    device.noc_broadcast32(0x300, 0x77)
+    device.noc_multicast32(18, 18, 21, 20, 0x304, 0x78)
+    check("broadcast and multicast", [device.noc_read32(9, 11, 0x300), device.noc_read32(20, 19, 0x304)], [0x77, 0x78])
+    device.noc_write(0, 3, HOST_WINDOW + 0x1000, bytes(range(64)))
+    check("host memory, from the NoC", device.noc_read(0, 3, HOST_WINDOW + 0x1000, 64), bytes(range(64)))
+    tt_umd.set_thread_noc_id(tt_umd.NocId.NOC1)
+    check("the same over NoC 1", device.noc_read32(8, 10, 0x300), 0x77)
+    tt_umd.set_thread_noc_id(tt_umd.NocId.NOC0)
+
+
 def umd(library):
     print(f"tt-umd {importlib.metadata.version('tt-umd')}")
-    device = tt_umd.TTSimTTDevice.create(library)
+    device = tt_umd.TTSimTTDevice.create(library, num_host_mem_channels=1)
     soc = device.get_soc_descriptor()
     check("the chip is a Wormhole", device.get_arch(), tt_umd.ARCH.WORMHOLE_B0)
     memory(device, soc)
     registers(device)
     program(device, soc)
     firmware(device)
+    everywhere(device)
     check("nothing was refused", last_error(library), None)
     check("nothing answers at 0xFF800000", device.noc_read32(1, 1, 0xFF800000), 0xFFFFFFFF)
     check("and the library says so", "0xff800000" in (last_error(library) or ""), True)
