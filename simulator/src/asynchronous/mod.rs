@@ -38,7 +38,8 @@
 //! Besides: reads of what nothing has written since power-on (by cores, NoC and whole unpacks; rows of Dst, banks of
 //! SrcA and SrcB); writes to a MOP expander's configuration while it may expand; a `STALLWAIT` or `SEMWAIT` that makes
 //! the gate forget another; a load from a PCBuf, semaphore or mailbox while one from TTSync is under way; execution
-//! of code that changed since the instruction cache was invalidated; packets that meet in DRAM.
+//! of code that changed since the instruction cache was invalidated; writes that meet in DRAM, and use of what a read
+//! brought that met a write there.
 //!
 //! # What is not
 //!

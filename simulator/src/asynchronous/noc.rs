@@ -6,8 +6,9 @@
 //! virtual channel: they arrive in the order in which they were made (`NoC/Ordering.md`).
 //!
 //! Until a step is done its end of the request is under way: nothing may write what is to be read there, nor touch
-//! what is to be written ([`super::state::Async::l1_access`]). In DRAM, two packets under way at once that touch the
-//! same bytes, one of them a write, are a race.
+//! what is to be written ([`super::state::Async::l1_access`]). In DRAM, two writes under way at once that touch the
+//! same bytes are a race. A read may touch bytes that are being written, as long as nobody uses what it brings of
+//! them: it is spoilt ([`super::shadow::L1Shadow::spoil`]).
 
 use super::clock::Response;
 use super::random::{Pace, Random};
@@ -77,6 +78,8 @@ struct Flight {
     last: bool,
     data: Data,
     next: Next,
+    /// Bytes of a read's data that were written in DRAM meanwhile: first, how many, and by whom.
+    spoilt: Vec<(u32, u32, String)>,
 }
 
 /// Packets under way on a chip.
@@ -158,11 +161,11 @@ impl Chip {
                 let id = self.number(tile, request);
                 for n in 0..request.packet_count() {
                     let packet = request.packet(n);
-                    self.check_dram(tile, id, &packet)?;
+                    let spoilt = self.check_dram(tile, id, &packet)?;
                     let due = self.clock + self.under_way.delay();
                     let last = n + 1 == request.packet_count();
                     let next = if packet.is_write() { Next::Depart } else { Next::Arrive };
-                    let flight = Flight { due, tile, id, packet, last, data: Data::default(), next };
+                    let flight = Flight { due, tile, id, packet, last, data: Data::default(), next, spoilt };
                     self.under_way.flights.push(flight);
                 }
             }
@@ -228,6 +231,11 @@ impl Chip {
                 if let Some(response) = response(&packet) {
                     self.own_end_done(flight, response);
                 }
+                if let Some(state) = &mut self.tiles[tile].asynchronous {
+                    for (first, len, by) in flight.spoilt.drain(..) {
+                        state.l1.spoil(packet.own_addr as u32 + first, len, &by);
+                    }
+                }
                 return Ok(false);
             }
         }
@@ -260,46 +268,67 @@ impl Chip {
         }
     }
 
-    /// Whether a packet meets another one that is under way, in DRAM.
-    fn check_dram(&self, tile: usize, id: u32, packet: &Request) -> Result<(), Fault> {
-        let dram = |packet: &Request| match packet.remote {
-            Remote::Tile(at) => match self.grid.at(packet.noc, at) {
-                Some(Node::Dram { group, .. }) => Some(group),
-                _ => None,
-            },
-            Remote::Rect(..) => None,
-        };
-        let Some(group) = dram(packet) else { return Ok(()) };
+    /// Looks for packets that are under way and meet `packet` in DRAM. Two writes are a race at once; of a read's
+    /// data the bytes that both touch are spoilt, which matters when somebody uses them. Those of the packet's own
+    /// data come back.
+    fn check_dram(
+        &mut self,
+        tile: usize,
+        id: u32,
+        packet: &Request,
+    ) -> Result<Vec<(u32, u32, String)>, Fault> {
+        let mut spoilt = Vec::new();
+        let Some(group) = self.dram_group(packet) else { return Ok(spoilt) };
         let end = |packet: &Request| packet.addr + u64::from(packet.len);
-        for other in &self.under_way.flights {
+        for n in 0..self.under_way.flights.len() {
+            let other = &self.under_way.flights[n];
             let old = &other.packet;
-            let finished = matches!(other.next, Next::Respond { .. });
-            let overlap = packet.addr < end(old) && old.addr < end(packet) && dram(old) == Some(group);
-            let acts = !finished || old.action != Action::Read;
-            if overlap && acts && (packet.is_write() || old.is_write()) && !(packet.in_order && old.in_order)
-            {
-                return Err(self.dram_race(tile, id, packet, other));
+            let (first, last) = (packet.addr.max(old.addr), end(packet).min(end(old)));
+            let done = matches!(other.next, Next::Respond { .. });
+            let ordered = packet.in_order && old.in_order;
+            if first >= last || done || ordered || self.dram_group(old) != Some(group) {
+                continue;
+            }
+            let len = (last - first) as u32;
+            match (packet.is_write(), old.is_write()) {
+                (true, true) => return Err(self.dram_race(tile, id, packet, other)),
+                (true, false) => {
+                    let (at, by) = ((first - old.addr) as u32, self.who(tile, id));
+                    self.under_way.flights[n].spoilt.push((at, len, by));
+                }
+                (false, true) => {
+                    spoilt.push(((first - packet.addr) as u32, len, self.who(other.tile, other.id)));
+                }
+                (false, false) => {}
             }
         }
-        Ok(())
+        Ok(spoilt)
+    }
+
+    /// The DRAM tile that a packet goes to.
+    fn dram_group(&self, packet: &Request) -> Option<usize> {
+        let Remote::Tile(at) = packet.remote else { return None };
+        match self.grid.at(packet.noc, at) {
+            Some(Node::Dram { group, .. }) => Some(group),
+            _ => None,
+        }
+    }
+
+    /// A request and its tile.
+    fn who(&self, tile: usize, id: u32) -> String {
+        let tile = &self.tiles[tile];
+        let request = tile.asynchronous.as_ref().map(|state| state.requests[id as usize].to_string());
+        format!("{} in tile {}", request.unwrap_or_default(), tile.position)
     }
 
     fn dram_race(&self, tile: usize, id: u32, packet: &Request, other: &Flight) -> Fault {
-        let verb = |packet: &Request| if packet.is_write() { "writes" } else { "reads" };
-        let who = |tile: usize, id: u32| {
-            let tile = &self.tiles[tile];
-            let request = tile.asynchronous.as_ref().map(|state| state.requests[id as usize].to_string());
-            format!("{} in tile {}", request.unwrap_or_default(), tile.position)
-        };
         let seed = self.tiles[tile].asynchronous.as_ref().map_or(0, |state| state.seed);
         let what = format!(
-            "data race on DRAM {:#x}: {} {} it, {} {} it, and both are under way at once; wait until the NIU has \
-             counted the first one's response (seed {seed})",
+            "data race on DRAM {:#x}: {} writes it, {} writes it, and both are under way at once; wait until the \
+             NIU has counted the first one's response (seed {seed})",
             packet.addr.max(other.packet.addr),
-            who(other.tile, other.id),
-            verb(&other.packet),
-            who(tile, id),
-            verb(packet),
+            self.who(other.tile, other.id),
+            self.who(tile, id),
         );
         Fault::program(what).page("NoC/Ordering.md").in_tile(self.tiles[tile].position)
     }

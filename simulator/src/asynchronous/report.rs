@@ -198,6 +198,16 @@ pub fn uninitialised(place: Place, access: &Access, requests: &[RequestInfo], se
     Fault::program(what).page(page)
 }
 
+/// The fault for a use of what a NoC read brought from DRAM while `by` wrote it there.
+pub fn spoilt(addr: u32, access: &Access, by: &str, requests: &[RequestInfo], seed: u64) -> Fault {
+    let reader = Who { access, requests };
+    let what = format!(
+        "data race in DRAM: {reader} uses L1 {addr:#010x}, which a NoC read brought from DRAM while {by} was under \
+         way and wrote there; the reader has to wait until the writer's NIU has counted the response (seed {seed})"
+    );
+    Fault::program(what).page("NoC/Ordering.md")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,7 @@
 //! Shadow of memory and registers: the latest accesses to each word or row, and what was ever written.
 
+use std::collections::HashMap;
+
 use tt_isa::map::L1_SIZE;
 
 use super::clock::{Clock, Component};
@@ -117,11 +119,13 @@ impl Default for Page {
 /// Shadow of L1: accesses by words, what was written by bytes. Pages appear as they are touched.
 pub struct L1Shadow {
     pages: Vec<Option<Page>>,
+    /// Words whose bytes came out of DRAM while something wrote them there, and what.
+    spoilt: HashMap<u32, String>,
 }
 
 impl Default for L1Shadow {
     fn default() -> Self {
-        Self { pages: (0..L1_SIZE.div_ceil(PAGE)).map(|_| None).collect() }
+        Self { pages: (0..L1_SIZE.div_ceil(PAGE)).map(|_| None).collect(), spoilt: HashMap::new() }
     }
 }
 
@@ -147,10 +151,27 @@ impl L1Shadow {
 
     /// Notes that bytes were written.
     pub fn written(&mut self, addr: u32, len: u32) {
+        if !self.spoilt.is_empty() {
+            words(addr, len).for_each(|(word, _)| drop(self.spoilt.remove(&word)));
+        }
         for at in addr..addr.saturating_add(len).min(L1_SIZE) {
             let byte = (at % PAGE) as usize;
             self.page(at).written[byte / 64] |= 1 << (byte % 64);
         }
+    }
+
+    /// Notes that bytes have no definite value: `by` wrote them in DRAM while they were read.
+    pub fn spoil(&mut self, addr: u32, len: u32, by: &str) {
+        for at in addr..addr.saturating_add(len).min(L1_SIZE) {
+            let byte = (at % PAGE) as usize;
+            self.page(at).written[byte / 64] &= !(1 << (byte % 64));
+            self.spoilt.insert(at & !3, by.to_owned());
+        }
+    }
+
+    /// What spoilt a byte, if anything did.
+    pub fn spoilt_by(&self, addr: u32) -> Option<&str> {
+        if self.is_written(addr) { None } else { self.spoilt.get(&(addr & !3)).map(String::as_str) }
     }
 
     /// The first byte of a range that nothing ever wrote.

@@ -307,8 +307,16 @@ impl Async {
     /// Checks that bytes of L1 that `access` reads were ever written.
     pub fn l1_initialised(&self, addr: u32, len: u32, access: &Access) -> Result<(), Fault> {
         match self.l1.first_unwritten(addr, len) {
-            Some(at) => Err(report::uninitialised(Place::L1(at), access, &self.requests, self.seed)),
+            Some(at) => Err(self.without_value(at, access)),
             None => Ok(()),
+        }
+    }
+
+    /// The finding for a read of a byte of L1 that has no definite value.
+    pub fn without_value(&self, addr: u32, access: &Access) -> Fault {
+        match self.l1.spoilt_by(addr) {
+            Some(by) => report::spoilt(addr, access, by, &self.requests, self.seed),
+            None => report::uninitialised(Place::L1(addr), access, &self.requests, self.seed),
         }
     }
 

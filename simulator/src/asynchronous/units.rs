@@ -411,10 +411,14 @@ impl Async {
     /// An instruction whose whole input in L1 was never written has the wrong address, or its producer is missing.
     /// Some of it may be padding that nobody looks at.
     fn check_input(&self, access: &Access, touched: &Touched) -> Result<(), Fault> {
-        let mut read = touched.l1.iter().filter(|range| !range.write && range.len > 0).peekable();
-        let Some(first) = read.peek().map(|range| range.addr) else { return Ok(()) };
-        if read.all(|range| (range.addr..range.addr + range.len).all(|at| !self.l1.is_written(at))) {
-            return Err(report::uninitialised(Place::L1(first), access, &self.requests, self.seed));
+        let read = || touched.l1.iter().filter(|range| !range.write && range.len > 0);
+        let bytes = || read().flat_map(|range| range.addr..range.addr + range.len);
+        let Some(first) = bytes().next() else { return Ok(()) };
+        if let Some(at) = bytes().find(|&at| self.l1.spoilt_by(at).is_some()) {
+            return Err(self.without_value(at, access));
+        }
+        if bytes().all(|at| !self.l1.is_written(at)) {
+            return Err(self.without_value(first, access));
         }
         Ok(())
     }

@@ -160,8 +160,8 @@ pub const HAZARDS: &[Hazard] = &[
         },
     },
     Hazard {
-        name: "a write and a read that meet in DRAM",
-        names: &["DRAM 0x1000", "NoC 0 write of 64 bytes", "NoC 0 read of 64 bytes"],
+        name: "a read from DRAM of what is being written there",
+        names: &["BRISC at pc", "uses L1 0x00020200", "NoC 0 write of 64 bytes"],
         programs: |broken| {
             vec![program(RiscV::Brisc, |code| {
                 code.add(write(DATA, 0x1000).program());
@@ -170,6 +170,21 @@ pub const HAZARDS: &[Hazard] = &[
                 }
                 code.add(read(0x1000, DATA + 0x200).program());
                 code.wait_noc(0, reg::MST_RD_RESP_RECEIVED, 1);
+                code.load(DATA + 0x200, true);
+            })]
+        },
+    },
+    Hazard {
+        name: "two writes to the same place in DRAM",
+        names: &["DRAM 0x1000", "NoC 0 write of 64 bytes", "both are under way"],
+        programs: |broken| {
+            vec![program(RiscV::Brisc, |code| {
+                code.add(write(DATA, 0x1000).program());
+                if !broken {
+                    code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 1);
+                }
+                code.add(write(DATA + 0x200, 0x1000).program());
+                code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 2);
             })]
         },
     },

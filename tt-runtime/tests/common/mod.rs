@@ -8,9 +8,10 @@ use std::sync::Arc;
 use half::{bf16, f16};
 use tt_runtime::{Allocation, Device, ElementType, parse_devices};
 
-/// The built-in simulator.
+/// The built-in simulator, as `TT_TEST_DEVICE` says: `sim,rows=1,async=7` runs the operators' tests asynchronously.
 pub fn simulator() -> Arc<Device> {
-    Device::open(&parse_devices(Some("sim")).expect("sim is a device")[0])
+    let device = std::env::var("TT_TEST_DEVICE").unwrap_or_else(|_| "sim".into());
+    Device::open(&parse_devices(Some(&device)).expect("TT_TEST_DEVICE names a device")[0])
 }
 
 /// A small deterministic generator.
