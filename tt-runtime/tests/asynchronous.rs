@@ -88,3 +88,18 @@ fn rows_go_where_the_indices_say() {
         }
     });
 }
+
+/// Delays depend on the seed alone, not on the host's threads or clock.
+#[test]
+fn a_seed_gives_the_same_run_every_time() {
+    let instructions = |seed: u64| {
+        let spec = parse_devices(Some(&format!("sim,rows=1,async={seed}"))).expect("a device");
+        let device = Device::open(&spec[0]);
+        matmul(&device, &mut Rng(1), ElementType::F32, [64, 40, 9]);
+        let counters = device.counters();
+        (counters.riscv_instructions, counters.tensix_instructions)
+    };
+    let first = instructions(5);
+    assert_eq!(instructions(5), first);
+    assert_ne!(instructions(6), first);
+}
