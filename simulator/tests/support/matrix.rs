@@ -14,7 +14,7 @@ use tt_isa::insn::{
     self as i, CLEARDVALID, INCRWC, INSTRUCTIONS, MOVA2D, MOVB2D, Opcode, PACR, SETADCXX, SETRWC, UNPACR,
     ZEROACC,
 };
-use tt_isa::map::RiscV;
+use tt_isa::map::{L1_SIZE, RiscV};
 
 use super::datapath::{SECTION, every_packer, packers, unpacker0};
 use super::{Program, Random};
@@ -54,7 +54,6 @@ const STEPS: u32 = 96;
 const LEG: u32 = 8;
 /// Where the rounds' memory is in L1.
 const MEMORY: u32 = 0x6_0000;
-const END: u32 = 0x16_E000;
 
 /// How much a round works on, and shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,7 +83,7 @@ impl Size {
 
     /// Rounds that there is room for.
     pub const fn most_rounds(self) -> u32 {
-        (END - MEMORY) / (self.input() + self.result())
+        (L1_SIZE - MEMORY) / (self.input() + self.result())
     }
 }
 
@@ -283,9 +282,7 @@ impl Trials {
         for row in (0..64).step_by(4) {
             self.p.push(0, MOVB2D { dst: 64 + row, src: row, instr_mod: 4, ..MOVB2D::ZERO }.word());
         }
-        for _ in 0..2 {
-            self.p.push(0, CLEARDVALID { cleardvalid: 3, reset: 0 }.word());
-        }
+        (0..2).for_each(|_| self.p.push(0, CLEARDVALID { cleardvalid: 3, reset: 0 }.word()));
         self.p.sync(0);
         self.p.set(c::ALU_ACC_CTRL_Zero_Flag_disabled_src, 0);
         if self.size.banks {
