@@ -3,11 +3,9 @@
 //! # Safety
 //! Every function here uses instructions that not every processor has. They are only called by code that is compiled
 //! for these instructions and runs only where [`crate::layout::Isa`] has found them; the types are of no use to
-//! anyone else and are not public outside of the layouts. That holds for every `unsafe` block below; those that
-//! read or write memory say so in addition.
+//! anyone else and are not public outside of the layouts.
 
 #![allow(unsafe_code)]
-#![allow(clippy::undocumented_unsafe_blocks)]
 
 use std::arch::x86_64::*;
 
@@ -28,61 +26,73 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn splat(x: u32) -> Self {
+        // SAFETY: see the module.
         Self(unsafe { _mm512_set1_epi32(x.cast_signed()) })
     }
 
     #[inline(always)]
     fn and(self, other: Self) -> Self {
+        // SAFETY: see the module.
         Self(unsafe { _mm512_and_si512(self.0, other.0) })
     }
 
     #[inline(always)]
     fn or(self, other: Self) -> Self {
+        // SAFETY: see the module.
         Self(unsafe { _mm512_or_si512(self.0, other.0) })
     }
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {
+        // SAFETY: see the module.
         Self(unsafe { _mm512_add_epi32(self.0, other.0) })
     }
 
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
+        // SAFETY: see the module.
         Self(unsafe { _mm512_sub_epi32(self.0, other.0) })
     }
 
     #[inline(always)]
     fn min(self, other: Self) -> Self {
+        // SAFETY: see the module.
         Self(unsafe { _mm512_min_epu32(self.0, other.0) })
     }
 
     #[inline(always)]
     fn max(self, other: Self) -> Self {
+        // SAFETY: see the module.
         Self(unsafe { _mm512_max_epu32(self.0, other.0) })
     }
 
     #[inline(always)]
     fn shr<const BITS: u32>(self) -> Self {
+        // SAFETY: see the module.
         Self(unsafe { _mm512_srli_epi32::<BITS>(self.0) })
     }
 
     #[inline(always)]
     fn shl<const BITS: u32>(self) -> Self {
+        // SAFETY: see the module.
         Self(unsafe { _mm512_slli_epi32::<BITS>(self.0) })
     }
 
     #[inline(always)]
     fn shr_by(self, bits: Self) -> Self {
+        // SAFETY: see the module.
         Self(unsafe { _mm512_srlv_epi32(self.0, bits.0) })
     }
 
     #[inline(always)]
     fn where_set(self, test: Self) -> Self {
+        // SAFETY: see the module.
         Self(unsafe { _mm512_maskz_mov_epi32(_mm512_test_epi32_mask(test.0, test.0), self.0) })
     }
 
     #[inline(always)]
     fn low_bytes(self) -> [u8; FACE_DIM] {
+        // SAFETY: see the module.
         let bytes = unsafe { _mm512_cvtepi32_epi8(self.0) };
         let mut out = [0; FACE_DIM];
         // SAFETY: 16 bytes of room.
@@ -93,6 +103,7 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn cells(words: [Self; 4]) -> [Self; 4] {
         let [Self(a), Self(b), Self(c), Self(d)] = words;
+        // SAFETY: see the module.
         unsafe {
             let (ab, cd) = (_mm512_unpacklo_epi32(a, b), _mm512_unpacklo_epi32(c, d));
             let (ab_high, cd_high) = (_mm512_unpackhi_epi32(a, b), _mm512_unpackhi_epi32(c, d));
@@ -117,6 +128,7 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn zip_cells(a: Self, b: Self) -> [Self; 2] {
+        // SAFETY: see the module.
         unsafe {
             let low = _mm512_shuffle_i32x4::<0x44>(a.0, b.0);
             let high = _mm512_shuffle_i32x4::<0xEE>(a.0, b.0);
@@ -126,6 +138,7 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn zip_words(a: Self, b: Self) -> [Self; 2] {
+        // SAFETY: see the module.
         unsafe {
             // Pairs 0 1, 4 5, 8 9, 12 13 and pairs 2 3, 6 7, 10 11, 14 15.
             let (low, high) = (_mm512_unpacklo_epi32(a.0, b.0), _mm512_unpackhi_epi32(a.0, b.0));
@@ -143,6 +156,7 @@ impl Lanes for Avx512 {
 /// [`Lanes::cells`] of eight lanes: cells 0 and 1, 2 and 3; 4 and 5, 6 and 7.
 #[inline(always)]
 fn cells_of_half(a: __m256i, b: __m256i, c: __m256i, d: __m256i) -> [[__m256i; 2]; 2] {
+    // SAFETY: see the module.
     unsafe {
         let (ab, cd) = (_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d));
         let (ab_high, cd_high) = (_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d));
@@ -159,6 +173,7 @@ fn cells_of_half(a: __m256i, b: __m256i, c: __m256i, d: __m256i) -> [[__m256i; 2
 /// Low halves of two registers, then their high halves.
 #[inline(always)]
 fn halves_in_turn(a: __m256i, b: __m256i) -> Avx2 {
+    // SAFETY: see the module.
     Avx2(unsafe { [_mm256_permute2x128_si256::<0x20>(a, b), _mm256_permute2x128_si256::<0x31>(a, b)] })
 }
 
@@ -169,9 +184,11 @@ pub struct Avx2([__m256i; 2]);
 /// An instruction on both halves. (A closure would be compiled without these instructions.)
 macro_rules! halves {
     ($f:expr, $a:expr) => {
+        // SAFETY: see the module.
         Self(unsafe { [$f($a.0[0]), $f($a.0[1])] })
     };
     ($f:expr, $a:expr, $b:expr) => {
+        // SAFETY: see the module.
         Self(unsafe { [$f($a.0[0], $b.0[0]), $f($a.0[1], $b.0[1])] })
     };
 }
@@ -191,6 +208,7 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn splat(x: u32) -> Self {
+        // SAFETY: see the module.
         Self([unsafe { _mm256_set1_epi32(x.cast_signed()) }; 2])
     }
 
@@ -226,12 +244,14 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn shr<const BITS: u32>(self) -> Self {
+        // SAFETY: see the module.
         let bits = Self([unsafe { _mm256_set1_epi32(BITS.cast_signed()) }; 2]);
         halves!(_mm256_srlv_epi32, self, bits)
     }
 
     #[inline(always)]
     fn shl<const BITS: u32>(self) -> Self {
+        // SAFETY: see the module.
         let bits = Self([unsafe { _mm256_set1_epi32(BITS.cast_signed()) }; 2]);
         halves!(_mm256_sllv_epi32, self, bits)
     }
@@ -243,6 +263,7 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn where_set(self, test: Self) -> Self {
+        // SAFETY: see the module.
         let zero = Self([unsafe { _mm256_setzero_si256() }; 2]);
         let is_zero: Self = halves!(_mm256_cmpeq_epi32, test, zero);
         halves!(_mm256_andnot_si256, is_zero, self)
