@@ -47,7 +47,12 @@ impl Node<'_> {
         if dim > 3 || src0.ne[dim].checked_add(src1.ne[dim]) != Some(dst.ne[dim]) {
             return Err(format!("{:?} and {:?} along dimension {dim}", src0.ne, src1.ne).into());
         }
-        let behind = dst.addr + u64::from(src0.ne[dim]) * dst.nb[dim];
+        // The stride of dimension 0 is that of a block.
+        let block = match (dim, dst.element_type()) {
+            (0, Some(ty)) => ty.block_len(),
+            _ => 1,
+        };
+        let behind = dst.addr + u64::from(src0.ne[dim] / block) * dst.nb[dim];
         let part = |src: &TensorView, addr| TensorView { addr, ne: src.ne, ..dst };
         Ok(vec![
             ops::copy(&src0, &part(&src0, dst.addr), self.cores)?,

@@ -1,0 +1,119 @@
+//! Families of operators through llama.cpp's `test-backend-ops`, and the table of what is supported.
+//!
+//! Cases that take long on the simulator run in the full test only (`TT_FULL`).
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use tt_tests::{Device, Tools, need, tools};
+
+const LIMIT: Duration = Duration::from_secs(1500);
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operators.md");
+
+/// Runs the cases of `operators` whose parameters match `short` (all of them in the full test); at least `least` have
+/// to run on the device, and none may fail.
+fn family(operators: &str, short: &str, least: usize) {
+    let tools = need!(Tools::find());
+    let mut command = tools.program("test-backend-ops", Device::SIM);
+    command.args(["test", "-b", "TT0", "-o", operators]);
+    if tools::full().is_err() {
+        command.args(["-p", short]);
+    }
+    let finished = tools::run(&mut command, LIMIT).unwrap();
+    let failed: Vec<&str> = finished.out.lines().filter(|line| line.contains("FAIL")).collect();
+    let ok = finished.out.lines().filter(|line| line.contains("): ") && line.contains("OK")).count();
+    assert!(failed.is_empty(), "{} failing lines:\n{}", failed.len(), failed.join("\n"));
+    assert!(ok >= least, "only {ok} cases of {operators} ran on the device, not {least}");
+    finished.success().unwrap();
+}
+
+#[test]
+fn functions_of_one_element() {
+    let names = "ABS,SGN,NEG,STEP,TANH,ELU,RELU,SIGMOID,GELU,GELU_QUICK,SILU,HARDSWISH,HARDSIGMOID,EXP,EXPM1,\
+                 SOFTPLUS,GELU_ERF,XIELU,FLOOR,CEIL,ROUND,TRUNC,SQR,SQRT,LOG,SIN,COS,SCALE,CLAMP,LEAKY_RELU,FILL,ARANGE";
+    family(names, ".", 300);
+}
+
+#[test]
+fn functions_of_two_elements() {
+    family("ADD,SUB,MUL,DIV,ADD1", r"ne=\[(10|16|1,1,8|5),", 100);
+}
+
+#[test]
+fn gated_units() {
+    family("REGLU,GEGLU,SWIGLU,SWIGLU_OAI,GEGLU_ERF,GEGLU_QUICK,SWIGLU_CLAMP", ".", 190);
+}
+
+#[test]
+fn copies() {
+    family("DUP,CPY,CONT,REPEAT,CONCAT,PAD,PAD_REFLECT_1D,ROLL,SET,ACC", ".", 450);
+}
+
+#[test]
+fn norms_and_reductions() {
+    let names =
+        "RMS_NORM,NORM,L2_NORM,GROUP_NORM,SUM_ROWS,MEAN,SUM,CUMSUM,ARGMAX,DIAG_MASK_INF,TRI,DIAG,GET_ROWS";
+    family(names, r"ne=\[(64|5|10|11|33|1|4)[0-9]?,|type=(f32|f16|q8_0|q4_0),n=", 120);
+}
+
+#[test]
+fn softmax_and_sorting() {
+    family("SOFT_MAX,ARGSORT,TOP_K", r"ne=\[(16|15|32|8|60|10|200),|ne=\[[0-9]{1,3},[0-9]+,[12],", 100);
+}
+
+#[test]
+fn rotary_positions() {
+    family("ROPE,ROPE_BACK", r"ne_a=\[(64|128|32|80|16),[0-9]+,2,1\].*v=0,", 100);
+}
+
+#[test]
+fn products_by_index_and_outer_products() {
+    family(
+        "MUL_MAT_ID,OUT_PROD",
+        r"n_used=[12],.*type_b=f32.*n=(1|4),k=256|type_b=f32.*n=(1|16),k=(1|16),",
+        20,
+    );
+}
+
+#[test]
+fn attention() {
+    family("FLASH_ATTN_EXT", r"hsk=(64|128),.*kv=113,nb=[13],.*type_K=(f16|q8_0)", 70);
+}
+
+/// Supported cases and all cases by operator.
+fn support(tools: &Tools) -> BTreeMap<String, (usize, usize)> {
+    let mut command = tools.program("test-backend-ops", Device::SIM);
+    command.args(["support", "-b", "TT0", "--output", "csv"]);
+    let finished = tools::run(&mut command, LIMIT).unwrap().success().unwrap();
+    let mut table = BTreeMap::new();
+    for line in finished.out.lines().filter(|line| line.starts_with("\"TT0\"")) {
+        let fields: Vec<&str> = line.trim_matches('"').split("\",\"").collect();
+        let counts: &mut (usize, usize) = table.entry(fields[1].to_owned()).or_default();
+        counts.0 += usize::from(fields[4] == "1");
+        counts.1 += 1;
+    }
+    table
+}
+
+/// `docs/operators.md` says what the library does; `TT_UPDATE_DOCS=1` writes it anew.
+#[test]
+fn table_of_supported_operators() {
+    let tools = need!(Tools::find());
+    let counts = support(&tools);
+    let (ours, all) = counts.values().fold((0, 0), |sum, n| (sum.0 + n.0, sum.1 + n.1));
+    let mut text = format!(
+        "# Operators\n\nCases of llama.cpp's `test-backend-ops` that the device takes: {ours} of {all}. This table is made by the test \
+         `table_of_supported_operators`\n(`TT_UPDATE_DOCS=1` writes it anew); why a case is refused, `GGML_TT_DEBUG=1` says in the log.\n\n\
+         | operator | supported | cases |\n|---|---|---|\n"
+    );
+    for (name, (ours, all)) in &counts {
+        writeln!(text, "| {name} | {ours} | {all} |").unwrap();
+    }
+    if std::env::var_os("TT_UPDATE_DOCS").is_some() {
+        std::fs::write(TABLE, &text).unwrap();
+    }
+    let written = std::fs::read_to_string(Path::new(TABLE)).unwrap_or_default();
+    assert_eq!(written, text, "docs/operators.md is not what the library does: run with TT_UPDATE_DOCS=1");
+}
