@@ -1,7 +1,6 @@
 //! What an instruction touches, noted by the memories themselves while it executes.
 //!
-//! A memory has a trace in the asynchronous mode only. In the fast mode it asks once an access whether it has one, so
-//! noting stays out of line.
+//! A memory has a trace in the asynchronous mode only. In the fast mode it asks once an access whether it has one.
 
 use std::cell::{Cell, RefCell};
 
@@ -31,8 +30,6 @@ impl RangeTrace {
     }
 
     /// Notes an access.
-    #[cold]
-    #[inline(never)]
     pub fn note(&self, addr: u32, len: usize, write: bool) {
         if self.on.get() {
             self.ranges.borrow_mut().push(Range { addr, len: len as u32, write });
@@ -72,22 +69,16 @@ pub struct RowSets {
 
 impl RowTrace {
     /// Notes that rows are read.
-    #[cold]
-    #[inline(never)]
     pub fn note_read(&self, rows: impl IntoIterator<Item = usize>) {
         note(&self.read, rows);
     }
 
     /// Notes that rows are written.
-    #[cold]
-    #[inline(never)]
     pub fn note_write(&self, rows: impl IntoIterator<Item = usize>) {
         note(&self.written, rows);
     }
 
     /// Notes that rows are written, or added to.
-    #[cold]
-    #[inline(never)]
     pub fn note_update(&self, rows: impl IntoIterator<Item = usize>) {
         note(&self.updated, rows);
     }
@@ -146,8 +137,6 @@ impl ConfigTrace {
     }
 
     /// Notes an access.
-    #[cold]
-    #[inline(never)]
     pub fn note(&self, word: ConfigWord, mask: u32, write: bool) {
         if !self.on.get() || mask == 0 {
             return;
