@@ -151,7 +151,10 @@ impl Chip {
             tiles.iter_mut().enumerate().for_each(|(index, tile)| tile.run_asynchronously(seed, index));
         }
         let edges = grid.positions().map(|at| Port::new(nius(at))).collect();
-        let dram = (0..grid.dram_groups()).map(|_| Dram::new(grid.dram_group_size())).collect();
+        let mut dram: Vec<_> = (0..grid.dram_groups()).map(|_| Dram::new(grid.dram_group_size())).collect();
+        if config.mode != Mode::Fast {
+            dram.iter_mut().for_each(Dram::remember_writes);
+        }
         let ethernet = chip.ethernet.iter().enumerate();
         let ethernet =
             ethernet.map(|(n, &at)| EthernetTile::new(at, nius(at), &config.identity(n))).collect();

@@ -6,16 +6,52 @@ use std::collections::HashMap;
 
 const PAGE: u64 = 64 << 10;
 
+/// The bytes of a page that were ever written, a bit each.
+type Written = Box<[u64; PAGE as usize / 64]>;
+
 /// The memory of one DRAM tile.
 pub struct Dram {
     size: u64,
     pages: HashMap<u64, Box<[u8]>>,
+    /// What was written, if that is to be remembered.
+    written: Option<HashMap<u64, Written>>,
 }
 
 impl Dram {
     /// `size` bytes.
     pub fn new(size: u64) -> Self {
-        Self { size, pages: HashMap::new() }
+        Self { size, pages: HashMap::new(), written: None }
+    }
+
+    /// Remembers from now on which bytes were written.
+    pub fn remember_writes(&mut self) {
+        self.written.get_or_insert_default();
+    }
+
+    /// The runs of `addr..addr + len` that nothing has written since [`remember_writes`](Self::remember_writes), as
+    /// offset and length; none if nobody asked.
+    pub fn unwritten(&self, addr: u64, len: u32) -> Vec<(u32, u32)> {
+        let mut runs: Vec<(u32, u32)> = Vec::new();
+        let Some(written) = &self.written else { return runs };
+        for offset in 0..len {
+            let (page, byte) = ((addr + u64::from(offset)) / PAGE, (addr + u64::from(offset)) % PAGE);
+            if written.get(&page).is_some_and(|bits| bits[byte as usize / 64] >> (byte % 64) & 1 == 1) {
+                continue;
+            }
+            match runs.last_mut() {
+                Some((first, n)) if *first + *n == offset => *n += 1,
+                _ => runs.push((offset, 1)),
+            }
+        }
+        runs
+    }
+
+    fn note_write(&mut self, addr: u64, len: usize) {
+        let Some(written) = &mut self.written else { return };
+        for at in addr..addr + len as u64 {
+            let bits = written.entry(at / PAGE).or_insert_with(|| Box::new([0; PAGE as usize / 64]));
+            bits[(at % PAGE) as usize / 64] |= 1 << (at % 64);
+        }
     }
 
     fn fits(&self, addr: u64, len: usize) -> bool {
@@ -48,6 +84,7 @@ impl Dram {
         if !self.fits(addr, data.len()) {
             return false;
         }
+        self.note_write(addr, data.len());
         while !data.is_empty() {
             let at = (addr % PAGE) as usize;
             let len = data.len().min(PAGE as usize - at);
@@ -64,6 +101,15 @@ impl Dram {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn writes_are_remembered_when_asked() {
+        let mut dram = Dram::new(1 << 30);
+        assert_eq!(dram.unwritten(0, 8), []);
+        dram.remember_writes();
+        assert!(dram.write(PAGE - 2, &[0; 4]) && dram.write(PAGE + 6, &[0; 2]));
+        assert_eq!(dram.unwritten(PAGE - 4, 16), [(0, 2), (6, 4), (12, 4)]);
+    }
 
     #[test]
     fn pages_appear_when_written() {

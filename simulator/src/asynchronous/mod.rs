@@ -50,7 +50,7 @@
 //! - The interlock that makes packers wait for the matrix unit's latest writes to Dst (`Dst.md`) is not relied on.
 //! - Address counters, register window counters and LRegs are read and moved in the order of the thread, as in
 //!   hardware: nothing can race there. Cores' private RAM and the mover have no shadow.
-//! - DRAM has no shadow: reading what nothing wrote there is not found, nor a write that came too late for a read.
+//! - Of DRAM it is known what was ever written, not by whom: a write that came too late for a read is not found.
 //! - Of GPRs what `SETDMAREG`, `ADDDMAREG`, `MULDMAREG`, `WRCFG`, `RDCFG`, `REG2FLOP` and `STOREREG` access is compared.
 //!   Results of `LOADIND`, `LOADREG` and atomics are there when the instruction is done: condition C0 is always met, and
 //!   so is C12, since the mover finishes at once.

@@ -8,11 +8,12 @@
 //! Until a step is done its end of the request is under way: nothing may write what is to be read there, nor touch
 //! what is to be written ([`super::state::Async::l1_access`]). In DRAM, two writes under way at once that touch the
 //! same bytes are a race. A read may touch bytes that are being written, as long as nobody uses what it brings of
-//! them: it is spoilt ([`super::shadow::L1Shadow::spoil`]).
+//! them: it is spoilt ([`super::shadow::L1Shadow::spoil`]). So is what a read brings of bytes that nothing ever wrote.
 
 use super::clock::Response;
 use super::random::{Pace, Random};
 use super::report::RequestInfo;
+use super::shadow::Spoilt;
 use super::state::Visitor;
 use crate::chip::Chip;
 use crate::fault::Fault;
@@ -78,8 +79,8 @@ struct Flight {
     last: bool,
     data: Data,
     next: Next,
-    /// Bytes of a read's data that were written in DRAM meanwhile: first, how many, and by whom.
-    spoilt: Vec<(u32, u32, String)>,
+    /// Bytes of a read's data without a definite value: first, how many, and why.
+    spoilt: Vec<(u32, u32, Spoilt)>,
 }
 
 /// Packets under way on a chip.
@@ -220,6 +221,7 @@ impl Chip {
                     chip.visit(visitor, None);
                     chip.arrive(from, &packet, &mut flight.data)
                 })?;
+                self.note_unwritten(flight);
                 if !packet.respond {
                     return Ok(false);
                 }
@@ -276,7 +278,7 @@ impl Chip {
         tile: usize,
         id: u32,
         packet: &Request,
-    ) -> Result<Vec<(u32, u32, String)>, Fault> {
+    ) -> Result<Vec<(u32, u32, Spoilt)>, Fault> {
         let mut spoilt = Vec::new();
         let Some(group) = self.dram_group(packet) else { return Ok(spoilt) };
         let end = |packet: &Request| packet.addr + u64::from(packet.len);
@@ -293,16 +295,31 @@ impl Chip {
             match (packet.is_write(), old.is_write()) {
                 (true, true) => return Err(self.dram_race(tile, id, packet, other)),
                 (true, false) => {
-                    let (at, by) = ((first - old.addr) as u32, self.who(tile, id));
+                    let (at, by) = ((first - old.addr) as u32, Spoilt::Written(self.who(tile, id)));
                     self.under_way.flights[n].spoilt.push((at, len, by));
                 }
                 (false, true) => {
-                    spoilt.push(((first - packet.addr) as u32, len, self.who(other.tile, other.id)));
+                    let by = Spoilt::Written(self.who(other.tile, other.id));
+                    spoilt.push(((first - packet.addr) as u32, len, by));
                 }
                 (false, false) => {}
             }
         }
         Ok(spoilt)
+    }
+
+    /// Notes which bytes of what a read found in DRAM nothing had ever written there.
+    fn note_unwritten(&self, flight: &mut Flight) {
+        let packet = &flight.packet;
+        let (Action::Read, Some(group), Remote::Tile(at)) =
+            (packet.action, self.dram_group(packet), packet.remote)
+        else {
+            return;
+        };
+        for (first, len) in self.dram[group].unwritten(packet.addr, packet.len) {
+            let why = Spoilt::Unwritten(packet.addr + u64::from(first), at);
+            flight.spoilt.push((first, len, why));
+        }
     }
 
     /// The DRAM tile that a packet goes to.

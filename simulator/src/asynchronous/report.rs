@@ -7,7 +7,7 @@ use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 
 use super::clock::Origin;
-use super::shadow::Access;
+use super::shadow::{Access, Spoilt};
 use super::trace::ConfigWord;
 use crate::fault::Fault;
 use crate::noc::{Action, Request};
@@ -198,14 +198,21 @@ pub fn uninitialised(place: Place, access: &Access, requests: &[RequestInfo], se
     Fault::program(what).page(page)
 }
 
-/// The fault for a use of what a NoC read brought from DRAM while `by` wrote it there.
-pub fn spoilt(addr: u32, access: &Access, by: &str, requests: &[RequestInfo], seed: u64) -> Fault {
+/// The fault for a use of what a NoC read brought from DRAM without a definite value.
+pub fn spoilt(addr: u32, access: &Access, why: &Spoilt, requests: &[RequestInfo], seed: u64) -> Fault {
     let reader = Who { access, requests };
-    let what = format!(
-        "data race in DRAM: {reader} uses L1 {addr:#010x}, which a NoC read brought from DRAM while {by} was under \
-         way and wrote there; the reader has to wait until the writer's NIU has counted the response (seed {seed})"
-    );
-    Fault::program(what).page("NoC/Ordering.md")
+    match why {
+        Spoilt::Written(by) => Fault::program(format!(
+            "data race in DRAM: {reader} uses L1 {addr:#010x}, which a NoC read brought from DRAM while {by} was under \
+             way and wrote there; the reader has to wait until the writer's NIU has counted the response (seed {seed})"
+        ))
+        .page("NoC/Ordering.md"),
+        Spoilt::Unwritten(dram, tile) => Fault::program(format!(
+            "{reader} uses L1 {addr:#010x}, which a NoC read brought from {dram:#x} of the DRAM tile {tile}, where \
+             nothing has written since power-on (seed {seed})"
+        ))
+        .page("DRAMTile/README.md"),
+    }
 }
 
 #[cfg(test)]

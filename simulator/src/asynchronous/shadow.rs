@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use tt_isa::map::L1_SIZE;
+use tt_isa::noc::NocXy;
 
 use super::clock::{Clock, Component};
 
@@ -119,8 +120,17 @@ impl Default for Page {
 /// Shadow of L1: accesses by words, what was written by bytes. Pages appear as they are touched.
 pub struct L1Shadow {
     pages: Vec<Option<Page>>,
-    /// Words whose bytes came out of DRAM while something wrote them there, and what.
-    spoilt: HashMap<u32, String>,
+    /// Words whose bytes came out of DRAM without a definite value, and why.
+    spoilt: HashMap<u32, Spoilt>,
+}
+
+/// Why bytes that a NoC read brought out of DRAM have no definite value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Spoilt {
+    /// This wrote them there at the time.
+    Written(String),
+    /// Nothing has written them there: address of the first one, and the tile.
+    Unwritten(u64, NocXy),
 }
 
 impl Default for L1Shadow {
@@ -160,18 +170,18 @@ impl L1Shadow {
         }
     }
 
-    /// Notes that bytes have no definite value: `by` wrote them in DRAM while they were read.
-    pub fn spoil(&mut self, addr: u32, len: u32, by: &str) {
+    /// Notes that bytes have no definite value.
+    pub fn spoil(&mut self, addr: u32, len: u32, why: &Spoilt) {
         for at in addr..addr.saturating_add(len).min(L1_SIZE) {
             let byte = (at % PAGE) as usize;
             self.page(at).written[byte / 64] &= !(1 << (byte % 64));
-            self.spoilt.insert(at & !3, by.to_owned());
+            self.spoilt.insert(at & !3, why.clone());
         }
     }
 
-    /// What spoilt a byte, if anything did.
-    pub fn spoilt_by(&self, addr: u32) -> Option<&str> {
-        if self.is_written(addr) { None } else { self.spoilt.get(&(addr & !3)).map(String::as_str) }
+    /// Why a byte has no definite value, if it came like that out of DRAM.
+    pub fn spoilt_by(&self, addr: u32) -> Option<&Spoilt> {
+        if self.is_written(addr) { None } else { self.spoilt.get(&(addr & !3)) }
     }
 
     /// The first byte of a range that nothing ever wrote.

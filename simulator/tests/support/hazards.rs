@@ -175,6 +175,17 @@ pub const HAZARDS: &[Hazard] = &[
         },
     },
     Hazard {
+        name: "a read from DRAM of what nobody has written there",
+        names: &["BRISC at pc", "uses L1 0x00020200", "0x8000 of the DRAM tile", "nothing has written"],
+        programs: |broken| {
+            vec![program(RiscV::Brisc, |code| {
+                code.add(read(if broken { 0x8000 } else { 0x1000 }, DATA + 0x200).program());
+                code.wait_noc(0, reg::MST_RD_RESP_RECEIVED, 1);
+                code.load(DATA + 0x200, true);
+            })]
+        },
+    },
+    Hazard {
         name: "two writes to the same place in DRAM",
         names: &["DRAM 0x1000", "NoC 0 write of 64 bytes", "both are under way"],
         programs: |broken| {
