@@ -100,3 +100,13 @@ pub const fn tile_index(row: usize, col: usize) -> usize {
     let face = (row / FACE_DIM) * 2 + col / FACE_DIM;
     face * FACE_DATUMS + (row % FACE_DIM) * FACE_DIM + col % FACE_DIM
 }
+
+/// Fields of an FP32 pattern (IEEE 754 binary32).
+pub mod fp32 {
+    /// Sign bit.
+    pub const SIGN: u32 = 1 << 31;
+    /// Exponent bits; alone, the pattern of infinity.
+    pub const EXPONENT: u32 = 0x7F80_0000;
+    /// Mantissa bits that are stored.
+    pub const MANTISSA: u32 = 0x7F_FFFF;
+}

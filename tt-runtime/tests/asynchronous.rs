@@ -116,7 +116,7 @@ fn tensor(device: &Arc<Device>, rng: &mut Rng, ne: [u32; 4]) -> (tt_runtime::All
 fn elements_copies_and_rows() {
     use tt_runtime::ops::copy::DimMap;
     use tt_runtime::ops::elementwise::{Binary, Glu, Unary};
-    use tt_runtime::ops::rows::RowFunction;
+    use tt_runtime::ops::rows::{RowFunction, SoftMax};
     with_seeds(|device, rng| {
         let (_a, a) = tensor(device, rng, [40, 5, 3, 1]);
         let (_b, b) = tensor(device, rng, [40, 1, 3, 1]);
@@ -129,6 +129,7 @@ fn elements_copies_and_rows() {
         // The transposed view of c has a's shape.
         let transposed = TensorView { ne: a.ne, nb: [c.nb[1], c.nb[0], c.nb[2], c.nb[3]], ..c };
         let cores = 8;
+        let plain = SoftMax { scale: 1.0, max_bias: 0.0, masked_rows_are_zero: false };
         let steps = [
             ops::unary(Unary::Silu, &[], &a, &a, cores),
             ops::binary(Binary::Add, &a, &b, &a, cores),
@@ -141,7 +142,7 @@ fn elements_copies_and_rows() {
             ),
             ops::remap(&a, &a, [DimMap::SAME; 4], cores),
             ops::norm(RowFunction::RmsNorm, 1e-5, &a, &a, cores),
-            ops::soft_max((1.0, 0.0), &a, None, None, &a, cores),
+            ops::soft_max(plain, &a, None, None, &a, cores),
             ops::get_rows(&a, &indices, &gathered, cores),
         ];
         for (number, step) in steps.into_iter().enumerate() {

@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{Rng, encode, simulator, upload};
-use tt_runtime::ops::rows::{Rope, RowFunction, Triangle};
+use tt_runtime::ops::rows::{Rope, RowFunction, SoftMax, Triangle};
 use tt_runtime::ops::{argmax, argsort, cumsum, get_rows, norm, rope, soft_max, sum, sum_rows, triangle};
 use tt_runtime::{Allocation, Device, ElementType, Error, OpDescriptor, TensorView};
 
@@ -125,6 +125,7 @@ fn softmax_with_mask_slopes_and_sinks() {
     let mut rng = Rng(31);
     for n in [5usize, 8500] {
         let heads = 3u32;
+        let how = SoftMax { scale: 0.5, max_bias: 8.0, masked_rows_are_zero: false };
         let values: Vec<f32> = (0..n * 2 * heads as usize).map(|_| rng.unit() * 5.0).collect();
         let mask: Vec<f32> =
             (0..n * 2).map(|i| if i % 4 == 3 { f32::NEG_INFINITY } else { rng.unit() }).collect();
@@ -133,7 +134,7 @@ fn softmax_with_mask_slopes_and_sinks() {
         let (_m, m) = f32s(&device, &mask, [n as u32, 2, 1, 1]);
         let (_s, s) = f32s(&device, &[0.5, -0.5, 2.0], [3, 1, 1, 1]);
         let ours = run(&device, ElementType::F32, ne, |dst| {
-            soft_max((0.5, 8.0), &x, Some(&m), Some(&s), dst, CORES).unwrap()
+            soft_max(how, &x, Some(&m), Some(&s), dst, CORES).unwrap()
         })
         .unwrap();
         // ALiBi with 3 heads: 2 lower ones.
@@ -152,6 +153,23 @@ fn softmax_with_mask_slopes_and_sinks() {
             .collect();
         close(&ours, &expected);
     }
+}
+
+#[test]
+fn rows_that_are_masked_as_a_whole() {
+    let device = simulator();
+    let ne = [3, 2, 1, 1];
+    let (_x, x) = f32s(&device, &[1.0; 6], ne);
+    let nothing = f32::NEG_INFINITY;
+    let (_m, m) = f32s(&device, &[nothing, nothing, nothing, nothing, 0.0, 0.0], ne);
+    let ours = |masked_rows_are_zero| {
+        let how = SoftMax { scale: 1.0, max_bias: 0.0, masked_rows_are_zero };
+        let result =
+            run(&device, ElementType::F32, ne, |dst| soft_max(how, &x, Some(&m), None, dst, CORES).unwrap());
+        result.unwrap().into_iter().map(f32::from_bits).collect::<Vec<_>>()
+    };
+    assert_eq!(ours(true), [0.0, 0.0, 0.0, 0.0, 0.5, 0.5]);
+    assert!(ours(false)[..3].iter().all(|x| x.is_nan()));
 }
 
 #[test]
@@ -183,7 +201,6 @@ fn rotations_of_neighbours_and_halves() {
     let (_p, p) = i32s(&device, &positions, [tokens, 1, 1, 1]);
     for distance in [1u32, 8] {
         let how = Rope {
-            dims: 16,
             offset: 2,
             distance,
             pairs: 8,

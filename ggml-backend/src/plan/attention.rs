@@ -4,6 +4,7 @@
 //! broadcast of `MUL_MAT`.
 
 use tt_runtime::ops::elementwise::Unary;
+use tt_runtime::ops::rows::SoftMax;
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
@@ -25,7 +26,8 @@ impl Node<'_> {
             true => scale,
             false => self.soft_cap(&scores, scale / cap, cap, &mut steps)?,
         };
-        let params = (scale, max_bias);
+        // A token that sees nothing gets nothing.
+        let params = SoftMax { scale, max_bias, masked_rows_are_zero: true };
         steps.push(ops::soft_max(params, &scores, mask.as_ref(), sinks.as_ref(), &scores, self.cores)?);
         let v = self.values(v, &mut steps)?;
         let v = self.dense(transposed(&v), &mut steps)?;

@@ -1,7 +1,7 @@
 //! Norms, reductions, softmax, rotary positions.
 
 use tt_runtime::OpDescriptor;
-use tt_runtime::ops::rows::{Rope, Triangle};
+use tt_runtime::ops::rows::{Rope, SoftMax, Triangle};
 use tt_runtime::ops::{self, Unsupported};
 
 use super::Node;
@@ -27,7 +27,7 @@ impl Node<'_> {
     }
 
     pub(super) fn soft_max(&mut self) -> Result<OpDescriptor, Unsupported> {
-        let params = (self.f32(0), self.f32(1));
+        let params = SoftMax { scale: self.f32(0), max_bias: self.f32(1), masked_rows_are_zero: false };
         let (src, mask, sinks) = (self.src(0)?, self.optional(1)?, self.optional(2)?);
         ops::soft_max(params, &src, mask.as_ref(), sinks.as_ref(), &self.dst()?, self.cores)
     }
@@ -64,7 +64,6 @@ impl Node<'_> {
         };
         let freq_base = self.f32(5);
         let rope = Rope {
-            dims,
             offset: self.u32(15)?,
             distance,
             pairs,

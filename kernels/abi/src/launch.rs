@@ -19,6 +19,9 @@
 
 use core::fmt;
 
+/// Cores of a tile that work as lanes of their own: BRISC with NoC 0, NCRISC with NoC 1.
+pub const LANES: u32 = 2;
+
 /// What a core says it is doing, for the report after a time-out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]

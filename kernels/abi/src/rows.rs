@@ -21,7 +21,8 @@ pub enum RowFunction {
     /// Index of the largest element, I32; the last one of equals.
     ArgMax = 5,
     /// Softmax of `scale * x + slope * mask`; src1 = mask, more[0] = sinks; f0 = scale, f1 and f2 = ALiBi bases of the
-    /// lower and the other heads, u0 = number of lower heads, u1 = whether there is ALiBi.
+    /// lower and the other heads, u0 = number of lower heads, u1 = whether there is ALiBi, u2 = whether a row that is
+    /// masked as a whole becomes zeros.
     SoftMax = 6,
     /// `-inf` behind the diagonal; u0 = offset of the diagonal, f0 = what stands there.
     DiagMask = 7,
@@ -89,8 +90,6 @@ pub struct RowsParams {
 /// How pairs of elements are rotated (ggml `ROPE`).
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Rope {
-    /// Rotated elements of a row.
-    pub dims: u32,
     /// First rotated element.
     pub offset: u32,
     /// Distance of a pair's elements; 1: neighbours.
@@ -122,13 +121,12 @@ impl Rope {
     pub const INTERLEAVED: u32 = 2;
     /// Angles start anew in every section.
     pub const INDEPENDENT: u32 = 4;
-    const WORDS: usize = 16;
-    const FIRST: usize = 12;
+    const WORDS: usize = 15;
+    const FIRST: usize = 13;
 
     fn to_words(self) -> [u32; Self::WORDS] {
         let [a, b, c, d] = self.sections;
         [
-            self.dims,
             self.offset,
             self.distance,
             self.pairs,
@@ -150,18 +148,17 @@ impl Rope {
     fn from_words(w: &[u32]) -> Self {
         let f = |i: usize| f32::from_bits(w[i]);
         Self {
-            dims: w[0],
-            offset: w[1],
-            distance: w[2],
-            pairs: w[3],
-            flags: w[4],
-            sections: [w[5], w[6], w[7], w[8]],
-            theta_scale: f(9),
-            freq_scale: f(10),
-            ext_factor: f(11),
-            mscale: f(12),
-            corr: [f(13), f(14)],
-            sin_sign: f(15),
+            offset: w[0],
+            distance: w[1],
+            pairs: w[2],
+            flags: w[3],
+            sections: [w[4], w[5], w[6], w[7]],
+            theta_scale: f(8),
+            freq_scale: f(9),
+            ext_factor: f(10),
+            mscale: f(11),
+            corr: [f(12), f(13)],
+            sin_sign: f(14),
         }
     }
 }
@@ -206,7 +203,6 @@ mod tests {
         params.u = [1, 2, 3, 4];
         params.f = [0.5, -1.0, 2.0, 1e-6];
         params.rope = Rope {
-            dims: 64,
             offset: 2,
             distance: 32,
             pairs: 32,

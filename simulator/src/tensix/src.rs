@@ -10,6 +10,8 @@ use crate::fault::Fault;
 
 /// Rows of a bank.
 pub const ROWS: usize = 64;
+/// All 19 bits of a datum: what maximum pooling takes for less than any number.
+pub const NEGATIVE_INFINITY: u32 = 0xFFFF_E000;
 /// Datums of a row.
 pub const COLS: usize = 16;
 

@@ -3,6 +3,9 @@
 use super::Unsupported;
 use tt_kernel_abi::{ElementType, TensorView};
 
+/// Types of elements that kernels compute with, in FP32.
+pub const FLOATS: &[ElementType] = &[ElementType::F32, ElementType::F16, ElementType::BF16];
+
 /// The view's type, if it is one of `allowed`.
 pub fn element_type(
     what: &str,

@@ -7,9 +7,9 @@ use super::{Unsupported, check};
 pub use tt_kernel_abi::copy::DimMap;
 use tt_kernel_abi::copy::{BLOCK_COLUMNS, BLOCK_ROWS, CopyParams, Mode};
 use tt_kernel_abi::elementwise::{MAX_PIECE, Pieces};
+use tt_kernel_abi::launch::LANES;
 use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
 
-const LANES: u32 = 2;
 const ALL: &[ElementType] = &[
     ElementType::F32,
     ElementType::F16,

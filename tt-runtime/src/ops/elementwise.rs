@@ -2,15 +2,12 @@
 //!
 //! Tensors of equal shape without gaps are taken as one long row, so that the work splits evenly.
 
+use super::check::FLOATS;
 use super::{Unsupported, check};
 pub use tt_kernel_abi::elementwise::{Binary, Glu, Unary};
 use tt_kernel_abi::elementwise::{MAX_PIECE, Pieces};
-use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
-
-/// Lanes of a worker: both of its data-movement cores.
-const LANES: u32 = 2;
-/// Types that elements can have; the function is computed in FP32.
-const FLOATS: &[ElementType] = &[ElementType::F32, ElementType::F16, ElementType::BF16];
+use tt_kernel_abi::launch::LANES;
+use tt_kernel_abi::{Op, OpDescriptor, TensorView};
 
 /// Descriptor for `dst[i] = function(src0[i])` on up to `cores` workers; any strides, types F32, F16, BF16.
 /// `params` are the function's own ([`Unary`]).
@@ -159,6 +156,7 @@ fn descriptor(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tt_kernel_abi::ElementType;
 
     fn f32(ne: [u32; 4]) -> TensorView {
         TensorView::contiguous(ElementType::F32, 0x100_0000, ne)

@@ -1,12 +1,11 @@
 //! Row by row: norms, reductions, softmax, sorting, gathering, rotary positions.
 
+use super::check::FLOATS;
 use super::{Unsupported, check};
+use tt_kernel_abi::launch::LANES;
 use tt_kernel_abi::rows::{MAX_ROPE, MAX_SORT, RowsParams};
 pub use tt_kernel_abi::rows::{Rope, RowFunction};
 use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
-
-const LANES: u32 = 2;
-const FLOATS: &[ElementType] = &[ElementType::F32, ElementType::F16, ElementType::BF16];
 
 /// Checks a tensor's type and strides.
 fn operand(what: &str, view: &TensorView, types: &[ElementType]) -> Result<(), Unsupported> {
@@ -18,6 +17,13 @@ fn shape(what: &str, ne: [u32; 4], expected: [u32; 4]) -> Result<(), Unsupported
         true => Ok(()),
         false => Err(format!("{what} has shape {ne:?} instead of {expected:?}").into()),
     }
+}
+
+/// Source and result are floats of one shape.
+fn floats_alike(src: &TensorView, dst: &TensorView) -> Result<(), Unsupported> {
+    operand("src0", src, FLOATS)?;
+    operand("dst", dst, FLOATS)?;
+    shape("dst", dst.ne, src.ne)
 }
 
 fn count_rows(view: &TensorView) -> Result<u32, Unsupported> {
@@ -58,9 +64,7 @@ pub fn norm(
     dst: &TensorView,
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
-    operand("src0", src, FLOATS)?;
-    operand("dst", dst, FLOATS)?;
-    shape("dst", dst.ne, src.ne)?;
+    floats_alike(src, dst)?;
     let params = RowsParams { f: [eps, 0.0, 0.0, 0.0], ..RowsParams::new(function, count_rows(src)?) };
     build(params, [src, &TensorView::NONE, dst], None, cores)
 }
@@ -206,9 +210,7 @@ pub fn triangle(
     dst: &TensorView,
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
-    operand("src0", src, FLOATS)?;
-    operand("dst", dst, FLOATS)?;
-    shape("dst", dst.ne, src.ne)?;
+    floats_alike(src, dst)?;
     let rows = count_rows(src)?;
     let params = match triangle {
         Triangle::Causal { past, fill } => RowsParams {
@@ -238,14 +240,25 @@ pub fn diag(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescript
     build(params, [src, &TensorView::NONE, dst], None, cores)
 }
 
-/// Descriptor for `SOFT_MAX` of `scale * src + slope * mask`; `max_bias` above 0 gives each head (dimension 2) a slope.
+/// How a softmax scales, and what becomes of a row that is masked as a whole.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct SoftMax {
+    /// Factor of the source.
+    pub scale: f32,
+    /// Above 0: each head (dimension 2) has a slope (ALiBi).
+    pub max_bias: f32,
+    /// A row without any finite exponent becomes zeros (as in `FLASH_ATTN_EXT`), not NaN (as in `SOFT_MAX`).
+    pub masked_rows_are_zero: bool,
+}
+
+/// Descriptor for `SOFT_MAX` of `scale * src + slope * mask`.
 /// The mask is F32 or F16 and repeats in dimensions 2 and 3; `sinks` has an F32 for each head.
 ///
 /// # Errors
 ///
 /// The reason why the kernel cannot do it.
 pub fn soft_max(
-    (scale, max_bias): (f32, f32),
+    SoftMax { scale, max_bias, masked_rows_are_zero }: SoftMax,
     src: &TensorView,
     mask: Option<&TensorView>,
     sinks: Option<&TensorView>,
@@ -268,7 +281,7 @@ pub fn soft_max(
     let lower = 1u32 << src.ne[2].ilog2();
     let base = |bias: f32| 2f32.powf(-bias / lower as f32);
     let params = RowsParams {
-        u: [lower, u32::from(max_bias > 0.0), 0, 0],
+        u: [lower, u32::from(max_bias > 0.0), u32::from(masked_rows_are_zero), 0],
         f: [scale, base(max_bias), base(max_bias / 2.0), 0.0],
         ..RowsParams::new(RowFunction::SoftMax, count_rows(src)?)
     };

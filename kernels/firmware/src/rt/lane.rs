@@ -6,6 +6,7 @@
 use super::heap::Heap;
 use super::launch::Launch;
 use super::noc::Noc;
+use tt_kernel_abi::launch::LANES;
 use tt_kernel_abi::matmul::share;
 
 /// A core at work.
@@ -21,9 +22,6 @@ pub struct Lane<'a> {
     /// Lanes that take part.
     pub count: u32,
 }
-
-/// Lanes of a tile.
-pub const LANES: u32 = 2;
 
 impl<'a> Lane<'a> {
     /// The lane of the core that has NoC `noc`.

@@ -19,9 +19,9 @@ pub use tt_isa::stall::{block, semaphore as sem_cond, until};
 macro_rules! ttinsn {
     ($word:expr) => {{
         const CODE: u32 = tt_isa::insn::ttinsn($word);
+        #[allow(unsafe_code)]
         // SAFETY: pushes an instruction to the coprocessor; no register or memory of the core changes. Memory
         // is taken as clobbered so that no access moves across.
-        #[allow(unsafe_code)]
         unsafe {
             core::arch::asm!(".word {}", const CODE, options(nostack))
         }

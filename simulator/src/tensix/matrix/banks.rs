@@ -4,11 +4,8 @@
 use tt_isa::insn::{CLEARDVALID, SETDVALID, SHIFTXA, SHIFTXB, ZEROSRC};
 
 use crate::fault::Fault;
-use crate::tensix::src::{COLS, ROWS, Row, SrcBanks};
+use crate::tensix::src::{COLS, NEGATIVE_INFINITY, ROWS, Row, SrcBanks};
 use crate::tensix::{Exec, Step, Tensix, rwc, unpack};
-
-/// All 19 bits of a datum: what maximum pooling takes for less than any number.
-const NEGATIVE_INFINITY: u32 = 0xFFFF_E000;
 
 /// `ZEROSRC`: both banks, the matrix unit's or the unpacker's.
 pub(super) fn zerosrc(t: &mut Tensix, word: u32) -> Exec {

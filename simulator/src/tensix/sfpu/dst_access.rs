@@ -12,6 +12,7 @@
 
 use tt_isa::cfg::{config as c, thread as tc};
 use tt_isa::format::DataFormat;
+use tt_isa::format::fp32::SIGN;
 use tt_isa::sfpu::{COLUMNS, LANES, lane_config, lreg, mod0_fmt, sfploadi};
 
 use super::lanes::{LaneMask, Lanes, blend, map, zip};
@@ -20,7 +21,6 @@ use super::{ALL, SfpuState};
 use crate::fault::Fault;
 use crate::tensix::{Exec, Step, Tensix, dst, rwc};
 
-const SIGN: u32 = 1 << 31;
 /// What half precision exponents are below single precision's.
 const REBIAS: u32 = 112;
 /// Rows of Dst that a register covers.

@@ -12,11 +12,10 @@
 //!
 //! Conditions are computed for every lane and selected between at the end: no lane branches.
 
-const SIGN: u32 = 1 << 31;
-const INFINITY: u32 = 0x7F80_0000;
+use tt_isa::format::fp32::{EXPONENT as INFINITY, MANTISSA, SIGN};
+
 /// Least of the results that are not a number.
 const NAN: u32 = INFINITY | 1;
-const MANTISSA: u32 = 0x7F_FFFF;
 const HIDDEN: u32 = 0x80_0000;
 /// Bits that a sum has below a mantissa's.
 const GUARD: u32 = 3;

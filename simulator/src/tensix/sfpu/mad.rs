@@ -1,6 +1,7 @@
 //! The MAD sub-unit: multiply-add, and piecewise linear functions from tables (`SFPMAD.md`, `SFPLUT.md`,
 //! `SFPLUTFP32.md`).
 
+use tt_isa::format::fp32::SIGN;
 use tt_isa::insn::Opcode;
 use tt_isa::sfpu::{LANES, lreg, sfplut, sfplutfp32, sfpmad};
 
@@ -9,7 +10,6 @@ use super::operands::Operands;
 use super::{SfpuState, lanes};
 use crate::fault::Fault;
 
-const SIGN: u32 = 1 << 31;
 /// The register whose low four bits name a register in each lane.
 pub const INDEX: usize = 7;
 /// The operand of the tables.

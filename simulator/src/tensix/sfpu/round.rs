@@ -1,5 +1,6 @@
 //! Conversions that round (`SFPSTOCHRND.md`, `SFPCAST.md`): to the nearest, never stochastically.
 
+use tt_isa::format::fp32::{EXPONENT, MANTISSA, SIGN};
 use tt_isa::insn::SFP_STOCH_RND;
 use tt_isa::sfpu::{sfp_stoch_rnd, simple};
 
@@ -7,10 +8,6 @@ use super::SfpuState;
 use super::lanes::{LaneMask, Lanes, map, zip};
 use super::operands::Operands;
 use crate::fault::Fault;
-
-const SIGN: u32 = 1 << 31;
-const EXPONENT: u32 = 0x7F80_0000;
-const MANTISSA: u32 = 0x7F_FFFF;
 
 fn stochastic(op: &Operands) -> Fault {
     Fault::not_implemented(format!("stochastic rounding ({:?})", op.opcode)).page(op.page())

@@ -1,6 +1,7 @@
 //! The simple sub-unit: integers, bits, and the fields of single precision numbers, lane by lane. The page of
 //! each instruction has its name.
 
+use tt_isa::format::fp32::{EXPONENT, MANTISSA, SIGN};
 use tt_isa::insn::Opcode;
 use tt_isa::sfpu::{lreg, sfpexexp, sfpiadd, sfplz, sfpmov, simple};
 
@@ -9,9 +10,6 @@ use super::operands::Operands;
 use super::{SfpuState, lanes};
 use crate::fault::Fault;
 
-const SIGN: u32 = 1 << 31;
-const EXPONENT: u32 = 0x7F80_0000;
-const MANTISSA: u32 = 0x7F_FFFF;
 /// Lowest bit of an exponent.
 const EXPONENT_SHIFT: u32 = 23;
 

@@ -4,11 +4,9 @@ use tt_isa::insn::UNPACR_NOP;
 
 use super::{banks, give};
 use crate::fault::Fault;
-use crate::tensix::src::{COLS, ROWS};
+use crate::tensix::src::{COLS, NEGATIVE_INFINITY, ROWS};
 use crate::tensix::{Exec, Step, Tensix};
 
-/// Less than any number: what maximum pooling starts with.
-const NEGATIVE_INFINITY: u32 = 0xFFFF_E000;
 /// `no_op` bits of the mode that clears a bank.
 const CLEAR_NEGATIVE: u32 = 1 << 2;
 const CLEAR_BOTH: u32 = 1 << 3;

@@ -51,11 +51,10 @@ fn partner(view: &TensorView, ne0: u32, piece: &Piece) -> (Piece, u32) {
     }
 }
 
-/// `dst[i] = f(src0[i], src1[i mod ne])`
-pub fn binary(mut lane: Lane) {
+/// Works through the pieces of an operator with two sources. `f` gets a piece of src0, its partners in src1, the number of
+/// the first element's partner, and where the result goes.
+fn pairs(mut lane: Lane, pieces: &Pieces, f: impl Fn(&[f32], &[f32], u32, &mut [f32])) {
     let op = lane.launch.op;
-    let pieces = Pieces::from_words(&op.params);
-    let Some(function) = Binary::from_code(pieces.function) else { return unknown(&lane, &pieces) };
     let (mut a, mut b) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let mut output = Port::new(&mut lane.heap);
     let (first, end) = lane.share(pieces.count);
@@ -65,25 +64,22 @@ pub fn binary(mut lane: Lane) {
         let (partner, phase) = partner(&op.src1, op.dst.ne[0], &piece);
         let x = a.fetch(&mut lane.noc, &op.src0, &piece);
         let y = b.fetch(&mut lane.noc, &op.src1, &partner);
-        functions::binary(function, phase, x, y, output.room(&op.dst, &piece));
+        f(x, y, phase, output.room(&op.dst, &piece));
         output.send(&mut lane.noc, &op.dst, &piece);
     }
 }
 
+/// `dst[i] = f(src0[i], src1[i mod ne])`
+pub fn binary(lane: Lane) {
+    let pieces = Pieces::from_words(&lane.launch.op.params);
+    let Some(function) = Binary::from_code(pieces.function) else { return unknown(&lane, &pieces) };
+    pairs(lane, &pieces, |x, y, phase, out| functions::binary(function, phase, x, y, out));
+}
+
 /// `dst[i] = f(src0[i]) * src1[i]`
-pub fn glu(mut lane: Lane) {
-    let op = lane.launch.op;
-    let pieces = Pieces::from_words(&op.params);
+pub fn glu(lane: Lane) {
+    let params = &lane.launch.op.params;
+    let (pieces, own) = (Pieces::from_words(params), own(params));
     let Some(function) = Glu::from_code(pieces.function) else { return unknown(&lane, &pieces) };
-    let (mut a, mut b) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
-    let mut output = Port::new(&mut lane.heap);
-    let (first, end) = lane.share(pieces.count);
-    for number in first..end {
-        lane.launch.progress(number);
-        let piece = pieces.locate(&op.dst, number);
-        let x = a.fetch(&mut lane.noc, &op.src0, &piece);
-        let gate = b.fetch(&mut lane.noc, &op.src1, &piece);
-        functions::glu(function, own(&op.params), x, gate, output.room(&op.dst, &piece));
-        output.send(&mut lane.noc, &op.dst, &piece);
-    }
+    pairs(lane, &pieces, |x, gate, _, out| functions::glu(function, own, x, gate, out));
 }

@@ -1,6 +1,6 @@
 //! `SOFT_MAX` with mask, ALiBi and sinks, in FP32.
 
-use super::Row;
+use super::{Row, write};
 use crate::rt::lane::Lane;
 use crate::rt::math::exp;
 use crate::rt::noc::Noc;
@@ -66,12 +66,22 @@ pub fn run(lane: &mut Lane, params: &RowsParams) {
         };
         let mut max = sink.unwrap_or(f32::NEG_INFINITY);
         row.each(&mut lane.noc, |noc, piece, x| logits.each(noc, piece, x, |v| max = max.max(v)));
+        if max == f32::NEG_INFINITY && params.u[2] != 0 {
+            zeros(lane, &mut row, &mut output);
+            continue;
+        }
         let sink = sink.map_or(0.0, |sink| exp(sink - max));
         match op.dst.ne[0] <= MAX_PIECE {
             true => short(lane, &mut row, &mut logits, &mut output, max, sink),
             false => long(lane, &mut row, &mut logits, &mut output, max, sink),
         }
     }
+}
+
+/// A row in which everything is masked.
+fn zeros(lane: &mut Lane, row: &mut Row, output: &mut Port) {
+    let dst = &lane.launch.op.dst;
+    row.each(&mut lane.noc, |noc, piece, _| write(noc, output, dst, piece, |y| y.fill(0.0)));
 }
 
 /// A row that is in L1 as a whole: every power is computed once, in the place from which the row is sent.
