@@ -12,9 +12,14 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::process::{self, capture, cargo};
+use crate::process::{self, cargo};
 use crate::test::native;
 use crate::{backend, demo, llama, paths};
+
+/// Tokens that the demo generates on our simulator.
+const TOKENS: u32 = 16;
+/// On the vendor's, which takes many seconds for each: the first one comes with the prompt, the second one is measured.
+const PEER_TOKENS: u32 = 2;
 
 /// What to measure.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -61,16 +66,18 @@ pub fn run(options: &Options) -> Result<()> {
     {
         bail!("TTSIM_LIB: {path} does not exist");
     }
-    let figures = match options.subject {
-        Subject::Sim => sim(peer.as_deref())?,
-        Subject::Weights => weights()?,
+    // As soon as it is measured.
+    let print = |figure: &Figure| {
+        let line = if options.json { serde_json::to_string(figure)? } else { figure.line() };
+        println!("{line}");
+        Ok(())
     };
-    for figure in &figures {
-        if options.json {
-            println!("{}", serde_json::to_string(figure)?);
-        } else {
-            println!("{}", figure.line());
+    match options.subject {
+        Subject::Sim => {
+            figures(&mut program("tt-bench-sim"), &print)?;
+            print(&demo_figure(peer.as_deref())?)?;
         }
+        Subject::Weights => weights(&print)?,
     }
     if peer.is_none() && options.subject == Subject::Sim {
         eprintln!("no ratios: TTSIM_LIB does not name a vendor simulator");
@@ -78,14 +85,8 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn sim(peer: Option<&str>) -> Result<Vec<Figure>> {
-    let mut figures = simulator_figures()?;
-    figures.push(demo_figure(peer)?);
-    Ok(figures)
-}
-
 /// Figures of the program `tt-bench-weights`; ratios to the vendor's function if `TTNN_WHEEL` names the unpacked wheel.
-fn weights() -> Result<Vec<Figure>> {
+fn weights(print: &dyn Fn(&Figure) -> Result<()>) -> Result<()> {
     let host = llama::ensure()?;
     let library = backend::build()?;
     let load = native::build(&host, "load")?;
@@ -99,11 +100,8 @@ fn weights() -> Result<Vec<Figure>> {
             .env("TT_BACKEND_SO", library)
             .env("TT_LOAD", load)
             .env("TT_BENCH_DIR", models),
+        print,
     )
-}
-
-fn simulator_figures() -> Result<Vec<Figure>> {
-    figures(&mut program("tt-bench-sim"))
 }
 
 /// A program of package `tt-tests`.
@@ -113,13 +111,14 @@ fn program(name: &str) -> Command {
     command
 }
 
-fn figures(program: &mut Command) -> Result<Vec<Figure>> {
-    capture(program)?.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+/// The figures that a program prints, one a line.
+fn figures(program: &mut Command, print: &dyn Fn(&Figure) -> Result<()>) -> Result<()> {
+    process::each_line(program, |line| print(&serde_json::from_str(line)?))
 }
 
 fn demo_figure(peer: Option<&str>) -> Result<Figure> {
-    let value = demo::measure("sim")?;
-    let peer_value = peer.map(|path| demo::measure(&format!("ttsim:{path}"))).transpose()?;
+    let value = demo::measure("sim", TOKENS)?;
+    let peer_value = peer.map(|path| demo::measure(&format!("ttsim:{path}"), PEER_TOKENS)).transpose()?;
     Ok(Figure {
         name: "demo.tokens_per_s".to_owned(),
         value,

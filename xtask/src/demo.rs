@@ -44,11 +44,11 @@ pub struct Options {
 
 impl Options {
     /// What `bench` runs: short and greedy.
-    fn for_bench(device: &str) -> Self {
+    fn for_bench(device: &str, tokens: u32) -> Self {
         Self {
             device: Some(device.to_owned()),
             prompt: "In the beginning".to_owned(),
-            tokens: 16,
+            tokens,
             model: None,
             temp: 0.0,
             seed: 7,
@@ -105,9 +105,9 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Tokens per second of a short generation on a device.
-pub fn measure(device: &str) -> Result<f64> {
-    Ok(generate(&Options::for_bench(device), Echo::Kept)?.tokens_per_second)
+/// Tokens per second of a short generation on a device, the first token not counted.
+pub fn measure(device: &str, tokens: u32) -> Result<f64> {
+    Ok(generate(&Options::for_bench(device, tokens), Echo::Kept)?.tokens_per_second)
 }
 
 /// llama.cpp's logging thread may miss the end of a run, the timings included: how often to try.

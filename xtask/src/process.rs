@@ -70,6 +70,15 @@ pub fn capture(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Runs a command and hands over each line of its standard output as soon as it is there.
+pub fn each_line(command: &mut Command, mut take: impl FnMut(&str) -> Result<()>) -> Result<()> {
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| start_error(command))?;
+    let lines = child.stdout.take().map(|out| BufReader::new(out).lines());
+    let taken = lines.into_iter().flatten().try_for_each(|line| take(&line?));
+    check(command, child.wait()?)?;
+    taken
+}
+
 /// True if the command starts and succeeds; its output is dropped.
 pub fn succeeds(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
