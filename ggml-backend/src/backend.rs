@@ -204,7 +204,7 @@ fn matrices(host: &Host, device: &'static Device, tensor: &Tensor) -> Result<Ope
     {
         return Ok(Operand::Tiles(device.weights.tiles(addr, weight)?));
     }
-    let plain = plan::view(host, tensor, addr.0);
+    let plain = plan::multiplied(host, tensor, addr.0);
     let of = plan::matrices(host, tensor, addr.0);
     if let Some(of) = of
         && (weight.is_some() || plain.is_err())

@@ -120,7 +120,6 @@ pub struct Host {
     operators: HashMap<c_int, Operator>,
     names: Vec<String>,
     types: HashMap<c_int, ElementType>,
-    weight_types: HashMap<c_int, GgmlType>,
 }
 
 /// Why a host cannot be served.
@@ -206,7 +205,6 @@ impl Host {
             operators: operators.collect(),
             names,
             types: types(function!("ggml_type_name", NameOf)),
-            weight_types: weight_types(function!("ggml_type_name", NameOf)),
             version,
             buffer_init: function!(
                 "ggml_backend_buffer_init",
@@ -241,7 +239,10 @@ impl Host {
 
     /// The type of matrices that can be packed into tiles.
     pub fn weight_type(&self, number: c_int) -> Option<GgmlType> {
-        self.weight_types.get(&number).copied()
+        match self.element_type(number)? {
+            ElementType::Ggml(ty) => Some(ty),
+            _ => None,
+        }
     }
 
     /// `ggml_backend_buffer_init`
@@ -334,30 +335,21 @@ fn operator(name: &str) -> Option<Operator> {
 
 /// Types are part of the file format, so the numbers that matter never change; the names have to agree.
 fn types(name_of: NameOf) -> HashMap<c_int, ElementType> {
-    let known = [
-        (0, "f32", ElementType::F32),
-        (1, "f16", ElementType::F16),
-        (2, "q4_0", ElementType::Q4_0),
-        (8, "q8_0", ElementType::Q8_0),
-        (24, "i8", ElementType::I8),
-        (25, "i16", ElementType::I16),
-        (26, "i32", ElementType::I32),
-        (27, "i64", ElementType::I64),
-        (30, "bf16", ElementType::BF16),
+    let integers = [
+        ("i8", ElementType::I8),
+        ("i16", ElementType::I16),
+        ("i32", ElementType::I32),
+        ("i64", ElementType::I64),
     ];
-    known
+    let others = GgmlType::ALL.into_iter().map(|ty| (ty.name(), ElementType::Ggml(ty)));
+    integers
         .into_iter()
+        .chain(others)
+        .map(|(name, ty)| (name, ty.code() as c_int, ty))
         // SAFETY: all of these are valid types in every host.
-        .filter(|&(number, name, _)| text(unsafe { name_of(number) }) == name)
-        .map(|(number, _, ty)| (number, ty))
+        .filter(|&(name, number, _)| text(unsafe { name_of(number) }) == name)
+        .map(|(_, number, ty)| (number, ty))
         .collect()
-}
-
-/// Types whose matrices can be packed into tiles; here too the names have to agree.
-fn weight_types(name_of: NameOf) -> HashMap<c_int, GgmlType> {
-    let known = GgmlType::ALL.into_iter().map(|ty| (ty.number() as c_int, ty));
-    // SAFETY: all of these are valid types in every host.
-    known.filter(|&(number, ty)| text(unsafe { name_of(number) }) == ty.name()).collect()
 }
 
 fn layout(version: &str, alloc_n: bool, tensor_n: bool, any: bool) -> Result<Layout, HostError> {

@@ -52,6 +52,18 @@ pub fn view(host: &Host, tensor: &Tensor, addr: u64) -> Result<TensorView, Unsup
     Ok(TensorView::new(ty, addr, ne, tensor.nb.map(|nb| nb as u64)))
 }
 
+/// The view of a tensor that a product multiplies with as it is.
+///
+/// # Errors
+/// The kernel does not read such rows: they have to be packed into tiles.
+pub fn multiplied(host: &Host, tensor: &Tensor, addr: u64) -> Result<TensorView, Unsupported> {
+    let view = view(host, tensor, addr)?;
+    match view.element_type() {
+        Some(ty) if ops::multiplies_with(ty) => Ok(view),
+        _ => Err(format!("{} has type {}, which has to be packed", name(tensor), tensor.type_).into()),
+    }
+}
+
 /// Matrices of a type that can be packed into tiles, whose first byte is at `addr`.
 pub fn matrices(host: &Host, tensor: &Tensor, addr: u64) -> Option<Strided> {
     let ty = host.weight_type(tensor.type_)?;
@@ -199,8 +211,12 @@ struct Anywhere<'a> {
 
 impl Memory for Anywhere<'_> {
     fn place(&mut self, tensor: &Tensor) -> Result<TensorView, Unsupported> {
-        let plain = view(self.host, tensor, ANYWHERE + tensor.view_offs as u64);
-        if plain.is_ok() || !is_multiplied_with(self.operator, self.node, tensor) {
+        let addr = ANYWHERE + tensor.view_offs as u64;
+        if !is_multiplied_with(self.operator, self.node, tensor) {
+            return view(self.host, tensor, addr);
+        }
+        let plain = multiplied(self.host, tensor, addr);
+        if plain.is_ok() {
             return plain;
         }
         // Kernels multiply with any type, once it is packed into tiles.

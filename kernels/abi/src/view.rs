@@ -1,63 +1,82 @@
 //! Tensors as ggml describes them: element type, four extents, four byte strides, and a DRAM address.
 
+use core::fmt;
+
+use crate::ggml_type::GgmlType;
+
 /// Element types that a view can have. Block types as in ggml: a stride `nb[0]` is that of one block.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u32)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ElementType {
-    /// IEEE binary32.
-    F32 = 0,
-    /// IEEE binary16.
-    F16 = 1,
-    /// bfloat16.
-    BF16 = 2,
-    /// 32 values in 34 bytes: F16 scale, 32 signed bytes.
-    Q8_0 = 3,
-    /// 32 values in 18 bytes: F16 scale, 16 bytes of two 4-bit values (low half of the block in the low nibbles).
-    Q4_0 = 4,
-    /// 32-bit signed integer.
-    I32 = 5,
-    /// 64-bit signed integer.
-    I64 = 6,
-    /// 16-bit signed integer.
-    I16 = 7,
+    /// Floats and quantised types.
+    Ggml(GgmlType),
     /// 8-bit signed integer.
-    I8 = 8,
+    I8,
+    /// 16-bit signed integer.
+    I16,
+    /// 32-bit signed integer.
+    I32,
+    /// 64-bit signed integer.
+    I64,
     /// Our weight tiles of 2048 bytes ([`tt_isa::format`], BF16), not a row-major type.
-    TilesBf16 = 16,
+    TilesBf16,
     /// Our weight tiles of 1088 bytes (BFP8_b: 64 exponents, then mantissas), not a row-major type.
-    TilesBfp8 = 17,
+    TilesBfp8,
     /// Our weight tiles of 576 bytes (BFP4_b), not a row-major type.
-    TilesBfp4 = 18,
+    TilesBfp4,
 }
 
 impl ElementType {
+    /// IEEE binary32.
+    pub const F32: Self = Self::Ggml(GgmlType::F32);
+    /// IEEE binary16.
+    pub const F16: Self = Self::Ggml(GgmlType::F16);
+    /// bfloat16.
+    pub const BF16: Self = Self::Ggml(GgmlType::BF16);
+    /// 32 values in 34 bytes: F16 scale, 32 signed bytes.
+    pub const Q8_0: Self = Self::Ggml(GgmlType::Q8_0);
+    /// 32 values in 18 bytes: F16 scale, 16 bytes of two 4-bit values (low half of the block in the low nibbles).
+    pub const Q4_0: Self = Self::Ggml(GgmlType::Q4_0);
+
+    /// The type's number in a [`TensorView`]: ggml's (`enum ggml_type`), and numbers from 256 on for tiles.
+    pub const fn code(self) -> u32 {
+        use ElementType::*;
+        match self {
+            Ggml(ty) => ty.number(),
+            I8 => 24,
+            I16 => 25,
+            I32 => 26,
+            I64 => 27,
+            TilesBf16 => 256,
+            TilesBfp8 => 257,
+            TilesBfp4 => 258,
+        }
+    }
+
     /// The type with this number.
     pub const fn from_code(code: u32) -> Option<Self> {
         use ElementType::*;
         Some(match code {
-            0 => F32,
-            1 => F16,
-            2 => BF16,
-            3 => Q8_0,
-            4 => Q4_0,
-            5 => I32,
-            6 => I64,
-            7 => I16,
-            8 => I8,
-            16 => TilesBf16,
-            17 => TilesBfp8,
-            18 => TilesBfp4,
-            _ => return None,
+            24 => I8,
+            25 => I16,
+            26 => I32,
+            27 => I64,
+            256 => TilesBf16,
+            257 => TilesBfp8,
+            258 => TilesBfp4,
+            _ => match GgmlType::from_number(code) {
+                Some(ty) => Ggml(ty),
+                None => return None,
+            },
         })
     }
 
-    /// Values in a block: 32 for the quantised types, 1024 for tiles, 1 otherwise.
+    /// Values in a block: as ggml has it, 1024 for tiles, 1 otherwise.
     pub const fn block_len(self) -> u32 {
         use ElementType::*;
         match self {
-            Q8_0 | Q4_0 => 32,
+            Ggml(ty) => ty.block().0 as u32,
             TilesBf16 | TilesBfp8 | TilesBfp4 => 1024,
-            _ => 1,
+            I8 | I16 | I32 | I64 => 1,
         }
     }
 
@@ -65,21 +84,44 @@ impl ElementType {
     pub const fn block_bytes(self) -> u32 {
         use ElementType::*;
         match self {
-            F32 | I32 => 4,
-            F16 | BF16 | I16 => 2,
+            Ggml(ty) => ty.block().1 as u32,
             I8 => 1,
+            I16 => 2,
+            I32 => 4,
             I64 => 8,
-            Q8_0 => 34,
-            Q4_0 => 18,
             TilesBf16 => 2048,
             TilesBfp8 => 1088,
             TilesBfp4 => 576,
         }
     }
 
+    /// The type, if its values share scales.
+    pub const fn quantised(self) -> Option<GgmlType> {
+        match self {
+            ElementType::Ggml(ty) if ty.is_quantised() => Some(ty),
+            _ => None,
+        }
+    }
+
     /// Whether the type is one of our tile layouts.
     pub const fn is_tiles(self) -> bool {
         matches!(self, ElementType::TilesBf16 | ElementType::TilesBfp8 | ElementType::TilesBfp4)
+    }
+}
+
+impl fmt::Debug for ElementType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ElementType::*;
+        f.write_str(match self {
+            Ggml(ty) => return ty.fmt(f),
+            I8 => "I8",
+            I16 => "I16",
+            I32 => "I32",
+            I64 => "I64",
+            TilesBf16 => "TilesBf16",
+            TilesBfp8 => "TilesBfp8",
+            TilesBfp4 => "TilesBfp4",
+        })
     }
 }
 
@@ -111,7 +153,7 @@ impl TensorView {
 
     /// A view with the given geometry.
     pub const fn new(ty: ElementType, addr: u64, ne: [u32; 4], nb: [u64; 4]) -> Self {
-        Self { addr, ne, nb, ty: ty as u32, reserved: 0 }
+        Self { addr, ne, nb, ty: ty.code(), reserved: 0 }
     }
 
     /// A contiguous row-major tensor: ggml's default strides. Rows of block types must be whole blocks.
@@ -177,3 +219,17 @@ const _: () = {
     assert!(offset_of!(TensorView, nb) == 24);
     assert!(offset_of!(TensorView, ty) == 56);
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_lead_back_to_types() {
+        for ty in (0..300).filter_map(ElementType::from_code) {
+            assert_eq!(ElementType::from_code(ty.code()), Some(ty));
+        }
+        assert_eq!((0..300).filter_map(ElementType::from_code).count(), GgmlType::ALL.len() + 7);
+        assert_eq!(std::format!("{:?} {:?}", ElementType::Q8_0, ElementType::I32), "Q8_0 I32");
+    }
+}

@@ -1,6 +1,6 @@
 //! The hot path: strips of 32 rows to tiles, compiled once for each instruction set.
 //!
-//! There is one implementation: decoders are plain loops ([`super::dequant`]), packers are written over sixteen lanes
+//! There is one implementation: decoders are plain loops ([`tt_kernel_abi::quant`]), packers are written over sixteen lanes
 //! ([`super::pack`]). The functions here compile it with other instruction sets enabled; which one runs is decided by
 //! what the processor says. Lane by lane integer and single precision arithmetic without fused operations gives
 //! the same bits everywhere, and a test holds them to that.
@@ -8,9 +8,9 @@
 #![allow(unsafe_code)]
 
 use tt_isa::format::TILE_DIM;
+use tt_kernel_abi::quant;
 
-use super::dequant::row_inline;
-use super::{Matrices, Packing, pack, types::GgmlType};
+use super::{GgmlType, Matrices, Packing, pack};
 
 /// Values of a row that are dequantised before they are packed: with 32 rows they fill 32 KiB, a level 1 cache.
 pub const CHUNK: usize = 256;
@@ -73,7 +73,7 @@ impl Isa {
     /// Single precision values of a row; `out` has as many elements as `row` encodes.
     pub fn dequantise(self, ty: GgmlType, row: &[u8], out: &mut [f32]) {
         match self.0 {
-            Kind::Portable => row_inline(ty, row, out),
+            Kind::Portable => quant::row(ty, row, out),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this value exists only where `available` has found these instructions.
             Kind::Avx2 => unsafe { row_avx2(ty, row, out) },
@@ -147,7 +147,7 @@ fn strip_inline<L: pack::Lanes>(
         }
         let range = first / len * bytes..(first + count) / len * bytes;
         for (i, values) in scratch.chunks_exact_mut(CHUNK).take(rows.len()).enumerate() {
-            row_inline(source.ty, &source.row(rows.start + i)[range.clone()], &mut values[..count]);
+            quant::row(source.ty, &source.row(rows.start + i)[range.clone()], &mut values[..count]);
         }
         for (i, out) in out.chunks_exact_mut(tile_bytes).enumerate() {
             // Rows are far apart: what the next chunk wants of them is fetched while this one is packed.
@@ -162,13 +162,13 @@ fn strip_inline<L: pack::Lanes>(
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi2")]
 fn row_avx2(ty: GgmlType, row: &[u8], out: &mut [f32]) {
-    row_inline(ty, row, out);
+    quant::row(ty, row, out);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi2,avx512f,avx512bw,avx512dq,avx512vl")]
 fn row_avx512(ty: GgmlType, row: &[u8], out: &mut [f32]) {
-    row_inline(ty, row, out);
+    quant::row(ty, row, out);
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -10,8 +10,8 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`types`] | ggml's types: numbers, names, block sizes |
-//! | [`dequant`] | blocks to single precision |
+//! | [`tt_kernel_abi::ggml_type`] | ggml's types: numbers, names, block sizes |
+//! | [`tt_kernel_abi::quant`] | blocks to single precision |
 //! | [`pack`] | single precision to tiles: BF16, BFP8_b, BFP4_b, BFP2_b |
 //! | [`hot`] | both, compiled for several instruction sets |
 
@@ -20,13 +20,11 @@ use std::ops::Range;
 use tt_isa::format::{DataFormat, TILE_DIM};
 use tt_kernel_abi::ElementType;
 
-pub mod dequant;
 pub mod hot;
 pub mod pack;
-pub mod types;
 
 pub use hot::Isa;
-pub use types::GgmlType;
+pub use tt_kernel_abi::GgmlType;
 
 /// Formats of weight tiles.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -185,7 +185,7 @@ mod tests {
         let reason = |b: &TensorView, dst: &TensorView| binary(Binary::Add, &x, b, dst, 64).unwrap_err().0;
         assert!(reason(&f32([3, 1, 1, 1]), &x).contains("cannot be repeated"));
         assert!(reason(&x, &f32([8, 3, 1, 1])).contains("shapes"));
-        assert!(reason(&TensorView { ty: ElementType::I32 as u32, ..x }, &x).contains("I32"));
+        assert!(reason(&TensorView { ty: ElementType::I32.code(), ..x }, &x).contains("I32"));
         assert!(reason(&TensorView { addr: 2, ..x }, &x).contains("multiple of 4"));
         assert!(reason(&f32([8, 0, 1, 1]), &x).contains("empty"));
         assert!(unary(Unary::Abs, &[], &x, &x, 0).is_err());

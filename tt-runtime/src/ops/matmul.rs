@@ -20,6 +20,11 @@ const WEIGHTS: &[ElementType] = &[
     ElementType::TilesBfp4,
 ];
 
+/// Whether the kernel multiplies with elements of this type; others have to become tiles first.
+pub fn multiplies_with(ty: ElementType) -> bool {
+    WEIGHTS.contains(&ty)
+}
+
 /// Descriptor for a matrix multiplication on up to `cores` workers.
 ///
 /// `src0` is row-major (any strides from `nb[1]` on) or [`TensorView::tiles`]; `src1` and `dst` are F32 with any
@@ -195,7 +200,7 @@ mod tests {
         let reason = |src0: &TensorView, ne1| plan(src0, ne1).unwrap_err().0;
         assert!(reason(&good, [32, 1, 1, 1]).contains("shapes"));
         assert!(reason(&f32([0, 32, 1, 1]), [0, 1, 1, 1]).contains("empty"));
-        assert!(reason(&TensorView { ty: 5, ..good }, [64, 1, 1, 1]).contains("I32"));
+        assert!(reason(&TensorView { ty: ElementType::I32.code(), ..good }, [64, 1, 1, 1]).contains("I32"));
         assert!(reason(&TensorView { ty: 99, ..good }, [64, 1, 1, 1]).contains("unknown type 99"));
         assert!(reason(&TensorView { nb: [8, 512, 0, 0], ..good }, [64, 1, 1, 1]).contains("stride"));
         assert!(reason(&TensorView { addr: 2, ..good }, [64, 1, 1, 1]).contains("multiple of 4"));

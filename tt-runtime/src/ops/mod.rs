@@ -12,7 +12,7 @@ mod set_rows;
 
 pub use copy::{copy, remap, repeat};
 pub use elementwise::{binary, fill, glu, unary};
-pub use matmul::{matmul, matmul_id};
+pub use matmul::{matmul, matmul_id, multiplies_with};
 pub use rows::{
     argmax, argsort, cumsum, diag, get_rows, group_norm, norm, rope, soft_max, sum, sum_rows, triangle,
 };

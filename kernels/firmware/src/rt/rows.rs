@@ -5,13 +5,13 @@
 //! the host does it.
 #![allow(unsafe_code)]
 
-use super::heap::{Heap, floats_at};
-use super::mmio::{load, load8, load16, order, store, store16};
+use super::heap::{Heap, bytes_at, floats_at};
+use super::mmio::{load, load16, order, store, store16};
 use super::noc::Noc;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece};
 use tt_kernel_abi::num::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
-use tt_kernel_abi::quant;
-use tt_kernel_abi::{DramAddr, ElementType, TensorView};
+use tt_kernel_abi::quant::{self, encode};
+use tt_kernel_abi::{DramAddr, ElementType, GgmlType, TensorView};
 
 /// Bytes of raw elements: a piece of the widest type, with room for the alignment offset.
 const RAW_BYTES: u32 = 8 * MAX_PIECE + 64;
@@ -93,9 +93,9 @@ impl Port {
         }
         // SAFETY: as above.
         let values = unsafe { floats_at(self.floats, piece.len) };
-        match ty.block_len() {
-            1 => (0..piece.len).for_each(|i| store(self.floats + 4 * i, widen(ty, raw, i))),
-            _ => decode(ty, raw, values),
+        match ty.quantised() {
+            Some(ty) => decode(ty, raw, values),
+            None => (0..piece.len).for_each(|i| store(self.floats + 4 * i, widen(ty, raw, i))),
         }
         values
     }
@@ -124,7 +124,7 @@ impl Port {
             (true, _) => {}
             (false, 1) => (0..piece.len).for_each(|i| narrow(ty, load(self.floats + 4 * i), raw, i)),
             // SAFETY: `room` gave these floats to a caller that has filled them.
-            (false, _) => encode(ty, unsafe { floats_at(self.floats, piece.len) }, raw),
+            (false, _) => put_blocks(ty, unsafe { floats_at(self.floats, piece.len) }, raw),
         }
         order();
         self.send_raw(noc, view, &units, ty.block_bytes(), raw);
@@ -160,39 +160,36 @@ fn in_blocks(ty: ElementType, piece: &Piece) -> Piece {
     Piece { first: piece.first / len, len: piece.len / len, ..*piece }
 }
 
-/// Values of the blocks at `raw`, which need not be aligned.
-fn decode(ty: ElementType, raw: u32, out: &mut [f32]) {
-    for (at, out) in (raw..).step_by(ty.block_bytes() as usize).zip(out.as_chunks_mut::<{ quant::BLOCK }>().0)
-    {
-        match ty {
-            ElementType::Q4_0 => quant::decode_q4_0(&bytes(at), out),
-            _ => quant::decode_q8_0(&bytes(at), out),
-        }
+/// Values of the blocks at `raw`. (Once in the image, not in every operator.)
+#[inline(never)]
+fn decode(ty: GgmlType, raw: u32, values: &mut [f32]) {
+    let (len, bytes) = ty.block();
+    // SAFETY: the caller has fetched the blocks.
+    let blocks = unsafe { bytes_at(raw, (values.len() / len * bytes) as u32) };
+    match ty {
+        GgmlType::Q4_0 => quant::row(GgmlType::Q4_0, blocks, values),
+        _ => quant::row(GgmlType::Q8_0, blocks, values),
     }
 }
 
 /// Puts the blocks nearest to `values` to `raw`.
-fn encode(ty: ElementType, values: &[f32], raw: u32) {
+fn put_blocks(ty: ElementType, values: &[f32], raw: u32) {
     for (at, values) in
-        (raw..).step_by(ty.block_bytes() as usize).zip(values.as_chunks::<{ quant::BLOCK }>().0)
+        (raw..).step_by(ty.block_bytes() as usize).zip(values.as_chunks::<{ encode::BLOCK }>().0)
     {
         match ty {
             ElementType::Q4_0 => {
                 let mut block = [0; 18];
-                quant::encode_q4_0(values, &mut block);
+                encode::encode_q4_0(values, &mut block);
                 put_bytes(at, &block);
             }
             _ => {
                 let mut block = [0; 34];
-                quant::encode_q8_0(values, &mut block);
+                encode::encode_q8_0(values, &mut block);
                 put_bytes(at, &block);
             }
         }
     }
-}
-
-fn bytes<const N: usize>(at: u32) -> [u8; N] {
-    core::array::from_fn(|i| load8(at + i as u32) as u8)
 }
 
 fn put_bytes(at: u32, bytes: &[u8]) {

@@ -1,34 +1,12 @@
-//! `Q8_0` and `Q4_0` blocks, decoded and encoded as ggml's reference does it (`ggml-quants.c`), in code that a core
-//! without an FPU runs: caches of keys and values have these types.
+//! The blocks nearest to 32 values, as ggml's reference finds them (`ggml-quants.c`): for caches of keys and values.
 
-use crate::num::{f16_to_f32, f32_to_f16};
+use crate::num::f32_to_f16;
 
 /// Values of a block.
 pub const BLOCK: usize = 32;
 
-fn scale(block: &[u8]) -> f32 {
-    f32::from_bits(f16_to_f32(u32::from(u16::from_le_bytes([block[0], block[1]]))))
-}
-
 fn put_scale(block: &mut [u8], d: f32) {
     block[..2].copy_from_slice(&(f32_to_f16(d.to_bits()) as u16).to_le_bytes());
-}
-
-/// Values of a `Q8_0` block: scale, 32 signed bytes.
-pub fn decode_q8_0(block: &[u8; 34], out: &mut [f32; BLOCK]) {
-    let d = scale(block);
-    for (out, &q) in out.iter_mut().zip(&block[2..]) {
-        *out = f32::from(q as i8) * d;
-    }
-}
-
-/// Values of a `Q4_0` block: scale, 16 bytes with values j and j + 16.
-pub fn decode_q4_0(block: &[u8; 18], out: &mut [f32; BLOCK]) {
-    let d = scale(block);
-    for (j, &q) in block[2..].iter().enumerate() {
-        out[j] = f32::from((q & 15) as i8 - 8) * d;
-        out[j + 16] = f32::from((q >> 4) as i8 - 8) * d;
-    }
 }
 
 /// Nearest integer, half to even, of a number of at most 2^22 in magnitude: the sum's last bit is worth one.
@@ -68,6 +46,8 @@ pub fn encode_q4_0(values: &[f32; BLOCK], block: &mut [u8; 18]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::GgmlType;
+    use crate::quant::row;
 
     fn values(seed: u32) -> [f32; BLOCK] {
         let mut state = seed.wrapping_mul(2_654_435_761) | 1;
@@ -86,11 +66,11 @@ mod tests {
             let largest = x.iter().fold(0f32, |m, x| m.max(x.abs()));
             let (mut block, mut out) = ([0; 34], [0.0; BLOCK]);
             encode_q8_0(&x, &mut block);
-            decode_q8_0(&block, &mut out);
+            row(GgmlType::Q8_0, &block, &mut out);
             assert!(x.iter().zip(out).all(|(x, y)| (x - y).abs() <= largest / 127.0 * 0.57));
             let mut block = [0; 18];
             encode_q4_0(&x, &mut block);
-            decode_q4_0(&block, &mut out);
+            row(GgmlType::Q4_0, &block, &mut out);
             // A value of the other sign than the largest one may lie a whole step beyond the last.
             assert!(x.iter().zip(out).all(|(x, y)| (x - y).abs() <= largest / 8.0 * 1.01));
         }

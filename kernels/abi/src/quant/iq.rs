@@ -3,7 +3,7 @@
 //! `IQ2` and `IQ3` take 8 values at a time: a point (two points of four values in `IQ3`) and a byte of signs. Where
 //! only seven signs are kept the eighth makes their number even.
 
-use super::grids::{IQ1S, IQ2S, IQ2XS, IQ2XXS, IQ3S, IQ3XXS};
+use super::grids;
 use super::{f16, f16_at, u16_at, u32_at};
 
 /// Values of the four-bit codes of `IQ4_NL` and `IQ4_XS`.
@@ -47,7 +47,7 @@ pub fn iq2_xxs(block: &[u8; 66], out: &mut [f32; 256]) {
         let signs = u32_at(block, at + 4);
         let scale = half_scale(d, signs >> 28);
         for l in 0..4 {
-            let point = IQ2XXS[usize::from(block[at + l])];
+            let point = grids::iq2_xxs(block[at + l].into());
             signed(&mut out[8 * l..8 * l + 8], scale, point, even_signs(signs >> (7 * l)));
         }
     }
@@ -61,7 +61,7 @@ pub fn iq2_xs(block: &[u8; 74], out: &mut [f32; 256]) {
         for l in 0..4 {
             let code = u16_at(block, 2 + 8 * ib + 2 * l);
             let scale = half_scale(d, scales >> (l / 2 * 4) & 15);
-            let point = IQ2XS[usize::from(code & 511)];
+            let point = grids::iq2_xs((code & 511).into());
             signed(&mut out[8 * l..8 * l + 8], scale, point, even_signs(u32::from(code >> 9)));
         }
     }
@@ -75,7 +75,7 @@ pub fn iq2_s(block: &[u8; 82], out: &mut [f32; 256]) {
         for l in 0..4 {
             let index = usize::from(block[2 + 4 * ib + l]) | (high >> (2 * l) & 3) << 8;
             let scale = half_scale(d, scales >> (l / 2 * 4) & 15);
-            signed(&mut out[8 * l..8 * l + 8], scale, IQ2S[index], block[34 + 4 * ib + l].into());
+            signed(&mut out[8 * l..8 * l + 8], scale, grids::iq2_s(index), block[34 + 4 * ib + l].into());
         }
     }
 }
@@ -88,7 +88,7 @@ pub fn iq3_xxs(block: &[u8; 98], out: &mut [f32; 256]) {
         let scale = d * (0.5 + (signs >> 28) as f32) * 0.5;
         for l in 0..4 {
             let at = 2 + 8 * ib + 2 * l;
-            let point = join(IQ3XXS[usize::from(block[at])], IQ3XXS[usize::from(block[at + 1])]);
+            let point = join(grids::iq3_xxs(block[at].into()), grids::iq3_xxs(block[at + 1].into()));
             signed(&mut out[8 * l..8 * l + 8], scale, point, even_signs(signs >> (7 * l)));
         }
     }
@@ -102,7 +102,7 @@ pub fn iq3_s(block: &[u8; 110], out: &mut [f32; 256]) {
         let high = usize::from(block[66 + ib]);
         let index = |i: usize| usize::from(block[2 + 8 * ib + i]) | (high >> i & 1) << 8;
         for l in 0..4 {
-            let point = join(IQ3S[index(2 * l)], IQ3S[index(2 * l + 1)]);
+            let point = join(grids::iq3_s(index(2 * l)), grids::iq3_s(index(2 * l + 1)));
             signed(&mut out[8 * l..8 * l + 8], scale, point, block[74 + 4 * ib + l].into());
         }
     }
@@ -112,7 +112,7 @@ pub fn iq3_s(block: &[u8; 110], out: &mut [f32; 256]) {
 #[inline(always)]
 fn shifted(out: &mut [f32], scale: f32, index: usize, down: bool) {
     let delta = if down { -IQ1_DELTA } else { IQ1_DELTA };
-    for (x, &g) in out.iter_mut().zip(&IQ1S[index]) {
+    for (x, g) in out.iter_mut().zip(grids::iq1(index)) {
         *x = scale * (f32::from(g) + delta);
     }
 }
@@ -133,7 +133,7 @@ pub fn iq1_s(block: &[u8; 50], out: &mut [f32; 256]) {
 /// The scale's four nibbles are the top nibbles of the four words of sub-block scales.
 #[inline(always)]
 pub fn iq1_m(block: &[u8; 56], out: &mut [f32; 256]) {
-    let words: [u16; 4] = std::array::from_fn(|i| u16_at(block, 48 + 2 * i));
+    let words: [u16; 4] = core::array::from_fn(|i| u16_at(block, 48 + 2 * i));
     let d = f16(words[0] >> 12 | words[1] >> 8 & 0x00F0 | words[2] >> 4 & 0x0F00 | words[3] & 0xF000);
     for (ib, out) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
         let scales = words[ib / 2] >> (6 * (ib % 2));

@@ -1,6 +1,6 @@
 //! Grids of the IQ types.
 //!
-//! Points are packed into sixteen bits and unpacked into bytes when this is compiled. The numbers are ggml's
+//! Points are packed into sixteen bits: nine KiB in all. The numbers are ggml's
 //! (`ggml-common.h` of llama.cpp, tables `iq2xxs_grid` and so on, in the same order; MIT licence): files name points
 //! by their place in the table.
 
@@ -11,56 +11,79 @@ const LEVELS3_XXS: [u8; 8] = [4, 12, 20, 28, 36, 44, 52, 62];
 /// Levels of `IQ3_S`.
 const LEVELS3_S: [u8; 8] = [1, 3, 5, 7, 9, 11, 13, 15];
 
-/// Points of `P` values, `bits` bits each.
-const fn unpack<const N: usize, const P: usize, const L: usize>(
-    codes: &[u16; N],
-    levels: &[u8; L],
-) -> [[u8; P]; N] {
+/// A point of `P` values, as many bits each as tell the levels apart.
+const fn unpack<const P: usize, const L: usize>(code: u16, levels: &[u8; L]) -> [u8; P] {
     let bits = L.ilog2();
-    let mut points = [[0; P]; N];
-    let mut i = 0;
-    while i < N {
-        let mut j = 0;
-        while j < P {
-            points[i][j] = levels[(codes[i] >> (bits * j as u32)) as usize % L];
-            j += 1;
-        }
-        i += 1;
+    let mut point = [0; P];
+    let mut j = 0;
+    while j < P {
+        point[j] = levels[(code >> (bits * j as u32)) as usize % L];
+        j += 1;
     }
-    points
+    point
 }
 
-/// Points with values -1, 0 and 1.
-const fn unpack_ternary<const N: usize>(codes: &[u16; N]) -> [[i8; 8]; N] {
-    let mut points = [[0; 8]; N];
-    let mut i = 0;
-    while i < N {
-        let mut j = 0;
-        while j < 8 {
-            // Sign extension of two bits.
-            points[i][j] = ((codes[i] >> (2 * j)) << 6) as i8 >> 6;
-            j += 1;
-        }
-        i += 1;
+/// A point of values -1, 0 and 1.
+const fn unpack_ternary(code: u16) -> [i8; 8] {
+    let mut point = [0; 8];
+    let mut j = 0;
+    while j < 8 {
+        // Sign extension of two bits.
+        point[j] = ((code >> (2 * j)) << 6) as i8 >> 6;
+        j += 1;
     }
-    points
+    point
 }
 
-/// `IQ2_XXS`
-pub static IQ2XXS: [[u8; 8]; 256] = unpack(&IQ2XXS_GRID, &LEVELS2);
-/// `IQ2_XS`
-pub static IQ2XS: [[u8; 8]; 512] = unpack(&IQ2XS_GRID, &LEVELS2);
-/// `IQ2_S`
-pub static IQ2S: [[u8; 8]; 1024] = unpack(&IQ2S_GRID, &LEVELS2);
-/// `IQ3_XXS`
-pub static IQ3XXS: [[u8; 4]; 256] = unpack(&IQ3XXS_GRID, &LEVELS3_XXS);
-/// `IQ3_S`
-pub static IQ3S: [[u8; 4]; 512] = unpack(&IQ3S_GRID, &LEVELS3_S);
-/// `IQ1_S` and `IQ1_M`
-pub static IQ1S: [[i8; 8]; 2048] = unpack_ternary(&IQ1S_GRID);
+const fn level2(code: u16) -> [u8; 8] {
+    unpack(code, &LEVELS2)
+}
+
+const fn level3_xxs(code: u16) -> [u8; 4] {
+    unpack(code, &LEVELS3_XXS)
+}
+
+const fn level3_s(code: u16) -> [u8; 4] {
+    unpack(code, &LEVELS3_S)
+}
+
+/// A function that gives a grid's points: out of a table of bytes, or on a core, whose image has no room for it, out of the
+/// sixteen bits.
+macro_rules! grid {
+    ($name:literal $function:ident = $codes:ident, $unpack:ident, $point:ty) => {
+        #[doc = concat!("Points of ", $name, ".")]
+        #[inline(always)]
+        pub fn $function(index: usize) -> $point {
+            #[cfg(target_arch = "riscv32")]
+            {
+                $unpack($codes[index])
+            }
+            #[cfg(not(target_arch = "riscv32"))]
+            {
+                static POINTS: [$point; $codes.len()] = {
+                    let mut points = [[0; _]; $codes.len()];
+                    let mut i = 0;
+                    while i < points.len() {
+                        points[i] = $unpack($codes[i]);
+                        i += 1;
+                    }
+                    points
+                };
+                POINTS[index]
+            }
+        }
+    };
+}
+
+grid!("`IQ2_XXS`" iq2_xxs = IQ2XXS_GRID, level2, [u8; 8]);
+grid!("`IQ2_XS`" iq2_xs = IQ2XS_GRID, level2, [u8; 8]);
+grid!("`IQ2_S`" iq2_s = IQ2S_GRID, level2, [u8; 8]);
+grid!("`IQ3_XXS`" iq3_xxs = IQ3XXS_GRID, level3_xxs, [u8; 4]);
+grid!("`IQ3_S`" iq3_s = IQ3S_GRID, level3_s, [u8; 4]);
+grid!("`IQ1_S` and `IQ1_M`" iq1 = IQ1S_GRID, unpack_ternary, [i8; 8]);
 
 /// Eight levels of [`LEVELS2`] a point, two bits each.
-const IQ2XXS_GRID: [u16; 256] = [
+static IQ2XXS_GRID: [u16; 256] = [
     0x0000, 0x0002, 0x0005, 0x0008, 0x000a, 0x0011, 0x0014, 0x0020, 0x0022, 0x0028, 0x002a, 0x0041, 0x0044,
     0x0050, 0x0058, 0x0061, 0x0064, 0x0080, 0x0082, 0x008a, 0x00a2, 0x0101, 0x0104, 0x0110, 0x0115, 0x0140,
     0x0184, 0x0198, 0x0200, 0x0202, 0x0222, 0x0282, 0x0401, 0x0404, 0x0410, 0x0421, 0x0424, 0x0440, 0x0442,
@@ -84,7 +107,7 @@ const IQ2XXS_GRID: [u16; 256] = [
 ];
 
 /// As [`IQ2XXS_GRID`].
-const IQ2XS_GRID: [u16; 512] = [
+static IQ2XS_GRID: [u16; 512] = [
     0x0000, 0x0002, 0x0005, 0x0008, 0x000a, 0x0011, 0x0014, 0x0016, 0x0019, 0x0020, 0x0022, 0x0025, 0x0028,
     0x0041, 0x0044, 0x0046, 0x0049, 0x0050, 0x0052, 0x0055, 0x0058, 0x0061, 0x0064, 0x0080, 0x0082, 0x0085,
     0x0088, 0x0091, 0x0094, 0x0099, 0x00a0, 0x0101, 0x0104, 0x0106, 0x0109, 0x0110, 0x0112, 0x0115, 0x0118,
@@ -128,7 +151,7 @@ const IQ2XS_GRID: [u16; 512] = [
 ];
 
 /// As [`IQ2XXS_GRID`].
-const IQ2S_GRID: [u16; 1024] = [
+static IQ2S_GRID: [u16; 1024] = [
     0x0000, 0x0002, 0x0005, 0x0008, 0x000a, 0x0011, 0x0014, 0x0016, 0x0019, 0x0020, 0x0022, 0x0025, 0x0028,
     0x0041, 0x0044, 0x0046, 0x0049, 0x0050, 0x0052, 0x0055, 0x0058, 0x0061, 0x0064, 0x0066, 0x0069, 0x0080,
     0x0082, 0x0085, 0x0088, 0x0091, 0x0094, 0x00a0, 0x00a5, 0x00aa, 0x0101, 0x0104, 0x0106, 0x0109, 0x0110,
@@ -211,7 +234,7 @@ const IQ2S_GRID: [u16; 1024] = [
 ];
 
 /// Four levels of [`LEVELS3_XXS`] a point, three bits each.
-const IQ3XXS_GRID: [u16; 256] = [
+static IQ3XXS_GRID: [u16; 256] = [
     0x0000, 0x0002, 0x0004, 0x0009, 0x000b, 0x000f, 0x0010, 0x0012, 0x0019, 0x0022, 0x003b, 0x003d, 0x0041,
     0x0043, 0x0048, 0x004a, 0x0051, 0x0055, 0x0058, 0x005a, 0x0061, 0x006c, 0x0078, 0x0080, 0x0082, 0x0084,
     0x0089, 0x0090, 0x0092, 0x0099, 0x009b, 0x009f, 0x00a9, 0x00af, 0x00bd, 0x00c1, 0x00c7, 0x00c8, 0x00ca,
@@ -235,7 +258,7 @@ const IQ3XXS_GRID: [u16; 256] = [
 ];
 
 /// Four levels of [`LEVELS3_S`] a point, three bits each.
-const IQ3S_GRID: [u16; 512] = [
+static IQ3S_GRID: [u16; 512] = [
     0x0000, 0x0001, 0x0002, 0x0005, 0x0007, 0x0008, 0x0009, 0x000a, 0x000c, 0x000e, 0x0010, 0x0011, 0x0015,
     0x001b, 0x0020, 0x0022, 0x0025, 0x0027, 0x0029, 0x002b, 0x0030, 0x0032, 0x0039, 0x003c, 0x003f, 0x0040,
     0x0041, 0x0042, 0x0044, 0x0048, 0x0049, 0x004d, 0x0050, 0x0053, 0x0057, 0x0059, 0x005d, 0x0064, 0x0071,
@@ -279,7 +302,7 @@ const IQ3S_GRID: [u16; 512] = [
 ];
 
 /// Eight numbers a point, two bits each: 0, 1, and 3 for -1.
-const IQ1S_GRID: [u16; 2048] = [
+static IQ1S_GRID: [u16; 2048] = [
     0xffff, 0xfffd, 0xfff0, 0xfff7, 0xfff5, 0xffcc, 0xffc0, 0xffdf, 0xffdd, 0xffd7, 0xffd5, 0xff30, 0xff0c,
     0xff03, 0xff01, 0xff10, 0xff7f, 0xff7d, 0xff77, 0xff75, 0xff40, 0xff5f, 0xff5d, 0xff57, 0xff55, 0xfcf3,
     0xfcf0, 0xfccc, 0xfcc3, 0xfcc1, 0xfcc4, 0xfcc5, 0xfcd0, 0xfc3c, 0xfc31, 0xfc34, 0xfc0d, 0xfc00, 0xfc05,

@@ -1,19 +1,19 @@
-//! Rows of ggml's types as single precision numbers, bit for bit what ggml's own `to_float` gives.
+//! ggml's quantised types: rows of blocks as single precision numbers, bit for bit what ggml's own `to_float` gives, and
+//! the blocks nearest to such numbers ([`encode`]).
 //!
-//! Every decoder is a plain loop over one block, written so that it vectorises; [`row`] compiles all of them once for
-//! each instruction set and takes the best one the machine has. There is no fused multiply-add in any of them: the
-//! results are the same everywhere. (Which of two NaNs an addition gives is open, here as in C.)
+//! The host packs weights from these values and the cores read weights and caches with the same code. Every decoder is
+//! a plain loop over one block, written so that it vectorises where there is something to vectorise with: the host
+//! compiles [`row`] once for each instruction set. There is no fused multiply-add in any of them: the results are the
+//! same everywhere. (Which of two NaNs an addition gives is open, here as in C.)
 
+pub mod encode;
 mod grids;
 mod iq;
 mod k;
 mod simple;
 mod small;
 
-use super::types::GgmlType;
-
-/// Values of a row. `out` has as many elements as `row` encodes.
-pub type Decode = fn(GgmlType, &[u8], &mut [f32]);
+use crate::ggml_type::GgmlType;
 
 macro_rules! blocks {
     ($decode:path, $bytes:literal => $len:literal, $row:ident, $out:ident) => {{
@@ -24,9 +24,10 @@ macro_rules! blocks {
     }};
 }
 
-/// Values of a row, whatever the instruction set of the caller.
+/// Values of the whole blocks in `row`, with the instruction set of the caller; `out` has as many elements as they
+/// encode.
 #[inline(always)]
-pub fn row_inline(ty: GgmlType, row: &[u8], out: &mut [f32]) {
+pub fn row(ty: GgmlType, row: &[u8], out: &mut [f32]) {
     use GgmlType::*;
     match ty {
         F32 => out.iter_mut().zip(row.as_chunks().0).for_each(|(x, b)| *x = f32::from_le_bytes(*b)),
@@ -106,15 +107,15 @@ mod tests {
 
     #[test]
     fn blocks_of_quantised_types() {
-        let mut block = vec![0x00, 0x38]; // 0.5
+        let mut block = std::vec![0x00, 0x38]; // 0.5
         block.extend((0..32).map(|i| (i as i8 - 16) as u8));
         let mut out = [0.0; 32];
-        row_inline(GgmlType::Q8_0, &block, &mut out);
+        self::row(GgmlType::Q8_0, &block, &mut out);
         assert_eq!((out[0], out[16], out[31]), (-8.0, 0.0, 7.5));
 
-        let mut block = vec![0x00, 0xBC]; // -1
+        let mut block = std::vec![0x00, 0xBC]; // -1
         block.extend([0x80u8; 16]);
-        row_inline(GgmlType::Q4_0, &block, &mut out);
+        self::row(GgmlType::Q4_0, &block, &mut out);
         assert_eq!((out[0], out[15], out[16], out[31]), (8.0, 8.0, 0.0, 0.0));
     }
 }
