@@ -16,7 +16,7 @@ use crate::abi::types::{BackendStruct, FLAG_COMPUTE, Function, Graph, Tensor, st
 use crate::buffer::{self, Arena, arena_of, is_for_weights, status_of};
 use crate::device::Device;
 use crate::weights::{Tiles, WeightError};
-use crate::{log, plan, stats};
+use crate::{debug, log, plan, stats};
 
 /// Tells our backends from others.
 static GUID: [u8; 16] = *b"tenstorrent-ggml";
@@ -48,6 +48,7 @@ unsafe extern "C" fn get_name(backend: *mut c_void) -> *const c_char {
 unsafe extern "C" fn free(backend: *mut c_void) {
     guard("free", (), || {
         stats::write();
+        debug::report();
         // SAFETY: see the module; ggml does not use the backend again.
         drop(unsafe { Box::from_raw(backend.cast::<BackendStruct>()) });
     });
@@ -98,6 +99,9 @@ fn compute(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), Co
     if skip {
         return Ok(());
     }
+    let nodes = [node];
+    let check = debug::check::begin(host, &nodes);
+    let running = debug::profile::begin(&device.runtime);
     let cores = device.runtime.info()?.workers();
     let mut memory =
         Held { host, device, node, operator, tiles: Vec::new(), scratch: Vec::new(), failed: None };
@@ -112,7 +116,19 @@ fn compute(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), Co
         device.runtime.execute(descriptor)?;
     }
     stats::count(host.operator_name(node.op));
+    if let Some(running) = running {
+        running.end(&debug::check::name(host, &nodes), operand_bytes(host, node));
+    }
+    if let Some(check) = check {
+        check.end();
+    }
     Ok(())
+}
+
+/// Bytes of a node's result and sources.
+fn operand_bytes(host: &Host, node: &Tensor) -> u64 {
+    let sources = (0..node.src.len()).filter_map(|index| plan::source(node, index));
+    sources.chain([node]).map(|tensor| host.nbytes(tensor) as u64).sum()
 }
 
 /// The memory of a node while it is computed: dropped, and so freed, after the launches.

@@ -18,6 +18,7 @@
 pub mod abi;
 mod backend;
 mod buffer;
+mod debug;
 mod device;
 mod log;
 mod plan;

@@ -8,6 +8,8 @@
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::OnceLock;
 
+use crate::abi::host::symbol;
+
 type Log = unsafe extern "C" fn(c_int, *const c_char, ...);
 
 const DEBUG: c_int = 1;
@@ -16,17 +18,8 @@ const WARN: c_int = 3;
 const ERROR: c_int = 4;
 
 fn find() -> Option<Log> {
-    // SAFETY: asks the dynamic linker for a function with the type that ggml's header gives it.
-    unsafe {
-        let mut address = libc::dlsym(libc::RTLD_DEFAULT, c"ggml_log_internal".as_ptr());
-        if address.is_null() {
-            let library = libc::dlopen(c"libggml-base.so.0".as_ptr(), libc::RTLD_NOLOAD | libc::RTLD_LAZY);
-            if !library.is_null() {
-                address = libc::dlsym(library, c"ggml_log_internal".as_ptr());
-            }
-        }
-        (!address.is_null()).then(|| std::mem::transmute::<*mut c_void, Log>(address))
-    }
+    // SAFETY: ggml's header gives the function this type.
+    symbol("ggml_log_internal").map(|address| unsafe { std::mem::transmute::<*mut c_void, Log>(address) })
 }
 
 fn log(level: c_int, text: &str) {

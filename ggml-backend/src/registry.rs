@@ -17,7 +17,7 @@ use crate::abi::guard;
 use crate::abi::host::host;
 use crate::abi::types::Reg;
 use crate::device::Device;
-use crate::{log, stats};
+use crate::{debug, log, stats};
 
 /// Which devices to use (`tt_runtime::parse_devices`).
 const DEVICES: &str = "GGML_TT_DEVICES";
@@ -51,6 +51,7 @@ fn make() -> Option<Shared> {
             return None;
         }
     };
+    debug::start();
     let reg = Box::leak(Box::new(Reg {
         api_version: host.layout.api_version,
         iface: [

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
+use crate::debug::check;
 use crate::weights::Totals;
 use crate::{log, registry};
 
@@ -28,7 +29,11 @@ pub fn write() {
         |of: fn(&tt_runtime::Counters) -> Option<u64>| counters.iter().filter_map(of).reduce(|a, b| a + b);
     let weights: Vec<_> =
         registry::devices().iter().map(|device| weights(&device.weights.totals())).collect();
+    let check = check::totals()
+        .map(|(compared, different)| serde_json::json!({ "compared": compared, "different": different }));
     let line = serde_json::json!({
+        "check": check,
+        "clocks": total(|c| c.clocks),
         "ops": *OPERATORS.lock(),
         "launches": counters.iter().map(|c| c.launches).sum::<u64>(),
         "tensix_instructions": total(|c| c.tensix_instructions),

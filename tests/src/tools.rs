@@ -43,6 +43,20 @@ pub fn from_environment(name: &str, what: &str) -> Result<PathBuf, Missing> {
     }
 }
 
+/// Settings of the library: those of the person's own shell must not change what is tested.
+const SETTINGS: [&str; 10] = [
+    "GGML_BACKEND_PATH",
+    "GGML_TT_DEVICES",
+    "GGML_TT_WEIGHTS",
+    "GGML_TT_PACK",
+    "GGML_TT_STATS",
+    "GGML_TT_KERNELS",
+    "GGML_TT_DEBUG",
+    "GGML_TT_OPFILTER",
+    "GGML_TT_PROFILE",
+    "GGML_TT_CHECK",
+];
+
 /// Where a program computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device<'a> {
@@ -87,9 +101,7 @@ impl Tools {
         let mut command = Command::new(program);
         // Backends are looked for in the working folder too: this is where ggml-cpu lies.
         command.stdin(Stdio::null()).current_dir(&self.bin);
-        for name in
-            ["GGML_BACKEND_PATH", "GGML_TT_DEVICES", "GGML_TT_WEIGHTS", "GGML_TT_PACK", "GGML_TT_STATS"]
-        {
+        for name in SETTINGS {
             command.env_remove(name);
         }
         if let Device::Tenstorrent(devices) = device {

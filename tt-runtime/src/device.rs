@@ -63,6 +63,8 @@ pub struct MemoryInfo {
 pub struct Counters {
     /// Descriptors executed.
     pub launches: u64,
+    /// Clocks, where they are counted: not on a card.
+    pub clocks: Option<u64>,
     /// Tensix instructions, where they are counted.
     pub tensix_instructions: Option<u64>,
     /// RISC-V instructions, where they are counted.
@@ -240,6 +242,7 @@ impl Device {
                 let executed = session.link.transport.executed();
                 Counters {
                     launches: session.launches,
+                    clocks: executed.map(|e| e.clocks),
                     tensix_instructions: executed.map(|e| e.tensix),
                     riscv_instructions: executed.map(|e| e.riscv),
                 }

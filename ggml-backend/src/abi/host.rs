@@ -119,6 +119,7 @@ pub struct Host {
     op_desc: unsafe extern "C" fn(*const Tensor) -> *const c_char,
     operators: HashMap<c_int, Operator>,
     names: Vec<String>,
+    type_name: NameOf,
     types: HashMap<c_int, ElementType>,
 }
 
@@ -156,24 +157,23 @@ pub fn host() -> Result<&'static Host, &'static HostError> {
     HOST.get_or_init(Host::find).as_ref()
 }
 
+/// ggml's libraries: a program may have loaded them without making their symbols global.
+const LIBRARIES: [&CStr; 2] = [c"libggml-base.so.0", c"libggml.so.0"];
+
 /// Address of a symbol of the host.
-fn symbol(name: &'static str) -> Option<*mut c_void> {
+pub fn symbol(name: &str) -> Option<*mut c_void> {
     let name = CString::new(name).ok()?;
     // SAFETY: asks the dynamic linker; the strings are terminated.
     let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-    if !address.is_null() {
-        return Some(address);
-    }
-    // The program may have loaded ggml without making its symbols global.
-    // SAFETY: RTLD_NOLOAD only looks for a library that is there; its handle is kept.
-    unsafe {
-        let library = libc::dlopen(c"libggml-base.so.0".as_ptr(), libc::RTLD_NOLOAD | libc::RTLD_LAZY);
-        if library.is_null() {
-            return None;
+    let within = |library: &CStr| {
+        // SAFETY: RTLD_NOLOAD only looks for a library that is there; its handle is kept.
+        unsafe {
+            let library = libc::dlopen(library.as_ptr(), libc::RTLD_NOLOAD | libc::RTLD_LAZY);
+            if library.is_null() { library } else { libc::dlsym(library, name.as_ptr()) }
         }
-        let address = libc::dlsym(library, name.as_ptr());
-        (!address.is_null()).then_some(address)
-    }
+    };
+    let mut found = [address].into_iter().chain(LIBRARIES.into_iter().map(within));
+    found.find(|address| !address.is_null())
 }
 
 macro_rules! function {
@@ -198,13 +198,15 @@ impl Host {
             crate::log::env_flag("GGML_TT_ANY_GGML"),
         )?;
         let op_name = function!("ggml_op_name", NameOf);
+        let type_name = function!("ggml_type_name", NameOf);
         let names = operator_names(op_name);
         let operators = names.iter().enumerate().filter_map(|(i, name)| Some((i as c_int, operator(name)?)));
         Ok(Self {
             layout,
             operators: operators.collect(),
             names,
-            types: types(function!("ggml_type_name", NameOf)),
+            type_name,
+            types: types(type_name),
             version,
             buffer_init: function!(
                 "ggml_backend_buffer_init",
@@ -230,6 +232,12 @@ impl Host {
         // SAFETY: reads the node; the names are constants of the host.
         let name = unsafe { CStr::from_ptr((self.op_desc)(node)) };
         name.to_str().unwrap_or_default()
+    }
+
+    /// `ggml_type_name` of a tensor's type.
+    pub fn type_name(&self, number: c_int) -> String {
+        // SAFETY: tensors have valid types; the names are constants of the host.
+        text(unsafe { (self.type_name)(number) })
     }
 
     /// Our element type for a ggml type.

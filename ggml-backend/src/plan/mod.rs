@@ -18,7 +18,7 @@ use tt_runtime::{DramAddr, ElementType, OpDescriptor, TensorView};
 
 use crate::abi::host::{Host, Operator, host};
 use crate::abi::types::Tensor;
-use crate::log;
+use crate::debug::{filter, refusals};
 use crate::weights::choice::Weight;
 use crate::weights::copies::Strided;
 
@@ -231,13 +231,19 @@ impl Memory for Anywhere<'_> {
 /// Whether the device can compute a node.
 pub fn supported(node: &Tensor) -> bool {
     let Ok(host) = host() else { return false };
-    let Some(operator) = host.operator(node.op) else { return false };
+    let names = [host.operator_name(node.op), host.function_name(node)];
+    let Some(operator) = host.operator(node.op) else {
+        refusals::say(host, node, "operator not known");
+        return false;
+    };
+    if operator != Operator::View && filter::keeps_off(names, || name(node)) {
+        refusals::say(host, node, "kept off by GGML_TT_OPFILTER");
+        return false;
+    }
     let mut memory = Anywhere { host, operator, node };
     let result = steps(host, operator, node, ANY_CORES, &mut memory);
-    if let Err(reason) = &result
-        && log::env_flag("GGML_TT_DEBUG")
-    {
-        log::debug(&format!("{} {} not supported: {reason}", host.operator_name(node.op), name(node)));
+    if let Err(reason) = &result {
+        refusals::say(host, node, &reason.0);
     }
     result.is_ok()
 }

@@ -64,6 +64,11 @@ impl Weight {
     }
 }
 
+/// Whether the user wants tiles so coarse that products differ visibly from ggml's.
+pub fn is_coarse() -> bool {
+    Choice::get().format == Some(WeightFormat::Bfp4)
+}
+
 /// The user's choice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct Choice {

@@ -37,6 +37,8 @@ pub struct Advance {
 /// What a simulator has executed.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Executed {
+    /// Clocks that passed: in the fast mode, instructions of the busiest core.
+    pub clocks: u64,
     /// RISC-V instructions.
     pub riscv: u64,
     /// Tensix instructions.

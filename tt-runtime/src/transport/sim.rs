@@ -13,6 +13,8 @@ use super::{Advance, Executed, Transport, TransportError, WINDOW_BAR0, WINDOW_CO
 /// A simulated chip in this process.
 pub struct Sim {
     chip: Chip,
+    /// Clocks that passed so far.
+    clocks: u64,
 }
 
 impl Sim {
@@ -30,7 +32,7 @@ impl Sim {
             config.mode = Mode::Async { seed };
         }
         config.trace = TraceConfig::from_env()?;
-        Ok(Self { chip: Chip::new(config)? })
+        Ok(Self { chip: Chip::new(config)?, clocks: 0 })
     }
 }
 
@@ -58,12 +60,18 @@ impl Transport for Sim {
     }
 
     fn advance(&mut self, clocks: u32) -> Result<Advance, TransportError> {
-        Ok(Advance { asleep: self.chip.advance(u64::from(clocks))?.asleep })
+        let progress = self.chip.advance(u64::from(clocks))?;
+        self.clocks += progress.clocks;
+        Ok(Advance { asleep: progress.asleep })
     }
 
     fn executed(&mut self) -> Option<Executed> {
         let counters = self.chip.counters();
-        Some(Executed { riscv: counters.riscv_instructions, tensix: counters.tensix_instructions })
+        Some(Executed {
+            clocks: self.clocks,
+            riscv: counters.riscv_instructions,
+            tensix: counters.tensix_instructions,
+        })
     }
 
     fn pc(&mut self, tile: NocXy, core: RiscV) -> Option<u32> {

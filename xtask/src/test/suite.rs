@@ -27,12 +27,17 @@ pub struct Setting<'a> {
 }
 
 /// Settings of the library and the simulator.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 13] = [
     "GGML_BACKEND_PATH",
     "GGML_TT_DEVICES",
     "GGML_TT_WEIGHTS",
     "GGML_TT_PACK",
     "GGML_TT_STATS",
+    "GGML_TT_KERNELS",
+    "GGML_TT_DEBUG",
+    "GGML_TT_OPFILTER",
+    "GGML_TT_PROFILE",
+    "GGML_TT_CHECK",
     "TT_SIM_TRACE",
     "TT_SIM_BOARD",
     "TT_SIM_THREADS",

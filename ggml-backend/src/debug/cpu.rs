@@ -1,0 +1,121 @@
+//! ggml's CPU backend, as the host process has it: the reference for [`super::check`].
+//!
+//! Nothing of it is linked. The registry, which every program that loads backends has, gives its device by type.
+//!
+//! # Safety
+//! Functions are looked up by name and have the types that ggml's headers give them. The backend is made once and never freed, and
+//! computes one graph at a time.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::OnceLock;
+
+use parking_lot::Mutex;
+
+use crate::abi::host::symbol;
+use crate::abi::types::{Graph, Tensor, status};
+
+/// `GGML_BACKEND_DEVICE_TYPE_CPU`
+const DEVICE_TYPE_CPU: c_int = 0;
+/// Nodes of the largest graph that is ever given to it.
+const MOST_NODES: usize = 8;
+/// Bytes of the context that the graph lies in: some hundred would do.
+const CONTEXT_BYTES: usize = 1 << 16;
+
+/// Why nothing can be computed on the CPU.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CpuError {
+    /// A function is missing.
+    #[error("the program does not export {0}")]
+    Missing(&'static str),
+    /// The host has no such backend.
+    #[error("ggml's CPU backend is not loaded")]
+    NoBackend,
+    /// The backend refused.
+    #[error("ggml's CPU backend gave status {0}")]
+    Status(c_int),
+    /// Too many nodes.
+    #[error("{0} nodes are too many")]
+    TooLarge(usize),
+}
+
+/// `struct ggml_init_params`
+#[repr(C)]
+struct InitParams {
+    mem_size: usize,
+    mem_buffer: *mut c_void,
+    no_alloc: bool,
+}
+
+type GraphCompute = unsafe extern "C" fn(*mut c_void, *mut Graph) -> c_int;
+
+/// The backend, and a graph to give it nodes in.
+pub struct Cpu {
+    backend: *mut c_void,
+    compute: GraphCompute,
+    graph: Mutex<*mut Graph>,
+}
+
+// SAFETY: the pointers are never freed, and only used under the lock.
+unsafe impl Send for Cpu {}
+// SAFETY: as above.
+unsafe impl Sync for Cpu {}
+
+macro_rules! function {
+    ($name:literal, $type:ty) => {{
+        let address = symbol($name).ok_or(CpuError::Missing($name))?;
+        // SAFETY: ggml's header declares the function so.
+        unsafe { std::mem::transmute::<*mut c_void, $type>(address) }
+    }};
+}
+
+impl Cpu {
+    /// The host's CPU backend, made when it is first asked for.
+    pub fn get() -> Result<&'static Self, CpuError> {
+        static CPU: OnceLock<Result<Cpu, CpuError>> = OnceLock::new();
+        CPU.get_or_init(Self::find).as_ref().map_err(Clone::clone)
+    }
+
+    fn find() -> Result<Self, CpuError> {
+        let by_type = function!("ggml_backend_dev_by_type", unsafe extern "C" fn(c_int) -> *mut c_void);
+        let init = function!(
+            "ggml_backend_dev_init",
+            unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void
+        );
+        let context = function!("ggml_init", unsafe extern "C" fn(InitParams) -> *mut c_void);
+        let graph =
+            function!("ggml_new_graph_custom", unsafe extern "C" fn(*mut c_void, usize, bool) -> *mut Graph);
+        let compute = function!("ggml_backend_graph_compute", GraphCompute);
+        // SAFETY: see the module; NULL parameters are the defaults.
+        unsafe {
+            let device = by_type(DEVICE_TYPE_CPU);
+            let backend = if device.is_null() { device } else { init(device, std::ptr::null()) };
+            let params =
+                InitParams { mem_size: CONTEXT_BYTES, mem_buffer: std::ptr::null_mut(), no_alloc: true };
+            let context = context(params);
+            if backend.is_null() || context.is_null() {
+                return Err(CpuError::NoBackend);
+            }
+            Ok(Self { backend, compute, graph: Mutex::new(graph(context, MOST_NODES, false)) })
+        }
+    }
+
+    /// Computes nodes one after the other.
+    ///
+    /// # Safety
+    /// The nodes and their sources are tensors whose memory is the host's.
+    pub unsafe fn run(&self, nodes: &[*mut Tensor]) -> Result<(), CpuError> {
+        if nodes.len() > MOST_NODES {
+            return Err(CpuError::TooLarge(nodes.len()));
+        }
+        let mut graph = self.graph.lock();
+        // SAFETY: the graph has room for so many nodes and is ours while it is locked.
+        let status = unsafe {
+            std::ptr::copy_nonoverlapping(nodes.as_ptr(), (**graph).nodes, nodes.len());
+            (**graph).n_nodes = nodes.len() as c_int;
+            (self.compute)(self.backend, *graph)
+        };
+        if status == status::SUCCESS { Ok(()) } else { Err(CpuError::Status(status)) }
+    }
+}

@@ -1,0 +1,23 @@
+//! Debugging of the backend, asked for in the environment: which operators the device may have ([`filter`]), where
+//! time goes ([`profile`]), whether results are right ([`check`]).
+//!
+//! `docs/debugging.md` is for the people who use them.
+
+pub mod check;
+mod compare;
+mod cpu;
+pub mod filter;
+pub mod profile;
+pub mod refusals;
+mod twins;
+
+/// Looks at the settings once, where the log can say what is wrong with them.
+pub fn start() {
+    filter::start();
+}
+
+/// A backend is gone: says what there is to say about what ran on it.
+pub fn report() {
+    check::report();
+    profile::report();
+}
