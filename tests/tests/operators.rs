@@ -83,6 +83,17 @@ fn attention() {
     family("FLASH_ATTN_EXT", r"hsk=(64|128),.*kv=113,nb=[13],.*type_K=(f16|q8_0)", 70);
 }
 
+#[test]
+fn convolutions_and_pooling() {
+    family(
+        "IM2COL,CONV_2D_DW,POOL_1D,POOL_2D,ADD_ID",
+        r"s0=[13],.*d0=3|k0=[13],|type_kernel|n_token=1$",
+        300,
+    );
+    family("IM2COL_3D", r"IC=[13],s0=3,s1=3,s2=3,p0=3.*d1=3", 64);
+    family("CONV_2D,CONV_3D", r"ne_input=\[1,133,1,2\],ne_kernel=\[.,3|OC=(7|17|33|65)|KW=0", 60);
+}
+
 /// Supported cases and all cases by operator.
 fn support(tools: &Tools) -> BTreeMap<String, (usize, usize)> {
     let mut command = tools.program("test-backend-ops", Device::SIM);

@@ -7,7 +7,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Rng, encode, set_rows, upload};
+use common::{Rng, encode, set_rows, upload, windows};
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
 
@@ -149,5 +149,17 @@ fn elements_copies_and_rows() {
             let step = step.unwrap_or_else(|why| panic!("step {number}: {why}"));
             device.execute(&step).unwrap_or_else(|error| panic!("step {number}: {error}"));
         }
+    });
+}
+
+#[test]
+fn windows_over_images() {
+    with_seeds(|device, rng| {
+        for &case in &windows::CASES[..3] {
+            let [got, want] = windows::run_unroll(device, rng, case).expect("no finding");
+            assert!(got == want, "{case:?}: other bytes");
+        }
+        let kind = windows::Kind::WeightedSum;
+        windows::run_reduce(device, rng, windows::CASES[0], kind).expect("no finding");
     });
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use common::set_rows::{self, SHAPES};
-use common::{Rng, encode, simulator, upload};
+use common::{Rng, encode, simulator, upload, windows};
 use tt_isa::tlb::TlbTarget;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::transport::ttsim::TtSim;
@@ -111,6 +111,19 @@ fn scattered_rows_are_the_same_bytes() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn windows_are_the_same_bytes() {
+    let Some([ours, vendor]) = both() else { return };
+    for case in windows::CASES {
+        let [a, b] = [&ours, &vendor].map(|device| windows::run_unroll(device, &mut Rng(5), case).unwrap());
+        assert!(a == b && a[0] == a[1], "{case:?}: other bytes");
+    }
+    for kind in [windows::Kind::AverageInside, windows::Kind::Maximum, windows::Kind::WeightedSum] {
+        let run = |device| windows::run_reduce(device, &mut Rng(5), windows::CASES[0], kind).unwrap().0;
+        assert_eq!(run(&ours), run(&vendor), "{kind:?}");
     }
 }
 

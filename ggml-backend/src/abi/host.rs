@@ -106,6 +106,24 @@ pub enum Operator {
     GetRows,
     /// `ROPE`, `ROPE_BACK`: backwards.
     Rope(bool),
+    /// `ADD_ID`
+    AddId,
+    /// `IM2COL`
+    Im2col,
+    /// `IM2COL_3D`
+    Im2col3d,
+    /// `CONV_2D`
+    Conv2d,
+    /// `CONV_3D`
+    Conv3d,
+    /// `CONV_2D_DW`
+    Conv2dDw,
+    /// `SSM_CONV`
+    SsmConv,
+    /// `POOL_1D`
+    Pool1d,
+    /// `POOL_2D`
+    Pool2d,
 }
 
 /// The host's functions and numbers.
@@ -337,6 +355,15 @@ fn operator(name: &str) -> Option<Operator> {
         "GET_ROWS" => Operator::GetRows,
         "ROPE" => Operator::Rope(false),
         "ROPE_BACK" => Operator::Rope(true),
+        "ADD_ID" => Operator::AddId,
+        "IM2COL" => Operator::Im2col,
+        "IM2COL_3D" => Operator::Im2col3d,
+        "CONV_2D" => Operator::Conv2d,
+        "CONV_3D" => Operator::Conv3d,
+        "CONV_2D_DW" => Operator::Conv2dDw,
+        "SSM_CONV" => Operator::SsmConv,
+        "POOL_1D" => Operator::Pool1d,
+        "POOL_2D" => Operator::Pool2d,
         _ => return None,
     })
 }

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 mod attention;
+mod convolution;
 mod elementwise;
 mod matrix;
 mod movement;
@@ -183,6 +184,15 @@ impl Node<'_> {
             Operator::Diag => ops::diag(&self.src(0)?, &self.dst()?, cores),
             Operator::GetRows => ops::get_rows(&self.src(0)?, &self.src(1)?, &self.dst()?, cores),
             Operator::Rope(backwards) => self.rope(backwards),
+            Operator::AddId => ops::add_id(&self.src(0)?, &self.src(1)?, &self.src(2)?, &self.dst()?, cores),
+            Operator::Im2col => return self.im2col(),
+            Operator::Im2col3d => return self.im2col_3d(),
+            Operator::Conv2d => return self.conv_2d(),
+            Operator::Conv3d => return self.conv_3d(),
+            Operator::Conv2dDw => return self.conv_2d_dw(),
+            Operator::SsmConv => self.ssm_conv(),
+            Operator::Pool1d => self.pool_1d(),
+            Operator::Pool2d => self.pool_2d(),
             Operator::Concat => return self.concat(),
             Operator::Set => return self.set(),
             Operator::Acc => return self.acc(),

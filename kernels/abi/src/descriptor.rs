@@ -23,6 +23,8 @@ pub enum Op {
     Copy = 6,
     /// Work on rows ([`crate::rows`]).
     Rows = 7,
+    /// Windows that move over images ([`crate::windows`]).
+    Windows = 8,
 }
 
 impl Op {
@@ -37,6 +39,7 @@ impl Op {
             5 => Op::Glu,
             6 => Op::Copy,
             7 => Op::Rows,
+            8 => Op::Windows,
             _ => return None,
         })
     }

@@ -23,6 +23,7 @@ pub mod quant;
 pub mod rows;
 pub mod trig;
 pub mod view;
+pub mod windows;
 
 pub use boot::{BankEntry, BootConfig};
 pub use descriptor::{Op, OpDescriptor};

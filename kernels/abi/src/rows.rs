@@ -40,6 +40,8 @@ pub enum RowFunction {
     Diag = 13,
     /// Rows of src0 to those rows of the result that the indices src1 name.
     SetRows = 14,
+    /// Rows of src0 plus those rows of src1 that the indices more[0] name.
+    AddId = 15,
 }
 
 impl RowFunction {
@@ -62,6 +64,7 @@ impl RowFunction {
             12 => Tri,
             13 => Diag,
             14 => SetRows,
+            15 => AddId,
             _ => return None,
         })
     }
@@ -216,7 +219,7 @@ mod tests {
             sin_sign: -1.0,
         };
         assert_eq!(RowsParams::from_words(&params.to_words()), params);
-        assert!((0..15).all(|code| RowFunction::from_code(code).is_some_and(|f| f as u32 == code)));
-        assert_eq!(RowFunction::from_code(15), None);
+        assert!((0..16).all(|code| RowFunction::from_code(code).is_some_and(|f| f as u32 == code)));
+        assert_eq!(RowFunction::from_code(16), None);
     }
 }

@@ -9,14 +9,17 @@ pub mod elementwise;
 mod matmul;
 pub mod rows;
 mod set_rows;
+pub mod windows;
 
 pub use copy::{copy, remap, repeat};
 pub use elementwise::{binary, fill, glu, unary};
 pub use matmul::{matmul, matmul_id, multiplies_with};
 pub use rows::{
-    argmax, argsort, cumsum, diag, get_rows, group_norm, norm, rope, soft_max, sum, sum_rows, triangle,
+    add_id, argmax, argsort, cumsum, diag, get_rows, group_norm, norm, rope, soft_max, sum, sum_rows,
+    triangle,
 };
 pub use set_rows::set_rows;
+pub use windows::{reduce_windows, unroll};
 
 use std::borrow::Cow;
 

@@ -314,6 +314,28 @@ pub fn get_rows(
     build(RowsParams::new(RowFunction::GetRows, count_rows(dst)?), [src, indices, dst], None, cores)
 }
 
+/// Descriptor for `ADD_ID`: `dst[i2][i1] = src0[i2][i1] + src1[ids[i2][i1]]`, row by row, with I32 `ids`. An index outside
+/// is an error when the descriptor runs.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn add_id(
+    src0: &TensorView,
+    src1: &TensorView,
+    ids: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    floats_alike(src0, dst)?;
+    operand("src1", src1, FLOATS)?;
+    operand("ids", ids, &[ElementType::I32])?;
+    shape("src1", src1.ne, [src0.ne[0], src1.ne[1], 1, 1])?;
+    shape("ids", ids.ne, [src0.ne[1], src0.ne[2], 1, 1])?;
+    shape("src0", src0.ne, [src0.ne[0], src0.ne[1], src0.ne[2], 1])?;
+    build(RowsParams::new(RowFunction::AddId, count_rows(dst)?), [src0, src1, dst], Some(ids), cores)
+}
+
 /// Descriptor for `SET_ROWS` into BF16, Q8_0 or Q4_0: what [`super::set_rows`] checks, for another kernel.
 pub(super) fn set_rows(
     rows: &TensorView,

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod set_rows;
+pub mod windows;
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@ pub mod elementwise;
 pub mod matmul;
 pub mod rows;
 pub mod set_rows;
+pub mod windows;
 
 use crate::rt::lane::Lane;
 use crate::rt::launch::Launch;
@@ -18,6 +19,7 @@ pub fn lane(op: Op, launch: &Launch, noc: u32) {
         Op::Glu => elementwise::glu(Lane::new(launch, noc)),
         Op::Copy => copy::run(Lane::new(launch, noc)),
         Op::Rows => rows::run(Lane::new(launch, noc)),
+        Op::Windows => windows::run(Lane::new(launch, noc)),
         Op::Nop | Op::Matmul | Op::SetRows => {}
     }
 }

@@ -1,5 +1,5 @@
 //! `GET_ROWS`: `dst[i12][i11][i10][..] = src0[i12][i11][src1[i12][i11][i10]][..]`; and `SET_ROWS`, the other way round,
-//! for the types that [`crate::ops::set_rows`] does not write.
+//! for the types that [`crate::ops::set_rows`] does not write; and `ADD_ID`, which adds the rows that indices name.
 
 use super::write;
 use crate::rt::lane::Lane;
@@ -70,6 +70,36 @@ pub fn scatter(lane: &mut Lane, params: &RowsParams) {
             let to = Piece { row: [low, i2, i3], first: done, len };
             write(&mut lane.noc, &mut output, &op.dst, &to, |y| y.copy_from_slice(values));
             done += len;
+        }
+    }
+}
+
+/// `ADD_ID`: `dst[i2][i1][..] = src0[i2][i1][..] + src1[more[0][i2][i1]][..]`.
+pub fn add(lane: &mut Lane, params: &RowsParams) {
+    let op = lane.launch.op;
+    let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
+    let mut named = Port::new(&mut lane.heap);
+    let (first, end) = lane.share(params.rows);
+    for number in first..end {
+        lane.launch.progress(number);
+        let row = split_row(&op.dst, number);
+        let at = Piece { row: [row[1], 0, 0], first: row[0], len: 1 };
+        let index = load(named.fetch_raw(&mut lane.noc, &op.more[0], &at, 4));
+        if index >= op.src1.ne[1] {
+            lane.launch.fail(ErrorCode::IndexOutOfRange, number, index);
+            continue;
+        }
+        let mut done = 0;
+        while done < op.dst.ne[0] {
+            let piece = Piece { row, first: done, len: MAX_PIECE.min(op.dst.ne[0] - done) };
+            let addends = named.fetch(&mut lane.noc, &op.src1, &Piece { row: [index, 0, 0], ..piece });
+            let values = input.fetch(&mut lane.noc, &op.src0, &piece);
+            write(&mut lane.noc, &mut output, &op.dst, &piece, |y| {
+                for ((y, &x), &addend) in y.iter_mut().zip(values).zip(addends) {
+                    *y = x + addend;
+                }
+            });
+            done += piece.len;
         }
     }
 }

@@ -32,6 +32,7 @@ pub fn run(mut lane: Lane) {
         Some(ArgSort) => sort::run(&mut lane, &params),
         Some(GetRows) => gather::run(&mut lane, &params),
         Some(SetRows) => gather::scatter(&mut lane, &params),
+        Some(AddId) => gather::add(&mut lane, &params),
         Some(Rope) => rope::run(&mut lane, &params),
         None => lane.launch.fail(ErrorCode::BadDescriptor, 0, params.function),
     }

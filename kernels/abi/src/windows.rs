@@ -1,0 +1,209 @@
+//! Windows that move over images: what a convolution reads, unrolled (`IM2COL`) or reduced at once (pooling, depthwise
+//! convolution).
+//!
+//! An image has columns, rows, slices and channels, `ne` of src0 in this order; images follow each other at a stride of
+//! their own. Element (x, y, z) of the window at (ox, oy, oz) is the image's element `o * stride + k * dilation - pad`
+//! in each dimension, or nothing if that lies outside.
+//!
+//! Windows of one row of the result are cut into units of [`WindowParams::step`]; each lane takes a contiguous range.
+
+use crate::descriptor::PARAM_WORDS;
+use crate::view::TensorView;
+
+/// What becomes of a window.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u32)]
+pub enum WindowFunction {
+    /// Its elements side by side, channel by channel; zeros outside. dst = (elements, ox, oy, oz and image).
+    Unroll = 0,
+    /// Their sum over [`WindowParams::area`], or over the number of those inside if that is 0; dst = (ox, oy, channel,
+    /// image), as for all that follow.
+    Average = 1,
+    /// The largest.
+    Maximum = 2,
+    /// The sum of products with src1's row of this channel.
+    WeightedSum = 3,
+}
+
+impl WindowFunction {
+    /// The function with this number.
+    pub const fn from_code(code: u32) -> Option<Self> {
+        Some(match code {
+            0 => Self::Unroll,
+            1 => Self::Average,
+            2 => Self::Maximum,
+            3 => Self::WeightedSum,
+            _ => return None,
+        })
+    }
+}
+
+/// Bytes for a unit's rows of the image in L1.
+pub const ROWS_BYTES: u32 = 256 * 1024;
+/// Most rows of the image that a unit reads at a time.
+pub const MAX_ROWS: u32 = 8192;
+/// Bytes of one of the two buffers for unrolled windows, without the alignment offset.
+pub const OUT_BYTES: u32 = 64 * 1024;
+/// What a row takes beside its elements, at most: the NoC wants source and destination congruent modulo 32.
+pub const ROW_SLACK: u32 = 64;
+
+/// Windows and how they move. Arrays are in the order columns, rows, slices.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WindowParams {
+    /// A [`WindowFunction`] as a number.
+    pub function: u32,
+    /// Elements of a window.
+    pub kernel: [u32; 3],
+    /// Elements of the image from one window to the next.
+    pub stride: [u32; 3],
+    /// Elements in front of the image; negative if the first window begins behind its first element.
+    pub pad: [i32; 3],
+    /// Elements of the image from one element of a window to the next.
+    pub dilation: [u32; 3],
+    /// Windows in each dimension.
+    pub out: [u32; 3],
+    /// Windows in a unit; the last one of a row may have fewer.
+    pub step: u32,
+    /// Units in a row.
+    pub per_row: u32,
+    /// Units in all.
+    pub units: u32,
+    /// Channels that are unrolled at a time.
+    pub chunk: u32,
+    /// What [`WindowFunction::Average`] divides by.
+    pub area: u32,
+    /// Bytes from one image to the next.
+    pub image_stride: u64,
+}
+
+impl WindowParams {
+    /// Columns of the image that `windows` neighbours reach over, at most.
+    pub const fn reach(&self, windows: u32, columns: u32) -> u32 {
+        let reach = (windows as u64 - 1) * self.stride[0] as u64
+            + (self.kernel[0] as u64 - 1) * self.dilation[0] as u64
+            + 1;
+        if reach < columns as u64 { reach as u32 } else { columns }
+    }
+
+    /// First column of the image that `windows` of them from number `first` on reach, and the one behind the last.
+    /// Both are the same if all lie outside.
+    pub const fn columns(&self, image: &TensorView, first: u32, windows: u32) -> (u32, u32) {
+        let from = self.source(0, first, 0);
+        let to = self.source(0, first + windows - 1, self.kernel[0] - 1) + 1;
+        (within(from, image.ne[0]), within(to, image.ne[0]))
+    }
+
+    /// Index in the image of element `k` of window `o`, in dimension `dim`; outside of it if it is not in `0..ne`.
+    pub const fn source(&self, dim: usize, o: u32, k: u32) -> i32 {
+        (o * self.stride[dim] + k * self.dilation[dim]) as i32 - self.pad[dim]
+    }
+
+    /// Which elements of window `o` lie inside a dimension of extent `n`: the first and the one behind the last.
+    pub const fn inside(&self, dim: usize, o: u32, n: u32) -> (u32, u32) {
+        let base = self.source(dim, o, 0);
+        let step = self.dilation[dim];
+        let first = if base < 0 { base.unsigned_abs().div_ceil(step) } else { 0 };
+        let rest = n as i32 - base;
+        let end = if rest > 0 { (rest as u32).div_ceil(step) } else { 0 };
+        let end = if end < self.kernel[dim] { end } else { self.kernel[dim] };
+        (if first < end { first } else { end }, end)
+    }
+
+    /// As descriptor parameters.
+    pub fn to_words(&self) -> [u32; PARAM_WORDS] {
+        let mut words = [0; PARAM_WORDS];
+        words[0] = self.function;
+        let pad = self.pad.map(|pad| pad as u32);
+        for (n, triple) in [self.kernel, self.stride, pad, self.dilation, self.out].iter().enumerate() {
+            words[1 + 3 * n..4 + 3 * n].copy_from_slice(triple);
+        }
+        words[16..21].copy_from_slice(&[self.step, self.per_row, self.units, self.chunk, self.area]);
+        crate::view::put_u64(&mut words, 22, self.image_stride);
+        words
+    }
+
+    /// From descriptor parameters.
+    pub fn from_words(words: &[u32; PARAM_WORDS]) -> Self {
+        let triple = |n: usize| core::array::from_fn(|i| words[1 + 3 * n + i]);
+        Self {
+            function: words[0],
+            kernel: triple(0),
+            stride: triple(1),
+            pad: triple(2).map(|pad| pad as i32),
+            dilation: triple(3),
+            out: triple(4),
+            step: words[16],
+            per_row: words[17],
+            units: words[18],
+            chunk: words[19],
+            area: words[20],
+            image_stride: u64::from(words[22]) | u64::from(words[23]) << 32,
+        }
+    }
+}
+
+const fn within(at: i32, max: u32) -> u32 {
+    if at < 0 {
+        0
+    } else if at as u32 > max {
+        max
+    } else {
+        at as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params() -> WindowParams {
+        WindowParams {
+            function: WindowFunction::Unroll as u32,
+            kernel: [3, 2, 1],
+            stride: [2, 1, 1],
+            pad: [4, -1, 0],
+            dilation: [3, 1, 1],
+            out: [7, 5, 1],
+            step: 7,
+            per_row: 1,
+            units: 5,
+            chunk: 2,
+            area: 6,
+            image_stride: 0x1_2345_6789,
+        }
+    }
+
+    #[test]
+    fn parameters_survive_the_descriptor() {
+        assert_eq!(WindowParams::from_words(&params().to_words()), params());
+        assert!((0..4).all(|code| WindowFunction::from_code(code).is_some_and(|f| f as u32 == code)));
+        assert_eq!(WindowFunction::from_code(4), None);
+    }
+
+    #[test]
+    fn ranges_agree_with_single_elements() {
+        for (stride, dilation, pad, kernel, n) in
+            [(1, 1, 0, 3, 5), (2, 3, 4, 3, 9), (3, 2, 5, 11, 1), (5, 4, -3, 2, 9), (1, 7, 2, 4, 3)]
+        {
+            let params = WindowParams {
+                kernel: [kernel, 1, 1],
+                stride: [stride, 1, 1],
+                pad: [pad, 0, 0],
+                dilation: [dilation, 1, 1],
+                ..params()
+            };
+            let image = TensorView::contiguous(crate::ElementType::F32, 0, [n, 1, 1, 1]);
+            for o in 0..9 {
+                let (first, end) = params.inside(0, o, n);
+                let (from, to) = params.columns(&image, o, 2);
+                for k in 0..kernel {
+                    let at = params.source(0, o, k);
+                    let inside = at >= 0 && (at as u32) < n;
+                    assert_eq!(inside, (first..end).contains(&k), "{params:?} {o} {k}");
+                    assert!(!inside || (from..to).contains(&(at as u32)));
+                }
+                assert!(to.saturating_sub(from) <= params.reach(2, n));
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Windows that move over images: unrolled for a product (`IM2COL`), or reduced at once (`POOL_1D`, `POOL_2D`,
+//! `CONV_2D_DW`, `SSM_CONV`).
+//!
+//! ```text
+//! DRAM -> the image's rows under a row of windows, in L1 -> windows, side by side or reduced -> DRAM
+//! ```
+//!
+//! A unit's rows come together: neighbours in memory with one request.
+
+mod reduce;
+mod unroll;
+
+use crate::rt::heap::Heap;
+use crate::rt::lane::Lane;
+use crate::rt::noc::Noc;
+use tt_kernel_abi::launch::ErrorCode;
+use tt_kernel_abi::windows::{MAX_ROWS, ROWS_BYTES, WindowFunction, WindowParams};
+use tt_kernel_abi::{DramAddr, TensorView};
+
+/// Runs one lane.
+pub fn run(mut lane: Lane) {
+    let params = WindowParams::from_words(&lane.launch.op.params);
+    match WindowFunction::from_code(params.function) {
+        Some(WindowFunction::Unroll) => unroll::run(&mut lane, &params),
+        Some(function) => reduce::run(&mut lane, &params, function),
+        None => lane.launch.fail(ErrorCode::BadDescriptor, 0, params.function),
+    }
+}
+
+/// The part of an image under windows with the same index `oy` and `oz`.
+struct Part {
+    /// Address of the first channel.
+    base: u64,
+    channels: u32,
+    oy: u32,
+    oz: u32,
+    /// The first column and the one behind the last.
+    columns: (u32, u32),
+}
+
+/// Rows of an image in L1.
+struct Rows {
+    buffer: u32,
+    /// Address of each row's first column that is there; 0 for a row outside of the image.
+    table: &'static mut [u32],
+    count: usize,
+    /// Columns that are there: the first one and their number.
+    first: u32,
+    columns: u32,
+    size: u32,
+}
+
+/// Neighbours in memory, read with one request.
+#[derive(Default)]
+struct Run {
+    from: u64,
+    to: u32,
+    len: u32,
+}
+
+impl Run {
+    fn start(&mut self, noc: &mut Noc) {
+        noc.read_dram(DramAddr(self.from), self.to, self.len);
+        self.len = 0;
+    }
+}
+
+impl Rows {
+    fn new(heap: &mut Heap, size: u32) -> Self {
+        let buffer = heap.take(ROWS_BYTES);
+        Self { buffer, table: heap.words(MAX_ROWS), count: 0, first: 0, columns: 0, size }
+    }
+
+    /// The rows that are there, in the order channel, slice, row of the window.
+    fn list(&self) -> &[u32] {
+        &self.table[..self.count]
+    }
+
+    /// Brings what the windows of a unit need.
+    fn fetch(&mut self, noc: &mut Noc, params: &WindowParams, image: &TensorView, part: &Part) {
+        let Part { base, channels, oy, oz, columns } = *part;
+        (self.first, self.columns) = (columns.0, columns.1 - columns.0);
+        let bytes = self.columns * self.size;
+        let base = base + u64::from(self.first) * image.nb[0];
+        let ([_, rows, slices], mut next) = (params.kernel, self.buffer);
+        let mut run = Run::default();
+        self.count = 0;
+        for channel in 0..channels {
+            for z in 0..slices {
+                let at = base + u64::from(channel) * image.nb[3];
+                let slice = inside(params.source(2, oz, z), image.ne[2]);
+                for y in 0..rows {
+                    let row = inside(params.source(1, oy, y), image.ne[1]);
+                    let entry = &mut self.table[self.count];
+                    self.count += 1;
+                    let (Some(slice), Some(row), true) = (slice, row, bytes > 0) else {
+                        *entry = 0;
+                        continue;
+                    };
+                    let from = at + u64::from(slice) * image.nb[2] + u64::from(row) * image.nb[1];
+                    if run.len == 0 || run.from + u64::from(run.len) != from {
+                        if run.len > 0 {
+                            run.start(noc);
+                        }
+                        run = Run { from, to: next.next_multiple_of(32) + (from as u32 & 31), len: 0 };
+                    }
+                    *entry = run.to + run.len;
+                    run.len += bytes;
+                    next = run.to + run.len;
+                }
+            }
+        }
+        if run.len > 0 {
+            run.start(noc);
+        }
+        noc.wait_reads();
+    }
+}
+
+/// An index, if it is one.
+fn inside(index: i32, n: u32) -> Option<u32> {
+    u32::try_from(index).ok().filter(|&index| index < n)
+}

@@ -1,0 +1,141 @@
+//! `IM2COL`, `IM2COL_3D`: every window becomes a row, its elements in the order channel, slice, row, column.
+
+use super::{Part, Rows};
+use crate::rt::heap::Heap;
+use crate::rt::lane::Lane;
+use crate::rt::mmio::{load, load16, order, store, store16};
+use crate::rt::noc::Noc;
+use crate::rt::rows::{narrow, widen};
+use tt_kernel_abi::windows::{OUT_BYTES, WindowParams};
+use tt_kernel_abi::{DramAddr, ElementType};
+
+/// What goes out, as long runs: one buffer is filled while the other one is sent.
+struct Out {
+    buffers: [u32; 2],
+    from: u32,
+    to: u64,
+    len: u32,
+}
+
+impl Out {
+    fn new(heap: &mut Heap) -> Self {
+        let buffers = [heap.take(OUT_BYTES + 32), heap.take(OUT_BYTES + 32)];
+        Self { buffers, from: 0, to: 0, len: 0 }
+    }
+
+    /// Room for the bytes that go to `to`.
+    fn room(&mut self, noc: &mut Noc, to: u64, bytes: u32) -> u32 {
+        if self.len > 0 && (self.to + u64::from(self.len) != to || self.len + bytes > OUT_BYTES) {
+            self.flush(noc);
+        }
+        if self.len == 0 {
+            (self.from, self.to) = (self.buffers[0] + (to as u32 & 31), to);
+        }
+        self.len += bytes;
+        self.from + self.len - bytes
+    }
+
+    /// Sends what is there; the buffer that is filled next has arrived.
+    fn flush(&mut self, noc: &mut Noc) {
+        order();
+        noc.wait_writes();
+        noc.write_dram(self.from, DramAddr(self.to), self.len);
+        self.buffers.swap(0, 1);
+        self.len = 0;
+    }
+}
+
+/// Runs one lane.
+pub fn run(lane: &mut Lane, params: &WindowParams) {
+    let op = lane.launch.op;
+    let (Some(from), Some(to)) = (op.src0.element_type(), op.dst.element_type()) else { return };
+    let mut rows = Rows::new(&mut lane.heap, from.block_bytes());
+    let mut out = Out::new(&mut lane.heap);
+    let (first, end) = lane.share(params.units);
+    for unit in first..end {
+        lane.launch.progress(unit);
+        let (row, ox) = (unit / params.per_row, unit % params.per_row * params.step);
+        let windows = params.step.min(params.out[0] - ox);
+        let (rest, oy) = (row / params.out[1], row % params.out[1]);
+        let (image, oz) = (rest / params.out[2], rest % params.out[2]);
+        let to_row = op.dst.addr + u64::from(oy) * op.dst.nb[2] + u64::from(rest) * op.dst.nb[3];
+        let columns = params.columns(&op.src0, ox, windows);
+        let mut channel = 0;
+        while channel < op.src0.ne[3] {
+            let channels = params.chunk.min(op.src0.ne[3] - channel);
+            let base =
+                op.src0.addr + u64::from(image) * params.image_stride + u64::from(channel) * op.src0.nb[3];
+            rows.fetch(&mut lane.noc, params, &op.src0, &Part { base, channels, oy, oz, columns });
+            if from != to {
+                halve(&rows, from, to);
+            }
+            let bytes = rows.list().len() as u32 * params.kernel[0] * to.block_bytes();
+            let part = to_row + u64::from(channel * (bytes / channels));
+            for ox in ox..ox + windows {
+                let at = out.room(&mut lane.noc, part + u64::from(ox) * op.dst.nb[1], bytes);
+                let window = Window::new(params, &rows, ox, op.src0.ne[0]);
+                match to.block_bytes() {
+                    2 => {
+                        window.unroll(&rows, at, 2, |from, to| store16(to, load16(from)), |to| store16(to, 0))
+                    }
+                    _ => window.unroll(&rows, at, 4, |from, to| store(to, load(from)), |to| store(to, 0)),
+                }
+            }
+            channel += channels;
+        }
+    }
+    out.flush(&mut lane.noc);
+    lane.noc.wait_writes();
+}
+
+/// Rounds all rows where they are: elements do not get longer.
+fn halve(rows: &Rows, from: ElementType, to: ElementType) {
+    for &row in rows.list().iter().filter(|&&row| row != 0) {
+        for i in 0..rows.columns {
+            narrow(to, widen(from, row, i), row, i);
+        }
+    }
+}
+
+/// Where the elements of a row of one window are: zeros before `first` and from `end` to `len`.
+struct Window {
+    first: u32,
+    end: u32,
+    len: u32,
+    /// Column of element `first`, counted from the first one that is in L1.
+    column: u32,
+    dilation: u32,
+}
+
+impl Window {
+    fn new(params: &WindowParams, rows: &Rows, ox: u32, columns: u32) -> Self {
+        let (first, end) = params.inside(0, ox, columns);
+        let column = (params.source(0, ox, first) as u32).wrapping_sub(rows.first);
+        Self { first, end, len: params.kernel[0], column, dilation: params.dilation[0] }
+    }
+
+    /// Puts the window's elements of all rows to `at`, with these ways to move an element of `size` bytes and a zero.
+    #[inline(always)]
+    fn unroll(&self, rows: &Rows, mut at: u32, size: u32, copy: impl Fn(u32, u32), zero: impl Fn(u32)) {
+        let zeros = |at: &mut u32, n: u32| {
+            for _ in 0..n {
+                zero(*at);
+                *at += size;
+            }
+        };
+        for &row in rows.list() {
+            if row == 0 {
+                zeros(&mut at, self.len);
+                continue;
+            }
+            zeros(&mut at, self.first);
+            let mut from = row + self.column * size;
+            for _ in self.first..self.end {
+                copy(from, at);
+                from += self.dilation * size;
+                at += size;
+            }
+            zeros(&mut at, self.len - self.end);
+        }
+    }
+}
