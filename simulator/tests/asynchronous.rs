@@ -18,7 +18,7 @@ mod host;
 #[path = "support/pipeline.rs"]
 mod pipeline;
 
-use hazards::{DATA, DATA_BYTES, HAZARDS, Hazard};
+use hazards::{DATA, DATA_BYTES, HAZARDS, Hazard, other_tile};
 use host::{Host, tensix};
 use pipeline::{Bug, Pipeline};
 use tt_isa::chip::WORMHOLE;
@@ -124,14 +124,18 @@ fn the_documentation_shows_what_is_found() {
 fn run_small(hazard: &Hazard, broken: bool, seed: u64) -> Result<(), Fault> {
     let mut host = Host::with_mode(Mode::Async { seed });
     let tile = tensix(0, 0);
-    host.write(tile, DATA, &[0; DATA_BYTES]);
+    for tile in [tile, other_tile()] {
+        host.write(tile, DATA, &[0; DATA_BYTES]);
+    }
     host.try_write(WORMHOLE.dram[0].ports[0], 0, &[7; 0x2000]).expect("DRAM");
     let programs = (hazard.programs)(broken);
     for (tile, core, code) in &programs {
         host.load(*tile, *core, &code.0);
     }
-    let cores: Vec<RiscV> = programs.iter().map(|(_, core, _)| *core).collect();
-    host.release(tile, &cores);
+    for tile in [other_tile(), tile] {
+        let cores = programs.iter().filter(|(of, ..)| *of == tile).map(|(_, core, _)| *core);
+        host.release(tile, &cores.collect::<Vec<RiscV>>());
+    }
     let progress = host.run()?;
     assert!(progress.asleep, "{}, seed {seed}: still running", hazard.name);
     Ok(())

@@ -148,8 +148,8 @@ impl Tile {
     ) -> Result<(), Fault> {
         for &request in &self.port.outbox[before..] {
             let id = state.requests.len() as u32;
-            state.requests.push(RequestInfo { request, core: by.0, pc: by.1 });
-            state.outgoing.push_back(id);
+            state.requests.push(RequestInfo::new(request, by.0, by.1));
+            state.outgoing.push_back((id, *clock));
             if let Some((addr, len, write)) = super::noc::own_end(&request) {
                 let access = Touch { component: Component::UNDER_WAY, n: id + 1, write, mask: 0, what: id };
                 if !write {

@@ -38,19 +38,20 @@
 //! Besides: reads of what nothing has written since power-on (by cores, NoC and whole unpacks; rows of Dst, banks of
 //! SrcA and SrcB); writes to a MOP expander's configuration while it may expand; a `STALLWAIT` or `SEMWAIT` that makes
 //! the gate forget another; a load from a PCBuf, semaphore or mailbox while one from TTSync is under way; execution
-//! of code that changed since the instruction cache was invalidated; writes that meet in DRAM, and use of what a read
-//! brought that met a write there.
+//! of code that changed since the instruction cache was invalidated. In DRAM ([`dram`]) writes of the same bytes that
+//! nothing orders, and use of what a read brought that nothing orders with a write there.
 //!
 //! # What is not
 //!
 //! - Instructions take effect when they pass the gate, not when they leave the unit. A program without findings
 //!   cannot tell the difference; one with a finding ends there.
-//! - Across tiles only accesses that are under way at the same time are compared: a flag in another tile's L1 is
+//! - Across tiles, L1 is compared only with what is under way at the same time: a flag in another tile's L1 is
 //!   believed to come after whatever has arrived before it.
+//! - What a tile tells another of its accesses to DRAM it tells as a whole: a flag that one core sends is believed to
+//!   come after requests of its tile that another core has waited for.
 //! - The interlock that makes packers wait for the matrix unit's latest writes to Dst (`Dst.md`) is not relied on.
 //! - Address counters, register window counters and LRegs are read and moved in the order of the thread, as in
 //!   hardware: nothing can race there. Cores' private RAM and the mover have no shadow.
-//! - Of DRAM it is known what was ever written, not by whom: a write that came too late for a read is not found.
 //! - Of GPRs what `SETDMAREG`, `ADDDMAREG`, `MULDMAREG`, `WRCFG`, `RDCFG`, `REG2FLOP` and `STOREREG` access is compared.
 //!   Results of `LOADIND`, `LOADREG` and atomics are there when the instruction is done: condition C0 is always met, and
 //!   so is C12, since the mover finishes at once.
@@ -61,6 +62,7 @@ mod clock;
 mod code;
 mod core;
 mod cores;
+mod dram;
 mod noc;
 mod random;
 mod report;

@@ -6,14 +6,14 @@
 //! virtual channel: they arrive in the order in which they were made (`NoC/Ordering.md`).
 //!
 //! Until a step is done its end of the request is under way: nothing may write what is to be read there, nor touch
-//! what is to be written ([`super::state::Async::l1_access`]). In DRAM, two writes under way at once that touch the
-//! same bytes are a race. A read may touch bytes that are being written, as long as nobody uses what it brings of
-//! them: it is spoilt ([`super::shadow::L1Shadow::spoil`]). So is what a read brings of bytes that nothing ever wrote.
+//! what is to be written ([`super::state::Async::l1_access`]). What packets do in DRAM is compared in [`super::dram`].
 
-use super::clock::Response;
+use std::sync::Arc;
+
+use super::clock::{Clock, Response};
+use super::dram::{Dones, DramShadow, Knowledge};
 use super::random::{Pace, Random};
 use super::report::RequestInfo;
-use super::shadow::Spoilt;
 use super::state::Visitor;
 use crate::chip::Chip;
 use crate::fault::Fault;
@@ -69,18 +69,20 @@ enum Next {
 }
 
 /// A packet under way.
-struct Flight {
+pub struct Flight {
     due: u64,
-    tile: usize,
+    /// Index of the tile that made its request.
+    pub tile: usize,
     /// Its request's number in the tile.
-    id: u32,
-    packet: Request,
-    /// Last packet of its request.
-    last: bool,
+    pub id: u32,
+    /// The packet.
+    pub packet: Request,
     data: Data,
     next: Next,
-    /// Bytes of a read's data without a definite value: first, how many, and why.
-    spoilt: Vec<(u32, u32, Spoilt)>,
+    /// What whoever made the request knew.
+    pub knows: Arc<Knowledge>,
+    /// What the tile knew that a read or an atomic has come to.
+    learns: Option<Dones>,
 }
 
 /// Packets under way on a chip.
@@ -88,6 +90,8 @@ struct Flight {
 pub struct UnderWay {
     flights: Vec<Flight>,
     random: Option<(Random, Pace)>,
+    /// What packets have done in DRAM.
+    pub dram: DramShadow,
 }
 
 impl UnderWay {
@@ -101,7 +105,7 @@ impl UnderWay {
                 Some((random, pace))
             }
         };
-        Self { flights: Vec::new(), random }
+        Self { random, ..Self::default() }
     }
 
     /// Whether there are none.
@@ -147,40 +151,43 @@ impl Chip {
 
     /// [`Chip::deliver`] of what the Tensix tiles have made: packets do the steps whose time has come.
     pub(crate) fn deliver_async(&mut self) -> Result<(), Fault> {
-        self.collect()?;
+        self.forget_what_the_host_knows();
+        self.collect();
         self.step_packets()
     }
 
     /// Sends the requests that the tiles have made on their way.
-    fn collect(&mut self) -> Result<(), Fault> {
+    fn collect(&mut self) {
         for tile in 0..self.tiles.len() {
             if !self.tiles[tile].has_requests() {
                 continue;
             }
             let requests = std::mem::take(&mut self.tiles[tile].port_mut().outbox);
             for request in requests {
-                let id = self.number(tile, request);
+                let (id, clock) = self.number(tile, request);
+                let dones = self.tiles[tile].asynchronous.as_ref().map(|state| state.dones.clone());
+                let knows = Arc::new(Knowledge { clock, dones: dones.unwrap_or_default() });
                 for n in 0..request.packet_count() {
                     let packet = request.packet(n);
-                    let spoilt = self.check_dram(tile, id, &packet)?;
                     let due = self.clock + self.under_way.delay();
-                    let last = n + 1 == request.packet_count();
                     let next = if packet.is_write() { Next::Depart } else { Next::Arrive };
-                    let flight = Flight { due, tile, id, packet, last, data: Data::default(), next, spoilt };
+                    let knows = Arc::clone(&knows);
+                    let data = Data::default();
+                    let flight = Flight { due, tile, id, packet, data, next, knows, learns: None };
                     self.under_way.flights.push(flight);
                 }
             }
         }
-        Ok(())
     }
 
-    /// Number of a request: the one that it got when it was made, or a new one if the host made it.
-    fn number(&mut self, tile: usize, request: Request) -> u32 {
-        let Some(state) = &mut self.tiles[tile].asynchronous else { return 0 };
-        state.outgoing.pop_front().unwrap_or_else(|| {
-            state.requests.push(RequestInfo { request, core: None, pc: 0 });
-            state.requests.len() as u32 - 1
-        })
+    /// Number of a request and what its maker knew: as noted when it was made, or new if the host made it.
+    fn number(&mut self, tile: usize, request: Request) -> (u32, Clock) {
+        let Some(state) = &mut self.tiles[tile].asynchronous else { return (0, Clock::ZERO) };
+        if let Some(noted) = state.outgoing.pop_front() {
+            return noted;
+        }
+        state.requests.push(RequestInfo::new(request, None, 0));
+        (state.requests.len() as u32 - 1, state.so_far())
     }
 
     /// Lets packets do the steps whose time has come.
@@ -216,12 +223,17 @@ impl Chip {
                     // Counts the request.
                     self.depart(from, &packet, &mut flight.data)?;
                 }
+                let knows = Arc::clone(&flight.knows);
                 let answers = self.as_visitor(None, |chip| {
                     let visitor = Visitor::Noc(packed(&chip.tiles[tile]));
                     chip.visit(visitor, None);
-                    chip.arrive(from, &packet, &mut flight.data)
+                    chip.tell(Some(&knows));
+                    let answers = chip.arrive(from, &packet, &mut flight.data);
+                    chip.tell(None);
+                    answers
                 })?;
-                self.note_unwritten(flight);
+                self.access_dram(flight)?;
+                flight.learns = self.dones_of_remote(&packet);
                 if !packet.respond {
                     return Ok(false);
                 }
@@ -234,9 +246,7 @@ impl Chip {
                     self.own_end_done(flight, response);
                 }
                 if let Some(state) = &mut self.tiles[tile].asynchronous {
-                    for (first, len, by) in flight.spoilt.drain(..) {
-                        state.l1.spoil(packet.own_addr as u32 + first, len, &by);
-                    }
+                    state.dones.join(&flight.learns.take().unwrap_or_default());
                 }
                 return Ok(false);
             }
@@ -263,91 +273,26 @@ impl Chip {
 
     /// What a request had to do at its own tile is done with its last packet, and counted.
     fn own_end_done(&mut self, flight: &Flight, response: Response) {
-        if flight.last
-            && let Some(state) = &mut self.tiles[flight.tile].asynchronous
+        if let Some(state) = &mut self.tiles[flight.tile].asynchronous
+            && state.requests[flight.id as usize].packet_done(response)
         {
             state.request_done(flight.id, response);
         }
     }
 
-    /// Looks for packets that are under way and meet `packet` in DRAM. Two writes are a race at once; of a read's
-    /// data the bytes that both touch are spoilt, which matters when somebody uses them. Those of the packet's own
-    /// data come back.
-    fn check_dram(
-        &mut self,
-        tile: usize,
-        id: u32,
-        packet: &Request,
-    ) -> Result<Vec<(u32, u32, Spoilt)>, Fault> {
-        let mut spoilt = Vec::new();
-        let Some(group) = self.dram_group(packet) else { return Ok(spoilt) };
-        let end = |packet: &Request| packet.addr + u64::from(packet.len);
-        for n in 0..self.under_way.flights.len() {
-            let other = &self.under_way.flights[n];
-            let old = &other.packet;
-            let (first, last) = (packet.addr.max(old.addr), end(packet).min(end(old)));
-            let done = matches!(other.next, Next::Respond { .. });
-            let ordered = packet.in_order && old.in_order;
-            if first >= last || done || ordered || self.dram_group(old) != Some(group) {
-                continue;
-            }
-            let len = (last - first) as u32;
-            match (packet.is_write(), old.is_write()) {
-                (true, true) => return Err(self.dram_race(tile, id, packet, other)),
-                (true, false) => {
-                    let (at, by) = ((first - old.addr) as u32, Spoilt::Written(self.who(tile, id)));
-                    self.under_way.flights[n].spoilt.push((at, len, by));
-                }
-                (false, true) => {
-                    let by = Spoilt::Written(self.who(other.tile, other.id));
-                    spoilt.push(((first - packet.addr) as u32, len, by));
-                }
-                (false, false) => {}
-            }
-        }
-        Ok(spoilt)
-    }
-
-    /// Notes which bytes of what a read found in DRAM nothing had ever written there.
-    fn note_unwritten(&self, flight: &mut Flight) {
-        let packet = &flight.packet;
-        let (Action::Read, Some(group), Remote::Tile(at)) =
-            (packet.action, self.dram_group(packet), packet.remote)
-        else {
-            return;
-        };
-        for (first, len) in self.dram[group].unwritten(packet.addr, packet.len) {
-            let why = Spoilt::Unwritten(packet.addr + u64::from(first), at);
-            flight.spoilt.push((first, len, why));
+    /// Tells all tiles what the one that accesses them from now on knows.
+    fn tell(&mut self, knows: Option<&Arc<Knowledge>>) {
+        for state in self.tiles.iter_mut().filter_map(|tile| tile.asynchronous.as_mut()) {
+            state.visitor_knows = knows.cloned();
         }
     }
 
-    /// The DRAM tile that a packet goes to.
-    fn dram_group(&self, packet: &Request) -> Option<usize> {
+    /// What the Tensix tile knows that a packet brings something back from.
+    fn dones_of_remote(&self, packet: &Request) -> Option<Dones> {
         let Remote::Tile(at) = packet.remote else { return None };
-        match self.grid.at(packet.noc, at) {
-            Some(Node::Dram { group, .. }) => Some(group),
-            _ => None,
-        }
-    }
-
-    /// A request and its tile.
-    fn who(&self, tile: usize, id: u32) -> String {
-        let tile = &self.tiles[tile];
-        let request = tile.asynchronous.as_ref().map(|state| state.requests[id as usize].to_string());
-        format!("{} in tile {}", request.unwrap_or_default(), tile.position)
-    }
-
-    fn dram_race(&self, tile: usize, id: u32, packet: &Request, other: &Flight) -> Fault {
-        let seed = self.tiles[tile].asynchronous.as_ref().map_or(0, |state| state.seed);
-        let what = format!(
-            "data race on DRAM {:#x}: {} writes it, {} writes it, and both are under way at once; wait until the \
-             NIU has counted the first one's response (seed {seed})",
-            packet.addr.max(other.packet.addr),
-            self.who(other.tile, other.id),
-            self.who(tile, id),
-        );
-        Fault::program(what).page("NoC/Ordering.md").in_tile(self.tiles[tile].position)
+        let Some(Node::Tensix(index)) = self.grid.at(packet.noc, at) else { return None };
+        let brings = matches!(packet.action, Action::Read | Action::Atomic(_));
+        self.tiles[index].asynchronous.as_ref().filter(|_| brings).map(|state| state.dones.clone())
     }
 }
 

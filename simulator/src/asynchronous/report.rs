@@ -6,7 +6,7 @@ use tt_isa::insn::{Disassembly, info};
 use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 
-use super::clock::Origin;
+use super::clock::{Component, Origin, Response};
 use super::shadow::{Access, Spoilt};
 use super::trace::ConfigWord;
 use crate::fault::Fault;
@@ -67,7 +67,7 @@ fn name(f: &mut fmt::Formatter<'_>, fields: &[tt_isa::cfg::CfgField], index: u16
 }
 
 /// A NoC request as it is named in findings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RequestInfo {
     /// The request.
     pub request: Request,
@@ -75,6 +75,57 @@ pub struct RequestInfo {
     pub core: Option<RiscV>,
     /// Its pc.
     pub pc: u32,
+    /// What its response was counted as, once the last one was.
+    pub done: Option<Done>,
+    /// Packets whose data has not left, or whose responses have not come, by [`Response`].
+    left: [u32; 4],
+    /// A read that brings something from DRAM.
+    pub from_dram: bool,
+    /// Words of a read's data that were used, a bit each; empty if none.
+    pub used: Vec<u64>,
+    /// Bytes of a read's data without a definite value: offset, how many, and why.
+    pub spoilt: Vec<(u32, u32, Spoilt)>,
+}
+
+/// A request whose responses have all been counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Done {
+    /// What cores of its tile learn it by.
+    pub component: Component,
+    /// See `component`.
+    pub n: u32,
+    /// The how manieth of its tile.
+    pub of_tile: u32,
+}
+
+impl RequestInfo {
+    /// A request that was just made.
+    pub fn new(request: Request, core: Option<RiscV>, pc: u32) -> Self {
+        let left = [request.packet_count(); 4];
+        Self { request, core, pc, done: None, left, from_dram: false, used: Vec::new(), spoilt: Vec::new() }
+    }
+
+    /// A packet has got this far; whether it was the last one of the request.
+    pub fn packet_done(&mut self, response: Response) -> bool {
+        self.left[response as usize] -= 1;
+        self.left[response as usize] == 0
+    }
+
+    /// Bytes of L1 that the read brought were used.
+    pub fn note_use(&mut self, addr: u32) {
+        let word = (addr / 4).wrapping_sub(self.request.own_addr as u32 / 4) as usize;
+        self.used.resize(self.used.len().max(word / 64 + 1), 0);
+        self.used[word / 64] |= 1 << (word % 64);
+    }
+
+    /// Whether any of the words were used that hold bytes `offset..offset + len` of the data.
+    pub fn uses(&self, offset: u32, len: u32) -> bool {
+        let base = self.request.own_addr as u32 % 4;
+        let words = (base + offset) / 4..(base + offset + len).div_ceil(4);
+        words
+            .into_iter()
+            .any(|word| self.used.get(word as usize / 64).is_some_and(|bits| bits >> (word % 64) & 1 == 1))
+    }
 }
 
 impl fmt::Display for RequestInfo {
@@ -203,8 +254,9 @@ pub fn spoilt(addr: u32, access: &Access, why: &Spoilt, requests: &[RequestInfo]
     let reader = Who { access, requests };
     match why {
         Spoilt::Written(by) => Fault::program(format!(
-            "data race in DRAM: {reader} uses L1 {addr:#010x}, which a NoC read brought from DRAM while {by} was under \
-             way and wrote there; the reader has to wait until the writer's NIU has counted the response (seed {seed})"
+            "data race in DRAM: {reader} uses L1 {addr:#010x}, which a NoC read brought from DRAM where {by} writes, and \
+             nothing orders the two; whoever comes second has to hear of the first one, which has to wait until its \
+             NIU has counted the response before it tells (seed {seed})"
         ))
         .page("NoC/Ordering.md"),
         Spoilt::Unwritten(dram, tile) => Fault::program(format!(
@@ -218,7 +270,7 @@ pub fn spoilt(addr: u32, access: &Access, why: &Spoilt, requests: &[RequestInfo]
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::asynchronous::clock::{Component, Unit};
+    use crate::asynchronous::clock::Unit;
 
     #[test]
     fn both_accesses_are_named() {

@@ -107,13 +107,15 @@ struct Page {
     cells: Box<[WordCell; WORDS]>,
     /// A bit a byte.
     written: Box<[u64; PAGE as usize / 64]>,
+    /// The NoC read that brought each word from DRAM, by its number + 1, if nothing has overwritten it since.
+    brought: Box<[u32; WORDS]>,
 }
 
 impl Default for Page {
     fn default() -> Self {
         let cells = vec![WordCell::default(); WORDS].into_boxed_slice();
         let cells = cells.try_into().unwrap_or_else(|_| unreachable!("WORDS cells"));
-        Self { cells, written: Box::new([0; PAGE as usize / 64]) }
+        Self { cells, written: Box::new([0; PAGE as usize / 64]), brought: Box::new([0; WORDS]) }
     }
 }
 
@@ -127,7 +129,7 @@ pub struct L1Shadow {
 /// Why bytes that a NoC read brought out of DRAM have no definite value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Spoilt {
-    /// This wrote them there at the time.
+    /// This writes them there, not ordered with the read.
     Written(String),
     /// Nothing has written them there: address of the first one, and the tile.
     Unwritten(u64, NocXy),
@@ -168,6 +170,24 @@ impl L1Shadow {
             let byte = (at % PAGE) as usize;
             self.page(at).written[byte / 64] |= 1 << (byte % 64);
         }
+        self.set_brought(addr, len, 0);
+    }
+
+    /// Notes that NoC read number `id` has just brought bytes from DRAM.
+    pub fn brought(&mut self, addr: u32, len: u32, id: u32) {
+        self.set_brought(addr, len, id + 1);
+    }
+
+    fn set_brought(&mut self, addr: u32, len: u32, by: u32) {
+        for (word, _) in words(addr, len) {
+            self.page(word).brought[(word % PAGE / 4) as usize] = by;
+        }
+    }
+
+    /// The NoC read that brought the word at `addr` from DRAM.
+    pub fn brought_by(&self, addr: u32) -> Option<u32> {
+        let page = self.pages.get((addr / PAGE) as usize)?.as_ref()?;
+        page.brought[(addr % PAGE / 4) as usize].checked_sub(1)
     }
 
     /// Notes that bytes have no definite value.

@@ -1,13 +1,15 @@
 //! What the asynchronous mode keeps of a tile beside the tile itself.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use tt_isa::map::RiscV;
 
 use super::clock::{CORES, Clock, Component, NIUS, Response, THREADS, UNITS, Unit};
 use super::core::{self, Core};
+use super::dram::{Dones, Knowledge};
 use super::random::{Pace, Random};
-use super::report::{self, Place, RequestInfo};
+use super::report::{self, Done, Place, RequestInfo};
 use super::shadow::{Access, Cell, L1Shadow, words};
 use super::trace::{ConfigAccess, ConfigWord, Rows};
 use crate::fault::Fault;
@@ -162,14 +164,22 @@ pub struct Async {
     pub mailboxes: Mailboxes,
     /// NoC requests that the tile made.
     pub requests: Vec<RequestInfo>,
-    /// Numbers of those that the chip has not collected.
-    pub outgoing: VecDeque<u32>,
+    /// Numbers of those that the chip has not collected, and what their makers knew.
+    pub outgoing: VecDeque<(u32, Clock)>,
+    /// Which requests of the tiles, by number of a tile, are known here to be done.
+    pub dones: Dones,
+    /// Index of this tile.
+    index: usize,
     /// Requests done, by NIU and kind of response.
     pub responses: [[u32; 4]; NIUS],
     /// NoC accesses from elsewhere so far.
     pub arrivals: u32,
     /// Who accesses the tile over the NoC at present.
     pub visitor: Visitor,
+    /// What that one knows.
+    pub visitor_knows: Option<Arc<Knowledge>>,
+    /// The host has written to the tile since the chip last looked.
+    pub host_wrote: bool,
     /// What had been done when the host last wrote.
     pub host: Clock,
     /// Code words that each core has fetched, and those of them that have changed since.
@@ -212,9 +222,13 @@ impl Async {
             mailboxes: Default::default(),
             requests: Vec::new(),
             outgoing: VecDeque::new(),
+            dones: Dones::default(),
+            index,
             responses: [[0; 4]; NIUS],
             arrivals: 0,
             visitor: Visitor::Host,
+            visitor_knows: None,
+            host_wrote: false,
             host: Clock::ZERO,
             caches: Default::default(),
             polls: HashMap::new(),
@@ -304,11 +318,23 @@ impl Async {
         Ok(())
     }
 
-    /// Checks that bytes of L1 that `access` reads were ever written.
-    pub fn l1_initialised(&self, addr: u32, len: u32, access: &Access) -> Result<(), Fault> {
+    /// Checks that bytes of L1 that `access` uses were ever written.
+    pub fn l1_initialised(&mut self, addr: u32, len: u32, access: &Access) -> Result<(), Fault> {
         match self.l1.first_unwritten(addr, len) {
             Some(at) => Err(self.without_value(at, access)),
-            None => Ok(()),
+            None => {
+                self.note_use(addr, len);
+                Ok(())
+            }
+        }
+    }
+
+    /// Bytes of L1 were used: it matters from now on what whoever brought them from DRAM found there.
+    pub fn note_use(&mut self, addr: u32, len: u32) {
+        for (word, _) in words(addr, len) {
+            if let Some(read) = self.l1.brought_by(word) {
+                self.requests[read as usize].note_use(word);
+            }
         }
     }
 
@@ -360,12 +386,22 @@ impl Async {
         let n = &mut self.responses[usize::from(request.noc)][response as usize];
         *n += 1;
         let done = (Component::noc(usize::from(request.noc), response), *n);
+        if response != Response::Sent {
+            let of_tile = self.dones.next(self.index);
+            self.requests[id as usize].done = Some(Done { component: done.0, n: done.1, of_tile });
+        }
         let Some((addr, len, write)) = super::noc::own_end(&request) else { return };
         for (word, _) in words(addr, len) {
             self.l1.cell(word).rename((Component::UNDER_WAY, id + 1), done);
         }
         if write {
             self.wrote(addr, len);
+        }
+        if self.requests[id as usize].from_dram {
+            self.l1.brought(addr, len, id);
+            for (first, len, why) in std::mem::take(&mut self.requests[id as usize].spoilt) {
+                self.l1.spoil(addr + first, len, &why);
+            }
         }
     }
 
@@ -384,6 +420,7 @@ impl Async {
             Visitor::Own => Ok(()),
             Visitor::Host if write => {
                 self.host = self.so_far();
+                self.host_wrote = true;
                 for (word, _) in words(addr, len) {
                     self.l1.cell(word).clear();
                 }
@@ -396,6 +433,9 @@ impl Async {
                 let access =
                     Access { component: Component::ARRIVALS, n: self.arrivals, write, mask: 0, what };
                 if write {
+                    if let Some(knows) = &self.visitor_knows {
+                        self.dones.join(&knows.dones);
+                    }
                     return self.l1_access(addr, len, access, &clock);
                 }
                 for (word, mask) in words(addr, len) {

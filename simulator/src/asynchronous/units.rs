@@ -410,7 +410,7 @@ impl Async {
 
     /// An instruction whose whole input in L1 was never written has the wrong address, or its producer is missing.
     /// Some of it may be padding that nobody looks at.
-    fn check_input(&self, access: &Access, touched: &Touched) -> Result<(), Fault> {
+    fn check_input(&mut self, access: &Access, touched: &Touched) -> Result<(), Fault> {
         let read = || touched.l1.iter().filter(|range| !range.write && range.len > 0);
         let bytes = || read().flat_map(|range| range.addr..range.addr + range.len);
         let Some(first) = bytes().next() else { return Ok(()) };
@@ -420,6 +420,7 @@ impl Async {
         if bytes().all(|at| !self.l1.is_written(at)) {
             return Err(self.without_value(first, access));
         }
+        read().for_each(|range| self.note_use(range.addr, range.len));
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use tt_isa::map::{
 use tt_isa::noc::{NocXy, ctrl, reg};
 use tt_isa::stall::{block, semaphore, until};
 
-use super::asm::{i, jal, li, nop, r, s};
+use super::asm::{b, i, jal, li, nop, r, s};
 use super::code::Code;
 use super::host::{Request, tensix};
 
@@ -42,10 +42,31 @@ fn dram() -> NocXy {
 }
 
 fn program(core: RiscV, build: impl FnOnce(&mut Code)) -> Program {
+    program_of(tensix(0, 0), core, build)
+}
+
+fn program_of(tile: NocXy, core: RiscV, build: impl FnOnce(&mut Code)) -> Program {
     let mut code = Code::default();
     build(&mut code);
     code.add([jal(0, 0)]);
-    (tensix(0, 0), core, code)
+    (tile, core, code)
+}
+
+/// Another tile, which has the same data.
+pub fn other_tile() -> NocXy {
+    tensix(1, 0)
+}
+
+/// `request` as another tile makes it at its own end.
+fn from_tile(tile: NocXy, request: Request) -> Request {
+    let own = |(at, addr): (NocXy, u32)| if at == tensix(0, 0) { (tile, addr) } else { (at, addr) };
+    Request { target: own(request.target), ret: own(request.ret), ..request }
+}
+
+/// Sets [`FLAG`] of a tile to 1 over the NoC.
+fn flag(tile: NocXy) -> Request {
+    let ctrl = ctrl::WR | ctrl::WR_INLINE | ctrl::RESP_MARKED;
+    Request { noc: 0, ctrl, target: (tile, FLAG), ret: (tile, 0), len: 0xF, data: 1 }
 }
 
 fn read(from: u32, to: u32) -> Request {
@@ -187,7 +208,7 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         name: "two writes to the same place in DRAM",
-        names: &["DRAM 0x1000", "NoC 0 write of 64 bytes", "both are under way"],
+        names: &["DRAM 0x1000", "NoC 0 write of 64 bytes", "nothing orders the two"],
         programs: |broken| {
             vec![program(RiscV::Brisc, |code| {
                 code.add(write(DATA, 0x1000).program());
@@ -197,6 +218,104 @@ pub const HAZARDS: &[Hazard] = &[
                 code.add(write(DATA + 0x200, 0x1000).program());
                 code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 2);
             })]
+        },
+    },
+    Hazard {
+        name: "a flag to another tile that overtakes a write to DRAM",
+        names: &[
+            "data race in DRAM",
+            "BRISC at pc",
+            "uses L1 0x00020200",
+            "NoC 0 write of 64 bytes",
+            "in tile (1,1)",
+        ],
+        programs: |broken| {
+            let writer = program(RiscV::Brisc, |code| {
+                code.add(write(DATA, 0x1000).program());
+                if !broken {
+                    code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 1);
+                }
+                code.add(flag(other_tile()).program());
+            });
+            let reader = program_of(other_tile(), RiscV::Brisc, |code| {
+                code.wait(FLAG, 1);
+                code.add(from_tile(other_tile(), read(0x1000, DATA + 0x200)).program());
+                code.wait_noc(0, reg::MST_RD_RESP_RECEIVED, 1);
+                code.load(DATA + 0x200, true);
+            });
+            vec![writer, reader]
+        },
+    },
+    Hazard {
+        name: "a write to DRAM that comes long after the read that should see it",
+        names: &[
+            "data race on DRAM 0x1000",
+            "NoC 0 read of 64 bytes",
+            "has read and used it",
+            "in tile (2,1)",
+        ],
+        programs: |broken| {
+            let writer = program(RiscV::Brisc, |code| {
+                if broken {
+                    code.add(li(9, 100_000));
+                    code.add([i("Addi", 9, 9, -1), b("Bne", 9, 0, -4)]);
+                }
+                code.add(write(DATA, 0x1000).program());
+                code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 1);
+                code.add(flag(other_tile()).program());
+            });
+            let reader = program_of(other_tile(), RiscV::Brisc, |code| {
+                if !broken {
+                    code.wait(FLAG, 1);
+                }
+                code.add(from_tile(other_tile(), read(0x1000, DATA + 0x200)).program());
+                code.wait_noc(0, reg::MST_RD_RESP_RECEIVED, 1);
+                code.load(DATA + 0x200, true);
+            });
+            vec![writer, reader]
+        },
+    },
+    Hazard {
+        name: "two tiles that write to the same place in DRAM",
+        names: &["data race on DRAM 0x1000", "in tile (1,1)", "in tile (2,1)", "nothing orders the two"],
+        programs: |broken| {
+            let first = program(RiscV::Brisc, |code| {
+                code.add(write(DATA, 0x1000).program());
+                code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 1);
+                code.add(flag(other_tile()).program());
+            });
+            let second = program_of(other_tile(), RiscV::Brisc, |code| {
+                if !broken {
+                    code.wait(FLAG, 1);
+                }
+                code.add(from_tile(other_tile(), write(DATA, 0x1000)).program());
+                code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 1);
+            });
+            vec![first, second]
+        },
+    },
+    Hazard {
+        name: "two cores of a tile that write to the same place in DRAM",
+        names: &["data race on DRAM 0x1000", "BRISC at pc", "NCRISC at pc", "nothing orders the two"],
+        programs: |broken| {
+            let first = program(RiscV::Brisc, |code| {
+                code.add(write(DATA, 0x1000).program());
+                code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 1);
+                code.store(FLAG, 1);
+            });
+            let second = program(RiscV::Ncrisc, |code| {
+                if !broken {
+                    code.wait(FLAG, 1);
+                }
+                let mirrored = |at: NocXy| if at.x < 16 { at.mirrored(WORMHOLE.grid) } else { at };
+                let request = write(DATA + 0x200, 0x1000);
+                let (target, ret) = (mirrored(request.target.0), mirrored(request.ret.0));
+                let request =
+                    Request { noc: 1, target: (target, DATA + 0x200), ret: (ret, 0x1000), ..request };
+                code.add(request.program());
+                code.wait_noc(1, reg::MST_WR_ACK_RECEIVED, 1);
+            });
+            vec![first, second]
         },
     },
     Hazard {
