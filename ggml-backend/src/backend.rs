@@ -95,7 +95,7 @@ fn compute(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), Co
     let operator = host
         .operator(node.op)
         .ok_or_else(|| Unsupported(format!("operator {}", host.operator_name(node.op)).into()))?;
-    let skip = operator == Operator::View || node.ne.contains(&0) || node.flags & FLAG_COMPUTE == 0;
+    let skip = operator == Operator::View || plan::is_empty(node) || node.flags & FLAG_COMPUTE == 0;
     if skip {
         return Ok(());
     }

@@ -35,6 +35,11 @@ pub fn name(tensor: &Tensor) -> String {
     name.to_string_lossy().into_owned()
 }
 
+/// Whether there is nothing to compute: recurrent models copy ranges of states that may hold none.
+pub fn is_empty(node: &Tensor) -> bool {
+    node.ne.contains(&0)
+}
+
 /// A source of a node.
 pub fn source(node: &Tensor, index: usize) -> Option<&Tensor> {
     // SAFETY: ggml's graphs point to live tensors or nowhere.
@@ -209,6 +214,9 @@ pub type Steps = Result<Vec<OpDescriptor>, Unsupported>;
 /// # Errors
 /// Why the device cannot compute it.
 pub fn steps(host: &Host, operator: Operator, node: &Tensor, cores: u32, memory: &mut dyn Memory) -> Steps {
+    if is_empty(node) {
+        return Ok(Vec::new());
+    }
     Node { host, tensor: node, cores, memory }.steps(operator)
 }
 

@@ -47,6 +47,10 @@ impl Node<'_> {
     pub(super) fn rope(&mut self, backwards: bool) -> Result<OpDescriptor, Unsupported> {
         let (src, positions, factors) = (self.src(0)?, self.src(1)?, self.optional(2)?);
         let (dims, kind) = (self.u32(1)?, self.i32(2));
+        if dims == 0 {
+            // Nothing is rotated. llama.cpp asks with this node where frequency factors may be kept.
+            return ops::copy(&src, &self.dst()?, self.cores);
+        }
         if dims < 2 || dims > src.ne[0] || !dims.is_multiple_of(2) {
             return Err(format!("{dims} rotated elements of {}", src.ne[0]).into());
         }
