@@ -8,6 +8,8 @@
 //!   [MUL_MAT] NMSE = 1.5 > 0.0005   MUL_MAT(...): FAIL
 //! ```
 
+use crate::tools::plain;
+
 /// How one case ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -60,16 +62,6 @@ fn case(line: &str, head: &str) -> Option<Case> {
         Verdict::Failed
     };
     Some(Case { text, verdict })
-}
-
-/// A line without its colour codes.
-fn plain(line: &str) -> String {
-    let mut pieces = line.split("\u{1b}[");
-    let mut text = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        text.push_str(piece.split_once('m').map_or("", |(_, rest)| rest));
-    }
-    text
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `TT_LLAMA_BIN` | folder of llama.cpp's programs and libraries |
 //! | `TT_BACKEND_SO` | `libggml-tenstorrent.so` |
-//! | `TT_LOGITS` | the program made from `tests/native/logits.cpp` |
+//! | `TT_LOGITS` | the program made from `tests/native/logits.cpp`; what is made from its neighbours is beside it |
 //! | `TT_EXTRA_MODELS` | folder with further models (`stories260K.gguf`) |
 //! | `TTSIM_LIB` | the vendor's simulator, `libttsim.so` |
 //! | `TTNN_WHEEL` | package folder `ttnn` of the vendor's wheel, unpacked |
@@ -15,10 +15,12 @@
 //! A test whose tools are missing prints `SKIPPED: reason` and returns; the lines are collected and shown at the end of the
 //! run. Nothing is skipped in silence.
 
+pub mod architectures;
 pub mod backend_ops;
 pub mod bench;
 pub mod compare;
 pub mod gguf;
+pub mod nodes;
 pub mod random;
 pub mod tools;
 pub mod ttnn;

@@ -96,6 +96,14 @@ impl Tools {
         self.prepare(self.bin.join(name), device)
     }
 
+    /// The same of a program that not every build of llama.cpp has.
+    pub fn optional(&self, name: &str, device: Device<'_>) -> Result<Command, Missing> {
+        if self.bin.join(name).is_file() {
+            return Ok(self.program(name, device));
+        }
+        Err(Missing(format!("this llama.cpp build lacks the target {name}")))
+    }
+
     /// A program of ours that links llama.cpp.
     pub fn prepare(&self, program: impl AsRef<OsStr>, device: Device<'_>) -> Command {
         let mut command = Command::new(program);
@@ -116,9 +124,15 @@ pub fn logits_program() -> Result<PathBuf, Missing> {
     from_environment("TT_LOGITS", "the program made from tests/native/logits.cpp")
 }
 
-/// The program that reads and writes windows of a device buffer; it is beside the one that dumps logits.
-pub fn windows_program() -> Result<PathBuf, Missing> {
-    Ok(logits_program()?.with_file_name("windows"))
+/// A file made from `tests/native`; they are all beside the program that dumps logits.
+pub fn native(file: &str) -> Result<PathBuf, Missing> {
+    let path = logits_program()?.with_file_name(file);
+    if path.is_file() { Ok(path) } else { Err(Missing(format!("{} does not exist", path.display()))) }
+}
+
+/// Has a program load backends before it starts, and its log flushed when it ends.
+pub fn preload(command: &mut Command) -> Result<&mut Command, Missing> {
+    Ok(command.env("LD_PRELOAD", native("libpreload.so")?))
 }
 
 /// The vendor's simulator.
@@ -183,6 +197,16 @@ impl Finished {
             self.code.map_or_else(|| "ended by a signal".to_owned(), |code| format!("exit code {code}"));
         bail!("{how}\n{}\n{}", tail(&self.out), tail(&self.err));
     }
+}
+
+/// A line without its colour codes.
+pub fn plain(line: &str) -> String {
+    let mut pieces = line.split("\u{1b}[");
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        text.push_str(piece.split_once('m').map_or("", |(_, rest)| rest));
+    }
+    text
 }
 
 /// The last lines of a text.

@@ -9,7 +9,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 #[test]
 fn random_windows_match_plain_memory() {
     let tools = need!(Tools::find());
-    let program = need!(tools::windows_program());
+    let program = need!(tools::native("windows"));
     for seed in ["1", "2", "3"] {
         let mut command = tools.prepare(&program, Device::SIM);
         command.args(["TT0", seed, "2000"]);

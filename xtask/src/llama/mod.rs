@@ -39,9 +39,18 @@ impl Llama {
     }
 }
 
-/// Programs that the commands need, as ninja targets; their libraries come along.
+/// Programs that the commands and tests need, as ninja targets; their libraries come along.
 /// `ggml-cpu` is loaded at run time and so is nobody's link dependency.
-const TARGETS: &[&str] = &["ggml-cpu", "llama-completion", "llama-perplexity", "test-backend-ops"];
+const TARGETS: &[&str] = &[
+    "ggml-cpu",
+    "llama-batched-bench",
+    "llama-bench",
+    "llama-completion",
+    "llama-perplexity",
+    "llama-server",
+    "test-backend-ops",
+    "test-llama-archs",
+];
 
 /// Finds or makes the llama.cpp build.
 pub fn ensure() -> Result<Llama> {
@@ -61,15 +70,19 @@ pub fn ensure() -> Result<Llama> {
     }
 }
 
-/// The pinned version: the stamp says that fetch and build were finished with these very inputs.
+/// The pinned version: the stamp says that fetch and build were finished with these very inputs. A stamp of the same
+/// sources with other switches or targets leads to a build of what is missing.
 fn pinned(cache: &Path) -> Result<Llama> {
     let llama = Llama { source: cache.join("source"), build: cache.join("build") };
     let stamp = cache.join("stamp");
     let wanted = format!("{}\n{}\n{}\n", source::SHA256, build::SWITCHES.join(" "), TARGETS.join(" "));
-    if std::fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
+    let have = std::fs::read_to_string(&stamp).unwrap_or_default();
+    if have == wanted {
         return Ok(llama);
     }
-    source::fetch(cache, &llama.source)?;
+    if have.lines().next() != Some(source::SHA256) || !llama.source.is_dir() {
+        source::fetch(cache, &llama.source)?;
+    }
     build::configure_and_build(&llama, TARGETS)?;
     std::fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(llama)

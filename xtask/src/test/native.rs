@@ -10,36 +10,43 @@ use crate::llama::Llama;
 use crate::paths;
 use crate::process::{command, run};
 
-/// Compiles the programs, into one folder; returns the one that dumps logits.
+/// Compiles the programs of the whole-system tests and the library in front of some of llama.cpp's, into one folder;
+/// returns the program that dumps logits.
 pub fn build_programs(host: &Llama) -> Result<PathBuf> {
     build(host, "windows")?;
+    build(host, "nodes")?;
+    build_preload(host)?;
     build(host, "logits")
 }
 
 /// Compiles `tests/native/NAME.cpp`; returns the program.
 pub fn build(host: &Llama, name: &str) -> Result<PathBuf> {
+    compile(host, name, name, &[], &["-lllama"])
+}
+
+/// Compiles `tests/native/preload.cpp` into `libpreload.so`.
+fn build_preload(host: &Llama) -> Result<PathBuf> {
+    compile(host, "preload", "libpreload.so", &["-shared", "-fPIC"], &["-lllama-common"])
+}
+
+/// Compiles `tests/native/NAME.cpp` into a file; nothing to do if that is younger than what it is made of.
+fn compile(host: &Llama, name: &str, file: &str, how: &[&str], libraries: &[&str]) -> Result<PathBuf> {
     let source = paths::root().join("tests/native").join(format!("{name}.cpp"));
     let folder = paths::target().join("native");
-    let program = folder.join(name);
+    let made = folder.join(file);
     let library = host.bin().join("libllama.so");
-    if is_newer(&program, &[&source, &library]) {
-        return Ok(program);
+    if is_newer(&made, &[&source, &library]) {
+        return Ok(made);
     }
     fs::create_dir_all(&folder)?;
-    run(command("g++")
-        .args(["-std=c++17", "-O1", "-Wall", "-Wextra"])
-        .arg("-I")
-        .arg(host.source.join("include"))
-        .arg("-I")
-        .arg(host.source.join("ggml/include"))
-        .arg(&source)
-        .arg("-o")
-        .arg(&program)
-        .arg("-L")
-        .arg(host.bin())
-        .args(["-lllama", "-lggml", "-lggml-base"])
-        .arg(format!("-Wl,-rpath,{}", host.bin().display())))?;
-    Ok(program)
+    let mut command = command("g++");
+    command.args(["-std=c++17", "-O1", "-Wall", "-Wextra"]).args(how);
+    for headers in ["include", "ggml/include", "common"] {
+        command.arg("-I").arg(host.source.join(headers));
+    }
+    command.arg(&source).arg("-o").arg(&made).arg("-L").arg(host.bin()).args(libraries);
+    run(command.args(["-lggml", "-lggml-base"]).arg(format!("-Wl,-rpath,{}", host.bin().display())))?;
+    Ok(made)
 }
 
 /// True if `made` exists and is younger than all its inputs.

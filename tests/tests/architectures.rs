@@ -1,0 +1,39 @@
+//! Tiny models of llama.cpp's architectures (`test-llama-archs`): logits of 128 positions on the card against the CPU, within
+//! its own bound of 1e-4, and once more after the model was read back from the card, written and loaded again.
+
+use tt_tests::{Device, Tools, architectures, need, tools};
+
+/// Runs the architectures; no model may fail or be skipped.
+fn run(names: &[&str]) {
+    let tools = need!(Tools::find());
+    let pattern = format!("^({})$", names.join("|"));
+    let program = need!(architectures::program(&tools, Device::SIM, &pattern));
+    let rows = architectures::run(program).unwrap();
+    for name in names {
+        assert!(rows.iter().any(|row| row.name == *name), "{name} did not run");
+    }
+    for row in rows {
+        println!("{} {}: logits {}, round trip {}", row.name, row.kind, row.logits, row.round_trip);
+        assert!(row.logits.starts_with("OK (") && row.round_trip == "OK", "{row:?}");
+    }
+}
+
+#[test]
+fn llama_and_mistral() {
+    run(&["llama", "mistral3"]);
+}
+
+#[test]
+fn qwen() {
+    run(&["qwen2", "qwen3"]);
+}
+
+#[test]
+fn gemma_and_phi() {
+    run(&["gemma2", "gemma3", "phi3"]);
+}
+
+#[test]
+fn mixtures_of_experts() {
+    run(&["qwen2moe"]);
+}
