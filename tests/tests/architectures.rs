@@ -1,7 +1,7 @@
 //! Tiny models of llama.cpp's architectures (`test-llama-archs`): logits of 128 positions on the card against the CPU, within
 //! its own bound of 1e-4, and once more after the model was read back from the card, written and loaded again.
 
-use tt_tests::{Device, Tools, architectures, need, tools};
+use tt_tests::{Device, Tools, architectures, need};
 
 /// Runs the architectures; no model may fail or be skipped.
 fn run(names: &[&str]) {

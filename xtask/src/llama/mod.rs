@@ -47,7 +47,6 @@ const TARGETS: &[&str] = &[
     "llama-bench",
     "llama-completion",
     "llama-perplexity",
-    "llama-server",
     "test-backend-ops",
     "test-llama-archs",
 ];
