@@ -297,6 +297,13 @@ impl NocXy {
     pub const fn mirrored(self, size: NocXy) -> Self {
         Self { x: size.x - 1 - self.x, y: size.y - 1 - self.y }
     }
+
+    /// Router-to-router steps of a packet from here to `to` on NoC 0 of a grid of `size`: right, then down, round the
+    /// edges (`NoC/RoutingPaths.md`). A read's data takes this way from the memory to the reader.
+    pub const fn hops(self, to: NocXy, size: NocXy) -> u32 {
+        let (right, down) = ((to.x + size.x - self.x) % size.x, (to.y + size.y - self.y) % size.y);
+        right as u32 + down as u32
+    }
 }
 
 impl core::fmt::Display for NocXy {

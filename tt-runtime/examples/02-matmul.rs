@@ -15,7 +15,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let weights: Vec<u8> = (0..N).flat_map(|n| vec![(n as f32).to_le_bytes(); K as usize].concat()).collect();
     let tiles = pack(WeightFormat::Bf16, GgmlType::F32, &weights, K as usize, N as usize, 1)?;
     let w = device.alloc(tiles.len() as u64)?;
-    device.write(w.addr(), &tiles)?;
+    let w_view = TensorView::tiles(ElementType::TilesBf16, w.addr().0, [K, N, 1, 1]);
+    device.write_tiles(&w_view, 0, &tiles)?;
 
     // Row m of the activations is m + 1 at every place.
     let rows: Vec<u8> = (1..=M).flat_map(|m| vec![(m as f32).to_le_bytes(); K as usize].concat()).collect();
@@ -24,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let y = device.alloc(u64::from(4 * N * M))?;
     let op = ops::matmul(
-        &TensorView::tiles(ElementType::TilesBf16, w.addr().0, [K, N, 1, 1]),
+        &w_view,
         &TensorView::contiguous(ElementType::F32, x.addr().0, [K, M, 1, 1]),
         &TensorView::contiguous(ElementType::F32, y.addr().0, [N, M, 1, 1]),
         device.info()?.workers(),

@@ -10,15 +10,17 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tt_isa::chip::{Chip, WORMHOLE};
 use tt_isa::map::{DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
-use tt_isa::noc::NocXy;
+use tt_isa::map::NIU_BASE;
+use tt_isa::noc::{LINK_WIDTH, NocXy, reg};
 use tt_kernel_abi::boot::MAX_BANKS;
 use tt_kernel_abi::dram::DRAM_RESERVED;
 use tt_kernel_abi::launch::{ErrorReport, Progress};
-use tt_kernel_abi::{BankEntry, BootConfig, DramAddr, OpDescriptor, TensorView, l1};
+use tt_kernel_abi::{BankEntry, BootConfig, DramAddr, OpDescriptor, Shards, TensorView, l1};
 
 use crate::alloc::Allocator;
 use crate::error::{CoreReport, Error};
 use crate::link::Link;
+use crate::placement;
 use crate::spec::DeviceSpec;
 use crate::transport::{Transport, sim::Sim, ttsim::TtSim};
 
@@ -71,6 +73,15 @@ pub struct Counters {
     pub riscv_instructions: Option<u64>,
 }
 
+/// What a worker has read over NoC 0, which brings its share of the weights.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Reads {
+    /// Requests, each answered by one packet.
+    pub requests: u32,
+    /// Bytes, in whole words of a link.
+    pub bytes: u64,
+}
+
 /// A device.
 pub struct Device {
     spec: DeviceSpec,
@@ -90,7 +101,10 @@ enum State {
 /// A booted chip.
 struct Session {
     link: Link,
+    /// Row by row.
     workers: Vec<NocXy>,
+    /// Their numbers.
+    numbers: Vec<u32>,
     grid: (u32, u32),
     seq: u32,
     completed: u32,
@@ -174,6 +188,61 @@ impl Device {
         self.with(|session| session.link.read_dram(addr, out))
     }
 
+    /// Writes weight tiles from byte `at` of them on. `tiles` is as [`TensorView::tiles`] makes it; its tiles follow one
+    /// another in the order of that function, wherever they lie in DRAM ([`Shards`]).
+    ///
+    /// # Errors
+    /// Beyond the end; the chip does not answer.
+    pub fn write_tiles(&self, tiles: &TensorView, at: u64, data: &[u8]) -> Result<(), Error> {
+        self.check_tiles(tiles, at, data.len())?;
+        self.with(|session| {
+            for (shards, at, range) in self.matrices(tiles, at, data.len()) {
+                session.link.write_shards(&shards, at, &data[range])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Reads weight tiles from byte `at` of them on, as [`write_tiles`](Self::write_tiles) writes them.
+    ///
+    /// # Errors
+    /// Beyond the end; the chip does not answer.
+    pub fn read_tiles(&self, tiles: &TensorView, at: u64, out: &mut [u8]) -> Result<(), Error> {
+        self.check_tiles(tiles, at, out.len())?;
+        self.with(|session| {
+            for (shards, at, range) in self.matrices(tiles, at, out.len()) {
+                session.link.read_shards(&shards, at, &mut out[range])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn check_tiles(&self, tiles: &TensorView, at: u64, len: usize) -> Result<(), Error> {
+        self.check_view(tiles)?;
+        let (size, addr) = (tiles.span(), DramAddr(tiles.addr.saturating_add(at)));
+        match at.checked_add(len as u64) {
+            Some(end) if end <= size => Ok(()),
+            _ => Err(Error::OutOfRange { addr, len: len as u64, size: tiles.addr + size }),
+        }
+    }
+
+    /// The parts of `len` bytes of tiles from byte `at` on, by matrix: where that is, the first byte in it, and which of the
+    /// `len` bytes.
+    fn matrices(
+        &self,
+        tiles: &TensorView,
+        at: u64,
+        len: usize,
+    ) -> impl Iterator<Item = (Shards, u64, std::ops::Range<usize>)> {
+        let (tiles, banks, end) = (*tiles, self.chip.dram.len() as u32, at + len as u64);
+        let matrix = tiles.nb[2].max(1);
+        (at / matrix..end.div_ceil(matrix)).map(move |i| {
+            let (from, to) = (at.max(i * matrix), end.min((i + 1) * matrix));
+            let range = (from - at) as usize..(to - at) as usize;
+            (Shards::of_matrix(&tiles, i * matrix, banks), from - i * matrix, range)
+        })
+    }
+
     /// Fills `len` bytes of DRAM.
     ///
     /// # Errors
@@ -251,6 +320,24 @@ impl Device {
         }
     }
 
+    /// What every worker has read over NoC 0 since it was switched on, by number; counters wrap at 2^32.
+    ///
+    /// # Errors
+    /// The chip does not answer.
+    pub fn reads(&self) -> Result<Vec<Reads>, Error> {
+        self.with(|session| {
+            let mut reads = vec![Reads::default(); session.workers.len()];
+            for (&tile, &number) in session.workers.iter().zip(&session.numbers) {
+                let mut counter = |register: u32| session.link.read32(tile, u64::from(NIU_BASE + register));
+                reads[number as usize] = Reads {
+                    requests: counter(reg::MST_RD_REQ_SENT)?,
+                    bytes: u64::from(counter(reg::MST_RD_DATA_WORD_RECEIVED)?) * u64::from(LINK_WIDTH),
+                };
+            }
+            Ok(reads)
+        })
+    }
+
     /// Forgets a failure: the next use boots the chip anew. What was in its DRAM is lost.
     pub fn reopen(&self) {
         *self.state.lock() = State::Closed;
@@ -303,10 +390,12 @@ impl Session {
         let columns = chip.tensix_x.len() as u8;
         let rows = (chip.tensix_y.len() as u32).saturating_sub(harvested) as u8;
         let first = chip.tensix_translated;
-        let workers =
+        let workers: Vec<NocXy> =
             (0..rows).flat_map(|y| (0..columns).map(move |x| NocXy::new(first.x + x, first.y + y))).collect();
+        let places = workers.iter().map(|&tile| place(&mut link, tile)).collect::<Result<Vec<_>, _>>()?;
+        let numbers = placement::numbers(chip, &places);
         let grid = (u32::from(columns), u32::from(rows));
-        let mut session = Self { link, workers, grid, seq: 0, completed: 0, errors: 0, launches: 0 };
+        let mut session = Self { link, workers, numbers, grid, seq: 0, completed: 0, errors: 0, launches: 0 };
         session.start(chip)?;
         Ok(session)
     }
@@ -326,17 +415,9 @@ impl Session {
         }
         let mailbox = vec![0; (l1::MAILBOX_END - l1::MAILBOX) as usize];
         self.link.multicast(rect, u64::from(l1::MAILBOX), &mailbox)?;
-        let config = self.boot_config(chip);
-        self.link.multicast(rect, u64::from(l1::BOOT_CONFIG), &bytes(&config.to_words()))?;
-        for (index, tile) in (0..).zip(self.workers.clone()) {
-            let own = BootConfig {
-                index,
-                logical_x: index % self.grid.0,
-                logical_y: index / self.grid.0,
-                ..config
-            };
-            let words = bytes(&own.to_words()[..BootConfig::OWN_WORDS]);
-            self.link.write(tile, u64::from(l1::BOOT_CONFIG), &words)?;
+        for position in 0..self.workers.len() {
+            let config = self.boot_config(chip, position);
+            self.link.write(self.workers[position], u64::from(l1::BOOT_CONFIG), &bytes(&config.to_words()))?;
         }
         let brisc = SOFT_RESET_ALL & !RiscV::Brisc.soft_reset_bit();
         self.link.multicast(rect, SOFT_RESET, &brisc.to_le_bytes())?;
@@ -347,17 +428,20 @@ impl Session {
         (self.workers[0], self.workers[self.workers.len() - 1])
     }
 
-    fn boot_config(&self, chip: &Chip) -> BootConfig {
+    /// For the worker at this position, counted row by row.
+    fn boot_config(&self, chip: &Chip, position: usize) -> BootConfig {
+        let (index, workers) = (self.numbers[position], self.workers.len() as u32);
         let mut bank = [BankEntry::default(); MAX_BANKS];
-        for (entry, b) in bank.iter_mut().zip(chip.dram) {
-            let port = b.ports[0];
-            *entry = BankEntry { mid: [port.mid(), port.mirrored(chip.grid).mid()], base: b.base };
+        for (number, (entry, b)) in (0..).zip(bank.iter_mut().zip(chip.dram)) {
+            // Weights come over NoC 0.
+            let read = placement::read_port(chip, number, index, workers);
+            *entry = BankEntry { mid: [read.mid(), b.ports[0].mirrored(chip.grid).mid()], base: b.base };
         }
         BootConfig {
             magic: BootConfig::MAGIC,
-            index: 0,
-            logical_x: 0,
-            logical_y: 0,
+            index,
+            logical_x: position as u32 % self.grid.0,
+            logical_y: position as u32 / self.grid.0,
             grid_width: self.grid.0,
             grid_height: self.grid.1,
             completion_mid: self.workers[0].mid(),
@@ -433,6 +517,12 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Where a tile is on NoC 0, as its NIU says: translated coordinates hide which rows are harvested.
+fn place(link: &mut Link, tile: NocXy) -> Result<NocXy, Error> {
+    let id = link.read32(tile, u64::from(NIU_BASE + reg::NODE_ID))?;
+    Ok(NocXy::new((id & 63) as u8, (id >> 6 & 63) as u8))
 }
 
 fn bytes(words: &[u32]) -> Vec<u8> {

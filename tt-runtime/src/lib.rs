@@ -3,6 +3,7 @@
 //! ```text
 //! Device: alloc, read, write, execute
 //!   alloc      linear DRAM, interleaved over the banks
+//!   placement  numbers of the workers, by the banks they are close to
 //!   ops        tensor views -> descriptor
 //!   layout     matrices -> weight tiles
 //!   link       windows, tiles, DRAM banks
@@ -19,10 +20,11 @@ mod error;
 pub mod layout;
 mod link;
 pub mod ops;
+mod placement;
 mod spec;
 pub mod transport;
 
-pub use device::{Allocation, Counters, Device, DeviceInfo, MemoryInfo};
+pub use device::{Allocation, Counters, Device, DeviceInfo, MemoryInfo, Reads};
 pub use error::{CoreReport, Error};
 pub use spec::{DeviceSpec, SimOptions, SpecError, parse_devices};
 pub use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, TensorView};

@@ -7,6 +7,7 @@ use tt_isa::arc;
 use tt_isa::chip::Chip;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::{ARC_APB_BAR0, ARC_CSM_BAR0, TlbTarget};
+use tt_kernel_abi::Shards;
 use tt_kernel_abi::dram::DRAM_PAGE;
 
 use crate::DramAddr;
@@ -139,6 +140,34 @@ impl Link {
         }
         Ok(())
     }
+
+    /// Reads bytes of a matrix' stream of tiles, from byte `at` on.
+    pub fn read_shards(&mut self, shards: &Shards, at: u64, out: &mut [u8]) -> Result<(), TransportError> {
+        for (range, bank, offset) in runs(shards, at, out.len()) {
+            let bank = &self.chip.dram[bank];
+            self.read(bank.ports[0], bank.base + offset, &mut out[range])?;
+        }
+        Ok(())
+    }
+
+    /// Writes bytes of a matrix' stream of tiles, from byte `at` on.
+    pub fn write_shards(&mut self, shards: &Shards, at: u64, data: &[u8]) -> Result<(), TransportError> {
+        for (range, bank, offset) in runs(shards, at, data.len()) {
+            let bank = &self.chip.dram[bank];
+            self.write(bank.ports[0], bank.base + offset, &data[range])?;
+        }
+        Ok(())
+    }
+}
+
+/// The runs of `len` bytes of a stream from `at` on: range of the bytes, bank, offset in the bank.
+fn runs(shards: &Shards, at: u64, len: usize) -> impl Iterator<Item = (std::ops::Range<usize>, usize, u64)> {
+    let end = at + len as u64;
+    shards.iter().filter_map(move |shard| {
+        let (from, to) = (at.max(shard.first), end.min(shard.first + shard.len));
+        let range = from.saturating_sub(at) as usize..to.saturating_sub(at) as usize;
+        (from < to).then(|| (range, shard.bank as usize, shard.offset + from - shard.first))
+    })
 }
 
 /// The pieces of `len` bytes from `addr` that lie in `bank`: range of the bytes, NoC address.

@@ -7,7 +7,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Rng, encode, set_rows, upload, windows};
+use common::{Rng, encode, set_rows, upload, upload_weights, windows};
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
 
@@ -36,13 +36,9 @@ fn matmul(device: &Arc<Device>, rng: &mut Rng, weights: ElementType, [k, n, rows
         }
         plain => encode(plain, &w),
     };
-    let (_m0, a0) = upload(device, &packed, 0);
+    let (_m0, src0) = upload_weights(device, weights, ne(k, n), &packed, 0);
     let (_m1, a1) = upload(device, &bytes(&x), 4);
     let (_m2, a2) = upload(device, &vec![0; rows * n * 4], 12);
-    let src0 = match weights.is_tiles() {
-        true => TensorView::tiles(weights, a0, ne(k, n)),
-        false => TensorView::contiguous(weights, a0, ne(k, n)),
-    };
     let src1 = TensorView::contiguous(ElementType::F32, a1, ne(k, rows));
     let dst = TensorView::contiguous(ElementType::F32, a2, ne(n, rows));
     let workers = device.info().expect("it boots").workers();
@@ -73,6 +69,8 @@ fn matmul_of_tiles() {
     with_seeds(|device, rng| {
         matmul(device, rng, ElementType::TilesBf16, [100, 300, 9]);
         matmul(device, rng, ElementType::TilesBf16, [64, 75, 40]);
+        // More blocks than the ring has slots.
+        matmul(device, rng, ElementType::TilesBf16, [1500, 40, 2]);
     });
 }
 

@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Rng, encode, simulator, upload};
+use common::{Rng, encode, simulator, upload, upload_weights};
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops};
 
@@ -46,9 +46,7 @@ fn run(device: &Arc<Device>, rng: &mut Rng, case: Case) {
         }
     };
     let align = if ty.block_bytes() % 4 == 0 { 4 } else { 2 };
-    let (_m0, a0) = upload(device, &bytes, if odd && !ty.is_tiles() { align } else { 0 });
-    let src0 =
-        if ty.is_tiles() { TensorView::tiles(ty, a0, ne0) } else { TensorView::contiguous(ty, a0, ne0) };
+    let (_m0, src0) = upload_weights(device, ty, ne0, &bytes, if odd { align } else { 0 });
 
     let (ne12, ne13) = (b2 * r2, b3 * r3);
     let x: Vec<f32> = (0..ne12 * ne13 * rows * k).map(|_| rng.unit()).collect();
@@ -147,4 +145,57 @@ fn batches_are_broadcast() {
             run(&device, &mut rng, Case { batch, ..case(weights, 64, 40, 10) });
         }
     }
+}
+
+/// Every worker reads just its n-tiles, in the packets that shards allow: the NIUs' counters against the pure functions.
+#[test]
+fn weights_come_in_the_largest_packets() {
+    use tt_isa::noc::MAX_PACKET;
+    use tt_kernel_abi::Shards;
+    use tt_kernel_abi::matmul::{block_tiles, share};
+
+    let device = simulator();
+    let (workers, k, n, ty) = (device.info().unwrap().workers(), 2000, 5000, ElementType::TilesBfp8);
+    let (k_tiles, n_tiles) = (63, 157);
+    let memory = device.alloc(u64::from(k_tiles * n_tiles * ty.block_bytes()) + 4096).unwrap();
+    let src0 = TensorView::tiles(ty, memory.addr().0 + 4096, [k, n, 1, 1]);
+    device.fill(memory.addr(), memory.len(), 0x3F).unwrap();
+    let (x, y) = (device.alloc(u64::from(4 * k)).unwrap(), device.alloc(u64::from(4 * n)).unwrap());
+    device.fill(x.addr(), x.len(), 0x3F).unwrap();
+    let src1 = TensorView::contiguous(ElementType::F32, x.addr().0, [k, 1, 1, 1]);
+    let dst = TensorView::contiguous(ElementType::F32, y.addr().0, [n, 1, 1, 1]);
+    let op = ops::matmul(&src0, &src1, &dst, workers).unwrap();
+    let before = device.reads().unwrap();
+    device.execute(&op).unwrap();
+    let after = device.reads().unwrap();
+
+    let shards = Shards::of_matrix(&src0, 0, 12);
+    let (mut packets, mut blocks) = (0, 0);
+    for index in 0..workers {
+        let (first, count) = share(n_tiles, index, workers);
+        let (mut requests, mut bytes, mut banks) = (0, 0, Vec::new());
+        for n_tile in first..first + count {
+            for k_tile in (0..k_tiles).step_by(block_tiles(ty) as usize) {
+                let tiles = block_tiles(ty).min(k_tiles - k_tile);
+                let mut at = u64::from((n_tile * k_tiles + k_tile) * ty.block_bytes());
+                let end = at + u64::from(tiles * ty.block_bytes());
+                blocks += 1;
+                bytes += end - at;
+                while at < end {
+                    let shard = shards.find(at);
+                    at += shard.locate(at).unwrap().1.min(u64::from(MAX_PACKET)).min(end - at);
+                    requests += 1;
+                    banks.push(shard.bank);
+                }
+            }
+        }
+        banks.dedup();
+        assert!(banks.len() <= 2, "worker {index} reads from banks {banks:?}");
+        let [before, after] = [before[index as usize], after[index as usize]];
+        assert_eq!(after.requests - before.requests, requests, "worker {index}");
+        assert_eq!(after.bytes - before.bytes, bytes, "worker {index}");
+        packets += requests;
+    }
+    // Blocks are two packets; a shard that ends in a block makes it three.
+    assert!(packets <= 2 * blocks + 11, "{packets} packets for {blocks} blocks");
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use common::set_rows::{self, SHAPES};
-use common::{Rng, encode, simulator, upload, windows};
+use common::{Rng, encode, simulator, upload, upload_weights, windows};
 use tt_isa::tlb::TlbTarget;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::transport::ttsim::TtSim;
@@ -37,12 +37,7 @@ struct Weights {
 
 /// Result of `rows` rows of k elements times weights of n rows, as bytes.
 fn matmul(device: &Arc<Device>, weights: &Weights, x: &[u8], [k, n, rows]: [u32; 3]) -> Vec<u8> {
-    let (_m0, a0) = upload(device, &weights.bytes, 0);
-    let ne = [k, n, 1, 1];
-    let src0 = match weights.ty.is_tiles() {
-        true => TensorView::tiles(weights.ty, a0, ne),
-        false => TensorView::contiguous(weights.ty, a0, ne),
-    };
+    let (_m0, src0) = upload_weights(device, weights.ty, [k, n, 1, 1], &weights.bytes, 0);
     let (_m1, a1) = upload(device, x, 4);
     let src1 = TensorView::contiguous(ElementType::F32, a1, [k, rows, 1, 1]);
     let mut out = vec![0xAB; (n * rows * 4) as usize];

@@ -97,8 +97,8 @@ impl Copies {
         let packed = pack(of.weight.packing(), of.weight.ty, &bytes, k, n, of.weight.matrices())
             .map_err(|error| WeightError::Load(error.to_string()))?;
         let tiles = Arc::new(device.alloc(packed.len() as u64)?);
-        device.write(tiles.addr(), &packed)?;
         let view = of.weight.tiles(tiles.addr().0).ok_or(WeightError::Format)?;
+        device.write_tiles(&view, 0, &packed)?;
         copies.insert(of.addr.0, Copy { of: *of, view, tiles: Arc::clone(&tiles) });
         Ok(Tiles { view, _memory: Some(tiles) })
     }

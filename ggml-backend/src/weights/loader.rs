@@ -15,6 +15,7 @@ use parking_lot::{Condvar, Mutex};
 use tt_runtime::layout::{Isa, Matrices, Packing};
 use tt_runtime::{Device, DramAddr};
 
+use super::WeightError;
 use super::choice::Weight;
 use super::source::Source;
 use crate::log;
@@ -272,7 +273,8 @@ fn convert(
     source.pack_strips(job.packing, Isa::best(), 0..piece.strips.len(), tiles);
     lap(1);
     let offset = (piece.matrix * strips + piece.strips.start) * strip;
-    device.write(job.addr.offset(offset as u64), tiles).map_err(|error| error.to_string())?;
+    let place = job.weight.tiles(job.addr.0).ok_or_else(|| WeightError::Format.to_string())?;
+    device.write_tiles(&place, offset as u64, tiles).map_err(|error| error.to_string())?;
     lap(2);
     Ok(())
 }

@@ -31,7 +31,7 @@ fn expected_tiles(weight: Weight, data: &[u8]) -> Vec<u8> {
 
 fn tiles_on_device(device: &Device, tiles: &Tiles, bytes: usize) -> Vec<u8> {
     let mut out = vec![0; bytes];
-    device.read(DramAddr(tiles.view.addr), &mut out).unwrap();
+    device.read_tiles(&tiles.view, 0, &mut out).unwrap();
     out
 }
 

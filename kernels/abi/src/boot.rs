@@ -9,7 +9,7 @@ pub const MAX_BANKS: usize = 24;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct BankEntry {
-    /// The port to use, by NoC, in the form of the NIU's `*_ADDR_MID` register ([`tt_isa::noc::NocXy::mid`]).
+    /// The port that this worker uses, by NoC, in the form of the NIU's `*_ADDR_MID` register ([`tt_isa::noc::NocXy::mid`]).
     /// NoC 1 counts tiles from the opposite corner: for a port given as a NoC 0 position its entry is
     /// [`tt_isa::noc::NocXy::mirrored`].
     pub mid: [u32; 2],
@@ -19,14 +19,14 @@ pub struct BankEntry {
 
 /// Boot configuration, at [`crate::l1::BOOT_CONFIG`].
 ///
-/// All but the first four words are the same on every worker, so the runtime multicasts one and then writes
-/// those four words to each worker.
+/// It differs from worker to worker in the worker's number and place, and in the ports that it reads through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
 pub struct BootConfig {
     /// [`BootConfig::MAGIC`]: the firmware does not start without it.
     pub magic: u32,
-    /// This worker's number, row by row: `y * grid_width + x`.
+    /// This worker's number: it says which part of the work it takes, and so which banks it is close to
+    /// ([`crate::placement`]).
     pub index: u32,
     /// Logical column of this worker, from 0.
     pub logical_x: u32,
@@ -52,8 +52,6 @@ impl BootConfig {
     pub const WORDS: usize = 8 + 4 * MAX_BANKS;
     /// Bytes of a boot configuration.
     pub const BYTES: usize = 4 * Self::WORDS;
-    /// Leading words that differ from worker to worker.
-    pub const OWN_WORDS: usize = 4;
 
     /// The configuration as little-endian words, as it stands in L1.
     pub fn to_words(&self) -> [u32; Self::WORDS] {

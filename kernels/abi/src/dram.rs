@@ -1,7 +1,8 @@
 //! Linear DRAM addresses: all banks of a chip as one interleaved space.
 //!
 //! Page `p` of [`DRAM_PAGE`] bytes lies in bank `p % banks`, as that bank's page `p / banks`. A page is the
-//! largest NoC packet, so that a stream of whole pages uses full packets and every bank in turn.
+//! largest NoC packet, so that a stream of whole pages uses full packets and every bank in turn. (Weight tiles lie in the same
+//! pages in another order: [`crate::shard`].)
 
 use tt_isa::noc::MAX_PACKET;
 

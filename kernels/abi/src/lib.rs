@@ -4,7 +4,7 @@
 //! byte of DRAM is) that both sides need. The runtime fills in a [`BootConfig`] and [`OpDescriptor`]s as words,
 //! the firmware reads the same structs out of L1; sizes and offsets are asserted at compile time on both.
 //!
-//! The flow of a launch: [`launch`]. The map of L1: [`l1`]. Linear DRAM addresses: [`dram`].
+//! The flow of a launch: [`launch`]. The map of L1: [`l1`]. Linear DRAM addresses: [`dram`]; weights: [`shard`].
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
@@ -19,8 +19,10 @@ pub mod l1;
 pub mod launch;
 pub mod matmul;
 pub mod num;
+pub mod placement;
 pub mod quant;
 pub mod rows;
+pub mod shard;
 pub mod trig;
 pub mod view;
 pub mod windows;
@@ -29,4 +31,5 @@ pub use boot::{BankEntry, BootConfig};
 pub use descriptor::{Op, OpDescriptor};
 pub use dram::{DramAddr, DramLocation};
 pub use ggml_type::GgmlType;
+pub use shard::{Shard, Shards};
 pub use view::{ElementType, TensorView};

@@ -2,7 +2,8 @@
 //!
 //! Work is cut into units: a 32-row tile of src1 times one 32-column tile of the result, all of K. Units are
 //! numbered batch by batch, row tile by row tile, n-tile by n-tile, so that neighbours share their
-//! activations; each core takes a contiguous range ([`share`]).
+//! activations; each core takes a contiguous range ([`share`]). With one row tile, as when a model generates text, that is a
+//! range of n-tiles, which lies in the DRAM bank that the core is near ([`crate::placement`]).
 
 use crate::descriptor::PARAM_WORDS;
 use crate::view::ElementType;
@@ -75,11 +76,18 @@ pub const fn max_chunk_tiles(groups: u32) -> u32 {
     ACT_BYTES / (groups * GROUP_TILE_BYTES)
 }
 
-/// The part of `total` items that member `index` of `members` takes: first item and number.
+/// The part of `total` items that member `index` of `members` takes: first item and number. It begins at
+/// `total * index / members`, rounded down, so that members without an item are spread over the others.
 pub const fn share(total: u32, index: u32, members: u32) -> (u32, u32) {
     let (each, rest) = (total / members, total % members);
-    let first = index * each + if index < rest { index } else { rest };
-    (first, each + (index < rest) as u32)
+    let (extra, next) = (index * rest / members, (index + 1) * rest / members);
+    (index * each + extra, each + next - extra)
+}
+
+/// The n-tile that the units of a row tile begin with: row tile `number` of `of` (counted over all batches) goes round
+/// the n-tiles from here. Workers that multiply different rows at the same time so read from different banks.
+pub const fn first_n_tile(n_tiles: u32, number: u32, of: u32) -> u32 {
+    number * (n_tiles / of) + number * (n_tiles % of) / of
 }
 
 /// Parameters of a matmul descriptor.
@@ -135,14 +143,23 @@ mod tests {
 
     #[test]
     fn shares_cover_everything_once() {
-        for (total, members) in [(1, 1), (5, 3), (64, 64), (1000, 72), (3, 8)] {
+        for (total, members) in [(1, 1), (5, 3), (64, 64), (1000, 72), (3, 8), (u32::MAX, 80)] {
             let mut next = 0;
             for index in 0..members {
                 let (first, count) = share(total, index, members);
                 assert_eq!(first, next);
+                assert!(count == total / members || count == total.div_ceil(members));
                 next += count;
             }
             assert_eq!(next, total);
         }
+    }
+
+    #[test]
+    fn row_tiles_begin_all_over_the_columns() {
+        assert_eq!(first_n_tile(64, 0, 1), 0);
+        let firsts: Vec<u32> = (0..5).map(|number| first_n_tile(12, number, 5)).collect();
+        assert_eq!(firsts, [0, 2, 4, 7, 9]);
+        assert!((0..100).all(|number| first_n_tile(7, number, 100) < 7));
     }
 }

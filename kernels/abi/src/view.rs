@@ -164,7 +164,8 @@ impl TensorView {
         Self::new(ty, addr, ne, [nb0, nb1, nb2, nb2 * ne[2] as u64])
     }
 
-    /// Weight tiles of a (k, n) matrix with batch extents, in the order `for batch, for nt, for kt`.
+    /// Weight tiles of a (k, n) matrix with batch extents, in the order `for batch, for nt, for kt`; where the tiles of a
+    /// matrix are in its place is said by [`crate::Shards`].
     pub const fn tiles(ty: ElementType, addr: u64, ne: [u32; 4]) -> Self {
         let nb0 = ty.block_bytes() as u64;
         let nb1 = nb0 * ne[0].div_ceil(32) as u64;

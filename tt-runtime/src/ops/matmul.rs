@@ -1,7 +1,7 @@
 //! `MUL_MAT`: `dst[i3][i2][i1][n] = sum_k src0[i3/r3][i2/r2][n][k] * src1[i3][i2][i1][k]`.
 //!
-//! The result is cut into 32 x 32 units; every core takes a contiguous range of them, and no more cores take part
-//! than there are units. K is cut into chunks that fit the kernel's activation buffer; one chunk is the normal
+//! The result is cut into 32 x 32 units; every core takes a contiguous range of them. All cores take part, even if there
+//! are fewer units: which part of the weights a core reads follows from its number ([`tt_kernel_abi::placement`]). K is cut into chunks that fit the kernel's activation buffer; one chunk is the normal
 //! case, and then units that follow each other share their activations.
 
 use super::{Unsupported, check};
@@ -53,7 +53,7 @@ pub fn matmul(
     let params = params(src0, src1)?;
     Ok(OpDescriptor {
         op: Op::Matmul as u32,
-        cores: cores.min(params.units),
+        cores,
         src0: *src0,
         src1: *src1,
         dst: *dst,
@@ -170,10 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn one_row_uses_a_core_for_each_column_tile() {
+    fn one_row_has_a_unit_for_each_column_tile() {
         let weights = TensorView::tiles(ElementType::TilesBf16, 0x200_0000, [288, 100, 1, 1]);
         let (cores, params) = plan(&weights, [288, 1, 1, 1]).unwrap();
-        assert_eq!(cores, 4);
+        assert_eq!(cores, 64);
         assert_eq!((params.units, params.n_tiles, params.k_tiles, params.chunk_tiles), (4, 4, 9, 9));
     }
 
@@ -190,7 +190,7 @@ mod tests {
     fn batches_are_broadcast() {
         let weights = f32([64, 33, 2, 1]);
         let (cores, params) = plan(&weights, [64, 7, 6, 2]).unwrap();
-        assert_eq!((params.units, params.r2, params.r3, cores), (24, 3, 2, 24));
+        assert_eq!((params.units, params.r2, params.r3, cores), (24, 3, 2, 64));
         assert!(plan(&weights, [64, 7, 5, 1]).unwrap_err().0.contains("broadcast"));
     }
 

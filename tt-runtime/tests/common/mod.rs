@@ -7,7 +7,7 @@ pub mod windows;
 use std::sync::Arc;
 
 use half::{bf16, f16};
-use tt_runtime::{Allocation, Device, ElementType, parse_devices};
+use tt_runtime::{Allocation, Device, ElementType, TensorView, parse_devices};
 
 /// The built-in simulator, as `TT_TEST_DEVICE` says: `sim,rows=1,async=7` runs the operators' tests asynchronously.
 pub fn simulator() -> Arc<Device> {
@@ -37,6 +37,24 @@ pub fn upload(device: &Arc<Device>, data: &[u8], offset: u64) -> (Allocation, u6
     let addr = memory.addr().offset(offset);
     device.write(addr, data).expect("write");
     (memory, addr.0)
+}
+
+/// Weights of these extents: tiles, or rows with an offset from the allocation's address.
+pub fn upload_weights(
+    device: &Arc<Device>,
+    ty: ElementType,
+    ne: [u32; 4],
+    data: &[u8],
+    offset: u64,
+) -> (Allocation, TensorView) {
+    if !ty.is_tiles() {
+        let (memory, addr) = upload(device, data, offset);
+        return (memory, TensorView::contiguous(ty, addr, ne));
+    }
+    let memory = device.alloc(data.len() as u64).expect("memory");
+    let view = TensorView::tiles(ty, memory.addr().0, ne);
+    device.write_tiles(&view, 0, data).expect("write");
+    (memory, view)
 }
 
 /// Bytes of `values` in a type, and the values that those bytes stand for.

@@ -8,8 +8,8 @@
 use super::mmio::{load, load_and_wait, order, store};
 use core::hint::black_box;
 use tt_isa::map::{NIU_BASE, NIU_STRIDE};
-use tt_isa::noc::{CMD_BUF_STRIDE, NocXy, atomic_increment, ctrl, reg};
-use tt_kernel_abi::{BankEntry, DramAddr, l1};
+use tt_isa::noc::{CMD_BUF_STRIDE, MAX_PACKET, NocXy, atomic_increment, ctrl, reg, tag};
+use tt_kernel_abi::{BankEntry, DramAddr, Shard, Shards, l1};
 
 /// Request initiator for reads.
 const READ_BUF: u32 = 0;
@@ -69,6 +69,42 @@ impl Noc {
         }
     }
 
+    /// Starts a read of `len` bytes (any number) from byte `at` of a matrix' stream of tiles on; `shard` is the one that was
+    /// read from before, or an empty one. Packets are as large as can be.
+    pub fn read_shards(&mut self, shards: &Shards, shard: &mut Shard, mut at: u64, mut l1: u32, mut len: u32) {
+        while len > 0 {
+            if shard.locate(at).is_none() {
+                *shard = shards.find(at);
+            }
+            let Some((offset, run)) = shard.locate(at) else { return };
+            let piece = if run < u64::from(len) { run as u32 } else { len };
+            let piece = piece.min(MAX_PACKET);
+            let (mid, lo) = self.bank(shard.bank, offset);
+            self.request(READ_BUF, [lo, mid], [l1, self.own], ctrl::RESP_MARKED, piece, 0);
+            self.reads = self.reads.wrapping_add(1);
+            at += u64::from(piece);
+            l1 += piece;
+            len -= piece;
+        }
+    }
+
+    /// Gives reads that start from now on this transaction id, 0 to 15; 0 is that of all others.
+    pub fn set_read_id(&self, id: u32) {
+        let base = self.niu + READ_BUF * CMD_BUF_STRIDE;
+        while load(base + reg::CMD_CTRL) & 1 != 0 {}
+        order();
+        store(base + reg::PACKET_TAG, id << tag::TRANSACTION_ID_SHIFT);
+    }
+
+    /// Waits until all reads with this transaction id are in L1.
+    pub fn wait_read_id(&self, id: u32) {
+        // The NIU counts a request when it is told to start it: this load does not overtake that store.
+        while load(self.niu + READ_BUF * CMD_BUF_STRIDE + reg::CMD_CTRL) & 1 != 0 {}
+        order();
+        while load(self.niu + reg::MST_REQS_OUTSTANDING_ID + 4 * id) & 0xFF != 0 {}
+        order();
+    }
+
     /// Starts a write of `len` bytes (any number) from L1 to linear DRAM.
     pub fn write_dram(&mut self, mut l1: u32, mut addr: DramAddr, mut len: u32) {
         while len > 0 {
@@ -94,11 +130,21 @@ impl Noc {
     /// Port, NoC address and bytes up to the end of the page of a linear address.
     fn locate(&self, addr: DramAddr) -> (u32, u32, u32) {
         let at = addr.locate(self.banks);
-        let entry = l1::BOOT_CONFIG + 32 + at.bank * core::mem::size_of::<BankEntry>() as u32;
+        let (mid, lo) = self.bank(at.bank, at.offset);
+        (mid, lo, at.run)
+    }
+
+    /// Port and NoC address of a byte of a bank.
+    fn bank(&self, bank: u32, offset: u64) -> (u32, u32) {
+        let entry = l1::BOOT_CONFIG + 32 + bank * core::mem::size_of::<BankEntry>() as u32;
         let mid = load(entry + 4 * self.noc);
         // Address bits 35:32 of a bank's port are in MID; no bank reaches that far.
-        let lo = load(entry + 8).wrapping_add(at.offset as u32);
-        (mid, lo, at.run)
+        (mid, load(entry + 8).wrapping_add(offset as u32))
+    }
+
+    /// DRAM banks of the chip.
+    pub fn banks(&self) -> u32 {
+        self.banks
     }
 
     fn request(&self, buf: u32, targ: [u32; 2], ret: [u32; 2], ctrl: u32, len: u32, data: u32) {

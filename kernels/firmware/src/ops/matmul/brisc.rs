@@ -1,6 +1,7 @@
 //! BRISC: weights from DRAM over NoC 0 into the ring of blocks.
 //!
-//! Tiles are copied as they are. Rows of a row-major src0 are read into one staging buffer while the rows in
+//! Tiles are copied as they are, from the shards that [`tt_kernel_abi::shard`] describes, with two blocks on their way at any
+//! time: a DRAM bank is busy only while it has a request to go on with. Rows of a row-major src0 are read into one staging buffer while the rows in
 //! the other are converted to FP32 tiles ([`super::convert`]); since the tile is written K-major, the transposition that the
 //! matrix unit needs costs nothing.
 
@@ -14,7 +15,7 @@ use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul::{
     INDEX, RING, RING_SLOT_BYTES, RING_SLOTS, TILE, WEIGHT_STAGE, WEIGHT_STAGE_BYTES, WEIGHT_STAGE_ROW,
 };
-use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor};
+use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, Shard, Shards};
 
 /// Runs BRISC's part.
 pub fn run(launch: &Launch) {
@@ -55,26 +56,67 @@ fn matrix(noc: &mut Noc, launch: &Launch, plan: &Plan, unit: &Unit) -> u64 {
     u64::from(index) * op.src0.nb[2]
 }
 
+/// Blocks on their way at the same time, each with a transaction id of its own, from 1 on.
+const BLOCKS_IN_FLIGHT: u32 = 2;
+
+/// Blocks of tiles on their way from DRAM to the ring.
+struct Stream {
+    noc: Noc,
+    asked: u32,
+    ready: u32,
+}
+
+impl Stream {
+    fn id(number: u32) -> u32 {
+        1 + number % BLOCKS_IN_FLIGHT
+    }
+
+    /// Asks for the next block, and waits for the one before it. (That one is not needed for the new one's slot to become
+    /// free: the ring has more slots than blocks are on their way.)
+    fn ask(&mut self, shards: &Shards, shard: &mut Shard, at: u64, len: u32) {
+        const { assert!(RING_SLOTS > BLOCKS_IN_FLIGHT) };
+        wait_for_slot(self.asked);
+        self.noc.set_read_id(Self::id(self.asked));
+        self.noc.read_shards(shards, shard, at, slot(self.asked), len);
+        self.asked += 1;
+        if self.asked - self.ready == BLOCKS_IN_FLIGHT {
+            self.arrive();
+        }
+    }
+
+    /// Waits for the oldest block.
+    fn arrive(&mut self) {
+        self.noc.wait_read_id(Self::id(self.ready));
+        self.ready += 1;
+        WEIGHTS_READY.publish(self.ready);
+    }
+
+    fn finish(mut self) {
+        while self.ready < self.asked {
+            self.arrive();
+        }
+        self.noc.set_read_id(0);
+    }
+}
+
 fn stream_tiles(launch: &Launch, mut plan: Plan) {
     let src0 = &launch.op.src0;
-    let mut noc = Noc::new(0);
-    let mut block = 0;
+    let mut stream = Stream { noc: Noc::new(0), asked: 0, ready: 0 };
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
-        let matrix = src0.addr + matrix(&mut noc, launch, &plan, &unit);
-        let row = matrix + u64::from(unit.n_tile) * src0.nb[1];
+        let matrix = matrix(&mut stream.noc, launch, &plan, &unit);
+        let shards = Shards::of_matrix(src0, matrix, stream.noc.banks());
+        let mut shard = Shard::default();
+        let row = u64::from(unit.n_tile) * src0.nb[1];
         for chunk in plan.chunks() {
             for tiles in chunk.pieces(plan.block_tiles()) {
-                wait_for_slot(block);
                 let tile_bytes = src0.nb[0] as u32;
-                let addr = DramAddr(row + u64::from(tiles.first * tile_bytes));
-                noc.read_dram(addr, slot(block), tiles.count * tile_bytes);
-                noc.wait_reads();
-                block += 1;
-                WEIGHTS_READY.publish(block);
+                let at = row + u64::from(tiles.first * tile_bytes);
+                stream.ask(&shards, &mut shard, at, tiles.count * tile_bytes);
             }
         }
     }
+    stream.finish();
 }
 
 /// A block of rows on its way from DRAM to the ring.

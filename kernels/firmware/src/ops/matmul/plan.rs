@@ -1,7 +1,7 @@
 //! The list of units that a core works on: every core of a tile walks it and sees the same.
 
 use crate::rt::launch::Launch;
-use tt_kernel_abi::matmul::{MatmulParams, ROW_GROUP, TILE, block_tiles, share};
+use tt_kernel_abi::matmul::{MatmulParams, ROW_GROUP, TILE, block_tiles, first_n_tile, share};
 use tt_kernel_abi::{ElementType, OpDescriptor};
 
 /// One unit of work.
@@ -55,31 +55,62 @@ pub struct Plan {
     weights: ElementType,
     number: u32,
     count: u32,
-    n_tile: u32,
+    /// N-tiles of this row tile that come before.
+    column: u32,
+    /// Row tile, counted over all batches, and the n-tile that it begins with.
+    rows_number: u32,
+    first_n_tile: u32,
     row_tile: u32,
     batch: [u32; 2],
 }
 
 impl Plan {
-    /// The units of the core that runs `launch`; `None` if the descriptor's weight type is unknown.
+    /// The units of the core that runs `launch`; `None` if there are none or the descriptor's weight type is unknown.
     pub fn new(launch: &Launch) -> Option<Self> {
         let op = launch.op;
         let params = MatmulParams::from_words(&op.params);
         let (first, count) = share(params.units, launch.index, op.cores);
-        let (rest, n_tile) = (first / params.n_tiles, first % params.n_tiles);
-        let (batch, row_tile) = (rest / params.row_tiles, rest % params.row_tiles);
+        if count == 0 {
+            return None;
+        }
+        let (rows_number, column) = (first / params.n_tiles, first % params.n_tiles);
+        let (batch, row_tile) = (rows_number / params.row_tiles, rows_number % params.row_tiles);
         let batches = op.src1.ne[2];
-        Some(Self {
+        let mut plan = Self {
             params,
             rows: op.src1.ne[1],
             batches,
             weights: op.src0.element_type()?,
             number: 0,
             count,
-            n_tile,
+            column,
+            rows_number,
+            first_n_tile: 0,
             row_tile,
             batch: [batch % batches, batch / batches],
-        })
+        };
+        plan.begin_rows();
+        Some(plan)
+    }
+
+    fn begin_rows(&mut self) {
+        let MatmulParams { units, n_tiles, .. } = self.params;
+        self.first_n_tile = first_n_tile(n_tiles, self.rows_number, units / n_tiles);
+    }
+
+    /// Goes on to the next row tile.
+    fn next_rows(&mut self) {
+        self.column = 0;
+        self.rows_number += 1;
+        self.begin_rows();
+        self.row_tile += 1;
+        if self.row_tile == self.params.row_tiles {
+            self.row_tile = 0;
+            self.batch[0] += 1;
+            if self.batch[0] == self.batches {
+                self.batch = [0, self.batch[1] + 1];
+            }
+        }
     }
 
     /// Type of the weights.
@@ -118,26 +149,19 @@ impl Iterator for Plan {
             return None;
         }
         let row = self.row_tile * TILE;
+        let n_tile = self.first_n_tile + self.column;
         let unit = Unit {
             number: self.number,
-            new_rows: self.number == 0 || self.n_tile == 0,
-            n_tile: self.n_tile,
+            new_rows: self.number == 0 || self.column == 0,
+            n_tile: if n_tile < self.params.n_tiles { n_tile } else { n_tile - self.params.n_tiles },
             row,
             rows: TILE.min(self.rows - row),
             batch: self.batch,
         };
         self.number += 1;
-        self.n_tile += 1;
-        if self.n_tile == self.params.n_tiles {
-            self.n_tile = 0;
-            self.row_tile += 1;
-            if self.row_tile == self.params.row_tiles {
-                self.row_tile = 0;
-                self.batch[0] += 1;
-                if self.batch[0] == self.batches {
-                    self.batch = [0, self.batch[1] + 1];
-                }
-            }
+        self.column += 1;
+        if self.column == self.params.n_tiles {
+            self.next_rows();
         }
         Some(unit)
     }
