@@ -104,7 +104,7 @@ fn compute(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), Co
     let running = debug::profile::begin(&device.runtime);
     let cores = device.runtime.info()?.workers();
     let mut memory =
-        Held { host, device, node, operator, tiles: Vec::new(), scratch: Vec::new(), failed: None };
+        Held { host, device, node, tiles: Vec::new(), scratch: Vec::new(), failed: None };
     let steps = plan::steps(host, operator, node, cores, &mut memory);
     if let Some(error) = memory.failed.take() {
         return Err(error);
@@ -136,19 +136,14 @@ struct Held<'a> {
     host: &'a Host,
     device: &'static Device,
     node: &'a Tensor,
-    operator: Operator,
     tiles: Vec<Tiles>,
     scratch: Vec<Allocation>,
     failed: Option<ComputeError>,
 }
 
 impl Held<'_> {
-    fn operand(&mut self, tensor: &Tensor) -> Result<TensorView, ComputeError> {
-        let operand = match plan::is_multiplied_with(self.operator, self.node, tensor) {
-            true => matrices(self.host, self.device, tensor)?,
-            false => bytes(self.host, self.device, self.node, tensor)?,
-        };
-        match operand {
+    fn weights(&mut self, tensor: &Tensor) -> Result<TensorView, ComputeError> {
+        match matrices(self.host, self.device, tensor)? {
             Operand::Plain(view) => Ok(view),
             Operand::Tiles(tiles) => {
                 let view = tiles.view;
@@ -173,8 +168,13 @@ impl Held<'_> {
 
 impl plan::Memory for Held<'_> {
     fn place(&mut self, tensor: &Tensor) -> Result<TensorView, Unsupported> {
-        let operand = self.operand(tensor);
-        self.kept(operand)
+        let view = bytes(self.host, self.device, self.node, tensor);
+        self.kept(view)
+    }
+
+    fn place_weights(&mut self, tensor: &Tensor) -> Result<TensorView, Unsupported> {
+        let view = self.weights(tensor);
+        self.kept(view)
     }
 
     fn scratch(&mut self, bytes: u64) -> Result<u64, Unsupported> {
@@ -200,12 +200,12 @@ fn bytes(
     device: &'static Device,
     node: &Tensor,
     tensor: &Tensor,
-) -> Result<Operand, ComputeError> {
+) -> Result<TensorView, ComputeError> {
     let view = placed(host, tensor)?;
     if !std::ptr::eq(node, tensor) {
         device.weights.before_compute(DramAddr(view.addr), view.span())?;
     }
-    Ok(Operand::Plain(view))
+    Ok(view)
 }
 
 /// What a product multiplies with: a weight's tiles; tiles beside the bytes of what could be one, or of what kernels

@@ -49,7 +49,8 @@ impl Node<'_> {
 
     pub(super) fn mul_mat(&mut self) -> Steps {
         let mut steps = Vec::new();
-        let (src0, src1, dst) = (self.src(0)?, self.src(1)?, self.dst()?);
+        let (src1, dst) = (self.src(1)?, self.dst()?);
+        let src0 = self.weights()?;
         let src0 = self.dense(src0, &mut steps)?;
         let src1 = self.activations(src1, &mut steps)?;
         steps.push(ops::matmul(&src0, &src1, &dst, self.cores)?);
@@ -58,7 +59,8 @@ impl Node<'_> {
 
     pub(super) fn mul_mat_id(&mut self) -> Steps {
         let mut steps = Vec::new();
-        let (src0, src1, ids, dst) = (self.src(0)?, self.src(1)?, self.src(2)?, self.dst()?);
+        let (src1, ids, dst) = (self.src(1)?, self.src(2)?, self.dst()?);
+        let src0 = self.weights()?;
         let src0 = self.dense(src0, &mut steps)?;
         let src1 = self.activations(src1, &mut steps)?;
         steps.push(ops::matmul_id(&src0, &src1, &ids, &dst, self.cores)?);

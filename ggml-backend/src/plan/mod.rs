@@ -82,19 +82,20 @@ pub fn matrices(host: &Host, tensor: &Tensor, addr: u64) -> Option<Strided> {
     rows.then_some(Strided { weight: Weight { ty, ne }, addr: DramAddr(addr), nb })
 }
 
-/// Whether `tensor` is what a `MUL_MAT` or `MUL_MAT_ID` multiplies with.
-pub fn is_multiplied_with(operator: Operator, node: &Tensor, tensor: &Tensor) -> bool {
-    matches!(operator, Operator::MulMat | Operator::MulMatId)
-        && source(node, 0).is_some_and(|src0| std::ptr::eq(src0, tensor))
-}
-
 /// Where tensors are, and room for what a node needs only while it is computed.
 pub trait Memory {
-    /// The view of a tensor.
+    /// The view of a tensor as ggml has it.
     ///
     /// # Errors
     /// It is not on the device.
     fn place(&mut self, tensor: &Tensor) -> Result<TensorView, Unsupported>;
+
+    /// The view of what a product multiplies with: tiles, if it can have them. To be asked for after all other tensors of
+    /// the node have been placed: a weight that one of them reads as bytes gets its tiles elsewhere.
+    ///
+    /// # Errors
+    /// It is not on the device.
+    fn place_weights(&mut self, tensor: &Tensor) -> Result<TensorView, Unsupported>;
 
     /// Address of `bytes` bytes that are the node's until it is computed.
     ///
@@ -120,6 +121,12 @@ impl Node<'_> {
     /// A source that may be missing.
     fn optional(&mut self, index: usize) -> Result<Option<TensorView>, Unsupported> {
         source(self.tensor, index).map(|tensor| self.memory.place(tensor)).transpose()
+    }
+
+    /// What a product multiplies with ([`Memory::place_weights`]).
+    fn weights(&mut self) -> Result<TensorView, Unsupported> {
+        let tensor = source(self.tensor, 0).ok_or("source 0 is missing")?;
+        self.memory.place_weights(tensor)
     }
 
     /// The result.
@@ -223,17 +230,15 @@ pub fn steps(host: &Host, operator: Operator, node: &Tensor, cores: u32, memory:
 /// Stands in for memory where only the plan is wanted.
 struct Anywhere<'a> {
     host: &'a Host,
-    operator: Operator,
-    node: &'a Tensor,
 }
 
 impl Memory for Anywhere<'_> {
     fn place(&mut self, tensor: &Tensor) -> Result<TensorView, Unsupported> {
-        let addr = ANYWHERE + tensor.view_offs as u64;
-        if !is_multiplied_with(self.operator, self.node, tensor) {
-            return view(self.host, tensor, addr);
-        }
-        let plain = multiplied(self.host, tensor, addr);
+        view(self.host, tensor, ANYWHERE + tensor.view_offs as u64)
+    }
+
+    fn place_weights(&mut self, tensor: &Tensor) -> Result<TensorView, Unsupported> {
+        let plain = multiplied(self.host, tensor, ANYWHERE + tensor.view_offs as u64);
         if plain.is_ok() {
             return plain;
         }
@@ -258,7 +263,7 @@ pub fn supported(node: &Tensor) -> bool {
         refusals::say(host, node, "kept off by GGML_TT_OPFILTER");
         return false;
     }
-    let mut memory = Anywhere { host, operator, node };
+    let mut memory = Anywhere { host };
     let result = steps(host, operator, node, ANY_CORES, &mut memory);
     if let Err(reason) = &result {
         refusals::say(host, node, &reason.0);
