@@ -7,12 +7,14 @@
 
 #![allow(unsafe_code)]
 
-use tt_isa::format::TILE_DIM;
+use std::ops::Range;
+
+use tt_isa::format::{FACE_DIM, TILE_DIM};
 use tt_kernel_abi::quant;
 
 use super::{GgmlType, Matrices, Packing, pack};
 
-/// Values of a row that are dequantised before they are packed: with 32 rows they fill 32 KiB, a level 1 cache.
+/// Values of a row that are dequantised before they are packed: with 16 rows they fill 16 KiB, half a level 1 cache.
 pub const CHUNK: usize = 256;
 
 /// An instruction set that this processor has.
@@ -104,26 +106,86 @@ impl Isa {
     }
 }
 
-/// Rows whose next chunk is fetched with each tile of this one.
-const ROWS_AHEAD: usize = TILE_DIM / (CHUNK / TILE_DIM);
+/// Rows whose next chunk is fetched with each half tile of this one.
+const ROWS_AHEAD: usize = FACE_DIM / (CHUNK / TILE_DIM);
+/// Of rows with more bytes in a chunk the next one is fetched to the level 2 cache only: the level 1 cache is in use.
+const SHORT: usize = 512;
 
 /// Asks for the first `len` bytes.
 #[inline(always)]
 fn prefetch(bytes: &[u8], len: usize) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     for line in bytes[..len.min(bytes.len())].chunks(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
+        let line = line.as_ptr().cast();
         // SAFETY: a hint; every x86-64 has it, and the address is of a byte that exists.
-        unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr().cast())
-        };
+        unsafe { if len <= SHORT { _mm_prefetch::<_MM_HINT_T0>(line) } else { _mm_prefetch::<_MM_HINT_T1>(line) } };
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     let _ = (bytes, len);
 }
 
-/// Room for a chunk of 32 rows.
+/// Room for a chunk of 16 rows.
 pub(super) fn scratch() -> Vec<f32> {
-    vec![0.0; TILE_DIM * CHUNK]
+    vec![0.0; FACE_DIM * CHUNK]
+}
+
+/// A chunk of a strip: up to [`CHUNK`] columns of its rows.
+struct Chunk<'a> {
+    source: &'a Matrices<'a>,
+    rows: Range<usize>,
+    columns: usize,
+    /// Bytes of a row that they are.
+    bytes: Range<usize>,
+}
+
+impl Chunk<'_> {
+    /// The rows that half `half` of its tiles take.
+    fn half(&self, half: usize) -> Range<usize> {
+        let first = self.rows.end.min(self.rows.start + half * FACE_DIM);
+        first..self.rows.end.min(first + FACE_DIM)
+    }
+
+    /// Rows are far apart: what the next chunk wants of some of them is fetched while this one's tile number `tile` is packed.
+    #[inline(always)]
+    fn prefetch_next(&self, half: usize, tile: usize) {
+        for row in self.half(half).skip(tile * ROWS_AHEAD).take(ROWS_AHEAD) {
+            prefetch(&self.source.row(row)[self.bytes.end..], self.bytes.len());
+        }
+    }
+
+    /// Packs from the values that ggml has, if they are single precision and need no padding.
+    #[inline(always)]
+    fn pack_as_it_is<L: pack::Lanes>(&self, packing: Packing, out: &mut [u8]) {
+        let pitch = self.source.row_bytes;
+        let halves = [0, 1].map(|half| &self.source.bytes[self.half(half).start * pitch + self.bytes.start..]);
+        for (i, out) in out.chunks_exact_mut(packing.format.tile_bytes()).enumerate() {
+            for (half, bytes) in halves.into_iter().enumerate() {
+                self.prefetch_next(half, i);
+                let rows = pack::Bytes { bytes: &bytes[4 * i * TILE_DIM..], pitch };
+                pack::half_tile::<L>(packing.format, packing.rule, rows, half, out);
+            }
+        }
+    }
+
+    /// Dequantises sixteen rows, and packs the halves of tiles that they are.
+    #[inline(always)]
+    fn pack_half<L: pack::Lanes>(&self, packing: Packing, half: usize, scratch: &mut [f32], out: &mut [u8]) {
+        let rows = self.half(half);
+        if self.columns < CHUNK || rows.len() < FACE_DIM {
+            // Padding: columns beyond k, rows beyond n.
+            scratch.fill(0.0);
+        }
+        for (row, values) in rows.zip(scratch.chunks_exact_mut(CHUNK)) {
+            let bytes = &self.source.row(row)[self.bytes.clone()];
+            quant::row(self.source.ty, bytes, &mut values[..self.columns]);
+        }
+        for (i, out) in out.chunks_exact_mut(packing.format.tile_bytes()).enumerate() {
+            self.prefetch_next(half, i);
+            let rows = pack::Floats { values: &scratch[i * TILE_DIM..], pitch: CHUNK };
+            pack::half_tile::<L>(packing.format, packing.rule, rows, half, out);
+        }
+    }
 }
 
 #[inline(always)]
@@ -136,25 +198,19 @@ fn strip_inline<L: pack::Lanes>(
 ) {
     let rows = source.strip(index);
     let (len, bytes) = source.ty.block();
-    let tile_bytes = packing.format.tile_bytes();
     let tiles_per_chunk = CHUNK / TILE_DIM;
-    for (chunk, out) in out.chunks_mut(tiles_per_chunk * tile_bytes).enumerate() {
+    for (chunk, out) in out.chunks_mut(tiles_per_chunk * packing.format.tile_bytes()).enumerate() {
         let first = chunk * CHUNK;
-        let count = CHUNK.min(source.k - first);
-        if count < CHUNK || rows.len() < TILE_DIM {
-            // Padding: columns beyond k, rows beyond n.
-            scratch.fill(0.0);
+        let columns = CHUNK.min(source.k - first);
+        let bytes = first / len * bytes..(first + columns) / len * bytes;
+        let chunk = Chunk { source, rows: rows.clone(), columns, bytes };
+        let whole = columns.is_multiple_of(TILE_DIM) && rows.len() == TILE_DIM;
+        if source.ty == GgmlType::F32 && whole {
+            chunk.pack_as_it_is::<L>(packing, out);
+            continue;
         }
-        let range = first / len * bytes..(first + count) / len * bytes;
-        for (i, values) in scratch.chunks_exact_mut(CHUNK).take(rows.len()).enumerate() {
-            quant::row(source.ty, &source.row(rows.start + i)[range.clone()], &mut values[..count]);
-        }
-        for (i, out) in out.chunks_exact_mut(tile_bytes).enumerate() {
-            // Rows are far apart: what the next chunk wants of them is fetched while this one is packed.
-            for row in rows.clone().skip(i * ROWS_AHEAD).take(ROWS_AHEAD) {
-                prefetch(&source.row(row)[range.end..], range.len());
-            }
-            pack::tile::<L>(packing.format, packing.rule, &scratch[i * TILE_DIM..], CHUNK, out);
+        for half in 0..2 {
+            chunk.pack_half::<L>(packing, half, scratch, out);
         }
     }
 }

@@ -12,8 +12,6 @@
 use super::lanes::Lanes;
 use tt_isa::format::FACE_DIM;
 
-/// Bits of the largest significand: 1 and the 23 bits of a single precision mantissa.
-const SIGNIFICAND: u32 = 24;
 const EXPONENT: u32 = 0x7F80_0000;
 const MANTISSA: u32 = 0x007F_FFFF;
 
@@ -28,33 +26,68 @@ pub fn shared_exponents<L: Lanes>(rows: &[L; FACE_DIM]) -> L {
     shared
 }
 
-/// Datums of `MAGNITUDE` bits and a sign, for shared exponent fields (in place) that are at least their own.
+/// Datums of `MAGNITUDE` bits and a sign of four rows, a byte each from the lowest on, for shared exponent fields (in place)
+/// that are at least their own.
 #[inline(always)]
-pub fn datums<L: Lanes, const MAGNITUDE: u32>(bits: L, shared: L) -> L {
+pub fn datums<L: Lanes, const MAGNITUDE: u32>(rows: [L; 4], shared: L) -> L {
+    let [a, b, c, d] = rows;
+    let magnitudes = merge([
+        rounded::<L, MAGNITUDE>(a, shared),
+        rounded::<L, MAGNITUDE>(b, shared),
+        rounded::<L, MAGNITUDE>(c, shared),
+        rounded::<L, MAGNITUDE>(d, shared),
+    ]);
+    let magnitudes = magnitudes.min_bytes(L::splat(((1 << MAGNITUDE) - 1) * EACH_BYTE));
+    let signs = merge([a.shr::<24>(), b.shr::<24>(), c.shr::<24>(), d.shr::<24>()]).and(L::splat(SIGNS));
+    let signs = match MAGNITUDE {
+        7 => signs,
+        3 => signs.shr::<4>(),
+        _ => signs.shr::<6>(),
+    };
+    magnitudes.or(signs.where_set_bytes(magnitudes))
+}
+
+/// A bit in each byte of a word.
+const EACH_BYTE: u32 = 0x0101_0101;
+/// The highest bit of each byte.
+const SIGNS: u32 = 0x80 * EACH_BYTE;
+
+/// The low bytes of four rows in one word.
+#[inline(always)]
+pub fn merge<L: Lanes>(rows: [L; 4]) -> L {
+    let [a, b, c, d] = rows;
+    let (low, pair) = (L::splat(0xFF), L::splat(0xFFFF));
+    let ab = a.and(low).or(b.and(low).shl::<8>());
+    let cd = c.and(low).or(d.shl::<8>()).and(pair);
+    ab.or(cd.shl::<16>())
+}
+
+/// The rounded magnitude, not saturated yet, in the low byte; anything above.
+///
+/// The aligned significand is an integer below 2^24: adding a power of two whose last mantissa bit stands for the
+/// datum's last bit rounds it there, to nearest, ties to even, in one floating point addition.
+#[inline(always)]
+fn rounded<L: Lanes, const MAGNITUDE: u32>(bits: L, shared: L) -> L {
     let exponent = bits.and(L::splat(EXPONENT));
-    let significand = bits.and(L::splat(MANTISSA)).or(L::splat(MANTISSA + 1)).where_set(exponent);
-    let aligned = significand.shr_by(shared.sub(exponent).shr::<23>());
-    let half = L::splat((1 << (SIGNIFICAND - MAGNITUDE - 1)) - 1);
-    let one = L::splat(1);
-    let rounded = match MAGNITUDE {
-        7 => aligned.add(half).add(aligned.shr::<17>().and(one)).shr::<17>(),
-        3 => aligned.add(half).add(aligned.shr::<21>().and(one)).shr::<21>(),
-        _ => aligned.add(half).add(aligned.shr::<23>().and(one)).shr::<23>(),
-    };
-    let magnitude = rounded.min(L::splat((1 << MAGNITUDE) - 1));
-    let sign = match MAGNITUDE {
-        7 => bits.shr::<24>(),
-        3 => bits.shr::<28>(),
-        _ => bits.shr::<30>(),
-    };
-    magnitude.or(sign.and(L::splat(1 << MAGNITUDE)).where_set(magnitude))
+    let significand = bits.and(L::splat(MANTISSA)).or(L::splat(MANTISSA + 1));
+    let aligned = significand.shr_by(shared.sub(exponent).shr::<23>()).where_set(exponent);
+    aligned.plus_float(match MAGNITUDE {
+        7 => power_of_two(23 + 17),
+        3 => power_of_two(23 + 21),
+        _ => power_of_two(23 + 23),
+    })
+}
+
+const fn power_of_two(exponent: u32) -> f32 {
+    f32::from_bits((127 + exponent) << 23)
 }
 
 /// One datum for a shared exponent.
 #[cfg(test)]
 pub fn datum<const MAGNITUDE: u32>(bits: u32, shared: u32) -> u32 {
-    let lanes = datums::<super::lanes::Portable, MAGNITUDE>([bits; FACE_DIM], [shared; FACE_DIM]);
-    lanes[0]
+    let lanes = datums::<super::lanes::Portable, MAGNITUDE>([[bits; FACE_DIM]; 4], [shared; FACE_DIM]);
+    assert_eq!(lanes[0], (lanes[0] & 0xFF) * EACH_BYTE);
+    lanes[0] & 0xFF
 }
 
 /// Value of a datum with its shared exponent: `magnitude / 2^(MAGNITUDE - 1) * 2^(exponent - 127)`.

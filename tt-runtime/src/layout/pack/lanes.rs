@@ -6,6 +6,8 @@ use tt_isa::format::FACE_DIM;
 pub trait Lanes: Copy {
     /// The bit patterns of the first sixteen values.
     fn load(values: &[f32]) -> Self;
+    /// The first sixteen words, little-endian, at any address.
+    fn load_bytes(bytes: &[u8]) -> Self;
     /// The same number in every lane.
     fn splat(x: u32) -> Self;
     /// `self & other`
@@ -28,6 +30,12 @@ pub trait Lanes: Copy {
     fn shr_by(self, bits: Self) -> Self;
     /// `self` where `test` is not zero, 0 elsewhere.
     fn where_set(self, test: Self) -> Self;
+    /// Bits of the float `self + magic`, where `self` is an integer below 2^24.
+    fn plus_float(self, magic: f32) -> Self;
+    /// The smaller number, byte by byte.
+    fn min_bytes(self, other: Self) -> Self;
+    /// `self` where `test` is not zero, 0 elsewhere, byte by byte.
+    fn where_set_bytes(self, test: Self) -> Self;
     /// The lowest byte of every lane.
     fn low_bytes(self) -> [u8; FACE_DIM];
     /// Transposes: a cell is the four words of one lane. Result j has the cells of lanes 4 j to 4 j + 3.
@@ -47,6 +55,12 @@ impl Lanes for Portable {
     #[inline(always)]
     fn load(values: &[f32]) -> Self {
         std::array::from_fn(|i| values[i].to_bits())
+    }
+
+    #[inline(always)]
+    fn load_bytes(bytes: &[u8]) -> Self {
+        let words = bytes[..4 * FACE_DIM].as_chunks().0;
+        std::array::from_fn(|i| u32::from_le_bytes(words[i]))
     }
 
     #[inline(always)]
@@ -102,6 +116,27 @@ impl Lanes for Portable {
     #[inline(always)]
     fn where_set(self, test: Self) -> Self {
         std::array::from_fn(|i| if test[i] != 0 { self[i] } else { 0 })
+    }
+
+    #[inline(always)]
+    fn plus_float(self, magic: f32) -> Self {
+        self.map(|x| (x as f32 + magic).to_bits())
+    }
+
+    #[inline(always)]
+    fn min_bytes(self, other: Self) -> Self {
+        std::array::from_fn(|i| {
+            let (a, b) = (self[i].to_le_bytes(), other[i].to_le_bytes());
+            u32::from_le_bytes(std::array::from_fn(|j| a[j].min(b[j])))
+        })
+    }
+
+    #[inline(always)]
+    fn where_set_bytes(self, test: Self) -> Self {
+        std::array::from_fn(|i| {
+            let (a, b) = (self[i].to_le_bytes(), test[i].to_le_bytes());
+            u32::from_le_bytes(std::array::from_fn(|j| if b[j] != 0 { a[j] } else { 0 }))
+        })
     }
 
     #[inline(always)]

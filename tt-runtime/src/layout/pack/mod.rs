@@ -6,6 +6,7 @@
 
 pub mod bfp;
 mod lanes;
+mod rows;
 pub mod search;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -14,59 +15,69 @@ use bfp::{datums, shared_exponents};
 use tt_isa::format::{FACE_DATUMS, FACE_DIM, TILE_DIM, TILE_EXPONENTS};
 
 use super::{Rule, WeightFormat};
+pub(super) use rows::{Bytes, Floats, Rows};
 pub(super) use lanes::{Lanes, Portable};
 #[cfg(target_arch = "x86_64")]
 pub(super) use x86::{Avx2, Avx512};
 
-/// Packs the tile whose 32 rows start at `values`, `pitch` values apart.
+/// Packs one half of a tile, whose sixteen rows n are `rows`: the half with n below 16, or the other one. `out` is the whole
+/// tile.
 #[inline(always)]
-pub fn tile<L: Lanes>(format: WeightFormat, rule: Rule, values: &[f32], pitch: usize, out: &mut [u8]) {
+pub fn half_tile<L: Lanes>(format: WeightFormat, rule: Rule, rows: impl Rows, half: usize, out: &mut [u8]) {
     match (format, rule) {
-        (WeightFormat::Bf16, _) => bf16_tile::<L>(values, pitch, out),
-        (WeightFormat::Bfp8, Rule::Vendor) => bfp_tile::<L, 7>(values, pitch, out),
-        (WeightFormat::Bfp4, Rule::Vendor) => bfp_tile::<L, 3>(values, pitch, out),
-        (WeightFormat::Bfp2, Rule::Vendor) => bfp_tile::<L, 1>(values, pitch, out),
-        (WeightFormat::Bfp8, Rule::Search) => search::tile::<7>(values, pitch, out),
-        (WeightFormat::Bfp4, Rule::Search) => search::tile::<3>(values, pitch, out),
-        (WeightFormat::Bfp2, Rule::Search) => search::tile::<1>(values, pitch, out),
+        (WeightFormat::Bf16, _) => bf16_half::<L>(rows, half, out),
+        (WeightFormat::Bfp8, Rule::Vendor) => bfp_half::<L, 7>(rows, half, out),
+        (WeightFormat::Bfp4, Rule::Vendor) => bfp_half::<L, 3>(rows, half, out),
+        (WeightFormat::Bfp2, Rule::Vendor) => bfp_half::<L, 1>(rows, half, out),
+        (WeightFormat::Bfp8, Rule::Search) => search::half_tile::<7>(rows, half, out),
+        (WeightFormat::Bfp4, Rule::Search) => search::half_tile::<3>(rows, half, out),
+        (WeightFormat::Bfp2, Rule::Search) => search::half_tile::<1>(rows, half, out),
     }
 }
 
-/// The source of face `index` of a tile, row n after row n, a lane for each k (faces: k below 16 and n below 16,
-/// then n from 16 on, then k from 16 on).
-#[inline(always)]
-fn face<L: Lanes>(values: &[f32], pitch: usize, index: usize) -> [L; FACE_DIM] {
-    let (k, n) = (index / 2 * FACE_DIM, index % 2 * FACE_DIM);
-    let mut rows = [L::splat(0); FACE_DIM];
-    for (i, row) in rows.iter_mut().enumerate() {
-        *row = L::load(&values[(n + i) * pitch + k..]);
+/// Packs the tile whose 32 rows start at `values`, `pitch` values apart.
+#[cfg(test)]
+pub fn tile<L: Lanes>(format: WeightFormat, rule: Rule, values: &[f32], pitch: usize, out: &mut [u8]) {
+    for half in 0..2 {
+        let rows = Floats { values: &values[half * FACE_DIM * pitch..], pitch };
+        half_tile::<L>(format, rule, rows, half, out);
     }
-    rows
+}
+
+/// The source of a face: row n after row n, a lane for each k from `k` on.
+#[inline(always)]
+fn face<L: Lanes>(rows: impl Rows, k: usize) -> [L; FACE_DIM] {
+    let mut face = [L::splat(0); FACE_DIM];
+    for (i, row) in face.iter_mut().enumerate() {
+        *row = rows.lanes(i, k);
+    }
+    face
+}
+
+/// The two faces of a half tile: first k, and number in the tile (k below 16 and n below 16, then n from 16 on, then k
+/// from 16 on).
+fn faces(half: usize) -> [(usize, usize); 2] {
+    [(0, half), (FACE_DIM, 2 + half)]
 }
 
 #[inline(always)]
-fn bfp_tile<L: Lanes, const MAGNITUDE: u32>(values: &[f32], pitch: usize, out: &mut [u8]) {
-    for index in 0..4 {
-        let mut rows = face::<L>(values, pitch, index);
+fn bfp_half<L: Lanes, const MAGNITUDE: u32>(rows: impl Rows, half: usize, out: &mut [u8]) {
+    for (k, index) in faces(half) {
+        let rows = face::<L>(rows, k);
         let shared = shared_exponents(&rows);
-        for row in &mut rows {
-            *row = datums::<L, MAGNITUDE>(*row, shared);
+        let mut words = [shared; 4];
+        for (word, rows) in words.iter_mut().zip(rows.as_chunks::<4>().0) {
+            *word = datums::<L, MAGNITUDE>(*rows, shared);
         }
-        put_face::<L, MAGNITUDE>(shared, &rows, index, out);
+        put_face::<L, MAGNITUDE>(shared, words, index, out);
     }
 }
 
-/// Writes face `index` of a tile: its exponents and datums.
+/// Writes face `index` of a tile: its exponents, and its datums, four rows' in a word.
 #[inline(always)]
-fn put_face<L: Lanes, const MAGNITUDE: u32>(shared: L, datums: &[L; FACE_DIM], index: usize, out: &mut [u8]) {
+fn put_face<L: Lanes, const MAGNITUDE: u32>(shared: L, words: [L; 4], index: usize, out: &mut [u8]) {
     let (exponents, out) = out.split_at_mut(TILE_EXPONENTS);
     exponents[index * FACE_DIM..(index + 1) * FACE_DIM].copy_from_slice(&shared.shr::<23>().low_bytes());
-    // Four rows' datums in a word, a byte each.
-    let mut words = [shared; 4];
-    for (word, rows) in words.iter_mut().zip(datums.as_chunks::<4>().0) {
-        let [a, b, c, d] = *rows;
-        *word = a.or(b.shl::<8>()).or(c.shl::<16>().or(d.shl::<24>()));
-    }
     let [a, b, c, d] = words;
     let bytes = FACE_DATUMS * (MAGNITUDE as usize + 1) / 8;
     let (cells, _) = out[index * bytes..(index + 1) * bytes].as_chunks_mut::<64>();
@@ -128,16 +139,16 @@ fn bf16<L: Lanes>(bits: L) -> L {
 }
 
 #[inline(always)]
-fn bf16_tile<L: Lanes>(values: &[f32], pitch: usize, out: &mut [u8]) {
-    for (index, out) in out.as_chunks_mut::<{ 2 * FACE_DATUMS }>().0.iter_mut().enumerate() {
-        let rows = face::<L>(values, pitch, index);
+fn bf16_half<L: Lanes>(rows: impl Rows, half: usize, out: &mut [u8]) {
+    for (k, index) in faces(half) {
+        let rows = face::<L>(rows, k);
         let mut words = [L::splat(0); FACE_DIM / 2];
         for (word, rows) in words.iter_mut().zip(rows.as_chunks::<2>().0) {
             *word = bf16(rows[0]).or(bf16(rows[1]).shl::<16>());
         }
         let [a, b, c, d, e, f, g, h] = words;
         let (left, right) = (L::cells([a, b, c, d]), L::cells([e, f, g, h]));
-        let (out, _) = out.as_chunks_mut::<64>();
+        let (out, _) = out[index * 2 * FACE_DATUMS..(index + 1) * 2 * FACE_DATUMS].as_chunks_mut::<64>();
         for i in 0..4 {
             put(L::zip_cells(left[i], right[i]), &mut out[2 * i..]);
         }

@@ -7,8 +7,8 @@
 //! Weighting by importance would change nothing: an importance matrix weighs columns k, and the sixteen numbers that
 //! share an exponent all lie in one column.
 
-use super::bfp::{datums, shared_exponents};
-use super::{Portable, face, put_face};
+use super::bfp::{datums, merge, shared_exponents};
+use super::{Portable, Rows, face, faces, put_face};
 use tt_isa::format::FACE_DIM;
 
 /// Exponents tried, as distances from the rule's.
@@ -16,14 +16,17 @@ const DISTANCES: [i32; 4] = [0, -1, -2, 1];
 /// Exponent fields between which steps, reciprocals and squares are normal numbers; elsewhere the rule's is taken.
 const SEARCHED: std::ops::RangeInclusive<u32> = 72..=184;
 
-/// Packs a tile ([`super::tile`]).
+/// Packs half a tile ([`super::half_tile`]).
 #[inline(always)]
-pub fn tile<const MAGNITUDE: u32>(values: &[f32], pitch: usize, out: &mut [u8]) {
-    for index in 0..4 {
-        let rows = face::<Portable>(values, pitch, index);
+pub fn half_tile<const MAGNITUDE: u32>(rows: impl Rows, half: usize, out: &mut [u8]) {
+    for (k, index) in faces(half) {
+        let rows = face::<Portable>(rows, k);
         let shared = best_exponents::<MAGNITUDE>(&rows);
-        let datums = rows.map(|row| nearest::<MAGNITUDE>(row, shared));
-        put_face::<Portable, MAGNITUDE>(shared, &datums, index, out);
+        let mut words = [shared; 4];
+        for (word, rows) in words.iter_mut().zip(rows.as_chunks::<4>().0) {
+            *word = nearest::<MAGNITUDE>(*rows, shared);
+        }
+        put_face::<Portable, MAGNITUDE>(shared, words, index, out);
     }
 }
 
@@ -33,18 +36,18 @@ fn step<const MAGNITUDE: u32>(shared: u32) -> f32 {
     f32::from_bits(shared.wrapping_sub((MAGNITUDE - 1) << 23))
 }
 
-/// The nearest datums, ties to even, for any shared exponent fields (in place).
+/// The nearest datums of four rows, ties to even, for any shared exponent fields (in place), a byte each.
 #[inline(always)]
-fn nearest<const MAGNITUDE: u32>(bits: Portable, shared: Portable) -> Portable {
-    let rule = datums::<Portable, MAGNITUDE>(bits, shared);
-    std::array::from_fn(|k| {
-        if !SEARCHED.contains(&(shared[k] >> 23)) {
-            return rule[k];
-        }
-        let magnitude = magnitude::<MAGNITUDE>(bits[k], shared[k]);
-        let sign = if magnitude == 0.0 { 0 } else { bits[k] >> 31 };
-        sign << MAGNITUDE | magnitude as u32
-    })
+fn nearest<const MAGNITUDE: u32>(rows: [Portable; 4], shared: Portable) -> Portable {
+    let rule = datums::<Portable, MAGNITUDE>(rows, shared);
+    let nearest = merge(rows.map(|row| {
+        std::array::from_fn(|k| {
+            let magnitude = magnitude::<MAGNITUDE>(row[k], shared[k]);
+            let sign = if magnitude == 0.0 { 0 } else { row[k] >> 31 };
+            sign << MAGNITUDE | magnitude as u32
+        })
+    }));
+    std::array::from_fn(|k| if SEARCHED.contains(&(shared[k] >> 23)) { nearest[k] } else { rule[k] })
 }
 
 /// The nearest magnitude. The quotient by a power of two is exact, or far below one half.

@@ -25,6 +25,13 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn load_bytes(bytes: &[u8]) -> Self {
+        let bytes = &bytes[..4 * FACE_DIM];
+        // SAFETY: 64 bytes, at any address.
+        Self(unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) })
+    }
+
+    #[inline(always)]
     fn splat(x: u32) -> Self {
         // SAFETY: see the module.
         Self(unsafe { _mm512_set1_epi32(x.cast_signed()) })
@@ -88,6 +95,26 @@ impl Lanes for Avx512 {
     fn where_set(self, test: Self) -> Self {
         // SAFETY: see the module.
         Self(unsafe { _mm512_maskz_mov_epi32(_mm512_test_epi32_mask(test.0, test.0), self.0) })
+    }
+
+    #[inline(always)]
+    fn plus_float(self, magic: f32) -> Self {
+        // SAFETY: see the module.
+        Self(unsafe {
+            _mm512_castps_si512(_mm512_add_ps(_mm512_cvtepi32_ps(self.0), _mm512_set1_ps(magic)))
+        })
+    }
+
+    #[inline(always)]
+    fn min_bytes(self, other: Self) -> Self {
+        // SAFETY: see the module.
+        Self(unsafe { _mm512_min_epu8(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn where_set_bytes(self, test: Self) -> Self {
+        // SAFETY: see the module.
+        Self(unsafe { _mm512_maskz_mov_epi8(_mm512_test_epi8_mask(test.0, test.0), self.0) })
     }
 
     #[inline(always)]
@@ -207,6 +234,18 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn load_bytes(bytes: &[u8]) -> Self {
+        let bytes = &bytes[..4 * FACE_DIM];
+        // SAFETY: twice 32 bytes, at any address.
+        unsafe {
+            Self([
+                _mm256_loadu_si256(bytes.as_ptr().cast()),
+                _mm256_loadu_si256(bytes[32..].as_ptr().cast()),
+            ])
+        }
+    }
+
+    #[inline(always)]
     fn splat(x: u32) -> Self {
         // SAFETY: see the module.
         Self([unsafe { _mm256_set1_epi32(x.cast_signed()) }; 2])
@@ -266,6 +305,31 @@ impl Lanes for Avx2 {
         // SAFETY: see the module.
         let zero = Self([unsafe { _mm256_setzero_si256() }; 2]);
         let is_zero: Self = halves!(_mm256_cmpeq_epi32, test, zero);
+        halves!(_mm256_andnot_si256, is_zero, self)
+    }
+
+    #[inline(always)]
+    fn plus_float(self, magic: f32) -> Self {
+        let [low, high] = self.0;
+        // SAFETY: see the module.
+        unsafe {
+            let magic = _mm256_set1_ps(magic);
+            let (low, high) = (_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high));
+            let (low, high) = (_mm256_add_ps(low, magic), _mm256_add_ps(high, magic));
+            Self([_mm256_castps_si256(low), _mm256_castps_si256(high)])
+        }
+    }
+
+    #[inline(always)]
+    fn min_bytes(self, other: Self) -> Self {
+        halves!(_mm256_min_epu8, self, other)
+    }
+
+    #[inline(always)]
+    fn where_set_bytes(self, test: Self) -> Self {
+        // SAFETY: see the module.
+        let zero = Self([unsafe { _mm256_setzero_si256() }; 2]);
+        let is_zero: Self = halves!(_mm256_cmpeq_epi8, test, zero);
         halves!(_mm256_andnot_si256, is_zero, self)
     }
 
