@@ -103,8 +103,7 @@ fn compute(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), Co
     let check = debug::check::begin(host, &nodes);
     let running = debug::profile::begin(&device.runtime);
     let cores = device.runtime.info()?.workers();
-    let mut memory =
-        Held { host, device, node, tiles: Vec::new(), scratch: Vec::new(), failed: None };
+    let mut memory = Held { host, device, node, tiles: Vec::new(), scratch: Vec::new(), failed: None };
     let steps = plan::steps(host, operator, node, cores, &mut memory);
     if let Some(error) = memory.failed.take() {
         return Err(error);

@@ -3,7 +3,9 @@
 //   windows DEVICE SEED STEPS
 //
 // Everything that ggml can do to the bytes of a buffer is used: set, get, memset, clear, copies between tensors and between
-// buffers, through tensors, views of them and views of views. After every step some window is compared, at the end all.
+// buffers, through tensors, views of them and views of views. One of the two buffers is for weights, and every now and then
+// a matrix of one of them is multiplied with, so that its place has tiles. After every step some window is compared, at the
+// end all.
 
 #include "ggml-alloc.h"
 #include "ggml-backend.h"
@@ -29,11 +31,13 @@ struct Device {
     std::vector<ggml_tensor *> tensors;
     std::vector<uint8_t>  bytes; // what the buffer has to contain
 
-    explicit Device(ggml_backend_dev_t device) {
+    Device(ggml_backend_dev_t device, bool weights) {
         context = ggml_init({ ggml_tensor_overhead() * 64, nullptr, true });
-        const int64_t shapes[][2] = { { 7, 5 }, { 1, 1 }, { 333, 41 }, { 4096, 3 }, { 31, 1000 } };
-        const ggml_type types[]   = { GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_F16, GGML_TYPE_F32, GGML_TYPE_I32 };
-        for (size_t i = 0; i < 5; i++) {
+        const int64_t   shapes[][2] = { { 7, 5 },   { 1, 1 },   { 333, 41 }, { 4096, 3 }, { 31, 1000 },
+                                        { 96, 37 }, { 64, 64 }, { 256, 40 }, { 32, 96 } };
+        const ggml_type types[]     = { GGML_TYPE_F32,  GGML_TYPE_F16,  GGML_TYPE_F16,  GGML_TYPE_F32, GGML_TYPE_I32,
+                                        GGML_TYPE_Q4_0, GGML_TYPE_Q8_0, GGML_TYPE_Q4_K, GGML_TYPE_F16 };
+        for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
             tensors.push_back(ggml_new_tensor_2d(context, types[i], shapes[i][0], shapes[i][1]));
         }
         const size_t whole = tensors.size();
@@ -53,6 +57,9 @@ struct Device {
         if (!buffer) {
             fail("no buffer");
         }
+        if (weights) {
+            ggml_backend_buffer_set_usage(buffer, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
+        }
         bytes.resize(ggml_backend_buffer_get_size(buffer));
     }
 
@@ -63,6 +70,25 @@ struct Device {
     void clear(uint8_t value) {
         ggml_backend_buffer_clear(buffer, value);
         std::memset(bytes.data(), value, bytes.size());
+    }
+
+    // Makes sure that a matrix has tiles; its values may be anything, and what comes out does not matter here.
+    void multiply(ggml_backend_t backend, ggml_tensor * w) {
+        ggml_context * graph  = ggml_init({ ggml_tensor_overhead() * 8 + ggml_graph_overhead_custom(4, false), nullptr, true });
+        ggml_tensor *  x      = ggml_new_tensor_2d(graph, GGML_TYPE_F32, w->ne[0], 2);
+        ggml_tensor *  result = ggml_mul_mat(graph, w, x);
+        if (!ggml_backend_supports_op(backend, result)) {
+            fail("a product is not supported");
+        }
+        ggml_backend_buffer_t room = ggml_backend_alloc_ctx_tensors(graph, backend);
+        ggml_backend_buffer_clear(room, 0);
+        ggml_cgraph * list = ggml_new_graph_custom(graph, 4, false);
+        ggml_build_forward_expand(list, result);
+        if (!room || ggml_backend_graph_compute(backend, list) != GGML_STATUS_SUCCESS) {
+            fail("a product failed");
+        }
+        ggml_backend_buffer_free(room);
+        ggml_free(graph);
     }
 
     void compare(const ggml_tensor * t, size_t at, size_t size) const {
@@ -88,7 +114,8 @@ int main(int argc, char ** argv) {
     std::mt19937 random((unsigned) std::atoi(argv[2]));
     const auto below = [&](size_t n) { return n ? (size_t) (random() % n) : 0; };
 
-    Device devices[2] = { Device(device), Device(device) };
+    ggml_backend_t backend    = ggml_backend_dev_init(device, nullptr);
+    Device         devices[2] = { Device(device, false), Device(device, true) };
     devices[0].clear(0x11);
     devices[1].clear(0xEE);
     for (int step = 0; step < std::atoi(argv[3]); step++) {
@@ -119,6 +146,21 @@ int main(int argc, char ** argv) {
                 other.compare(to, 0, all);
                 break;
             }
+            case 6: case 7:
+                if (t->type != GGML_TYPE_I32) {
+                    d.multiply(backend, t);
+                }
+                break;
+            case 8: case 9: {
+                // A whole tensor, or a view, as a model's weights are set.
+                std::vector<uint8_t> data(all);
+                for (uint8_t & byte : data) {
+                    byte = (uint8_t) random();
+                }
+                ggml_backend_tensor_set(t, data.data(), 0, all);
+                std::memcpy(d.bytes.data() + d.offset(t), data.data(), all);
+                break;
+            }
             default: {
                 std::vector<uint8_t> data(size);
                 for (uint8_t & byte : data) {
@@ -137,6 +179,7 @@ int main(int argc, char ** argv) {
         ggml_backend_buffer_free(d.buffer);
         ggml_free(d.context);
     }
+    ggml_backend_free(backend);
     std::puts("windows: ok");
     return 0;
 }

@@ -4,16 +4,21 @@ use std::time::Duration;
 
 use tt_tests::{Device, Tools, need, tools};
 
-const LIMIT: Duration = Duration::from_secs(300);
+/// With `TT_FULL` as many steps as the project promises.
+const FULL_STEPS: &str = "35000";
 
 #[test]
 fn random_windows_match_plain_memory() {
     let tools = need!(Tools::find());
     let program = need!(tools::native("windows"));
+    let (steps, limit) = match tools::full().is_ok() {
+        true => (FULL_STEPS, Duration::from_secs(3600)),
+        false => ("2000", Duration::from_secs(300)),
+    };
     for seed in ["1", "2", "3"] {
         let mut command = tools.prepare(&program, Device::SIM);
-        command.args(["TT0", seed, "2000"]);
-        let finished = tools::run(&mut command, LIMIT).unwrap().success().unwrap();
+        command.args(["TT0", seed, steps]);
+        let finished = tools::run(&mut command, limit).unwrap().success().unwrap();
         assert!(finished.out.contains("windows: ok"), "seed {seed}: {}", finished.err);
     }
 }

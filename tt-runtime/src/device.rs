@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tt_isa::chip::{Chip, WORMHOLE};
-use tt_isa::map::{DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::map::NIU_BASE;
+use tt_isa::map::{DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::{LINK_WIDTH, NocXy, reg};
 use tt_kernel_abi::boot::MAX_BANKS;
 use tt_kernel_abi::dram::DRAM_RESERVED;
@@ -417,7 +417,11 @@ impl Session {
         self.link.multicast(rect, u64::from(l1::MAILBOX), &mailbox)?;
         for position in 0..self.workers.len() {
             let config = self.boot_config(chip, position);
-            self.link.write(self.workers[position], u64::from(l1::BOOT_CONFIG), &bytes(&config.to_words()))?;
+            self.link.write(
+                self.workers[position],
+                u64::from(l1::BOOT_CONFIG),
+                &bytes(&config.to_words()),
+            )?;
         }
         let brisc = SOFT_RESET_ALL & !RiscV::Brisc.soft_reset_bit();
         self.link.multicast(rect, SOFT_RESET, &brisc.to_le_bytes())?;

@@ -209,7 +209,8 @@ mod tests {
                 );
                 let bank = now.bytes / chip.dram.len() as f64;
                 let (port, link) = (Traffic::most(&now.by_port), Traffic::most(&now.by_link));
-                let of_before = [port / Traffic::most(&before.by_port), link / Traffic::most(&before.by_link)];
+                let of_before =
+                    [port / Traffic::most(&before.by_port), link / Traffic::most(&before.by_link)];
                 assert!(port < 0.83 * bank && of_before[0] < 0.42, "port {:.3}, {of_before:?}", port / bank);
                 assert!(link < 1.51 * bank && of_before[1] < 0.51, "link {:.3}, {of_before:?}", link / bank);
             }

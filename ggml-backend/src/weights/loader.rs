@@ -113,10 +113,21 @@ struct Queue {
     reported: bool,
 }
 
+/// A thread's work.
+pub type Work = Box<dyn FnOnce() + Send>;
+/// How a thread is started.
+pub type Start = fn(Work) -> std::io::Result<()>;
+
+/// Starts a thread that nobody joins: it ends when there is nothing to do.
+fn start_thread(work: Work) -> std::io::Result<()> {
+    std::thread::Builder::new().name("tt-weights".to_owned()).spawn(work).map(drop)
+}
+
 /// Threads and queue of a device.
 pub struct Loader {
     device: Arc<Device>,
     shared: Arc<Shared>,
+    start: Start,
 }
 
 #[derive(Default)]
@@ -128,7 +139,13 @@ struct Shared {
 impl Loader {
     /// A loader without any thread yet.
     pub fn new(device: Arc<Device>) -> Self {
-        Self { device, shared: Arc::default() }
+        Self { device, shared: Arc::default(), start: start_thread }
+    }
+
+    /// The same with another way to start threads: one that fails, or waits.
+    #[cfg(test)]
+    pub fn starting_threads_with(device: Arc<Device>, start: Start) -> Self {
+        Self { start, ..Self::new(device) }
     }
 
     /// Begins to bring a weight's tiles to `addr`.
@@ -150,9 +167,8 @@ impl Loader {
         let most = std::thread::available_parallelism().map_or(1, usize::from);
         while queue.threads < most.min(queue.pieces.len()) {
             let (device, shared) = (Arc::clone(&self.device), Arc::clone(&self.shared));
-            let thread = std::thread::Builder::new().name("tt-weights".to_owned());
-            match thread.spawn(move || work(&device, &shared)) {
-                Ok(_) => queue.threads += 1,
+            match (self.start)(Box::new(move || work(&device, &shared))) {
+                Ok(()) => queue.threads += 1,
                 Err(error) if queue.threads == 0 => {
                     queue.fail_all(&format!("no thread could be started: {error}"));
                 }

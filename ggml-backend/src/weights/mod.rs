@@ -98,6 +98,12 @@ impl Weights {
         }
     }
 
+    /// The same with another way to start the threads that load.
+    #[cfg(test)]
+    fn starting_threads_with(device: Arc<Device>, start: loader::Start) -> Self {
+        Self { loader: Loader::starting_threads_with(Arc::clone(&device), start), ..Self::new(device) }
+    }
+
     /// Sets a whole weight. Its place has `weight.place_bytes()` bytes.
     pub fn set(&self, addr: DramAddr, weight: Weight, data: &[u8]) {
         let bytes = weight.place_bytes().unwrap_or(data.len() as u64);

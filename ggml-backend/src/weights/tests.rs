@@ -1,5 +1,7 @@
 //! Weights on the built-in simulator, against a plain array of bytes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 use tt_runtime::DeviceSpec;
 use tt_runtime::layout::{GgmlType, pack};
@@ -154,6 +156,100 @@ fn what_did_not_get_to_the_device_is_never_computed_with() {
     let mut back = vec![0; data.len()];
     weights.read(nowhere, &mut back).unwrap();
     assert_eq!(back, data);
+}
+
+#[test]
+fn a_thread_that_does_not_start_fails_the_weight_until_it_is_set_again() {
+    static NONE_LEFT: AtomicBool = AtomicBool::new(true);
+    let device = device();
+    let weights = Weights::starting_threads_with(Arc::clone(&device), |work| {
+        if NONE_LEFT.load(Ordering::Relaxed) {
+            return Err(std::io::Error::other("no more threads"));
+        }
+        std::thread::spawn(work);
+        Ok(())
+    });
+    let weight = Weight { ty: GgmlType::Q8_0, ne: [256, 64, 1, 1] };
+    let data = Random(7).bytes(weight.bytes().unwrap() as usize);
+    let memory = device.alloc(weight.place_bytes().unwrap()).unwrap();
+    weights.set(memory.addr(), weight, &data);
+    for _ in 0..2 {
+        match weights.tiles(memory.addr(), weight) {
+            Err(WeightError::Load(why)) => assert!(why.contains("no more threads"), "{why}"),
+            _ => panic!("tiles of what was never loaded"),
+        }
+    }
+    let mut back = vec![0; data.len()];
+    weights.read(memory.addr(), &mut back).unwrap();
+    assert!(back == data);
+    // Nothing waits for the threads that there are not.
+    weights.finish();
+    NONE_LEFT.store(false, Ordering::Relaxed);
+    weights.set(memory.addr(), weight, &data);
+    let tiles = weights.tiles(memory.addr(), weight).unwrap();
+    let want = expected_tiles(weight, &data);
+    assert!(tiles_on_device(&device, &tiles, want.len()) == want);
+}
+
+/// The model file is cut short when a part of the weight has been read.
+#[test]
+fn a_file_that_ends_early_fails_the_weight() {
+    static WAITING: Mutex<Vec<loader::Work>> = Mutex::new(Vec::new());
+    let device = device();
+    let weights = Weights::starting_threads_with(Arc::clone(&device), |work| {
+        WAITING.lock().push(work);
+        Ok(())
+    });
+    // Several pieces.
+    let weight = Weight { ty: GgmlType::Q8_0, ne: [4096, 2048, 1, 1] };
+    let data = Random(8).bytes(weight.bytes().unwrap() as usize);
+    let path = std::env::temp_dir().join(format!("tt-weights-test-{}", std::process::id()));
+    std::fs::write(&path, &data).unwrap();
+    let file = Mapped::new(&path, data.len());
+    let memory = device.alloc(weight.place_bytes().unwrap()).unwrap();
+    weights.set(memory.addr(), weight, file.bytes());
+    assert_eq!(weights.sources.copied(), 0, "the file's bytes were copied");
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(data.len() as u64 / 2).unwrap();
+    let work: Vec<loader::Work> = std::mem::take(&mut *WAITING.lock());
+    assert!(!work.is_empty());
+    work.into_iter().for_each(|work| work());
+    match weights.tiles(memory.addr(), weight) {
+        Err(WeightError::Load(why)) => assert!(why.contains("cannot be read"), "{why}"),
+        _ => panic!("tiles of half a weight"),
+    }
+    // What is left of the file is not the weight's bytes any more.
+    let mut back = vec![0; 64];
+    assert!(matches!(weights.read(memory.addr(), &mut back), Err(WeightError::Source(_))));
+    std::fs::remove_file(&path).unwrap();
+}
+
+/// A file mapped as llama.cpp maps a model.
+struct Mapped(*mut libc::c_void, usize);
+
+impl Mapped {
+    fn new(path: &std::path::Path, len: usize) -> Self {
+        use std::os::fd::AsRawFd as _;
+        let file = std::fs::File::open(path).unwrap();
+        // SAFETY: a new mapping, for reading; it is the file's from the first byte on.
+        let start = unsafe {
+            let null = std::ptr::null_mut();
+            libc::mmap(null, len, libc::PROT_READ, libc::MAP_SHARED, file.as_raw_fd(), 0)
+        };
+        assert_ne!(start, libc::MAP_FAILED);
+        Self(start, len)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: mapped until this is dropped, and read only while the file has all its bytes.
+        unsafe { std::slice::from_raw_parts(self.0.cast(), self.1) }
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        // SAFETY: `new` has mapped it.
+        unsafe { libc::munmap(self.0, self.1) };
+    }
 }
 
 #[test]

@@ -119,7 +119,9 @@ fn prefetch(bytes: &[u8], len: usize) {
         use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
         let line = line.as_ptr().cast();
         // SAFETY: a hint; every x86-64 has it, and the address is of a byte that exists.
-        unsafe { if len <= SHORT { _mm_prefetch::<_MM_HINT_T0>(line) } else { _mm_prefetch::<_MM_HINT_T1>(line) } };
+        unsafe {
+            if len <= SHORT { _mm_prefetch::<_MM_HINT_T0>(line) } else { _mm_prefetch::<_MM_HINT_T1>(line) }
+        };
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     let _ = (bytes, len);
@@ -158,7 +160,8 @@ impl Chunk<'_> {
     #[inline(always)]
     fn pack_as_it_is<L: pack::Lanes>(&self, packing: Packing, out: &mut [u8]) {
         let pitch = self.source.row_bytes;
-        let halves = [0, 1].map(|half| &self.source.bytes[self.half(half).start * pitch + self.bytes.start..]);
+        let halves =
+            [0, 1].map(|half| &self.source.bytes[self.half(half).start * pitch + self.bytes.start..]);
         for (i, out) in out.chunks_exact_mut(packing.format.tile_bytes()).enumerate() {
             for (half, bytes) in halves.into_iter().enumerate() {
                 self.prefetch_next(half, i);

@@ -16,6 +16,7 @@ pub fn build_programs(host: &Llama) -> Result<PathBuf> {
     build(host, "windows")?;
     build(host, "nodes")?;
     build_preload(host)?;
+    build(host, "weights")?;
     build(host, "logits")
 }
 

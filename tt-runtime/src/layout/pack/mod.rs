@@ -15,8 +15,8 @@ use bfp::{datums, shared_exponents};
 use tt_isa::format::{FACE_DATUMS, FACE_DIM, TILE_DIM, TILE_EXPONENTS};
 
 use super::{Rule, WeightFormat};
-pub(super) use rows::{Bytes, Floats, Rows};
 pub(super) use lanes::{Lanes, Portable};
+pub(super) use rows::{Bytes, Floats, Rows};
 #[cfg(target_arch = "x86_64")]
 pub(super) use x86::{Avx2, Avx512};
 

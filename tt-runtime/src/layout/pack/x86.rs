@@ -100,9 +100,7 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn plus_float(self, magic: f32) -> Self {
         // SAFETY: see the module.
-        Self(unsafe {
-            _mm512_castps_si512(_mm512_add_ps(_mm512_cvtepi32_ps(self.0), _mm512_set1_ps(magic)))
-        })
+        Self(unsafe { _mm512_castps_si512(_mm512_add_ps(_mm512_cvtepi32_ps(self.0), _mm512_set1_ps(magic))) })
     }
 
     #[inline(always)]
@@ -238,10 +236,7 @@ impl Lanes for Avx2 {
         let bytes = &bytes[..4 * FACE_DIM];
         // SAFETY: twice 32 bytes, at any address.
         unsafe {
-            Self([
-                _mm256_loadu_si256(bytes.as_ptr().cast()),
-                _mm256_loadu_si256(bytes[32..].as_ptr().cast()),
-            ])
+            Self([_mm256_loadu_si256(bytes.as_ptr().cast()), _mm256_loadu_si256(bytes[32..].as_ptr().cast())])
         }
     }
 

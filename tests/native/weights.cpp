@@ -1,0 +1,374 @@
+// Products with weights through ggml's interface, where the bytes of a weight and its tiles could get in each other's way.
+//
+//   weights DEVICE self      a weight times itself and times views of it
+//   weights DEVICE memory    no room: for a buffer, and for tiles beside the bytes
+//   weights DEVICE experts   experts that come in pieces which overlap
+//   weights DEVICE threads   a weight that cannot be loaded because no thread can be started
+//
+// Results are compared with sums in double precision over what ggml's own type traits decode.
+
+#include "ggml-alloc.h"
+#include "ggml-backend.h"
+#include "ggml.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace {
+
+[[noreturn]] void fail(const std::string & what) {
+    std::fprintf(stderr, "weights: %s\n", what.c_str());
+    std::exit(1);
+}
+
+std::mt19937 generator(7);
+
+float unit() {
+    return std::uniform_real_distribution<float>(-1, 1)(generator);
+}
+
+// Random values in a type's blocks.
+std::vector<uint8_t> random_rows(ggml_type type, int64_t k, int64_t rows) {
+    std::vector<float> values(k * rows);
+    for (float & x : values) {
+        x = unit();
+    }
+    std::vector<uint8_t> bytes(ggml_row_size(type, k) * rows);
+    ggml_quantize_chunk(type, values.data(), bytes.data(), 0, rows, k, nullptr);
+    return bytes;
+}
+
+std::vector<float> decoded(ggml_type type, const uint8_t * bytes, int64_t count) {
+    std::vector<float> values(count);
+    if (type == GGML_TYPE_F32) {
+        std::memcpy(values.data(), bytes, 4 * count);
+    } else {
+        ggml_get_type_traits(type)->to_float(bytes, values.data(), count);
+    }
+    return values;
+}
+
+// Tensors in one buffer.
+struct Tensors {
+    ggml_context *        context = ggml_init({ ggml_tensor_overhead() * 64 + ggml_graph_overhead(), nullptr, true });
+    ggml_backend_buffer_t buffer  = nullptr;
+
+    void place(ggml_backend_t backend, bool weights) {
+        buffer = ggml_backend_alloc_ctx_tensors(context, backend);
+        if (!buffer) {
+            fail("no buffer");
+        }
+        if (weights) {
+            ggml_backend_buffer_set_usage(buffer, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
+        }
+    }
+
+    ~Tensors() {
+        ggml_backend_buffer_free(buffer);
+        ggml_free(context);
+    }
+};
+
+ggml_status compute(ggml_backend_t backend, ggml_context * context, ggml_tensor * result) {
+    ggml_cgraph * graph = ggml_new_graph_custom(context, 8, false);
+    ggml_build_forward_expand(graph, result);
+    return ggml_backend_graph_compute(backend, graph);
+}
+
+// Normalised squared error of result[row][n] against the products of w[n] and x[row].
+double error(ggml_tensor * result, const std::vector<float> & w, const std::vector<float> & x, int64_t k) {
+    const int64_t      n = result->ne[0], rows = ggml_nrows(result);
+    std::vector<float> got(n * rows);
+    ggml_backend_tensor_get(result, got.data(), 0, 4 * got.size());
+    double wrong = 0, all = 0;
+    for (int64_t i = 0; i < n * rows; i++) {
+        double want = 0;
+        for (int64_t c = 0; c < k; c++) {
+            want += (double) w[i % n * k + c] * x[i / n * k + c];
+        }
+        wrong += (got[i] - want) * (got[i] - want);
+        all += want * want;
+    }
+    return wrong / all;
+}
+
+void expect_close(double error, const std::string & what) {
+    if (!(error < 5e-4)) {
+        fail(what + ": error " + std::to_string(error));
+    }
+}
+
+void times_itself(ggml_backend_t backend, ggml_type type) {
+    const int64_t k = 64, n = 96;
+    Tensors       model, graph;
+    ggml_tensor * w = ggml_new_tensor_2d(model.context, type, k, n);
+    model.place(backend, true);
+    const std::vector<uint8_t> bytes = random_rows(type, k, n);
+    const std::vector<float>   values = decoded(type, bytes.data(), k * n);
+    // Some rows from the first, and some later ones.
+    ggml_tensor * first   = ggml_view_2d(graph.context, w, k, 5, w->nb[1], 0);
+    ggml_tensor * last    = ggml_view_2d(graph.context, w, k, n - 60, w->nb[1], 60 * w->nb[1]);
+    ggml_tensor * results[] = { ggml_mul_mat(graph.context, w, w), ggml_mul_mat(graph.context, w, first),
+                                ggml_mul_mat(graph.context, w, last), ggml_mul_mat(graph.context, last, w) };
+    graph.place(backend, false);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 4; i++) {
+            // A weight that has just been set has tiles in its place.
+            if (round != 1) {
+                ggml_backend_tensor_set(w, bytes.data(), 0, bytes.size());
+            }
+            const std::string what = std::string(ggml_type_name(type)) + " product " + std::to_string(i);
+            if (!ggml_backend_supports_op(backend, results[i])) {
+                fail(what + " is not supported");
+            }
+            if (compute(backend, graph.context, results[i]) != GGML_STATUS_SUCCESS) {
+                fail(what + " failed");
+            }
+            const auto rows = [&](int64_t from, int64_t to) {
+                return std::vector<float>(values.begin() + from * k, values.begin() + to * k);
+            };
+            const std::vector<float> left  = i == 3 ? rows(60, n) : values;
+            const std::vector<float> right = i == 1 ? rows(0, 5) : i == 2 ? rows(60, n) : values;
+            expect_close(error(results[i], left, right, k), what);
+            std::vector<uint8_t> back(bytes.size());
+            ggml_backend_tensor_get(w, back.data(), 0, back.size());
+            if (back != bytes) {
+                fail(what + " changed the weight");
+            }
+        }
+    }
+}
+
+void without_room(ggml_backend_t backend, ggml_backend_dev_t device) {
+    ggml_backend_buffer_type_t type = ggml_backend_get_default_buffer_type(backend);
+    if (ggml_backend_buft_alloc_buffer(type, (size_t) 1 << 40)) {
+        fail("a buffer of a TiB");
+    }
+    // Too few rows for tiles in place, and a type that has to become tiles: they lie beside the bytes.
+    const int64_t k = 2048, n = 24;
+    Tensors       model, graph;
+    ggml_tensor * w = ggml_new_tensor_2d(model.context, GGML_TYPE_Q4_K, k, n);
+    model.place(backend, true);
+    ggml_tensor * x      = ggml_new_tensor_2d(graph.context, GGML_TYPE_F32, k, 3);
+    ggml_tensor * result = ggml_mul_mat(graph.context, w, x);
+    graph.place(backend, false);
+    const std::vector<uint8_t> bytes = random_rows(GGML_TYPE_Q4_K, k, n), rows = random_rows(GGML_TYPE_F32, k, 3);
+    ggml_backend_tensor_set(w, bytes.data(), 0, bytes.size());
+    ggml_backend_tensor_set(x, rows.data(), 0, rows.size());
+    // All that is left, in pieces that get smaller.
+    std::vector<ggml_backend_buffer_t> taken;
+    for (size_t size = (size_t) 1 << 33; size >= 4096;) {
+        if (ggml_backend_buffer_t buffer = ggml_backend_buft_alloc_buffer(type, size)) {
+            taken.push_back(buffer);
+        } else {
+            size /= 2;
+        }
+    }
+    size_t free = 0, total = 0;
+    ggml_backend_dev_memory(device, &free, &total);
+    if (compute(backend, graph.context, result) == GGML_STATUS_SUCCESS) {
+        fail("a product without room for its tiles: " + std::to_string(free) + " bytes are free");
+    }
+    for (ggml_backend_buffer_t buffer : taken) {
+        ggml_backend_buffer_free(buffer);
+    }
+    if (compute(backend, graph.context, result) != GGML_STATUS_SUCCESS) {
+        fail("the product still fails when there is room again");
+    }
+    expect_close(error(result, decoded(GGML_TYPE_Q4_K, bytes.data(), k * n), decoded(GGML_TYPE_F32, rows.data(), 3 * k), k),
+                 "the product when there is room again");
+}
+
+void experts_in_pieces(ggml_backend_t backend, ggml_type type) {
+    const int64_t k = 256, n = 72, experts = 8, used = 3, tokens = 4;
+    Tensors       model, graph;
+    ggml_tensor * w = ggml_new_tensor_3d(model.context, type, k, n, experts);
+    model.place(backend, true);
+    ggml_tensor * x      = ggml_new_tensor_3d(graph.context, GGML_TYPE_F32, k, 1, tokens);
+    ggml_tensor * ids    = ggml_new_tensor_2d(graph.context, GGML_TYPE_I32, used, tokens);
+    ggml_tensor * result = ggml_mul_mat_id(graph.context, w, x, ids);
+    graph.place(backend, false);
+    const std::vector<uint8_t> rows = random_rows(GGML_TYPE_F32, k, tokens);
+    const std::vector<float>   activations = decoded(GGML_TYPE_F32, rows.data(), k * tokens);
+    ggml_backend_tensor_set(x, rows.data(), 0, rows.size());
+    for (int round = 0; round < 4; round++) {
+        const std::vector<uint8_t> bytes  = random_rows(type, k, n * experts);
+        const std::vector<float>   values = decoded(type, bytes.data(), k * n * experts);
+        // Experts in any order, each with some bytes of the next one, as ggml's scheduler copies them.
+        std::vector<int> order(experts);
+        for (int i = 0; i < experts; i++) {
+            order[i] = i;
+        }
+        std::shuffle(order.begin(), order.end(), generator);
+        const size_t size = w->nb[2];
+        for (int expert : order) {
+            const size_t at  = expert * size;
+            const size_t len = std::min(bytes.size() - at, size + 512);
+            if (round % 2) {
+                ggml_backend_tensor_set(w, bytes.data() + at, at, len);
+                continue;
+            }
+            for (size_t done = 0; done < len; done += 1000) {
+                ggml_backend_tensor_set(w, bytes.data() + at + done, at + done, std::min<size_t>(1000, len - done));
+            }
+        }
+        std::vector<int32_t> indices(used * tokens);
+        for (int i = 0; i < used * tokens; i++) {
+            indices[i] = (int32_t) ((i * 5 + round) % experts);
+        }
+        ggml_backend_tensor_set(ids, indices.data(), 0, 4 * indices.size());
+        if (compute(backend, graph.context, result) != GGML_STATUS_SUCCESS) {
+            fail("a product with experts failed");
+        }
+        std::vector<float> got(n * used * tokens);
+        ggml_backend_tensor_get(result, got.data(), 0, 4 * got.size());
+        double wrong = 0, all = 0;
+        for (int64_t i = 0; i < (int64_t) got.size(); i++) {
+            const int64_t column = i % n, slot = i / n;
+            double        want   = 0;
+            for (int64_t c = 0; c < k; c++) {
+                want += (double) values[(indices[slot] * n + column) * k + c] * activations[slot / used * k + c];
+            }
+            wrong += (got[i] - want) * (got[i] - want);
+            all += want * want;
+        }
+        expect_close(wrong / all, std::string("experts of ") + ggml_type_name(type) + " in round " + std::to_string(round));
+        std::vector<uint8_t> back(bytes.size());
+        ggml_backend_tensor_get(w, back.data(), 0, back.size());
+        if (back != bytes) {
+            fail("experts do not read back");
+        }
+    }
+}
+
+// Threads that wait until this ends. They take the stacks that the C library keeps of threads that have ended.
+struct Sleepers {
+    static constexpr int    COUNT = 16;
+    static constexpr size_t STACK = 2 << 20; // that of Rust's threads
+    pthread_t       threads[COUNT];
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+    Sleepers() {
+        pthread_mutex_lock(&lock);
+        pthread_attr_t attributes;
+        pthread_attr_init(&attributes);
+        pthread_attr_setstacksize(&attributes, STACK);
+        for (pthread_t & thread : threads) {
+            if (pthread_create(&thread, &attributes, wait, &lock)) {
+                fail("no threads for the test itself");
+            }
+        }
+    }
+
+    ~Sleepers() {
+        pthread_mutex_unlock(&lock);
+        for (pthread_t thread : threads) {
+            pthread_join(thread, nullptr);
+        }
+    }
+
+    static void * wait(void * lock) {
+        pthread_mutex_lock((pthread_mutex_t *) lock);
+        pthread_mutex_unlock((pthread_mutex_t *) lock);
+        return nullptr;
+    }
+};
+
+// No thread can be started for loading: there is no room for its stack.
+void without_threads(ggml_backend_t backend) {
+    const int64_t k = 256, n = 64;
+    Tensors       model, graph;
+    ggml_tensor * w = ggml_new_tensor_2d(model.context, GGML_TYPE_Q8_0, k, n);
+    model.place(backend, true);
+    ggml_tensor * x      = ggml_new_tensor_2d(graph.context, GGML_TYPE_F32, k, 1);
+    ggml_tensor * result = ggml_mul_mat(graph.context, w, x);
+    graph.place(backend, false);
+    const std::vector<uint8_t> rows = random_rows(GGML_TYPE_F32, k, 1);
+    ggml_backend_tensor_set(x, rows.data(), 0, rows.size());
+    const auto set = [&] {
+        std::vector<uint8_t> bytes = random_rows(GGML_TYPE_Q8_0, k, n);
+        ggml_backend_tensor_set(w, bytes.data(), 0, bytes.size());
+        return bytes;
+    };
+    const auto expect = [&](const std::vector<uint8_t> & bytes, const char * what) {
+        if (compute(backend, graph.context, result) != GGML_STATUS_SUCCESS) {
+            fail(std::string("it failed ") + what);
+        }
+        expect_close(error(result, decoded(GGML_TYPE_Q8_0, bytes.data(), k * n), decoded(GGML_TYPE_F32, rows.data(), k), k), what);
+    };
+    expect(set(), "with threads");
+
+    // The loader's threads have ended once nothing is left to do; this gives them time to leave their stacks.
+    usleep(300000);
+    const Sleepers sleepers;
+    size_t         pages = 0;
+    FILE *         statm = std::fopen("/proc/self/statm", "r");
+    if (!statm || std::fscanf(statm, "%zu", &pages) != 1) {
+        fail("/proc/self/statm");
+    }
+    std::fclose(statm);
+    rlimit all;
+    getrlimit(RLIMIT_AS, &all);
+    // Less than there is already: nothing can be mapped, and the heap has what little is needed besides.
+    const rlimit less = { pages * (rlim_t) sysconf(_SC_PAGESIZE) / 2, all.rlim_max };
+    setrlimit(RLIMIT_AS, &less);
+    const std::vector<uint8_t> bytes = set();
+    bool computed = false;
+    for (int i = 0; i < 2; i++) {
+        computed |= compute(backend, graph.context, result) == GGML_STATUS_SUCCESS;
+    }
+    std::vector<uint8_t> back(bytes.size());
+    ggml_backend_tensor_get(w, back.data(), 0, back.size());
+    setrlimit(RLIMIT_AS, &all);
+    if (computed) {
+        fail("a product with a weight that was not loaded");
+    }
+    if (back != bytes) {
+        fail("the weight does not read back");
+    }
+    expect(set(), "when threads can be started again");
+}
+
+} // namespace
+
+int main(int argc, char ** argv) {
+    if (argc != 3) {
+        fail("usage: weights DEVICE self|memory|experts|threads");
+    }
+    const std::string what = argv[2];
+    ggml_backend_load_all();
+    ggml_backend_dev_t device = ggml_backend_dev_by_name(argv[1]);
+    if (!device) {
+        fail("no such device");
+    }
+    ggml_backend_t backend = ggml_backend_dev_init(device, nullptr);
+    if (what == "self") {
+        for (ggml_type type : { GGML_TYPE_F32, GGML_TYPE_F16 }) {
+            times_itself(backend, type);
+        }
+    } else if (what == "memory") {
+        without_room(backend, device);
+    } else if (what == "experts") {
+        for (ggml_type type : { GGML_TYPE_Q4_0, GGML_TYPE_Q8_0, GGML_TYPE_F16, GGML_TYPE_Q6_K }) {
+            experts_in_pieces(backend, type);
+        }
+    } else if (what == "threads") {
+        without_threads(backend);
+    } else {
+        fail("no such test");
+    }
+    ggml_backend_free(backend);
+    std::printf("weights: %s ok\n", argv[2]);
+    return 0;
+}
