@@ -1,10 +1,11 @@
-//! Our decoders of ggml's types against ggml's own (`to_float` of its type traits), bit for bit.
+//! Our decoders and encoders of ggml's types against ggml's own (`to_float` and `from_float` of its type traits), bit for bit.
 
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 
 use libloading::Library;
+use tt_kernel_abi::quant::encode;
 use tt_runtime::layout::{GgmlType, Isa};
 use tt_tests::random::Random;
 use tt_tests::{Tools, need};
@@ -48,6 +49,24 @@ impl Ggml {
             None => assert_eq!(ty, GgmlType::F32, "ggml cannot decode {}", ty.name()),
         }
     }
+}
+
+/// `struct ggml_type_traits_cpu`
+#[repr(C)]
+struct CpuTraits {
+    from_float: Option<unsafe extern "C" fn(*const f32, *mut c_void, i64)>,
+}
+
+/// Blocks of `values` as ggml's CPU backend encodes them.
+fn from_float(library: &Library, ty: GgmlType, values: &[f32]) -> Vec<u8> {
+    type CpuTraitsOf = unsafe extern "C" fn(c_int) -> *const CpuTraits;
+    let mut row = vec![0; ty.row_bytes(values.len()).unwrap()];
+    // SAFETY: the function has the type that ggml-cpu.h gives it, and `row` has room for the blocks of all values.
+    unsafe {
+        let traits = library.get::<CpuTraitsOf>(b"ggml_get_type_traits_cpu").unwrap()(ty.number() as c_int);
+        (*traits).from_float.unwrap()(values.as_ptr(), row.as_mut_ptr().cast(), values.len() as i64);
+    }
+    row
 }
 
 /// Whether a byte of a block belongs to a half precision scale or minimum (first bytes given), so that adversarial values
@@ -112,6 +131,48 @@ fn the_same_bits_as_ggml() {
             let differs = |(a, b): (&f32, &f32)| a.to_bits() != b.to_bits() && !(a.is_nan() && b.is_nan());
             let wrong = want.iter().zip(&got).position(differs);
             assert_eq!(wrong, None, "{} on {}", ty.name(), isa.name());
+        }
+    }
+}
+
+/// Blocks of all kinds: of numbers alike, of magnitudes far apart, of few distinct numbers, of one sign, of zeros.
+fn random_values(random: &mut Random, count: usize) -> Vec<f32> {
+    let mut unit = |n: u32| random.below(n) as f32 / (n / 2) as f32 - 1.0;
+    let mut values = Vec::with_capacity(count);
+    for block in 0..count / 32 {
+        let scale = 10f32.powf(3.0 * unit(2001));
+        values.extend((0..32).map(|_| match block % 7 {
+            0 => scale * unit(1 << 24) * 10f32.powf(2.0 * unit(2001)),
+            1 => scale * unit(16).round(),
+            2 => scale * unit(9),
+            3 => scale * unit(1 << 24).abs(),
+            4 if block % 2 == 0 => 0.0,
+            _ => scale * unit(1 << 24),
+        }));
+    }
+    values
+}
+
+#[test]
+fn the_same_blocks_as_ggml() {
+    let tools = need!(Tools::find());
+    // SAFETY: its initialisers register a backend and do nothing else.
+    let library = unsafe { Library::new(tools.bin().join("libggml-cpu.so")) }.unwrap();
+    let values = random_values(&mut Random(9), 1 << 18);
+    for ty in GgmlType::ALL.into_iter().filter(|&ty| encode::is_known(ty)) {
+        let want = from_float(&library, ty, &values);
+        let mut got = vec![0; want.len()];
+        encode::row(ty, &values, &mut got);
+        let (len, bytes) = ty.block();
+        for (block, (want, got)) in want.chunks(bytes).zip(got.chunks(bytes)).enumerate() {
+            // ggml leaves anything in a block of zeros whose scale is zero.
+            let nothing = ty == GgmlType::IQ4_NL && want[..2] == [0, 0];
+            let values = &values[block * len..][..len];
+            assert!(
+                want == got || nothing && got[..2] == [0, 0],
+                "{} {values:?}: {want:?} {got:?}",
+                ty.name()
+            );
         }
     }
 }

@@ -19,6 +19,10 @@ impl Node<'_> {
         let (mask, sinks) = (self.optional(3)?, self.optional(4)?);
         let (scale, max_bias, cap) = (self.f32(0), self.f32(1), self.f32(2));
         let q = self.activations(q, &mut steps)?;
+        let k = match k.element_type().is_some_and(ops::multiplies_with) {
+            true => k,
+            false => self.plain(k, ElementType::F16, &mut steps)?,
+        };
         let k = self.dense(k, &mut steps)?;
         let scores = self.scratch(ElementType::F32, [k.ne[1], q.ne[1], q.ne[2], q.ne[3]])?;
         steps.push(ops::matmul(&k, &q, &scores, self.cores)?);
@@ -29,21 +33,13 @@ impl Node<'_> {
         // A token that sees nothing gets nothing.
         let params = SoftMax { scale, max_bias, masked_rows_are_zero: true };
         steps.push(ops::soft_max(params, &scores, mask.as_ref(), sinks.as_ref(), &scores, self.cores)?);
-        let v = self.values(v, &mut steps)?;
+        let v = self.plain(v, ElementType::F16, &mut steps)?;
         let v = self.dense(transposed(&v), &mut steps)?;
         // The result has heads before tokens.
         let ([ne0, ne1, ne2, ne3], [nb0, nb1, nb2, nb3]) = (dst.ne, dst.nb);
         let out = TensorView { ne: [ne0, ne2, ne1, ne3], nb: [nb0, nb2, nb1, nb3], ..dst };
         steps.push(ops::matmul(&v, &scores, &out, self.cores)?);
         Ok(steps)
-    }
-
-    /// Values of a block type as F16, which can be transposed.
-    fn values(&mut self, v: TensorView, steps: &mut Vec<OpDescriptor>) -> Result<TensorView, Unsupported> {
-        match v.element_type().is_some_and(|ty| ty.block_len() > 1) {
-            true => self.copied(v, ElementType::F16, steps),
-            false => Ok(v),
-        }
     }
 
     /// `tanh(scale * scores)` in place; gives the factor that is left for the softmax.

@@ -35,6 +35,19 @@ impl Node<'_> {
         Ok(copy)
     }
 
+    /// `view`, or if it is quantised a copy of it in type `ty`, which can be transposed.
+    pub(super) fn plain(
+        &mut self,
+        view: TensorView,
+        ty: ElementType,
+        steps: &mut Vec<OpDescriptor>,
+    ) -> Result<TensorView, Unsupported> {
+        match view.element_type().and_then(ElementType::quantised) {
+            Some(_) => self.copied(view, ty, steps),
+            None => Ok(view),
+        }
+    }
+
     /// Activations as the kernel reads them: F32 with dense rows.
     pub(super) fn activations(
         &mut self,
@@ -71,6 +84,7 @@ impl Node<'_> {
     pub(super) fn out_prod(&mut self) -> Steps {
         let mut steps = Vec::new();
         let (src0, src1, dst) = (self.src(0)?, self.src(1)?, self.dst()?);
+        let src0 = self.plain(src0, ElementType::F32, &mut steps)?;
         let src0 = self.dense(transposed(&src0), &mut steps)?;
         let src1 = self.activations(transposed(&src1), &mut steps)?;
         steps.push(ops::matmul(&src0, &src1, &dst, self.cores)?);

@@ -164,14 +164,21 @@ pub struct Pieces {
 impl Pieces {
     /// Cuts rows of `ne0` elements, `rows` of them, for about `lanes` lanes. `None` if there are too many to count.
     pub fn cut(function: u32, ne0: u32, rows: u32, lanes: u32) -> Option<Self> {
-        Self::cut_short(function, ne0, rows, lanes, MAX_PIECE)
+        Self::cut_short(function, ne0, rows, lanes, (PIECE_STEP, MAX_PIECE))
     }
 
-    /// The same, with pieces of at most `longest` elements, a multiple of [`PIECE_STEP`].
-    pub fn cut_short(function: u32, ne0: u32, rows: u32, lanes: u32, longest: u32) -> Option<Self> {
+    /// The same, with pieces of at most `longest` elements that begin at multiples of `step`, itself a multiple of
+    /// [`PIECE_STEP`] as `longest` is one of it.
+    pub fn cut_short(
+        function: u32,
+        ne0: u32,
+        rows: u32,
+        lanes: u32,
+        (step, longest): (u32, u32),
+    ) -> Option<Self> {
         let total = u64::from(ne0) * u64::from(rows);
         let fair = total.div_ceil(u64::from(lanes.max(1))).min(u64::from(longest)) as u32;
-        let len = fair.next_multiple_of(PIECE_STEP).min(longest);
+        let len = fair.next_multiple_of(step).min(longest);
         let per_row = ne0.div_ceil(len);
         let count = u32::try_from(u64::from(per_row) * u64::from(rows)).ok().filter(|&n| n < 1 << 31)?;
         Some(Self { function, len, per_row, count })

@@ -30,13 +30,14 @@ macro_rules! ggml_types {
                 }
             }
 
-            /// Values of a block, and its bytes.
-            pub const fn block(self) -> (usize, usize) {
-                match self {
-                    $(Self::$variant => ($len, $bytes),)*
-                }
-            }
         }
+
+        /// Values of a block, and its bytes, by number. (As a `match` it would be a table wherever it is used.)
+        static BLOCKS: [(u16, u16); LARGEST as usize + 1] = {
+            let mut blocks = [(1, 0); LARGEST as usize + 1];
+            $(blocks[$number] = ($len, $bytes);)*
+            blocks
+        };
     };
 }
 
@@ -71,7 +72,16 @@ ggml_types! {
     Q2_0 = 42 "q2_0" 64 18,
 }
 
+/// The largest number.
+const LARGEST: GgmlType = GgmlType::Q2_0;
+
 impl GgmlType {
+    /// Values of a block, and its bytes.
+    pub const fn block(self) -> (usize, usize) {
+        let (len, bytes) = BLOCKS[self as usize];
+        (len as usize, bytes as usize)
+    }
+
     /// ggml's number of the type (`enum ggml_type`).
     pub const fn number(self) -> u32 {
         self as u32

@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use tt_isa::format::{FACE_DIM, TILE_DIM};
-use tt_kernel_abi::quant;
+use tt_kernel_abi::quant::{self, arithmetic::Floats};
 
 use super::{GgmlType, Matrices, Packing, pack};
 
@@ -75,7 +75,7 @@ impl Isa {
     /// Single precision values of a row; `out` has as many elements as `row` encodes.
     pub fn dequantise(self, ty: GgmlType, row: &[u8], out: &mut [f32]) {
         match self.0 {
-            Kind::Portable => quant::row(ty, row, out),
+            Kind::Portable => quant::row::<Floats>(ty, row, out),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this value exists only where `available` has found these instructions.
             Kind::Avx2 => unsafe { row_avx2(ty, row, out) },
@@ -181,7 +181,7 @@ impl Chunk<'_> {
         }
         for (row, values) in rows.zip(scratch.chunks_exact_mut(CHUNK)) {
             let bytes = &self.source.row(row)[self.bytes.clone()];
-            quant::row(self.source.ty, bytes, &mut values[..self.columns]);
+            quant::row::<Floats>(self.source.ty, bytes, &mut values[..self.columns]);
         }
         for (i, out) in out.chunks_exact_mut(packing.format.tile_bytes()).enumerate() {
             self.prefetch_next(half, i);
@@ -221,13 +221,13 @@ fn strip_inline<L: pack::Lanes>(
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi2")]
 fn row_avx2(ty: GgmlType, row: &[u8], out: &mut [f32]) {
-    quant::row(ty, row, out);
+    quant::row::<Floats>(ty, row, out);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi2,avx512f,avx512bw,avx512dq,avx512vl")]
 fn row_avx512(ty: GgmlType, row: &[u8], out: &mut [f32]) {
-    quant::row(ty, row, out);
+    quant::row::<Floats>(ty, row, out);
 }
 
 #[cfg(target_arch = "x86_64")]

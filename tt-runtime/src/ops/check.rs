@@ -1,6 +1,7 @@
 //! Checks that several builders share.
 
 use super::Unsupported;
+use tt_kernel_abi::quant::encode;
 use tt_kernel_abi::{ElementType, TensorView};
 
 /// Types of elements that kernels compute with, in FP32.
@@ -16,6 +17,26 @@ pub fn element_type(
         Some(ty) if allowed.contains(&ty) => Ok(ty),
         Some(ty) => Err(format!("{what} of type {ty:?}; the kernel takes {allowed:?}").into()),
         None => Err(format!("{what} of unknown type {}", view.ty).into()),
+    }
+}
+
+/// The view's type, if kernels decode its elements to FP32: floats and ggml's quantised types.
+pub fn decoded(what: &str, view: &TensorView) -> Result<ElementType, Unsupported> {
+    match view.element_type() {
+        Some(ty @ ElementType::Ggml(_)) => Ok(ty),
+        Some(ty) => Err(format!("{what} of type {ty:?}, which is no float and not quantised").into()),
+        None => Err(format!("{what} of unknown type {}", view.ty).into()),
+    }
+}
+
+/// The view's type, if kernels encode FP32 values in it.
+pub fn encoded(what: &str, view: &TensorView) -> Result<ElementType, Unsupported> {
+    let ty = decoded(what, view)?;
+    match ty.quantised() {
+        Some(quantised) if !encode::is_known(quantised) => {
+            Err(format!("{what} of type {ty:?}, whose blocks kernels do not search for").into())
+        }
+        _ => Ok(ty),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Copies: `CPY`, `CONT`, `DUP`, `REPEAT`, `CONCAT`, `PAD`, `ROLL` and their kin.
 //!
 //! Byte for byte between tensors of one type; among F32, F16 and BF16 rounded to nearest even; between F32 and I32
-//! by value.
+//! by value; to and from quantised types through FP32.
 
 use super::{Unsupported, check};
 pub use tt_kernel_abi::copy::DimMap;
 use tt_kernel_abi::copy::{BLOCK_COLUMNS, BLOCK_ROWS, CopyParams, Mode};
-use tt_kernel_abi::elementwise::{MAX_PIECE, Pieces};
+use tt_kernel_abi::elementwise::{MAX_PIECE, PIECE_STEP, Pieces};
 use tt_kernel_abi::launch::LANES;
 use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
 
@@ -14,13 +14,11 @@ const ALL: &[ElementType] = &[
     ElementType::F32,
     ElementType::F16,
     ElementType::BF16,
+    ElementType::I8,
     ElementType::I16,
     ElementType::I32,
     ElementType::I64,
 ];
-
-const CONVERTED: &[ElementType] =
-    &[ElementType::F32, ElementType::F16, ElementType::BF16, ElementType::Q8_0, ElementType::Q4_0];
 
 /// Descriptor for copying `src` to `dst`, element number n to element number n, on up to `cores` workers; shapes may
 /// differ if the numbers of elements agree.
@@ -43,16 +41,16 @@ pub fn copy(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescript
     build(Mode::Linear, *src, *dst, [DimMap::SAME; 4], cores)
 }
 
-/// Whether a type has blocks that the kernels decode and encode.
+/// Whether a type is quantised.
 fn has_blocks(view: &TensorView) -> bool {
-    matches!(view.element_type(), Some(ElementType::Q8_0 | ElementType::Q4_0))
+    view.element_type().is_some_and(|ty| ty.quantised().is_some())
 }
 
 /// Between a block type and another one, or the same: rows of whole blocks, by value.
 fn convert(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
     let (mut src, mut dst) = (*src, *dst);
     for (what, view) in [("src0", &src), ("dst", &dst)] {
-        let ty = check::element_type(what, view, CONVERTED)?;
+        let ty = check::decoded(what, view)?;
         match ty.block_len() {
             1 => check::elements(what, view, ty)?,
             _ => check::rows(what, view, ty)?,
@@ -64,25 +62,34 @@ fn convert(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescripto
             return Err(format!("shapes {:?} -> {:?} of block types", src.ne, dst.ne).into());
         }
         for view in [&mut src, &mut dst] {
-            let ty = check::element_type("operand", view, CONVERTED)?;
+            let ty = check::decoded("operand", view)?;
             *view = TensorView::contiguous(ty, view.addr, [from, 1, 1, 1]);
         }
     }
     if src.ty == dst.ty {
         return same_blocks(&src, &dst, cores);
     }
+    check::encoded("dst", &dst)?;
     build(Mode::Convert, src, dst, [DimMap::SAME; 4], cores)
 }
 
-/// Blocks as they are: rows of half words.
+/// Blocks as they are: rows of the widest integers that every block is a whole number of.
 fn same_blocks(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
-    let halves = |view: &TensorView| {
-        let ty = view.element_type().unwrap_or(ElementType::I16);
+    let integer = [ElementType::I32, ElementType::I16]
+        .into_iter()
+        .find(|integer| {
+            let fits = |bytes: &u64| bytes.is_multiple_of(integer.block_bytes().into());
+            [src, dst].iter().all(|view| fits(&view.addr) && view.nb.iter().all(fits))
+        })
+        .unwrap_or(ElementType::I8);
+    let size = integer.block_bytes();
+    let integers = |view: &TensorView| {
+        let ty = view.element_type().unwrap_or(integer);
         let mut ne = view.ne;
-        ne[0] = ne[0] / ty.block_len() * ty.block_bytes() / 2;
-        TensorView::new(ElementType::I16, view.addr, ne, [2, view.nb[1], view.nb[2], view.nb[3]])
+        ne[0] = ne[0] / ty.block_len() * ty.block_bytes() / size;
+        TensorView::new(integer, view.addr, ne, [size.into(), view.nb[1], view.nb[2], view.nb[3]])
     };
-    remap(&halves(src), &halves(dst), [DimMap::SAME; 4], cores)
+    remap(&integers(src), &integers(dst), [DimMap::SAME; 4], cores)
 }
 
 /// Descriptor for `dst[i] = src[map(i)]` with a rule for each dimension, on up to `cores` workers.
@@ -172,7 +179,12 @@ fn build(
         _ => (ne1, MAX_PIECE),
     };
     let rows = check::count("rows", &[down, ne2, ne3])?;
-    let pieces = Pieces::cut_short(mode as u32, ne0, rows, cores * LANES, longest)
+    let block = |view: &TensorView| view.element_type().map_or(1, ElementType::block_len);
+    let step = match mode {
+        Mode::Convert => PIECE_STEP.max(block(&src)).max(block(&dst)),
+        _ => PIECE_STEP,
+    };
+    let pieces = Pieces::cut_short(mode as u32, ne0, rows, cores * LANES, (step, longest))
         .ok_or_else(|| Unsupported(format!("too many elements: {:?}", dst.ne).into()))?;
     Ok(OpDescriptor {
         op: Op::Copy as u32,

@@ -300,7 +300,7 @@ pub fn get_rows(
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
     match src.element_type() {
-        Some(ty @ (ElementType::Q8_0 | ElementType::Q4_0)) => check::rows("src0", src, ty)?,
+        Some(ty) if ty.quantised().is_some() => check::rows("src0", src, ty)?,
         _ => operand("src0", src, &[FLOATS, &[ElementType::I32]].concat())?,
     }
     operand("indices", indices, &[ElementType::I32])?;
@@ -336,7 +336,7 @@ pub fn add_id(
     build(RowsParams::new(RowFunction::AddId, count_rows(dst)?), [src0, src1, dst], Some(ids), cores)
 }
 
-/// Descriptor for `SET_ROWS` into BF16, Q8_0 or Q4_0: what [`super::set_rows`] checks, for another kernel.
+/// Descriptor for `SET_ROWS` into BF16 or a quantised type: what [`super::set_rows`] checks, for another kernel.
 pub(super) fn set_rows(
     rows: &TensorView,
     indices: &TensorView,

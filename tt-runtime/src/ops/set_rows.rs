@@ -3,11 +3,8 @@
 use super::{Unsupported, check};
 use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
 
-const TARGETS: &[ElementType] =
-    &[ElementType::F32, ElementType::F16, ElementType::BF16, ElementType::Q8_0, ElementType::Q4_0];
-
-/// Descriptor for scattering the rows of `rows` (F32, F16) into `dst` (F32, F16, BF16, Q8_0, Q4_0) as `indices` (I64 or I32) say, on up to
-/// `cores` workers.
+/// Descriptor for scattering the rows of `rows` (F32, F16) into `dst` (F32, F16, BF16, quantised types that kernels encode)
+/// as `indices` (I64 or I32) say, on up to `cores` workers.
 ///
 /// An index outside `dst` is an error when the descriptor runs; the other rows are written.
 ///
@@ -23,7 +20,7 @@ pub fn set_rows(
     check::cores(cores)?;
     let from = check::element_type("src0", rows, &[ElementType::F32, ElementType::F16])?;
     check::rows("src0", rows, from)?;
-    check::rows("dst", dst, check::element_type("dst", dst, TARGETS)?)?;
+    check::rows("dst", dst, check::encoded("dst", dst)?)?;
     let index_type = check::element_type("indices", indices, &[ElementType::I64, ElementType::I32])?;
     check_indices(indices, index_type)?;
     let [ne0, ne1, ne2, ne3] = rows.ne;

@@ -68,11 +68,11 @@ pub unsafe fn floats_at(at: u32, n: u32) -> &'static mut [f32] {
     unsafe { core::slice::from_raw_parts_mut(at as *mut f32, n as usize) }
 }
 
-/// Bytes that the NoC has put at `at`.
+/// Bytes that the NoC has put at `at`, or will take from there.
 ///
 /// # Safety
-/// They lie in a buffer of the caller's, and nothing writes them while the slice is used.
-pub unsafe fn bytes_at(at: u32, n: u32) -> &'static [u8] {
+/// They lie in a buffer of the caller's, and no other slice of the same bytes is used.
+pub unsafe fn bytes_at(at: u32, n: u32) -> &'static mut [u8] {
     // SAFETY: by contract.
-    unsafe { core::slice::from_raw_parts(at as *const u8, n as usize) }
+    unsafe { core::slice::from_raw_parts_mut(at as *mut u8, n as usize) }
 }

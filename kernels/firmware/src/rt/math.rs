@@ -12,7 +12,8 @@ pub fn cos_sin(x: f32) -> (f32, f32) {
         let (cos, sin) = tt_kernel_abi::trig::cos_sin(x.to_bits());
         return (f32::from_bits(cos), f32::from_bits(sin));
     }
-    (libm::cosf(x), libm::sinf(x))
+    let (sin, cos) = libm::sincosf(x);
+    (cos, sin)
 }
 
 /// Sum of `f` of every element, in groups: the error grows with the number of groups, not of elements.

@@ -47,6 +47,13 @@ pub fn store16(addr: u32, value: u32) {
     unsafe { write_volatile(addr as *mut u16, value as u16) }
 }
 
+/// Stores a byte.
+#[inline(always)]
+pub fn store8(addr: u32, value: u32) {
+    // SAFETY: see the module.
+    unsafe { write_volatile(addr as *mut u8, value as u8) }
+}
+
 /// Loads a word and waits for it: an ALU instruction consumes the result, so whatever follows starts after the
 /// load has returned (`TensixTile/BabyRISCV/MemoryOrdering.md`). Also orders earlier stores to the same device.
 #[inline(always)]

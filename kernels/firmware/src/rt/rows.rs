@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::heap::{Heap, bytes_at, floats_at};
-use super::mmio::{load, load16, order, store, store16};
+use super::mmio::{load, load8, load16, order, store, store8, store16};
 use super::noc::Noc;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece};
 use tt_kernel_abi::num::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
@@ -120,11 +120,11 @@ impl Port {
         let ty = view.element_type().unwrap_or(ElementType::F32);
         let units = in_blocks(ty, piece);
         let raw = self.raw_room(view, &units);
-        match (in_place(view), ty.block_len()) {
-            (true, _) => {}
-            (false, 1) => (0..piece.len).for_each(|i| narrow(ty, load(self.floats + 4 * i), raw, i)),
+        match ty.quantised() {
+            _ if in_place(view) => {}
             // SAFETY: `room` gave these floats to a caller that has filled them.
-            (false, _) => put_blocks(ty, unsafe { floats_at(self.floats, piece.len) }, raw),
+            Some(ty) => put_blocks(ty, unsafe { floats_at(self.floats, piece.len) }, raw),
+            None => (0..piece.len).for_each(|i| narrow(ty, load(self.floats + 4 * i), raw, i)),
         }
         order();
         self.send_raw(noc, view, &units, ty.block_bytes(), raw);
@@ -160,42 +160,23 @@ fn in_blocks(ty: ElementType, piece: &Piece) -> Piece {
     Piece { first: piece.first / len, len: piece.len / len, ..*piece }
 }
 
-/// Values of the blocks at `raw`. (Once in the image, not in every operator.)
-#[inline(never)]
+/// Values of the blocks at `raw`.
 fn decode(ty: GgmlType, raw: u32, values: &mut [f32]) {
-    let (len, bytes) = ty.block();
     // SAFETY: the caller has fetched the blocks.
-    let blocks = unsafe { bytes_at(raw, (values.len() / len * bytes) as u32) };
-    match ty {
-        GgmlType::Q4_0 => quant::row(GgmlType::Q4_0, blocks, values),
-        _ => quant::row(GgmlType::Q8_0, blocks, values),
-    }
+    let blocks = unsafe { bytes_at(raw, block_bytes(ty, values)) };
+    quant::row_on_core(ty, blocks, values);
 }
 
 /// Puts the blocks nearest to `values` to `raw`.
-fn put_blocks(ty: ElementType, values: &[f32], raw: u32) {
-    for (at, values) in
-        (raw..).step_by(ty.block_bytes() as usize).zip(values.as_chunks::<{ encode::BLOCK }>().0)
-    {
-        match ty {
-            ElementType::Q4_0 => {
-                let mut block = [0; 18];
-                encode::encode_q4_0(values, &mut block);
-                put_bytes(at, &block);
-            }
-            _ => {
-                let mut block = [0; 34];
-                encode::encode_q8_0(values, &mut block);
-                put_bytes(at, &block);
-            }
-        }
-    }
+fn put_blocks(ty: GgmlType, values: &[f32], raw: u32) {
+    // SAFETY: a port's buffer has room for a piece in any type, and nobody else looks at it.
+    encode::row(ty, values, unsafe { bytes_at(raw, block_bytes(ty, values)) });
 }
 
-fn put_bytes(at: u32, bytes: &[u8]) {
-    for (at, pair) in (at..).step_by(2).zip(bytes.as_chunks().0) {
-        store16(at, u32::from(u16::from_le_bytes(*pair)));
-    }
+/// Bytes of the blocks of `values`.
+fn block_bytes(ty: GgmlType, values: &[f32]) -> u32 {
+    let (len, bytes) = ty.block();
+    (values.len() / len * bytes) as u32
 }
 
 /// FP32 values can be computed where they are sent from.
@@ -206,6 +187,7 @@ fn in_place(view: &TensorView) -> bool {
 /// Moves one element within L1.
 pub fn copy_element(from: u32, to: u32, size: u32) {
     match size {
+        1 => store8(to, load8(from)),
         2 => store16(to, load16(from)),
         4 => store(to, load(from)),
         _ => {

@@ -10,7 +10,7 @@
 mod transpose;
 
 use crate::rt::lane::Lane;
-use crate::rt::mmio::{load, order, store, store16};
+use crate::rt::mmio::{load, order, store, store8};
 use crate::rt::rows::{Port, copy_element, narrow, widen};
 use tt_kernel_abi::copy::{CopyParams, Mode};
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
@@ -66,8 +66,8 @@ impl Target {
 
     fn put_zeros(&self, at: u32, n: u32) {
         let size = self.to.block_bytes();
-        for half in 0..n * size / 2 {
-            store16(self.raw + at * size + 2 * half, 0);
+        for byte in 0..n * size {
+            store8(self.raw + at * size + byte, 0);
         }
     }
 }

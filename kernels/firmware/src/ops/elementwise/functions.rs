@@ -1,7 +1,7 @@
 //! The functions, as ggml's CPU backend defines them, in FP32.
 
 use crate::rt::math::exp;
-use libm::{ceilf, cosf, erff, expm1f, fabsf, floorf, logf, roundf, sinf, sqrtf, tanhf, truncf};
+use libm::{ceilf, erff, expm1f, fabsf, floorf, logf, roundf, sincosf, sqrtf, tanhf, truncf};
 use tt_kernel_abi::elementwise::{Binary, Glu, Unary};
 
 const GELU_COEF_A: f32 = 0.044_715;
@@ -97,8 +97,8 @@ pub fn unary(function: Unary, p: [f32; 4], first: u32, x: &[f32], out: &mut [f32
         Unary::Sqr => each(out, &|x| x * x),
         Unary::Sqrt => each(out, &sqrtf),
         Unary::Log => each(out, &logf),
-        Unary::Sin => each(out, &sinf),
-        Unary::Cos => each(out, &cosf),
+        Unary::Sin => each(out, &|x| sincosf(x).0),
+        Unary::Cos => each(out, &|x| sincosf(x).1),
         Unary::Scale => each(out, &|x| x * p[0] + p[1]),
         Unary::Clamp => each(out, &|x| clamp(x, p[0], p[1])),
         Unary::LeakyRelu => each(out, &|x| if x > 0.0 { x } else { x * p[0] }),
