@@ -1,10 +1,10 @@
 //! Norms, reductions, softmax, rotary positions.
 
-use tt_runtime::OpDescriptor;
 use tt_runtime::ops::rows::{Rope, SoftMax, Triangle};
 use tt_runtime::ops::{self, Unsupported};
+use tt_runtime::{ElementType, OpDescriptor};
 
-use super::Node;
+use super::{Node, Steps};
 
 /// `GGML_ROPE_TYPE_*`
 mod mode {
@@ -24,6 +24,12 @@ impl Node<'_> {
     pub(super) fn mean(&mut self) -> Result<OpDescriptor, Unsupported> {
         let src = self.src(0)?;
         ops::sum_rows(1.0 / src.ne[0] as f32, &src, &self.dst()?, self.cores)
+    }
+
+    /// `ARGSORT` and `TOP_K`.
+    pub(super) fn sorted(&mut self, descending: bool) -> Steps {
+        let (src, dst, cores) = (self.src(0)?, self.dst()?, self.cores);
+        ops::argsort_long(descending, &src, &dst, cores, |ne| self.scratch(ElementType::I32, ne))
     }
 
     pub(super) fn soft_max(&mut self) -> Result<OpDescriptor, Unsupported> {

@@ -24,11 +24,11 @@ pub struct ImageSlot {
 
 /// Slots of the five images.
 pub const IMAGE_SLOTS: [ImageSlot; 5] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x1_B000 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x1_B000, size: 0x3000 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x1_E000, size: 0x3000 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x2_1000, size: 0x3000 },
-    ImageSlot { core: RiscV::Ncrisc, start: 0x2_4000, size: 0x1_C000 },
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x1_C000 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x1_C000, size: 0x3000 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x1_F000, size: 0x3000 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x2_2000, size: 0x3000 },
+    ImageSlot { core: RiscV::Ncrisc, start: 0x2_5000, size: 0x1_B000 },
 ];
 
 /// First byte after the images.

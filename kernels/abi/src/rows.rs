@@ -42,6 +42,12 @@ pub enum RowFunction {
     SetRows = 14,
     /// Rows of src0 plus those rows of src1 that the indices more[0] name.
     AddId = 15,
+    /// Runs of [`MAX_SORT`] elements of src0's rows, sorted as [`ArgSort`](Self::ArgSort) does it: the keys of the first
+    /// elements of a run, then their indices, I32; u0 = 1 for descending, u1 = how many of a run. A row counted here is a
+    /// run.
+    SortRuns = 16,
+    /// Runs sorted by [`SortRuns`](Self::SortRuns) as one; u0 = elements of a whole row, u1 = how many are wanted.
+    MergeRuns = 17,
 }
 
 impl RowFunction {
@@ -65,13 +71,17 @@ impl RowFunction {
             13 => Diag,
             14 => SetRows,
             15 => AddId,
+            16 => SortRuns,
+            17 => MergeRuns,
             _ => return None,
         })
     }
 }
 
-/// Longest row that can be sorted.
+/// Longest row, or run of a row, that can be sorted at once.
 pub const MAX_SORT: u32 = 32 * 1024;
+/// Most runs that can be merged.
+pub const MAX_RUNS: u32 = 64;
 /// Longest row that can be rotated.
 pub const MAX_ROPE: u32 = 4096;
 
@@ -219,7 +229,7 @@ mod tests {
             sin_sign: -1.0,
         };
         assert_eq!(RowsParams::from_words(&params.to_words()), params);
-        assert!((0..16).all(|code| RowFunction::from_code(code).is_some_and(|f| f as u32 == code)));
-        assert_eq!(RowFunction::from_code(16), None);
+        assert!((0..18).all(|code| RowFunction::from_code(code).is_some_and(|f| f as u32 == code)));
+        assert_eq!(RowFunction::from_code(18), None);
     }
 }

@@ -15,8 +15,8 @@ pub use copy::{copy, remap, repeat};
 pub use elementwise::{binary, fill, glu, unary};
 pub use matmul::{matmul, matmul_id, multiplies_with};
 pub use rows::{
-    add_id, argmax, argsort, cumsum, diag, get_rows, group_norm, norm, rope, soft_max, sum, sum_rows,
-    triangle,
+    add_id, argmax, argsort, argsort_long, cumsum, diag, get_rows, group_norm, norm, rope, soft_max, sum,
+    sum_rows, triangle,
 };
 pub use set_rows::set_rows;
 pub use windows::{reduce_windows, unroll};

@@ -7,6 +7,7 @@
 //! A lane reads a row as a whole before it writes to it, so dst may be src0.
 
 mod gather;
+mod merge;
 mod norm;
 mod reduce;
 mod rope;
@@ -30,6 +31,8 @@ pub fn run(mut lane: Lane) {
         Some(Sum | CumSum | ArgMax | SumAll | DiagMask | Tri | Diag) => reduce::run(&mut lane, &params),
         Some(SoftMax) => soft_max::run(&mut lane, &params),
         Some(ArgSort) => sort::run(&mut lane, &params),
+        Some(SortRuns) => sort::runs(&mut lane, &params),
+        Some(MergeRuns) => merge::run(&mut lane, &params),
         Some(GetRows) => gather::run(&mut lane, &params),
         Some(SetRows) => gather::scatter(&mut lane, &params),
         Some(AddId) => gather::add(&mut lane, &params),

@@ -1,6 +1,9 @@
 //! `ARGSORT` and `TOP_K`: a merge sort of indices by integer keys that order as the floats do.
+//!
+//! Rows that do not fit a core's memory are cut into runs, which lanes sort on their own; [`super::merge`] makes one of
+//! them.
 
-use super::Row;
+use crate::rt::heap::Heap;
 use crate::rt::lane::Lane;
 use crate::rt::mmio::{order, store};
 use crate::rt::rows::Port;
@@ -14,27 +17,74 @@ fn key(x: f32, descending: bool) -> u32 {
     if descending { !ordered } else { ordered }
 }
 
+/// What a run is sorted in: keys by element, and two rows of indices.
+struct Buffers {
+    keys: &'static mut [u32],
+    a: &'static mut [u32],
+    b: &'static mut [u32],
+}
+
+impl Buffers {
+    fn new(heap: &mut Heap) -> Self {
+        Self { keys: heap.words(MAX_SORT), a: heap.words(MAX_SORT), b: heap.words(MAX_SORT) }
+    }
+
+    /// Sorts `len` elements of a row of src0 from `start` on; gives their keys, and their numbers in the run in order.
+    #[inline(never)]
+    fn sorted(
+        &mut self,
+        lane: &mut Lane,
+        port: &mut Port,
+        row: [u32; 3],
+        (start, len): (u32, u32),
+        descending: bool,
+    ) -> (&[u32], &[u32]) {
+        let mut done = 0;
+        while done < len {
+            let piece = Piece { row, first: start + done, len: MAX_PIECE.min(len - done) };
+            let values = port.fetch(&mut lane.noc, &lane.launch.op.src0, &piece);
+            for (key_of, &x) in self.keys[done as usize..].iter_mut().zip(values) {
+                *key_of = key(x, descending);
+            }
+            done += piece.len;
+        }
+        let n = len as usize;
+        for (i, index) in (0..).zip(self.a[..n].iter_mut()) {
+            *index = i;
+        }
+        (self.keys, sort(self.keys, &mut self.a[..n], &mut self.b[..n]))
+    }
+}
+
 /// Runs one lane.
 pub fn run(lane: &mut Lane, params: &RowsParams) {
     let op = lane.launch.op;
-    let n = op.src0.ne[0] as usize;
     let mut port = Port::new(&mut lane.heap);
-    let keys = lane.heap.words(MAX_SORT);
-    let (a, b) = (lane.heap.words(MAX_SORT), lane.heap.words(MAX_SORT));
+    let mut buffers = Buffers::new(&mut lane.heap);
     let (first, end) = lane.share(params.rows);
     for number in first..end {
         lane.launch.progress(number);
-        let mut row = Row::new(&mut port, &op.src0, number);
-        row.each(&mut lane.noc, |_, piece, x| {
-            for (key_of, &x) in keys[piece.first as usize..].iter_mut().zip(x) {
-                *key_of = key(x, params.u[0] != 0);
-            }
-        });
-        for (i, index) in (0..).zip(a[..n].iter_mut()) {
-            *index = i;
-        }
-        let sorted = sort(keys, &mut a[..n], &mut b[..n]);
-        send(lane, &mut port, number, &sorted[..params.u[1] as usize]);
+        let row = split_row(&op.src0, number);
+        let (_, sorted) = buffers.sorted(lane, &mut port, row, (0, op.src0.ne[0]), params.u[0] != 0);
+        send(lane, &mut port, number, (0, params.u[1]), &|i| sorted[i as usize]);
+    }
+}
+
+/// `SortRuns`: one lane's runs.
+pub fn runs(lane: &mut Lane, params: &RowsParams) {
+    let op = lane.launch.op;
+    let mut port = Port::new(&mut lane.heap);
+    let mut buffers = Buffers::new(&mut lane.heap);
+    let (first, end) = lane.share(params.rows);
+    for number in first..end {
+        lane.launch.progress(number);
+        let (row, run) = (split_row(&op.src0, number / op.dst.ne[1]), number % op.dst.ne[1]);
+        let start = run * MAX_SORT;
+        let len = MAX_SORT.min(op.src0.ne[0] - start);
+        let (kept, wanted) = (params.u[1].min(len), params.u[1]);
+        let (keys, sorted) = buffers.sorted(lane, &mut port, row, (start, len), params.u[0] != 0);
+        send(lane, &mut port, number, (0, kept), &|i| keys[sorted[i as usize] as usize]);
+        send(lane, &mut port, number, (wanted, kept), &|i| start + sorted[i as usize]);
     }
 }
 
@@ -67,16 +117,25 @@ fn merge(keys: &[u32], left: &[u32], right: &[u32], out: &mut [u32]) {
     }
 }
 
-fn send(lane: &mut Lane, port: &mut Port, number: u32, indices: &[u32]) {
+/// Sends words `first` and `len` more of row `number` of the result; `word` gives them, counted from `first`.
+pub fn send(
+    lane: &mut Lane,
+    port: &mut Port,
+    number: u32,
+    (first, len): (u32, u32),
+    word: &dyn Fn(u32) -> u32,
+) {
     let dst = &lane.launch.op.dst;
     let row = split_row(dst, number);
-    for (i, chunk) in (0..).zip(indices.chunks(MAX_PIECE as usize)) {
-        let piece = Piece { row, first: i * MAX_PIECE, len: chunk.len() as u32 };
+    let mut done = 0;
+    while done < len {
+        let piece = Piece { row, first: first + done, len: MAX_PIECE.min(len - done) };
         let raw = port.raw_room(dst, &piece);
-        for (k, &index) in (0..).zip(chunk) {
-            store(raw + 4 * k, index);
+        for i in 0..piece.len {
+            store(raw + 4 * i, word(done + i));
         }
         order();
         port.send_raw(&mut lane.noc, dst, &piece, 4, raw);
+        done += piece.len;
     }
 }
