@@ -63,7 +63,7 @@ fn set_rows() {
     let found = run(&tools, "SET_ROWS").unwrap();
     let ok = ok(&found);
     println!("SET_ROWS: {} of {} cases ran on the device, all OK", ok.len(), found.len());
-    for target in ["f32", "f16"] {
+    for target in ["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "iq4_nl", "mxfp4"] {
         assert!(
             ok.iter().any(|case| case.parameter("type_dst") == Some(target)),
             "no case writing {target} rows"

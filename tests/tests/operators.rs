@@ -49,14 +49,18 @@ fn gated_units() {
 
 #[test]
 fn copies() {
-    family("DUP,CPY,CONT,REPEAT,CONCAT,PAD,PAD_REFLECT_1D,ROLL,SET,ACC", ".", 450);
+    family("DUP,CPY,CONT,REPEAT,CONCAT,PAD,PAD_REFLECT_1D,ROLL,SET,ACC", ".", 750);
 }
 
 #[test]
 fn norms_and_reductions() {
     let names =
         "RMS_NORM,NORM,L2_NORM,GROUP_NORM,SUM_ROWS,MEAN,SUM,CUMSUM,ARGMAX,DIAG_MASK_INF,TRI,DIAG,GET_ROWS";
-    family(names, r"ne=\[(64|5|10|11|33|1|4)[0-9]?,|type=(f32|f16|q8_0|q4_0),n=", 120);
+    family(
+        names,
+        r"ne=\[(64|5|10|11|33|1|4)[0-9]?,|type=(f32|f16|q8_0|q4_K|iq2_s|iq3_xxs|iq1_m|mxfp4),n=",
+        140,
+    );
 }
 
 #[test]
@@ -80,7 +84,7 @@ fn products_by_index_and_outer_products() {
 
 #[test]
 fn attention() {
-    family("FLASH_ATTN_EXT", r"hsk=(64|128),.*kv=113,nb=[13],.*type_K=(f16|q8_0)", 70);
+    family("FLASH_ATTN_EXT", r"hsk=(64|128),.*kv=113,nb=[13],.*type_K=(f16|q8_0|q5_1)", 70);
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Rng, encode, set_rows, upload, upload_weights, windows};
+use common::{Rng, encode, quantised, set_rows, upload, upload_weights, windows};
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
 
@@ -159,5 +159,25 @@ fn windows_over_images() {
         }
         let kind = windows::Kind::WeightedSum;
         windows::run_reduce(device, rng, windows::CASES[0], kind).expect("no finding");
+    });
+}
+
+#[test]
+fn quantised_types() {
+    with_seeds(|device, rng| {
+        for ty in [GgmlType::Q4_K, GgmlType::IQ2_S, GgmlType::Q5_1, GgmlType::MXFP4] {
+            assert!(quantised::gather(device, rng, ty).expect("no finding").is_right(), "{}", ty.name());
+            assert!(quantised::permute(device, rng, ty).expect("no finding").is_right(), "{}", ty.name());
+        }
+        for ty in [GgmlType::IQ4_NL, GgmlType::MXFP4] {
+            assert!(quantised::encode(device, rng, ty).expect("no finding").is_right(), "{}", ty.name());
+        }
+    });
+}
+
+#[test]
+fn long_rows_are_sorted_in_runs() {
+    with_seeds(|device, rng| {
+        assert!(quantised::sort(device, rng, 300, [1000, 2, 700]).expect("no finding").is_right());
     });
 }

@@ -8,6 +8,7 @@ mod common;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use common::quantised;
 use common::set_rows::{self, SHAPES};
 use common::{Rng, encode, simulator, upload, upload_weights, windows};
 use tt_isa::tlb::TlbTarget;
@@ -119,6 +120,29 @@ fn windows_are_the_same_bytes() {
     for kind in [windows::Kind::AverageInside, windows::Kind::Maximum, windows::Kind::WeightedSum] {
         let run = |device| windows::run_reduce(device, &mut Rng(5), windows::CASES[0], kind).unwrap().0;
         assert_eq!(run(&ours), run(&vendor), "{kind:?}");
+    }
+}
+
+#[test]
+fn quantised_types_are_the_same_bytes() {
+    let Some(devices) = both() else { return };
+    for device in &devices {
+        for ty in GgmlType::ALL {
+            assert!(quantised::gather(device, &mut Rng(5), ty).unwrap().is_right(), "rows of {}", ty.name());
+        }
+        for ty in [GgmlType::Q4_1, GgmlType::Q5_0, GgmlType::IQ4_NL, GgmlType::MXFP4] {
+            assert!(quantised::encode(device, &mut Rng(6), ty).unwrap().is_right(), "{} encoded", ty.name());
+            assert!(quantised::permute(device, &mut Rng(7), ty).unwrap().is_right(), "{} copied", ty.name());
+        }
+    }
+}
+
+#[test]
+fn long_rows_are_sorted_the_same() {
+    let Some(devices) = both() else { return };
+    for device in &devices {
+        let outcome = quantised::sort(device, &mut Rng(8), 300, [1000, 3, 700]).unwrap();
+        assert!(outcome.is_right());
     }
 }
 

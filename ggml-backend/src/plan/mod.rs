@@ -170,7 +170,7 @@ impl Node<'_> {
             Operator::MulMatId => return self.mul_mat_id(),
             Operator::OutProd => return self.out_prod(),
             Operator::FlashAttention => return self.flash_attention(),
-            Operator::SetRows => ops::set_rows(&self.src(0)?, &self.src(1)?, &self.dst()?, cores),
+            Operator::SetRows => return self.set_rows(),
             Operator::Unary => self.unary(),
             Operator::Fill => self.fill(),
             Operator::Binary => self.binary(),

@@ -40,6 +40,15 @@ impl Node<'_> {
         ops::remap(&src, &self.dst()?, dims, self.cores)
     }
 
+    /// The result is what the rows are written to: without rows nothing is to be done.
+    pub(super) fn set_rows(&mut self) -> Steps {
+        let (rows, indices, dst) = (self.src(0)?, self.src(1)?, self.dst()?);
+        match rows.ne.contains(&0) {
+            true => Ok(Vec::new()),
+            false => Ok(vec![ops::set_rows(&rows, &indices, &dst, self.cores)?]),
+        }
+    }
+
     /// Each source goes to its part of the result.
     pub(super) fn concat(&mut self) -> Steps {
         let (src0, src1, dst) = (self.src(0)?, self.src(1)?, self.dst()?);

@@ -1,6 +1,6 @@
 //! Norms, reductions, softmax, rotary positions.
 
-use tt_runtime::ops::rows::{Rope, SoftMax, Triangle};
+use tt_runtime::ops::rows::{LONGEST_RUN, Rope, SoftMax, Triangle};
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor};
 
@@ -29,7 +29,7 @@ impl Node<'_> {
     /// `ARGSORT` and `TOP_K`.
     pub(super) fn sorted(&mut self, descending: bool) -> Steps {
         let (src, dst, cores) = (self.src(0)?, self.dst()?, self.cores);
-        ops::argsort_long(descending, &src, &dst, cores, |ne| self.scratch(ElementType::I32, ne))
+        ops::argsort_long(descending, LONGEST_RUN, &src, &dst, cores, |ne| self.scratch(ElementType::I32, ne))
     }
 
     pub(super) fn soft_max(&mut self) -> Result<OpDescriptor, Unsupported> {

@@ -42,11 +42,12 @@ pub enum RowFunction {
     SetRows = 14,
     /// Rows of src0 plus those rows of src1 that the indices more[0] name.
     AddId = 15,
-    /// Runs of [`MAX_SORT`] elements of src0's rows, sorted as [`ArgSort`](Self::ArgSort) does it: the keys of the first
-    /// elements of a run, then their indices, I32; u0 = 1 for descending, u1 = how many of a run. A row counted here is a
-    /// run.
+    /// Runs of elements of src0's rows, sorted as [`ArgSort`](Self::ArgSort) does it: the keys of the first elements of a
+    /// run, then their indices, I32; u0 = 1 for descending, u1 = how many of a run, u2 = elements of a run. A row counted
+    /// here is a run.
     SortRuns = 16,
-    /// Runs sorted by [`SortRuns`](Self::SortRuns) as one; u0 = elements of a whole row, u1 = how many are wanted.
+    /// Runs sorted by [`SortRuns`](Self::SortRuns) as one; u0 = elements of a whole row, u1 = how many are wanted,
+    /// u2 = elements of a run.
     MergeRuns = 17,
 }
 

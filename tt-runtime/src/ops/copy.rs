@@ -46,7 +46,7 @@ fn has_blocks(view: &TensorView) -> bool {
     view.element_type().is_some_and(|ty| ty.quantised().is_some())
 }
 
-/// Between a block type and another one, or the same: rows of whole blocks, by value.
+/// Between a block type and another one: rows of whole blocks, by value. Between two of one type: as they are.
 fn convert(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
     let (mut src, mut dst) = (*src, *dst);
     for (what, view) in [("src0", &src), ("dst", &dst)] {
@@ -55,6 +55,9 @@ fn convert(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescripto
             1 => check::elements(what, view, ty)?,
             _ => check::rows(what, view, ty)?,
         }
+    }
+    if src.ty == dst.ty {
+        return same_blocks(&src, &dst, cores);
     }
     let (from, to) = (check::count("elements", &src.ne)?, check::count("elements", &dst.ne)?);
     if src.ne != dst.ne {
@@ -65,9 +68,6 @@ fn convert(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescripto
             let ty = check::decoded("operand", view)?;
             *view = TensorView::contiguous(ty, view.addr, [from, 1, 1, 1]);
         }
-    }
-    if src.ty == dst.ty {
-        return same_blocks(&src, &dst, cores);
     }
     check::encoded("dst", &dst)?;
     build(Mode::Convert, src, dst, [DimMap::SAME; 4], cores)
@@ -89,7 +89,7 @@ fn same_blocks(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescr
         ne[0] = ne[0] / ty.block_len() * ty.block_bytes() / size;
         TensorView::new(integer, view.addr, ne, [size.into(), view.nb[1], view.nb[2], view.nb[3]])
     };
-    remap(&integers(src), &integers(dst), [DimMap::SAME; 4], cores)
+    copy(&integers(src), &integers(dst), cores)
 }
 
 /// Descriptor for `dst[i] = src[map(i)]` with a rule for each dimension, on up to `cores` workers.

@@ -185,42 +185,48 @@ pub fn argsort(
     build(params, [src, &TensorView::NONE, dst], None, cores)
 }
 
-/// Descriptors for `ARGSORT` and `TOP_K` of rows of any length: rows that do not fit a core's memory are sorted in runs,
-/// which are then merged. `scratch` makes room for an I32 tensor of the shape that it is given.
+/// Longest row that [`argsort`] sorts at once, and longest run.
+pub const LONGEST_RUN: u32 = MAX_SORT;
+
+/// Descriptors for `ARGSORT` and `TOP_K` of rows of any length: rows of more than `longest` elements (at most
+/// [`LONGEST_RUN`]) are sorted in runs, which are then merged. `scratch` makes room for an I32 tensor of the shape that it is
+/// given.
 ///
 /// # Errors
 ///
 /// The reason why the kernels cannot do it.
 pub fn argsort_long(
     descending: bool,
+    longest: u32,
     src: &TensorView,
     dst: &TensorView,
     cores: u32,
     scratch: impl FnOnce([u32; 4]) -> Result<TensorView, Unsupported>,
 ) -> Result<Vec<OpDescriptor>, Unsupported> {
     let ([ne0, ne1, ne2, ne3], wanted) = (src.ne, dst.ne[0]);
-    if ne0 <= MAX_SORT {
+    let longest = longest.clamp(1, LONGEST_RUN);
+    if ne0 <= longest {
         return Ok(vec![argsort(descending, src, dst, cores)?]);
     }
     operand("src0", src, FLOATS)?;
     operand("dst", dst, &[ElementType::I32])?;
-    let runs = ne0.div_ceil(MAX_SORT);
+    let runs = ne0.div_ceil(longest);
     if runs > MAX_RUNS || wanted > ne0 {
-        let most = MAX_RUNS * MAX_SORT;
+        let most = MAX_RUNS * longest;
         return Err(
             format!("the first {wanted} of {ne0} elements; rows of up to {most} can be sorted").into()
         );
     }
     shape("dst", dst.ne, [wanted, ne1, ne2, ne3])?;
     let rows = count_rows(src)?;
-    let kept = wanted.min(MAX_SORT);
+    let kept = wanted.min(longest);
     let units = check::count("runs", &[runs, rows])?;
     let pairs = scratch([2 * kept, runs, rows, 1])?;
     let sort = RowsParams {
-        u: [u32::from(descending), kept, 0, 0],
+        u: [u32::from(descending), kept, longest, 0],
         ..RowsParams::new(RowFunction::SortRuns, units)
     };
-    let merge = RowsParams { u: [ne0, wanted, 0, 0], ..RowsParams::new(RowFunction::MergeRuns, rows) };
+    let merge = RowsParams { u: [ne0, wanted, longest, 0], ..RowsParams::new(RowFunction::MergeRuns, rows) };
     Ok(vec![
         build(sort, [src, &TensorView::NONE, &pairs], None, cores)?,
         build(merge, [&pairs, &TensorView::NONE, dst], None, cores)?,

@@ -10,7 +10,7 @@ use crate::rt::mmio::load;
 use crate::rt::rows::Port;
 use tt_kernel_abi::TensorView;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
-use tt_kernel_abi::rows::{MAX_RUNS, MAX_SORT, RowsParams};
+use tt_kernel_abi::rows::{MAX_RUNS, RowsParams};
 
 /// Elements of a run that are in L1.
 const WINDOW: u32 = 256;
@@ -25,10 +25,12 @@ struct Runs<'a> {
     /// The row, and its elements.
     number: u32,
     ne0: u32,
+    /// Elements of a run.
+    run: u32,
 }
 
 impl<'a> Runs<'a> {
-    fn new(lane: &mut Lane, pairs: &'a TensorView, ne0: u32) -> Self {
+    fn new(lane: &mut Lane, pairs: &'a TensorView, [ne0, run]: [u32; 2]) -> Self {
         let count = pairs.ne[1].min(MAX_RUNS);
         Self {
             pairs,
@@ -38,6 +40,7 @@ impl<'a> Runs<'a> {
             taken: lane.heap.words(count),
             number: 0,
             ne0,
+            run,
         }
     }
 
@@ -50,7 +53,7 @@ impl<'a> Runs<'a> {
 
     /// Elements of a run: its first ones if not all are wanted.
     fn len(&self, run: u32) -> u32 {
-        MAX_SORT.min(self.ne0 - run * MAX_SORT).min(self.pairs.ne[0] / 2)
+        self.run.min(self.ne0 - run * self.run).min(self.pairs.ne[0] / 2)
     }
 
     /// Where a run's head is in its windows.
@@ -92,8 +95,8 @@ impl<'a> Runs<'a> {
 
 /// Runs one lane.
 pub fn run(lane: &mut Lane, params: &RowsParams) {
-    let [ne0, wanted, ..] = params.u;
-    let mut runs = Runs::new(lane, &lane.launch.op.src0, ne0);
+    let [ne0, wanted, run, _] = params.u;
+    let mut runs = Runs::new(lane, &lane.launch.op.src0, [ne0, run]);
     let mut output = Port::new(&mut lane.heap);
     let out = lane.heap.words(MAX_PIECE);
     let (first, end) = lane.share(params.rows);

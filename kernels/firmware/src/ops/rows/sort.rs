@@ -79,8 +79,8 @@ pub fn runs(lane: &mut Lane, params: &RowsParams) {
     for number in first..end {
         lane.launch.progress(number);
         let (row, run) = (split_row(&op.src0, number / op.dst.ne[1]), number % op.dst.ne[1]);
-        let start = run * MAX_SORT;
-        let len = MAX_SORT.min(op.src0.ne[0] - start);
+        let start = run * params.u[2];
+        let len = params.u[2].min(op.src0.ne[0] - start);
         let (kept, wanted) = (params.u[1].min(len), params.u[1]);
         let (keys, sorted) = buffers.sorted(lane, &mut port, row, (start, len), params.u[0] != 0);
         send(lane, &mut port, number, (0, kept), &|i| keys[sorted[i as usize] as usize]);
