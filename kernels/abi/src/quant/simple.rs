@@ -15,7 +15,7 @@ pub(super) fn nibble(bytes: &[u8], half: usize, j: usize) -> usize {
 /// The nibble with its fifth bit.
 #[inline(always)]
 fn five_bits(bytes: &[u8], high: u32, half: usize, j: usize) -> usize {
-    nibble(bytes, half, j) | (high >> (half * 16 + j) & 1) as usize * 16
+    nibble(bytes, half, j) | ((high >> (half * 16 + j) & 1) << 4) as usize
 }
 
 #[inline(always)]
