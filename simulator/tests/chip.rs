@@ -101,6 +101,31 @@ fn a_core_runs_from_reset_and_sleeps_at_its_end() {
 }
 
 #[test]
+fn a_card_that_waits_costs_nothing() {
+    const FLAG: u32 = 0x1_0000;
+    let mut host = Host::new();
+    for tile in all_tiles() {
+        for core in RiscV::ALL {
+            host.load(tile, core, &[wait_for(FLAG, 1), end()].concat());
+        }
+        host.release(tile, &RiscV::ALL);
+    }
+    host.settle();
+    let executed = host.chip.counters().riscv_instructions;
+    assert!(executed < 72 * 5 * 40, "{executed} instructions until all sleep");
+    // 10^15 clocks: awake cores would not get through in years.
+    for _ in 0..1000 {
+        let progress = host.chip.advance(1 << 40).expect("no fault");
+        assert!(progress.asleep);
+    }
+    assert_eq!(host.chip.counters().riscv_instructions, executed);
+    // Nothing but the one tile wakes.
+    host.write32(tensix(3, 3), FLAG, 1);
+    host.settle();
+    assert!(host.chip.counters().riscv_instructions < executed + 5 * 40);
+}
+
+#[test]
 fn a_polling_core_sleeps_until_the_host_writes() {
     let mut host = Host::new();
     let tile = tensix(0, 0);

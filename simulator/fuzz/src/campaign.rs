@@ -10,12 +10,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tt_isa::cfg::{CfgField, config as c};
-use tt_isa::insn;
 use tt_isa::map::CFG_BASE;
 
 use crate::case::{Action, Case};
 use crate::compare::{Both, Difference, Verdict, first_difference, verdict};
-use crate::corpus::{Entry, Expected};
+use crate::corpus::{self, Entry, Expected};
 use crate::family::Family;
 use crate::random::Random;
 use crate::run::{Here, Outcome, Refusal, RunError, Vendor, capacity};
@@ -28,7 +27,7 @@ const SHOWN: u64 = 4;
 /// Differences of a kind that are made small and kept.
 const KEPT: usize = 2;
 /// Cases of a family that a campaign proposes for the corpus.
-const PROPOSED: usize = 24;
+const PROPOSED: usize = 40;
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -41,8 +40,8 @@ pub struct Options {
     pub family: Option<Family>,
     /// Threads, each with its own pair of simulators.
     pub jobs: usize,
-    /// Collect cases for the corpus.
-    pub propose: bool,
+    /// Collect cases for the corpus that cover what these, its cases so far, do not; `None` collects nothing.
+    pub propose: Option<Vec<Entry>>,
     /// Is told now and then how many cases there have been, and how many differences.
     pub progress: fn(u64, u64),
 }
@@ -94,8 +93,10 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Cases for the corpus.
     pub proposals: Vec<Entry>,
-    /// What those cover: opcodes with their modes.
-    covered: BTreeSet<(Family, u8, u32)>,
+    /// Values of narrow operands that those and the corpus cover ([`corpus::modes`]).
+    covered: BTreeSet<(u8, u32, u32)>,
+    /// The same for what are no instructions of the coprocessor, and for formats.
+    others: BTreeSet<(Family, u8, u32)>,
 }
 
 /// Runs a campaign.
@@ -106,7 +107,9 @@ pub fn run(library: &Path, options: &Options) -> Result<Report, RunError> {
     let jobs = options.jobs.max(1);
     // Processes are started before threads.
     let vendors: Vec<Vendor> = (0..jobs).map(|_| Vendor::start(library)).collect::<Result<_, _>>()?;
-    let report = Mutex::new(Report::default());
+    let mut report = Report::default();
+    options.propose.iter().flatten().for_each(|entry| report.cover(&entry.case));
+    let report = Mutex::new(report);
     let next = AtomicU64::new(0);
     let results: Vec<Result<(), RunError>> = std::thread::scope(|scope| {
         let workers: Vec<_> = vendors
@@ -240,7 +243,7 @@ impl Worker<'_> {
         for ((numbered, here), vendor) in ran.into_iter().zip(outcomes) {
             let case = &numbered.case;
             match verdict(&here, &vendor) {
-                Verdict::Same => lock(self.report).same(case, &here, self.options.propose),
+                Verdict::Same => lock(self.report).same(case, &here, self.options.propose.is_some()),
                 Verdict::BothRefuse => lock(self.report).of(case).both_refuse += 1,
                 Verdict::VendorRefuses(kind) => {
                     let mut report = lock(self.report);
@@ -330,19 +333,28 @@ impl Report {
         }
     }
 
-    /// Keeps a case for the corpus if it has a mode of an instruction that no kept one has.
+    /// Takes note of what a case of the corpus covers.
+    fn cover(&mut self, case: &Case) {
+        self.covered.extend(case.pushed().flat_map(corpus::modes));
+        self.others.extend(keys(case));
+    }
+
+    /// Keeps a case for the corpus if it has something that neither the corpus nor a kept case has.
     fn propose(&mut self, case: &Case, expected: Expected) {
-        let modes = case.body.iter().map(|action| key(case.family, action));
-        let formats = case.setup.iter().filter_map(|action| format_key(case.family, action));
-        let keys: BTreeSet<_> = modes.chain(formats).collect();
         let of_family = self.proposals.iter().filter(|entry| entry.case.family == case.family).count();
-        let new = keys.difference(&self.covered).count();
-        // The first ones bring much that is new; later ones must still bring something.
-        if of_family < PROPOSED && new > 0 && case.body.len() <= 40 {
-            self.covered.extend(keys);
+        let new = case.pushed().flat_map(corpus::modes).any(|mode| !self.covered.contains(&mode))
+            || keys(case).any(|key| !self.others.contains(&key));
+        if of_family < PROPOSED && new && case.body.len() <= 40 {
+            self.cover(case);
             self.proposals.push(Entry { case: case.clone(), expected });
         }
     }
+}
+
+/// What a case covers beside values of operands.
+fn keys(case: &Case) -> impl Iterator<Item = (Family, u8, u32)> {
+    let formats = case.setup.iter().filter_map(|action| format_key(case.family, action));
+    case.body.iter().filter_map(|action| key(case.family, action)).chain(formats)
 }
 
 /// Registers whose low bits are formats: of unpackers, packers and the matrix unit.
@@ -361,21 +373,15 @@ fn format_key(family: Family, action: &Action) -> Option<(Family, u8, u32)> {
     Some((family, field.index as u8, value & mask | 1 << 31))
 }
 
-/// What an action covers: family, opcode, and the instruction's modes.
-fn key(family: Family, action: &Action) -> (Family, u8, u32) {
+/// What an action covers that is no instruction of the coprocessor.
+fn key(family: Family, action: &Action) -> Option<(Family, u8, u32)> {
     match *action {
-        Action::Push(word) => {
-            let modes = insn::info(word).into_iter().flat_map(|row| row.fields).filter(|field| {
-                ["mod", "mode", "sel", "flush", "last", "lo"].iter().any(|part| field.name.contains(part))
-            });
-            (family, (word >> 24) as u8, modes.fold(0, |bits, field| bits | word & field.mask()))
-        }
-        Action::Code(word) => (family, (word & 0x7F) as u8, word & 0xFE00_7000),
-        Action::Request(request) => (
+        Action::Code(word) => Some((family, (word & 0x7F) as u8, word & 0xFE00_7000)),
+        Action::Request(request) => Some((
             family,
             request.remote as u8,
             request.ctrl | request.noc << 31 | u32::from(request.len > 64) << 30,
-        ),
-        Action::Write(..) | Action::Copy { .. } | Action::Wait(..) | Action::Sync => (family, 0, 0),
+        )),
+        Action::Push(_) | Action::Write(..) | Action::Copy { .. } | Action::Wait(..) | Action::Sync => None,
     }
 }

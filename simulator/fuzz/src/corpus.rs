@@ -246,6 +246,31 @@ fn number(text: &str) -> Result<u64, String> {
     parsed.map_err(|_| format!("{text} is no number"))
 }
 
+/// What an instruction word selects by its narrow operands, those of one or two bits: opcode, lowest bit of the operand,
+/// value.
+pub fn modes(word: u32) -> impl Iterator<Item = (u8, u32, u32)> {
+    let row = tt_isa::insn::info(word);
+    let narrow = row.into_iter().flat_map(|row| row.fields).filter(|field| field.hi - field.lo < 2);
+    narrow.map(move |field| ((word >> 24) as u8, field.lo, field.get(word)))
+}
+
+/// Every file of a folder with its cases.
+///
+/// # Errors
+/// A file cannot be read or parsed.
+pub fn folder(path: &std::path::Path) -> std::io::Result<Vec<(String, Vec<Entry>)>> {
+    let mut files: Vec<_> =
+        std::fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    files.sort();
+    let read = |file: &std::path::PathBuf| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let entries = parse(&std::fs::read_to_string(file)?)
+            .map_err(|error| std::io::Error::other(format!("{name}: {error}")))?;
+        Ok((name, entries))
+    };
+    files.iter().map(read).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

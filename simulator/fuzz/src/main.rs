@@ -55,7 +55,7 @@ struct Diff {
     /// Folder for the differences found, a file each
     #[arg(long, default_value = "target/fuzz")]
     findings: PathBuf,
-    /// Folder for cases that cover something new, a file for each family
+    /// Folder for cases that cover something the corpus does not, a file for each family
     #[arg(long)]
     propose: Option<PathBuf>,
 }
@@ -106,7 +106,12 @@ fn diff(options: &Diff) -> Result<bool> {
     let start = Instant::now();
     let Diff { cases, seed, family, jobs, .. } = *options;
     let progress = |cases, differ| eprintln!("{cases} cases, {differ} differences");
-    let campaign = Options { cases, seed, family, jobs, propose: options.propose.is_some(), progress };
+    let so_far = || -> Result<Vec<Entry>> {
+        let files = corpus::folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/corpus")))?;
+        Ok(files.into_iter().flat_map(|(_, entries)| entries).collect())
+    };
+    let known = options.propose.is_some().then(so_far).transpose()?;
+    let campaign = Options { cases, seed, family, jobs, propose: known, progress };
     let report = campaign::run(&library()?, &campaign)?;
     let seconds = start.elapsed().as_secs_f64();
     if options.json {

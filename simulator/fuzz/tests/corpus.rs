@@ -17,17 +17,7 @@ fn library() -> Option<PathBuf> {
 
 /// Every file of the corpus with its cases.
 fn files() -> Vec<(String, Vec<Entry>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder).expect("a corpus").map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    let read = |file: &PathBuf| {
-        let text = std::fs::read_to_string(file).unwrap();
-        let name = file.file_name().unwrap().to_string_lossy().into_owned();
-        let entries = corpus::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
-        (name, entries)
-    };
-    files.iter().map(read).collect()
+    corpus::folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")).expect("a corpus")
 }
 
 /// Runs the cases of a file and names those whose result is not the recorded one.
@@ -79,8 +69,7 @@ fn new_cases_give_equal_results() {
     let Some(library) = library() else {
         return println!("SKIPPED: TTSIM_LIB is not set: no vendor's simulator");
     };
-    let options =
-        Options { cases: 2000, seed: 3, family: None, jobs: 1, propose: false, progress: |_, _| {} };
+    let options = Options { cases: 2000, seed: 3, family: None, jobs: 1, propose: None, progress: |_, _| {} };
     let report = campaign::run(&library, &options).unwrap_or_else(|error| panic!("{error}"));
     let findings: Vec<String> = report.findings.iter().map(report::finding).collect();
     assert_eq!(report.total().differ, 0, "{}", findings.join("\n"));

@@ -110,6 +110,10 @@ fn instruction(random: &mut Random) -> u32 {
             value: small(random),
         }
         .word(),
+        // Back to 0, where x and w have to be.
+        15 if random.chance(64) => {
+            SETADC { cnt_set_mask, dimension_index: random.pick(&[0, 3]), ..SETADC::ZERO }.word()
+        }
         7 if cnt_set_mask == 1 => {
             let x_start = random.below(3) * 16;
             SETADCXX { cnt_set_mask, x_start, x_end2: x_start + random.pick(&[15, 31, 63]) }.word()

@@ -127,12 +127,25 @@ const SECOND_AB: u32 = tc::ADDR_MOD_AB_SEC4_SrcAIncr.index - tc::ADDR_MOD_AB_SEC
 const SECOND_DST: u32 = tc::ADDR_MOD_DST_SEC4_DestIncr.index - tc::ADDR_MOD_DST_SEC0_DestIncr.index;
 
 fn address_modifiers(b: &mut Builder, phases: bool, random: &mut Random) {
-    let ab = [tc::ADDR_MOD_AB_SEC0_SrcAIncr, tc::ADDR_MOD_AB_SEC1_SrcAIncr, tc::ADDR_MOD_AB_SEC2_SrcAIncr];
-    let dst =
-        [tc::ADDR_MOD_DST_SEC0_DestIncr, tc::ADDR_MOD_DST_SEC1_DestIncr, tc::ADDR_MOD_DST_SEC2_DestIncr];
+    let ab = [
+        tc::ADDR_MOD_AB_SEC0_SrcAIncr,
+        tc::ADDR_MOD_AB_SEC1_SrcAIncr,
+        tc::ADDR_MOD_AB_SEC2_SrcAIncr,
+        tc::ADDR_MOD_AB_SEC3_SrcAIncr,
+    ];
+    let dst = [
+        tc::ADDR_MOD_DST_SEC0_DestIncr,
+        tc::ADDR_MOD_DST_SEC1_DestIncr,
+        tc::ADDR_MOD_DST_SEC2_DestIncr,
+        tc::ADDR_MOD_DST_SEC3_DestIncr,
+    ];
     let flag = |random: &mut Random, n| u32::from(random.chance(n));
-    let bias =
-        [tc::ADDR_MOD_BIAS_SEC0_BiasIncr, tc::ADDR_MOD_BIAS_SEC1_BiasIncr, tc::ADDR_MOD_BIAS_SEC2_BiasIncr];
+    let bias = [
+        tc::ADDR_MOD_BIAS_SEC0_BiasIncr,
+        tc::ADDR_MOD_BIAS_SEC1_BiasIncr,
+        tc::ADDR_MOD_BIAS_SEC2_BiasIncr,
+        tc::ADDR_MOD_BIAS_SEC3_BiasIncr,
+    ];
     for ((ab, dst), bias) in ab.into_iter().zip(dst).zip(bias).skip(1) {
         let a = random.pick(&[0, 0, 0, 16]);
         let b_incr = random.pick(&[0, 0, 8, 8]);
@@ -173,11 +186,11 @@ fn body(b: &mut Builder, mut mode: Mode, random: &mut Random) {
 }
 
 fn instruction(mode: &mut Mode, random: &mut Random) -> u32 {
-    let addr_mode = random.weighted(&[(4, 0), (2, 1), (2, 2)]);
+    let addr_mode = random.weighted(&[(4, 0), (2, 1), (2, 2), (1, 3)]);
     let dst = 8 * random.below(8);
     let clear_dvalid = if mode.changes_left > 0 && random.chance(8) {
         mode.changes_left -= 1;
-        3
+        random.weighted(&[(4, 3), (1, 1), (1, 2)])
     } else {
         0
     };
@@ -228,7 +241,10 @@ fn instruction(mode: &mut Mode, random: &mut Random) -> u32 {
                 ZEROSRC { write_mode: 1, src_mask: 2, ..ZEROSRC::ZERO },
             ])
             .word(),
-        23 => GATESRCRST { reset_srcb_gate_control: 1, reset_srca_gate_control: 1 }.word(),
+        23 => {
+            GATESRCRST { reset_srcb_gate_control: random.below(2), reset_srca_gate_control: random.below(2) }
+                .word()
+        }
         24 => INCRWC {
             rwc_cr: random.pick(&[0, 4]),
             rwc_d: 8 * random.below(2),

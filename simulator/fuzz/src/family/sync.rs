@@ -29,7 +29,7 @@ fn one_thread(random: &mut Random) -> Case {
     b.part(Part::Body);
     let mut known = [Known::default(); 8];
     let mut held = false;
-    let mut valid = false;
+    let mut valid = 0;
     for _ in 0..random.range(4, 32) {
         let index = random.below(8);
         let sem_sel = 1 << index;
@@ -76,15 +76,17 @@ fn one_thread(random: &mut Random) -> Case {
                 }
             }
             10 => {
-                b.push(if valid {
-                    CLEARDVALID { cleardvalid: 3, reset: 0 }.word()
+                // Both, or SrcB alone.
+                if valid == 0 {
+                    valid = random.pick(&[2, 3]);
+                    b.push(SETDVALID { setvalid: valid }.word());
                 } else {
-                    SETDVALID { setvalid: 3 }.word()
-                });
-                valid = !valid;
+                    b.push(CLEARDVALID { cleardvalid: valid, reset: 0 }.word());
+                    valid = 0;
+                }
             }
             _ => {
-                let ready = if valid { 0xC00 } else { 0x300 };
+                let ready = valid << 10 | (valid ^ 3) << 8;
                 let wait_res = random.pick(&[1, 2, 6, 0x78, 0x80, 0x2000, 0x4000, ready, ready]);
                 b.push(STALLWAIT { stall_res: random.range(1, 15), wait_res }.word());
             }
