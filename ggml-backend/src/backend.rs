@@ -8,13 +8,14 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use tt_runtime::ops::Unsupported;
-use tt_runtime::{Allocation, DramAddr, Error, TensorView};
+use tt_runtime::{Allocation, DramAddr, Error, OpDescriptor, TensorView};
 
 use crate::abi::guard;
 use crate::abi::host::{Host, Operator, host};
 use crate::abi::types::{BackendStruct, FLAG_COMPUTE, Function, Graph, Tensor, status};
 use crate::buffer::{self, Arena, arena_of, is_for_weights, status_of};
 use crate::device::Device;
+use crate::fusion::{self, Group, Uses};
 use crate::weights::{Tiles, WeightError};
 use crate::{debug, log, plan, stats};
 
@@ -58,26 +59,34 @@ unsafe extern "C" fn graph_compute(backend: *mut c_void, graph: *mut Graph) -> c
     guard("graph_compute", status::FAILED, || {
         let Ok(host) = host() else { return status::FAILED };
         // SAFETY: see the module.
-        let (device, nodes) = unsafe {
+        let (device, graph, nodes) = unsafe {
             let graph = &*graph;
-            let nodes = if graph.n_nodes > 0 {
-                std::slice::from_raw_parts(graph.nodes, graph.n_nodes as usize)
-            } else {
-                &[]
-            };
-            (device_of(backend), nodes)
+            let nodes = (0..graph.n_nodes.max(0) as usize).map(|index| &**graph.nodes.add(index));
+            (device_of(backend), graph, nodes.collect::<Vec<_>>())
         };
-        for &node in nodes {
-            // SAFETY: see the module.
-            let node = unsafe { &*node };
-            if let Err(error) = compute(host, device, node) {
-                let op = host.operator_name(node.op);
-                log::error(&format!("{op} {}: {error}", plan::name(node)));
-                return status_of(false);
+        status_of(compute_all(host, device, &Uses::of(graph), &nodes))
+    })
+}
+
+/// Computes nodes one after the other, or in groups; the log says what went wrong.
+fn compute_all(host: &Host, device: &'static Device, uses: &Uses<'_>, nodes: &[&Tensor]) -> bool {
+    let mut rest = nodes;
+    while let Some(&node) = rest.first() {
+        let group = fusion::find(host, uses, rest);
+        let done = match group.map(|group| (compute_group(host, device, &group), group.len)) {
+            Some((Ok(true), len)) => Ok(len),
+            Some((Err(error), _)) => Err(error),
+            Some((Ok(false), _)) | None => compute(host, device, node).map(|()| 1),
+        };
+        match done {
+            Ok(len) => rest = &rest[len..],
+            Err(error) => {
+                log::error(&format!("{} {}: {error}", host.operator_name(node.op), plan::name(node)));
+                return false;
             }
         }
-        status_of(true)
-    })
+    }
+    true
 }
 
 /// Why a node could not be computed.
@@ -100,34 +109,74 @@ fn compute(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), Co
         return Ok(());
     }
     let nodes = [node];
-    let check = debug::check::begin(host, &nodes);
-    let running = debug::profile::begin(&device.runtime);
+    let run = Run::begin(host, device, &nodes);
     let cores = device.runtime.info()?.workers();
     let mut memory = Held { host, device, node, tiles: Vec::new(), scratch: Vec::new(), failed: None };
     let steps = plan::steps(host, operator, node, cores, &mut memory);
     if let Some(error) = memory.failed.take() {
         return Err(error);
     }
-    let steps = steps?;
-    let written = placed(host, node)?;
-    device.weights.before_write(DramAddr(written.addr), written.span())?;
-    for descriptor in &steps {
-        device.runtime.execute(descriptor)?;
-    }
-    stats::count(host.operator_name(node.op));
-    if let Some(running) = running {
-        running.end(&debug::check::name(host, &nodes), operand_bytes(host, node));
-    }
-    if let Some(check) = check {
-        check.end();
-    }
-    Ok(())
+    run.execute(&steps?)
 }
 
-/// Bytes of a node's result and sources.
-fn operand_bytes(host: &Host, node: &Tensor) -> u64 {
-    let sources = (0..node.src.len()).filter_map(|index| plan::source(node, index));
-    sources.chain([node]).map(|tensor| host.nbytes(tensor) as u64).sum()
+/// Computes a group as one; `false` if its nodes have to be computed one by one.
+fn compute_group(host: &Host, device: &'static Device, group: &Group<'_>) -> Result<bool, ComputeError> {
+    let Some(&node) = group.nodes.last() else { return Ok(false) };
+    let cores = device.runtime.info()?.workers();
+    let mut memory = Held { host, device, node, tiles: Vec::new(), scratch: Vec::new(), failed: None };
+    let steps = plan::fused(host, group.kind, &group.nodes, cores, &mut memory);
+    if let Some(error) = memory.failed.take() {
+        return Err(error);
+    }
+    let Ok(steps) = steps else { return Ok(false) };
+    Run::begin(host, device, &group.nodes).execute(&steps)?;
+    stats::count_fused(group.kind.name());
+    Ok(true)
+}
+
+/// Nodes that are computed in one go, with what watches them.
+struct Run<'a> {
+    host: &'a Host,
+    device: &'static Device,
+    nodes: &'a [&'a Tensor],
+    check: Option<debug::check::Check<'a>>,
+    profile: Option<debug::profile::Running<'a>>,
+}
+
+impl<'a> Run<'a> {
+    fn begin(host: &'a Host, device: &'static Device, nodes: &'a [&'a Tensor]) -> Self {
+        let check = debug::check::begin(host, nodes);
+        Self { host, device, nodes, check, profile: debug::profile::begin(&device.runtime) }
+    }
+
+    /// Runs their descriptors; the last node's result is written.
+    fn execute(self, steps: &[OpDescriptor]) -> Result<(), ComputeError> {
+        let Self { host, device, nodes, check, profile } = self;
+        if let Some(node) = nodes.last() {
+            let written = placed(host, node)?;
+            device.weights.before_write(DramAddr(written.addr), written.span())?;
+        }
+        for descriptor in steps {
+            device.runtime.execute(descriptor)?;
+        }
+        nodes.iter().for_each(|node| stats::count(host.operator_name(node.op)));
+        if let Some(profile) = profile {
+            profile.end(&debug::check::name(host, nodes), operand_bytes(host, nodes));
+        }
+        if let Some(check) = check {
+            check.end();
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of the result and sources of nodes, without what one of them makes for another.
+fn operand_bytes(host: &Host, nodes: &[&Tensor]) -> u64 {
+    let data = |tensor: &Tensor| tensor.data;
+    let between = &nodes[..nodes.len().saturating_sub(1)];
+    let sources = nodes.iter().flat_map(|node| (0..node.src.len()).filter_map(|i| plan::source(node, i)));
+    let sources = sources.filter(|source| between.iter().all(|node| data(node) != data(source)));
+    sources.chain(nodes.last().copied()).map(|tensor| host.nbytes(tensor) as u64).sum()
 }
 
 /// The memory of a node while it is computed: dropped, and so freed, after the launches.

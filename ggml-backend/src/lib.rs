@@ -20,6 +20,7 @@ mod backend;
 mod buffer;
 mod debug;
 mod device;
+mod fusion;
 mod log;
 mod plan;
 mod registry;

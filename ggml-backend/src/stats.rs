@@ -10,6 +10,8 @@ use crate::{log, registry};
 
 static OPERATORS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
 
+static FUSED: Mutex<BTreeMap<&'static str, u64>> = Mutex::new(BTreeMap::new());
+
 /// Counts an operator.
 pub fn count(operator: &str) {
     let mut operators = OPERATORS.lock();
@@ -19,6 +21,11 @@ pub fn count(operator: &str) {
             operators.insert(operator.to_owned(), 1);
         }
     }
+}
+
+/// Counts a group of nodes that was computed as one.
+pub fn count_fused(name: &'static str) {
+    *FUSED.lock().entry(name).or_default() += 1;
 }
 
 /// Writes the totals of this process, if a file is named.
@@ -34,6 +41,7 @@ pub fn write() {
     let line = serde_json::json!({
         "check": check,
         "clocks": total(|c| c.clocks),
+        "fused": *FUSED.lock(),
         "ops": *OPERATORS.lock(),
         "launches": counters.iter().map(|c| c.launches).sum::<u64>(),
         "tensix_instructions": total(|c| c.tensix_instructions),

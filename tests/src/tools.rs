@@ -44,7 +44,7 @@ pub fn from_environment(name: &str, what: &str) -> Result<PathBuf, Missing> {
 }
 
 /// Settings of the library: those of the person's own shell must not change what is tested.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 11] = [
     "GGML_BACKEND_PATH",
     "GGML_TT_DEVICES",
     "GGML_TT_WEIGHTS",
@@ -55,6 +55,7 @@ const SETTINGS: [&str; 10] = [
     "GGML_TT_OPFILTER",
     "GGML_TT_PROFILE",
     "GGML_TT_CHECK",
+    "GGML_TT_FUSION",
 ];
 
 /// Where a program computes.

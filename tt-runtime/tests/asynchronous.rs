@@ -7,7 +7,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Rng, encode, quantised, set_rows, upload, upload_weights, windows};
+use common::{Rng, encode, fused, quantised, set_rows, upload, upload_weights, windows};
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
 
@@ -83,6 +83,15 @@ fn rows_go_where_the_indices_say() {
             let outcome = set_rows::run(device, rng, case);
             outcome.result.expect("no finding");
             assert!(outcome.got == outcome.want, "{case:?}: other bytes");
+        }
+    });
+}
+
+#[test]
+fn fused_rows() {
+    with_seeds(|device, rng| {
+        for outcome in fused::norms(device, rng, 40).into_iter().chain(fused::ropes(device, rng)) {
+            assert!(outcome.fused == outcome.separate, "{}: other bytes", outcome.name);
         }
     });
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use common::quantised;
 use common::set_rows::{self, SHAPES};
-use common::{Rng, encode, simulator, upload, upload_weights, windows};
+use common::{Rng, encode, fused, simulator, upload, upload_weights, windows};
 use tt_isa::tlb::TlbTarget;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::transport::ttsim::TtSim;

@@ -39,6 +39,8 @@ pub struct Tensor {
     padding: [u8; 8],
 }
 
+/// `GGML_TENSOR_FLAG_OUTPUT`
+pub const FLAG_OUTPUT: i32 = 2;
 /// `GGML_TENSOR_FLAG_COMPUTE`
 pub const FLAG_COMPUTE: i32 = 16;
 
@@ -53,6 +55,23 @@ pub struct Graph {
     pub n_leafs: c_int,
     /// The nodes, in an order in which they can be computed.
     pub nodes: *mut *mut Tensor,
+    /// Unused by us: gradients, their accumulators, leafs.
+    others: [*mut c_void; 3],
+    /// Uses of each tensor of the whole graph, by its place in `visited`.
+    pub use_counts: *const i32,
+    /// All tensors of the whole graph.
+    pub visited: HashSet,
+}
+
+/// `struct ggml_hash_set`
+#[repr(C)]
+pub struct HashSet {
+    /// Places.
+    pub size: usize,
+    /// A bit for each place that is taken.
+    pub used: *const u32,
+    /// Tensors.
+    pub keys: *const *const Tensor,
 }
 
 /// `enum ggml_status`
@@ -153,5 +172,7 @@ const _: () = {
     assert!(offset_of!(Tensor, op) == 80);
     assert!(offset_of!(Tensor, data) == 248);
     assert!(offset_of!(Graph, nodes) == 16);
+    assert!(offset_of!(Graph, use_counts) == 48);
+    assert!(offset_of!(Graph, visited) == 56);
     assert!(size_of::<Props>() == 56);
 };

@@ -8,11 +8,14 @@
 mod attention;
 mod convolution;
 mod elementwise;
+mod fused;
 mod matrix;
 mod movement;
 mod rows;
 
 use std::ffi::CStr;
+
+pub use fused::fused;
 
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{DramAddr, ElementType, OpDescriptor, TensorView};

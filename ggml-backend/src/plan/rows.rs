@@ -2,7 +2,7 @@
 
 use tt_runtime::ops::rows::{LONGEST_RUN, Rope, SoftMax, Triangle};
 use tt_runtime::ops::{self, Unsupported};
-use tt_runtime::{ElementType, OpDescriptor};
+use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
 use super::{Node, Steps};
 
@@ -51,12 +51,21 @@ impl Node<'_> {
     /// `op_params`: n_past, n_dims, mode, n_ctx, n_ctx_orig, freq_base, freq_scale, ext_factor, attn_factor, beta_fast,
     /// beta_slow, four sections, first rotated element.
     pub(super) fn rope(&mut self, backwards: bool) -> Result<OpDescriptor, Unsupported> {
+        if self.u32(1)? == 0 {
+            // Nothing is rotated. llama.cpp asks with this node where frequency factors may be kept.
+            return ops::copy(&self.src(0)?, &self.dst()?, self.cores);
+        }
+        let (rope, src, positions, factors) = self.rope_operands(backwards)?;
+        ops::rope(rope, &src, &positions, factors.as_ref(), &self.dst()?, self.cores)
+    }
+
+    /// How to rotate, what, positions, frequency factors.
+    pub(super) fn rope_operands(
+        &mut self,
+        backwards: bool,
+    ) -> Result<(Rope, TensorView, TensorView, Option<TensorView>), Unsupported> {
         let (src, positions, factors) = (self.src(0)?, self.src(1)?, self.optional(2)?);
         let (dims, kind) = (self.u32(1)?, self.i32(2));
-        if dims == 0 {
-            // Nothing is rotated. llama.cpp asks with this node where frequency factors may be kept.
-            return ops::copy(&src, &self.dst()?, self.cores);
-        }
         if dims < 2 || dims > src.ne[0] || !dims.is_multiple_of(2) {
             return Err(format!("{dims} rotated elements of {}", src.ne[0]).into());
         }
@@ -86,7 +95,7 @@ impl Node<'_> {
             corr: self.correction(dims, freq_base),
             sin_sign: if backwards { -1.0 } else { 1.0 },
         };
-        ops::rope(rope, &src, &positions, factors.as_ref(), &self.dst()?, self.cores)
+        Ok((rope, src, positions, factors))
     }
 
     /// YaRN's pairs between which extrapolation fades out (`ggml_rope_yarn_corr_dims`).

@@ -6,6 +6,7 @@
 mod check;
 pub mod copy;
 pub mod elementwise;
+mod fused;
 mod matmul;
 pub mod rows;
 mod set_rows;
@@ -13,6 +14,7 @@ pub mod windows;
 
 pub use copy::{copy, remap, repeat};
 pub use elementwise::{binary, fill, glu, unary};
+pub use fused::{norm_mul, rope_set_rows};
 pub use matmul::{matmul, matmul_id, multiplies_with};
 pub use rows::{
     add_id, argmax, argsort, argsort_long, cumsum, diag, get_rows, group_norm, norm, rope, soft_max, sum,

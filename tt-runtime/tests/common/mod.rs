@@ -1,6 +1,7 @@
 //! Devices, random numbers and ggml's types for the tests of operators.
 #![allow(dead_code)]
 
+pub mod fused;
 pub mod quantised;
 pub mod set_rows;
 pub mod windows;

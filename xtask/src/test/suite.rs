@@ -27,7 +27,7 @@ pub struct Setting<'a> {
 }
 
 /// Settings of the library and the simulator.
-const SETTINGS: [&str; 13] = [
+const SETTINGS: [&str; 14] = [
     "GGML_BACKEND_PATH",
     "GGML_TT_DEVICES",
     "GGML_TT_WEIGHTS",
@@ -38,6 +38,7 @@ const SETTINGS: [&str; 13] = [
     "GGML_TT_OPFILTER",
     "GGML_TT_PROFILE",
     "GGML_TT_CHECK",
+    "GGML_TT_FUSION",
     "TT_SIM_TRACE",
     "TT_SIM_BOARD",
     "TT_SIM_THREADS",

@@ -5,10 +5,10 @@ use super::write;
 use crate::rt::lane::Lane;
 use crate::rt::mmio::load;
 use crate::rt::rows::Port;
-use tt_kernel_abi::ElementType;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::rows::RowsParams;
+use tt_kernel_abi::{ElementType, TensorView};
 
 /// Runs one lane.
 pub fn run(lane: &mut Lane, params: &RowsParams) {
@@ -47,22 +47,29 @@ pub fn run(lane: &mut Lane, params: &RowsParams) {
     }
 }
 
+/// The index at a place of I32 or I64 ones, if it is less than `limit`. Reports it otherwise.
+pub fn index(lane: &mut Lane, port: &mut Port, view: &TensorView, at: [u32; 3], limit: u32) -> Option<u32> {
+    let size = view.element_type().map_or(4, ElementType::block_bytes);
+    let [first, i1, i2] = at;
+    let raw = port.fetch_raw(&mut lane.noc, view, &Piece { row: [i1, i2, 0], first, len: 1 }, size);
+    let (low, high) = (load(raw), if size == 8 { load(raw + 4) } else { 0 });
+    if high != 0 || low >= limit {
+        lane.launch.fail(ErrorCode::IndexOutOfRange, first, low);
+        return None;
+    }
+    Some(low)
+}
+
 /// `SET_ROWS`: rows of F32 to `dst[i3][i2][src1[i3 % ne12][i2 % ne11][i1]]`.
 pub fn scatter(lane: &mut Lane, params: &RowsParams) {
     let op = lane.launch.op;
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let (first, end) = lane.share(params.rows);
-    let size = op.src1.element_type().map_or(4, ElementType::block_bytes);
     for number in first..end {
         lane.launch.progress(number);
         let [i1, i2, i3] = split_row(&op.src0, number);
-        let at = Piece { row: [i2 % op.src1.ne[1], i3 % op.src1.ne[2], 0], first: i1, len: 1 };
-        let raw = input.fetch_raw(&mut lane.noc, &op.src1, &at, size);
-        let (low, high) = (load(raw), if size == 8 { load(raw + 4) } else { 0 });
-        if high != 0 || low >= op.dst.ne[1] {
-            lane.launch.fail(ErrorCode::IndexOutOfRange, number, low);
-            continue;
-        }
+        let at = [i1, i2 % op.src1.ne[1], i3 % op.src1.ne[2]];
+        let Some(low) = index(lane, &mut input, &op.src1, at, op.dst.ne[1]) else { continue };
         let mut done = 0;
         while done < op.dst.ne[0] {
             let len = MAX_PIECE.min(op.dst.ne[0] - done);

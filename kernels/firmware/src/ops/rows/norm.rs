@@ -1,4 +1,4 @@
-//! `RMS_NORM`, `NORM`, `L2_NORM`, in FP32.
+//! `RMS_NORM`, `NORM`, `L2_NORM`, in FP32; the product with src1, if there is one, before a row leaves L1.
 
 use super::{Row, write};
 use crate::rt::lane::Lane;
@@ -6,23 +6,57 @@ use crate::rt::math::sum;
 use crate::rt::noc::Noc;
 use crate::rt::rows::Port;
 use libm::sqrtf;
+use tt_kernel_abi::TensorView;
+use tt_kernel_abi::elementwise::Piece;
 use tt_kernel_abi::rows::{RowFunction, RowsParams};
 
 pub fn run(lane: &mut Lane, params: &RowsParams) {
     let op = lane.launch.op;
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
+    let mut factors = (op.src1.ne[0] > 0).then(|| Factors::new(Port::new(&mut lane.heap), &op.src1));
     let (first, end) = lane.share(params.rows);
     for number in first..end {
         lane.launch.progress(number);
         let mut row = Row::new(&mut input, &op.src0, number);
         let (mean, scale) = statistics(&mut row, &mut lane.noc, params);
         row.each(&mut lane.noc, |noc, piece, x| {
+            let factors = factors.as_mut().map(|factors| factors.fetch(noc, piece));
             write(noc, &mut output, &op.dst, piece, |y| {
-                for (y, &x) in y.iter_mut().zip(x) {
-                    *y = (x - mean) * scale;
+                match mean == 0.0 {
+                    true => y.iter_mut().zip(x).for_each(|(y, &x)| *y = x * scale),
+                    false => y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * scale),
+                }
+                for (y, &factor) in y.iter_mut().zip(factors.unwrap_or(&[])) {
+                    *y *= factor;
                 }
             });
         });
+    }
+}
+
+/// What rows are multiplied with: rows of src1, which repeat. A short one is fetched once for all rows that it serves.
+struct Factors<'a> {
+    port: Port,
+    view: &'a TensorView,
+    kept: Option<([u32; 3], &'static [f32])>,
+}
+
+impl<'a> Factors<'a> {
+    fn new(port: Port, view: &'a TensorView) -> Self {
+        Self { port, view, kept: None }
+    }
+
+    /// The partners of a piece of the result.
+    fn fetch(&mut self, noc: &mut Noc, piece: &Piece) -> &'static [f32] {
+        let row = core::array::from_fn(|dim| piece.row[dim] % self.view.ne[dim + 1]);
+        if let Some((kept, values)) = self.kept
+            && kept == row
+        {
+            return values;
+        }
+        let values = self.port.fetch(noc, self.view, &Piece { row, ..*piece });
+        self.kept = (piece.len == self.view.ne[0]).then_some((row, values));
+        values
     }
 }
 
@@ -37,7 +71,13 @@ fn statistics(row: &mut Row, noc: &mut Noc, params: &RowsParams) -> (f32, f32) {
         mean = total / n;
     }
     let mut squares = 0.0;
-    row.each(noc, |_, _, x| squares += sum(x, |x| (x - mean) * (x - mean)));
+    // A subtraction is a third of the work, and most norms do not have any.
+    row.each(noc, |_, _, x| {
+        squares += match mean == 0.0 {
+            true => sum(x, |x| x * x),
+            false => sum(x, |x| (x - mean) * (x - mean)),
+        };
+    });
     let scale = match params.function == RowFunction::L2Norm as u32 {
         true => 1.0 / sqrtf(squares).max(eps),
         false => 1.0 / sqrtf(squares / n + eps),

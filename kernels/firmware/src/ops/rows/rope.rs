@@ -2,7 +2,11 @@
 //!
 //! Cosines and sines depend on the token (dimension 2) alone; rows of one token follow each other, so a lane
 //! computes them once for all heads.
+//!
+//! With indices in more[1] the rows of a token go to that row of a cache which the token's index names, in the cache's type
+//! (`SET_ROWS`). dst is the cache then, cut into heads: elements, heads, rows.
 
+use super::gather::index;
 use super::write;
 use crate::rt::lane::Lane;
 use crate::rt::math::cos_sin;
@@ -35,17 +39,24 @@ pub fn run(lane: &mut Lane, params: &RowsParams) {
     }
     let (first, end) = lane.share(params.rows);
     let mut token = None;
+    let mut target = None;
     for number in first..end {
         lane.launch.progress(number);
-        let row = split_row(&op.dst, number);
+        let row = split_row(&op.src0, number);
         if token != Some(row[1]) {
             token = Some(row[1]);
             let positions = positions(lane, &mut input, rope, row[1]);
             rotation.prepare(rope, positions);
+            target = match op.more[1].ne[0] {
+                0 => Some(row[1]),
+                _ => index(lane, &mut input, &op.more[1], [row[1], 0, 0], op.dst.ne[2]),
+            };
         }
-        let piece = Piece { row, first: 0, len: op.dst.ne[0] };
+        let Some(target) = target else { continue };
+        let piece = Piece { row, first: 0, len: op.src0.ne[0] };
         let x = input.fetch(&mut lane.noc, &op.src0, &piece);
-        write(&mut lane.noc, &mut output, &op.dst, &piece, |y| rotation.apply(rope, x, y));
+        let to = Piece { row: [row[0], target, row[2]], ..piece };
+        write(&mut lane.noc, &mut output, &op.dst, &to, |y| rotation.apply(rope, x, y));
     }
 }
 
@@ -55,7 +66,7 @@ fn positions(lane: &mut Lane, port: &mut Port, rope: &Rope, token: u32) -> [f32;
     let mut ids = [0.0; 4];
     let count = if rope.flags & Rope::MULTI != 0 { 4 } else { 1 };
     for (i, id) in (0..).zip(&mut ids[..count]) {
-        let piece = Piece { row: [0; 3], first: token + i * op.dst.ne[2], len: 1 };
+        let piece = Piece { row: [0; 3], first: token + i * op.src0.ne[2], len: 1 };
         *id = load(port.fetch_raw(&mut lane.noc, &op.src1, &piece, 4)) as i32 as f32;
     }
     ids

@@ -1,0 +1,93 @@
+//! Fusions switched on and off (`GGML_TT_FUSION`): the same numbers from fewer launches.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tt_tests::{Device, Tools, backend_ops, need, tools};
+
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// What a run of the demo model gave.
+struct Ran {
+    logits: Vec<u8>,
+    stats: serde_json::Value,
+}
+
+impl Ran {
+    fn launches(&self) -> u64 {
+        self.stats["launches"].as_u64().unwrap()
+    }
+
+    fn fused(&self, name: &str) -> u64 {
+        self.stats["fused"][name].as_u64().unwrap_or(0)
+    }
+}
+
+fn demo(tools: &Tools, program: &Path, way: &str, fusion: &str) -> Ran {
+    let name = format!("fusion-{way}-{}", fusion.replace(['+', ','], "-"));
+    let (out, stats) = (tools::scratch(&name), tools::scratch(&format!("{name}.json")));
+    let mut command = tools.prepare(program, Device::SIM);
+    command.arg(tools::demo_model()).arg(tools::held_out_text()).args(["4", "TT0", way]).arg(&out);
+    command.env("GGML_TT_FUSION", fusion).env("GGML_TT_STATS", &stats);
+    tools::run(&mut command, LIMIT).unwrap().success().unwrap();
+    let ran = Ran {
+        logits: std::fs::read(&out).unwrap(),
+        stats: serde_json::from_str(&std::fs::read_to_string(&stats).unwrap()).unwrap(),
+    };
+    let _ = (std::fs::remove_file(&out), std::fs::remove_file(&stats));
+    ran
+}
+
+/// Fusions of a step of the demo model, by name: groups in a layer, groups elsewhere, launches that each saves.
+const FUSIONS: [(&str, u64, u64, u64); 2] = [("RMS_NORM+MUL", 2, 1, 1), ("ROPE+SET_ROWS", 1, 0, 1)];
+const LAYERS: u64 = 4;
+const STEPS: u64 = 4;
+
+#[test]
+fn every_fusion_saves_launches_and_changes_no_bit() {
+    let tools = need!(Tools::find());
+    let program = need!(tools::logits_program());
+    let off = demo(&tools, &program, "step", "0");
+    let mut saved = 0;
+    for (name, in_layer, elsewhere, each) in FUSIONS {
+        let on = demo(&tools, &program, "step", name);
+        let groups = STEPS * (LAYERS * in_layer + elsewhere);
+        assert!(on.logits == off.logits, "{name}: other logits");
+        assert_eq!((on.fused(name), off.fused(name)), (groups, 0), "{name}");
+        assert_eq!(on.launches() + groups * each, off.launches(), "{name}");
+        assert_eq!(on.stats["ops"], off.stats["ops"], "{name}: other operators were computed");
+        saved += groups * each;
+    }
+    let all = demo(&tools, &program, "step", "1");
+    assert!(all.logits == off.logits, "other logits");
+    assert_eq!(all.launches() + saved, off.launches());
+}
+
+#[test]
+fn batches_give_the_same_logits() {
+    let tools = need!(Tools::find());
+    let program = need!(tools::logits_program());
+    let [off, on] = ["0", "1"].map(|fusion| demo(&tools, &program, "batch", fusion));
+    assert!(on.logits == off.logits && on.launches() < off.launches());
+}
+
+/// llama.cpp's own tests of groups that backends fuse.
+#[test]
+fn groups_of_the_operator_tests() {
+    let tools = need!(Tools::find());
+    for (operator, fusion) in [("RMS_NORM_MUL_ADD", "RMS_NORM+MUL"), ("ROPE_SET_ROWS", "ROPE+SET_ROWS")] {
+        let stats = tools::scratch("groups.json");
+        let mut command = tools.program("test-backend-ops", Device::SIM);
+        command.args(["test", "-b", "TT0", "-o", operator]).env("GGML_TT_STATS", &stats);
+        if tools::full().is_err() {
+            println!("SKIPPED: cases of {operator} with rows of more than two digits: long");
+            command.args(["-p", r"ne=\[(64|10),|ne_a=\[(64|128),[0-9],"]);
+        }
+        let finished = tools::run(&mut command, LIMIT).unwrap().success().unwrap();
+        let cases = backend_ops::cases(&finished.out, operator);
+        assert!(cases.iter().any(|case| case.verdict == backend_ops::Verdict::Ok), "{}", finished.out);
+        let stats: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(&stats).unwrap()).unwrap();
+        assert!(stats["fused"][fusion].as_u64() > Some(0), "{operator}: {stats}");
+    }
+}

@@ -1,0 +1,90 @@
+//! Two of ggml's nodes in one descriptor: what the first one makes never leaves L1.
+//!
+//! The arithmetic is that of the two, and so are the bits of the result. What would go wrong is memory: ggml may put the result of the
+//! second node where operands of the first one were, since it thinks that they are no longer needed.
+
+use super::check::FLOATS;
+use super::rows::{Rope, RowFunction};
+use super::{Unsupported, check};
+use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
+
+/// No byte of `dst` is one of an operand's.
+fn apart(dst: &TensorView, operands: &[&TensorView]) -> Result<(), Unsupported> {
+    let end = |view: &TensorView| view.addr + view.span();
+    match operands.iter().any(|view| view.addr < end(dst) && dst.addr < end(view)) {
+        true => Err("the result lies where operands are".into()),
+        false => Ok(()),
+    }
+}
+
+/// As [`apart`], but the result may lie exactly where an operand does.
+fn apart_or_same(dst: &TensorView, operand: &TensorView) -> Result<(), Unsupported> {
+    let same = (dst.addr, dst.ne, dst.nb, dst.ty) == (operand.addr, operand.ne, operand.nb, operand.ty);
+    if same { Ok(()) } else { apart(dst, &[operand]) }
+}
+
+/// Descriptor for `RMS_NORM`, `NORM` or `L2_NORM` of the rows of `src`, times `factors`, which repeat in dimensions 1 to 3,
+/// on up to `cores` workers.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn norm_mul(
+    function: RowFunction,
+    eps: f32,
+    src: &TensorView,
+    factors: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    check::elements("factors", factors, check::element_type("factors", factors, FLOATS)?)?;
+    let repeats = (1..4).all(|dim| dst.ne[dim].is_multiple_of(factors.ne[dim]));
+    if factors.ne[0] != dst.ne[0] || !repeats {
+        return Err(format!("factors {:?} cannot be repeated to {:?}", factors.ne, dst.ne).into());
+    }
+    apart_or_same(dst, src)?;
+    apart(dst, &[factors])?;
+    let norm = super::norm(function, eps, src, dst, cores)?;
+    Ok(OpDescriptor { src1: *factors, ..norm })
+}
+
+/// Descriptor for `ROPE` of `src` (elements, heads, tokens), with the rows of a token put one behind the other into that row of
+/// `cache` which the token's index names (`SET_ROWS`), on up to `cores` workers.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn rope_set_rows(
+    rope: Rope,
+    src: &TensorView,
+    positions: &TensorView,
+    factors: Option<&TensorView>,
+    indices: &TensorView,
+    cache: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    let [ne0, heads, tokens, ne3] = src.ne;
+    if ne3 != 1 {
+        return Err(format!("rows {:?} have batches", src.ne).into());
+    }
+    let len = check::count("elements of a row", &[ne0, heads])?;
+    let rotated = TensorView::contiguous(ElementType::F32, src.addr, [len, tokens, 1, 1]);
+    super::set_rows(&rotated, indices, cache, cores)?;
+    let ty = cache.element_type().filter(|ty| ne0.is_multiple_of(ty.block_len()));
+    let Some(ty) = ty else { return Err(format!("heads of {ne0} elements in blocks").into()) };
+    apart(cache, &[src, positions, indices])?;
+    if let Some(factors) = factors {
+        apart(cache, &[factors])?;
+    }
+    let alike = TensorView::contiguous(ElementType::F32, src.addr, src.ne);
+    let mut descriptor = super::rope(rope, src, positions, factors, &alike, cores)?;
+    let head = u64::from(ne0 / ty.block_len() * ty.block_bytes());
+    descriptor.dst = TensorView::new(
+        ty,
+        cache.addr,
+        [ne0, heads, cache.ne[1], 1],
+        [cache.nb[0], head, cache.nb[1], cache.nb[2]],
+    );
+    descriptor.more[1] = *indices;
+    Ok(descriptor)
+}

@@ -1,0 +1,121 @@
+//! Descriptors for two of ggml's nodes, beside descriptors for one each: the results have to be the same bytes.
+
+use std::sync::Arc;
+
+use tt_runtime::ops::elementwise::Binary;
+use tt_runtime::ops::rows::{Rope, RowFunction};
+use tt_runtime::ops::{self, Unsupported};
+use tt_runtime::{Device, DramAddr, ElementType, OpDescriptor, TensorView};
+
+use super::{Rng, encode, upload};
+
+/// What one case gave.
+pub struct Outcome {
+    pub name: String,
+    /// By the fused descriptor.
+    pub fused: Vec<u8>,
+    /// By one descriptor after the other.
+    pub separate: Vec<u8>,
+}
+
+type Memory = Vec<tt_runtime::Allocation>;
+
+/// A tensor of random values.
+fn tensor(
+    device: &Arc<Device>,
+    rng: &mut Rng,
+    keep: &mut Memory,
+    ty: ElementType,
+    ne: [u32; 4],
+) -> TensorView {
+    let count: u32 = ne.iter().product();
+    let values: Vec<f32> = (0..count).map(|_| rng.unit() * 4.0).collect();
+    let (memory, addr) = upload(device, &encode(ty, &values).0, 4);
+    keep.push(memory);
+    TensorView::contiguous(ty, addr, ne)
+}
+
+fn indices(device: &Arc<Device>, keep: &mut Memory, values: &[u32], ty: ElementType) -> TensorView {
+    let bytes: Vec<u8> = match ty {
+        ElementType::I64 => values.iter().flat_map(|&v| u64::from(v).to_le_bytes()).collect(),
+        _ => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    };
+    let (memory, addr) = upload(device, &bytes, 0);
+    keep.push(memory);
+    TensorView::contiguous(ty, addr, [values.len() as u32, 1, 1, 1])
+}
+
+/// Runs steps whose last one writes to `dst`, which has the same bytes before every run.
+fn run(device: &Arc<Device>, dst: &TensorView, steps: &[Result<OpDescriptor, Unsupported>]) -> Vec<u8> {
+    let mut bytes = vec![0x5A; dst.span() as usize];
+    device.write(DramAddr(dst.addr), &bytes).expect("write");
+    for step in steps {
+        device.execute(step.as_ref().expect("supported")).expect("no error");
+    }
+    device.read(DramAddr(dst.addr), &mut bytes).expect("read");
+    bytes
+}
+
+/// `RMS_NORM` and `NORM` with `MUL`.
+pub fn norms(device: &Arc<Device>, rng: &mut Rng, len: u32) -> Vec<Outcome> {
+    let cores = device.info().expect("it boots").workers();
+    let mut outcomes = Vec::new();
+    for function in [RowFunction::RmsNorm, RowFunction::Norm] {
+        for factors in [[len, 1, 1, 1], [len, 1, 2, 1]] {
+            let keep = &mut Memory::new();
+            let [x, between, dst] =
+                [(); 3].map(|()| tensor(device, rng, keep, ElementType::F32, [len, 3, 4, 1]));
+            let w = tensor(device, rng, keep, ElementType::F32, factors);
+            let fused = run(device, &dst, &[ops::norm_mul(function, 1e-5, &x, &w, &dst, cores)]);
+            let separate = run(
+                device,
+                &dst,
+                &[
+                    ops::norm(function, 1e-5, &x, &between, cores),
+                    ops::binary(Binary::Mul, &between, &w, &dst, cores),
+                ],
+            );
+            outcomes.push(Outcome { name: format!("{function:?} x {factors:?}"), fused, separate });
+        }
+    }
+    outcomes
+}
+
+/// `ROPE` with `SET_ROWS`, into caches of several types.
+pub fn ropes(device: &Arc<Device>, rng: &mut Rng) -> Vec<Outcome> {
+    let cores = device.info().expect("it boots").workers();
+    let (ne0, heads, tokens, cells) = (64, 3, 5, 9);
+    let how = Rope {
+        distance: 32,
+        pairs: 32,
+        theta_scale: 0.8,
+        freq_scale: 1.0,
+        mscale: 1.0,
+        sin_sign: 1.0,
+        ..Rope::default()
+    };
+    let types = [ElementType::F32, ElementType::F16, ElementType::Q8_0];
+    types
+        .into_iter()
+        .map(|ty| {
+            let keep = &mut Memory::new();
+            let [x, between] =
+                [(); 2].map(|()| tensor(device, rng, keep, ElementType::F32, [ne0, heads, tokens, 1]));
+            let rows = TensorView::contiguous(ElementType::F32, between.addr, [ne0 * heads, tokens, 1, 1]);
+            let cache = tensor(device, rng, keep, ty, [ne0 * heads, cells, 1, 1]);
+            let positions = indices(device, keep, &[7, 0, 1, 300, 2], ElementType::I32);
+            let cells = indices(device, keep, &[8, 0, 3, 1, 6], ElementType::I64);
+            let fused =
+                run(device, &cache, &[ops::rope_set_rows(how, &x, &positions, None, &cells, &cache, cores)]);
+            let separate = run(
+                device,
+                &cache,
+                &[
+                    ops::rope(how, &x, &positions, None, &between, cores),
+                    ops::set_rows(&rows, &cells, &cache, cores),
+                ],
+            );
+            Outcome { name: format!("ROPE into {ty:?}"), fused, separate }
+        })
+        .collect()
+}

@@ -1,0 +1,47 @@
+//! Fused descriptors give what separate ones give, bit for bit, and refuse what they cannot do safely.
+
+mod common;
+
+use common::fused::{Outcome, norms, ropes};
+use common::{Rng, simulator};
+use tt_runtime::ops::rows::{Rope, RowFunction};
+use tt_runtime::{ElementType, TensorView, ops};
+
+fn assert_equal(outcomes: Vec<Outcome>) {
+    for Outcome { name, fused, separate } in outcomes {
+        assert!(separate.iter().any(|&byte| byte != 0x5A), "{name}: nothing was written");
+        let first = (0..fused.len()).find(|&i| fused[i] != separate[i]);
+        assert!(first.is_none(), "{name}: byte {first:?} differs");
+    }
+}
+
+#[test]
+fn norms_times_factors() {
+    assert_equal(norms(&simulator(), &mut Rng(3), 100));
+    // Longer than a piece.
+    assert_equal(norms(&simulator(), &mut Rng(4), 9000));
+}
+
+#[test]
+fn rotations_into_a_cache() {
+    assert_equal(ropes(&simulator(), &mut Rng(5)));
+}
+
+#[test]
+fn a_result_over_operands_is_refused() {
+    let view = |addr, ne| TensorView::contiguous(ElementType::F32, addr, ne);
+    let (x, w) = (view(0x1000, [64, 4, 1, 1]), view(0x8000, [64, 1, 1, 1]));
+    let norm = |dst| ops::norm_mul(RowFunction::RmsNorm, 0.0, &x, &w, &dst, 8);
+    assert!(norm(x).is_ok() && norm(view(0x2000, x.ne)).is_ok());
+    for addr in [0x1100, 0x0F00, 0x7F00] {
+        assert!(norm(view(addr, x.ne)).unwrap_err().0.contains("lies where"), "{addr:#x}");
+    }
+    let how = Rope { distance: 1, pairs: 32, ..Rope::default() };
+    let (x, positions) =
+        (view(0x1000, [64, 2, 3, 1]), TensorView::contiguous(ElementType::I32, 0, [3, 1, 1, 1]));
+    let cells = TensorView::contiguous(ElementType::I64, 0x100, [3, 1, 1, 1]);
+    let rope = |cache| ops::rope_set_rows(how, &x, &positions, None, &cells, &cache, 8);
+    assert!(rope(view(0x10000, [128, 9, 1, 1])).is_ok());
+    assert!(rope(view(0x1200, [128, 9, 1, 1])).is_err());
+    assert!(rope(view(0x10000, [64, 9, 1, 1])).is_err());
+}
