@@ -38,9 +38,10 @@ fn demo(tools: &Tools, program: &Path, way: &str, fusion: &str) -> Ran {
     ran
 }
 
-/// Fusions of a step of the demo model, by name: groups in a layer, groups elsewhere, launches that each saves.
-const FUSIONS: [(&str, u64, u64, u64); 2] = [("RMS_NORM+MUL", 2, 1, 1), ("ROPE+SET_ROWS", 1, 0, 1)];
-const LAYERS: u64 = 4;
+/// Fusions of the demo model with its four layers: name, groups of a step, launches that each group saves. The last layer
+/// gathers rows between a product and its residual.
+const FUSIONS: [(&str, u64, u64); 4] =
+    [("RMS_NORM+MUL", 9, 1), ("ROPE+SET_ROWS", 4, 1), ("MUL_MAT+ADD", 7, 1), ("MUL_MAT+GLU", 4, 2)];
 const STEPS: u64 = 4;
 
 #[test]
@@ -49,9 +50,9 @@ fn every_fusion_saves_launches_and_changes_no_bit() {
     let program = need!(tools::logits_program());
     let off = demo(&tools, &program, "step", "0");
     let mut saved = 0;
-    for (name, in_layer, elsewhere, each) in FUSIONS {
+    for (name, in_step, each) in FUSIONS {
         let on = demo(&tools, &program, "step", name);
-        let groups = STEPS * (LAYERS * in_layer + elsewhere);
+        let groups = STEPS * in_step;
         assert!(on.logits == off.logits, "{name}: other logits");
         assert_eq!((on.fused(name), off.fused(name)), (groups, 0), "{name}");
         assert_eq!(on.launches() + groups * each, off.launches(), "{name}");
@@ -75,13 +76,18 @@ fn batches_give_the_same_logits() {
 #[test]
 fn groups_of_the_operator_tests() {
     let tools = need!(Tools::find());
-    for (operator, fusion) in [("RMS_NORM_MUL_ADD", "RMS_NORM+MUL"), ("ROPE_SET_ROWS", "ROPE+SET_ROWS")] {
+    let operators = [
+        ("RMS_NORM_MUL_ADD", "RMS_NORM+MUL", r"ne=\[64,"),
+        ("ROPE_SET_ROWS", "ROPE+SET_ROWS", r"ne_a=\[128,32,[18],1\],mode=(0|40)"),
+        ("MUL_MAT_VEC_FUSION", "MUL_MAT+GLU", r"type=(f16|q4_0).*m=[18],.*use_id=0,.*batch_dims=\[1,1\]"),
+    ];
+    for (operator, fusion, short) in operators {
         let stats = tools::scratch("groups.json");
         let mut command = tools.program("test-backend-ops", Device::SIM);
         command.args(["test", "-b", "TT0", "-o", operator]).env("GGML_TT_STATS", &stats);
-        if tools::full().is_err() {
-            println!("SKIPPED: cases of {operator} with rows of more than two digits: long");
-            command.args(["-p", r"ne=\[(64|10),|ne_a=\[(64|128),[0-9],"]);
+        if let Err(missing) = tools::full() {
+            println!("SKIPPED: cases of {operator} other than {short}: {missing}");
+            command.args(["-p", short]);
         }
         let finished = tools::run(&mut command, LIMIT).unwrap().success().unwrap();
         let cases = backend_ops::cases(&finished.out, operator);

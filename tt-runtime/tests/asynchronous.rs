@@ -88,6 +88,17 @@ fn rows_go_where_the_indices_say() {
 }
 
 #[test]
+fn fused_products() {
+    with_seeds(|device, rng| {
+        for shape in [[64, 300, 3], [64, 75, 40]] {
+            for outcome in fused::products(device, rng, shape) {
+                assert!(outcome.fused == outcome.separate, "{}: other bytes", outcome.name);
+            }
+        }
+    });
+}
+
+#[test]
 fn fused_rows() {
     with_seeds(|device, rng| {
         for outcome in fused::norms(device, rng, 40).into_iter().chain(fused::ropes(device, rng)) {

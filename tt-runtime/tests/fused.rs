@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::fused::{Outcome, norms, ropes};
+use common::fused::{Outcome, norms, products, ropes};
 use common::{Rng, simulator};
 use tt_runtime::ops::rows::{Rope, RowFunction};
 use tt_runtime::{ElementType, TensorView, ops};
@@ -25,6 +25,15 @@ fn norms_times_factors() {
 #[test]
 fn rotations_into_a_cache() {
     assert_equal(ropes(&simulator(), &mut Rng(5)));
+}
+
+#[test]
+fn products_with_sums_and_gated_units() {
+    let device = simulator();
+    // One and several row tiles, partial tiles, and a K of two chunks.
+    for shape in [[64, 40, 1], [100, 2600, 8], [96, 75, 40], [33000, 33, 1]] {
+        assert_equal(products(&device, &mut Rng(6), shape));
+    }
 }
 
 #[test]

@@ -147,6 +147,22 @@ fn long_rows_are_sorted_the_same() {
 }
 
 #[test]
+fn fused_steps_are_the_same_bytes() {
+    let Some(devices) = both() else { return };
+    let [ours, vendor] = devices.map(|device| {
+        let mut outcomes = fused::norms(&device, &mut Rng(7), 100);
+        outcomes.extend(fused::ropes(&device, &mut Rng(8)));
+        for shape in [[100, 300, 8], [96, 75, 40]] {
+            outcomes.extend(fused::products(&device, &mut Rng(9), shape));
+        }
+        outcomes
+    });
+    for (a, b) in ours.into_iter().zip(vendor) {
+        assert!(a.fused == b.fused && b.fused == b.separate, "{}: other bytes", a.name);
+    }
+}
+
+#[test]
 fn what_the_vendor_refuses_is_an_error_that_says_so() {
     let Some(library) = library() else { return };
     let mut chip = TtSim::new(&library).unwrap();

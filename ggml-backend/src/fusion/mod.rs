@@ -25,26 +25,38 @@ pub enum Kind {
     NormMul,
     /// Rotary positions, and the rows' way into a cache.
     RopeSetRows,
+    /// A matrix product and a sum: bias or residual.
+    MulMatAdd,
+    /// Two matrix products with the same activations, and the gated unit of them.
+    MulMatGlu,
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::NormMul, Self::RopeSetRows];
+    const ALL: [Self; 4] = [Self::NormMul, Self::RopeSetRows, Self::MulMatAdd, Self::MulMatGlu];
 
     /// What the user and the statistics call it.
     pub fn name(self) -> &'static str {
         match self {
             Self::NormMul => "RMS_NORM+MUL",
             Self::RopeSetRows => "ROPE+SET_ROWS",
+            Self::MulMatAdd => "MUL_MAT+ADD",
+            Self::MulMatGlu => "MUL_MAT+GLU",
         }
     }
 
-    /// The pattern that begins with this operator and goes on with that one.
-    fn of(host: &Host, first: &Tensor, next: &Tensor) -> Option<Self> {
-        match (host.operator(first.op)?, host.operator(next.op)?) {
-            (Operator::Norm(_), Operator::Binary) if host.operator_name(next.op) == "MUL" => {
-                Some(Self::NormMul)
-            }
-            (Operator::Rope(_), Operator::SetRows) => Some(Self::RopeSetRows),
+    /// The pattern that these nodes are, by their operators.
+    fn of(host: &Host, nodes: &[&Tensor]) -> Option<Self> {
+        use Operator::{Binary, Glu, MulMat, Norm, Rope, SetRows};
+        let mut operators = [None; 3];
+        for (to, node) in operators.iter_mut().zip(nodes) {
+            *to = host.operator(node.op);
+        }
+        let name = |index: usize| host.operator_name(nodes[index].op);
+        match operators {
+            [Some(Norm(_)), Some(Binary), None] if name(1) == "MUL" => Some(Self::NormMul),
+            [Some(Rope(_)), Some(SetRows), None] => Some(Self::RopeSetRows),
+            [Some(MulMat), Some(Binary), None] if name(1) == "ADD" => Some(Self::MulMatAdd),
+            [Some(MulMat), Some(MulMat), Some(Glu)] => Some(Self::MulMatGlu),
             _ => None,
         }
     }
@@ -84,16 +96,22 @@ pub struct Group<'a> {
 
 /// The group that the first of `nodes` begins.
 pub fn find<'a>(host: &Host, uses: &Uses<'_>, nodes: &[&'a Tensor]) -> Option<Group<'a>> {
-    let first = *nodes.first()?;
-    let behind = nodes[1..].iter().position(|node| host.operator(node.op) != Some(Operator::View))? + 1;
-    let next = nodes[behind];
-    let kind = Kind::of(host, first, next).filter(|kind| kind.is_wanted())?;
-    let computes = |node: &Tensor| node.flags & FLAG_COMPUTE != 0 && !node.ne.contains(&0);
-    let passed_on = plan::source(next, 0).is_some_and(|source| passes(host, uses, first, source));
-    (passed_on && computes(first) && computes(next)).then(|| Group {
-        kind,
-        nodes: vec![first, next],
-        len: behind + 1,
+    let computed =
+        nodes.iter().enumerate().filter(|(_, node)| host.operator(node.op) != Some(Operator::View));
+    let (places, nodes): (Vec<usize>, Vec<&Tensor>) = computed.take(3).unzip();
+    [3, 2].into_iter().filter(|&count| count <= nodes.len() && places[0] == 0).find_map(|count| {
+        let nodes = &nodes[..count];
+        let kind = Kind::of(host, nodes).filter(|kind| kind.is_wanted())?;
+        let computes = |node: &&Tensor| node.flags & FLAG_COMPUTE != 0 && !node.ne.contains(&0);
+        let (last, between) = nodes.split_last()?;
+        let passed_on = |node: &&Tensor| {
+            (0..2).any(|i| plan::source(last, i).is_some_and(|source| passes(host, uses, node, source)))
+        };
+        (nodes.iter().all(computes) && between.iter().all(passed_on)).then(|| Group {
+            kind,
+            nodes: nodes.to_vec(),
+            len: places[count - 1] + 1,
+        })
     })
 }
 

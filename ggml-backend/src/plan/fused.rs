@@ -2,9 +2,10 @@
 //!
 //! A group that the kernels cannot compute as one is no error: its nodes are computed one by one.
 
+use tt_runtime::ops::elementwise::Glu;
 use tt_runtime::ops::rows::RowFunction;
 use tt_runtime::ops::{self, Unsupported};
-use tt_runtime::{ElementType, OpDescriptor};
+use tt_runtime::{ElementType, TensorView};
 
 use super::{Memory, Node, Steps, source};
 use crate::abi::host::{Host, Operator};
@@ -13,34 +14,44 @@ use crate::fusion::Kind;
 
 /// The descriptors of a group, or why its nodes have to be computed one by one.
 pub fn fused(host: &Host, kind: Kind, nodes: &[&Tensor], cores: u32, memory: &mut dyn Memory) -> Steps {
-    let &[first, next] = nodes else { return Err("not two nodes".into()) };
-    // The kernels keep what is between two nodes in FP32.
-    if host.element_type(first.type_) != Some(ElementType::F32) {
-        return Err("the first result is not F32".into());
+    // The kernels keep what is between nodes in FP32.
+    let is_f32 = |node: &&Tensor| host.element_type(node.type_) == Some(ElementType::F32);
+    let &[tensor, .., last] = nodes else { return Err("not several nodes".into()) };
+    if !nodes[..nodes.len() - 1].iter().all(is_f32) {
+        return Err("a result between the nodes is not F32".into());
     }
-    let mut first = Node { host, tensor: first, cores, memory };
-    let one = match (kind, host.operator(first.tensor.op)) {
-        (Kind::NormMul, Some(Operator::Norm(function))) => first.norm_mul(function, next),
-        (Kind::RopeSetRows, Some(Operator::Rope(backwards))) => first.rope_set_rows(backwards, next),
+    let mut first = Node { host, tensor, cores, memory };
+    match (kind, host.operator(tensor.op)) {
+        (Kind::NormMul, Some(Operator::Norm(function))) => first.norm_mul(function, last),
+        (Kind::RopeSetRows, Some(Operator::Rope(backwards))) => first.rope_set_rows(backwards, last),
+        (Kind::MulMatAdd, _) => first.mul_mat_add(last),
+        (Kind::MulMatGlu, _) => first.mul_mat_glu(nodes[1], last),
         _ => Err("no pattern".into()),
-    };
-    one.map(|descriptor| vec![descriptor])
+    }
+}
+
+/// Whether a source of `node` is `tensor`, or a view of its memory.
+fn reads(node: &Tensor, index: usize, tensor: &Tensor) -> bool {
+    source(node, index).is_some_and(|source| source.data == tensor.data)
 }
 
 impl Node<'_> {
     /// A source of the node that follows.
-    fn of(&mut self, next: &Tensor, index: usize) -> Result<tt_runtime::TensorView, Unsupported> {
+    fn of(&mut self, next: &Tensor, index: usize) -> Result<TensorView, Unsupported> {
         let tensor = source(next, index).ok_or("a source is missing")?;
         self.memory.place(tensor)
     }
 
-    fn norm_mul(&mut self, function: RowFunction, mul: &Tensor) -> Result<OpDescriptor, Unsupported> {
+    fn norm_mul(&mut self, function: RowFunction, mul: &Tensor) -> Steps {
+        if !reads(mul, 0, self.tensor) {
+            return Err("the norm is the second factor".into());
+        }
         let (src, factors) = (self.src(0)?, self.of(mul, 1)?);
         let dst = self.memory.place(mul)?;
-        ops::norm_mul(function, self.f32(0), &src, &factors, &dst, self.cores)
+        Ok(vec![ops::norm_mul(function, self.f32(0), &src, &factors, &dst, self.cores)?])
     }
 
-    fn rope_set_rows(&mut self, backwards: bool, set_rows: &Tensor) -> Result<OpDescriptor, Unsupported> {
+    fn rope_set_rows(&mut self, backwards: bool, set_rows: &Tensor) -> Steps {
         let rows = source(set_rows, 0).ok_or("a source is missing")?;
         let [ne0, heads, tokens, batches] = self.tensor.ne;
         let dense = |tensor: &Tensor| {
@@ -56,6 +67,33 @@ impl Node<'_> {
         }
         let (rope, src, positions, factors) = self.rope_operands(backwards)?;
         let (indices, cache) = (self.of(set_rows, 1)?, self.memory.place(set_rows)?);
-        ops::rope_set_rows(rope, &src, &positions, factors.as_ref(), &indices, &cache, self.cores)
+        let fused =
+            ops::rope_set_rows(rope, &src, &positions, factors.as_ref(), &indices, &cache, self.cores);
+        Ok(vec![fused?])
+    }
+
+    fn mul_mat_add(&mut self, add: &Tensor) -> Steps {
+        // A sum is the same either way round.
+        let addend = self.of(add, if reads(add, 0, self.tensor) { 1 } else { 0 })?;
+        let dst = self.memory.place(add)?;
+        let mut steps = self.mul_mat()?;
+        let product = steps.pop().ok_or("no product")?;
+        steps.push(ops::matmul_add(&product, &addend, &dst)?);
+        Ok(steps)
+    }
+
+    fn mul_mat_glu(&mut self, second: &Tensor, glu: &Tensor) -> Steps {
+        let gate_is_second = reads(glu, 0, self.tensor) && reads(glu, 1, second);
+        let dst = self.memory.place(glu)?;
+        let first = self.mul_mat()?;
+        let (host, cores) = (self.host, self.cores);
+        let second = Node { host, tensor: second, cores, memory: &mut *self.memory }.mul_mat()?;
+        let ([first], [second]) = (&first[..], &second[..]) else {
+            return Err("operands have to be copied first".into());
+        };
+        let (x, gate) = if gate_is_second { (first, second) } else { (second, first) };
+        let glu = Node { host, tensor: glu, cores, memory: &mut *self.memory };
+        let (function, params) = (glu.function(Glu::from_name)?, [glu.f32(2), glu.f32(3)]);
+        Ok(vec![ops::matmul_glu(function, params, x, gate, &dst)?])
     }
 }

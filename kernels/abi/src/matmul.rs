@@ -36,6 +36,9 @@ pub const WEIGHT_STAGE_BYTES: u32 = TILE * WEIGHT_STAGE_ROW;
 /// Bytes of a staged row of results.
 pub const OUT_STAGE_ROW: u32 = TILE * 4 + 32;
 
+/// Bytes of a staged row of addends, with their alignment offset.
+pub const ADD_STAGE_ROW: u32 = TILE * 4 + 64;
+
 /// Weight ring.
 pub const RING: u32 = crate::l1::HEAP;
 /// Two buffers of staged row-major weights.
@@ -48,14 +51,26 @@ pub const OUT_STAGE: u32 = OUT + OUT_SLOTS * OUT_SLOT_BYTES;
 pub const ACT_STAGE: u32 = OUT_STAGE + TILE * OUT_STAGE_ROW;
 /// An index of `MUL_MAT_ID`, with room for its alignment offset.
 pub const INDEX: u32 = ACT_STAGE + 2 * ACT_STAGE_BYTES;
+/// Staged rows of what is added to a result.
+pub const ADD_STAGE: u32 = INDEX + 64;
 /// Activations.
-pub const ACT: u32 = INDEX + 64;
+pub const ACT: u32 = ADD_STAGE + TILE * ADD_STAGE_ROW;
 
 const _: () = {
     assert!(ACT + ACT_BYTES <= crate::l1::HEAP_END);
     // The NoC wants source and destination congruent modulo 32 bytes, unpackers and packers modulo 16.
     assert!(
-        (RING | WEIGHT_STAGE | WEIGHT_STAGE_ROW | OUT | OUT_STAGE | OUT_STAGE_ROW | ACT_STAGE | ACT) & 31
+        (RING
+            | WEIGHT_STAGE
+            | WEIGHT_STAGE_ROW
+            | OUT
+            | OUT_STAGE
+            | OUT_STAGE_ROW
+            | ACT_STAGE
+            | ADD_STAGE
+            | ADD_STAGE_ROW
+            | ACT)
+            & 31
             == 0
     );
 };
@@ -107,6 +122,10 @@ pub struct MatmulParams {
     pub r2: u32,
     /// src1's `ne[3]` over src0's.
     pub r3: u32,
+    /// Function of a gated unit ([`crate::elementwise::Glu`]), if there are two products.
+    pub glu: u32,
+    /// Its parameters, FP32 patterns.
+    pub glu_params: [u32; 2],
 }
 
 impl MatmulParams {
@@ -120,6 +139,9 @@ impl MatmulParams {
         words[4] = self.chunk_tiles;
         words[5] = self.r2;
         words[6] = self.r3;
+        words[7] = self.glu;
+        words[8] = self.glu_params[0];
+        words[9] = self.glu_params[1];
         words
     }
 
@@ -133,6 +155,8 @@ impl MatmulParams {
             chunk_tiles: words[4],
             r2: words[5],
             r3: words[6],
+            glu: words[7],
+            glu_params: [words[8], words[9]],
         }
     }
 }

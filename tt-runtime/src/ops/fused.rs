@@ -4,8 +4,10 @@
 //! second node where operands of the first one were, since it thinks that they are no longer needed.
 
 use super::check::FLOATS;
+use super::elementwise::Glu;
 use super::rows::{Rope, RowFunction};
 use super::{Unsupported, check};
+use tt_kernel_abi::matmul::{MatmulParams, ROW_GROUP};
 use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 /// No byte of `dst` is one of an operand's.
@@ -46,6 +48,71 @@ pub fn norm_mul(
     apart(dst, &[factors])?;
     let norm = super::norm(function, eps, src, dst, cores)?;
     Ok(OpDescriptor { src1: *factors, ..norm })
+}
+
+/// The descriptor of a product that goes to `dst` instead, after `addend`, whose rows repeat, was added (`ADD`).
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn matmul_add(
+    product: &OpDescriptor,
+    addend: &TensorView,
+    dst: &TensorView,
+) -> Result<OpDescriptor, Unsupported> {
+    results(product, dst)?;
+    check::rows("addend", addend, check::element_type("addend", addend, &[ElementType::F32])?)?;
+    let repeats = (1..4).all(|dim| dst.ne[dim].is_multiple_of(addend.ne[dim]));
+    if addend.ne[0] != dst.ne[0] || !repeats {
+        return Err(format!("addend {:?} cannot be repeated to {:?}", addend.ne, dst.ne).into());
+    }
+    apart_or_same(dst, addend)?;
+    let mut descriptor = OpDescriptor { dst: *dst, ..*product };
+    descriptor.more[1] = *addend;
+    Ok(descriptor)
+}
+
+/// The descriptor of two products with tiles of one type and shape, whose results are `x` and `gate` of a gated unit (`GLU`).
+///
+/// One core of a tile computes the function, so it does that for a few rows only, as when a model generates text.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it, or should not.
+pub fn matmul_glu(
+    function: Glu,
+    params: [f32; 2],
+    x: &OpDescriptor,
+    gate: &OpDescriptor,
+    dst: &TensorView,
+) -> Result<OpDescriptor, Unsupported> {
+    results(x, dst)?;
+    results(gate, dst)?;
+    let weights = |product: &OpDescriptor| (product.src0.ty, product.src0.ne, product.src0.nb);
+    let tiles = x.src0.element_type().is_some_and(ElementType::is_tiles);
+    if !tiles || weights(x) != weights(gate) || x.src1 != gate.src1 || x.params != gate.params {
+        return Err("products of different kinds".into());
+    }
+    if x.src1.ne[1] > ROW_GROUP || x.more[0].ne[0] > 0 {
+        return Err(format!("a gated unit of {} rows", x.src1.ne[1]).into());
+    }
+    let own = MatmulParams {
+        glu: function as u32,
+        glu_params: params.map(f32::to_bits),
+        ..MatmulParams::from_words(&x.params)
+    };
+    let mut descriptor = OpDescriptor { dst: *dst, params: own.to_words(), ..*x };
+    descriptor.more[2] = gate.src0;
+    Ok(descriptor)
+}
+
+/// Whether a product's results can go to `dst`.
+fn results(product: &OpDescriptor, dst: &TensorView) -> Result<(), Unsupported> {
+    check::rows("dst", dst, check::element_type("dst", dst, &[ElementType::F32])?)?;
+    if dst.ne != product.dst.ne {
+        return Err(format!("shapes {:?} -> {:?}", product.dst.ne, dst.ne).into());
+    }
+    apart(dst, &[&product.src0, &product.src1])
 }
 
 /// Descriptor for `ROPE` of `src` (elements, heads, tokens), with the rows of a token put one behind the other into that row of

@@ -152,6 +152,8 @@ fn params(src0: &TensorView, src1: &TensorView) -> Result<MatmulParams, Unsuppor
         chunk_tiles: k_tiles.min(max_chunk_tiles(groups)),
         r2: ne2 / src0.ne[2],
         r3: ne3 / src0.ne[3],
+        glu: 0,
+        glu_params: [0; 2],
     })
 }
 

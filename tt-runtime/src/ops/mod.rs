@@ -14,7 +14,7 @@ pub mod windows;
 
 pub use copy::{copy, remap, repeat};
 pub use elementwise::{binary, fill, glu, unary};
-pub use fused::{norm_mul, rope_set_rows};
+pub use fused::{matmul_add, matmul_glu, norm_mul, rope_set_rows};
 pub use matmul::{matmul, matmul_id, multiplies_with};
 pub use rows::{
     add_id, argmax, argsort, argsort_long, cumsum, diag, get_rows, group_norm, norm, rope, soft_max, sum,

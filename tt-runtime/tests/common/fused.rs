@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use tt_runtime::ops::elementwise::Binary;
+use tt_runtime::layout::{GgmlType, WeightFormat, pack};
+use tt_runtime::ops::elementwise::{Binary, Glu};
 use tt_runtime::ops::rows::{Rope, RowFunction};
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{Device, DramAddr, ElementType, OpDescriptor, TensorView};
 
-use super::{Rng, encode, upload};
+use super::{Rng, encode, upload, upload_weights};
 
 /// What one case gave.
 pub struct Outcome {
@@ -118,4 +119,46 @@ pub fn ropes(device: &Arc<Device>, rng: &mut Rng) -> Vec<Outcome> {
             Outcome { name: format!("ROPE into {ty:?}"), fused, separate }
         })
         .collect()
+}
+
+/// Tiles of random weights.
+fn weights(device: &Arc<Device>, rng: &mut Rng, keep: &mut Memory, [k, n]: [u32; 2]) -> TensorView {
+    let values: Vec<u8> = (0..k * n).flat_map(|_| rng.unit().to_le_bytes()).collect();
+    let tiles = pack(WeightFormat::Bf16, GgmlType::F32, &values, k as usize, n as usize, 1).expect("tiles");
+    let (memory, view) = upload_weights(device, ElementType::TilesBf16, [k, n, 1, 1], &tiles, 0);
+    keep.push(memory);
+    view
+}
+
+/// `MUL_MAT` with `ADD` of a bias and of a residual, and two of them with `GLU`.
+pub fn products(device: &Arc<Device>, rng: &mut Rng, [k, n, rows]: [u32; 3]) -> Vec<Outcome> {
+    let cores = device.info().expect("it boots").workers();
+    let keep = &mut Memory::new();
+    let [first, second] = [(); 2].map(|()| weights(device, rng, keep, [k, n]));
+    let x = tensor(device, rng, keep, ElementType::F32, [k, rows, 1, 1]);
+    let [between, gate, dst] = [(); 3].map(|()| tensor(device, rng, keep, ElementType::F32, [n, rows, 1, 1]));
+    let product = ops::matmul(&first, &x, &between, cores);
+    let mut outcomes = Vec::new();
+    for repeated in [1, rows] {
+        let addend = tensor(device, rng, keep, ElementType::F32, [n, repeated, 1, 1]);
+        let fused = product.clone().and_then(|product| ops::matmul_add(&product, &addend, &dst));
+        let separate = [product.clone(), ops::binary(Binary::Add, &between, &addend, &dst, cores)];
+        outcomes.push(Outcome {
+            name: format!("{n} x {k} x {rows} + {repeated} rows"),
+            fused: run(device, &dst, &[fused]),
+            separate: run(device, &dst, &separate),
+        });
+    }
+    if rows <= 8 {
+        let other = ops::matmul(&second, &x, &gate, cores);
+        let both = product.clone().and_then(|product| Ok((product, other.clone()?)));
+        let fused = both.and_then(|(x, gate)| ops::matmul_glu(Glu::Swiglu, [0.0; 2], &x, &gate, &dst));
+        let glu = ops::glu(Glu::Swiglu, false, &[], &between, Some(&gate), &dst, cores);
+        outcomes.push(Outcome {
+            name: format!("SWIGLU of {n} x {k} x {rows}"),
+            fused: run(device, &dst, &[fused]),
+            separate: run(device, &dst, &[product, other, glu]),
+        });
+    }
+    outcomes
 }

@@ -71,7 +71,14 @@ impl Noc {
 
     /// Starts a read of `len` bytes (any number) from byte `at` of a matrix' stream of tiles on; `shard` is the one that was
     /// read from before, or an empty one. Packets are as large as can be.
-    pub fn read_shards(&mut self, shards: &Shards, shard: &mut Shard, mut at: u64, mut l1: u32, mut len: u32) {
+    pub fn read_shards(
+        &mut self,
+        shards: &Shards,
+        shard: &mut Shard,
+        mut at: u64,
+        mut l1: u32,
+        mut len: u32,
+    ) {
         while len > 0 {
             if shard.locate(at).is_none() {
                 *shard = shards.find(at);

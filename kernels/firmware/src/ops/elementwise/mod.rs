@@ -7,7 +7,7 @@
 //! Each lane works through its pieces one after the other. A piece is written after it was read as a whole, and no
 //! two lanes have the same piece, so dst may be one of the sources.
 
-mod functions;
+pub mod functions;
 
 use crate::rt::lane::Lane;
 use crate::rt::rows::Port;

@@ -100,10 +100,10 @@ impl Stream {
 }
 
 fn stream_tiles(launch: &Launch, mut plan: Plan) {
-    let src0 = &launch.op.src0;
     let mut stream = Stream { noc: Noc::new(0), asked: 0, ready: 0 };
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
+        let src0 = plan.source(launch.op, &unit);
         let matrix = matrix(&mut stream.noc, launch, &plan, &unit);
         let shards = Shards::of_matrix(src0, matrix, stream.noc.banks());
         let mut shard = Shard::default();

@@ -24,12 +24,16 @@
 //! TRISC0 and TRISC2 by counters in L1 ([`crate::rt::sync`]). A T core updates such a counter after a
 //! [`sync`](crate::rt::tensix::sync), when the unpackers or packers have finished with L1.
 //!
+//! A descriptor may ask for more than the product ([`finish`]). For a gated unit every unit is there twice, as two units
+//! that follow each other and share everything but the weights; NCRISC takes the results of both at once, and there are as many slots.
+//!
 //! Numerics: weights BF16 and BFP8_b are exact in SrcA; row-major weights are brought to FP32 and rounded to the
 //! ten mantissa bits that SrcA's fidelity phases use; activations are rounded to TF32 (11 bits). Fidelity
 //! phases 0, 1 and 2 (HiFi3): only low part times low part is left out, 2^-12 of a product.
 
 pub mod brisc;
 pub mod convert;
+pub mod finish;
 pub mod ncrisc;
 pub mod plan;
 pub mod trisc0;

@@ -4,8 +4,8 @@
 //! staging) and copied word by word into SrcB's order, rounded to TF32 on the way. Rows of a group of 8 that do
 //! not exist are left as they are: rows of Dst do not influence each other, and theirs is never written out.
 
+use super::finish::{FACE, Finish, HALF_ROW, columns};
 use super::plan::{Plan, Tiles, Unit};
-use super::trisc2::slot;
 use crate::rt::launch::Launch;
 use crate::rt::mmio::{load, store};
 use crate::rt::noc::Noc;
@@ -16,14 +16,11 @@ use tt_kernel_abi::matmul::{
 };
 use tt_kernel_abi::{DramAddr, OpDescriptor};
 
-/// Bytes of 16 floats.
-const HALF_ROW: u32 = 64;
-/// Bytes of a face of 8 rows.
-const FACE: u32 = ROW_GROUP * HALF_ROW;
-
 /// Runs NCRISC's part.
 pub fn run(launch: &Launch) {
     let Some(mut plan) = Plan::new(launch) else { return };
+    // The host checks functions.
+    let finish = Finish::of(launch.op).unwrap_or(Finish::Copy);
     let mut noc = Noc::new(1);
     let mut loads = 0;
     while let Some(unit) = plan.next() {
@@ -36,8 +33,13 @@ pub fn run(launch: &Launch) {
                 ACTS_READY.publish(loads);
             }
         }
+        if !unit.is_last_side {
+            continue;
+        }
+        finish.prepare(&mut noc, launch.op, &unit);
         OUT_READY.wait(unit.number + 1);
-        write_result(&mut noc, launch.op, &unit);
+        noc.wait_reads();
+        write_result(&mut noc, launch.op, &unit, finish);
     }
     noc.wait_writes();
 }
@@ -112,26 +114,21 @@ fn copy_rounded(from: u32, to: u32, count: u32) {
     }
 }
 
-/// Copies a result out of its slot, row by row, to where the NoC can take it from, and sends it off.
-fn write_result(noc: &mut Noc, op: &OpDescriptor, unit: &Unit) {
+/// Brings a result from its slot, row by row, to where the NoC can take it from, and sends it off.
+fn write_result(noc: &mut Noc, op: &OpDescriptor, unit: &Unit, finish: Finish) {
     let dst = &op.dst;
-    let column = unit.n_tile * TILE;
-    let columns = TILE.min(dst.ne[0] - column);
+    let columns = columns(op, unit);
     let mut addr = dst.addr
-        + u64::from(column) * 4
+        + u64::from(unit.n_tile * TILE) * 4
         + u64::from(unit.row) * dst.nb[1]
         + u64::from(unit.batch[0]) * dst.nb[2]
         + u64::from(unit.batch[1]) * dst.nb[3];
     // The rows of the unit before have left their staging buffers.
     noc.wait_writes();
     for row in 0..unit.rows {
-        let from = slot(unit.number) + row / ROW_GROUP * GROUP_TILE_BYTES + row % ROW_GROUP * HALF_ROW;
         // Source and destination of a NoC write agree modulo 16.
         let staged = OUT_STAGE + row * OUT_STAGE_ROW + (addr as u32 & 15);
-        for i in 0..columns {
-            let face = if i < 16 { from } else { from + FACE - HALF_ROW };
-            store(staged + 4 * i, load(face + 4 * i));
-        }
+        finish.row(op, unit, row, staged);
         noc.write_dram(staged, DramAddr(addr), 4 * columns);
         addr += dst.nb[1];
     }

@@ -2,7 +2,7 @@
 
 use crate::rt::launch::Launch;
 use tt_kernel_abi::matmul::{MatmulParams, ROW_GROUP, TILE, block_tiles, first_n_tile, share};
-use tt_kernel_abi::{ElementType, OpDescriptor};
+use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 /// One unit of work.
 #[derive(Clone, Copy)]
@@ -11,6 +11,10 @@ pub struct Unit {
     pub number: u32,
     /// Row tile and batch differ from the unit before: other activations.
     pub new_rows: bool,
+    /// Of a gated unit: 0 for src0's result, 1 for more[2]'s.
+    pub side: u32,
+    /// The result of the n-tile is complete with this unit.
+    pub is_last_side: bool,
     /// Tile of n.
     pub n_tile: u32,
     /// First row of src1.
@@ -55,6 +59,8 @@ pub struct Plan {
     weights: ElementType,
     number: u32,
     count: u32,
+    side: u32,
+    sides: u32,
     /// N-tiles of this row tile that come before.
     column: u32,
     /// Row tile, counted over all batches, and the n-tile that it begins with.
@@ -76,13 +82,16 @@ impl Plan {
         let (rows_number, column) = (first / params.n_tiles, first % params.n_tiles);
         let (batch, row_tile) = (rows_number / params.row_tiles, rows_number % params.row_tiles);
         let batches = op.src1.ne[2];
+        let sides = if op.more[2].ne[0] > 0 { 2 } else { 1 };
         let mut plan = Self {
             params,
             rows: op.src1.ne[1],
             batches,
             weights: op.src0.element_type()?,
             number: 0,
-            count,
+            count: count * sides,
+            side: 0,
+            sides,
             column,
             rows_number,
             first_n_tile: 0,
@@ -134,6 +143,11 @@ impl Plan {
         unit.new_rows || self.params.k_tiles > self.params.chunk_tiles
     }
 
+    /// What `unit` multiplies with.
+    pub fn source<'a>(&self, op: &'a OpDescriptor, unit: &Unit) -> &'a TensorView {
+        if unit.side == 0 { &op.src0 } else { &op.more[2] }
+    }
+
     /// Offset in src0 of the matrix that `unit` multiplies with.
     pub fn weight_batch(&self, op: &OpDescriptor, unit: &Unit) -> u64 {
         let (i2, i3) = (unit.batch[0] / self.params.r2, unit.batch[1] / self.params.r3);
@@ -152,13 +166,20 @@ impl Iterator for Plan {
         let n_tile = self.first_n_tile + self.column;
         let unit = Unit {
             number: self.number,
-            new_rows: self.number == 0 || self.column == 0,
+            new_rows: self.number == 0 || (self.column == 0 && self.side == 0),
+            side: self.side,
+            is_last_side: self.side + 1 == self.sides,
             n_tile: if n_tile < self.params.n_tiles { n_tile } else { n_tile - self.params.n_tiles },
             row,
             rows: TILE.min(self.rows - row),
             batch: self.batch,
         };
         self.number += 1;
+        self.side += 1;
+        if self.side < self.sides {
+            return Some(unit);
+        }
+        self.side = 0;
         self.column += 1;
         if self.column == self.params.n_tiles {
             self.next_rows();
