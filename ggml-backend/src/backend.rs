@@ -128,7 +128,13 @@ fn compute_group(host: &Host, device: &'static Device, group: &Group<'_>) -> Res
     if let Some(error) = memory.failed.take() {
         return Err(error);
     }
-    let Ok(steps) = steps else { return Ok(false) };
+    let steps = match steps {
+        Ok(steps) => steps,
+        Err(reason) => {
+            debug::refusals::say(host, node, &format!("not fused as {}: {reason}", group.kind.name()));
+            return Ok(false);
+        }
+    };
     Run::begin(host, device, &group.nodes).execute(&steps)?;
     stats::count_fused(group.kind.name());
     Ok(true)

@@ -79,7 +79,7 @@ fn groups_of_the_operator_tests() {
     let operators = [
         ("RMS_NORM_MUL_ADD", "RMS_NORM+MUL", r"ne=\[64,"),
         ("ROPE_SET_ROWS", "ROPE+SET_ROWS", r"ne_a=\[128,32,[18],1\],mode=(0|40)"),
-        ("MUL_MAT_VEC_FUSION", "MUL_MAT+GLU", r"type=(f16|q4_0).*m=[18],.*use_id=0,.*batch_dims=\[1,1\]"),
+        ("MUL_MAT_VEC_FUSION", "MUL_MAT+GLU", r"type=(q4_K|iq2_s).*m=[18],.*use_id=0,.*batch_dims=\[1,1\]"),
     ];
     for (operator, fusion, short) in operators {
         let stats = tools::scratch("groups.json");

@@ -1,4 +1,4 @@
-//! `GGML_TT_DEBUG=1`: why `supports_op` says no, each reason once.
+//! `GGML_TT_DEBUG=1`: why `supports_op` says no, and why nodes are not computed as one; each reason once.
 //!
 //! ggml asks thousands of times about the same operators; what was said is remembered.
 
@@ -16,13 +16,13 @@ const MOST: usize = 10_000;
 
 static SAID: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 
-/// Says why the device does not compute a node, unless it was said before.
+/// Says something about a node, unless it was said before of one like it.
 pub fn say(host: &Host, node: &Tensor, reason: &str) {
     static ASKED: OnceLock<bool> = OnceLock::new();
     if !ASKED.get_or_init(|| log::env_flag("GGML_TT_DEBUG")) {
         return;
     }
-    let text = format!("{}: not supported: {reason}", describe(host, node));
+    let text = format!("{}: {reason}", describe(host, node));
     let mut said = SAID.lock();
     let said = said.get_or_insert_default();
     // Without the names of tensors: layers differ in nothing else.

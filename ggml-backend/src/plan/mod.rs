@@ -259,17 +259,17 @@ pub fn supported(node: &Tensor) -> bool {
     let Ok(host) = host() else { return false };
     let names = [host.operator_name(node.op), host.function_name(node)];
     let Some(operator) = host.operator(node.op) else {
-        refusals::say(host, node, "operator not known");
+        refusals::say(host, node, "not supported: operator not known");
         return false;
     };
     if operator != Operator::View && filter::keeps_off(names, || name(node)) {
-        refusals::say(host, node, "kept off by GGML_TT_OPFILTER");
+        refusals::say(host, node, "not supported: kept off by GGML_TT_OPFILTER");
         return false;
     }
     let mut memory = Anywhere { host };
     let result = steps(host, operator, node, ANY_CORES, &mut memory);
     if let Err(reason) = &result {
-        refusals::say(host, node, &reason.0);
+        refusals::say(host, node, &format!("not supported: {reason}"));
     }
     result.is_ok()
 }

@@ -51,13 +51,14 @@ pub const OUT_STAGE: u32 = OUT + OUT_SLOTS * OUT_SLOT_BYTES;
 pub const ACT_STAGE: u32 = OUT_STAGE + TILE * OUT_STAGE_ROW;
 /// An index of `MUL_MAT_ID`, with room for its alignment offset.
 pub const INDEX: u32 = ACT_STAGE + 2 * ACT_STAGE_BYTES;
-/// Staged rows of what is added to a result.
-pub const ADD_STAGE: u32 = INDEX + 64;
+/// Staged rows of what is added to a result: the core that brings them has no activations on their way then.
+pub const ADD_STAGE: u32 = ACT_STAGE;
 /// Activations.
-pub const ACT: u32 = ADD_STAGE + TILE * ADD_STAGE_ROW;
+pub const ACT: u32 = INDEX + 64;
 
 const _: () = {
     assert!(ACT + ACT_BYTES <= crate::l1::HEAP_END);
+    assert!(TILE * ADD_STAGE_ROW <= 2 * ACT_STAGE_BYTES);
     // The NoC wants source and destination congruent modulo 32 bytes, unpackers and packers modulo 16.
     assert!(
         (RING
