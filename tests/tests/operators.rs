@@ -77,7 +77,7 @@ fn rotary_positions() {
 fn products_by_index_and_outer_products() {
     family(
         "MUL_MAT_ID,OUT_PROD",
-        r"n_used=[12],.*type_b=f32.*n=(1|4),k=256|type_b=f32.*n=(1|16),k=(1|16),",
+        r"n_used=[12],.*type_b=f32.*n=(1|4),k=256|type_a=(f32|f16|q4_1|q4_K|iq3_s),type_b=f32.*n=(1|16),k=(1|16),",
         20,
     );
 }

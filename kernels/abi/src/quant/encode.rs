@@ -220,7 +220,7 @@ fn ue4m3(x: f32) -> u8 {
         LARGEST.1
     } else {
         let rounded = (exponent << 3) as u32 + (bits >> 20 & 7) + (bits >> 19 & 1);
-        (rounded as u8).min(if rounded >= 15 << 3 { LARGEST.1 } else { u8::MAX })
+        if rounded < 15 << 3 { rounded as u8 } else { LARGEST.1 }
     }
 }
 
@@ -327,6 +327,9 @@ mod tests {
 
     #[test]
     fn scales_of_four_bit_floats() {
-        assert_eq!([0.0, 1.0 / 512.0, 1.0, 1.07, 448.0, 1e9].map(ue4m3), [0, 1, 0x38, 0x39, 0x7E, 0x7E]);
+        assert_eq!(
+            [0.0, 1.0 / 512.0, 1.0, 1.07, 448.0, 252.0, 1e9].map(ue4m3),
+            [0, 1, 0x38, 0x39, 0x7E, 0x7E, 0x7E]
+        );
     }
 }
