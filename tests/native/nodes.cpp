@@ -88,6 +88,12 @@ bool note(ggml_tensor * t, bool ask, void * file) {
     return true;
 }
 
+bool is_encoder(const llama_model * model) {
+    char      name[32] = "";
+    const int length   = llama_model_meta_val_str(model, "general.architecture", name, sizeof(name));
+    return length > 0 && std::strcmp(name, "bert") == 0;
+}
+
 void evaluate(llama_context * context, const llama_model * model, int first, int count) {
     const int   words = llama_vocab_n_tokens(llama_model_get_vocab(model));
     llama_batch batch = llama_batch_init(count, 0, 1);
@@ -137,6 +143,7 @@ int main(int argc, char ** argv) {
     params.flash_attn_type      = std::strcmp(argv[3], "on") == 0 ? LLAMA_FLASH_ATTN_TYPE_ENABLED : LLAMA_FLASH_ATTN_TYPE_DISABLED;
     params.offload_kqv          = !cpu;
     params.op_offload           = !cpu;
+    params.embeddings           = is_encoder(model);
     params.cb_eval              = note;
     params.cb_eval_user_data    = out;
     llama_context * context     = llama_init_from_model(model, params);
@@ -144,7 +151,7 @@ int main(int argc, char ** argv) {
         fail("cannot make a context");
     }
     evaluate(context, model, 0, PROMPT);
-    if (llama_get_memory(context)) {
+    if (!is_encoder(model)) {
         evaluate(context, model, PROMPT, 1);
     }
     if (std::fclose(out) != 0) {

@@ -49,6 +49,29 @@ pub fn cases(output: &str, operator: &str) -> Vec<Case> {
     output.lines().filter_map(|line| case(&plain(line), &head)).collect()
 }
 
+/// A case in the table of `test-backend-ops support --output csv`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Supported {
+    /// Its operator.
+    pub operator: String,
+    /// Its text with all parameters, as `-o` takes it.
+    pub text: String,
+    /// Whether the device takes it.
+    pub yes: bool,
+}
+
+/// The cases of the first card.
+pub fn supported(csv: &str) -> Vec<Supported> {
+    csv.lines().filter(|line| line.starts_with("\"TT0\"")).filter_map(line_of_support).collect()
+}
+
+fn line_of_support(line: &str) -> Option<Supported> {
+    let fields: Vec<&str> = line.trim_matches('"').split("\",\"").collect();
+    let [_, operator, parameters, _, yes, ..] = fields[..] else { return None };
+    let (operator, text) = (operator.to_owned(), format!("{operator}({parameters})"));
+    Some(Supported { operator, text, yes: yes == "1" })
+}
+
 fn case(line: &str, head: &str) -> Option<Case> {
     let start = line.find(head)?;
     let end = start + line[start..].find("): ")? + 1;
@@ -79,6 +102,18 @@ mod tests {
     fn verdicts_are_read() {
         let found: Vec<Verdict> = cases(OUTPUT, "MUL_MAT").iter().map(|case| case.verdict).collect();
         assert_eq!(found, [Verdict::Ok, Verdict::NotSupported, Verdict::Failed]);
+    }
+
+    #[test]
+    fn support_is_read() {
+        let csv = "\"backend_name\",\"op_name\",\"op_params\",\"test_mode\",\"supported\",\"error_message\"\n\
+            \"TT0\",\"ADD\",\"type=f32,ne=[1,2]\",\"support\",\"1\",\"\"\n\
+            \"CPU\",\"ADD\",\"type=f32\",\"support\",\"1\",\"\"\n";
+        let [only] = &supported(csv)[..] else { panic!("one line") };
+        assert_eq!(
+            (only.operator.as_str(), only.text.as_str(), only.yes),
+            ("ADD", "ADD(type=f32,ne=[1,2])", true)
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Model files with random weights, in the shape of real ones: for measuring how fast a model loads.
+//! Model files with random weights, in the shape of real ones: for measuring how fast a model loads, and for an
+//! architecture that llama.cpp's own generator of test models does not write.
 //!
 //! A GGUF file (version 3) is a header, key-value pairs, descriptions of tensors, and their data, aligned to 32 bytes
 //! (`ggml/docs/gguf.md` of llama.cpp). A model without a vocabulary can be loaded and asked for logits, not for text.
@@ -132,6 +133,7 @@ impl Shape {
 enum Value {
     U32(u32),
     F32(f32),
+    Bool(bool),
     Text(&'static str),
 }
 
@@ -140,17 +142,86 @@ enum Value {
 /// # Errors
 /// The file cannot be written.
 pub fn write(path: &Path, shape: Shape, mixture: Mixture) -> Result<()> {
+    write_model(path, &shape.metadata(), &shape.tensors(mixture))
+}
+
+/// Writes a BERT of two layers with F16 matrices; the same every time.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_bert(path: &Path) -> Result<()> {
+    write_model(path, &bert::metadata(), &bert::tensors())
+}
+
+/// An encoder: no cache, norms with biases after each part, GELU.
+mod bert {
+    use super::{GgmlType, Tensor, Value};
+
+    const LAYERS: u32 = 2;
+    const EMBEDDING: u32 = 128;
+    const FEED_FORWARD: u32 = 320;
+    const HEADS: u32 = 4;
+    const VOCABULARY: u32 = 96;
+    const POSITIONS: u32 = 64;
+
+    pub fn metadata() -> Vec<(&'static str, Value)> {
+        use Value::{Bool, F32, Text, U32};
+        vec![
+            ("general.architecture", Text("bert")),
+            ("general.name", Text("random weights")),
+            ("bert.block_count", U32(LAYERS)),
+            ("bert.context_length", U32(POSITIONS)),
+            ("bert.embedding_length", U32(EMBEDDING)),
+            ("bert.feed_forward_length", U32(FEED_FORWARD)),
+            ("bert.attention.head_count", U32(HEADS)),
+            ("bert.attention.layer_norm_epsilon", F32(1e-12)),
+            ("bert.attention.causal", Bool(false)),
+            ("bert.vocab_size", U32(VOCABULARY)),
+            ("tokenizer.ggml.model", Text("no_vocab")),
+            ("tokenizer.ggml.token_type_count", U32(2)),
+        ]
+    }
+
+    pub fn tensors() -> Vec<Tensor> {
+        let tensor = |name: String, ty, ne: &[u32]| Tensor { name, ty, ne: ne.to_vec() };
+        // A weight with a bias as long as its last dimension.
+        let pair = |part: &str, ty, ne: &[u32]| {
+            let bias = [*ne.last().unwrap_or(&0)];
+            [tensor(format!("{part}.weight"), ty, ne), tensor(format!("{part}.bias"), GgmlType::F32, &bias)]
+        };
+        let (e, ff) = (EMBEDDING, FEED_FORWARD);
+        let mut all = vec![
+            tensor("token_embd.weight".into(), GgmlType::F16, &[e, VOCABULARY]),
+            tensor("token_types.weight".into(), GgmlType::F32, &[e, 2]),
+            tensor("position_embd.weight".into(), GgmlType::F16, &[e, POSITIONS]),
+        ];
+        all.extend(pair("token_embd_norm", GgmlType::F32, &[e]));
+        for layer in 0..LAYERS {
+            for part in ["attn_q", "attn_k", "attn_v", "attn_output"] {
+                all.extend(pair(&format!("blk.{layer}.{part}"), GgmlType::F16, &[e, e]));
+            }
+            for part in ["attn_output_norm", "layer_output_norm"] {
+                all.extend(pair(&format!("blk.{layer}.{part}"), GgmlType::F32, &[e]));
+            }
+            all.extend(pair(&format!("blk.{layer}.ffn_up"), GgmlType::F16, &[e, ff]));
+            all.extend(pair(&format!("blk.{layer}.ffn_down"), GgmlType::F16, &[ff, e]));
+        }
+        all
+    }
+}
+
+fn write_model(path: &Path, metadata: &[(&str, Value)], tensors: &[Tensor]) -> Result<()> {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    let (tensors, metadata) = (shape.tensors(mixture), shape.metadata());
     let mut header = b"GGUF".to_vec();
     header.extend(3u32.to_le_bytes());
     header.extend((tensors.len() as u64).to_le_bytes());
     header.extend((metadata.len() as u64).to_le_bytes());
-    for (key, value) in &metadata {
+    for (key, value) in metadata {
         put_text(&mut header, key);
         match value {
             Value::U32(x) => header.extend([4u32.to_le_bytes(), x.to_le_bytes()].concat()),
             Value::F32(x) => header.extend([6u32.to_le_bytes(), x.to_le_bytes()].concat()),
+            Value::Bool(x) => header.extend([&7u32.to_le_bytes()[..], &[u8::from(*x)]].concat()),
             Value::Text(text) => {
                 header.extend(8u32.to_le_bytes());
                 put_text(&mut header, text);
@@ -158,7 +229,7 @@ pub fn write(path: &Path, shape: Shape, mixture: Mixture) -> Result<()> {
         }
     }
     let mut offset = 0;
-    for tensor in &tensors {
+    for tensor in tensors {
         put_text(&mut header, &tensor.name);
         header.extend((tensor.ne.len() as u32).to_le_bytes());
         tensor.ne.iter().for_each(|&n| header.extend(u64::from(n).to_le_bytes()));
@@ -169,7 +240,7 @@ pub fn write(path: &Path, shape: Shape, mixture: Mixture) -> Result<()> {
     header.resize(header.len().next_multiple_of(ALIGNMENT as usize), 0);
     out.write_all(&header)?;
     let mut random = Random(9);
-    for tensor in &tensors {
+    for tensor in tensors {
         put_data(&mut out, tensor, &mut random)?;
     }
     out.flush()
@@ -180,12 +251,14 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend(text.as_bytes());
 }
 
-/// Random blocks with scales of about 2^-7, row after row; norms are ones.
+/// Random blocks with scales of about 2^-7, row after row; norms are ones, biases between -1/8 and 1/8.
 fn put_data(out: &mut impl Write, tensor: &Tensor, random: &mut Random) -> Result<()> {
     let bytes = tensor.bytes();
     if tensor.ty == GgmlType::F32 {
         for _ in 0..bytes / 4 {
-            out.write_all(&1f32.to_le_bytes())?;
+            let bias = (f64::from(random.bits()) / f64::from(u32::MAX) - 0.5) / 4.0;
+            let value = if tensor.name.ends_with(".bias") { bias as f32 } else { 1.0 };
+            out.write_all(&value.to_le_bytes())?;
         }
     } else {
         let row = tensor.ty.row_bytes(tensor.ne[0] as usize).unwrap_or(0);

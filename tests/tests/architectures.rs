@@ -1,7 +1,22 @@
 //! Tiny models of llama.cpp's architectures (`test-llama-archs`): logits of 128 positions on the card against the CPU, within
 //! its own bound of 1e-4, and once more after the model was read back from the card, written and loaded again.
 
-use tt_tests::{Device, Tools, architectures, need};
+use tt_tests::{Device, Tools, architectures, need, tools};
+
+/// Every model that the CPU runs has to agree; "SKIP" are those that llama.cpp's test does not run on any device.
+#[test]
+fn every_architecture() {
+    need!(tools::full());
+    let tools = need!(Tools::find());
+    let program = need!(architectures::program(&tools, Device::SIM, "."));
+    let rows = architectures::run(program).unwrap();
+    let failed = |row: &&architectures::Row| format!("{} {}", row.logits, row.round_trip).contains("FAIL");
+    let failed: Vec<_> = rows.iter().filter(failed).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    let ran = rows.iter().filter(|row| row.logits.starts_with("OK")).count();
+    println!("{ran} models OK, {} not run by the test", rows.len() - ran);
+    assert!(ran >= 100, "only {ran} models ran");
+}
 
 /// Runs the architectures; no model may fail or be skipped.
 fn run(names: &[&str]) {

@@ -70,3 +70,18 @@ fn set_rows() {
         );
     }
 }
+
+/// Four threads with a backend each, on one device at once.
+#[test]
+fn four_backends_at_once() {
+    let tools = need!(Tools::find());
+    let mut command = tools.program("test-backend-ops", Device::SIM);
+    command.args(["test", "-b", "TT0", "-j", "4", "-o", "ADD,RMS_NORM,GET_ROWS,MUL_MAT,CPY"]);
+    command.args(["-p", r"n=16,k=256,bs=\[1,1\],nr=\[1,1\]|ne=\[10,|ne=\[64,5|ne_src=\[256"]);
+    let finished = tools::run(&mut command, LIMIT).unwrap().success().unwrap();
+    for operator in ["ADD", "RMS_NORM", "MUL_MAT", "CPY"] {
+        let found = cases(&finished.out, operator);
+        assert!(!ok(&found).is_empty(), "no case of {operator} ran on the device");
+        assert!(found.iter().all(|case| case.verdict != Verdict::Failed), "{operator}: {}", finished.out);
+    }
+}

@@ -1,6 +1,7 @@
 //! Whole models with all layers on the simulated card: logits of the first 32 positions against the CPU backend.
 //!
-//! Both ways through a model are taken: all positions in one call, and one position after the other as in generation.
+//! Several ways through a model are taken (`tests/native/logits.cpp`): all positions in one call, one after the other as in
+//! generation, with a shifted cache, by way of a saved state, as parallel sequences, in two contexts at once.
 
 use std::path::Path;
 use std::time::Duration;
@@ -44,6 +45,33 @@ fn compare_with_cpu(tools: &Tools, program: &Path, model: &Path, weights: &str, 
         // A device that computes in BF16 cannot agree to the last bit: if it does, the CPU did the work.
         assert!(error > 0.0, "{weights}, {way}: equal to the CPU, so the device was not used");
     }
+}
+
+/// Compares ways that the CPU has to take too, because what they compute differs.
+fn compare_ways(ways: &[&str]) {
+    let tools = need!(Tools::find());
+    let program = need!(tools::logits_program());
+    for way in ways {
+        let run = |on| logits(&tools, &program, &tools::demo_model(), on, "bf16", way).unwrap();
+        let error = compare::nmse(&run(Device::Cpu), &run(Device::SIM)).unwrap();
+        println!("{way}: normalised mean squared error {error:.3e}, bound {BF16:.0e}");
+        assert!(error <= BF16 && error > 0.0, "{way}: {error:.3e}");
+    }
+}
+
+#[test]
+fn shifted_cache_and_restored_state() {
+    compare_ways(&["shift", "state"]);
+}
+
+#[test]
+fn parallel_sequences() {
+    compare_ways(&["sequences"]);
+}
+
+#[test]
+fn two_contexts_at_once() {
+    compare_ways(&["contexts"]);
 }
 
 #[test]

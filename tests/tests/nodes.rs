@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tt_tests::nodes::{self, Node};
-use tt_tests::{Device, Tools, architectures, compare, need, tools};
+use tt_tests::{Device, Tools, architectures, compare, gguf, need, tools};
 
 const LIMIT: Duration = Duration::from_secs(900);
 /// Largest normalised mean squared error of a node: what ggml allows a single product.
@@ -98,6 +98,17 @@ fn phi() {
 #[test]
 fn mixtures_of_experts() {
     architectures("qwen2moe|qwen3moe");
+}
+
+/// An encoder's input is the sum of three embeddings, normalised.
+#[test]
+fn bert() {
+    let tools = need!(Tools::find());
+    let program = need!(tools::native("nodes"));
+    let model = tools::scratch("bert.gguf");
+    gguf::write_bert(&model).unwrap();
+    compare(&tools, &program, &model, 7);
+    std::fs::remove_file(&model).unwrap();
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use tt_tests::backend_ops::supported;
 use tt_tests::{Device, Tools, need, tools};
 
 const LIMIT: Duration = Duration::from_secs(1500);
@@ -104,10 +105,9 @@ fn support(tools: &Tools) -> BTreeMap<String, (usize, usize)> {
     command.args(["support", "-b", "TT0", "--output", "csv"]);
     let finished = tools::run(&mut command, LIMIT).unwrap().success().unwrap();
     let mut table = BTreeMap::new();
-    for line in finished.out.lines().filter(|line| line.starts_with("\"TT0\"")) {
-        let fields: Vec<&str> = line.trim_matches('"').split("\",\"").collect();
-        let counts: &mut (usize, usize) = table.entry(fields[1].to_owned()).or_default();
-        counts.0 += usize::from(fields[4] == "1");
+    for case in supported(&finished.out) {
+        let counts: &mut (usize, usize) = table.entry(case.operator).or_default();
+        counts.0 += usize::from(case.yes);
         counts.1 += 1;
     }
     table

@@ -16,7 +16,7 @@ pub const SWITCHES: &[&str] = &[
     "-DLLAMA_BUILD_TESTS=ON",
     "-DLLAMA_BUILD_TOOLS=ON",
     "-DLLAMA_BUILD_EXAMPLES=ON",
-    "-DLLAMA_BUILD_SERVER=OFF",
+    "-DLLAMA_BUILD_SERVER=ON",
     "-DLLAMA_BUILD_APP=OFF",
     "-DLLAMA_BUILD_UI=OFF",
     "-DLLAMA_BUILD_MTMD=OFF",
@@ -26,7 +26,7 @@ pub const SWITCHES: &[&str] = &[
 
 /// Configures and builds; ninja's own counter is the progress display.
 pub fn configure_and_build(llama: &Llama, targets: &[&str]) -> Result<()> {
-    eprintln!("building llama.cpp in {} (once; 5 to 10 minutes on two cores)", llama.build.display());
+    eprintln!("building llama.cpp in {} (once; 6 to 12 minutes on two cores)", llama.build.display());
     run(command("cmake")
         .args(["-G", "Ninja", "--log-level=WARNING", "-S"])
         .arg(&llama.source)

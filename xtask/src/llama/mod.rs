@@ -47,6 +47,7 @@ const TARGETS: &[&str] = &[
     "llama-bench",
     "llama-completion",
     "llama-perplexity",
+    "llama-server",
     "test-backend-ops",
     "test-llama-archs",
 ];

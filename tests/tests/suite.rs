@@ -1,0 +1,98 @@
+//! llama.cpp's whole `test-backend-ops` on the simulated card: in CI a fixed tenth of the cases that the device takes, drawn by
+//! the hash of their text; everything, whole graphs for fusion included, in the full test.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tt_tests::backend_ops::{Verdict, cases, supported};
+use tt_tests::{Device, Tools, need, tools};
+
+const LIMIT: Duration = Duration::from_secs(1150);
+const LIMIT_OF_ALL: Duration = Duration::from_secs(7000);
+/// Of so many cases one runs in CI.
+const ONE_OF: u64 = 10;
+/// Bytes of case texts in one call; the kernel takes 128 KiB in an argument.
+const ARGUMENT: usize = 100_000;
+
+/// FNV-1a, 64 bits: the same on every machine and for ever.
+fn hash(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
+}
+
+/// The cases of the tenth, with their operators.
+fn drawn(tools: &Tools) -> Result<Vec<(String, String)>> {
+    let mut command = tools.program("test-backend-ops", Device::SIM);
+    let finished = tools::run(command.args(["support", "-b", "TT0", "--output", "csv"]), LIMIT)?.success()?;
+    let of_device = supported(&finished.out).into_iter().filter(|case| case.yes);
+    let drawn = of_device.filter(|case| hash(&case.text).is_multiple_of(ONE_OF));
+    Ok(drawn.map(|case| (case.operator, case.text)).collect())
+}
+
+/// Runs cases of one draw; every one has to be OK.
+fn run(tools: &Tools, draw: &[(String, String)]) {
+    let texts: Vec<&str> = draw.iter().map(|(_, text)| text.as_str()).collect();
+    let mut command = tools.program("test-backend-ops", Device::SIM);
+    command.args(["test", "-b", "TT0", "-j", "2", "-o", &texts.join(",")]);
+    let finished = tools::run(&mut command, LIMIT).unwrap();
+    for (operator, text) in draw {
+        let found = cases(&finished.out, operator);
+        let verdict = found.iter().find(|case| case.text == *text).map(|case| case.verdict);
+        assert_eq!(verdict, Some(Verdict::Ok), "{text}\n{}", finished.err);
+    }
+    finished.success().unwrap();
+}
+
+/// One of four parts of the tenth.
+fn part(number: usize) {
+    let tools = need!(Tools::find());
+    let drawn = drawn(&tools).unwrap();
+    assert!(drawn.len() > 500, "only {} cases were drawn", drawn.len());
+    let mine: Vec<_> = drawn.into_iter().skip(number).step_by(4).collect();
+    let start = Instant::now();
+    let mut rest = &mine[..];
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fits = rest.iter().take_while(|(_, text)| {
+            bytes += text.len() + 1;
+            bytes <= ARGUMENT
+        });
+        let (now, later) = rest.split_at(fits.count());
+        run(&tools, now);
+        rest = later;
+    }
+    println!("{} cases in {} s", mine.len(), start.elapsed().as_secs());
+}
+
+#[test]
+fn tenth_first_quarter() {
+    part(0);
+}
+
+#[test]
+fn tenth_second_quarter() {
+    part(1);
+}
+
+#[test]
+fn tenth_third_quarter() {
+    part(2);
+}
+
+#[test]
+fn tenth_last_quarter() {
+    part(3);
+}
+
+#[test]
+fn whole_suite() {
+    need!(tools::full());
+    let tools = need!(Tools::find());
+    let start = Instant::now();
+    let mut command = tools.program("test-backend-ops", Device::SIM);
+    let finished = tools::run(command.args(["test", "-b", "TT0", "-j", "2"]), LIMIT_OF_ALL).unwrap();
+    let count = |what: &str| finished.out.lines().filter(|line| tools::plain(line).contains(what)).count();
+    println!("{} cases OK in {} s", count("): OK"), start.elapsed().as_secs());
+    assert_eq!(count("FAIL"), 0, "{}", finished.out);
+    finished.success().unwrap();
+}
