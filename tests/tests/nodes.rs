@@ -100,14 +100,14 @@ fn mixtures_of_experts() {
     architectures("qwen2moe|qwen3moe");
 }
 
-/// An encoder's input is the sum of three embeddings, normalised.
+/// An encoder looks up tokens and positions.
 #[test]
 fn bert() {
     let tools = need!(Tools::find());
     let program = need!(tools::native("nodes"));
     let model = tools::scratch("bert.gguf");
     gguf::write_bert(&model).unwrap();
-    compare(&tools, &program, &model, 7);
+    compare(&tools, &program, &model, 2);
     std::fs::remove_file(&model).unwrap();
 }
 

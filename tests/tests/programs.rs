@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use tt_tests::{Device, Tools, need, tools};
 
 const LIMIT: Duration = Duration::from_secs(900);
@@ -44,7 +44,7 @@ impl Layers {
     }
 }
 
-/// What `llama-completion` writes after the prompt, always the likeliest token.
+/// What `llama-completion` writes after the prompt, always the likeliest token; its text passes through the log.
 fn completion(tools: &Tools, layers: Layers, options: &[&str]) -> Result<String> {
     let mut command = layers.prepare(tools.program("llama-completion", layers.device()));
     command.args([
@@ -59,6 +59,7 @@ fn completion(tools: &Tools, layers: Layers, options: &[&str]) -> Result<String>
         "--no-warmup",
     ]);
     command.args(["-fit", "off"]).args(options);
+    tools::preload(&mut command).map_err(|missing| anyhow!("{missing}"))?;
     let stats = tools::scratch("completion-stats");
     let finished = tools::run(command.env("GGML_TT_STATS", &stats), LIMIT)?.success()?;
     if !matches!(layers, Layers::OnCpu) {
@@ -72,6 +73,7 @@ fn completion(tools: &Tools, layers: Layers, options: &[&str]) -> Result<String>
 
 fn same_text(layers: Layers, options: &[&str]) {
     let tools = need!(Tools::find());
+    need!(tools::native("libpreload.so"));
     let expected = completion(&tools, Layers::OnCpu, options).unwrap();
     let found = completion(&tools, layers, options).unwrap();
     assert_eq!(found, expected, "{options:?}");
@@ -102,6 +104,7 @@ fn layers_over_two_cards() {
 #[test]
 fn sessions_go_from_cpu_to_card_and_back() {
     let tools = need!(Tools::find());
+    need!(tools::native("libpreload.so"));
     let expected = completion(&tools, Layers::OnCpu, &[]).unwrap();
     for (saves, loads) in [(Layers::OnCpu, Layers::OnCard), (Layers::OnCard, Layers::OnCpu)] {
         let file = tools::scratch("session");
