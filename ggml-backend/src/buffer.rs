@@ -259,7 +259,7 @@ unsafe extern "C" fn set_tensor(
             && weight.place_bytes().is_some()
             && weight.bytes() == Some(size as u64)
         {
-            weights.set(arena.address(tensor), weight, data);
+            weights.set(arena.address(tensor), weight, &plan::name(tensor), data);
             return;
         }
         let addr = arena.address(tensor).offset(offset as u64);

@@ -64,5 +64,10 @@ fn weights(totals: &Totals) -> serde_json::Value {
         "read_s": read,
         "convert_s": convert,
         "upload_s": upload,
+        "importance": {
+            "weights": totals.importance.weights,
+            "error": totals.importance.weighted.relative(),
+            "error_unweighted": totals.importance.plain.relative(),
+        },
     })
 }

@@ -290,6 +290,7 @@ void without_threads(ggml_backend_t backend) {
     const int64_t k = 256, n = 64;
     Tensors       model, graph;
     ggml_tensor * w = ggml_new_tensor_2d(model.context, GGML_TYPE_Q8_0, k, n);
+    ggml_set_name(w, "w"); // known to an importance matrix
     model.place(backend, true);
     ggml_tensor * x      = ggml_new_tensor_2d(graph.context, GGML_TYPE_F32, k, 1);
     ggml_tensor * result = ggml_mul_mat(graph.context, w, x);

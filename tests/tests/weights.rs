@@ -1,18 +1,26 @@
-//! Products with weights through ggml's interface: a weight times itself, no memory, no threads, experts in pieces.
+//! Products with weights through ggml's interface: a weight times itself, no memory, no threads, experts in pieces, and a
+//! weight with an importance matrix.
 
+use std::path::Path;
 use std::time::Duration;
 
-use tt_tests::{Device, Tools, need, tools};
+use tt_tests::tools::{self, Finished};
+use tt_tests::{Device, Tools, need};
 
 const LIMIT: Duration = Duration::from_secs(300);
+
+fn run(tools: &Tools, program: &Path, what: &str, variables: &[(&str, &Path)]) -> Finished {
+    let mut command = tools.prepare(program, Device::SIM);
+    command.args(["TT0", what]).envs(variables.iter().copied());
+    let finished = tools::run(&mut command, LIMIT).unwrap().success().unwrap();
+    assert!(finished.out.contains(&format!("weights: {what} ok")), "{}{}", finished.out, finished.err);
+    finished
+}
 
 fn passes(what: &str) {
     let tools = need!(Tools::find());
     let program = need!(tools::native("weights"));
-    let mut command = tools.prepare(&program, Device::SIM);
-    command.args(["TT0", what]);
-    let finished = tools::run(&mut command, LIMIT).unwrap().success().unwrap();
-    assert!(finished.out.contains(&format!("weights: {what} ok")), "{}{}", finished.out, finished.err);
+    run(&tools, &program, what, &[]);
 }
 
 #[test]
@@ -33,4 +41,31 @@ fn a_weight_that_no_thread_can_load_is_an_error() {
 #[test]
 fn experts_come_in_pieces() {
     passes("experts");
+}
+
+/// The program's weight `w` has 256 columns; the log says what its tiles have cost by importance, and what is wrong with a
+/// file that cannot be used.
+#[test]
+fn an_importance_matrix_is_read_and_the_error_by_it_said() {
+    let tools = need!(Tools::find());
+    let program = need!(tools::native("weights"));
+    let file = std::env::temp_dir().join(format!("tt-weights-{}.imatrix", std::process::id()));
+    let mut bytes = [1i32.to_le_bytes(), 1i32.to_le_bytes()].concat();
+    bytes.push(b'w');
+    bytes.extend([4i32, 256].map(i32::to_le_bytes).concat());
+    (0..256u16).for_each(|column| bytes.extend(f32::from(column % 7).to_le_bytes()));
+    std::fs::write(&file, &bytes).unwrap();
+    let log = run(&tools, &program, "threads", &[("GGML_TT_IMATRIX", &file)]).err;
+    assert!(log.contains("importance of 1 weights"), "{log}");
+    let (_, said) = log.split_once("squared error over squares ").expect(&log);
+    let (weighted, said) = said.split_once(" by importance, ").expect(&log);
+    let (plain, _) = said.split_once(" without").expect(&log);
+    let [weighted, plain] = [weighted, plain].map(|number| number.parse::<f64>().unwrap());
+    // BFP8_b of random values: neither is nothing, and they are not the same.
+    assert!((1e-6..1e-3).contains(&weighted) && (1e-6..1e-3).contains(&plain) && weighted != plain, "{log}");
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    let log = run(&tools, &program, "threads", &[("GGML_TT_IMATRIX", &file)]).err;
+    assert!(log.contains("not used: it ends at byte"), "{log}");
+    assert!(!log.contains("by importance"), "{log}");
+    std::fs::remove_file(&file).unwrap();
 }

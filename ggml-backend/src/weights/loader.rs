@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use tt_runtime::layout::{Isa, Matrices, Packing};
+use tt_runtime::layout::{Isa, Matrices, Packing, Squares};
 use tt_runtime::{Device, DramAddr};
 
 use super::WeightError;
@@ -31,6 +31,8 @@ pub struct Job {
     packing: Packing,
     source: Source,
     addr: DramAddr,
+    /// Of its columns, once or for each matrix.
+    importance: Option<Arc<[f32]>>,
     state: Mutex<JobState>,
     changed: Condvar,
 }
@@ -100,6 +102,19 @@ pub struct Totals {
     pub wall: Duration,
     /// Time of all threads, reading, converting, uploading.
     pub busy: [Duration; 3],
+    /// What was lost, where that was measured.
+    pub importance: Importance,
+}
+
+/// Errors of the weights whose importance is known.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Importance {
+    /// Weights.
+    pub weights: u64,
+    /// All values alike.
+    pub plain: Squares,
+    /// Columns by their importance.
+    pub weighted: Squares,
 }
 
 #[derive(Default)]
@@ -149,13 +164,20 @@ impl Loader {
     }
 
     /// Begins to bring a weight's tiles to `addr`.
-    pub fn submit(&self, weight: Weight, source: Source, addr: DramAddr) -> Arc<Job> {
+    pub fn submit(
+        &self,
+        weight: Weight,
+        source: Source,
+        addr: DramAddr,
+        importance: Option<Arc<[f32]>>,
+    ) -> Arc<Job> {
         let packing = weight.packing();
         let strips = (weight.ne[1] as usize).div_ceil(32);
         let per_piece = (PIECE / (32 * weight.ne[0] as usize).max(1)).clamp(1, strips.max(1));
         let pieces = strips.div_ceil(per_piece) * weight.matrices();
         let state = Mutex::new(JobState { pieces, failure: None });
-        let job = Arc::new(Job { weight, packing, source, addr, state, changed: Condvar::new() });
+        let changed = Condvar::new();
+        let job = Arc::new(Job { weight, packing, source, addr, importance, state, changed });
         let mut queue = self.shared.queue.lock();
         queue.count(&job);
         for matrix in 0..weight.matrices() {
@@ -208,6 +230,7 @@ impl Queue {
         *self.totals.kinds.entry(kind).or_default() += 1;
         self.totals.bytes += job.weight.bytes().unwrap_or(0);
         self.totals.tile_bytes += job.weight.tile_bytes();
+        self.totals.importance.weights += u64::from(job.importance.is_some());
         self.reported = false;
     }
 
@@ -218,11 +241,13 @@ impl Queue {
     }
 
     /// A piece's bytes are on the device, or will never be.
-    fn finished(&mut self, bytes: u64, busy: [Duration; 3]) {
+    fn finished(&mut self, bytes: u64, done: &Done) {
         self.done_bytes += bytes;
-        for (total, time) in self.totals.busy.iter_mut().zip(busy) {
+        for (total, time) in self.totals.busy.iter_mut().zip(done.busy) {
             *total += time;
         }
+        self.totals.importance.plain += done.squares[0];
+        self.totals.importance.weighted += done.squares[1];
         self.totals.wall = self.began.map_or(Duration::ZERO, |began| began.elapsed());
         if self.spoke.is_some_and(|spoke| spoke.elapsed() >= PROGRESS) {
             self.spoke = Some(Instant::now());
@@ -251,24 +276,31 @@ fn work(device: &Device, shared: &Shared) {
                 }
             }
         };
-        let mut busy = [Duration::ZERO; 3];
+        let mut done = Done::default();
         let result = if piece.job.given_up() {
             Ok(())
         } else {
-            catch_unwind(AssertUnwindSafe(|| convert(device, &piece, &mut buffers, &mut busy)))
+            catch_unwind(AssertUnwindSafe(|| convert(device, &piece, &mut buffers, &mut done)))
                 .unwrap_or_else(|_| Err("internal error while converting".to_owned()))
         };
         let (row, _) = piece.job.geometry();
-        shared.queue.lock().finished((piece.strips.len() * 32 * row) as u64, busy);
+        shared.queue.lock().finished((piece.strips.len() * 32 * row) as u64, &done);
         piece.job.finish_piece(result);
     }
+}
+
+/// What a piece took, and cost.
+#[derive(Default)]
+struct Done {
+    busy: [Duration; 3],
+    squares: [Squares; 2],
 }
 
 fn convert(
     device: &Device,
     piece: &Piece,
     (bytes, tiles): &mut (Vec<u8>, Vec<u8>),
-    busy: &mut [Duration; 3],
+    Done { busy, squares }: &mut Done,
 ) -> Result<(), String> {
     let job = &*piece.job;
     let [k, n, ..] = job.weight.ne.map(|n| n as usize);
@@ -287,6 +319,10 @@ fn convert(
     let strip = source.strip_bytes(job.packing.format);
     tiles.resize(strip * piece.strips.len(), 0);
     source.pack_strips(job.packing, Isa::best(), 0..piece.strips.len(), tiles);
+    if let Some(importance) = &job.importance {
+        let of_matrix = importance.chunks_exact(k.max(1)).cycle().nth(piece.matrix).unwrap_or_default();
+        *squares = source.squares(job.packing.format, 0..piece.strips.len(), tiles, of_matrix);
+    }
     lap(1);
     let offset = (piece.matrix * strips + piece.strips.start) * strip;
     let place = job.weight.tiles(job.addr.0).ok_or_else(|| WeightError::Format.to_string())?;

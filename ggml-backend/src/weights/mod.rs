@@ -11,6 +11,7 @@
 
 pub mod choice;
 pub mod copies;
+mod imatrix;
 mod loader;
 mod source;
 
@@ -23,7 +24,8 @@ use tt_runtime::{Allocation, Device, DramAddr, Error, TensorView};
 use crate::log;
 use choice::Weight;
 use copies::{Copies, Strided};
-pub use loader::Totals;
+use imatrix::Imatrix;
+pub use loader::{Importance, Totals};
 use loader::{Job, Loader};
 use source::{Source, Sources};
 
@@ -104,13 +106,14 @@ impl Weights {
         Self { loader: Loader::starting_threads_with(Arc::clone(&device), start), ..Self::new(device) }
     }
 
-    /// Sets a whole weight. Its place has `weight.place_bytes()` bytes.
-    pub fn set(&self, addr: DramAddr, weight: Weight, data: &[u8]) {
+    /// Sets a whole weight. Its place has `weight.place_bytes()` bytes; it is known to importance matrices by its name.
+    pub fn set(&self, addr: DramAddr, weight: Weight, name: &str, data: &[u8]) {
+        let importance = Imatrix::get().and_then(|imatrix| imatrix.of(name, &weight));
         let bytes = weight.place_bytes().unwrap_or(data.len() as u64);
         self.forget(addr, bytes);
         let place = match self.sources.keep(data) {
             Ok(source) => {
-                let job = self.loader.submit(weight, source.clone(), addr);
+                let job = self.loader.submit(weight, source.clone(), addr, importance);
                 Place::Tiles { source, job }
             }
             Err(error) => {
@@ -291,7 +294,7 @@ impl Weights {
         self.device.read(addr, &mut data)?;
         self.copies.changed(addr, data.len() as u64);
         let source = self.sources.keep(&data)?;
-        let job = self.loader.submit(weight, source.clone(), addr);
+        let job = self.loader.submit(weight, source.clone(), addr, None);
         let place = Place::Tiles { source, job: Arc::clone(&job) };
         let bytes = weight.place_bytes().unwrap_or(data.len() as u64);
         records.insert(addr.0, Record { weight, bytes, place });
@@ -322,6 +325,15 @@ impl Weights {
             mib(totals.bytes),
             totals.wall.as_secs_f64(),
         ));
+        if let Importance { weights, plain, weighted } = totals.importance
+            && weights > 0
+        {
+            log::info(&format!(
+                "weights: squared error over squares {:.3e} by importance, {:.3e} without, of {weights} weights",
+                weighted.relative(),
+                plain.relative()
+            ));
+        }
         let copied = self.sources.copied();
         if copied > 0 {
             let folder = std::env::temp_dir();

@@ -50,7 +50,7 @@ fn every_type_is_set_packed_and_read_back() {
         let place = weight.place_bytes().unwrap_or(data.len() as u64);
         let arena = device.alloc(place).unwrap();
         if weight.place_bytes().is_some() {
-            weights.set(arena.addr(), weight, &data);
+            weights.set(arena.addr(), weight, "w", &data);
         } else {
             weights.write(arena.addr(), &data).unwrap();
         }
@@ -103,7 +103,7 @@ fn random_windows_match_plain_memory() {
             match random.below(8) {
                 0 | 1 => {
                     bytes[i] = random.bytes(all);
-                    weights.set(at(i), weight, &bytes[i]);
+                    weights.set(at(i), weight, "w", &bytes[i]);
                 }
                 2 => {
                     let data = random.bytes(len);
@@ -148,7 +148,7 @@ fn what_did_not_get_to_the_device_is_never_computed_with() {
     let data = vec![1; weight.bytes().unwrap() as usize];
     // Beyond the end of the memory.
     let nowhere = DramAddr(12 << 30);
-    weights.set(nowhere, weight, &data);
+    weights.set(nowhere, weight, "w", &data);
     for _ in 0..2 {
         assert!(matches!(weights.tiles(nowhere, weight), Err(WeightError::Load(_))));
     }
@@ -172,7 +172,7 @@ fn a_thread_that_does_not_start_fails_the_weight_until_it_is_set_again() {
     let weight = Weight { ty: GgmlType::Q8_0, ne: [256, 64, 1, 1] };
     let data = Random(7).bytes(weight.bytes().unwrap() as usize);
     let memory = device.alloc(weight.place_bytes().unwrap()).unwrap();
-    weights.set(memory.addr(), weight, &data);
+    weights.set(memory.addr(), weight, "w", &data);
     for _ in 0..2 {
         match weights.tiles(memory.addr(), weight) {
             Err(WeightError::Load(why)) => assert!(why.contains("no more threads"), "{why}"),
@@ -185,7 +185,7 @@ fn a_thread_that_does_not_start_fails_the_weight_until_it_is_set_again() {
     // Nothing waits for the threads that there are not.
     weights.finish();
     NONE_LEFT.store(false, Ordering::Relaxed);
-    weights.set(memory.addr(), weight, &data);
+    weights.set(memory.addr(), weight, "w", &data);
     let tiles = weights.tiles(memory.addr(), weight).unwrap();
     let want = expected_tiles(weight, &data);
     assert!(tiles_on_device(&device, &tiles, want.len()) == want);
@@ -207,7 +207,7 @@ fn a_file_that_ends_early_fails_the_weight() {
     std::fs::write(&path, &data).unwrap();
     let file = Mapped::new(&path, data.len());
     let memory = device.alloc(weight.place_bytes().unwrap()).unwrap();
-    weights.set(memory.addr(), weight, file.bytes());
+    weights.set(memory.addr(), weight, "w", file.bytes());
     assert_eq!(weights.sources.copied(), 0, "the file's bytes were copied");
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(data.len() as u64 / 2).unwrap();
     let work: Vec<loader::Work> = std::mem::take(&mut *WAITING.lock());
@@ -264,7 +264,7 @@ fn one_large_and_many_small_weights_share_the_threads() {
         let memory = device.alloc(weight.place_bytes().unwrap()).unwrap();
         let unit = random.bytes(weight.bytes().unwrap().min(1 << 16) as usize);
         let data: Vec<u8> = unit.iter().copied().cycle().take(weight.bytes().unwrap() as usize).collect();
-        weights.set(memory.addr(), weight, &data);
+        weights.set(memory.addr(), weight, "w", &data);
         placed.push((memory, weight, data));
     }
     for (memory, weight, data) in &placed {
