@@ -55,9 +55,15 @@ impl Ttnn {
         Ok(output.stdout[start..].to_vec())
     }
 
-    /// Values that it packs in a second, on one thread.
-    pub fn rate(&self, format: WeightFormat, seconds: f64) -> Result<f64> {
-        let output = self.command(format).arg(seconds.to_string()).output()?;
+    /// Values that it packs in a second. The library spreads the work over threads of its own, so one thread's worth is what
+    /// it does on one processor.
+    pub fn rate(&self, format: WeightFormat, seconds: f64, one_processor: bool) -> Result<f64> {
+        let mut command = self.command(format);
+        command.arg(seconds.to_string());
+        if one_processor {
+            command.arg("one");
+        }
+        let output = command.output()?;
         if !output.status.success() {
             bail!("tt-ttnn-pack failed ({})", output.status);
         }

@@ -339,7 +339,7 @@ mod tests {
             }
             Imatrix::parse(&file[..whole]).unwrap();
         }
-        assert!(matches!(Imatrix::parse(&new_file(4)), Err(ImatrixError::Content(_))));
+        assert!(matches!(Imatrix::parse(&new_file(0)), Err(ImatrixError::Content(_))));
         let mut negative = old_file();
         let at = negative.len() - 9 - 4;
         negative[at..at + 4].copy_from_slice(&(-1.0f32).to_le_bytes());

@@ -27,10 +27,11 @@ fn main() -> Result<()> {
         "instructions": Isa::best().name(), "memcpy": rates.memcpy, "of_memcpy": rates.pack / rates.memcpy,
     });
     if let Ok(ttnn) = &ttnn {
-        let peer = ttnn.rate(WeightFormat::Bfp8, 2.0)?;
-        figure["peer"] = json!("ttnn 0.81.1");
+        let peer = ttnn.rate(WeightFormat::Bfp8, 2.0, true)?;
+        figure["peer"] = json!("ttnn 0.81.1 on one processor");
         figure["peer_value"] = json!(peer);
         figure["ratio"] = json!(rates.pack / peer);
+        figure["peer_on_all_processors"] = json!(ttnn.rate(WeightFormat::Bfp8, 2.0, false)?);
     }
     println!("{figure}");
     for ty in [GgmlType::Q4_0, GgmlType::Q8_0, GgmlType::Q4_K, GgmlType::Q6_K] {

@@ -1,9 +1,11 @@
 //! The vendor's own packing functions, from the `ttnn` wheel's library: a filter for tests and measurements.
 //!
 //! ```text
-//! tt-ttnn-pack FORMAT           values from standard input to tiles on standard output
-//! tt-ttnn-pack FORMAT SECONDS   packs 4 Mi values again and again; prints values per second of the best run
+//! tt-ttnn-pack FORMAT                 values from standard input to tiles on standard output
+//! tt-ttnn-pack FORMAT SECONDS [one]   packs 4 Mi values again and again; prints values per second of the best run
 //! ```
+//!
+//! With `one` it stays on one processor: the library uses as many threads as there are processors.
 //!
 //! FORMAT is `bf16`, `bfp8`, `bfp4` or `bfp2`. Values are little-endian floats in the order of a tile's datums, 1024 a tile.
 //! `TTNN_WHEEL` names the unpacked package folder `ttnn` (0.81.1); the library asks for two more variables, which
@@ -94,19 +96,35 @@ impl Packer {
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let format = arguments.next().context("which format?")?;
+    let seconds = arguments.next();
+    if arguments.next().is_some_and(|word| word == "one") {
+        stay_here()?;
+    }
     let folder = PathBuf::from(std::env::var_os("TTNN_WHEEL").context("TTNN_WHEEL is not set")?);
     let path = folder.join("build/lib/libtt_metal.so");
     // SAFETY: the library's initialisers are trusted as its functions are.
     let library =
         unsafe { Library::new(&path) }.with_context(|| format!("cannot load {}", path.display()))?;
     let packer = Packer::load(&library, &format)?;
-    match arguments.next() {
+    match seconds {
         Some(seconds) => measure(&packer, Duration::from_secs_f64(seconds.parse()?)),
         None => filter(&packer)?,
     }
     // Its destructors talk to a device that is not there.
     std::mem::forget(library);
     Ok(())
+}
+
+/// Keeps this process, and the threads that it will have, on the processor that it is on.
+fn stay_here() -> Result<()> {
+    // SAFETY: a set of processors is plain bits, and all of them zero is the empty set.
+    let mut processors: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is ours, and lives through both calls.
+    let failed = unsafe {
+        libc::CPU_SET(libc::sched_getcpu().max(0) as usize, &mut processors);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const processors)
+    };
+    if failed == 0 { Ok(()) } else { Err(std::io::Error::last_os_error().into()) }
 }
 
 fn filter(packer: &Packer) -> Result<()> {
