@@ -3,7 +3,8 @@
 //! Time passes in [`Chip::advance`] (or that of a [`crate::System`] of chips), in quanta. In a quantum every tile that is awake runs on its own, on any
 //! number of host threads; then the requests that the tiles made are delivered, tile by tile in a fixed order,
 //! each tile's in the order in which its cores made them. So nothing depends on the number of threads, and a
-//! request's effect, its response and its counter become visible together, between quanta.
+//! request's effect, its response and its counter become visible together: between quanta, or for reads of DRAM when the
+//! tile's cores have nothing else to do ([`crate::noc::reads`]).
 
 use std::sync::Arc as Shared;
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ use crate::fault::Fault;
 use crate::grid::{Grid, Node};
 use crate::host::Windows;
 use crate::noc::deliver::Data;
+use crate::noc::reads::Memory;
 use crate::noc::{Niu, Port};
 use crate::pcie::Pcie;
 use crate::system;
@@ -241,18 +243,21 @@ impl Chip {
     pub(crate) fn run_tiles(&mut self, quantum: u32) -> Result<(), Fault> {
         let mut awake: Vec<&mut Tile> = self.tiles.iter_mut().filter(|tile| tile.is_awake()).collect();
         let few = awake.len() < WORTH_THREADS || self.last_run < WORTH_WAKING;
+        let memory = Memory { grid: &self.grid, dram: &self.dram, traced: self.tracer.is_some() };
         let begin = Instant::now();
         let results: Vec<Result<(), Fault>> = if few || self.config.threads == 1 {
-            awake.iter_mut().map(|tile| tile.run(quantum)).collect()
+            awake.iter_mut().map(|tile| tile.run(quantum, memory)).collect()
         } else {
-            self.pool.install(|| awake.par_iter_mut().map(|tile| tile.run(quantum)).collect())
+            self.pool.install(|| awake.par_iter_mut().map(|tile| tile.run(quantum, memory)).collect())
         };
         self.last_run = begin.elapsed();
         let ethernet: Vec<_> = self.ethernet.iter_mut().map(|tile| tile.run(quantum)).collect();
         let end = self.clock + u64::from(quantum);
         let traced = self.tracer.as_mut().map_or(Ok(()), |tracer| tracer.quantum(end, &mut self.tiles));
+        let collected = self.collect_reads();
         results.into_iter().chain(ethernet).collect::<Result<(), Fault>>()?;
-        Ok(traced?)
+        traced?;
+        collected
     }
 
     /// Clocks between two deliveries from now on.

@@ -6,13 +6,17 @@ use std::collections::HashMap;
 
 const PAGE: u64 = 64 << 10;
 
+/// Bytes of a page.
+type Page = Box<[u8; PAGE as usize]>;
+
 /// The bytes of a page that were ever written, a bit each.
 type Written = Box<[u64; PAGE as usize / 64]>;
 
 /// The memory of one DRAM tile.
 pub struct Dram {
     size: u64,
-    pages: HashMap<u64, Box<[u8]>>,
+    /// By number; the host gives memory to this table, too, when it is first written.
+    pages: Vec<Option<Page>>,
     /// What was written, if that is to be remembered.
     written: Option<HashMap<u64, Written>>,
 }
@@ -20,7 +24,7 @@ pub struct Dram {
 impl Dram {
     /// `size` bytes.
     pub fn new(size: u64) -> Self {
-        Self { size, pages: HashMap::new(), written: None }
+        Self { size, pages: vec![None; size.div_ceil(PAGE) as usize], written: None }
     }
 
     /// Remembers from now on which bytes were written.
@@ -54,21 +58,22 @@ impl Dram {
         }
     }
 
-    fn fits(&self, addr: u64, len: usize) -> bool {
+    /// Whether there are `len` bytes at `addr`.
+    pub fn holds(&self, addr: u64, len: usize) -> bool {
         addr.checked_add(len as u64).is_some_and(|end| end <= self.size)
     }
 
     /// Reads; `false` beyond the end.
     #[must_use]
     pub fn read(&self, mut addr: u64, mut out: &mut [u8]) -> bool {
-        if !self.fits(addr, out.len()) {
+        if !self.holds(addr, out.len()) {
             return false;
         }
         while !out.is_empty() {
             let at = (addr % PAGE) as usize;
             let len = out.len().min(PAGE as usize - at);
             let (now, rest) = out.split_at_mut(len);
-            match self.pages.get(&(addr / PAGE)) {
+            match &self.pages[(addr / PAGE) as usize] {
                 Some(page) => now.copy_from_slice(&page[at..at + len]),
                 None => now.fill(0),
             }
@@ -81,7 +86,7 @@ impl Dram {
     /// Writes; `false` beyond the end.
     #[must_use]
     pub fn write(&mut self, mut addr: u64, mut data: &[u8]) -> bool {
-        if !self.fits(addr, data.len()) {
+        if !self.holds(addr, data.len()) {
             return false;
         }
         self.note_write(addr, data.len());
@@ -89,13 +94,17 @@ impl Dram {
             let at = (addr % PAGE) as usize;
             let len = data.len().min(PAGE as usize - at);
             let (now, rest) = data.split_at(len);
-            let page = self.pages.entry(addr / PAGE).or_insert_with(|| vec![0; PAGE as usize].into());
+            let page = self.pages[(addr / PAGE) as usize].get_or_insert_with(zeros);
             page[at..at + len].copy_from_slice(now);
             data = rest;
             addr += len as u64;
         }
         true
     }
+}
+
+fn zeros() -> Page {
+    vec![0; PAGE as usize].into_boxed_slice().try_into().expect("a page has its size")
 }
 
 #[cfg(test)]
@@ -120,7 +129,7 @@ mod tests {
         assert!(dram.read(PAGE - 17, &mut out));
         assert_eq!(out[..10], [0; 10]);
         assert_eq!(out[10..data.len() + 10], data);
-        assert_eq!(dram.pages.len(), 5);
+        assert_eq!(dram.pages.iter().flatten().count(), 5);
         assert!(!dram.write((1 << 30) - 1, &[0, 0]));
         assert!(!dram.read(u64::MAX, &mut [0, 0]));
     }

@@ -4,6 +4,7 @@ use tt_isa::noc::{MAX_PACKET, MMIO_BASE, NocXy};
 
 use super::alignment::{Kind, check_alignment, kind};
 use super::atomic::Atomic;
+use super::reads::Memory;
 use super::request::{INLINE_BLOCK, MASKED_BLOCK};
 use super::{ATOMICS, Action, COORDINATES, MEMORY_MAP, Port, Remote, Request};
 use crate::asynchronous::Mode;
@@ -53,6 +54,9 @@ impl Chip {
         }
         let mut requests = std::mem::take(&mut self.port_mut(from).outbox);
         for (n, request) in requests.iter().enumerate() {
+            if self.is_done_at_once(from, request)? {
+                continue;
+            }
             let packets = (0..request.packet_count()).map(|n| request.packet(n));
             let result = packets.into_iter().try_for_each(|packet| self.carry_out(from, &packet, data));
             if let Err(fault) = result {
@@ -69,41 +73,22 @@ impl Chip {
         Ok(())
     }
 
+    /// Reads of DRAM that had to wait behind other requests.
+    fn is_done_at_once(&mut self, from: Node, request: &Request) -> Result<bool, Fault> {
+        let Node::Tensix(index) = from else { return Ok(false) };
+        let memory = Memory { grid: &self.grid, dram: &self.dram, traced: self.tracer.is_some() };
+        let done = self.config.mode == Mode::Fast && self.tiles[index].do_read(memory, request);
+        if done {
+            self.collect_reads_of(index)?;
+        }
+        Ok(done)
+    }
+
     /// All three steps of a packet.
     fn carry_out(&mut self, from: Node, packet: &Request, data: &mut Data) -> Result<(), Fault> {
-        if self.read_dram_to_l1(from, packet)? {
-            return Ok(());
-        }
         self.depart(from, packet, data)?;
         let answers = self.arrive(from, packet, data)?;
         self.respond(from, packet, answers, data)
-    }
-
-    /// All of them at once for the packets that move most data, reads of DRAM by a Tensix tile: without the buffer in
-    /// between. `false`, and nothing is done, for others.
-    fn read_dram_to_l1(&mut self, from: Node, packet: &Request) -> Result<bool, Fault> {
-        let (Action::Read, Node::Tensix(index), true) = (packet.action, from, packet.respond) else {
-            return Ok(false);
-        };
-        let to = self.remote_node(packet)?;
-        let Node::Dram { group, .. } = to else { return Ok(false) };
-        let plain = packet.header_store.is_none() && self.tracer.is_none();
-        if !plain || self.edge_niu(packet.noc, to, packet.addr).is_some() {
-            return Ok(false);
-        }
-        check_alignment(packet, to)?;
-        let Some(bytes) = self.tiles[index].noc_l1(packet.own_addr, packet.len as usize) else {
-            return Ok(false);
-        };
-        if !self.dram[group].read(packet.addr, bytes) {
-            return Ok(false);
-        }
-        self.traffic.noc_requests += 1;
-        self.traffic.noc_bytes += u64::from(packet.len);
-        let noc = usize::from(packet.noc);
-        self.port_mut(to).niu[noc].count_arrived(packet);
-        self.port_mut(from).niu[noc].count_responses(packet, 1, packet.tag);
-        Ok(true)
     }
 
     /// First step: the data of a write is read where it comes from.

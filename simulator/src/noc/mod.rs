@@ -19,6 +19,7 @@ pub mod deliver;
 pub mod edge;
 pub mod niu;
 pub mod overlay;
+pub mod reads;
 pub mod request;
 
 pub use niu::{Niu, Port};

@@ -291,15 +291,25 @@ impl Niu {
         self.add_id(reg::MST_WRITE_REQS_OUTGOING_ID, packet.tag, u32::MAX);
     }
 
+    /// Counts, where packets of reads went to, their arrival and the data sent back.
+    pub fn count_reads(&mut self, packets: u32, flits: u32) {
+        self.add(reg::SLV_REQ_ACCEPTED, packets);
+        self.add(reg::SLV_RD_REQ_RECEIVED, packets);
+        self.add(reg::SLV_RD_RESP_SENT, packets);
+        self.add(reg::SLV_RD_DATA_WORD_SENT, flits);
+    }
+
+    /// Counts responses to packets of reads with a transaction id.
+    pub fn count_read_responses(&mut self, packets: u32, flits: u32, id: u32) {
+        self.add(reg::MST_RD_RESP_RECEIVED, packets);
+        self.add(reg::MST_RD_DATA_WORD_RECEIVED, flits);
+        self.add_id(reg::MST_REQS_OUTSTANDING_ID, id, packets.wrapping_neg());
+    }
+
     /// Counts, where a packet went to, its arrival and its response.
     pub fn count_arrived(&mut self, packet: &Request) {
         match packet.action {
-            Action::Read => {
-                self.add(reg::SLV_REQ_ACCEPTED, 1);
-                self.add(reg::SLV_RD_REQ_RECEIVED, 1);
-                self.add(reg::SLV_RD_RESP_SENT, 1);
-                self.add(reg::SLV_RD_DATA_WORD_SENT, packet.flits());
-            }
+            Action::Read => self.count_reads(1, packet.flits()),
             Action::Atomic(_) => {
                 self.add(reg::SLV_REQ_ACCEPTED, 1);
                 if packet.respond {
@@ -327,10 +337,7 @@ impl Niu {
     /// they carry.
     pub fn count_responses(&mut self, packet: &Request, responses: u32, id: u32) {
         match packet.action {
-            Action::Read => {
-                self.add(reg::MST_RD_RESP_RECEIVED, responses);
-                self.add(reg::MST_RD_DATA_WORD_RECEIVED, responses * packet.flits());
-            }
+            Action::Read => return self.count_read_responses(responses, responses * packet.flits(), id),
             Action::Atomic(_) => self.add(reg::MST_ATOMIC_RESP_RECEIVED, responses),
             _ => self.add(reg::MST_WR_ACK_RECEIVED, responses),
         }

@@ -1,8 +1,8 @@
 //! A Tensix tile: five RISC-V cores, the coprocessor, L1 and two NIUs.
 //!
-//! A tile runs on its own for a quantum: what its cores do reaches only its own memory and registers; NoC requests
-//! wait in its outbox until the chip delivers them between quanta, in a fixed order. So tiles can run on any
-//! number of host threads with the same results.
+//! A tile runs on its own for a quantum: what its cores do reaches only its own memory and registers. NoC requests
+//! wait in its outbox until the chip delivers them between quanta, in a fixed order; reads of DRAM, which does not change
+//! in a quantum, only until no core can go on. So tiles can run on any number of host threads with the same results.
 //!
 //! A core that only polls, or that waits for the coprocessor, sleeps until something in the tile changes.
 
@@ -15,6 +15,7 @@ use tt_isa::overlay::TENSIX_STREAMS;
 use crate::asynchronous::Async;
 use crate::fault::Fault;
 use crate::l1::L1;
+use crate::noc::reads::{Memory, Reads};
 use crate::noc::{Niu, Overlay, Port};
 use crate::rv32::{CodeCache, Hart};
 use crate::tensix::{Tensix, TileRequest};
@@ -46,6 +47,8 @@ pub struct Tile {
     pub position: NocXy,
     /// NIUs, and requests on their way out.
     pub port: Port,
+    /// Reads that are done and that the chip has not counted.
+    pub(crate) reads: Reads,
     /// Overlay streams.
     overlay: Overlay,
     /// L1.
@@ -84,6 +87,7 @@ impl Tile {
         Self {
             position,
             port: Port::new(niu),
+            reads: Reads::default(),
             overlay: Overlay::new(false, TENSIX_STREAMS),
             l1: L1::default(),
             tensix: Tensix::default(),
@@ -143,17 +147,17 @@ impl Tile {
     ///
     /// # Errors
     /// The first fault; the tile stays as it is then.
-    pub fn run(&mut self, budget: u32) -> Result<(), Fault> {
+    pub(crate) fn run(&mut self, budget: u32, memory: Memory) -> Result<(), Fault> {
         let position = self.position;
         self.record_quantum(budget);
-        let result = self.run_unlocated(budget);
+        let result = self.run_unlocated(budget, memory);
         if let Some(recorder) = &mut self.recorder {
             recorder.coprocessor(&mut self.tensix);
         }
         result.map_err(|fault| fault.in_tile(position))
     }
 
-    fn run_unlocated(&mut self, budget: u32) -> Result<(), Fault> {
+    fn run_unlocated(&mut self, budget: u32, memory: Memory) -> Result<(), Fault> {
         if self.is_asynchronous {
             return self.run_async(budget);
         }
@@ -169,7 +173,7 @@ impl Tile {
                 ran = true;
                 self.step_tensix()?;
             }
-            if !ran {
+            if !ran && !self.do_reads(memory) {
                 break;
             }
         }
