@@ -185,134 +185,180 @@ impl Hart {
         // Offset of the next instruction from the start of the page, in bytes.
         let mut at = self.pc - base;
         let mut rest = *left;
-        // Leaves the loop with the fault of a failed access.
-        macro_rules! check {
-            ($access:expr) => {
-                match $access {
-                    Ok(Access::Done(value)) => value,
-                    Ok(Access::Volatile(value)) => {
-                        self.effects += 1;
-                        value
-                    }
-                    Ok(Access::Retry) => break Leave::Stop(Stop::Blocked),
-                    Err(fault) => break Leave::Fault(fault),
-                }
-            };
-        }
-        // Goes to another offset; backward jumps are where a loop may be idle.
-        macro_rules! jump {
-            ($target:expr) => {{
-                let from = at;
-                at = $target;
-                rest -= 1;
-                if at.wrapping_sub(from) as i32 <= 0
-                    && self.spin.backward(base.wrapping_add(at), &x[..32], bus.changes() + self.effects)
-                {
-                    break Leave::Stop(Stop::Spinning);
-                }
-                continue;
-            }};
-        }
-        let leave = loop {
+        let leave = 'page: loop {
             if rest == 0 {
                 break Leave::Stop(Stop::Budget);
             }
-            // An offset that is not a multiple of 4 has its low bits on top now: beyond every page.
-            let Some(op) = page.get(at.rotate_right(2) as usize) else { break Leave::Page };
-            let (a, b) = (x[op.rs1 as usize % SLOTS], x[op.rs2 as usize % SLOTS]);
-            let imm = op.imm as u32;
-            let value = match op.kind {
-                Kind::Add => compute(Kind::Add, a, b),
-                Kind::Sub => compute(Kind::Sub, a, b),
-                Kind::Sll => compute(Kind::Sll, a, b),
-                Kind::Slt => compute(Kind::Slt, a, b),
-                Kind::Sltu => compute(Kind::Sltu, a, b),
-                Kind::Xor => compute(Kind::Xor, a, b),
-                Kind::Srl => compute(Kind::Srl, a, b),
-                Kind::Sra => compute(Kind::Sra, a, b),
-                Kind::Or => compute(Kind::Or, a, b),
-                Kind::And => compute(Kind::And, a, b),
-                Kind::Addi => compute(Kind::Addi, a, imm),
-                Kind::Slti => compute(Kind::Slti, a, imm),
-                Kind::Sltiu => compute(Kind::Sltiu, a, imm),
-                Kind::Xori => compute(Kind::Xori, a, imm),
-                Kind::Ori => compute(Kind::Ori, a, imm),
-                Kind::Andi => compute(Kind::Andi, a, imm),
-                Kind::Slli => compute(Kind::Slli, a, imm),
-                Kind::Srli => compute(Kind::Srli, a, imm),
-                Kind::Srai => compute(Kind::Srai, a, imm),
-                Kind::Mul => compute(Kind::Mul, a, b),
-                Kind::Mulh => compute(Kind::Mulh, a, b),
-                Kind::Mulhsu => compute(Kind::Mulhsu, a, b),
-                Kind::Mulhu => compute(Kind::Mulhu, a, b),
-                Kind::Div => compute(Kind::Div, a, b),
-                Kind::Divu => compute(Kind::Divu, a, b),
-                Kind::Rem => compute(Kind::Rem, a, b),
-                Kind::Remu => compute(Kind::Remu, a, b),
-                Kind::Lui => imm,
-                Kind::Auipc => base.wrapping_add(at).wrapping_add(imm),
-                Kind::Lw => check!(load::<4, B>(bus, a.wrapping_add(imm))),
-                Kind::Lhu => check!(load::<2, B>(bus, a.wrapping_add(imm))),
-                Kind::Lbu => check!(load::<1, B>(bus, a.wrapping_add(imm))),
-                Kind::Lh => check!(load::<2, B>(bus, a.wrapping_add(imm))) as i16 as u32,
-                Kind::Lb => check!(load::<1, B>(bus, a.wrapping_add(imm))) as i8 as u32,
-                Kind::Sw | Kind::Sh | Kind::Sb => {
-                    let addr = a.wrapping_add(imm);
-                    let stored = match op.kind {
-                        Kind::Sw => store::<4, B>(bus, addr, b),
-                        Kind::Sh => store::<2, B>(bus, addr, b),
-                        _ => store::<1, B>(bus, addr, b),
-                    };
-                    let place = check!(stored);
-                    at += 4;
-                    rest -= 1;
-                    match place {
-                        Place::L1 if code.holds(addr) => break Leave::Stored(addr),
-                        Place::L1 => {}
-                        Place::Local => self.effects += 1,
-                        Place::Register => {
-                            self.effects += 1;
-                            if bus.held() {
-                                break Leave::Stop(Stop::Held);
-                            }
-                        }
-                    }
-                    continue;
-                }
-                Kind::Beq if taken(Kind::Beq, a, b) => jump!(at.wrapping_add(imm)),
-                Kind::Bne if taken(Kind::Bne, a, b) => jump!(at.wrapping_add(imm)),
-                Kind::Blt if taken(Kind::Blt, a, b) => jump!(at.wrapping_add(imm)),
-                Kind::Bge if taken(Kind::Bge, a, b) => jump!(at.wrapping_add(imm)),
-                Kind::Bltu if taken(Kind::Bltu, a, b) => jump!(at.wrapping_add(imm)),
-                Kind::Bgeu if taken(Kind::Bgeu, a, b) => jump!(at.wrapping_add(imm)),
-                Kind::Beq | Kind::Bne | Kind::Blt | Kind::Bge | Kind::Bltu | Kind::Bgeu | Kind::Fence => {
-                    at += 4;
-                    rest -= 1;
-                    continue;
-                }
-                Kind::Jal => {
-                    x[op.rd as usize % SLOTS] = base.wrapping_add(at + 4);
-                    jump!(at.wrapping_add(imm))
-                }
-                Kind::Jalr => {
-                    x[op.rd as usize % SLOTS] = base.wrapping_add(at + 4);
-                    jump!((a.wrapping_add(imm) & !1).wrapping_sub(base))
-                }
-                Kind::TtInsn => {
-                    check!(bus.push(imm));
-                    self.effects += 1;
-                    at += 4;
-                    rest -= 1;
-                    continue;
-                }
-                Kind::Unknown => break Leave::Unknown,
-                Kind::Illegal | Kind::Ecall | Kind::Ebreak => {
-                    break Leave::Fault(refused(op.kind, bus.fetch(base.wrapping_add(at))));
-                }
+            // What may be executed without a jump: neither the page's end nor the turn's has to be looked for on the way. An
+            // offset that is not a multiple of 4 has its low bits on top now: beyond every page.
+            let ahead = match page.get(at.rotate_right(2) as usize..) {
+                None | Some([]) => break Leave::Page,
+                Some(ops) => &ops[..ops.len().min(rest as usize)],
             };
-            x[op.rd as usize % SLOTS] = value;
-            at += 4;
-            rest -= 1;
+            let (first, count) = (at, ahead.len() as u32);
+            let mut ops = ahead.iter();
+            // Offset of the instruction that is being executed.
+            macro_rules! here {
+                () => {
+                    first + 4 * (count - 1 - ops.len() as u32)
+                };
+            }
+            // Leaves the loop behind the instruction that is being executed, or before it.
+            macro_rules! leave {
+                (behind, $leave:expr) => {{
+                    at = here!() + 4;
+                    rest -= count - ops.len() as u32;
+                    break 'page $leave;
+                }};
+                (before, $leave:expr) => {{
+                    at = here!();
+                    rest -= count - 1 - ops.len() as u32;
+                    break 'page $leave;
+                }};
+            }
+            // The value of an access; leaves the loop with the fault of a failed one.
+            macro_rules! check {
+                ($access:expr) => {
+                    match $access {
+                        Ok(Access::Done(value)) => value,
+                        Ok(Access::Volatile(value)) => {
+                            self.effects += 1;
+                            value
+                        }
+                        Ok(Access::Retry) => leave!(before, Leave::Stop(Stop::Blocked)),
+                        Err(fault) => leave!(before, Leave::Fault(fault)),
+                    }
+                };
+            }
+            // Goes to another offset; backward jumps are where a loop may be idle.
+            macro_rules! jump {
+                ($from:ident, $target:expr) => {{
+                    at = $target;
+                    rest -= count - ops.len() as u32;
+                    if at.wrapping_sub($from) as i32 <= 0
+                        && self.spin.backward(base.wrapping_add(at), &x[..32], bus.changes() + self.effects)
+                    {
+                        break 'page Leave::Stop(Stop::Spinning);
+                    }
+                    continue 'page;
+                }};
+            }
+            // Goes where a branch goes if it is taken, and else on.
+            macro_rules! branch {
+                ($on:lifetime, $kind:ident, $a:ident, $b:ident, $imm:ident) => {{
+                    if taken(Kind::$kind, $a, $b) {
+                        let from = here!();
+                        jump!(from, from.wrapping_add($imm));
+                    }
+                    break $on;
+                }};
+            }
+            // Executes an instruction.
+            macro_rules! step {
+                () => {
+                    'step: {
+                        let Some(op) = ops.next() else {
+                            at = first + 4 * count;
+                            rest -= count;
+                            continue 'page;
+                        };
+                        let (a, b) = (x[op.rs1 as usize % SLOTS], x[op.rs2 as usize % SLOTS]);
+                        let imm = op.imm as u32;
+                        let value = match op.kind {
+                            Kind::Add => compute(Kind::Add, a, b),
+                            Kind::Sub => compute(Kind::Sub, a, b),
+                            Kind::Sll => compute(Kind::Sll, a, b),
+                            Kind::Slt => compute(Kind::Slt, a, b),
+                            Kind::Sltu => compute(Kind::Sltu, a, b),
+                            Kind::Xor => compute(Kind::Xor, a, b),
+                            Kind::Srl => compute(Kind::Srl, a, b),
+                            Kind::Sra => compute(Kind::Sra, a, b),
+                            Kind::Or => compute(Kind::Or, a, b),
+                            Kind::And => compute(Kind::And, a, b),
+                            Kind::Addi => compute(Kind::Addi, a, imm),
+                            Kind::Slti => compute(Kind::Slti, a, imm),
+                            Kind::Sltiu => compute(Kind::Sltiu, a, imm),
+                            Kind::Xori => compute(Kind::Xori, a, imm),
+                            Kind::Ori => compute(Kind::Ori, a, imm),
+                            Kind::Andi => compute(Kind::Andi, a, imm),
+                            Kind::Slli => compute(Kind::Slli, a, imm),
+                            Kind::Srli => compute(Kind::Srli, a, imm),
+                            Kind::Srai => compute(Kind::Srai, a, imm),
+                            Kind::Mul => compute(Kind::Mul, a, b),
+                            Kind::Mulh => compute(Kind::Mulh, a, b),
+                            Kind::Mulhsu => compute(Kind::Mulhsu, a, b),
+                            Kind::Mulhu => compute(Kind::Mulhu, a, b),
+                            Kind::Div => compute(Kind::Div, a, b),
+                            Kind::Divu => compute(Kind::Divu, a, b),
+                            Kind::Rem => compute(Kind::Rem, a, b),
+                            Kind::Remu => compute(Kind::Remu, a, b),
+                            Kind::Lui => imm,
+                            Kind::Auipc => base.wrapping_add(here!()).wrapping_add(imm),
+                            Kind::Lw => check!(load::<4, B>(bus, a.wrapping_add(imm))),
+                            Kind::Lhu => check!(load::<2, B>(bus, a.wrapping_add(imm))),
+                            Kind::Lbu => check!(load::<1, B>(bus, a.wrapping_add(imm))),
+                            Kind::Lh => check!(load::<2, B>(bus, a.wrapping_add(imm))) as i16 as u32,
+                            Kind::Lb => check!(load::<1, B>(bus, a.wrapping_add(imm))) as i8 as u32,
+                            Kind::Sw | Kind::Sh | Kind::Sb => {
+                                let addr = a.wrapping_add(imm);
+                                let stored = match op.kind {
+                                    Kind::Sw => store::<4, B>(bus, addr, b),
+                                    Kind::Sh => store::<2, B>(bus, addr, b),
+                                    _ => store::<1, B>(bus, addr, b),
+                                };
+                                match check!(stored) {
+                                    Place::L1 if code.holds(addr) => leave!(behind, Leave::Stored(addr)),
+                                    Place::L1 => {}
+                                    Place::Local => self.effects += 1,
+                                    Place::Register => {
+                                        self.effects += 1;
+                                        if bus.held() {
+                                            leave!(behind, Leave::Stop(Stop::Held));
+                                        }
+                                    }
+                                }
+                                break 'step;
+                            }
+                            Kind::Beq => branch!('step, Beq, a, b, imm),
+                            Kind::Bne => branch!('step, Bne, a, b, imm),
+                            Kind::Blt => branch!('step, Blt, a, b, imm),
+                            Kind::Bge => branch!('step, Bge, a, b, imm),
+                            Kind::Bltu => branch!('step, Bltu, a, b, imm),
+                            Kind::Bgeu => branch!('step, Bgeu, a, b, imm),
+                            Kind::Fence => break 'step,
+                            Kind::Jal => {
+                                let from = here!();
+                                x[op.rd as usize % SLOTS] = base.wrapping_add(from + 4);
+                                jump!(from, from.wrapping_add(imm))
+                            }
+                            Kind::Jalr => {
+                                let from = here!();
+                                x[op.rd as usize % SLOTS] = base.wrapping_add(from + 4);
+                                jump!(from, (a.wrapping_add(imm) & !1).wrapping_sub(base))
+                            }
+                            Kind::TtInsn => {
+                                check!(bus.push(imm));
+                                self.effects += 1;
+                                break 'step;
+                            }
+                            Kind::Unknown => leave!(before, Leave::Unknown),
+                            Kind::Illegal | Kind::Ecall | Kind::Ebreak => {
+                                let fault = refused(op.kind, bus.fetch(base.wrapping_add(here!())));
+                                leave!(before, Leave::Fault(fault))
+                            }
+                        };
+                        x[op.rd as usize % SLOTS] = value;
+                    }
+                };
+            }
+            // Several copies: what the host's processor learns of one, where it leads and whose results it takes, does not hold for
+            // the next one.
+            loop {
+                step!();
+                step!();
+                step!();
+                step!();
+            }
         };
         self.pc = base.wrapping_add(at);
         *left = rest;
