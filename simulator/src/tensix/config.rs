@@ -73,6 +73,8 @@ pub struct ConfigState {
     icache_invalidate: u32,
     /// Last write of `PRNG_SEED` that the vector unit has not taken.
     prng_seed: Option<u32>,
+    /// Counts writes.
+    generation: u64,
     /// In the asynchronous mode: which words are accessed.
     trace: Option<Box<ConfigTrace>>,
 }
@@ -84,6 +86,7 @@ impl Default for ConfigState {
             threads: [[0; THREAD_WORDS]; THREADS],
             icache_invalidate: 0,
             prng_seed: None,
+            generation: 0,
             trace: None,
         }
     }
@@ -129,6 +132,13 @@ impl ConfigState {
         self.banks[bank][index as usize]
     }
 
+    /// Changes whenever a register may have been written: for what is derived from them. `None` where every access is to be
+    /// noted.
+    #[inline]
+    pub fn generation(&self) -> Option<u64> {
+        self.trace.is_none().then_some(self.generation)
+    }
+
     /// From now on accesses can be noted.
     pub fn enable_trace(&mut self) {
         self.trace = Some(Box::default());
@@ -149,6 +159,7 @@ impl ConfigState {
     /// `STATE_RESET_EN` clears the bank.
     pub fn write(&mut self, bank: usize, index: u32, value: u32) -> Result<(), Fault> {
         if index == config::STATE_RESET_EN.index {
+            self.generation += 1;
             if let Some(trace) = &self.trace {
                 let words = self.banks[bank].iter().zip(0..CONFIG_GLOBAL_START as u16);
                 words.for_each(|(&old, i)| trace.note(ConfigWord::Config(bank as u8, i), old, true));
@@ -168,6 +179,7 @@ impl ConfigState {
             return Err(absent("Config", index, value));
         }
         let new = value & DEFINED[index as usize];
+        self.generation += 1;
         let old = std::mem::replace(&mut self.banks[bank][index as usize], new);
         if let Some(trace) = &self.trace {
             trace.note(ConfigWord::Config(bank as u8, index as u16), old ^ new, true);
@@ -190,6 +202,7 @@ impl ConfigState {
             return Err(absent("ThreadConfig", index, value.into()));
         }
         let old = std::mem::replace(word, value);
+        self.generation += 1;
         if let Some(trace) = &self.trace {
             trace.note(ConfigWord::Thread(thread as u8, index as u16), u32::from(old ^ value), true);
         }

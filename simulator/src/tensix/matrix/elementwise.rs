@@ -24,7 +24,7 @@ pub(super) fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) 
     if !t.src_a.matrix_ready() || !t.src_b.matrix_ready() {
         return Ok(Step::Stall);
     }
-    let setup = Setup::read(t, thread)?;
+    let setup = Setup::of(t, thread)?;
     let function = Function::of(opcode, op.dest_accum_en != 0, &setup)?;
     let (one_row, one_column) = (op.instr_mod19 & 2 != 0, op.instr_mod19 & 1 != 0);
     let a = t.rwc[thread].src_a.value as usize & 0x38;

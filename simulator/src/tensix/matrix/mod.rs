@@ -26,6 +26,8 @@ mod integer;
 mod moves;
 mod multiply;
 mod operand;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod pair_tests;
 mod pool;
 mod product;
 #[cfg(all(test, target_arch = "x86_64"))]
@@ -36,6 +38,7 @@ mod setup;
 #[derive(Default)]
 pub struct MatrixState {
     operands: operand::Operands,
+    setup: setup::Kept,
     /// First row of SrcA of the last instruction that had one.
     last_src_a_row: usize,
 }

@@ -27,7 +27,7 @@ pub(super) fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) 
     if !t.src_a.matrix_ready() || !t.src_b.matrix_ready() {
         return Ok(Step::Stall);
     }
-    let setup = Setup::read(t, thread)?;
+    let setup = Setup::of(t, thread)?;
     let broadcast = opcode == Opcode::MVMUL && op.instr_mod19 != 0;
     let rows = if opcode == Opcode::GAPOOL { 4 } else { BLOCK_ROWS };
     let at = Place::locate(t, thread, op.dst, rows, broadcast)?;

@@ -154,7 +154,7 @@ pub(super) fn gmpool(t: &mut Tensix, thread: usize, word: u32) -> Exec {
     if !t.src_a.matrix_ready() || !t.src_b.matrix_ready() {
         return Ok(Step::Stall);
     }
-    let pool = Pool::of(&Setup::read(t, thread)?, op.max_pool_index_en != 0)?;
+    let pool = Pool::of(&Setup::of(t, thread)?, op.max_pool_index_en != 0)?;
     let a = t.rwc[thread].src_a.value as usize & 0x30;
     let b = t.rwc[thread].src_b.value as usize & 0x38;
     let to = dst_row(t, thread, op.dst, ROWS_DST);

@@ -267,21 +267,24 @@ fn every_pair_of_mantissas() {
 /// All products of slices at all distances from the largest exponent, either sign.
 #[test]
 fn every_product_at_every_shift() {
-    let op = Operation { phase: 0, half: false, accumulator: Accumulator::Fp32 };
-    for shift in 0..40 {
-        for a_high in 0..2 {
-            for b_high in 0..16 {
+    for phase in 0..4 {
+        // Mantissas that give each slice.
+        let mantissa_a = |n: u32| if phase & 1 == 0 { (n & 15) << 19 } else { n << 14 };
+        let mantissa_b = |n: u32| if phase & 2 == 0 { n << 16 } else { (n & 15) << 13 };
+        for (shift, sign) in (0..40).flat_map(|shift| (0..2).map(move |sign| (shift, sign))) {
+            for (a_high, b_high) in (0..2).flat_map(|a| (0..16).map(move |b| (a, b))) {
                 let mut a = [[0; COLS]; INNER];
                 let mut b = [[0; COLS]; BLOCK_ROWS];
                 for c in 0..COLS {
                     // The group's exponent comes from a product of its own.
                     a[3][c] = 100 << 23;
-                    a[5][c] = 100 << 23 | (c as u32) << 19 | a_high << 31;
+                    a[5][c] = 100 << 23 | mantissa_a(a_high << 4 | c as u32) | sign << 31;
                 }
                 for r in 0..BLOCK_ROWS {
                     b[r][3] = 150 << 23;
-                    b[r][5] = (150 - shift) << 23 | (b_high << 3 | r as u32) << 16;
+                    b[r][5] = (150 - shift) << 23 | mantissa_b(b_high << 3 | r as u32);
                 }
+                let op = Operation { phase, half: false, accumulator: Accumulator::Fp32 };
                 Case { op, styles: [Style::Tf32; 2], a, b, old: [[0; COLS]; BLOCK_ROWS] }.check();
             }
         }

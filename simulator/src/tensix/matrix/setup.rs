@@ -31,6 +31,9 @@ pub enum Math {
     },
 }
 
+/// A [`Setup`] that was read, and at which state of configuration, by which thread.
+pub type Kept = Option<((u64, usize), Setup)>;
+
 /// What arithmetic instructions find in configuration and counters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Setup {
@@ -41,13 +44,35 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Reads them.
-    pub fn read(t: &Tensix, thread: usize) -> Result<Self, Fault> {
+    /// What an instruction of `thread` finds now. Configuration is read only when it may have changed.
+    #[inline]
+    pub fn of(t: &mut Tensix, thread: usize) -> Result<Self, Fault> {
+        let setup = match (t.cfg.generation(), t.matrix.setup) {
+            (Some(generation), Some((state, setup))) if state == (generation, thread) => setup,
+            (generation, _) => {
+                let setup = Self::read(t, thread)?;
+                t.matrix.setup = generation.map(|generation| ((generation, thread), setup));
+                setup
+            }
+        };
+        Ok(setup.later(t.rwc[thread].fidelity))
+    }
+
+    /// The same `phases` later.
+    #[inline]
+    fn later(mut self, phases: u32) -> Self {
+        let (Math::Float { operation: Operation { phase, .. }, .. } | Math::Int8 { phase }) = &mut self.math;
+        *phase = (*phase + phases) & 3;
+        self
+    }
+
+    /// Reads configuration, in the first phase.
+    fn read(t: &Tensix, thread: usize) -> Result<Self, Fault> {
         let get = |field| t.cfg.get(thread, field);
         if get(c::ALU_ROUNDING_MODE_Fpu_srnd_en) != 0 {
             return Err(Fault::not_implemented("stochastic rounding in the matrix unit").page(PAGE));
         }
-        let phase = (t.rwc[thread].fidelity + t.cfg.thread(thread, tc::FIDELITY_BASE_Phase)) & 3;
+        let phase = t.cfg.thread(thread, tc::FIDELITY_BASE_Phase) & 3;
         let flush_b = get(c::ALU_ACC_CTRL_Zero_Flag_disabled_src) == 0;
         if get(c::ALU_ACC_CTRL_INT8_math_enabled) != 0 {
             return Ok(Self { math: Math::Int8 { phase }, flush_b });
