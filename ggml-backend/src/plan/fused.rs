@@ -30,9 +30,15 @@ pub fn fused(host: &Host, kind: Kind, nodes: &[&Tensor], cores: u32, memory: &mu
     }
 }
 
-/// Whether a source of `node` is `tensor`, or a view of its memory.
+/// Whether a source of `node` has the elements of `tensor` in the same places: a view may transpose them.
 fn reads(node: &Tensor, index: usize, tensor: &Tensor) -> bool {
-    source(node, index).is_some_and(|source| source.data == tensor.data)
+    let layout = |tensor: &Tensor| (tensor.data, tensor.ne, tensor.nb);
+    source(node, index).is_some_and(|source| layout(source) == layout(tensor))
+}
+
+/// Of the first two sources of `node`, the one that is `tensor`.
+fn place_of(tensor: &Tensor, node: &Tensor) -> Result<usize, Unsupported> {
+    [0, 1].into_iter().find(|&i| reads(node, i, tensor)).ok_or("a view is between the nodes".into())
 }
 
 impl Node<'_> {
@@ -43,10 +49,7 @@ impl Node<'_> {
     }
 
     fn norm_mul(&mut self, function: RowFunction, mul: &Tensor) -> Steps {
-        if !reads(mul, 0, self.tensor) {
-            return Err("the norm is the second factor".into());
-        }
-        let (src, factors) = (self.src(0)?, self.of(mul, 1)?);
+        let (src, factors) = (self.src(0)?, self.of(mul, 1 - place_of(self.tensor, mul)?)?);
         let dst = self.memory.place(mul)?;
         Ok(vec![ops::norm_mul(function, self.f32(0), &src, &factors, &dst, self.cores)?])
     }
@@ -74,7 +77,7 @@ impl Node<'_> {
 
     fn mul_mat_add(&mut self, add: &Tensor) -> Steps {
         // A sum is the same either way round.
-        let addend = self.of(add, if reads(add, 0, self.tensor) { 1 } else { 0 })?;
+        let addend = self.of(add, 1 - place_of(self.tensor, add)?)?;
         let dst = self.memory.place(add)?;
         let mut steps = self.mul_mat()?;
         let product = steps.pop().ok_or("no product")?;
@@ -83,7 +86,11 @@ impl Node<'_> {
     }
 
     fn mul_mat_glu(&mut self, second: &Tensor, glu: &Tensor) -> Steps {
-        let gate_is_second = reads(glu, 0, self.tensor) && reads(glu, 1, second);
+        let (x, gate) = (place_of(self.tensor, glu)?, place_of(second, glu)?);
+        if x == gate {
+            return Err("both sources are one product".into());
+        }
+        let gate_is_second = x == 0;
         let dst = self.memory.place(glu)?;
         let first = self.mul_mat()?;
         let (host, cores) = (self.host, self.cores);
