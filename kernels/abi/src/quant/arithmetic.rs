@@ -10,9 +10,9 @@ pub trait Arithmetic {
 
     /// Each value is `d * q(j)`; |q| is at most 255.
     #[inline(always)]
-    fn scale(out: &mut [f32], d: f32, q: impl Fn(usize) -> i32) {
-        for (j, x) in out.iter_mut().enumerate() {
-            *x = Self::times(d, q(j));
+    fn scale<const N: usize>(out: &mut [f32; N], d: f32, q: impl Fn(usize) -> i32) {
+        for j in 0..N {
+            out[j] = Self::times(d, q(j));
         }
     }
 
@@ -38,8 +38,8 @@ pub trait Arithmetic {
 #[inline(always)]
 fn runs<const R: usize>(out: &mut [f32], value: impl Fn(usize, usize) -> f32) {
     for (run, out) in out.as_chunks_mut::<R>().0.iter_mut().enumerate() {
-        for (j, x) in out.iter_mut().enumerate() {
-            *x = value(run, j);
+        for j in 0..R {
+            out[j] = value(run, j);
         }
     }
 }

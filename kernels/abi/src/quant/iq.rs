@@ -115,7 +115,9 @@ pub fn iq3_s<A: Arithmetic>(block: &[u8; 110], out: &mut [f32; 256]) {
 fn shifted<A: Arithmetic>(out: &mut [f32; 8], scale: f32, index: usize, down: bool) {
     let delta = if down { -1 } else { 1 };
     let point = grids::iq1(index);
-    A::scale(out, scale, |j| i32::from(point[j]) * IQ1_PARTS + delta);
+    for j in 0..8 {
+        out[j] = A::times(scale, i32::from(point[j]) * IQ1_PARTS + delta);
+    }
 }
 
 #[inline(always)]

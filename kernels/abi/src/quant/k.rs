@@ -40,16 +40,17 @@ pub fn q3_k<A: Arithmetic>(block: &[u8; 110], out: &mut [f32; 256]) {
     let mut packed = [0; 12];
     packed.copy_from_slice(&block[96..108]);
     let scales = q3_k_scales(&packed);
-    for (i, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-        let (run, sub) = (i / 2, i % 2);
+    for run in 0..8 {
         let (half, shift) = (run / 4, run % 4 * 2);
-        let dl = A::times(d, scales[i].into());
-        let index = |_, l: usize| {
-            let at = sub * 16 + l;
-            let low = block[32 + half * 32 + at] >> shift & 3;
-            usize::from(low | (block[at] >> run & 1) << 2)
-        };
-        A::levels::<8, 16>(out, dl, |level| level as i32 - 4, index);
+        for sub in 0..2 {
+            let dl = A::times(d, scales[2 * run + sub].into());
+            for l in 0..16 {
+                let at = sub * 16 + l;
+                let low = (block[32 + half * 32 + at] >> shift & 3) as i8;
+                let high = (block[at] >> run & 1) as i8;
+                out[run * 32 + at] = A::times(dl, (low + 4 * high - 4).into());
+            }
+        }
     }
 }
 
@@ -67,11 +68,16 @@ fn scale_min(j: usize, packed: &[u8]) -> (i32, i32) {
 #[inline(always)]
 pub fn q4_k<A: Arithmetic>(block: &[u8; 144], out: &mut [f32; 256]) {
     let (d, min) = (f16_at(block, 0), f16_at(block, 2));
-    for (i, out) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
-        let (scale, ml) = scale_min(i, &block[4..16]);
-        let (run, shift) = (i / 2, i % 2 * 4);
-        let index = |_, l: usize| usize::from(block[16 + run * 32 + l] >> shift & 15);
-        A::levels_and::<16, 32>(out, A::times(d, scale), -A::times(min, ml), index);
+    for run in 0..4 {
+        let (scale1, min1) = scale_min(2 * run, &block[4..16]);
+        let (scale2, min2) = scale_min(2 * run + 1, &block[4..16]);
+        let (d1, m1) = (A::times(d, scale1), A::times(min, min1));
+        let (d2, m2) = (A::times(d, scale2), A::times(min, min2));
+        for l in 0..32 {
+            let q = block[16 + run * 32 + l];
+            out[run * 64 + l] = A::times(d1, i32::from(q & 15)) - m1;
+            out[run * 64 + 32 + l] = A::times(d2, i32::from(q >> 4)) - m2;
+        }
     }
 }
 
@@ -93,14 +99,17 @@ pub fn q5_k<A: Arithmetic>(block: &[u8; 176], out: &mut [f32; 256]) {
 #[inline(always)]
 pub fn q6_k<A: Arithmetic>(block: &[u8; 210], out: &mut [f32; 256]) {
     let d = f16_at(block, 208);
-    for (i, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-        let (half, run, sub) = (i / 8, i / 2 % 4, i % 2);
-        let dl = A::times(d, i32::from(block[192 + i] as i8));
-        A::scale(out, dl, |l| {
-            let at = sub * 16 + l;
-            let low = block[half * 64 + run % 2 * 32 + at] >> (run / 2 * 4) & 15;
-            let high = block[128 + half * 32 + at] >> (2 * run) & 3;
-            i32::from((low | high << 4) as i8) - 32
-        });
+    for half in 0..2 {
+        for run in 0..4 {
+            for sub in 0..2 {
+                let dl = A::times(d, i32::from(block[192 + half * 8 + run * 2 + sub] as i8));
+                for l in 0..16 {
+                    let at = sub * 16 + l;
+                    let low = block[half * 64 + run % 2 * 32 + at] >> (run / 2 * 4) & 15;
+                    let high = block[128 + half * 32 + at] >> (2 * run) & 3;
+                    out[half * 128 + run * 32 + at] = A::times(dl, ((low | high << 4) as i8 - 32).into());
+                }
+            }
+        }
     }
 }

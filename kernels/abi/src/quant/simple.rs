@@ -12,12 +12,6 @@ pub(super) fn nibble(bytes: &[u8], half: usize, j: usize) -> usize {
     usize::from(bytes[j] >> (half * 4) & 15)
 }
 
-/// The nibble with its fifth bit.
-#[inline(always)]
-fn five_bits(bytes: &[u8], high: u32, half: usize, j: usize) -> usize {
-    nibble(bytes, half, j) | ((high >> (half * 16 + j) & 1) << 4) as usize
-}
-
 #[inline(always)]
 pub fn q4_0<A: Arithmetic>(block: &[u8; 18], out: &mut [f32; 32]) {
     A::levels::<16, 16>(
@@ -35,22 +29,34 @@ pub fn q4_1<A: Arithmetic>(block: &[u8; 20], out: &mut [f32; 32]) {
 
 #[inline(always)]
 pub fn q5_0<A: Arithmetic>(block: &[u8; 22], out: &mut [f32; 32]) {
-    let high = u32_at(block, 2);
-    for (half, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-        A::scale(out, f16_at(block, 0), |j| five_bits(&block[6..], high, half, j) as i32 - 16);
+    let (d, high) = (f16_at(block, 0), u32_at(block, 2));
+    for j in 0..16 {
+        let q = u32::from(block[6 + j]);
+        let low = (q & 15 | (high >> j & 1) << 4) as i32 - 16;
+        let top = (q >> 4 | (high >> (j + 16) & 1) << 4) as i32 - 16;
+        out[j] = A::times(d, low);
+        out[j + 16] = A::times(d, top);
     }
 }
 
 #[inline(always)]
 pub fn q5_1<A: Arithmetic>(block: &[u8; 24], out: &mut [f32; 32]) {
-    let high = u32_at(block, 4);
-    let (d, m) = (f16_at(block, 0), f16_at(block, 2));
-    A::levels_and::<32, 16>(out, d, m, |half, j| five_bits(&block[8..], high, half, j));
+    let (d, m, high) = (f16_at(block, 0), f16_at(block, 2), u32_at(block, 4));
+    for j in 0..16 {
+        let q = u32::from(block[8 + j]);
+        let low = (q & 15 | (high >> j & 1) << 4) as i32;
+        let top = (q >> 4 | (high >> (j + 16) & 1) << 4) as i32;
+        out[j] = A::times(d, low) + m;
+        out[j + 16] = A::times(d, top) + m;
+    }
 }
 
 #[inline(always)]
 pub fn q8_0<A: Arithmetic>(block: &[u8; 34], out: &mut [f32; 32]) {
-    A::scale(out, f16_at(block, 0), |j| i32::from(block[2 + j] as i8));
+    let d = f16_at(block, 0);
+    for j in 0..32 {
+        out[j] = A::times(d, i32::from(block[2 + j] as i8));
+    }
 }
 
 /// Bit 1 is the scale, bit 0 its negative.
@@ -65,6 +71,8 @@ pub fn q1_0(block: &[u8; 18], out: &mut [f32; 128]) {
 /// 0, 1, 2, 3 stand for -1, 0, 1, 2 scales.
 #[inline(always)]
 pub fn q2_0<A: Arithmetic>(block: &[u8; 18], out: &mut [f32; 64]) {
-    let index = |_, j: usize| usize::from(block[2 + j / 4] >> (2 * (j % 4)) & 3);
-    A::levels::<4, 64>(out, f16_at(block, 0), |level| level as i32 - 1, index);
+    let d = f16_at(block, 0);
+    for j in 0..64 {
+        out[j] = A::times(d, i32::from(block[2 + j / 4] >> (2 * (j % 4)) & 3) - 1);
+    }
 }
