@@ -25,10 +25,10 @@ pub struct ImageSlot {
 /// Slots of the five images.
 pub const IMAGE_SLOTS: [ImageSlot; 5] = [
     ImageSlot { core: RiscV::Brisc, start: 0, size: 0x1_C000 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x1_C000, size: 0x3000 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x1_F000, size: 0x3000 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x2_2000, size: 0x3000 },
-    ImageSlot { core: RiscV::Ncrisc, start: 0x2_5000, size: 0x1_B000 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x1_C000, size: 0x2000 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x1_E000, size: 0x5000 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x2_3000, size: 0x1000 },
+    ImageSlot { core: RiscV::Ncrisc, start: 0x2_4000, size: 0x1_C000 },
 ];
 
 /// First byte after the images.
