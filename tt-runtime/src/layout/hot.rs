@@ -108,15 +108,14 @@ impl Isa {
 
 /// Rows whose next chunk is fetched with each half tile of this one.
 const ROWS_AHEAD: usize = FACE_DIM / (CHUNK / TILE_DIM);
-/// Of rows with more bytes in a chunk the next one is fetched to the level 2 cache only: the level 1 cache is in use.
-const SHORT: usize = 512;
-
 /// Asks for the first `len` bytes.
 #[inline(always)]
 fn prefetch(bytes: &[u8], len: usize) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     for line in bytes[..len.min(bytes.len())].chunks(64) {
         use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
+        /// What is longer goes to the level 2 cache only: the level 1 cache is in use.
+        const SHORT: usize = 512;
         let line = line.as_ptr().cast();
         // SAFETY: a hint; every x86-64 has it, and the address is of a byte that exists.
         unsafe {
