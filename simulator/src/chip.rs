@@ -6,6 +6,7 @@
 //! request's effect, its response and its counter become visible together: between quanta, or for reads of DRAM when the
 //! tile's cores have nothing else to do ([`crate::noc::reads`]).
 
+use std::collections::VecDeque;
 use std::sync::Arc as Shared;
 use std::time::{Duration, Instant};
 
@@ -124,6 +125,8 @@ pub struct Chip {
     pub(crate) tracer: Option<Box<Tracer>>,
     /// How long the tiles' last quantum took.
     last_run: Duration,
+    /// Faults of the last quantum that the host has not been told of yet, in the order of the tiles.
+    faults: VecDeque<Fault>,
 }
 
 impl Chip {
@@ -178,6 +181,7 @@ impl Chip {
             clock: 0,
             tracer: None,
             last_run: Duration::ZERO,
+            faults: VecDeque::new(),
         }
     }
 
@@ -224,7 +228,8 @@ impl Chip {
     /// Lets up to `clocks` clocks pass: that many instructions of each core.
     ///
     /// # Errors
-    /// The first fault, in the order of tiles. The chip stays as it is then, and can be inspected.
+    /// A fault, in the order of tiles; the next call returns the next one before anything else. The chip stays as it is then,
+    /// and can be inspected.
     pub fn advance(&mut self, clocks: u64) -> Result<Progress, Fault> {
         system::advance(std::slice::from_mut(self), clocks)
     }
@@ -239,8 +244,8 @@ impl Chip {
     }
 
     /// Gives every tile that is awake its turn, whatever happens to the others: what a fault leaves behind does not
-    /// depend on the number of threads.
-    pub(crate) fn run_tiles(&mut self, quantum: u32) -> Result<(), Fault> {
+    /// depend on the number of threads. The faults wait in [`Self::untold`].
+    pub(crate) fn run_tiles(&mut self, quantum: u32) {
         let mut awake: Vec<&mut Tile> = self.tiles.iter_mut().filter(|tile| tile.is_awake()).collect();
         let few = awake.len() < WORTH_THREADS || self.last_run < WORTH_WAKING;
         let memory = Memory { grid: &self.grid, dram: &self.dram, traced: self.tracer.is_some() };
@@ -255,9 +260,17 @@ impl Chip {
         let end = self.clock + u64::from(quantum);
         let traced = self.tracer.as_mut().map_or(Ok(()), |tracer| tracer.quantum(end, &mut self.tiles));
         let collected = self.collect_reads();
-        results.into_iter().chain(ethernet).collect::<Result<(), Fault>>()?;
-        traced?;
-        collected
+        let all = results.into_iter().chain(ethernet).chain([traced.map_err(Fault::from), collected]);
+        self.faults.extend(all.filter_map(Result::err));
+    }
+
+    /// One after the other, every fault of the last quantum: a Tensix thread that has faulted sleeps, so its fault would not come
+    /// again.
+    ///
+    /// # Errors
+    /// The next fault.
+    pub(crate) fn untold(&mut self) -> Result<(), Fault> {
+        self.faults.pop_front().map_or(Ok(()), Err)
     }
 
     /// Clocks between two deliveries from now on.

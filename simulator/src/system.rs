@@ -56,7 +56,8 @@ impl System {
     /// Lets up to `clocks` clocks pass.
     ///
     /// # Errors
-    /// The first fault, in the order of chips and tiles. Everything stays as it is then, and can be inspected.
+    /// A fault, in the order of chips and tiles; the next call returns the next one before anything else. Everything stays as
+    /// it is then, and can be inspected.
     pub fn advance(&mut self, clocks: u64) -> Result<Progress, Fault> {
         advance(&mut self.chips, clocks)
     }
@@ -65,6 +66,8 @@ impl System {
 /// Lets up to `clocks` clocks pass on chips that are linked with each other.
 pub(crate) fn advance(chips: &mut [Chip], clocks: u64) -> Result<Progress, Fault> {
     let mut passed = 0;
+    let on_chip = |(chip, result): (usize, Result<(), Fault>)| result.map_err(|fault| fault.on_chip(chip));
+    chips.iter_mut().map(Chip::untold).enumerate().try_for_each(on_chip)?;
     while passed < clocks {
         if !chips.iter().any(Chip::is_busy) {
             return Ok(Progress { clocks: passed, asleep: true });
@@ -72,10 +75,8 @@ pub(crate) fn advance(chips: &mut [Chip], clocks: u64) -> Result<Progress, Fault
         let quantum = chips.iter_mut().map(Chip::quantum).min().unwrap_or(1);
         let quantum = quantum.min((clocks - passed).try_into().unwrap_or(quantum));
         // Every chip has its turn, whatever happens to the others.
-        let ran: Vec<_> = chips.iter_mut().map(|chip| chip.run_tiles(quantum)).collect();
-        let on_chip =
-            |(chip, result): (usize, Result<(), Fault>)| result.map_err(|fault| fault.on_chip(chip));
-        ran.into_iter().enumerate().try_for_each(on_chip)?;
+        chips.iter_mut().for_each(|chip| chip.run_tiles(quantum));
+        chips.iter_mut().map(Chip::untold).enumerate().try_for_each(on_chip)?;
         chips.iter_mut().map(Chip::deliver).enumerate().try_for_each(on_chip)?;
         (0..chips.len()).map(|n| (n, exchange(chips, n))).try_for_each(on_chip)?;
         (0..chips.len()).map(|n| (n, serve(chips, n))).try_for_each(on_chip)?;

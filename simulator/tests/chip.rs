@@ -370,6 +370,19 @@ fn a_fault_leaves_the_same_state_on_any_number_of_threads() {
 }
 
 #[test]
+fn of_several_faults_in_one_quantum_none_is_lost() {
+    let mut host = Host::new();
+    let tiles = [tensix(0, 0), tensix(3, 2), tensix(7, 8)];
+    for tile in tiles {
+        host.load(tile, RiscV::Brisc, &[0xFFFF_FFFF]);
+        host.release(tile, &[RiscV::Brisc]);
+    }
+    let mut told: Vec<_> = tiles.iter().map(|_| host.run().expect_err("a fault").at.tile).collect();
+    told.dedup();
+    assert_eq!(told.len(), tiles.len(), "each tile's own: {told:?}");
+}
+
+#[test]
 fn all_tiles_tell_the_same_time() {
     let mut host = Host::new();
     host.load(tensix(0, 0), RiscV::Brisc, &[poke(DATA, 1), end()].concat());
