@@ -99,6 +99,22 @@ fn convolutions_and_pooling() {
     family("CONV_2D,CONV_3D", r"ne_input=\[1,133,1,2\],ne_kernel=\[.,3|OC=(7|17|33|65)|KW=0", 60);
 }
 
+#[test]
+fn transposed_convolutions_and_images() {
+    family(
+        "COL2IM_1D,CONV_TRANSPOSE_1D,CONV_TRANSPOSE_2D,UPSCALE,TIMESTEP_EMBEDDING",
+        r"T_in=(7|13|11|9|1|3),|ne_kernel=\[[123],|ne_tgt|dim=",
+        100,
+    );
+}
+
+#[test]
+fn linear_attention_and_state_space_models() {
+    let short =
+        r"head_size=(16|32),|head_size=64,n_seq_tokens=1,|n_seq_tokens=4,n_seqs=2,xbc|ne_a=\[[34],1024";
+    family("SSM_CONV,SSM_SCAN,GATED_DELTA_NET,GATED_LINEAR_ATTN,RWKV_WKV6,RWKV_WKV7", short, 15);
+}
+
 /// Supported cases and all cases by operator.
 fn support(tools: &Tools) -> BTreeMap<String, (usize, usize)> {
     let mut command = tools.program("test-backend-ops", Device::SIM);

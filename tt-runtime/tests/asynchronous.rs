@@ -7,7 +7,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Rng, encode, fused, quantised, set_rows, upload, upload_weights, windows};
+use common::{Rng, encode, folds, fused, quantised, recurrent, set_rows, upload, upload_weights, windows};
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
 
@@ -199,5 +199,17 @@ fn quantised_types() {
 fn long_rows_are_sorted_in_runs() {
     with_seeds(|device, rng| {
         assert!(quantised::sort(device, rng, 300, [1000, 2, 700]).expect("no finding").is_right());
+    });
+}
+
+#[test]
+fn sums_of_windows_and_carried_state() {
+    with_seeds(|device, rng| {
+        folds::run_windows(device, rng).expect("no finding");
+        folds::run_products(device, rng).expect("no finding");
+        folds::run_resample(device, ops::resample::Filter::Cubic).expect("no finding");
+        for case in [recurrent::CASES[0], recurrent::CASES[3]] {
+            recurrent::run(device, rng, case).expect("no finding");
+        }
     });
 }

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use common::quantised;
 use common::set_rows::{self, SHAPES};
-use common::{Rng, encode, fused, simulator, upload, upload_weights, windows};
+use common::{Rng, encode, folds, fused, recurrent, simulator, upload, upload_weights, windows};
 use tt_isa::tlb::TlbTarget;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
+use tt_runtime::ops::resample::Filter;
 use tt_runtime::transport::ttsim::TtSim;
 use tt_runtime::transport::{Transport, TransportError};
 use tt_runtime::{Device, DeviceSpec, DramAddr, ElementType, Error, TensorView, ops};
@@ -159,6 +160,23 @@ fn fused_steps_are_the_same_bytes() {
     });
     for (a, b) in ours.into_iter().zip(vendor) {
         assert!(a.fused == b.fused && b.fused == b.separate, "{}: other bytes", a.name);
+    }
+}
+
+#[test]
+fn sums_of_windows_and_carried_state_are_the_same_bytes() {
+    let Some([ours, vendor]) = both() else { return };
+    for run in [folds::run_windows, folds::run_products] {
+        let [a, b] = [&ours, &vendor].map(|device| run(device, &mut Rng(5)).unwrap().0);
+        assert_eq!(a, b);
+    }
+    for filter in [Filter::Linear, Filter::Cubic, Filter::Triangle] {
+        let [a, b] = [&ours, &vendor].map(|device| folds::run_resample(device, filter).unwrap());
+        assert_eq!(a, b, "{filter:?}");
+    }
+    for case in recurrent::CASES {
+        let [a, b] = [&ours, &vendor].map(|device| recurrent::run(device, &mut Rng(5), case).unwrap().0);
+        assert_eq!(a, b, "{case:?}");
     }
 }
 

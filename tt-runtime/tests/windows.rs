@@ -3,7 +3,8 @@
 mod common;
 
 use common::windows::{CASES, Kind, run_reduce, run_unroll};
-use common::{Rng, simulator};
+use common::{Rng, folds, simulator};
+use tt_runtime::ops::resample::Filter;
 
 #[test]
 fn windows_become_rows() {
@@ -25,6 +26,32 @@ fn windows_become_numbers() {
                 let error = (f64::from(got) - want).abs();
                 assert!(error <= 2e-6 * want.abs().max(1.0), "{case:?} {kind:?} {i}: {got}, not {want}");
             }
+        }
+    }
+}
+
+#[test]
+fn windows_are_put_back() {
+    let device = simulator();
+    for run in [folds::run_windows, folds::run_products] {
+        let (got, want) = run(&device, &mut Rng(19)).unwrap();
+        for (i, (&got, &want)) in got.iter().zip(&want).enumerate() {
+            assert!((f64::from(got) - want).abs() <= 2e-6 * want.abs().max(1.0), "{i}: {got}, not {want}");
+        }
+    }
+}
+
+#[test]
+fn images_are_made_larger() {
+    let device = simulator();
+    let nearest = folds::run_resample(&device, Filter::Nearest).unwrap();
+    assert_eq!(nearest[8..16], [0.0, 0.0, 4.0, 4.0, 8.0, 8.0, 12.0, 12.0]);
+    // Columns are at -1/4, 1/4, 3/4, 5/4 of the source's, rows at -1/3, 0, 1/3 and on.
+    let linear = folds::run_resample(&device, Filter::Linear).unwrap();
+    for (row, down) in [0.0, 0.0, 8.0 / 3.0, 16.0 / 3.0, 8.0, 8.0].into_iter().enumerate() {
+        for (column, across) in [0.0, 1.0, 3.0, 4.0].into_iter().enumerate() {
+            let (got, want) = (linear[4 * row + column], down + across);
+            assert!((got - want).abs() < 1e-5f32, "{row} {column}: {got}, not {want}");
         }
     }
 }

@@ -124,6 +124,26 @@ pub enum Operator {
     Pool1d,
     /// `POOL_2D`
     Pool2d,
+    /// `COL2IM_1D`
+    Col2im1d,
+    /// `CONV_TRANSPOSE_1D`
+    ConvTranspose1d,
+    /// `CONV_TRANSPOSE_2D`
+    ConvTranspose2d,
+    /// `UPSCALE`
+    Upscale,
+    /// `TIMESTEP_EMBEDDING`
+    TimestepEmbedding,
+    /// `SSM_SCAN`
+    SsmScan,
+    /// `GATED_DELTA_NET`
+    GatedDeltaNet,
+    /// `GATED_LINEAR_ATTN`
+    GatedLinearAttention,
+    /// `RWKV_WKV6`
+    RwkvWkv6,
+    /// `RWKV_WKV7`
+    RwkvWkv7,
 }
 
 /// The host's functions and numbers.
@@ -364,6 +384,16 @@ fn operator(name: &str) -> Option<Operator> {
         "SSM_CONV" => Operator::SsmConv,
         "POOL_1D" => Operator::Pool1d,
         "POOL_2D" => Operator::Pool2d,
+        "COL2IM_1D" => Operator::Col2im1d,
+        "CONV_TRANSPOSE_1D" => Operator::ConvTranspose1d,
+        "CONV_TRANSPOSE_2D" => Operator::ConvTranspose2d,
+        "UPSCALE" => Operator::Upscale,
+        "TIMESTEP_EMBEDDING" => Operator::TimestepEmbedding,
+        "SSM_SCAN" => Operator::SsmScan,
+        "GATED_DELTA_NET" => Operator::GatedDeltaNet,
+        "GATED_LINEAR_ATTN" => Operator::GatedLinearAttention,
+        "RWKV_WKV6" => Operator::RwkvWkv6,
+        "RWKV_WKV7" => Operator::RwkvWkv7,
         _ => return None,
     })
 }

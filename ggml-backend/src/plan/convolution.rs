@@ -4,12 +4,21 @@
 //! product with the kernel. In the product the windows stand where `MUL_MAT` has its weights, so that the result comes
 //! out in ggml's order: columns first, channels above them.
 
-use tt_runtime::ops::elementwise::Unary;
+use tt_runtime::ops::elementwise::{Binary, Unary};
+use tt_runtime::ops::fold::Folds;
+use tt_runtime::ops::resample::Filter;
 use tt_runtime::ops::windows::{Images, Reduction, Windows};
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
+use super::matrix::transposed;
 use super::{Node, Steps};
+
+/// `GGML_SCALE_FLAG_*`
+mod scale {
+    pub const ALIGN_CORNERS: i32 = 1 << 8;
+    pub const ANTIALIAS: i32 = 1 << 9;
+}
 
 /// Scratch memory for windows: a band has as many rows of them as fit.
 const BAND_BYTES: u64 = 64 << 20;
@@ -299,5 +308,108 @@ impl Node<'_> {
     pub(super) fn pool_2d(&mut self) -> Result<OpDescriptor, Unsupported> {
         let (src, dst) = (self.src(0)?, self.dst()?);
         self.pool(2, &flat(&joined(&src)?), &joined(&dst)?, |[kw, kh, _]| kw.saturating_mul(kh))
+    }
+
+    /// The source has windows of all channels side by side, one row for each column of the signal.
+    pub(super) fn col2im_1d(&mut self) -> Result<OpDescriptor, Unsupported> {
+        let (src, dst) = (self.src(0)?, self.dst()?);
+        let (stride, channels, pad) = (self.u32(0)?, self.u32(1)?, self.u32(2)?);
+        if channels == 0 || !src.ne[0].is_multiple_of(channels) {
+            return Err(format!("rows of {} elements for {channels} channels", src.ne[0]).into());
+        }
+        let (window, [nb0, nb1, ..]) = (src.ne[0] / channels, src.nb);
+        let src = TensorView {
+            ne: [src.ne[1], 1, window, channels],
+            nb: [nb1, 0, nb0, nb0 * u64::from(window)],
+            ..src
+        };
+        let dst = TensorView {
+            ne: [dst.ne[0], 1, dst.ne[1], 1],
+            nb: [dst.nb[0], dst.nb[1], dst.nb[1], dst.nb[1]],
+            ..dst
+        };
+        let folds = Folds { kernel: [window, 1], stride: [stride, 1], pad: [pad, 0] };
+        ops::fold(folds, &src, 0, &dst, self.cores)
+    }
+
+    /// Image by image: what every element of the kernel makes of every pixel, a product; then all of it where it belongs.
+    pub(super) fn conv_transpose_2d(&mut self) -> Steps {
+        let mut steps = Vec::new();
+        let (kernel, image, dst) = (self.src(0)?, self.src(1)?, self.dst()?);
+        let stride = self.u32(0)?;
+        let ([kw, kh, outputs, channels], [width, height, _, images]) = (kernel.ne, image.ne);
+        let (Some(pixels), Some(rows)) = (merged(&image, 2), merged(&kernel, 3)) else {
+            return Err("a kernel or an image with gaps".into());
+        };
+        let matrix = |view: &TensorView, ne0, dim: usize| TensorView {
+            ne: [ne0, channels, 1, 1],
+            nb: [view.nb[0], view.nb[dim], view.nb[3], view.nb[3]],
+            ..*view
+        };
+        let factors = self.copied(transposed(&matrix(&kernel, rows, 3)), ElementType::F32, &mut steps)?;
+        let turned = self.scratch(ElementType::F32, [channels, pixels, 1, 1])?;
+        let parts = self.scratch(ElementType::F32, [pixels, rows, 1, 1])?;
+        let folds = Folds { kernel: [kw, kh], stride: [stride; 2], pad: [0, 0] };
+        for n in 0..images {
+            let at = |view: &TensorView| view.addr + u64::from(n) * view.nb[3];
+            let one = TensorView { addr: at(&image), ..matrix(&image, pixels, 2) };
+            steps.push(ops::copy(&transposed(&one), &turned, self.cores)?);
+            steps.push(ops::matmul(&turned, &factors, &parts, self.cores)?);
+            let ne = [width, height, kw * kh, outputs];
+            let windows = TensorView::contiguous(ElementType::F32, parts.addr, ne);
+            let mut out = TensorView { addr: at(&dst), ..dst };
+            out.ne[3] = 1;
+            steps.push(ops::fold(folds, &windows, 0, &out, self.cores)?);
+        }
+        Ok(steps)
+    }
+
+    pub(super) fn upscale(&mut self) -> Steps {
+        let mut steps = Vec::new();
+        let (src, dst) = (self.src(0)?, self.dst()?);
+        let mode = self.i32(0);
+        // GGML_SCALE_MODE_NEAREST, BILINEAR, BICUBIC
+        let filter = match (mode & 0xFF, mode & scale::ANTIALIAS != 0) {
+            (0, _) => Filter::Nearest,
+            (1, false) => Filter::Linear,
+            (1, true) => Filter::Triangle,
+            (2, _) => Filter::Cubic,
+            (other, _) => return Err(format!("scale mode {other}").into()),
+        };
+        let src = self.dense_columns(src, &mut steps)?;
+        let corners = mode & scale::ALIGN_CORNERS != 0;
+        steps.push(ops::resample(filter, corners, &src, &dst, self.cores)?);
+        Ok(steps)
+    }
+
+    /// Cosines, then sines, of each time step times falling frequencies.
+    pub(super) fn timestep_embedding(&mut self) -> Steps {
+        let (src, dst) = (self.src(0)?, self.dst()?);
+        let (dim, longest, cores) = (self.u32(0)?, self.i32(1), self.cores);
+        let (half, count) = (dim / 2, src.ne[0]);
+        if half == 0 || dst.ne != [dst.ne[0], count, 1, 1] || dst.ne[0] < dim {
+            return Err(format!("{count} embeddings of {dim} elements -> {:?}", dst.ne).into());
+        }
+        let frequencies = self.scratch(ElementType::F32, [half, 1, 1, 1])?;
+        let angles = self.scratch(ElementType::F32, [half, count, 1, 1])?;
+        let steps_of = TensorView { ne: [1, count, 1, 1], nb: [src.nb[0]; 4], ..src };
+        let part = |first: u32, ne0: u32| TensorView {
+            addr: dst.addr + u64::from(first) * dst.nb[0],
+            ne: [ne0, count, 1, 1],
+            ..dst
+        };
+        let fall = -(longest as f32).ln() / half as f32;
+        let mut steps = vec![
+            ops::fill(Unary::Arange, &[0.0, fall], &frequencies, cores)?,
+            ops::unary(Unary::Exp, &[], &frequencies, &frequencies, cores)?,
+            ops::repeat(&frequencies, &angles, cores)?,
+            ops::binary(Binary::Mul, &angles, &steps_of, &angles, cores)?,
+            ops::unary(Unary::Cos, &[], &angles, &part(0, half), cores)?,
+            ops::unary(Unary::Sin, &[], &angles, &part(half, half), cores)?,
+        ];
+        if dim % 2 != 0 {
+            steps.push(ops::fill(Unary::Fill, &[0.0, 0.0], &part(2 * half, 1), cores)?);
+        }
+        Ok(steps)
     }
 }

@@ -11,6 +11,7 @@ mod elementwise;
 mod fused;
 mod matrix;
 mod movement;
+mod recurrent;
 mod rows;
 
 use std::ffi::CStr;
@@ -208,6 +209,19 @@ impl Node<'_> {
             Operator::SsmConv => self.ssm_conv(),
             Operator::Pool1d => self.pool_1d(),
             Operator::Pool2d => self.pool_2d(),
+            Operator::Col2im1d => self.col2im_1d(),
+            Operator::ConvTranspose1d => {
+                let stride = self.u32(0)?;
+                ops::conv_transpose_1d(stride, &self.src(0)?, &self.src(1)?, &self.dst()?, cores)
+            }
+            Operator::ConvTranspose2d => return self.conv_transpose_2d(),
+            Operator::Upscale => return self.upscale(),
+            Operator::TimestepEmbedding => return self.timestep_embedding(),
+            Operator::SsmScan => return self.ssm_scan(),
+            Operator::GatedDeltaNet => return self.gated_delta_net(),
+            Operator::GatedLinearAttention => return self.gated_linear_attention(),
+            Operator::RwkvWkv6 => return self.rwkv_wkv6(),
+            Operator::RwkvWkv7 => return self.rwkv_wkv7(),
             Operator::Concat => return self.concat(),
             Operator::Set => return self.set(),
             Operator::Acc => return self.acc(),

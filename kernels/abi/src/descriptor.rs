@@ -25,6 +25,12 @@ pub enum Op {
     Rows = 7,
     /// Windows that move over images ([`crate::windows`]).
     Windows = 8,
+    /// Windows put back where they overlap ([`crate::fold`]).
+    Fold = 9,
+    /// Images made larger or smaller ([`crate::resample`]).
+    Resample = 10,
+    /// State that is carried from token to token ([`crate::recurrent`]).
+    Recurrent = 11,
 }
 
 impl Op {
@@ -40,6 +46,9 @@ impl Op {
             6 => Op::Copy,
             7 => Op::Rows,
             8 => Op::Windows,
+            9 => Op::Fold,
+            10 => Op::Resample,
+            11 => Op::Recurrent,
             _ => return None,
         })
     }

@@ -6,16 +6,22 @@
 mod check;
 pub mod copy;
 pub mod elementwise;
+pub mod fold;
 mod fused;
 mod matmul;
+pub mod recurrent;
+pub mod resample;
 pub mod rows;
 mod set_rows;
 pub mod windows;
 
 pub use copy::{copy, remap, repeat};
 pub use elementwise::{binary, fill, glu, unary};
+pub use fold::{conv_transpose_1d, fold};
 pub use fused::{matmul_add, matmul_glu, norm_mul, rope_set_rows};
 pub use matmul::{matmul, matmul_id, multiplies_with};
+pub use recurrent::recurrent;
+pub use resample::resample;
 pub use rows::{
     add_id, argmax, argsort, argsort_long, cumsum, diag, get_rows, group_norm, norm, rope, soft_max, sum,
     sum_rows, triangle,

@@ -1,8 +1,10 @@
 //! Devices, random numbers and ggml's types for the tests of operators.
 #![allow(dead_code)]
 
+pub mod folds;
 pub mod fused;
 pub mod quantised;
+pub mod recurrent;
 pub mod set_rows;
 pub mod windows;
 

@@ -2,7 +2,10 @@
 
 pub mod copy;
 pub mod elementwise;
+pub mod fold;
 pub mod matmul;
+pub mod recurrent;
+pub mod resample;
 pub mod rows;
 pub mod set_rows;
 pub mod windows;
@@ -20,6 +23,9 @@ pub fn lane(op: Op, launch: &Launch, noc: u32) {
         Op::Copy => copy::run(Lane::new(launch, noc)),
         Op::Rows => rows::run(Lane::new(launch, noc)),
         Op::Windows => windows::run(Lane::new(launch, noc)),
+        Op::Fold => fold::run(Lane::new(launch, noc)),
+        Op::Resample => resample::run(Lane::new(launch, noc)),
+        Op::Recurrent => recurrent::run(Lane::new(launch, noc)),
         Op::Nop | Op::Matmul | Op::SetRows => {}
     }
 }

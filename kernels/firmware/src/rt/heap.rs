@@ -16,6 +16,8 @@ pub struct Heap {
     end: u32,
 }
 
+/// Bytes that each of the two cores has.
+pub const BYTES: u32 = l1::HEAP_END - l1::HEAP_MIDDLE;
 /// The NoC wants both ends congruent modulo 32.
 const ALIGN: u32 = 32;
 

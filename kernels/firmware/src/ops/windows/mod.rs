@@ -10,12 +10,17 @@
 mod reduce;
 mod unroll;
 
-use crate::rt::heap::Heap;
+use crate::rt::heap::{self, Heap};
 use crate::rt::lane::Lane;
 use crate::rt::noc::Noc;
+use crate::rt::rows::Port;
 use tt_kernel_abi::launch::ErrorCode;
-use tt_kernel_abi::windows::{MAX_ROWS, ROWS_BYTES, WindowFunction, WindowParams};
+use tt_kernel_abi::windows::{MAX_ROWS, OUT_BYTES, ROWS_BYTES, WindowFunction, WindowParams};
 use tt_kernel_abi::{DramAddr, TensorView};
+
+/// Rows, and two ports or the buffers for unrolled windows.
+const _: () = assert!(ROWS_BYTES + 4 * MAX_ROWS + 2 * Port::BYTES <= heap::BYTES);
+const _: () = assert!(2 * (OUT_BYTES + 32) <= 2 * Port::BYTES);
 
 /// Runs one lane.
 pub fn run(mut lane: Lane) {

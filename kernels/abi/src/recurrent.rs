@@ -1,0 +1,139 @@
+//! Linear attention and state-space models: a matrix of state for each head of a sequence, carried from token to token.
+//!
+//! A line of state belongs to an element of the result. With the token's vectors w, k, q (and a, b) and the line's value v:
+//!
+//! ```text
+//! line = line * w + v * k  (+ (line . a) * b),   result = scale * (line . q)
+//! ```
+//!
+//! The vectors of a token and head lie side by side ([`Plane`]). Units of work are blocks of lines; each lane takes a
+//! contiguous range of them, and every token of the sequence for each.
+
+use crate::descriptor::PARAM_WORDS;
+
+/// The place of a vector among those of a token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u32)]
+pub enum Plane {
+    /// w: what stays of the state.
+    Decay = 0,
+    /// k: where the value goes.
+    Key = 1,
+    /// q: what is asked for.
+    Query = 2,
+    /// a: what the line is compared with; in [`Kind::Bonus`] u * k.
+    Compared = 3,
+    /// b: where the comparison goes.
+    Corrected = 4,
+}
+
+/// What a token does to a line.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u32)]
+pub enum Kind {
+    /// `line * w + v * k`
+    Plain = 0,
+    /// The same, but the result is that of the line before it, plus `v * (a . q)`.
+    Bonus = 1,
+    /// `line * w + (v + line . a) * k`
+    Delta = 2,
+    /// `line * w + v * k + (line . a) * b`
+    Correction = 3,
+}
+
+impl Kind {
+    /// The kind with this number.
+    pub const fn from_code(code: u32) -> Option<Self> {
+        Some(match code {
+            0 => Self::Plain,
+            1 => Self::Bonus,
+            2 => Self::Delta,
+            3 => Self::Correction,
+            _ => return None,
+        })
+    }
+
+    /// Vectors of a token.
+    pub const fn planes(self) -> u32 {
+        match self {
+            Self::Plain => 3,
+            Self::Bonus | Self::Delta => 4,
+            Self::Correction => 5,
+        }
+    }
+}
+
+/// Most floats of state that a lane holds.
+pub const MAX_STATE: u32 = 64 * 1024;
+
+/// Parameters. src0 = state before (elements of a line, lines, heads, sequences), src1 = values and dst = results (lines,
+/// heads, tokens, sequences), more[0] = vectors (elements times planes, heads, tokens, sequences), more[1] = state after,
+/// more[2] = which state each sequence begins with, I32; else that of its number.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct RecurrentParams {
+    /// A [`Kind`] as a number.
+    pub kind: u32,
+    /// Lines in a unit; the last one of a head may have fewer.
+    pub lines: u32,
+    /// Units of a head.
+    pub per_head: u32,
+    /// Units in all.
+    pub units: u32,
+    /// States that are kept: after the last token, the one before, and so on.
+    pub slots: u32,
+    /// Factor of the result.
+    pub scale: f32,
+    /// Bytes from one state that is kept to the next.
+    pub slot_stride: u64,
+}
+
+impl RecurrentParams {
+    /// As descriptor parameters.
+    pub fn to_words(&self) -> [u32; PARAM_WORDS] {
+        let mut words = [0; PARAM_WORDS];
+        words[..6].copy_from_slice(&[
+            self.kind,
+            self.lines,
+            self.per_head,
+            self.units,
+            self.slots,
+            self.scale.to_bits(),
+        ]);
+        crate::view::put_u64(&mut words, 6, self.slot_stride);
+        words
+    }
+
+    /// From descriptor parameters.
+    pub fn from_words(words: &[u32; PARAM_WORDS]) -> Self {
+        Self {
+            kind: words[0],
+            lines: words[1],
+            per_head: words[2],
+            units: words[3],
+            slots: words[4],
+            scale: f32::from_bits(words[5]),
+            slot_stride: u64::from(words[6]) | u64::from(words[7]) << 32,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_survive_the_descriptor() {
+        let params = RecurrentParams {
+            kind: Kind::Delta as u32,
+            lines: 8,
+            per_head: 2,
+            units: 64,
+            slots: 3,
+            scale: 0.125,
+            slot_stride: 0x2_0000_0004,
+        };
+        assert_eq!(RecurrentParams::from_words(&params.to_words()), params);
+        assert!((0..4).all(|code| Kind::from_code(code).is_some_and(|kind| kind as u32 == code)));
+        assert_eq!(Kind::from_code(4), None);
+    }
+}

@@ -1,0 +1,19 @@
+//! State that is carried from token to token, on the simulated card, against FP64 on the host.
+
+mod common;
+
+use common::recurrent::{CASES, run};
+use common::{Rng, simulator};
+
+#[test]
+fn states_and_results() {
+    let device = simulator();
+    for case in CASES {
+        let (got, want) = run(&device, &mut Rng(13), case).unwrap();
+        assert_eq!(got.len(), want.len());
+        for (i, (&got, &want)) in got.iter().zip(&want).enumerate() {
+            let error = (f64::from(got) - want).abs();
+            assert!(error <= 5e-6 * want.abs().max(1.0), "{case:?} {i}: {got}, not {want}");
+        }
+    }
+}
