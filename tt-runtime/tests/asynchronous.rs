@@ -7,7 +7,9 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Rng, encode, folds, fused, quantised, recurrent, set_rows, upload, upload_weights, windows};
+use common::{
+    Rng, elements, encode, folds, fused, quantised, recurrent, set_rows, upload, upload_weights, windows,
+};
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
 
@@ -211,5 +213,15 @@ fn sums_of_windows_and_carried_state() {
         for case in [recurrent::CASES[0], recurrent::CASES[3]] {
             recurrent::run(device, rng, case).expect("no finding");
         }
+    });
+}
+
+/// Blocks of the vector unit: whole ones in more rings than there are slots, and rows that fill none.
+#[test]
+fn elements_on_the_vector_unit() {
+    with_seeds(|device, rng| {
+        let seed = rng.0 as usize;
+        elements::run(device, rng, [28_000, 1, 1], |number| number % 16 == seed % 16);
+        elements::run(device, rng, [300, 3, 2], |number| number % 4 == seed % 4);
     });
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use common::quantised;
 use common::set_rows::{self, SHAPES};
-use common::{Rng, encode, folds, fused, recurrent, simulator, upload, upload_weights, windows};
+use common::{Rng, elements, encode, folds, fused, recurrent, simulator, upload, upload_weights, windows};
 use tt_isa::tlb::TlbTarget;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::ops::resample::Filter;
@@ -87,6 +87,16 @@ fn products_are_the_same_bytes() {
             let first = (0..a.len()).find(|&i| a[i] != b[i]);
             assert!(first.is_none(), "{kind:?} {shape:?}: byte {first:?} differs");
         }
+    }
+}
+
+#[test]
+fn functions_on_the_vector_unit_are_the_same_bytes() {
+    let Some([ours, vendor]) = both() else { return };
+    for shape in [[30_000, 1, 1], [300, 3, 2]] {
+        let [a, b] = [&ours, &vendor].map(|device| elements::run(device, &mut Rng(3), shape, |_| true));
+        let first = (0..a.len()).find(|&i| a[i] != b[i]);
+        assert!(first.is_none(), "{shape:?}: byte {first:?} of {} differs", a.len());
     }
 }
 

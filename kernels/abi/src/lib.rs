@@ -25,6 +25,7 @@ pub mod quant;
 pub mod recurrent;
 pub mod resample;
 pub mod rows;
+pub mod sfpu;
 pub mod shard;
 pub mod trig;
 pub mod view;

@@ -2,12 +2,15 @@
 //!
 //! Tensors of equal shape without gaps are taken as one long row, so that the work splits evenly.
 
+use std::sync::LazyLock;
+
 use super::check::FLOATS;
 use super::{Unsupported, check};
 pub use tt_kernel_abi::elementwise::{Binary, Glu, Unary};
 use tt_kernel_abi::elementwise::{MAX_PIECE, Pieces};
 use tt_kernel_abi::launch::LANES;
-use tt_kernel_abi::{Op, OpDescriptor, TensorView};
+use tt_kernel_abi::sfpu::{self, ON_SFPU, Program};
+use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
 
 /// Descriptor for `dst[i] = function(src0[i])` on up to `cores` workers; any strides, types F32, F16, BF16.
 /// `params` are the function's own ([`Unary`]).
@@ -24,8 +27,8 @@ pub fn unary(
 ) -> Result<OpDescriptor, Unsupported> {
     let [src0, dst] = prepared([("src0", src0), ("dst", dst)])?;
     same_shape(&src0, &dst)?;
-    let pieces = cut(function as u32, &dst, cores)?;
-    Ok(descriptor(Op::Unary, pieces, params, [src0, TensorView::NONE, dst], cores))
+    let views = [src0, TensorView::NONE, dst];
+    descriptor(Op::Unary, function as u32, sfpu::unary(function), params, views, cores)
 }
 
 /// Descriptor for a tensor made from nothing: `FILL` and `ARANGE`.
@@ -40,8 +43,7 @@ pub fn fill(
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
     let [dst] = prepared([("dst", dst)])?;
-    let pieces = cut(function as u32, &dst, cores)?;
-    Ok(descriptor(Op::Unary, pieces, params, [TensorView::NONE, TensorView::NONE, dst], cores))
+    descriptor(Op::Unary, function as u32, None, params, [TensorView::NONE, TensorView::NONE, dst], cores)
 }
 
 /// Descriptor for `dst[i] = function(src0[i], src1[i mod src1.ne])` on up to `cores` workers.
@@ -64,8 +66,7 @@ pub fn binary(
     if src1.ne[0] != dst.ne[0] && src1.ne[0] > MAX_PIECE {
         return Err(format!("src1 repeats rows of {} elements", src1.ne[0]).into());
     }
-    let pieces = cut(function as u32, &dst, cores)?;
-    Ok(descriptor(Op::Binary, pieces, &[], [src0, src1, dst], cores))
+    descriptor(Op::Binary, function as u32, sfpu::binary(function), &[], [src0, src1, dst], cores)
 }
 
 /// Descriptor for a gated unit on up to `cores` workers. Without `src1` both halves are in `src0`'s rows: the gate
@@ -90,8 +91,7 @@ pub fn glu(
     let [x, gate, dst] = prepared([("src0", &x), ("src1", &gate), ("dst", dst)])?;
     same_shape(&x, &dst)?;
     same_shape(&gate, &dst)?;
-    let pieces = cut(function as u32, &dst, cores)?;
-    Ok(descriptor(Op::Glu, pieces, params, [x, gate, dst], cores))
+    descriptor(Op::Glu, function as u32, sfpu::glu(function), params, [x, gate, dst], cores)
 }
 
 /// The two halves of rows that hold value and gate; an odd last element belongs to none.
@@ -127,30 +127,61 @@ fn prepared<const N: usize>(views: [(&str, &TensorView); N]) -> Result<[TensorVi
     Ok(views)
 }
 
-fn cut(function: u32, dst: &TensorView, cores: u32) -> Result<Pieces, Unsupported> {
-    check::cores(cores)?;
-    let [ne0, ne1, ne2, ne3] = dst.ne;
-    let rows = check::count("rows", &[ne1, ne2, ne3])?;
-    Pieces::cut(function, ne0, rows, cores * LANES)
-        .ok_or_else(|| format!("too many elements: {:?}", dst.ne).into())
+/// Elements from which on the vector unit is worth its start: fewer are done before its five cores have set it up.
+const SFPU_MIN: u64 = 256;
+/// Elements of a row from which on a row may be a block: shorter ones would leave most of it empty.
+const SFPU_MIN_ROW: u32 = 256;
+
+/// `GGML_TT_SFPU=0` keeps elementwise operators on the data-movement cores: for tests, and to look for errors.
+static SFPU: LazyLock<bool> = LazyLock::new(|| std::env::var_os("GGML_TT_SFPU").is_none_or(|v| v != "0"));
+
+/// Whether the vector unit can take these operands, and should: FP32 in rows without gaps, at addresses that unpackers and
+/// packers can reach, and enough of it.
+fn suits_sfpu([src0, src1, dst]: &[TensorView; 3]) -> bool {
+    let reachable = |view: &TensorView| {
+        view.element_type() == Some(ElementType::F32)
+            && view.nb[0] == 4
+            && view.addr.is_multiple_of(sfpu::ALIGN)
+            && (1..4).all(|dim| view.ne[dim] == 1 || view.nb[dim].is_multiple_of(sfpu::ALIGN))
+    };
+    let total: u64 = dst.ne.iter().map(|&n| u64::from(n)).product();
+    let rows = dst.ne[0] >= SFPU_MIN_ROW || u64::from(dst.ne[0]) == total;
+    let second = src1.ne[0] == 0 || (src1.ne[0] == dst.ne[0] && reachable(src1));
+    *SFPU && total >= SFPU_MIN && rows && second && reachable(src0) && reachable(dst)
 }
 
+/// The descriptor: on the vector unit if the function has a `program` there and the operands suit it.
 fn descriptor(
     op: Op,
-    pieces: Pieces,
+    function: u32,
+    program: Option<Program>,
     params: &[f32],
-    [src0, src1, dst]: [TensorView; 3],
+    views: [TensorView; 3],
     cores: u32,
-) -> OpDescriptor {
-    OpDescriptor {
+) -> Result<OpDescriptor, Unsupported> {
+    let on_sfpu = program.is_some() && suits_sfpu(&views);
+    let [src0, src1, dst] = views;
+    // A tile's cores work together, or each data-movement core on its own.
+    let (lanes, longest) = if on_sfpu { (1, sfpu::BLOCK) } else { (LANES, MAX_PIECE) };
+    let pieces = cut(function, &dst, cores, lanes, longest)?;
+    Ok(OpDescriptor {
         op: op as u32,
-        cores: cores.min(pieces.count.div_ceil(LANES)),
+        flags: if on_sfpu { ON_SFPU } else { 0 },
+        cores: cores.min(pieces.count.div_ceil(lanes)),
         src0,
         src1,
         dst,
         params: pieces.to_words(params),
         ..OpDescriptor::NOP
-    }
+    })
+}
+
+fn cut(function: u32, dst: &TensorView, cores: u32, lanes: u32, longest: u32) -> Result<Pieces, Unsupported> {
+    check::cores(cores)?;
+    let [ne0, ne1, ne2, ne3] = dst.ne;
+    let rows = check::count("rows", &[ne1, ne2, ne3])?;
+    Pieces::cut_short(function, ne0, rows, cores * lanes, longest)
+        .ok_or_else(|| format!("too many elements: {:?}", dst.ne).into())
 }
 
 #[cfg(test)]

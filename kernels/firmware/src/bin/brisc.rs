@@ -69,6 +69,7 @@ fn release_siblings() {
 fn run(op: Op, launch: &Launch) {
     match op {
         Op::Matmul => ops::matmul::brisc::run(launch),
+        op if ops::on_sfpu(op, launch) => ops::sfpu::brisc::run(launch),
         op => ops::lane(op, launch, 0),
     }
 }

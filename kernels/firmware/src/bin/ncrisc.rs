@@ -17,6 +17,7 @@ fn run(op: Op, launch: &Launch) {
     match op {
         Op::Matmul => ops::matmul::ncrisc::run(launch),
         Op::SetRows => ops::set_rows::run(launch),
+        op if ops::on_sfpu(op, launch) => ops::sfpu::ncrisc::run(launch),
         op => ops::lane(op, launch, 1),
     }
 }

@@ -11,11 +11,14 @@ tt_firmware::image!(RiscV::Trisc1, main);
 
 fn main() -> ! {
     ops::matmul::trisc1::boot();
+    ops::sfpu::trisc1::boot();
     serve(RiscV::Trisc1, run)
 }
 
 fn run(op: Op, launch: &Launch) {
-    if op == Op::Matmul {
-        ops::matmul::trisc1::run(launch);
+    match op {
+        Op::Matmul => ops::matmul::trisc1::run(launch),
+        op if ops::on_sfpu(op, launch) => ops::sfpu::trisc1::run(launch),
+        _ => {}
     }
 }

@@ -14,7 +14,9 @@ fn main() -> ! {
 }
 
 fn run(op: Op, launch: &Launch) {
-    if op == Op::Matmul {
-        ops::matmul::trisc2::run(launch);
+    match op {
+        Op::Matmul => ops::matmul::trisc2::run(launch),
+        op if ops::on_sfpu(op, launch) => ops::sfpu::trisc2::run(launch),
+        _ => {}
     }
 }

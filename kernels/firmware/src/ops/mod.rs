@@ -8,11 +8,17 @@ pub mod recurrent;
 pub mod resample;
 pub mod rows;
 pub mod set_rows;
+pub mod sfpu;
 pub mod windows;
 
 use crate::rt::lane::Lane;
 use crate::rt::launch::Launch;
 use tt_kernel_abi::Op;
+
+/// Whether all five cores work on an elementwise operator together, with the vector unit.
+pub fn on_sfpu(op: Op, launch: &Launch) -> bool {
+    matches!(op, Op::Unary | Op::Binary | Op::Glu) && launch.op.flags & tt_kernel_abi::sfpu::ON_SFPU != 0
+}
 
 /// Operators that run as lanes, on BRISC with NoC 0 and on NCRISC with NoC 1.
 pub fn lane(op: Op, launch: &Launch, noc: u32) {

@@ -42,6 +42,10 @@ pub const ACTS_FREE: Counter = Counter::at(3);
 pub const OUT_READY: Counter = Counter::at(4);
 /// NCRISC: results copied out of their slot.
 pub const OUT_FREE: Counter = Counter::at(5);
+/// BRISC: blocks of operands in L1.
+pub const BLOCKS_READY: Counter = Counter::at(6);
+/// TRISC0: blocks of operands unpacked.
+pub const BLOCKS_FREE: Counter = Counter::at(7);
 /// Where NoC atomics of BRISC put the old value that nobody wants.
 pub const ATOMIC_RETURN: u32 = SYNC + 8 * 16;
 

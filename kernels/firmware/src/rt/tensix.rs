@@ -10,6 +10,7 @@
 use super::mmio::{load, load_and_wait, store};
 use core::hint::black_box;
 use tt_isa::cfg::CfgField;
+use tt_isa::insn::{SETC16, SETDMAREG};
 use tt_isa::map::{CFG_BASE, INSTRN_BUF_BASE, PC_BUF_BASE, PC_BUF_TENSIX_SYNC};
 
 pub use tt_isa::stall::{block, semaphore as sem_cond, until};
@@ -66,6 +67,34 @@ impl Config {
         black_box(load_and_wait(CFG_BASE + 4 * field.index));
         super::mmio::order();
     }
+}
+
+/// The register `n` behind `first`'s: the tables name the first of several alike, and the first word of descriptors.
+pub const fn nth(first: CfgField, n: u32) -> CfgField {
+    CfgField { index: first.index + n, ..first }
+}
+
+/// `SETC16` of the whole register that `field` is in.
+pub const fn setc16(field: CfgField, value: u32) -> u32 {
+    SETC16 { setc16_reg: field.index, setc16_value: value }.word()
+}
+
+/// `SETDMAREG` of half a GPR: the 16-bit value is split over two operands.
+fn setdmareg(half: u32, value: u32) -> u32 {
+    SETDMAREG {
+        payload_sig_sel_size: value >> 14,
+        payload_sig_sel: value & 0x3FFF,
+        set_signals_mode: 0,
+        reg_index_16b: half,
+    }
+    .word()
+}
+
+/// Puts a word into a GPR, in the instruction stream.
+#[inline(always)]
+pub fn set_gpr(gpr: u32, value: u32) {
+    push(setdmareg(2 * gpr, value & 0xFFFF));
+    push(setdmareg(2 * gpr + 1, value >> 16));
 }
 
 /// Semaphore mask operand of the semaphore instructions.

@@ -43,7 +43,7 @@ pub fn unary(mut lane: Lane) {
 
 /// The elements of `view` that go with a piece of rows of `ne0` elements, and the number of the first one's partner
 /// among them: the same piece, or the whole of a row that is repeated.
-fn partner(view: &TensorView, ne0: u32, piece: &Piece) -> (Piece, u32) {
+pub fn partner(view: &TensorView, ne0: u32, piece: &Piece) -> (Piece, u32) {
     let row = core::array::from_fn(|dim| piece.row[dim] % view.ne[dim + 1]);
     match view.ne[0] == ne0 {
         true => (Piece { row, ..*piece }, 0),

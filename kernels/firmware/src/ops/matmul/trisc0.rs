@@ -9,23 +9,20 @@ use super::brisc::slot;
 use super::plan::{Plan, Tiles, Unit};
 use crate::rt::launch::Launch;
 use crate::rt::sync::{ACTS_FREE, ACTS_READY, WEIGHTS_FREE, WEIGHTS_READY};
-use crate::rt::tensix::{Config, block, push, sync, until};
+use crate::rt::tensix::{Config, block, nth, push, set_gpr, setc16, sync, until};
+use crate::rt::unpack::{
+    FIRST_DATUM, THROTTLE_X4, UNCOMPRESSED, UNPACKER0, UNPACKER1, base_address, tile_descriptor,
+    tile_descriptor_yz,
+};
 use crate::ttinsn;
 use tt_isa::cfg::{config as cfg, thread};
 use tt_isa::format::{DataFormat, FACE_DATUMS, TILE_DATUMS};
-use tt_isa::insn::{NOP, SETADCXX, SETADCXY, SETADCZW, SETC16, SETDMAREG, STALLWAIT, UNPACR, WRCFG};
+use tt_isa::insn::{NOP, SETADCXX, SETADCXY, SETADCZW, STALLWAIT, UNPACR, WRCFG};
 use tt_kernel_abi::ElementType;
 use tt_kernel_abi::matmul::ACT;
 
-/// Address counter sets of unpackers 0 and 1 (`ADCs.md`).
-const UNPACKER0: u32 = 1 << 0;
-const UNPACKER1: u32 = 1 << 1;
 /// GPR with the address of the weight tile.
 const GPR_ADDRESS: u32 = 4;
-/// Rows of SrcA in front of the first one that an unpacker can write, in datums (`UNPACR_Regular.md`).
-const SRCA_FIRST: u32 = 64;
-/// Unpacker speed: 64 bytes a cycle.
-const THROTTLE_X4: u32 = 2;
 
 /// Runs TRISC0's part.
 pub fn run(launch: &Launch) {
@@ -61,11 +58,6 @@ pub fn run(launch: &Launch) {
     }
 }
 
-/// What the vendor's documents call the base address of a buffer: 16-byte units, one less.
-const fn base_address(l1: u32) -> u32 {
-    (l1 >> 4) - 1
-}
-
 /// Formats of src0 in L1 and in SrcA.
 const fn weight_formats(weights: ElementType) -> (DataFormat, DataFormat) {
     match weights {
@@ -76,38 +68,24 @@ const fn weight_formats(weights: ElementType) -> (DataFormat, DataFormat) {
     }
 }
 
-/// First word of an unpacker's tile descriptor: format, uncompressed, extent in x.
-const fn tile_descriptor(format: DataFormat, x: u32) -> u32 {
-    (x << 16) | (1 << 4) | format as u32
-}
-
-/// Second word: extents in y and z.
-const fn tile_descriptor_yz(y: u32, z: u32) -> u32 {
-    y | (z << 16)
-}
-
 /// Configuration that holds for the whole operator. No instruction of this thread is in flight.
 fn configure(weights: ElementType) {
     let config = Config;
     let (from, to) = weight_formats(weights);
     let face = FACE_DATUMS as u32;
-    // "Disable zero compression" in every context: nothing in L1 is compressed.
-    let uncompressed = 0xF | (0xF << 16);
-    // Second words of descriptors are in the register after the first: the table names the first only.
-    let after = |field: tt_isa::cfg::CfgField| tt_isa::cfg::CfgField { index: field.index + 1, ..field };
 
     config.set(cfg::THCON_SEC0_REG0_TileDescriptor, tile_descriptor(from, face));
-    config.set(after(cfg::THCON_SEC0_REG0_TileDescriptor), tile_descriptor_yz(1, 4));
+    config.set(nth(cfg::THCON_SEC0_REG0_TileDescriptor, 1), tile_descriptor_yz(1, 4));
     config.set(
         cfg::THCON_SEC0_REG2_Out_data_format,
         cfg::THCON_SEC0_REG2_Out_data_format.value(to as u32)
             | cfg::THCON_SEC0_REG2_Throttle_mode.value(THROTTLE_X4),
     );
-    config.set(cfg::THCON_SEC0_REG2_Disable_zero_compress_cntx0, uncompressed);
+    config.set(cfg::THCON_SEC0_REG2_Disable_zero_compress_cntx0, UNCOMPRESSED);
     config.set(
         cfg::THCON_SEC0_REG5_Dest_cntx0_address,
-        cfg::THCON_SEC0_REG5_Dest_cntx0_address.value(SRCA_FIRST)
-            | cfg::THCON_SEC0_REG5_Dest_cntx1_address.value(SRCA_FIRST),
+        cfg::THCON_SEC0_REG5_Dest_cntx0_address.value(FIRST_DATUM)
+            | cfg::THCON_SEC0_REG5_Dest_cntx1_address.value(FIRST_DATUM),
     );
     config.set(
         cfg::THCON_SEC0_REG5_Tile_x_dim_cntx0,
@@ -118,13 +96,13 @@ fn configure(weights: ElementType) {
     config.set(cfg::UNP0_ADDR_CTRL_XY_REG_1_Xstride, 0);
     config.set(cfg::UNP0_ADDR_CTRL_ZW_REG_1_Zstride, 0);
 
-    config.set(after(cfg::THCON_SEC1_REG0_TileDescriptor), tile_descriptor_yz(1, 1));
+    config.set(nth(cfg::THCON_SEC1_REG0_TileDescriptor, 1), tile_descriptor_yz(1, 1));
     config.set(
         cfg::THCON_SEC1_REG2_Out_data_format,
         cfg::THCON_SEC1_REG2_Out_data_format.value(DataFormat::Tf32 as u32)
             | cfg::THCON_SEC1_REG2_Throttle_mode.value(THROTTLE_X4),
     );
-    config.set(cfg::THCON_SEC1_REG2_Disable_zero_compress_cntx0, uncompressed);
+    config.set(cfg::THCON_SEC1_REG2_Disable_zero_compress_cntx0, UNCOMPRESSED);
     config.set(cfg::THCON_SEC1_REG3_Base_address, base_address(ACT));
     config.set(cfg::UNP1_ADDR_CTRL_ZW_REG_1_Zstride, 0);
     config.settle(cfg::UNP1_ADDR_CTRL_ZW_REG_1_Zstride);
@@ -135,11 +113,6 @@ fn configure(weights: ElementType) {
     ttinsn!(SETADCXX { cnt_set_mask: UNPACKER0, x_end2: TILE_DATUMS as u32 - 1, ..SETADCXX::ZERO }.word());
     ttinsn!(SETADCXY { cnt_set_mask: UNPACKER0 | UNPACKER1, bit_mask: 0b1010, ..SETADCXY::ZERO }.word());
     ttinsn!(SETADCZW { cnt_set_mask: UNPACKER0 | UNPACKER1, bit_mask: 0b1111, ..SETADCZW::ZERO }.word());
-}
-
-/// `SETC16` of the whole register that `field` is in.
-const fn setc16(field: tt_isa::cfg::CfgField, value: u32) -> u32 {
-    SETC16 { setc16_reg: field.index, setc16_value: value }.word()
 }
 
 /// Sizes that depend on the number of row groups: datums of a k-tile in SrcB and from k-tile to k-tile in L1.
@@ -168,8 +141,7 @@ fn unpack_block(slot: u32, tiles: Tiles, tile_bytes: u32) {
             }
             .word()
         );
-        push(setdmareg(2 * GPR_ADDRESS, base & 0xFFFF));
-        push(setdmareg(2 * GPR_ADDRESS + 1, base >> 16));
+        set_gpr(GPR_ADDRESS, base);
         // The address must not change under an unpack that is still reading.
         ttinsn!(STALLWAIT { stall_res: block::CFG, wait_res: until::THCON | until::UNPACK0 }.word());
         ttinsn!(
@@ -180,15 +152,4 @@ fn unpack_block(slot: u32, tiles: Tiles, tile_bytes: u32) {
         ttinsn!(UNPACR { ovrd_thread_id: 1, set_dat_valid: 1, last: 1, ..UNPACR::ZERO }.word());
         addr += tile_bytes;
     }
-}
-
-/// `SETDMAREG` of half a GPR: the 16-bit value is split over two operands.
-fn setdmareg(half: u32, value: u32) -> u32 {
-    SETDMAREG {
-        payload_sig_sel_size: value >> 14,
-        payload_sig_sel: value & 0x3FFF,
-        set_signals_mode: 0,
-        reg_index_16b: half,
-    }
-    .word()
 }

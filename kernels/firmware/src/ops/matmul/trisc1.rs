@@ -9,13 +9,11 @@
 use super::SEM_DST;
 use super::plan::Plan;
 use crate::rt::launch::Launch;
-use crate::rt::tensix::{Config, block, push, sem, sem_cond, until};
+use crate::rt::tensix::{Config, block, push, sem, sem_cond, setc16, until};
 use crate::ttinsn;
-use tt_isa::cfg::{CfgField, config as cfg, thread};
+use tt_isa::cfg::{config as cfg, thread};
 use tt_isa::format::DataFormat;
-use tt_isa::insn::{
-    MVMUL, SEMINIT, SEMPOST, SEMWAIT, SETC16, SETRWC, SFPCONFIG, SFPENCC, STALLWAIT, ZEROACC,
-};
+use tt_isa::insn::{MVMUL, SEMINIT, SEMPOST, SEMWAIT, SETRWC, SFPCONFIG, SFPENCC, STALLWAIT, ZEROACC};
 use tt_kernel_abi::ElementType;
 
 /// Rows of half of Dst, in 32-bit rows.
@@ -76,11 +74,6 @@ pub fn run(launch: &Launch) {
     }
     // The next operator may configure the matrix unit anew.
     crate::rt::tensix::sync();
-}
-
-/// `SETC16` of the whole register that `field` is in.
-const fn setc16(field: CfgField, value: u32) -> u32 {
-    SETC16 { setc16_reg: field.index, setc16_value: value }.word()
 }
 
 /// Low half of an address modifier: SrcA and SrcB.

@@ -1,0 +1,76 @@
+//! Element by element on the vector unit: the same operators as [`super::elementwise`], FP32, without gaps in a row.
+//!
+//! ```text
+//! BRISC --ring in L1--> TRISC0 --Dst--> TRISC1 --Dst--> TRISC2 --ring in L1--> NCRISC
+//!   ^  <--blocks free--   |  unpacks       |  computes     |  packs   --results free--  |
+//!  DRAM (NoC 0)           +----- slots of Dst come back ---+                     DRAM (NoC 1)
+//! ```
+//!
+//! A tile takes a contiguous range of pieces, each at most a block of 1024 elements. Unpacker 0 writes a block to Dst as
+//! it lies in L1, 32 bits a datum: the order of elements in Dst means nothing to a function of single elements, and
+//! packers write them back in the same order. A piece that is shorter leaves the rest of its slot of Dst as it was;
+//! what is computed there goes to L1 and no further.
+//!
+//! Who waits for whom: every core walks the same blocks. Slots of Dst pass from TRISC0 to TRISC1 by [`SEM_FILLED`] and on to
+//! TRISC2 by [`SEM_COMPUTED`]; [`SEM_TAKEN`] counts those that TRISC0 has and TRISC2 has not given back.
+//! Each wait is for a block of the same number or an earlier one, so none closes a circle.
+//!
+//! A block of operands is read before the same block of the result is written, and no two tiles have the same one,
+//! so dst may be one of the sources.
+
+pub mod brisc;
+pub mod ncrisc;
+pub mod trisc0;
+pub mod trisc1;
+pub mod trisc2;
+
+use crate::rt::launch::Launch;
+use tt_kernel_abi::OpDescriptor;
+use tt_kernel_abi::elementwise::{Piece, Pieces};
+use tt_kernel_abi::matmul::share;
+use tt_kernel_abi::sfpu::{DST_SLOT_ROWS, DST_SLOTS};
+
+/// Tensix semaphore: slots of Dst between TRISC0's unpack and TRISC2's pack.
+pub const SEM_TAKEN: u32 = 2;
+/// Tensix semaphore: slots of Dst that hold operands.
+pub const SEM_FILLED: u32 = 3;
+/// Tensix semaphore: slots of Dst that hold results.
+pub const SEM_COMPUTED: u32 = 4;
+
+/// This tile's blocks.
+pub struct Blocks<'a> {
+    op: &'a OpDescriptor,
+    pieces: Pieces,
+    first: u32,
+    /// How many.
+    pub count: u32,
+}
+
+impl<'a> Blocks<'a> {
+    /// Those of the tile that runs `launch`.
+    pub fn new(launch: &Launch<'a>) -> Self {
+        let pieces = Pieces::from_words(&launch.op.params);
+        let (first, count) = share(pieces.count, launch.index, launch.op.cores);
+        Self { op: launch.op, pieces, first, count }
+    }
+
+    /// Where block `number` of the tile is.
+    pub fn piece(&self, number: u32) -> Piece {
+        self.pieces.locate(&self.op.dst, self.first + number)
+    }
+
+    /// Number of the function.
+    pub fn function(&self) -> u32 {
+        self.pieces.function
+    }
+
+    /// Whether the operator has a second operand.
+    pub fn is_binary(&self) -> bool {
+        self.op.src1.ne[0] != 0
+    }
+}
+
+/// First row of the slot of Dst of block `number`.
+fn dst_slot(number: u32) -> u32 {
+    number % DST_SLOTS * DST_SLOT_ROWS
+}

@@ -1,0 +1,107 @@
+//! TRISC0: blocks of the operands from the ring to Dst, as they are.
+
+use super::{Blocks, SEM_FILLED, SEM_TAKEN, dst_slot};
+use crate::ops::elementwise::partner;
+use crate::rt::launch::Launch;
+use crate::rt::rows::address;
+use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
+use crate::rt::tensix::{Config, block, nth, push, sem, sem_cond, set_gpr, setc16, sync, until};
+use crate::rt::unpack::{
+    FIRST_DATUM, THROTTLE_X4, UNCOMPRESSED, UNPACKER0, base_address, tile_descriptor, tile_descriptor_yz,
+};
+use crate::ttinsn;
+use tt_isa::cfg::{config as cfg, thread};
+use tt_isa::format::{DataFormat, FACE_DATUMS, FACE_DIM};
+use tt_isa::insn::{NOP, SEMPOST, SEMWAIT, SETADCXX, SETADCXY, SETADCZW, STALLWAIT, UNPACR, WRCFG};
+use tt_kernel_abi::sfpu::{BLOCK_ROWS, operand_slot};
+
+/// GPRs with the address of a block in L1, and its first datum in Dst.
+const GPR_ADDRESS: u32 = 4;
+const GPR_DATUM: u32 = 5;
+
+/// Runs TRISC0's part.
+pub fn run(launch: &Launch) {
+    let blocks = Blocks::new(launch);
+    configure();
+    let mut len = 0;
+    for number in 0..blocks.count {
+        launch.progress(number);
+        let piece = blocks.piece(number);
+        if piece.len != len {
+            len = piece.len;
+            // No unpack is under way: the block before was followed by a sync.
+            push(SETADCXX { cnt_set_mask: UNPACKER0, x_end2: len - 1, ..SETADCXX::ZERO }.word());
+        }
+        BLOCKS_READY.wait(number + 1);
+        ttinsn!(
+            SEMWAIT {
+                stall_res: block::UNPACK | block::SYNC,
+                sem_sel: sem(SEM_TAKEN),
+                wait_sem_cond: sem_cond::WHILE_MAX
+            }
+            .word()
+        );
+        ttinsn!(SEMPOST { sem_sel: sem(SEM_TAKEN) }.word());
+        let at = address(&launch.op.src0, &piece);
+        unpack(operand_slot(0, number, at), dst_slot(number));
+        if blocks.is_binary() {
+            let (piece, _) = partner(&launch.op.src1, launch.op.dst.ne[0], &piece);
+            let at = address(&launch.op.src1, &piece);
+            unpack(operand_slot(1, number, at), dst_slot(number) + BLOCK_ROWS);
+        }
+        ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::UNPACK0 }.word());
+        ttinsn!(SEMPOST { sem_sel: sem(SEM_FILLED) }.word());
+        sync();
+        BLOCKS_FREE.publish(number + 1);
+    }
+}
+
+/// Configuration that holds for the whole operator. No instruction of this thread is in flight.
+fn configure() {
+    let config = Config;
+    let face = FACE_DATUMS as u32;
+    config.set(cfg::THCON_SEC0_REG0_TileDescriptor, tile_descriptor(DataFormat::Fp32, face));
+    config.set(nth(cfg::THCON_SEC0_REG0_TileDescriptor, 1), tile_descriptor_yz(1, 4));
+    config.set(
+        cfg::THCON_SEC0_REG2_Out_data_format,
+        cfg::THCON_SEC0_REG2_Out_data_format.value(DataFormat::Fp32 as u32)
+            | cfg::THCON_SEC0_REG2_Throttle_mode.value(THROTTLE_X4),
+    );
+    // To Dst, not to SrcA.
+    config.set(
+        cfg::THCON_SEC0_REG2_Disable_zero_compress_cntx0,
+        UNCOMPRESSED | cfg::THCON_SEC0_REG2_Unpack_if_sel_cntx0.value(1),
+    );
+    config.set(
+        cfg::THCON_SEC0_REG5_Tile_x_dim_cntx0,
+        cfg::THCON_SEC0_REG5_Tile_x_dim_cntx0.value(face) | cfg::THCON_SEC0_REG5_Tile_x_dim_cntx1.value(face),
+    );
+    config.set(cfg::THCON_SEC0_REG7_Offset_address, 0);
+    config.set(cfg::UNP0_ADDR_CTRL_XY_REG_1_Xstride, 0);
+    config.set(cfg::UNP0_ADDR_CTRL_ZW_REG_1_Zstride, 0);
+    config.settle(cfg::UNP0_ADDR_CTRL_ZW_REG_1_Zstride);
+
+    ttinsn!(setc16(thread::CFG_STATE_ID_StateID, 0));
+    ttinsn!(setc16(thread::SRCA_SET_SetOvrdWithAddr, 0));
+    ttinsn!(setc16(thread::UNPACK_MISC_CFG_CfgContextOffset_0, 0));
+    ttinsn!(SETADCXY { cnt_set_mask: UNPACKER0, bit_mask: 0b1010, ..SETADCXY::ZERO }.word());
+    ttinsn!(SETADCZW { cnt_set_mask: UNPACKER0, bit_mask: 0b1111, ..SETADCZW::ZERO }.word());
+}
+
+/// Unpacks a block from `l1` to the rows of Dst from `row` on.
+fn unpack(l1: u32, row: u32) {
+    set_gpr(GPR_ADDRESS, base_address(l1));
+    set_gpr(GPR_DATUM, FIRST_DATUM + row * FACE_DIM as u32);
+    // Addresses must not change under an unpack that is still reading.
+    ttinsn!(STALLWAIT { stall_res: block::CFG, wait_res: until::THCON | until::UNPACK0 }.word());
+    ttinsn!(
+        WRCFG { gpr_address: GPR_ADDRESS, wr128b: 0, cfg_reg: cfg::THCON_SEC0_REG3_Base_address.index }
+            .word()
+    );
+    ttinsn!(
+        WRCFG { gpr_address: GPR_DATUM, wr128b: 0, cfg_reg: cfg::THCON_SEC0_REG5_Dest_cntx0_address.index }
+            .word()
+    );
+    ttinsn!(NOP {}.word());
+    ttinsn!(UNPACR { ovrd_thread_id: 1, last: 1, ..UNPACR::ZERO }.word());
+}

@@ -1,0 +1,38 @@
+//! TRISC2: results from Dst to the ring.
+
+use super::{Blocks, SEM_COMPUTED, SEM_TAKEN, dst_slot};
+use crate::rt::launch::Launch;
+use crate::rt::pack;
+use crate::rt::sync::{OUT_FREE, OUT_READY};
+use crate::rt::tensix::{block, sem, sem_cond, sync, until};
+use crate::ttinsn;
+use tt_isa::insn::{PACR, SEMGET, SEMWAIT, STALLWAIT};
+use tt_kernel_abi::sfpu::{SLOTS, result_slot};
+
+/// Runs TRISC2's part.
+pub fn run(launch: &Launch) {
+    let blocks = Blocks::new(launch);
+    pack::configure();
+    for number in 0..blocks.count {
+        launch.progress(number);
+        if number >= SLOTS {
+            OUT_FREE.wait(number - SLOTS + 1);
+        }
+        // The packers are idle since the sync below.
+        pack::aim(dst_slot(number), result_slot(number));
+        ttinsn!(
+            SEMWAIT {
+                stall_res: block::PACK,
+                sem_sel: sem(SEM_COMPUTED),
+                wait_sem_cond: sem_cond::WHILE_ZERO
+            }
+            .word()
+        );
+        ttinsn!(PACR { pack_sel: 0b1111, last: 1, ..PACR::ZERO }.word());
+        ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::PACK }.word());
+        ttinsn!(SEMGET { sem_sel: sem(SEM_COMPUTED) }.word());
+        ttinsn!(SEMGET { sem_sel: sem(SEM_TAKEN) }.word());
+        sync();
+        OUT_READY.publish(number + 1);
+    }
+}
