@@ -25,6 +25,7 @@ mod system;
 mod tensix;
 mod tile;
 pub mod trace;
+mod vector_unit;
 
 pub use asynchronous::Mode;
 pub use chip::{Chip, ChipConfig, Counters, Progress};
@@ -32,3 +33,4 @@ pub use fault::{Blame, Fault, Location};
 pub use pcie::HostMemory;
 pub use system::System;
 pub use trace::{TraceConfig, TraceError};
+pub use vector_unit::VectorUnit;

@@ -3,9 +3,10 @@
 mod common;
 
 use common::{Rng, encode, simulator, upload};
+use tt_kernel_abi::sfpu::ON_SFPU;
 use tt_runtime::ops::elementwise::{Binary, Glu, Unary};
 use tt_runtime::ops::{binary, fill, glu, unary};
-use tt_runtime::{DramAddr, ElementType, TensorView};
+use tt_runtime::{DramAddr, ElementType, OpDescriptor, TensorView};
 
 const CORES: u32 = 64;
 
@@ -170,4 +171,54 @@ fn gates_and_sequences() {
     assert_eq!(result(glu(Glu::Reglu, true, &[], &both, None, &dst, CORES).unwrap()), [10.0, -40.0, 90.0]);
     assert_eq!(result(fill(Unary::Arange, &[2.0, 0.5], &dst, CORES).unwrap()), [2.0, 2.5, 3.0]);
     assert_eq!(result(fill(Unary::Fill, &[7.0], &dst, CORES).unwrap()), [7.0; 3]);
+}
+
+/// Instructions of the chip that a launch takes: RISC-V, Tensix.
+fn instructions(device: &std::sync::Arc<tt_runtime::Device>, op: &OpDescriptor) -> [u64; 2] {
+    let count = || {
+        let counters = device.counters();
+        [counters.riscv_instructions, counters.tensix_instructions].map(|n| n.expect("a simulator counts"))
+    };
+    let before = count();
+    device.execute(op).unwrap();
+    let after = count();
+    [after[0] - before[0], after[1] - before[1]]
+}
+
+/// The same elements on the data-movement cores and on the vector unit: results as near as both are to the exact ones, and
+/// far fewer instructions. `TT_ELEMENTS=N` takes other numbers of elements.
+#[test]
+fn the_vector_unit_agrees_with_the_data_movement_cores() {
+    let device = simulator();
+    let mut rng = Rng(7);
+    let count: u32 = std::env::var("TT_ELEMENTS").ok().and_then(|n| n.parse().ok()).unwrap_or(40_000);
+    let values: Vec<f32> = (0..count).map(|_| rng.unit() * 8.0).collect();
+    let bytes = encode(ElementType::F32, &values).0;
+    let (_a, a) = upload(&device, &bytes, 0);
+    // Packers cannot reach results at such an address.
+    let (_b, b) = upload(&device, &bytes, 4);
+    let view = |addr| TensorView::contiguous(ElementType::F32, addr, [count, 1, 1, 1]);
+    let workers = device.info().unwrap().workers();
+    for (name, least) in [("SILU", 10), ("ADD", 4)] {
+        let op = |addr| match name {
+            "SILU" => unary(Unary::Silu, &[], &view(a), &view(addr), workers).unwrap(),
+            _ => binary(Binary::Add, &view(addr), &view(addr), &view(addr), workers).unwrap(),
+        };
+        let results = [a, b].map(|addr| {
+            let op = op(addr);
+            let taken = instructions(&device, &op);
+            let mut bytes = vec![0; 4 * count as usize];
+            device.read(DramAddr(addr), &mut bytes).unwrap();
+            (op.flags, taken, decode(ElementType::F32, &bytes))
+        });
+        let [(on, few, fast), (off, many, slow)] = results;
+        println!(
+            "{name} of {count}: {few:?} instructions on the vector unit, {many:?} on the data-movement cores"
+        );
+        assert_eq!([on, off], [ON_SFPU, 0]);
+        assert!(least * (few[0] + few[1]) < many[0], "{name}: {few:?} against {many:?} instructions");
+        for (i, (x, y)) in fast.into_iter().zip(slow).enumerate() {
+            assert!((x - y).abs() <= 1e-6 * y.abs(), "{name} element {i}: {x} and {y}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ mod operators;
 mod program;
 
 pub use operators::{binary, glu, unary};
-pub use program::{CONSTANTS, MAX_WORDS, Program};
+pub use program::{CONSTANTS, Constants, MAX_WORDS, Program};
 
 use crate::l1::HEAP;
 

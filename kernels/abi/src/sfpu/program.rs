@@ -31,6 +31,20 @@ pub struct Program {
     late: u32,
 }
 
+/// Values of the programmable constant registers. The first of them are the operator's own parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Constants {
+    values: [u32; CONSTANTS],
+    params: usize,
+}
+
+impl Constants {
+    /// The values, with the operator's parameters from `own`.
+    pub fn with(&self, own: &[u32; CONSTANTS]) -> [u32; CONSTANTS] {
+        core::array::from_fn(|i| if i < self.params { own[i] } else { self.values[i] })
+    }
+}
+
 impl Program {
     /// An empty program whose first `params` constant registers hold the operator's parameters.
     pub const fn new(params: usize) -> Self {
@@ -42,15 +56,9 @@ impl Program {
         self.words.split_at(self.len).0
     }
 
-    /// Values of the programmable constant registers, when the operator's parameters are `own`.
-    pub const fn constants(&self, own: &[u32; CONSTANTS]) -> [u32; CONSTANTS] {
-        let mut constants = self.constants;
-        let mut i = 0;
-        while i < self.params {
-            constants[i] = own[i];
-            i += 1;
-        }
-        constants
+    /// What the programmable constant registers have to hold.
+    pub const fn constants(&self) -> Constants {
+        Constants { values: self.constants, params: self.params }
     }
 
     /// Register of the operator's parameter `i`.
@@ -204,10 +212,11 @@ impl Program {
         self.emit(word, 1 << c);
     }
 
-    /// `d = c` with `d`'s sign.
-    pub const fn copy_sign(&mut self, d: Reg, c: Reg) {
-        let word = SFPSETSGN { imm12_math: 0, lreg_c: c, lreg_dest: d, instr_mod1: 0 }.word();
-        self.emit(word, 1 << c | 1 << d);
+    /// `d` = magnitude of `c` with the sign of `sign`, which is spoilt: the instruction keeps the sign of what it writes.
+    pub const fn copy_sign_of(&mut self, d: Reg, c: Reg, sign: Reg) {
+        let word = SFPSETSGN { imm12_math: 0, lreg_c: c, lreg_dest: sign, instr_mod1: 0 }.word();
+        self.emit(word, 1 << c | 1 << sign);
+        self.mov(d, sign);
     }
 
     /// `d = c` with this exponent field.
@@ -253,6 +262,23 @@ impl Program {
     pub const fn iadd(&mut self, d: Reg, c: Reg) {
         let word = SFPIADD { imm12_math: 0, lreg_c: c, lreg_dest: d, instr_mod1: sfpiadd::CC_NONE }.word();
         self.emit(word, 1 << c | 1 << d);
+    }
+
+    /// `d += value`, an integer of at most eleven bits and a sign.
+    pub const fn iadd_short(&mut self, d: Reg, value: i32) {
+        let word = SFPIADD {
+            imm12_math: value as u32 & 0xFFF,
+            lreg_c: d,
+            lreg_dest: d,
+            instr_mod1: sfpiadd::CC_NONE | sfpiadd::ARG_IMM,
+        }
+        .word();
+        self.emit(word, 1 << d);
+    }
+
+    /// `d ^= c`, bit by bit.
+    pub const fn xor(&mut self, d: Reg, c: Reg) {
+        self.emit(SFPXOR { lreg_c: c, lreg_dest: d }.word(), 1 << c | 1 << d);
     }
 
     /// `d = c - d`, integers.

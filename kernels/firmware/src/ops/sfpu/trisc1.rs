@@ -15,7 +15,7 @@ use tt_isa::sfpu::{lreg, mod0_fmt, sfploadi};
 use tt_kernel_abi::Op;
 use tt_kernel_abi::elementwise::{Binary, Glu, PARAMS, Unary};
 use tt_kernel_abi::launch::ErrorCode;
-use tt_kernel_abi::sfpu::{self, BLOCK, BLOCK_ROWS, CONSTANTS, DST_SLOTS, Program};
+use tt_kernel_abi::sfpu::{self, BLOCK, BLOCK_ROWS, CONSTANTS, Constants, DST_SLOTS, Program};
 
 /// Address modifiers (sections 0 and 1).
 mod step {
@@ -43,7 +43,7 @@ pub fn run(launch: &Launch) {
     if !known {
         launch.fail(ErrorCode::BadDescriptor, 0, launch.op.params[0]);
         // The other cores wait for results, whatever they are.
-        blocks(launch, &Program::new(0), || {});
+        blocks(launch, Program::new(0).constants(), || {});
     }
     // The next operator may configure the thread anew.
     sync();
@@ -92,7 +92,8 @@ macro_rules! family {
                         Some(program) => program,
                         None => panic!("no program"),
                     };
-                    blocks(launch, &PROGRAM, || {
+                    const POOL: Constants = PROGRAM.constants();
+                    blocks(launch, POOL, || {
                         $load;
                         emit!(PROGRAM);
                         ttinsn!(store(step::ON));
@@ -106,9 +107,12 @@ macro_rules! family {
     };
 }
 
-family!(unary: Unary { Relu Neg Abs Sqr Scale } one_operand());
-family!(binary: Binary { Add Sub Mul } two_operands());
-family!(glu: Glu { Reglu } two_operands());
+family!(unary: Unary {
+    Abs Sgn Neg Step Tanh Elu Relu Sigmoid Gelu GeluQuick Silu Hardswish Hardsigmoid Exp Expm1 Softplus GeluErf Xielu
+    Floor Ceil Round Trunc Sqr Sqrt Log Scale Clamp LeakyRelu
+} one_operand());
+family!(binary: Binary { Add Sub Mul Div } two_operands());
+family!(glu: Glu { Reglu Geglu Swiglu SwigluOai GegluErf GegluQuick SwigluClamp } two_operands());
 
 #[inline(always)]
 fn one_operand() {
@@ -143,9 +147,9 @@ fn set_constants(values: &[u32; CONSTANTS]) {
 
 /// Runs `body` 32 times in each of this tile's blocks.
 #[inline(always)]
-fn blocks(launch: &Launch, program: &Program, body: impl Fn()) {
+fn blocks(launch: &Launch, constants: Constants, body: impl Fn()) {
     let own = core::array::from_fn(|i| launch.op.params[PARAMS + i]);
-    set_constants(&program.constants(&own));
+    set_constants(&constants.with(&own));
     for number in 0..Blocks::new(launch).count {
         launch.progress(number);
         begin(number);
