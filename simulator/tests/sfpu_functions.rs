@@ -42,7 +42,7 @@ struct Row {
     exact: fn(f64) -> f64,
     /// Arguments that are swept: up to this magnitude.
     up_to: f32,
-    /// Largest error in units of the last place of the exact result, rounded up to two decimals; `None` for functions
+    /// Largest error in units of the last place of the exact result, rounded up to a tenth; `None` for functions
     /// whose formula cancels.
     of_result: Option<f64>,
     /// Largest error in units of the last place of the argument or 1, whichever is larger.
@@ -93,22 +93,22 @@ fn rows() -> Vec<Row> {
         of_argument: Some(of_argument),
     };
     vec![
-        row("exp", op(Unary::Exp), f64::exp, all, 9.0),
-        row("log", op(Unary::Log), f64::ln, all, 9.0),
-        row("recip", block(f::recip), f64::recip, all, 9.0),
-        row("rsqrt", block(f::rsqrt), |x| x.sqrt().recip(), all, 9.0),
-        row("sqrt", op(Unary::Sqrt), f64::sqrt, all, 9.0),
-        row("sin", block(f::sin), f64::sin, f::TRIG_LIMIT, 9.0),
-        row("cos", block(f::cos), f64::cos, f::TRIG_LIMIT, 9.0),
-        row("tanh", op(Unary::Tanh), f64::tanh, all, 9.0),
-        row("erf", block(f::erf), libm::erf, all, 9.0),
-        row("expm1", op(Unary::Expm1), f64::exp_m1, all, 9.0),
-        row("sigmoid", op(Unary::Sigmoid), sigmoid, all, 900.0),
-        cancels("silu", op(Unary::Silu), |x| x * sigmoid(x), 9.0),
-        cancels("gelu", op(Unary::Gelu), gelu, 9.0),
-        cancels("gelu_quick", op(Unary::GeluQuick), |x| x * sigmoid(1.702 * x), 9.0),
-        cancels("gelu_erf", op(Unary::GeluErf), gelu_erf, 9.0),
-        cancels("softplus", op(Unary::Softplus), softplus, 9.0),
+        row("exp", op(Unary::Exp), f64::exp, all, 0.9),
+        row("log", op(Unary::Log), f64::ln, all, 0.9),
+        row("recip", block(f::recip), f64::recip, all, 0.9),
+        row("rsqrt", block(f::rsqrt), |x| x.sqrt().recip(), all, 1.2),
+        row("sqrt", op(Unary::Sqrt), f64::sqrt, all, 1.8),
+        row("sin", block(f::sin), f64::sin, f::TRIG_LIMIT, 2.5),
+        row("cos", block(f::cos), f64::cos, f::TRIG_LIMIT, 2.5),
+        row("tanh", op(Unary::Tanh), f64::tanh, all, 1.5),
+        row("erf", block(f::erf), libm::erf, all, 1.6),
+        row("expm1", op(Unary::Expm1), f64::exp_m1, all, 1.7),
+        row("sigmoid", op(Unary::Sigmoid), sigmoid, all, 2.4),
+        cancels("silu", op(Unary::Silu), |x| x * sigmoid(x), 2.3),
+        cancels("gelu", op(Unary::Gelu), gelu, 2.2),
+        cancels("gelu_quick", op(Unary::GeluQuick), |x| x * sigmoid(1.702 * x), 2.4),
+        cancels("gelu_erf", op(Unary::GeluErf), gelu_erf, 2.4),
+        cancels("softplus", op(Unary::Softplus), softplus, 1.8),
     ]
 }
 
@@ -198,7 +198,7 @@ fn functions_are_as_near_as_stated() {
             let x = f32::from_bits(bits);
             let Some(bound) = bound else { continue };
             println!("{}: {error:.4} ulp of the {what} at {x:e} ({bits:#010x})", row.name);
-            if error > bound || (whole && error < bound - 0.01) {
+            if error > bound || (whole && error < bound - 0.2) {
                 wrong
                     .push(format!("{}: {error:.4} ulp of the {what} at {x:e}, stated are {bound}", row.name));
             }
@@ -298,7 +298,7 @@ fn deviations() -> Vec<String> {
 
 #[test]
 fn page_says_what_the_functions_do() {
-    let number = |bound: Option<f64>| bound.map_or(String::from("-"), |bound| format!("{bound:.2}"));
+    let number = |bound: Option<f64>| bound.map_or(String::from("-"), |bound| format!("{bound:.1}"));
     let table: Vec<String> = rows()
         .iter()
         .map(|row| {
@@ -317,8 +317,8 @@ fn page_says_what_the_functions_do() {
          `kernels/abi/src/sfpu/` builds. This page is written by `simulator/tests/sfpu_functions.rs`, which executes the very\n\
          instructions of the kernels and compares with FP64: `TT_UPDATE_DOCS=1 cargo test -p tt-simulator --test sfpu_functions`.\n\n\
          ## Errors\n\n\
-         Largest errors over 2^24 arguments from all of FP32 and all arguments around the worst of them\n\
-         (`TT_SFPU_SWEEP=1`), in units of the last place (ulp) of the exact result, where 0.5 is the best that can be had.\n\
+         Largest errors found over 2^24 arguments from all of FP32 and all arguments around the worst of them\n\
+         (`TT_SFPU_SWEEP=1`), rounded up to a tenth, in units of the last place (ulp) of the exact result, where 0.5 is the best that can be had.\n\
          Formulas that cancel, as the CPU's do too, have no bound in their results' units; for them the unit is that of the\n\
          argument, or of 1 where that is larger. Words are instructions for 32 elements, waits for results included.\n\n\
          | function | arguments | ulp of the result | ulp of the argument | words |\n|---|---|---|---|---|\n{}\n\n\
