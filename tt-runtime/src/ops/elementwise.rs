@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use super::check::FLOATS;
 use super::{Unsupported, check};
 pub use tt_kernel_abi::elementwise::{Binary, Glu, Unary};
-use tt_kernel_abi::elementwise::{MAX_PIECE, Pieces};
+use tt_kernel_abi::elementwise::{MAX_PIECE, PIECE_STEP, Pieces};
 use tt_kernel_abi::launch::LANES;
 use tt_kernel_abi::sfpu::{self, ON_SFPU, Program};
 use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
@@ -180,7 +180,7 @@ fn cut(function: u32, dst: &TensorView, cores: u32, lanes: u32, longest: u32) ->
     check::cores(cores)?;
     let [ne0, ne1, ne2, ne3] = dst.ne;
     let rows = check::count("rows", &[ne1, ne2, ne3])?;
-    Pieces::cut_short(function, ne0, rows, cores * lanes, longest)
+    Pieces::cut_short(function, ne0, rows, cores * lanes, (PIECE_STEP, longest))
         .ok_or_else(|| format!("too many elements: {:?}", dst.ne).into())
 }
 
