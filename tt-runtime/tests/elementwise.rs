@@ -201,7 +201,7 @@ fn the_vector_unit_agrees_with_the_data_movement_cores() {
     let workers = device.info().unwrap().workers();
     for (name, least) in [("SILU", 10), ("ADD", 4)] {
         let op = |addr| match name {
-            "SILU" => unary(Unary::Silu, &[], &view(a), &view(addr), workers).unwrap(),
+            "SILU" => unary(Unary::Silu, &[], &view(addr), &view(addr), workers).unwrap(),
             _ => binary(Binary::Add, &view(addr), &view(addr), &view(addr), workers).unwrap(),
         };
         let results = [a, b].map(|addr| {
