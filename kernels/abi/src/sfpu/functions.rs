@@ -18,7 +18,7 @@ const NAN: u32 = INFINITY | 0x40_0000;
 
 const LOG2_E: f32 = core::f32::consts::LOG2_E;
 /// ln 2 in two parts, the first of ten bits.
-const LN_2_HIGH: f32 = 0.693_359_375;
+const LN_2_HIGH: f32 = 0.693_359_4;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 
 /// (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2, highest power first; off by 3e-9 of e^r.
@@ -27,18 +27,18 @@ const EXP: [f32; 5] = [0.001_381_443_2, 0.008_368_797, 0.041_668_396, 0.166_665_
 const EXPM1: [f32; 5] = [0.001_388_250_2, 0.008_366_596, 0.041_667_2, 0.166_665_43, 0.499_999_97];
 /// (ln(1 + f) - f + f^2 / 2) / f^3 for 1 + f between sqrt(1/2) and sqrt(2), highest power first; off by 8e-10.
 const LOG: [f32; 9] = [
-    0.067_465_916,
-    -0.116_756_387,
-    0.118_881_777,
-    -0.124_055_922,
-    0.142_195_508,
-    -0.166_679_963,
+    0.067_465_92,
+    -0.116_756_39,
+    0.118_881_78,
+    -0.124_055_92,
+    0.142_195_51,
+    -0.166_679_96,
     0.200_021_19,
-    -0.250_000_09,
+    -0.250_000_1,
     0.333_333_13,
 ];
 /// (tanh(x) - x) / x^3 as a polynomial of x^2, |x| < 0.65; off by 7e-9.
-const TANH: [f32; 5] = [-0.005_515_156, 0.020_469_412, -0.053_688_02, 0.133_308_31, -0.333_332_6];
+const TANH: [f32; 5] = [-0.005_515_156, 0.020_469_412, -0.053_688_02, 0.133_308_3, -0.333_332_6];
 /// erf(x) / x - 1 as a polynomial of x^2, |x| < 0.93; off by 5e-10.
 const ERF: [f32; 7] =
     [8.316_775e-5, -8.130_012_4e-4, 0.005_199_907, -0.026_858_94, 0.112_836_875, -0.376_126_32, 0.128_379_17];
@@ -51,7 +51,7 @@ const SIN: [f32; 4] = [2.605_720_7e-6, -1.980_957_7e-4, 0.008_333_066, -0.166_66
 /// Largest magnitude for which [`sin`] and [`cos`] reduce their argument.
 pub const TRIG_LIMIT: f32 = 10_000.0;
 /// pi in four parts, the first three of twelve bits: times an integer or half of one below 2^15 they are exact.
-const PI: [f32; 4] = [3.141_601_562_5, -8.907_169_1e-6, -1.741_227_6e-9, 1.244_674_4e-13];
+const PI: [f32; 4] = [3.141_601_6, -8.907_169e-6, -1.741_227_6e-9, 1.244_674_4e-13];
 
 /// `d = x` where x is NaN. Uses `t` and `k`.
 pub const fn keep_nan(p: &mut Program, d: Reg, x: Reg, t: Reg, k: Reg) {
