@@ -99,7 +99,7 @@ fn rows() -> Vec<Row> {
         row("rsqrt", block(f::rsqrt), |x| x.sqrt().recip(), all, 1.2),
         row("sqrt", op(Unary::Sqrt), f64::sqrt, all, 1.8),
         row("sin", block(f::sin), f64::sin, f::TRIG_LIMIT, 2.5),
-        row("cos", block(f::cos), f64::cos, f::TRIG_LIMIT, 2.5),
+        row("cos", block(f::cos), f64::cos, f::TRIG_LIMIT, 2.4),
         row("tanh", op(Unary::Tanh), f64::tanh, all, 1.5),
         row("erf", block(f::erf), libm::erf, all, 1.6),
         row("expm1", op(Unary::Expm1), f64::exp_m1, all, 1.7),
