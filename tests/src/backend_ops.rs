@@ -66,7 +66,7 @@ pub fn supported(csv: &str) -> Vec<Supported> {
 }
 
 fn line_of_support(line: &str) -> Option<Supported> {
-    let fields: Vec<&str> = line.trim_matches('"').split("\",\"").collect();
+    let fields: Vec<&str> = line.strip_prefix('"')?.strip_suffix('"')?.split("\",\"").collect();
     let [_, operator, parameters, _, yes, ..] = fields[..] else { return None };
     let (operator, text) = (operator.to_owned(), format!("{operator}({parameters})"));
     Some(Supported { operator, text, yes: yes == "1" })
@@ -106,9 +106,9 @@ mod tests {
 
     #[test]
     fn support_is_read() {
-        let csv = "\"backend_name\",\"op_name\",\"op_params\",\"test_mode\",\"supported\",\"error_message\"\n\
-            \"TT0\",\"ADD\",\"type=f32,ne=[1,2]\",\"support\",\"1\",\"\"\n\
-            \"CPU\",\"ADD\",\"type=f32\",\"support\",\"1\",\"\"\n";
+        let csv = "\"backend_name\",\"op_name\",\"op_params\",\"test_mode\",\"supported\",\"error_message\",\"backend_reg_name\"\n\
+            \"TT0\",\"ADD\",\"type=f32,ne=[1,2]\",\"support\",\"1\",\"\",\"\"\n\
+            \"CPU\",\"ADD\",\"type=f32\",\"support\",\"1\",\"yes\",\"CPU\"\n";
         let [only] = &supported(csv)[..] else { panic!("one line") };
         assert_eq!(
             (only.operator.as_str(), only.text.as_str(), only.yes),
