@@ -84,7 +84,9 @@ fn the_profile_is_sorted_by_share_and_counts_what_ran() {
     let program = need!(tools::logits_program());
     let stats = tools::scratch("profile.json");
     let file = stats.to_string_lossy().into_owned();
-    let finished = demo(&tools, &program, &[("GGML_TT_PROFILE", "1"), ("GGML_TT_STATS", &file)]);
+    // Every operator has a row of its own.
+    let settings = [("GGML_TT_PROFILE", "1"), ("GGML_TT_STATS", &file), ("GGML_TT_FUSION", "0")];
+    let finished = demo(&tools, &program, &settings);
     let rows: Vec<Vec<&str>> = ours(&finished)
         .into_iter()
         .filter_map(|line| line.strip_prefix("profile: "))
