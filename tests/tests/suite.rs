@@ -29,7 +29,7 @@ fn drawn(tools: &Tools) -> Result<Vec<(String, String)>> {
     Ok(drawn.map(|case| (case.operator, case.text)).collect())
 }
 
-/// Runs cases of one draw; every one has to be OK.
+/// Runs cases of one draw; every one that the CPU computes too has to be OK.
 fn run(tools: &Tools, draw: &[(String, String)]) {
     let texts: Vec<&str> = draw.iter().map(|(_, text)| text.as_str()).collect();
     let mut command = tools.program("test-backend-ops", Device::SIM);
@@ -38,7 +38,8 @@ fn run(tools: &Tools, draw: &[(String, String)]) {
     for (operator, text) in draw {
         let found = cases(&finished.out, operator);
         let verdict = found.iter().find(|case| case.text == *text).map(|case| case.verdict);
-        assert_eq!(verdict, Some(Verdict::Ok), "{text}\n{}", finished.err);
+        let right = matches!(verdict, Some(Verdict::Ok | Verdict::NoReference));
+        assert!(right, "{text}: {verdict:?}\n{}", finished.err);
     }
     finished.success().unwrap();
 }
