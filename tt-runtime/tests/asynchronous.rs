@@ -8,7 +8,8 @@ mod common;
 use std::sync::Arc;
 
 use common::{
-    Rng, elements, encode, folds, fused, quantised, recurrent, set_rows, upload, upload_weights, windows,
+    Rng, elements, encode, experts, folds, fused, quantised, recurrent, set_rows, upload, upload_weights,
+    windows,
 };
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
@@ -73,6 +74,22 @@ fn matmul_of_tiles() {
         matmul(device, rng, ElementType::TilesBf16, [64, 75, 40]);
         // More blocks than the ring has slots.
         matmul(device, rng, ElementType::TilesBf16, [1500, 40, 2]);
+    });
+}
+
+#[test]
+fn matmul_by_indices() {
+    with_seeds(|device, rng| {
+        let tiles = experts::Case::new(100, 75, [3, 2, 40]);
+        let rows = experts::Case {
+            shared: true,
+            plain: Some(ElementType::Q8_0),
+            ..experts::Case::new(64, 40, [9, 3, 5])
+        };
+        for case in [tiles, rows] {
+            let error = experts::run(device, rng, case).expect("no finding").error;
+            assert!(error < 1e-4, "{case:?}: error {error:.2e}");
+        }
     });
 }
 

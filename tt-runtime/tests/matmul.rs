@@ -4,6 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
+use common::experts;
 use common::{Rng, encode, simulator, upload, upload_weights};
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops};
@@ -145,6 +146,36 @@ fn batches_are_broadcast() {
             run(&device, &mut rng, Case { batch, ..case(weights, 64, 40, 10) });
         }
     }
+}
+
+#[test]
+fn rows_meet_the_matrices_that_indices_name() {
+    let (device, mut rng) = (simulator(), Rng(4));
+    let plain = experts::Case::new(64, 70, [5, 2, 33]);
+    for case in [
+        experts::Case::new(100, 75, [4, 2, 129]),
+        experts::Case { shared: true, ..experts::Case::new(64, 40, [40, 6, 9]) },
+        experts::Case::new(64, 40, [3, 3, 1]),
+        // More row tiles than rows in one: all rows have the same matrix.
+        experts::Case { named: 1, ..experts::Case::new(64, 40, [8, 1, 100]) },
+        experts::Case { plain: Some(ElementType::Q8_0), ..plain },
+        experts::Case { plain: Some(ElementType::F16), shared: true, ..plain },
+        // K in chunks.
+        experts::Case { plain: Some(ElementType::BF16), ..experts::Case::new(9000, 33, [2, 1, 40]) },
+    ] {
+        let error = experts::run(&device, &mut rng, case).unwrap().error;
+        assert!(error < TOLERANCE, "{case:?}: error {error:.2e}");
+    }
+}
+
+#[test]
+fn an_index_of_no_matrix_is_an_error() {
+    let (device, mut rng) = (simulator(), Rng(5));
+    let case = experts::Case::new(32, 32, [3, 2, 2]);
+    let error = experts::run_ids(&device, &mut rng, case, &[0, 1, 2, 3]).err().expect("no matrix 3");
+    assert!(error.to_string().contains("row index 3 of source row 1"), "{error}");
+    // The device goes on.
+    assert!(experts::run_ids(&device, &mut rng, case, &[0, 1, 2, 1]).unwrap().error < TOLERANCE);
 }
 
 /// Every worker reads just its n-tiles, in the packets that shards allow: the NIUs' counters against the pure functions.

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use common::quantised;
 use common::set_rows::{self, SHAPES};
-use common::{Rng, elements, encode, folds, fused, recurrent, simulator, upload, upload_weights, windows};
+use common::{
+    Rng, elements, encode, experts, folds, fused, recurrent, simulator, upload, upload_weights, windows,
+};
 use tt_isa::tlb::TlbTarget;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::ops::resample::Filter;
@@ -59,6 +61,19 @@ fn weights(kind: Result<WeightFormat, ElementType>, values: &[f32], k: u32, n: u
             Weights { ty: format.element_type().unwrap(), bytes }
         }
         Err(ty) => Weights { ty, bytes: encode(ty, values).0 },
+    }
+}
+
+#[test]
+fn products_by_indices_are_the_same_bytes() {
+    let Some(devices) = both() else { return };
+    let plain = experts::Case::new(64, 70, [5, 2, 33]);
+    for case in [
+        experts::Case::new(100, 75, [4, 2, 70]),
+        experts::Case { shared: true, plain: Some(ElementType::Q8_0), ..plain },
+    ] {
+        let [ours, vendors] = [0, 1].map(|i| experts::run(&devices[i], &mut Rng(12), case).unwrap().got);
+        assert!(ours == vendors, "{case:?}: other bytes");
     }
 }
 

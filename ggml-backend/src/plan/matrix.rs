@@ -76,7 +76,15 @@ impl Node<'_> {
         let src0 = self.weights()?;
         let src0 = self.dense(src0, &mut steps)?;
         let src1 = self.activations(src1, &mut steps)?;
-        steps.push(ops::matmul_id(&src0, &src1, &ids, &dst, self.cores)?);
+        let ids = self.dense(ids, &mut steps)?;
+        // Tokens as one descriptor takes them.
+        let [used, tokens, ..] = ids.ne;
+        let at_once = (ops::MAX_IDS / used.max(1)).max(1);
+        for first in (0..tokens).step_by(at_once as usize) {
+            let count = at_once.min(tokens - first);
+            let [src1, dst] = [&src1, &dst].map(|view| part(view, 2, first, count));
+            steps.push(ops::matmul_id(&src0, &src1, &part(&ids, 1, first, count), &dst, self.cores)?);
+        }
         Ok(steps)
     }
 
@@ -90,6 +98,14 @@ impl Node<'_> {
         steps.push(ops::matmul(&src0, &src1, &dst, self.cores)?);
         Ok(steps)
     }
+}
+
+/// `count` items from `first` on in a dimension of a tensor of single elements.
+fn part(view: &TensorView, dim: usize, first: u32, count: u32) -> TensorView {
+    let mut part = *view;
+    part.addr += u64::from(first) * view.nb[dim];
+    part.ne[dim] = count;
+    part
 }
 
 /// The same matrix with rows and columns exchanged.

@@ -4,6 +4,9 @@
 //! numbered batch by batch, row tile by row tile, n-tile by n-tile, so that neighbours share their
 //! activations; each core takes a contiguous range ([`share`]). With one row tile, as when a model generates text, that is a
 //! range of n-tiles, which lies in the DRAM bank that the core is near ([`crate::placement`]).
+//!
+//! `MUL_MAT_ID` multiplies rows with matrices that indices name. The rows of one matrix make row tiles together ([`Groups`]), so
+//! that a matrix is read once for up to 32 rows. How many units that makes, only the cores know.
 
 use crate::descriptor::PARAM_WORDS;
 use crate::view::ElementType;
@@ -49,12 +52,10 @@ pub const OUT: u32 = WEIGHT_STAGE + 2 * WEIGHT_STAGE_BYTES;
 pub const OUT_STAGE: u32 = OUT + OUT_SLOTS * OUT_SLOT_BYTES;
 /// Two buffers of staged activations.
 pub const ACT_STAGE: u32 = OUT_STAGE + TILE * OUT_STAGE_ROW;
-/// An index of `MUL_MAT_ID`, with room for its alignment offset.
-pub const INDEX: u32 = ACT_STAGE + 2 * ACT_STAGE_BYTES;
 /// Staged rows of what is added to a result: the core that brings them has no activations on their way then.
 pub const ADD_STAGE: u32 = ACT_STAGE;
 /// Activations.
-pub const ACT: u32 = INDEX + 64;
+pub const ACT: u32 = ACT_STAGE + 2 * ACT_STAGE_BYTES;
 
 const _: () = {
     assert!(ACT + ACT_BYTES <= crate::l1::HEAP_END);
@@ -87,9 +88,9 @@ pub const fn block_tiles(weights: ElementType) -> u32 {
     }
 }
 
-/// Longest chunk of K, in k-tiles, when a unit has `groups` groups of rows.
-pub const fn max_chunk_tiles(groups: u32) -> u32 {
-    ACT_BYTES / (groups * GROUP_TILE_BYTES)
+/// Longest chunk of K, in k-tiles, when a unit has `groups` groups of rows and `other` bytes of the activations' room are taken.
+pub const fn max_chunk_tiles(groups: u32, other: u32) -> u32 {
+    (ACT_BYTES - other) / (groups * GROUP_TILE_BYTES)
 }
 
 /// The part of `total` items that member `index` of `members` takes: first item and number. It begins at
@@ -105,6 +106,76 @@ pub const fn share(total: u32, index: u32, members: u32) -> (u32, u32) {
 pub const fn first_n_tile(n_tiles: u32, number: u32, of: u32) -> u32 {
     number * (n_tiles / of) + number * (n_tiles % of) / of
 }
+
+/// Most indices of a `MUL_MAT_ID` descriptor.
+pub const MAX_IDS: u32 = 1 << 14;
+/// Most matrices that they can name.
+pub const MAX_MATRICES: u32 = 1 << 12;
+
+/// The rows of a `MUL_MAT_ID` sorted by matrix, and the row tiles that they make: words in L1, at the end of the activations' room.
+#[derive(Clone, Copy)]
+pub struct Groups {
+    ids: u32,
+    matrices: u32,
+}
+
+impl Groups {
+    /// Words of a row tile: the matrix, the first of its rows in the sorted list, their number.
+    const TILE_WORDS: u32 = 3;
+
+    /// For so many indices that name so many matrices.
+    pub const fn new(ids: u32, matrices: u32) -> Self {
+        Self { ids, matrices }
+    }
+
+    /// Row tiles at most: one that is not full for each matrix.
+    const fn max_tiles(self) -> u32 {
+        let each = self.matrices + self.ids / TILE;
+        if each < self.ids { each } else { self.ids }
+    }
+
+    /// Bytes of all tables.
+    pub const fn bytes(self) -> u32 {
+        4 * (1 + self.matrices + 2 * self.ids + Self::TILE_WORDS * self.max_tiles())
+    }
+
+    /// Address of the number of row tiles.
+    pub const fn count(self) -> u32 {
+        ACT + ACT_BYTES - self.bytes()
+    }
+
+    /// Address of the number of rows of a matrix; later of the place of the next one in the sorted list.
+    pub const fn matrix(self, number: u32) -> u32 {
+        self.count() + 4 + 4 * number
+    }
+
+    /// Address of an index, in the order of tokens.
+    pub const fn id(self, number: u32) -> u32 {
+        self.matrix(self.matrices) + 4 * number
+    }
+
+    /// Address of a row in the sorted list ([`pack_row`](Self::pack_row)).
+    pub const fn row(self, number: u32) -> u32 {
+        self.id(self.ids) + 4 * number
+    }
+
+    /// Address of a row tile.
+    pub const fn tile(self, number: u32) -> u32 {
+        self.row(self.ids) + 4 * Self::TILE_WORDS * number
+    }
+
+    /// A row: which of its token's indices, and the token.
+    pub const fn pack_row(index: u32, token: u32) -> u32 {
+        token << 16 | index
+    }
+
+    /// The two again.
+    pub const fn unpack_row(row: u32) -> [u32; 2] {
+        [row & 0xFFFF, row >> 16]
+    }
+}
+
+const _: () = assert!(MAX_IDS <= 1 << 16 && Groups::new(MAX_IDS, MAX_MATRICES).bytes() <= ACT_BYTES / 4);
 
 /// Parameters of a matmul descriptor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,6 +198,8 @@ pub struct MatmulParams {
     pub glu: u32,
     /// Its parameters, FP32 patterns.
     pub glu_params: [u32; 2],
+    /// Indices of `MUL_MAT_ID`; 0 for other products.
+    pub ids: u32,
 }
 
 impl MatmulParams {
@@ -143,6 +216,7 @@ impl MatmulParams {
         words[7] = self.glu;
         words[8] = self.glu_params[0];
         words[9] = self.glu_params[1];
+        words[10] = self.ids;
         words
     }
 
@@ -158,6 +232,7 @@ impl MatmulParams {
             r3: words[6],
             glu: words[7],
             glu_params: [words[8], words[9]],
+            ids: words[10],
         }
     }
 }
@@ -178,6 +253,19 @@ mod tests {
             }
             assert_eq!(next, total);
         }
+    }
+
+    #[test]
+    fn tables_of_rows_by_matrix_end_with_the_activations_room() {
+        for (ids, matrices) in [(1, 1), (10, 1024), (258, 4), (MAX_IDS, MAX_MATRICES)] {
+            let groups = Groups::new(ids, matrices);
+            // The most row tiles: one row for all matrices but one, which has the others.
+            let alone = (matrices - 1).min(ids - 1);
+            let tiles = alone + (ids - alone).div_ceil(TILE);
+            assert!(groups.tile(tiles) <= ACT + ACT_BYTES);
+            assert_eq!(groups.tile(groups.max_tiles()), ACT + ACT_BYTES);
+        }
+        assert_eq!(Groups::unpack_row(Groups::pack_row(3, 500)), [3, 500]);
     }
 
     #[test]

@@ -5,7 +5,10 @@
 //! case, and then units that follow each other share their activations.
 
 use super::{Unsupported, check};
-use tt_kernel_abi::matmul::{MatmulParams, ROW_GROUP, TILE, max_chunk_tiles};
+pub use tt_kernel_abi::matmul::MAX_IDS;
+use tt_kernel_abi::matmul::{
+    ACT_STAGE_BYTES, Groups, MAX_MATRICES, MatmulParams, ROW_GROUP, TILE, max_chunk_tiles,
+};
 use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
 
 /// Types of src0 that the kernel multiplies with.
@@ -63,7 +66,8 @@ pub fn matmul(
 }
 
 /// Descriptor for `MUL_MAT_ID`: `dst[t][u][n] = sum_k src0[ids[t][u]][n][k] * src1[t][u or 0][k]` on up to `cores`
-/// workers. An index outside of `src0`'s matrices is an error when the descriptor runs.
+/// workers. An index outside of `src0`'s matrices is an error when the descriptor runs. Indices of a token (I32) lie side by side, and
+/// there are at most [`MAX_IDS`].
 ///
 /// # Errors
 ///
@@ -75,7 +79,7 @@ pub fn matmul_id(
     dst: &TensorView,
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
-    check::elements("ids", ids, check::element_type("ids", ids, &[ElementType::I32])?)?;
+    check::rows("ids", ids, check::element_type("ids", ids, &[ElementType::I32])?)?;
     let [used, tokens, ..] = ids.ne;
     let fits = src0.ne[3] == 1
         && ids.ne[2..] == [1, 1]
@@ -85,6 +89,11 @@ pub fn matmul_id(
     if !fits {
         let shapes = format!("shapes {:?} x {:?} by {:?} -> {:?}", src0.ne, src1.ne, ids.ne, dst.ne);
         return Err(shapes.into());
+    }
+    let count = check::count("indices", &[used, tokens])?;
+    // A row of indices is read into a buffer for activations.
+    if count > MAX_IDS || src0.ne[2] > MAX_MATRICES || 4 * used + 64 > ACT_STAGE_BYTES {
+        return Err(format!("{used} x {tokens} indices of {} matrices", src0.ne[2]).into());
     }
     // Every row of src1 is a matrix of its own; one that serves all experts is used again.
     let again = if src1.ne[1] == 1 { 0 } else { src1.nb[1] };
@@ -103,6 +112,11 @@ pub fn matmul_id(
     let mut descriptor = matmul(&one, &rows, &results, cores)?;
     descriptor.src0.ne[2] = src0.ne[2];
     descriptor.more[0] = *ids;
+    let groups = count.min(TILE).div_ceil(ROW_GROUP);
+    let tables = Groups::new(count, src0.ne[2]).bytes();
+    let plain = MatmulParams::from_words(&descriptor.params);
+    let chunk_tiles = plain.k_tiles.min(max_chunk_tiles(groups, tables));
+    descriptor.params = MatmulParams { chunk_tiles, ids: count, ..plain }.to_words();
     Ok(descriptor)
 }
 
@@ -149,11 +163,12 @@ fn params(src0: &TensorView, src1: &TensorView) -> Result<MatmulParams, Unsuppor
         n_tiles,
         row_tiles,
         k_tiles,
-        chunk_tiles: k_tiles.min(max_chunk_tiles(groups)),
+        chunk_tiles: k_tiles.min(max_chunk_tiles(groups, 0)),
         r2: ne2 / src0.ne[2],
         r3: ne3 / src0.ne[3],
         glu: 0,
         glu_params: [0; 2],
+        ids: 0,
     })
 }
 

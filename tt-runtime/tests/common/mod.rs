@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod elements;
+pub mod experts;
 pub mod folds;
 pub mod fused;
 pub mod quantised;

@@ -46,8 +46,10 @@ pub const OUT_FREE: Counter = Counter::at(5);
 pub const BLOCKS_READY: Counter = Counter::at(6);
 /// TRISC0: blocks of operands unpacked.
 pub const BLOCKS_FREE: Counter = Counter::at(7);
+/// NCRISC: the rows of `MUL_MAT_ID` are sorted by matrix.
+pub const GROUPS_READY: Counter = Counter::at(8);
 /// Where NoC atomics of BRISC put the old value that nobody wants.
-pub const ATOMIC_RETURN: u32 = SYNC + 8 * 16;
+pub const ATOMIC_RETURN: u32 = SYNC + 9 * 16;
 
 /// Zeroes all words; only when no other core runs an operator.
 pub fn clear() {

@@ -8,12 +8,10 @@
 use super::convert::convert_row;
 use super::plan::{Plan, Tiles, Unit};
 use crate::rt::launch::Launch;
-use crate::rt::mmio::load;
 use crate::rt::noc::Noc;
 use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_READY};
-use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul::{
-    INDEX, RING, RING_SLOT_BYTES, RING_SLOTS, TILE, WEIGHT_STAGE, WEIGHT_STAGE_BYTES, WEIGHT_STAGE_ROW,
+    RING, RING_SLOT_BYTES, RING_SLOTS, TILE, WEIGHT_STAGE, WEIGHT_STAGE_BYTES, WEIGHT_STAGE_ROW,
 };
 use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, Shard, Shards};
 
@@ -36,24 +34,6 @@ fn wait_for_slot(number: u32) {
     if number >= RING_SLOTS {
         WEIGHTS_FREE.wait(number - RING_SLOTS + 1);
     }
-}
-
-/// Offset in src0 of the matrix that `unit` multiplies with: the work list's, or that which an index names.
-fn matrix(noc: &mut Noc, launch: &Launch, plan: &Plan, unit: &Unit) -> u64 {
-    let (op, ids) = (launch.op, &launch.op.more[0]);
-    if ids.ne[0] == 0 {
-        return plan.weight_batch(op, unit);
-    }
-    let at = ids.addr + u64::from(unit.batch[0]) * ids.nb[0] + u64::from(unit.batch[1]) * ids.nb[1];
-    let l1 = INDEX + (at as u32 & 31);
-    noc.read_dram(DramAddr(at), l1, 4);
-    noc.wait_reads();
-    let index = load(l1);
-    if index >= op.src0.ne[2] {
-        launch.fail(ErrorCode::IndexOutOfRange, unit.number, index);
-        return 0;
-    }
-    u64::from(index) * op.src0.nb[2]
 }
 
 /// Blocks on their way at the same time, each with a transaction id of its own, from 1 on.
@@ -104,8 +84,7 @@ fn stream_tiles(launch: &Launch, mut plan: Plan) {
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
         let src0 = plan.source(launch.op, &unit);
-        let matrix = matrix(&mut stream.noc, launch, &plan, &unit);
-        let shards = Shards::of_matrix(src0, matrix, stream.noc.banks());
+        let shards = Shards::of_matrix(src0, plan.matrix(launch.op, &unit), stream.noc.banks());
         let mut shard = Shard::default();
         let row = u64::from(unit.n_tile) * src0.nb[1];
         for chunk in plan.chunks() {
@@ -135,7 +114,7 @@ fn convert_rows(launch: &Launch, mut plan: Plan) {
     let mut number = 0;
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
-        let matrix = op.src0.addr + matrix(&mut noc, launch, &plan, &unit);
+        let matrix = op.src0.addr + plan.matrix(op, &unit);
         for chunk in plan.chunks() {
             for tiles in chunk.pieces(plan.block_tiles()) {
                 let staged = stage(op, &plan, &unit, matrix, number, tiles);

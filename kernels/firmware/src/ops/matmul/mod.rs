@@ -24,6 +24,9 @@
 //! TRISC0 and TRISC2 by counters in L1 ([`crate::rt::sync`]). A T core updates such a counter after a
 //! [`sync`](crate::rt::tensix::sync), when the unpackers or packers have finished with L1.
 //!
+//! `MUL_MAT_ID` begins with NCRISC sorting the rows by the matrix that their index names ([`group`]); the others wait for
+//! that, and what follows is the same.
+//!
 //! A descriptor may ask for more than the product ([`finish`]). For a gated unit every unit is there twice, as two units
 //! that follow each other and share everything but the weights; NCRISC takes the results of both at once, and there are as many slots.
 //!
@@ -34,6 +37,7 @@
 pub mod brisc;
 pub mod convert;
 pub mod finish;
+pub mod group;
 pub mod ncrisc;
 pub mod plan;
 pub mod trisc0;

@@ -5,23 +5,28 @@
 //! not exist are left as they are: rows of Dst do not influence each other, and theirs is never written out.
 
 use super::finish::{FACE, Finish, HALF_ROW, columns};
+use super::group;
 use super::plan::{Plan, Tiles, Unit};
 use crate::rt::launch::Launch;
 use crate::rt::mmio::{load, store};
 use crate::rt::noc::Noc;
 use crate::rt::sync::{ACTS_FREE, ACTS_READY, OUT_FREE, OUT_READY};
 use tt_kernel_abi::matmul::{
-    ACT, ACT_STAGE, ACT_STAGE_BYTES, ACT_STAGE_TILES, GROUP_TILE_BYTES, OUT_STAGE, OUT_STAGE_ROW, ROW_GROUP,
-    TILE,
+    ACT, ACT_STAGE, ACT_STAGE_BYTES, ACT_STAGE_TILES, GROUP_TILE_BYTES, Groups, MatmulParams, OUT_STAGE,
+    OUT_STAGE_ROW, ROW_GROUP, TILE,
 };
 use tt_kernel_abi::{DramAddr, OpDescriptor};
 
 /// Runs NCRISC's part.
 pub fn run(launch: &Launch) {
+    let mut noc = Noc::new(1);
+    let ids = MatmulParams::from_words(&launch.op.params).ids;
+    if ids > 0 {
+        group::sort(&mut noc, launch, Groups::new(ids, launch.op.src0.ne[2]));
+    }
     let Some(mut plan) = Plan::new(launch) else { return };
     // The host checks functions.
     let finish = Finish::of(launch.op).unwrap_or(Finish::Copy);
-    let mut noc = Noc::new(1);
     let mut loads = 0;
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
@@ -53,14 +58,10 @@ struct Piece {
 }
 
 fn gather(noc: &mut Noc, op: &OpDescriptor, unit: &Unit, chunk: Tiles) {
-    let src1 = &op.src1;
-    let mut addr = src1.addr
-        + u64::from(unit.row) * src1.nb[1]
-        + u64::from(unit.batch[0]) * src1.nb[2]
-        + u64::from(unit.batch[1]) * src1.nb[3];
     let mut pending: Option<Piece> = None;
     let mut stage = 0;
     for row in 0..unit.rows {
+        let addr = unit.address(&op.src1, row);
         for tiles in chunk.pieces(ACT_STAGE_TILES) {
             let at = addr + u64::from(tiles.first * TILE * 4);
             let from = ACT_STAGE + stage * ACT_STAGE_BYTES + (at as u32 & 31);
@@ -71,7 +72,6 @@ fn gather(noc: &mut Noc, op: &OpDescriptor, unit: &Unit, chunk: Tiles) {
                 copy_piece(op, unit, chunk, &piece);
             }
         }
-        addr += src1.nb[1];
     }
     noc.wait_reads();
     if let Some(piece) = pending {
@@ -116,21 +116,15 @@ fn copy_rounded(from: u32, to: u32, count: u32) {
 
 /// Brings a result from its slot, row by row, to where the NoC can take it from, and sends it off.
 fn write_result(noc: &mut Noc, op: &OpDescriptor, unit: &Unit, finish: Finish) {
-    let dst = &op.dst;
     let columns = columns(op, unit);
-    let mut addr = dst.addr
-        + u64::from(unit.n_tile * TILE) * 4
-        + u64::from(unit.row) * dst.nb[1]
-        + u64::from(unit.batch[0]) * dst.nb[2]
-        + u64::from(unit.batch[1]) * dst.nb[3];
     // The rows of the unit before have left their staging buffers.
     noc.wait_writes();
     for row in 0..unit.rows {
+        let addr = unit.address(&op.dst, row) + u64::from(unit.n_tile * TILE) * 4;
         // Source and destination of a NoC write agree modulo 16.
         let staged = OUT_STAGE + row * OUT_STAGE_ROW + (addr as u32 & 15);
         finish.row(op, unit, row, staged);
         noc.write_dram(staged, DramAddr(addr), 4 * columns);
-        addr += dst.nb[1];
     }
     OUT_FREE.publish(unit.number + 1);
 }

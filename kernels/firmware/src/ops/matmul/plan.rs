@@ -1,7 +1,9 @@
 //! The list of units that a core works on: every core of a tile walks it and sees the same.
 
 use crate::rt::launch::Launch;
-use tt_kernel_abi::matmul::{MatmulParams, ROW_GROUP, TILE, block_tiles, first_n_tile, share};
+use crate::rt::mmio::load;
+use crate::rt::sync::GROUPS_READY;
+use tt_kernel_abi::matmul::{Groups, MatmulParams, ROW_GROUP, TILE, block_tiles, first_n_tile, share};
 use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 /// One unit of work.
@@ -23,9 +25,29 @@ pub struct Unit {
     pub rows: u32,
     /// Indices in dimensions 2 and 3 of src1 and dst.
     pub batch: [u32; 2],
+    /// Of `MUL_MAT_ID`: the rows are others.
+    pub listed: Option<Listed>,
+}
+
+/// Rows that are multiplied with the same matrix.
+#[derive(Clone, Copy)]
+pub struct Listed {
+    /// Where in L1 the list of rows is.
+    rows: u32,
+    /// The matrix.
+    matrix: u32,
 }
 
 impl Unit {
+    /// DRAM address of row `row` of the unit in src1 or dst.
+    pub fn address(&self, view: &TensorView, row: u32) -> u64 {
+        let (i1, [i2, i3]) = match self.listed {
+            None => (self.row + row, self.batch),
+            Some(Listed { rows, .. }) => (0, Groups::unpack_row(load(rows + 4 * row))),
+        };
+        view.addr + u64::from(i1) * view.nb[1] + u64::from(i2) * view.nb[2] + u64::from(i3) * view.nb[3]
+    }
+
     /// Groups of 8 rows.
     pub fn groups(&self) -> u32 {
         self.rows.div_ceil(ROW_GROUP)
@@ -51,6 +73,15 @@ impl Tiles {
     }
 }
 
+/// Rows that share a unit's activations.
+#[derive(Clone, Copy)]
+struct RowTile {
+    row: u32,
+    rows: u32,
+    batch: [u32; 2],
+    listed: Option<Listed>,
+}
+
 /// This core's units, in order.
 pub struct Plan {
     params: MatmulParams,
@@ -63,62 +94,77 @@ pub struct Plan {
     sides: u32,
     /// N-tiles of this row tile that come before.
     column: u32,
-    /// Row tile, counted over all batches, and the n-tile that it begins with.
+    /// Row tile, counted over all batches, how many there are, and the n-tile that it begins with.
     rows_number: u32,
+    rows_count: u32,
     first_n_tile: u32,
-    row_tile: u32,
-    batch: [u32; 2],
+    row_tile: RowTile,
+    groups: Option<Groups>,
 }
 
 impl Plan {
     /// The units of the core that runs `launch`; `None` if there are none or the descriptor's weight type is unknown.
+    /// Of `MUL_MAT_ID` they are known when the rows are sorted: waits for that.
     pub fn new(launch: &Launch) -> Option<Self> {
         let op = launch.op;
         let params = MatmulParams::from_words(&op.params);
-        let (first, count) = share(params.units, launch.index, op.cores);
+        let groups = (params.ids > 0).then(|| Groups::new(params.ids, op.src0.ne[2]));
+        let rows_count = match groups {
+            None => params.units / params.n_tiles,
+            Some(groups) => {
+                GROUPS_READY.wait(1);
+                load(groups.count())
+            }
+        };
+        let (first, count) = share(rows_count * params.n_tiles, launch.index, op.cores);
         if count == 0 {
             return None;
         }
-        let (rows_number, column) = (first / params.n_tiles, first % params.n_tiles);
-        let (batch, row_tile) = (rows_number / params.row_tiles, rows_number % params.row_tiles);
-        let batches = op.src1.ne[2];
         let sides = if op.more[2].ne[0] > 0 { 2 } else { 1 };
         let mut plan = Self {
             params,
             rows: op.src1.ne[1],
-            batches,
+            batches: op.src1.ne[2],
             weights: op.src0.element_type()?,
             number: 0,
             count: count * sides,
             side: 0,
             sides,
-            column,
-            rows_number,
+            column: first % params.n_tiles,
+            rows_number: first / params.n_tiles,
+            rows_count,
             first_n_tile: 0,
-            row_tile,
-            batch: [batch % batches, batch / batches],
+            row_tile: RowTile { row: 0, rows: 0, batch: [0; 2], listed: None },
+            groups,
         };
         plan.begin_rows();
         Some(plan)
     }
 
+    /// What there is to know about row tile `rows_number`.
     fn begin_rows(&mut self) {
-        let MatmulParams { units, n_tiles, .. } = self.params;
-        self.first_n_tile = first_n_tile(n_tiles, self.rows_number, units / n_tiles);
+        let number = self.rows_number;
+        self.first_n_tile = first_n_tile(self.params.n_tiles, number, self.rows_count);
+        self.row_tile = match self.groups {
+            None => {
+                let (batch, row) = (number / self.params.row_tiles, number % self.params.row_tiles * TILE);
+                let batch = [batch % self.batches, batch / self.batches];
+                RowTile { row, rows: TILE.min(self.rows - row), batch, listed: None }
+            }
+            Some(groups) => {
+                let at = groups.tile(number);
+                let listed = Listed { matrix: load(at), rows: groups.row(load(at + 4)) };
+                RowTile { row: 0, rows: load(at + 8), batch: [0; 2], listed: Some(listed) }
+            }
+        };
     }
 
     /// Goes on to the next row tile.
     fn next_rows(&mut self) {
         self.column = 0;
         self.rows_number += 1;
-        self.begin_rows();
-        self.row_tile += 1;
-        if self.row_tile == self.params.row_tiles {
-            self.row_tile = 0;
-            self.batch[0] += 1;
-            if self.batch[0] == self.batches {
-                self.batch = [0, self.batch[1] + 1];
-            }
+        if self.rows_number < self.rows_count {
+            self.begin_rows();
         }
     }
 
@@ -149,7 +195,10 @@ impl Plan {
     }
 
     /// Offset in src0 of the matrix that `unit` multiplies with.
-    pub fn weight_batch(&self, op: &OpDescriptor, unit: &Unit) -> u64 {
+    pub fn matrix(&self, op: &OpDescriptor, unit: &Unit) -> u64 {
+        if let Some(listed) = unit.listed {
+            return u64::from(listed.matrix) * op.src0.nb[2];
+        }
         let (i2, i3) = (unit.batch[0] / self.params.r2, unit.batch[1] / self.params.r3);
         u64::from(i2) * op.src0.nb[2] + u64::from(i3) * op.src0.nb[3]
     }
@@ -162,7 +211,7 @@ impl Iterator for Plan {
         if self.number == self.count {
             return None;
         }
-        let row = self.row_tile * TILE;
+        let RowTile { row, rows, batch, listed } = self.row_tile;
         let n_tile = self.first_n_tile + self.column;
         let unit = Unit {
             number: self.number,
@@ -171,8 +220,9 @@ impl Iterator for Plan {
             is_last_side: self.side + 1 == self.sides,
             n_tile: if n_tile < self.params.n_tiles { n_tile } else { n_tile - self.params.n_tiles },
             row,
-            rows: TILE.min(self.rows - row),
-            batch: self.batch,
+            rows,
+            batch,
+            listed,
         };
         self.number += 1;
         self.side += 1;
