@@ -10,12 +10,15 @@
 use std::ops::Range;
 
 use tt_isa::format::{FACE_DIM, TILE_DIM};
-use tt_kernel_abi::quant::{self, arithmetic::Floats};
+use tt_kernel_abi::quant;
 
 use super::{GgmlType, Matrices, Packing, pack};
 
 /// Values of a row that are dequantised before they are packed: with 16 rows they fill 16 KiB, half a level 1 cache.
 pub const CHUNK: usize = 256;
+
+/// How an instruction set multiplies.
+type Products<L> = <L as pack::Lanes>::Products;
 
 /// An instruction set that this processor has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,7 +78,7 @@ impl Isa {
     /// Single precision values of a row; `out` has as many elements as `row` encodes.
     pub fn dequantise(self, ty: GgmlType, row: &[u8], out: &mut [f32]) {
         match self.0 {
-            Kind::Portable => quant::row::<Floats>(ty, row, out),
+            Kind::Portable => quant::row::<Products<pack::Portable>>(ty, row, out),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this value exists only where `available` has found these instructions.
             Kind::Avx2 => unsafe { row_avx2(ty, row, out) },
@@ -180,7 +183,7 @@ impl Chunk<'_> {
         }
         for (row, values) in rows.zip(scratch.chunks_exact_mut(CHUNK)) {
             let bytes = &self.source.row(row)[self.bytes.clone()];
-            quant::row::<Floats>(self.source.ty, bytes, &mut values[..self.columns]);
+            quant::row::<Products<L>>(self.source.ty, bytes, &mut values[..self.columns]);
         }
         for (i, out) in out.chunks_exact_mut(packing.format.tile_bytes()).enumerate() {
             self.prefetch_next(half, i);
@@ -220,13 +223,13 @@ fn strip_inline<L: pack::Lanes>(
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi2")]
 fn row_avx2(ty: GgmlType, row: &[u8], out: &mut [f32]) {
-    quant::row::<Floats>(ty, row, out);
+    quant::row::<Products<pack::Avx2>>(ty, row, out);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi2,avx512f,avx512bw,avx512dq,avx512vl")]
 fn row_avx512(ty: GgmlType, row: &[u8], out: &mut [f32]) {
-    quant::row::<Floats>(ty, row, out);
+    quant::row::<Products<pack::Avx512>>(ty, row, out);
 }
 
 #[cfg(target_arch = "x86_64")]

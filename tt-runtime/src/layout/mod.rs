@@ -24,6 +24,8 @@ use tt_kernel_abi::ElementType;
 pub mod error;
 pub mod hot;
 pub mod pack;
+#[cfg(target_arch = "x86_64")]
+mod products;
 
 pub use error::Squares;
 pub use hot::Isa;

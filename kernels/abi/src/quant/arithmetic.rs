@@ -8,26 +8,35 @@ pub trait Arithmetic {
     /// `d * q`; |q| is at most 255.
     fn times(d: f32, q: i32) -> f32;
 
-    /// Each value is `d * q(j)`; |q| is at most 255.
+    /// Value j is `d * point[j]`, with the sign turned where bit j of `signs` is set.
     #[inline(always)]
-    fn scale<const N: usize>(out: &mut [f32; N], d: f32, q: impl Fn(usize) -> i32) {
-        for j in 0..N {
-            out[j] = Self::times(d, q(j));
+    fn signed(out: &mut [f32; 8], d: f32, point: [u8; 8], signs: u32) {
+        for j in 0..8 {
+            let negative = -((signs >> j & 1) as i32);
+            out[j] = Self::times(d, (i32::from(point[j]) ^ negative) - negative);
         }
     }
 
-    /// Value j of run r is `d * level(index(r, j))`, where `index` is less than L and |level| at most 255. Runs have R
-    /// values.
-    fn levels<const L: usize, const R: usize>(
-        out: &mut [f32],
+    /// Value j is `d * (point[j] * parts + shift)`; the factor is at most 255, with or without a sign.
+    #[inline(always)]
+    fn shifted(out: &mut [f32; 8], d: f32, point: [i8; 8], parts: i32, shift: i32) {
+        for j in 0..8 {
+            out[j] = Self::times(d, i32::from(point[j]) * parts + shift);
+        }
+    }
+
+    /// Value j of run r is `d * level(index(r, j))`, where `index` is less than L, at most 16, and the level fits a signed byte.
+    /// Runs have R values.
+    fn levels<const L: usize, const R: usize, const N: usize>(
+        out: &mut [f32; N],
         d: f32,
         level: impl Fn(usize) -> i32,
         index: impl Fn(usize, usize) -> usize,
     );
 
     /// Value j of run r is `d * q(r, j) + m`, where `q` is less than L, at most 256. Runs have R values.
-    fn levels_and<const L: usize, const R: usize>(
-        out: &mut [f32],
+    fn levels_and<const L: usize, const R: usize, const N: usize>(
+        out: &mut [f32; N],
         d: f32,
         m: f32,
         q: impl Fn(usize, usize) -> usize,
@@ -44,6 +53,18 @@ fn runs<const R: usize>(out: &mut [f32], value: impl Fn(usize, usize) -> f32) {
     }
 }
 
+/// What `index` gives for every value, a byte each: a first loop for vector code, without any number in it.
+#[inline(always)]
+pub fn codes<const R: usize, const N: usize>(index: impl Fn(usize, usize) -> usize) -> [u8; N] {
+    let mut codes = [0; N];
+    for (run, codes) in codes.as_chunks_mut::<R>().0.iter_mut().enumerate() {
+        for j in 0..R {
+            codes[j] = index(run, j) as u8;
+        }
+    }
+    codes
+}
+
 /// With an FPU.
 pub struct Floats;
 
@@ -54,8 +75,8 @@ impl Arithmetic for Floats {
     }
 
     #[inline(always)]
-    fn levels<const L: usize, const R: usize>(
-        out: &mut [f32],
+    fn levels<const L: usize, const R: usize, const N: usize>(
+        out: &mut [f32; N],
         d: f32,
         level: impl Fn(usize) -> i32,
         index: impl Fn(usize, usize) -> usize,
@@ -64,8 +85,8 @@ impl Arithmetic for Floats {
     }
 
     #[inline(always)]
-    fn levels_and<const L: usize, const R: usize>(
-        out: &mut [f32],
+    fn levels_and<const L: usize, const R: usize, const N: usize>(
+        out: &mut [f32; N],
         d: f32,
         m: f32,
         q: impl Fn(usize, usize) -> usize,
@@ -84,8 +105,8 @@ impl Arithmetic for Integers {
     }
 
     #[inline(always)]
-    fn levels<const L: usize, const R: usize>(
-        out: &mut [f32],
+    fn levels<const L: usize, const R: usize, const N: usize>(
+        out: &mut [f32; N],
         d: f32,
         level: impl Fn(usize) -> i32,
         index: impl Fn(usize, usize) -> usize,
@@ -98,8 +119,8 @@ impl Arithmetic for Integers {
     }
 
     #[inline(always)]
-    fn levels_and<const L: usize, const R: usize>(
-        out: &mut [f32],
+    fn levels_and<const L: usize, const R: usize, const N: usize>(
+        out: &mut [f32; N],
         d: f32,
         m: f32,
         q: impl Fn(usize, usize) -> usize,

@@ -20,15 +20,6 @@ fn even_signs(seven: u32) -> u32 {
     seven | (seven.count_ones() & 1) << 7
 }
 
-/// Eight values: `scale * point`, negative where a sign is set.
-#[inline(always)]
-fn signed<A: Arithmetic>(out: &mut [f32; 8], scale: f32, point: [u8; 8], signs: u32) {
-    A::scale(out, scale, |j| {
-        let negative = -((signs >> j & 1) as i32);
-        (i32::from(point[j]) ^ negative) - negative
-    });
-}
-
 /// Two points of four values as one of eight.
 #[inline(always)]
 fn join(a: [u8; 4], b: [u8; 4]) -> [u8; 8] {
@@ -50,7 +41,7 @@ pub fn iq2_xxs<A: Arithmetic>(block: &[u8; 66], out: &mut [f32; 256]) {
         let scale = half_scale::<A>(d, signs >> 28, 2);
         for (l, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
             let point = grids::iq2_xxs(block[at + l].into());
-            signed::<A>(out, scale, point, even_signs(signs >> (7 * l)));
+            A::signed(out, scale, point, even_signs(signs >> (7 * l)));
         }
     }
 }
@@ -64,7 +55,7 @@ pub fn iq2_xs<A: Arithmetic>(block: &[u8; 74], out: &mut [f32; 256]) {
             let code = u16_at(block, 2 + 8 * ib + 2 * l);
             let scale = half_scale::<A>(d, scales >> (l / 2 * 4) & 15, 2);
             let point = grids::iq2_xs((code & 511).into());
-            signed::<A>(out, scale, point, even_signs(u32::from(code >> 9)));
+            A::signed(out, scale, point, even_signs(u32::from(code >> 9)));
         }
     }
 }
@@ -77,7 +68,7 @@ pub fn iq2_s<A: Arithmetic>(block: &[u8; 82], out: &mut [f32; 256]) {
         for (l, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
             let index = usize::from(block[2 + 4 * ib + l]) | (high >> (2 * l) & 3) << 8;
             let scale = half_scale::<A>(d, scales >> (l / 2 * 4) & 15, 2);
-            signed::<A>(out, scale, grids::iq2_s(index), block[34 + 4 * ib + l].into());
+            A::signed(out, scale, grids::iq2_s(index), block[34 + 4 * ib + l].into());
         }
     }
 }
@@ -91,7 +82,7 @@ pub fn iq3_xxs<A: Arithmetic>(block: &[u8; 98], out: &mut [f32; 256]) {
         for (l, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
             let at = 2 + 8 * ib + 2 * l;
             let point = join(grids::iq3_xxs(block[at].into()), grids::iq3_xxs(block[at + 1].into()));
-            signed::<A>(out, scale, point, even_signs(signs >> (7 * l)));
+            A::signed(out, scale, point, even_signs(signs >> (7 * l)));
         }
     }
 }
@@ -105,19 +96,15 @@ pub fn iq3_s<A: Arithmetic>(block: &[u8; 110], out: &mut [f32; 256]) {
         let index = |i: usize| usize::from(block[2 + 8 * ib + i]) | (high >> i & 1) << 8;
         for (l, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
             let point = join(grids::iq3_s(index(2 * l)), grids::iq3_s(index(2 * l + 1)));
-            signed::<A>(out, scale, point, block[74 + 4 * ib + l].into());
+            A::signed(out, scale, point, block[74 + 4 * ib + l].into());
         }
     }
 }
 
-/// Eight values of an `IQ1` grid point, by a scale that is already divided by [`IQ1_PARTS`].
+/// Distance of an `IQ1` point from the grid's, in [`IQ1_PARTS`].
 #[inline(always)]
-fn shifted<A: Arithmetic>(out: &mut [f32; 8], scale: f32, index: usize, down: bool) {
-    let delta = if down { -1 } else { 1 };
-    let point = grids::iq1(index);
-    for j in 0..8 {
-        out[j] = A::times(scale, i32::from(point[j]) * IQ1_PARTS + delta);
-    }
+fn delta(down: bool) -> i32 {
+    if down { -1 } else { 1 }
 }
 
 #[inline(always)]
@@ -128,7 +115,7 @@ pub fn iq1_s<A: Arithmetic>(block: &[u8; 50], out: &mut [f32; 256]) {
         let scale = A::times(d, i32::from(2 * (high >> 12 & 7) + 1));
         for (l, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
             let index = usize::from(block[2 + 4 * ib + l]) | usize::from(high >> (3 * l) & 7) << 8;
-            shifted::<A>(out, scale, index, high & 0x8000 != 0);
+            A::shifted(out, scale, grids::iq1(index), IQ1_PARTS, delta(high & 0x8000 != 0));
         }
     }
 }
@@ -145,7 +132,7 @@ pub fn iq1_m<A: Arithmetic>(block: &[u8; 56], out: &mut [f32; 256]) {
             let scale = A::times(d, i32::from(2 * (scales >> (l / 2 * 3) & 7) + 1));
             let high = block[32 + 2 * ib + l / 2] >> (l % 2 * 4);
             let index = usize::from(block[4 * ib + l]) | usize::from(high & 7) << 8;
-            shifted::<A>(out, scale, index, high & 8 != 0);
+            A::shifted(out, scale, grids::iq1(index), IQ1_PARTS, delta(high & 8 != 0));
         }
     }
 }
@@ -157,7 +144,7 @@ fn iq4(code: usize) -> i32 {
 
 #[inline(always)]
 pub fn iq4_nl<A: Arithmetic>(block: &[u8; 18], out: &mut [f32; 32]) {
-    A::levels::<16, 16>(out, f16_at(block, 0), iq4, |half, j| nibble(&block[2..], half, j));
+    A::levels::<16, 16, _>(out, f16_at(block, 0), iq4, |half, j| nibble(&block[2..], half, j));
 }
 
 /// Sub-blocks of 32 with 6-bit scales: low nibbles in bytes, high pairs of bits in one word.
@@ -167,6 +154,6 @@ pub fn iq4_xs<A: Arithmetic>(block: &[u8; 136], out: &mut [f32; 256]) {
     for (ib, out) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
         let low = i32::from(block[4 + ib / 2] >> (ib % 2 * 4) & 15);
         let scale = A::times(d, low + i32::from(high >> (2 * ib) & 3) * 16 - 32);
-        A::levels::<16, 16>(out, scale, iq4, |half, j| nibble(&block[8 + 16 * ib..], half, j));
+        A::levels::<16, 16, _>(out, scale, iq4, |half, j| nibble(&block[8 + 16 * ib..], half, j));
     }
 }

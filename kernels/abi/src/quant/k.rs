@@ -15,7 +15,7 @@ pub fn q2_k<A: Arithmetic>(block: &[u8; 84], out: &mut [f32; 256]) {
         let (half, shift) = (run / 4, run % 4 * 2);
         let scale = i32::from(block[i]);
         let (dl, ml) = (A::times(d, scale & 15), A::times(min, scale >> 4));
-        A::levels_and::<4, 16>(out, dl, -ml, |_, l| {
+        A::levels_and::<4, 16, _>(out, dl, -ml, |_, l| {
             usize::from(block[16 + half * 32 + sub * 16 + l] >> shift & 3)
         });
     }
@@ -91,7 +91,7 @@ pub fn q5_k<A: Arithmetic>(block: &[u8; 176], out: &mut [f32; 256]) {
             let low = block[48 + run * 32 + l] >> shift & 15;
             usize::from(low | (block[16 + l] >> i & 1) << 4)
         };
-        A::levels_and::<32, 32>(out, A::times(d, scale), -A::times(min, ml), index);
+        A::levels_and::<32, 32, _>(out, A::times(d, scale), -A::times(min, ml), index);
     }
 }
 

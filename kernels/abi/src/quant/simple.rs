@@ -14,7 +14,7 @@ pub(super) fn nibble(bytes: &[u8], half: usize, j: usize) -> usize {
 
 #[inline(always)]
 pub fn q4_0<A: Arithmetic>(block: &[u8; 18], out: &mut [f32; 32]) {
-    A::levels::<16, 16>(
+    A::levels::<16, 16, _>(
         out,
         f16_at(block, 0),
         |level| level as i32 - 8,
@@ -24,7 +24,9 @@ pub fn q4_0<A: Arithmetic>(block: &[u8; 18], out: &mut [f32; 32]) {
 
 #[inline(always)]
 pub fn q4_1<A: Arithmetic>(block: &[u8; 20], out: &mut [f32; 32]) {
-    A::levels_and::<16, 16>(out, f16_at(block, 0), f16_at(block, 2), |half, j| nibble(&block[4..], half, j));
+    A::levels_and::<16, 16, _>(out, f16_at(block, 0), f16_at(block, 2), |half, j| {
+        nibble(&block[4..], half, j)
+    });
 }
 
 #[inline(always)]

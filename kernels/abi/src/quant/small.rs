@@ -20,22 +20,25 @@ pub fn tq1_0<A: Arithmetic>(block: &[u8; 54], out: &mut [f32; 256]) {
     let level = |level: usize| level as i32 - 1;
     let (most, last) = out.split_at_mut(240);
     let (first, second) = most.split_at_mut(160);
-    for (out, power) in first.chunks_exact_mut(32).zip(POWERS) {
-        A::levels::<3, 32>(out, d, level, |_, m| trit(block[m], power));
+    for (out, power) in first.as_chunks_mut::<32>().0.iter_mut().zip(POWERS) {
+        A::levels::<3, 32, _>(out, d, level, |_, m| trit(block[m], power));
     }
-    for (out, power) in second.chunks_exact_mut(16).zip(POWERS) {
-        A::levels::<3, 16>(out, d, level, |_, m| trit(block[32 + m], power));
+    for (out, power) in second.as_chunks_mut::<16>().0.iter_mut().zip(POWERS) {
+        A::levels::<3, 16, _>(out, d, level, |_, m| trit(block[32 + m], power));
     }
-    for (out, power) in last.chunks_exact_mut(4).zip(POWERS) {
-        A::levels::<3, 4>(out, d, level, |_, m| trit(block[48 + m], power));
+    for (out, power) in last.as_chunks_mut::<4>().0.iter_mut().zip(POWERS) {
+        A::levels::<3, 4, _>(out, d, level, |_, m| trit(block[48 + m], power));
     }
 }
 
 /// Two bits a value, in runs of 32; 3 stands for 2 scales.
 #[inline(always)]
 pub fn tq2_0<A: Arithmetic>(block: &[u8; 66], out: &mut [f32; 256]) {
-    let index = |run: usize, m: usize| usize::from(block[run / 4 * 32 + m] >> (run % 4 * 2) & 3);
-    A::levels::<4, 32>(out, f16_at(block, 64), |level| level as i32 - 1, index);
+    let d = f16_at(block, 64);
+    for (run, out) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        let index = |_, m: usize| usize::from(block[run / 4 * 32 + m] >> (run % 4 * 2) & 3);
+        A::levels::<4, 32, 32>(out, d, |level| level as i32 - 1, index);
+    }
 }
 
 /// Twice the values of E2M1; the scales below are half of what the formats say.
@@ -69,7 +72,7 @@ fn e2m1_twice(code: usize) -> i32 {
 
 #[inline(always)]
 pub fn mxfp4<A: Arithmetic>(block: &[u8; 17], out: &mut [f32; 32]) {
-    A::levels::<16, 16>(out, e8m0_half(block[0]), e2m1_twice, |half, j| nibble(&block[1..], half, j));
+    A::levels::<16, 16, _>(out, e8m0_half(block[0]), e2m1_twice, |half, j| nibble(&block[1..], half, j));
 }
 
 /// Four sub-blocks of 16, each with a scale in front of the quants.
@@ -77,6 +80,6 @@ pub fn mxfp4<A: Arithmetic>(block: &[u8; 17], out: &mut [f32; 32]) {
 pub fn nvfp4<A: Arithmetic>(block: &[u8; 36], out: &mut [f32; 64]) {
     for (sub, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
         let index = |half, j| nibble(&block[4 + 8 * sub..], half, j);
-        A::levels::<16, 8>(out, ue4m3_half(block[sub]), e2m1_twice, index);
+        A::levels::<16, 8, _>(out, ue4m3_half(block[sub]), e2m1_twice, index);
     }
 }

@@ -1,9 +1,13 @@
 //! Sixteen 32-bit lanes: what packing needs of a vector, and the portable one.
 
 use tt_isa::format::FACE_DIM;
+use tt_kernel_abi::quant::arithmetic::{Arithmetic, Floats};
 
 /// Sixteen neighbouring columns of ggml's matrix, one in each 32-bit lane.
 pub trait Lanes: Copy {
+    /// How values are dequantised with the same instructions.
+    type Products: Arithmetic;
+
     /// The bit patterns of the first sixteen values.
     fn load(values: &[f32]) -> Self;
     /// The first sixteen words, little-endian, at any address.
@@ -52,6 +56,8 @@ pub trait Lanes: Copy {
 pub type Portable = [u32; FACE_DIM];
 
 impl Lanes for Portable {
+    type Products = Floats;
+
     #[inline(always)]
     fn load(values: &[f32]) -> Self {
         std::array::from_fn(|i| values[i].to_bits())

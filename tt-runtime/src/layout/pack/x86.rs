@@ -10,6 +10,7 @@
 use std::arch::x86_64::*;
 
 use super::lanes::Lanes;
+use crate::layout::products;
 use tt_isa::format::FACE_DIM;
 
 /// Sixteen lanes in a register.
@@ -17,6 +18,8 @@ use tt_isa::format::FACE_DIM;
 pub struct Avx512(__m512i);
 
 impl Lanes for Avx512 {
+    type Products = products::Vectors<products::Avx512>;
+
     #[inline(always)]
     fn load(values: &[f32]) -> Self {
         let values = &values[..FACE_DIM];
@@ -219,6 +222,8 @@ macro_rules! halves {
 }
 
 impl Lanes for Avx2 {
+    type Products = products::Vectors<products::Avx2>;
+
     #[inline(always)]
     fn load(values: &[f32]) -> Self {
         let values = &values[..FACE_DIM];
