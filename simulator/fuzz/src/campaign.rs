@@ -32,6 +32,8 @@ const PROPOSED: usize = 40;
 /// What to do.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Number of the first case.
+    pub first: u64,
     /// How many cases.
     pub cases: u64,
     /// Which.
@@ -110,7 +112,8 @@ pub fn run(library: &Path, options: &Options) -> Result<Report, RunError> {
     let mut report = Report::default();
     options.propose.iter().flatten().for_each(|entry| report.cover(&entry.case));
     let report = Mutex::new(report);
-    let next = AtomicU64::new(0);
+    let next = AtomicU64::new(options.first);
+    let end = options.first + options.cases;
     let results: Vec<Result<(), RunError>> = std::thread::scope(|scope| {
         let workers: Vec<_> = vendors
             .into_iter()
@@ -120,12 +123,13 @@ pub fn run(library: &Path, options: &Options) -> Result<Report, RunError> {
                 scope.spawn(move || {
                     loop {
                         let first = next.fetch_add(BATCH, Ordering::Relaxed);
-                        if first >= options.cases {
+                        if first >= end {
                             return Ok(());
                         }
-                        worker.batch(first, (first + BATCH).min(options.cases))?;
-                        if first % PROGRESS < BATCH && first > 0 {
-                            (options.progress)(first, lock(worker.report).total().differ);
+                        worker.batch(first, (first + BATCH).min(end))?;
+                        let done = first - options.first;
+                        if done % PROGRESS < BATCH && done > 0 {
+                            (options.progress)(done, lock(worker.report).total().differ);
                         }
                     }
                 })

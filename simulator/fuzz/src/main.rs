@@ -40,6 +40,9 @@ struct Diff {
     /// How many cases
     #[arg(long, default_value_t = 100_000)]
     cases: u64,
+    /// Number of the first one: what a finding's file name has, to see it again
+    #[arg(long, default_value_t = 0)]
+    first: u64,
     /// Which cases: the same seed gives the same ones
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -104,14 +107,14 @@ fn library() -> Result<PathBuf> {
 /// Whether there was no difference.
 fn diff(options: &Diff) -> Result<bool> {
     let start = Instant::now();
-    let Diff { cases, seed, family, jobs, .. } = *options;
+    let Diff { cases, first, seed, family, jobs, .. } = *options;
     let progress = |cases, differ| eprintln!("{cases} cases, {differ} differences");
     let so_far = || -> Result<Vec<Entry>> {
         let files = corpus::folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/corpus")))?;
         Ok(files.into_iter().flat_map(|(_, entries)| entries).collect())
     };
     let known = options.propose.is_some().then(so_far).transpose()?;
-    let campaign = Options { cases, seed, family, jobs, propose: known, progress };
+    let campaign = Options { first, cases, seed, family, jobs, propose: known, progress };
     let report = campaign::run(&library()?, &campaign)?;
     let seconds = start.elapsed().as_secs_f64();
     if options.json {

@@ -69,7 +69,8 @@ fn new_cases_give_equal_results() {
     let Some(library) = library() else {
         return println!("SKIPPED: TTSIM_LIB is not set: no vendor's simulator");
     };
-    let options = Options { cases: 2000, seed: 3, family: None, jobs: 1, propose: None, progress: |_, _| {} };
+    let options =
+        Options { first: 0, cases: 2000, seed: 3, family: None, jobs: 1, propose: None, progress: |_, _| {} };
     let report = campaign::run(&library, &options).unwrap_or_else(|error| panic!("{error}"));
     let findings: Vec<String> = report.findings.iter().map(report::finding).collect();
     assert_eq!(report.total().differ, 0, "{}", findings.join("\n"));
