@@ -140,7 +140,7 @@ impl Chip {
                 }
                 Region::Window(target) => {
                     let node = self.window_tile(&target)?;
-                    self.read_node(target.noc, node, target.addr, now)?;
+                    self.host_read(target.noc, node, target.addr, now)?;
                 }
             }
             out = rest;
@@ -172,7 +172,7 @@ impl Chip {
                 Region::Window(target) if target.multicast => self.broadcast(&target, now)?,
                 Region::Window(target) => {
                     let node = self.window_tile(&target)?;
-                    self.write_node(target.noc, node, target.addr, now)?;
+                    self.host_write(target.noc, node, target.addr, now)?;
                 }
             }
             data = rest;
@@ -194,6 +194,16 @@ impl Chip {
 
     fn window_tile(&self, target: &TlbTarget) -> Result<Node, Fault> {
         self.tile_at(target.noc, target.end)
+    }
+
+    /// [`Chip::read_node`], with the tile in its faults.
+    fn host_read(&mut self, noc: u8, node: Node, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
+        self.read_node(noc, node, addr, out).map_err(|fault| fault.in_tile(self.position(node)))
+    }
+
+    /// [`Chip::write_node`], with the tile in its faults.
+    fn host_write(&mut self, noc: u8, node: Node, addr: u64, data: &[u8]) -> Result<(), Fault> {
+        self.write_node(noc, node, addr, data).map_err(|fault| fault.in_tile(self.position(node)))
     }
 
     fn broadcast(&mut self, target: &TlbTarget, data: &[u8]) -> Result<(), Fault> {
@@ -218,7 +228,7 @@ impl Chip {
     /// Nothing answers there.
     pub fn tile_read(&mut self, tile: NocXy, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
         let node = self.tile_at(0, tile)?;
-        self.read_node(0, node, addr, out)
+        self.host_read(0, node, addr, out)
     }
 
     /// Writes to a tile over NoC 0, past the windows. Registers are written in 4 aligned bytes.
@@ -227,7 +237,7 @@ impl Chip {
     /// Nothing answers there.
     pub fn tile_write(&mut self, tile: NocXy, addr: u64, data: &[u8]) -> Result<(), Fault> {
         let node = self.tile_at(0, tile)?;
-        self.write_node(0, node, addr, data)
+        self.host_write(0, node, addr, data)
     }
 }
 

@@ -15,11 +15,14 @@ mod code;
 mod hazards;
 #[path = "support/host.rs"]
 mod host;
+#[path = "support/page.rs"]
+mod page;
 #[path = "support/pipeline.rs"]
 mod pipeline;
 
 use hazards::{DATA, DATA_BYTES, HAZARDS, Hazard, other_tile};
 use host::{Host, tensix};
+use page::examples;
 use pipeline::{Bug, Pipeline};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::RiscV;
@@ -99,21 +102,12 @@ fn without_numbers(text: &str) -> String {
     out
 }
 
-/// The faults that `docs/simulator.md` shows as examples of the mode, a paragraph each.
-fn documented() -> Vec<String> {
-    let page = include_str!("../../docs/simulator.md");
-    let section = page.split("## Asynchronous mode").nth(1).expect("the section");
-    let section = section.split("\n## ").next().expect("its text");
-    let blocks = section.split("\n\n").filter(|block| block.starts_with("    program error"));
-    blocks.map(|block| block.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
-}
-
 #[test]
 fn the_documentation_shows_what_is_found() {
     let bugs = Bug::ALL.into_iter().map(|bug| find(bug).1.to_string());
     let found: Vec<String> =
         bugs.chain(HAZARDS.iter().map(find_small)).map(|text| without_numbers(&text)).collect();
-    let examples = documented();
+    let examples = examples("Asynchronous mode");
     assert!(examples.len() >= 12, "one of each kind");
     for example in examples {
         assert!(found.contains(&without_numbers(&example)), "not found any more: {example}");
