@@ -4,15 +4,16 @@
 
 use std::time::Instant;
 
-use tt_isa::chip::BOARDS;
-use tt_isa::map::{DEBUG_REGS_BASE, LOCAL_RAM_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
+use tt_isa::map::{LOCAL_RAM_BASE, RiscV};
 use tt_isa::noc::NocXy;
-use tt_isa::tlb::{TLB_CONFIG_BASE, TLB_GROUPS, TlbTarget};
-use tt_simulator::{Chip, ChipConfig, Fault};
+use tt_simulator::Fault;
 
 #[path = "../tests/support/asm.rs"]
 mod asm;
+#[path = "../tests/support/host.rs"]
+mod host;
 use asm::{b, encode, i, jal, li, nop, r, s};
+use host::Host;
 
 const TILE: NocXy = NocXy { x: 1, y: 1 };
 const DATA: u32 = 0x2_0000;
@@ -76,26 +77,15 @@ fn loops() -> Vec<(&'static str, Vec<u32>, Vec<u32>)> {
 
 /// Instructions a second of a program that never ends.
 fn rate(program: &[u32]) -> Result<f64, Fault> {
-    let board = &BOARDS[0];
-    let mut chip = Chip::new(ChipConfig::of_board(board, 0))?;
-    write(&mut chip, RiscV::Brisc.default_reset_pc(), &asm::bytes(program))?;
+    let mut host = Host::new();
+    host.load(TILE, RiscV::Brisc, program);
     // What the call calls: it returns at once.
-    write(&mut chip, 0x1000, &asm::bytes(&[i("Jalr", 0, 1, 0)]))?;
-    let reset = SOFT_RESET_ALL & !RiscV::Brisc.soft_reset_bit();
-    write(&mut chip, DEBUG_REGS_BASE + SOFT_RESET_0, &reset.to_le_bytes())?;
+    host.write32(TILE, 0x1000, i("Jalr", 0, 1, 0));
+    host.release(TILE, &[RiscV::Brisc]);
+    let chip = &mut host.chip;
     chip.advance(1_000_000)?;
     let before = chip.counters().riscv_instructions;
     let begin = Instant::now();
     chip.advance(CLOCKS)?;
     Ok((chip.counters().riscv_instructions - before) as f64 / begin.elapsed().as_secs_f64())
-}
-
-/// Writes to the tile through the first 16 MiB window.
-fn write(chip: &mut Chip, addr: u32, bytes: &[u8]) -> Result<(), Fault> {
-    let group = TLB_GROUPS[2];
-    let addr = u64::from(addr);
-    let mask = (1 << group.log2_size) - 1;
-    let word = TlbTarget::unicast(TILE, addr & !mask).encode(group.log2_size);
-    chip.bar0_write(TLB_CONFIG_BASE + 8 * u64::from(group.first), &word.to_le_bytes())?;
-    chip.bar0_write(group.bar0 + (addr & mask), bytes)
 }

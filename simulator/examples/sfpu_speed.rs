@@ -7,17 +7,18 @@
 
 use std::time::Instant;
 
-use tt_isa::chip::BOARDS;
 use tt_isa::insn::*;
-use tt_isa::map::{DEBUG_REGS_BASE, INSTRN_BUF_BASE, MOP_CFG_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
+use tt_isa::map::{INSTRN_BUF_BASE, MOP_CFG_BASE, RiscV};
 use tt_isa::noc::NocXy;
 use tt_isa::sfpu::{lreg, mod0_fmt, sfpencc, sfplut, sfpsetcc};
-use tt_isa::tlb::{TLB_CONFIG_BASE, TLB_GROUPS, TlbTarget};
-use tt_simulator::{Chip, ChipConfig, Fault};
+use tt_simulator::Fault;
 
 #[path = "../tests/support/asm.rs"]
 mod asm;
-use asm::{jal, li, s};
+#[path = "../tests/support/host.rs"]
+mod host;
+use asm::{jal, s};
+use host::{Host, poke};
 
 const TILE: NocXy = NocXy { x: 1, y: 1 };
 const CORE: RiscV = RiscV::Trisc1;
@@ -67,11 +68,6 @@ fn mixtures() -> Vec<(&'static str, Vec<u32>)> {
     ]
 }
 
-/// Stores `value` at `addr`. Changes x5 and x6.
-fn poke(addr: u32, value: u32) -> Vec<u32> {
-    [&li(5, addr)[..], &li(6, value), &[s("Sw", 6, 5, 0)]].concat()
-}
-
 /// Instructions a second that the coprocessor executes while a core makes it play the recorded ones.
 fn rate(recorded: &[u32]) -> Result<f64, Fault> {
     let replay = REPLAY { start_idx: 0, len: RECORDED as u32, ..REPLAY::ZERO };
@@ -89,10 +85,10 @@ fn rate(recorded: &[u32]) -> Result<f64, Fault> {
     program.extend(poke(INSTRN_BUF_BASE, MOP { mop_type: 1, ..MOP::ZERO }.word()));
     program.extend([s("Sw", 6, 5, 0), jal(0, -4)]);
 
-    let mut chip = Chip::new(ChipConfig::of_board(&BOARDS[0], 0))?;
-    write(&mut chip, CORE.default_reset_pc(), &asm::bytes(&program))?;
-    let reset = SOFT_RESET_ALL & !CORE.soft_reset_bit();
-    write(&mut chip, DEBUG_REGS_BASE + SOFT_RESET_0, &reset.to_le_bytes())?;
+    let mut host = Host::new();
+    host.load(TILE, CORE, &program);
+    host.release(TILE, &[CORE]);
+    let chip = &mut host.chip;
     chip.advance(2_000)?;
     let before = chip.counters().tensix_instructions;
     let begin = Instant::now();
@@ -102,14 +98,4 @@ fn rate(recorded: &[u32]) -> Result<f64, Fault> {
         clocks += 1_000;
     }
     Ok((chip.counters().tensix_instructions - before) as f64 / begin.elapsed().as_secs_f64())
-}
-
-/// Writes to the tile through the first 16 MiB window.
-fn write(chip: &mut Chip, addr: u32, bytes: &[u8]) -> Result<(), Fault> {
-    let group = TLB_GROUPS[2];
-    let addr = u64::from(addr);
-    let mask = (1 << group.log2_size) - 1;
-    let word = TlbTarget::unicast(TILE, addr & !mask).encode(group.log2_size);
-    chip.bar0_write(TLB_CONFIG_BASE + 8 * u64::from(group.first), &word.to_le_bytes())?;
-    chip.bar0_write(group.bar0 + (addr & mask), bytes)
 }

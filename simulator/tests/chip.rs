@@ -6,7 +6,7 @@ mod asm;
 mod host;
 
 use asm::{b, bytes, i, jal, li, r, s};
-use host::{Host, copy, end, niu, poke, tensix, wait_for};
+use host::{COLUMNS, Host, ROWS, all_tiles, copy, end, niu, pattern, poke, tensix, wait_for};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{
     CFG_BASE, DEBUG_REGS_BASE, IRAM_BASE, L1_SIZE, LOCAL_RAM_BASE, MAILBOX_BASE, MAILBOX_STRIDE,
@@ -18,16 +18,6 @@ use tt_isa::noc::{NocXy, reg};
 use tt_simulator::Blame;
 
 const DATA: u32 = 0x2_0000;
-const COLUMNS: u8 = 8;
-const ROWS: u8 = 9;
-
-fn pattern(len: usize, seed: u32) -> Vec<u8> {
-    (0..len as u32).map(|n| (n.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 13) as u8).collect()
-}
-
-fn all_tiles() -> impl Iterator<Item = NocXy> {
-    (0..ROWS).flat_map(|row| (0..COLUMNS).map(move |column| tensix(column, row)))
-}
 
 #[test]
 fn windows_reach_l1_and_dram() {

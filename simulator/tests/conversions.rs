@@ -24,11 +24,6 @@ const RUN: u32 = 1024;
 const FACE: u32 = 256;
 
 #[test]
-fn vendor_child() {
-    support::vendor_child();
-}
-
-#[test]
 fn unpacking_is_the_vendors() {
     let mut cases = Vec::new();
     for input in [Bf16, Fp16, Int16, Fp8, Int8, Bfp8, Bfp4, Bfp2] {

@@ -6,15 +6,10 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use support::matrix::{Kind, Numbers, Size, Trials, numbers};
-use support::{run_here, run_vendor, vectors};
-
-#[test]
-fn vendor_child() {
-    support::vendor_child();
-}
+use support::{run_here, run_vendor, vectors, vendor_library};
 
 #[test]
 fn matrices() {
@@ -42,10 +37,7 @@ fn moves() {
 }
 
 fn compare_all(kind: Kind) {
-    let Some(library) = std::env::var_os("TTSIM_LIB").map(PathBuf::from) else {
-        println!("skipped: TTSIM_LIB is not set");
-        return;
-    };
+    let Some(library) = vendor_library() else { return };
     let programs = std::env::var("MATRIX_RANDOM_PROGRAMS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
     let mut counts = BTreeMap::new();
     for &numbers in numbers(kind) {

@@ -11,11 +11,6 @@ use support::{Program, vectors};
 use tt_isa::insn::Opcode::{self, *};
 
 #[test]
-fn vendor_child() {
-    support::vendor_child();
-}
-
-#[test]
 fn results_are_the_vendors() {
     vectors::check(cases());
 }

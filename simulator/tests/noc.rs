@@ -5,7 +5,7 @@ mod asm;
 #[path = "support/host.rs"]
 mod host;
 
-use host::{Host, Request, copy, end, niu, poke, tensix, wait_for};
+use host::{COLUMNS, Host, ROWS, Request, all_tiles, copy, end, niu, pattern, poke, tensix, wait_for};
 use tt_isa::arc;
 use tt_isa::chip::{DRAM_APB_NIU, DRAM_APB_NIU_NOC_STRIDE, DRAM_APB_NIU_STRIDE, WORMHOLE};
 use tt_isa::map::{DEBUG_REGS_BASE, L1_SIZE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
@@ -17,16 +17,6 @@ use tt_isa::tlb::{ARC_APB_BAR0, PCIE_NIU_BAR0};
 use tt_simulator::{Blame, Fault};
 
 const DATA: u32 = 0x2_0000;
-const COLUMNS: u8 = 8;
-const ROWS: u8 = 9;
-
-fn pattern(len: usize, seed: u32) -> Vec<u8> {
-    (0..len as u32).map(|n| (n.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 13) as u8).collect()
-}
-
-fn all_tiles() -> impl Iterator<Item = NocXy> {
-    (0..ROWS).flat_map(|row| (0..COLUMNS).map(move |column| tensix(column, row)))
-}
 
 /// Registers of an initiator, as a test gives them; the rest stays as it was.
 type Registers<'a> = &'a [(u32, u32)];

@@ -5,10 +5,8 @@
 
 mod support;
 
-use std::path::Path;
-
 use support::vectors::difference;
-use support::{Program, Random, run_here, run_vendor};
+use support::{Program, Random, run_here, run_vendor, vendor_library};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{NIU_BASE, NIU_STRIDE, NOC_OVERLAY_BASE, NOC_OVERLAY_STREAM_STRIDE};
 use tt_isa::noc::{CMD_BUF_STRIDE, NocXy, atomic_increment, ctrl, reg, tag};
@@ -154,21 +152,13 @@ fn overlay_counters_are_the_vendors() {
 
 /// Runs programs made from seeds on both simulators.
 fn compare(name: &str, cases: u64, program: impl Fn(u64) -> Program) {
-    let Ok(library) = std::env::var("TTSIM_LIB") else {
-        println!("SKIPPED: no TTSIM_LIB, so there is nothing to compare with");
-        return;
-    };
+    let Some(library) = vendor_library() else { return };
     for case in 1..=cases {
         let program = program(case.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let here = run_here(&program).unwrap_or_else(|fault| panic!("case {case}: {fault}"));
-        let vendor = run_vendor(Path::new(&library), &program, &format!("{name}{case}"))
+        let vendor = run_vendor(&library, &program, &format!("{name}{case}"))
             .unwrap_or_else(|error| panic!("case {case}: {error}"));
         let different = difference(&format!("case {case}"), &here, &vendor);
         assert_eq!(different, None, "{:?}", program.stores().collect::<Vec<_>>());
     }
-}
-
-#[test]
-fn vendor_child() {
-    support::vendor_child();
 }

@@ -12,11 +12,6 @@ use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::{PACR, SETADCXX, SETADCXY};
 
 #[test]
-fn vendor_child() {
-    support::vendor_child();
-}
-
-#[test]
 fn results_are_the_vendors() {
     vectors::check(cases());
 }

@@ -21,11 +21,6 @@ use tt_isa::map::{REGFILE_BASE, RiscV};
 const RECORDED: u64 = 12;
 const LIVE: u64 = 150;
 
-#[test]
-fn vendor_child() {
-    support::vendor_child();
-}
-
 fn check(kind: &str, program: impl Fn(&mut Random) -> Program) {
     let of = |seed: u64| (format!("random_{kind}_{seed}"), program(&mut Random(0x9E37_79B9 * (seed + 1))));
     vectors::check_digests((0..RECORDED).map(of).collect());

@@ -13,7 +13,7 @@ use std::process::Command;
 
 use support::sfpu::{LANEWISE, SLOTS, Trials, modes};
 use support::vectors::difference;
-use support::{Pair, Random};
+use support::{Pair, Random, vendor_library};
 use tt_isa::insn::{INSTRUCTIONS, Opcode};
 use tt_isa::sfpu::LANES;
 
@@ -28,8 +28,7 @@ const EXHAUSTIVE: &str = "exhaustive";
 
 #[test]
 fn random_instructions_agree_with_the_vendor() {
-    if std::env::var_os("TTSIM_LIB").is_none() {
-        println!("SKIPPED: TTSIM_LIB is not set, nothing is compared with the vendor's simulator");
+    if vendor_library().is_none() {
         return;
     }
     let cases = std::env::var("SFPU_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(CASES);
@@ -57,8 +56,7 @@ fn child(name: &str, cases: u32) -> Result<(), String> {
 
 #[test]
 fn all_16_bit_operands_agree_with_the_vendor() {
-    if std::env::var_os("TTSIM_LIB").is_none() {
-        println!("SKIPPED: TTSIM_LIB is not set, nothing is compared with the vendor's simulator");
+    if vendor_library().is_none() {
         return;
     }
     child(EXHAUSTIVE, 0).unwrap();
@@ -79,14 +77,14 @@ fn differential_child() {
     let (name, cases) = order.split_once(' ').expect("name and cases");
     let cases: u32 = cases.parse().expect("a number of cases");
     if name == EXHAUSTIVE {
-        let mut pair = Pair::open(&std::env::var("TTSIM_LIB").expect("the parent has it"));
+        let mut pair = Pair::open(&vendor_library().expect("the parent has it"));
         let programs = exhaustive().enumerate().map(|(i, trials)| agree(&mut pair, trials, name, i as u64));
         println!("compared {} programs of 16-bit operands", programs.count());
         return;
     }
     let opcode = LANEWISE.iter().copied().find(|opcode| format!("{opcode:?}") == name);
     assert!(opcode.is_some() || name == SEQUENCES, "{name} is none of {} instructions", INSTRUCTIONS.len());
-    let mut pair = Pair::open(&std::env::var("TTSIM_LIB").expect("the parent has it"));
+    let mut pair = Pair::open(&vendor_library().expect("the parent has it"));
     let mut seeds = Random(0x5F37_59DF_0BAD_CAFE ^ opcode.map_or(0, |opcode| opcode as u64) << 40);
     let mut compared = 0;
     while compared < cases {

@@ -14,11 +14,6 @@ use tt_isa::insn::{SETRWC, SFPLOAD, SFPSTORE};
 use tt_isa::sfpu::mod0_fmt;
 
 #[test]
-fn vendor_child() {
-    support::vendor_child();
-}
-
-#[test]
 fn results_are_the_vendors() {
     vectors::check(cases());
 }

@@ -17,11 +17,6 @@ use tt_isa::insn::{
 use tt_isa::map::{CFG_BASE, MOP_CFG_BASE, RiscV};
 
 #[test]
-fn vendor_child() {
-    support::vendor_child();
-}
-
-#[test]
 fn results_are_the_vendors() {
     vectors::check(cases());
 }

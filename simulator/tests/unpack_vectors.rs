@@ -12,11 +12,6 @@ use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::{MOVA2D, MVMUL, PACR, SETADCXX, SETADCXY, SETADCZW, SETRWC, UNPACR, UNPACR_NOP, ZEROACC};
 
 #[test]
-fn vendor_child() {
-    support::vendor_child();
-}
-
-#[test]
 fn results_are_the_vendors() {
     vectors::check(cases());
 }

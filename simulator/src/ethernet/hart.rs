@@ -5,7 +5,7 @@ use tt_isa::map;
 
 use super::{Activity, EthernetTile, PAGE};
 use crate::fault::Fault;
-use crate::rv32::{Access, Bus, PAGE_BYTES, Stop};
+use crate::rv32::{Access, Bus, PAGE_BYTES, Stop, check_register_store, lane, no_code};
 
 const L1_PAGES: usize = eth::L1_SIZE.div_ceil(PAGE_BYTES) as usize;
 /// Pages of code in a tile: L1, then instruction RAM.
@@ -75,7 +75,7 @@ impl Bus for CoreBus<'_> {
 
     fn code_page(&self, pc: u32) -> Result<usize, Fault> {
         let at = if pc < eth::L1_SIZE { Some(pc) } else { iram_offset(pc).map(|at| at + IRAM_CODE) };
-        at.map(|at| (at / PAGE_BYTES) as usize).ok_or_else(|| no_code(pc))
+        at.map(|at| (at / PAGE_BYTES) as usize).ok_or_else(|| no_code(pc, PAGE))
     }
 
     fn fetch(&self, pc: u32) -> Result<u32, Fault> {
@@ -83,24 +83,18 @@ impl Bus for CoreBus<'_> {
             Some(at) => self.tile.iram.get(at as usize..at as usize + 4),
             None => self.tile.l1.get(pc, 4),
         };
-        let word = bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| no_code(pc))?;
+        let word = bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| no_code(pc, PAGE))?;
         Ok(u32::from_le_bytes(word))
     }
 
     fn load(&mut self, addr: u32, size: u32) -> Result<Access<u32>, Fault> {
         let word = self.tile.register_read(addr & !3)?;
-        let value = match size {
-            4 => word,
-            _ => word >> (8 * (addr & 3)) & ((1 << (8 * size)) - 1),
-        };
+        let value = lane(word, addr, size);
         Ok(if self.tile.is_volatile(addr & !3) { Access::Volatile(value) } else { Access::Done(value) })
     }
 
     fn store(&mut self, addr: u32, size: u32, value: u32) -> Result<Access<()>, Fault> {
-        if size != 4 {
-            let what = format!("store of {size} bytes to the register {addr:#010x}");
-            return Err(Fault::program(what).page(PAGE));
-        }
+        check_register_store(addr, size, PAGE)?;
         self.tile.register_write(addr, value).map(Access::Done)
     }
 
@@ -124,8 +118,4 @@ impl Bus for CoreBus<'_> {
     fn held(&self) -> bool {
         self.tile.activity == Activity::Reset
     }
-}
-
-fn no_code(pc: u32) -> Fault {
-    Fault::program(format!("no code at {pc:#010x} that this core could execute")).page(PAGE)
 }

@@ -68,3 +68,29 @@ pub trait Bus {
     /// Whether the core is held in reset, by what it has just stored itself.
     fn held(&self) -> bool;
 }
+
+/// The `size` bytes that a load of part of a register at `addr` takes out of its word.
+#[inline(always)]
+pub fn lane(word: u32, addr: u32, size: u32) -> u32 {
+    match size {
+        4 => word,
+        _ => word >> (8 * (addr & 3)) & ((1 << (8 * size)) - 1),
+    }
+}
+
+/// Checks a store to a register: registers are written as words.
+///
+/// # Errors
+/// It is of less than a word; `page` says so.
+#[inline(always)]
+pub fn check_register_store(addr: u32, size: u32, page: &'static str) -> Result<(), Fault> {
+    match size {
+        4 => Ok(()),
+        _ => Err(Fault::program(format!("store of {size} bytes to the register {addr:#010x}")).page(page)),
+    }
+}
+
+/// A core is to execute from where it cannot.
+pub fn no_code(pc: u32, page: &'static str) -> Fault {
+    Fault::program(format!("no code at {pc:#010x} that this core could execute")).page(page)
+}

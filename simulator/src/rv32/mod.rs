@@ -16,7 +16,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use bus::{Access, Bus};
+pub use bus::{Access, Bus, check_register_store, lane, no_code};
 pub use code::{CodeCache, PAGE_BYTES};
 pub use decode::{Kind, NO_REGISTER, Op, decode};
 pub use hart::{Hart, Retired, Stop};

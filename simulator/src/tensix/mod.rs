@@ -29,6 +29,8 @@ pub mod scalar;
 pub mod sfpu;
 pub mod src;
 pub mod sync;
+#[cfg(test)]
+pub mod testing;
 pub mod unpack;
 pub(crate) mod wait_gate;
 

@@ -5,7 +5,9 @@ use tt_isa::map::{self, RiscV};
 use super::{Activity, Tile};
 use crate::fault::Fault;
 use crate::l1::L1;
-use crate::rv32::{Access, Bus, CodeCache, Hart, PAGE_BYTES, Retired, Stop};
+use crate::rv32::{
+    Access, Bus, CodeCache, Hart, PAGE_BYTES, Retired, Stop, check_register_store, lane, no_code,
+};
 use crate::trace::{Recorder, State};
 
 const PAGE: &str = "TensixTile/BabyRISCV/README.md";
@@ -56,7 +58,7 @@ impl Tile {
             Some(at) => self.iram.get(at as usize..at as usize + 4),
             None => self.l1.get(pc, 4),
         };
-        let word = bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| no_code(pc))?;
+        let word = bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| no_code(pc, PAGE))?;
         Ok(u32::from_le_bytes(word))
     }
 
@@ -170,7 +172,7 @@ fn iram_offset(core: RiscV, pc: u32) -> Option<u32> {
 /// Number of the page of code that a core executes from at `pc`.
 pub(crate) fn code_page(core: RiscV, pc: u32) -> Result<usize, Fault> {
     let at = if pc < map::L1_SIZE { Some(pc) } else { iram_offset(core, pc).map(|at| at + IRAM_CODE) };
-    at.map(|at| (at / PAGE_BYTES) as usize).ok_or_else(|| no_code(pc))
+    at.map(|at| (at / PAGE_BYTES) as usize).ok_or_else(|| no_code(pc, PAGE))
 }
 
 impl Bus for CoreBus<'_> {
@@ -193,22 +195,15 @@ impl Bus for CoreBus<'_> {
     }
 
     fn load(&mut self, addr: u32, size: u32) -> Result<Access<u32>, Fault> {
-        let lane = |word: u32| match size {
-            4 => word,
-            _ => word >> (8 * (addr & 3)) & ((1 << (8 * size)) - 1),
-        };
         Ok(match self.tile.register_load(self.core, addr & !3)? {
-            Access::Done(word) => Access::Done(lane(word)),
-            Access::Volatile(word) => Access::Volatile(lane(word)),
+            Access::Done(word) => Access::Done(lane(word, addr, size)),
+            Access::Volatile(word) => Access::Volatile(lane(word, addr, size)),
             Access::Retry => Access::Retry,
         })
     }
 
     fn store(&mut self, addr: u32, size: u32, value: u32) -> Result<Access<()>, Fault> {
-        if size != 4 {
-            let what = format!("store of {size} bytes to the register {addr:#010x}");
-            return Err(Fault::program(what).page(PAGE));
-        }
+        check_register_store(addr, size, PAGE)?;
         self.tile.register_store(self.core, addr, value)
     }
 
@@ -242,8 +237,4 @@ fn forget_changed(l1: &mut L1, code: &mut CodeCache) {
     for page in l1.take_changed() {
         code.written(page * PAGE_BYTES, PAGE_BYTES as usize);
     }
-}
-
-fn no_code(pc: u32) -> Fault {
-    Fault::program(format!("no code at {pc:#010x} that this core could execute")).page(PAGE)
 }

@@ -91,6 +91,19 @@ fn write(from: u32, to: u32) -> Request {
     }
 }
 
+/// A tile writes [`DATA`] to DRAM, and waits until it is there.
+fn write_and_wait(code: &mut Code, tile: NocXy) {
+    code.add(from_tile(tile, write(DATA, 0x1000)).program());
+    code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 1);
+}
+
+/// A tile reads from DRAM, waits until the data is there, and uses it.
+fn read_and_use(code: &mut Code, tile: NocXy, from: u32) {
+    code.add(from_tile(tile, read(from, DATA + 0x200)).program());
+    code.wait_noc(0, reg::MST_RD_RESP_RECEIVED, 1);
+    code.load(DATA + 0x200, true);
+}
+
 /// All of them.
 pub const HAZARDS: &[Hazard] = &[
     Hazard {
@@ -102,8 +115,7 @@ pub const HAZARDS: &[Hazard] = &[
                 if !broken {
                     code.settle(DATA);
                 }
-                code.add(write(DATA, 0x1000).program());
-                code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 1);
+                write_and_wait(code, tensix(0, 0));
             })]
         },
     },
@@ -189,9 +201,7 @@ pub const HAZARDS: &[Hazard] = &[
                 if !broken {
                     code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 1);
                 }
-                code.add(read(0x1000, DATA + 0x200).program());
-                code.wait_noc(0, reg::MST_RD_RESP_RECEIVED, 1);
-                code.load(DATA + 0x200, true);
+                read_and_use(code, tensix(0, 0), 0x1000);
             })]
         },
     },
@@ -200,9 +210,7 @@ pub const HAZARDS: &[Hazard] = &[
         names: &["BRISC at pc", "uses L1 0x00020200", "0x8000 of the DRAM tile", "nothing has written"],
         programs: |broken| {
             vec![program(RiscV::Brisc, |code| {
-                code.add(read(if broken { 0x8000 } else { 0x1000 }, DATA + 0x200).program());
-                code.wait_noc(0, reg::MST_RD_RESP_RECEIVED, 1);
-                code.load(DATA + 0x200, true);
+                read_and_use(code, tensix(0, 0), if broken { 0x8000 } else { 0x1000 });
             })]
         },
     },
@@ -239,9 +247,7 @@ pub const HAZARDS: &[Hazard] = &[
             });
             let reader = program_of(other_tile(), RiscV::Brisc, |code| {
                 code.wait(FLAG, 1);
-                code.add(from_tile(other_tile(), read(0x1000, DATA + 0x200)).program());
-                code.wait_noc(0, reg::MST_RD_RESP_RECEIVED, 1);
-                code.load(DATA + 0x200, true);
+                read_and_use(code, other_tile(), 0x1000);
             });
             vec![writer, reader]
         },
@@ -260,17 +266,14 @@ pub const HAZARDS: &[Hazard] = &[
                     code.add(li(9, 100_000));
                     code.add([i("Addi", 9, 9, -1), b("Bne", 9, 0, -4)]);
                 }
-                code.add(write(DATA, 0x1000).program());
-                code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 1);
+                write_and_wait(code, tensix(0, 0));
                 code.add(flag(other_tile()).program());
             });
             let reader = program_of(other_tile(), RiscV::Brisc, |code| {
                 if !broken {
                     code.wait(FLAG, 1);
                 }
-                code.add(from_tile(other_tile(), read(0x1000, DATA + 0x200)).program());
-                code.wait_noc(0, reg::MST_RD_RESP_RECEIVED, 1);
-                code.load(DATA + 0x200, true);
+                read_and_use(code, other_tile(), 0x1000);
             });
             vec![writer, reader]
         },
@@ -280,16 +283,14 @@ pub const HAZARDS: &[Hazard] = &[
         names: &["data race on DRAM 0x1000", "in tile (1,1)", "in tile (2,1)", "nothing orders the two"],
         programs: |broken| {
             let first = program(RiscV::Brisc, |code| {
-                code.add(write(DATA, 0x1000).program());
-                code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 1);
+                write_and_wait(code, tensix(0, 0));
                 code.add(flag(other_tile()).program());
             });
             let second = program_of(other_tile(), RiscV::Brisc, |code| {
                 if !broken {
                     code.wait(FLAG, 1);
                 }
-                code.add(from_tile(other_tile(), write(DATA, 0x1000)).program());
-                code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 1);
+                write_and_wait(code, other_tile());
             });
             vec![first, second]
         },
@@ -299,8 +300,7 @@ pub const HAZARDS: &[Hazard] = &[
         names: &["data race on DRAM 0x1000", "BRISC at pc", "NCRISC at pc", "nothing orders the two"],
         programs: |broken| {
             let first = program(RiscV::Brisc, |code| {
-                code.add(write(DATA, 0x1000).program());
-                code.wait_noc(0, reg::MST_WR_ACK_RECEIVED, 1);
+                write_and_wait(code, tensix(0, 0));
                 code.store(FLAG, 1);
             });
             let second = program(RiscV::Ncrisc, |code| {

@@ -108,6 +108,21 @@ pub fn tensix(column: u8, row: u8) -> NocXy {
     NocXy::new(18 + column, 18 + row)
 }
 
+/// Columns of Tensix tiles.
+pub const COLUMNS: u8 = 8;
+/// Rows of them on an n150.
+pub const ROWS: u8 = 9;
+
+/// Every Tensix tile of an n150.
+pub fn all_tiles() -> impl Iterator<Item = NocXy> {
+    (0..ROWS).flat_map(|row| (0..COLUMNS).map(move |column| tensix(column, row)))
+}
+
+/// Bytes that no other seed gives.
+pub fn pattern(len: usize, seed: u32) -> Vec<u8> {
+    (0..len as u32).map(|n| (n.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 13) as u8).collect()
+}
+
 /// Stores `value` at `addr`. Changes x5 and x6.
 pub fn poke(addr: u32, value: u32) -> Vec<u32> {
     [&li(5, addr)[..], &li(6, value), &[s("Sw", 6, 5, 0)]].concat()

@@ -10,8 +10,7 @@
 //!
 //! [`run_here`] uses [`tt_simulator::Chip`]. [`run_vendor`] needs the vendor's library, whose path tests take from
 //! `TTSIM_LIB`. It is one simulation per process and it ends the process on errors; so the test binary starts
-//! itself again for each program, with [`CHILD`] naming a file. Every test binary that uses this module therefore
-//! needs a test named `vendor_child` that calls [`vendor_child`].
+//! itself again for each program, with [`CHILD`] naming a file; the test [`vendor_child`] runs there.
 //!
 //! # Safety
 //! The vendor's library is called through its C interface, with buffers whose lengths are passed along.
@@ -23,7 +22,7 @@ pub mod sfpu;
 pub mod vectors;
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tt_isa::cfg::{CfgField, Space};
@@ -285,7 +284,7 @@ struct Vendor {
 }
 
 impl Vendor {
-    fn open(path: &str) -> Result<Self, libloading::Error> {
+    fn open(path: &Path) -> Result<Self, libloading::Error> {
         // SAFETY: the functions have these C signatures in the library's documented interface; init comes first.
         unsafe {
             let library = libloading::Library::new(path)?;
@@ -337,7 +336,7 @@ pub struct Pair {
 
 impl Pair {
     /// Both as after reset.
-    pub fn open(library: &str) -> Self {
+    pub fn open(library: &Path) -> Self {
         let config = ChipConfig { threads: 1, ..ChipConfig::of_board(&BOARDS[0], 0) };
         let vendor = Vendor::open(library).expect("TTSIM_LIB is the vendor's library");
         Self { chip: Chip::new(config).expect("a chip"), vendor }
@@ -353,6 +352,15 @@ impl Pair {
     }
 }
 
+/// Where the vendor's library is; without it, says that nothing is compared with it.
+pub fn vendor_library() -> Option<PathBuf> {
+    let library = std::env::var_os("TTSIM_LIB").filter(|path| !path.is_empty()).map(PathBuf::from);
+    if library.is_none() {
+        println!("SKIPPED: TTSIM_LIB is not set, so nothing is compared with the vendor's simulator");
+    }
+    library
+}
+
 /// The result of a program on the vendor's simulator at `library`, or what that printed.
 pub fn run_vendor(library: &Path, program: &Program, name: &str) -> Result<Vec<u8>, String> {
     let io = |e: std::io::Error| e.to_string();
@@ -366,7 +374,7 @@ pub fn run_vendor(library: &Path, program: &Program, name: &str) -> Result<Vec<u
     std::fs::write(&order, text).map_err(io)?;
     let _ = std::fs::remove_file(&answer);
     let output = Command::new(std::env::current_exe().map_err(io)?)
-        .args(["--exact", "vendor_child", "--nocapture"])
+        .args(["--exact", VENDOR_CHILD, "--nocapture"])
         .env(CHILD, &order)
         .output()
         .map_err(io)?;
@@ -375,8 +383,12 @@ pub fn run_vendor(library: &Path, program: &Program, name: &str) -> Result<Vec<u
     })
 }
 
-/// Body of the test `vendor_child`: does nothing unless [`run_vendor`] started this process.
-pub fn vendor_child() {
+/// Name of the test [`vendor_child`] in the binary that this module is part of.
+const VENDOR_CHILD: &str = "support::vendor_child";
+
+/// Does nothing unless [`run_vendor`] started this process.
+#[test]
+fn vendor_child() {
     let Some(order) = std::env::var_os(CHILD) else { return };
     let text = std::fs::read_to_string(order).expect("the parent wrote the order");
     let mut lines = text.lines();
@@ -386,7 +398,7 @@ pub fn vendor_child() {
         .map(|line| line.split_once(' ').unwrap())
         .map(|(addr, bytes)| (addr.parse().unwrap(), unhex(bytes)))
         .collect();
-    let mut vendor = Vendor::open(library).expect("TTSIM_LIB is the vendor's library");
+    let mut vendor = Vendor::open(Path::new(library)).expect("TTSIM_LIB is the vendor's library");
     let result = vendor.run(numbers[0], &image, numbers[1]..numbers[2]).unwrap();
     std::fs::write(answer, result).unwrap();
 }

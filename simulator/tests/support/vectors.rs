@@ -3,16 +3,13 @@
 //! A case's result is in `vectors/<case>.hex`, recorded with `TTSIM_LIB` and `TENSIX_VECTORS_RECORD=1` set. With
 //! `TTSIM_LIB` alone the recorded bytes are checked against the library too.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{Program, hex, run_here, run_vendor, unhex};
+use super::{Program, hex, run_here, run_vendor, unhex, vendor_library};
 
 /// Fails unless every program's result is the recorded one, here and (if there is a library) at the vendor's.
 pub fn check(cases: Vec<(String, Program)>) {
-    let library = std::env::var_os("TTSIM_LIB").map(PathBuf::from);
-    if library.is_none() {
-        println!("TTSIM_LIB is not set: recorded results only");
-    }
+    let library = vendor_library();
     let wrong: Vec<String> =
         cases.iter().flat_map(|(name, program)| differences(name, program, library.as_deref())).collect();
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
@@ -20,10 +17,7 @@ pub fn check(cases: Vec<(String, Program)>) {
 
 /// The same for results that are too long to keep: a digest is recorded, in `vectors/<case>.fnv`.
 pub fn check_digests(cases: Vec<(String, Program)>) {
-    let library = std::env::var_os("TTSIM_LIB").map(PathBuf::from);
-    if library.is_none() {
-        println!("TTSIM_LIB is not set: recorded digests only");
-    }
+    let library = vendor_library();
     let wrong: Vec<String> = cases
         .iter()
         .flat_map(|(name, program)| digest_differences(name, program, library.as_deref()))
@@ -34,10 +28,7 @@ pub fn check_digests(cases: Vec<(String, Program)>) {
 /// The same without records: nothing is checked unless there is a library. Few of the programs may be ones that both
 /// refuse.
 pub fn check_live(cases: Vec<(String, Program)>) {
-    let Some(library) = std::env::var_os("TTSIM_LIB").map(PathBuf::from) else {
-        println!("skipped: TTSIM_LIB is not set ({} programs)", cases.len());
-        return;
-    };
+    let Some(library) = vendor_library() else { return };
     let mut refused = 0;
     let mut wrong = Vec::new();
     for (name, program) in &cases {

@@ -7,18 +7,9 @@ use super::product::{Operation, Rows, multiply_portable};
 use super::{avx2, avx512};
 use crate::tensix::dst::{self, Dst};
 use crate::tensix::src::{COLS, Row};
-
-/// Reproducible numbers (xorshift).
-struct Random(u64);
+use crate::tensix::testing::Random;
 
 impl Random {
-    fn next(&mut self) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as u32
-    }
-
     /// Any bits, exponents close to each other, extreme exponents, zeros.
     fn operand(&mut self, half: bool) -> u32 {
         let x = self.next();

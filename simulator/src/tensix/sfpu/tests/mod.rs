@@ -14,6 +14,7 @@ use tt_isa::insn::{INSTRUCTIONS, Opcode};
 use super::{LANES, Lanes, execute, pass};
 use crate::fault::Fault;
 use crate::tensix::Tensix;
+use crate::tensix::testing::Random;
 
 /// A coprocessor of which only the vector unit is used, by thread 1.
 struct Unit(Tensix);
@@ -45,17 +46,7 @@ impl Unit {
     }
 }
 
-/// Reproducible numbers (xorshift).
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as u32
-    }
-
     fn lanes(&mut self) -> Lanes {
         std::array::from_fn(|_| self.next())
     }
