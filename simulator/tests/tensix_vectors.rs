@@ -5,7 +5,9 @@
 
 mod support;
 
-use support::datapath::{IDENTITY, IN, OUT, dump_gprs, fill_dst, interesting, packers, set_gpr, unpacker0};
+use support::datapath::{
+    IDENTITY, IN, OUT, dump_gprs, fill_dst, identity_to_srcb, interesting, packers, set_gpr, unpacker0,
+};
 use support::{Program, vectors};
 use tt_isa::cfg::{config as c, thread as tc};
 use tt_isa::format::DataFormat::{self, *};
@@ -199,17 +201,7 @@ fn matrix_case(format_a: DataFormat, format_b: DataFormat, run: impl Fn(&mut Pro
     p.set(c::THCON_SEC0_REG3_Base_address, ((IN + 0x1000) >> 4) - 1);
     p.push(0, SETADCXX { cnt_set_mask: 1, x_start: 0, x_end2: 255 }.word());
     p.push(0, UNPACR { ovrd_thread_id: 1, last: 1, set_dat_valid: 1, ..UNPACR::ZERO }.word());
-    p.config_word(c::THCON_SEC1_REG0_TileDescriptor.index, Fp32 as u32 | 1 << 4 | 16 << 16);
-    p.config_word(c::THCON_SEC1_REG0_TileDescriptor.index + 1, 16 | 4 << 16);
-    p.set(c::THCON_SEC1_REG2_Out_data_format, format_b as u32);
-    p.set(c::THCON_SEC1_REG2_Disable_zero_compress_cntx0, 1);
-    p.set(c::THCON_SEC1_REG3_Base_address, (IDENTITY >> 4) - 1);
-    p.push(0, SETADCXX { cnt_set_mask: 2, x_start: 0, x_end2: 511 }.word());
-    p.push(
-        0,
-        UNPACR { unpack_block_selection: 1, ovrd_thread_id: 1, last: 1, set_dat_valid: 1, ..UNPACR::ZERO }
-            .word(),
-    );
+    identity_to_srcb(&mut p, format_b, 4, 512);
     packers(&mut p, true, Fp32, Fp32);
     p.set(c::ALU_FORMAT_SPEC_REG0_SrcA, format_a as u32);
     p.set(c::ALU_FORMAT_SPEC_REG1_SrcB, format_b as u32);

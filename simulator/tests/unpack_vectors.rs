@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::datapath::{IDENTITY, IN, OUT, interesting, packers, unpacker0};
+use support::datapath::{IDENTITY, IN, OUT, identity_to_srcb, interesting, packers, unpacker0};
 use support::{Program, Random, vectors};
 use tt_isa::cfg::{config as c, thread as tc};
 use tt_isa::format::DataFormat::{self, *};
@@ -94,17 +94,7 @@ fn multiply_and_pack(p: &mut Program, format: DataFormat) {
     let identity: Vec<u8> =
         (0..256).flat_map(|i| f32::to_le_bytes(if i / 16 == i % 16 { 1.0 } else { 0.0 })).collect();
     p.memory(IDENTITY, identity);
-    p.config_word(c::THCON_SEC1_REG0_TileDescriptor.index, Fp32 as u32 | 1 << 4 | 16 << 16);
-    p.config_word(c::THCON_SEC1_REG0_TileDescriptor.index + 1, 16 | 1 << 16);
-    p.set(c::THCON_SEC1_REG2_Out_data_format, Tf32 as u32);
-    p.set(c::THCON_SEC1_REG2_Disable_zero_compress_cntx0, 1);
-    p.set(c::THCON_SEC1_REG3_Base_address, (IDENTITY >> 4) - 1);
-    p.push(0, SETADCXX { cnt_set_mask: 2, x_start: 0, x_end2: 255 }.word());
-    p.push(
-        0,
-        UNPACR { unpack_block_selection: 1, ovrd_thread_id: 1, last: 1, set_dat_valid: 1, ..UNPACR::ZERO }
-            .word(),
-    );
+    identity_to_srcb(p, Tf32, 1, 256);
     let format = if format == Tf32 { Tf32 } else { Bf16 };
     packers(p, true, Fp32, Fp32);
     p.set(c::ALU_FORMAT_SPEC_REG0_SrcA, format as u32);

@@ -136,14 +136,6 @@ pub fn preload(command: &mut Command) -> Result<&mut Command, Missing> {
     Ok(command.env("LD_PRELOAD", native("libpreload.so")?))
 }
 
-/// The vendor's simulator.
-pub fn vendor_simulator() -> Result<PathBuf, Missing> {
-    match env::var_os("TTSIM_LIB").filter(|value| !value.is_empty()) {
-        None => Err(Missing("TTSIM_LIB does not name a vendor libttsim.so".to_owned())),
-        Some(_) => from_environment("TTSIM_LIB", "the vendor's simulator"),
-    }
-}
-
 /// The model in the repository.
 pub fn demo_model() -> PathBuf {
     repository().join("models/demo-bible-peace.gguf")

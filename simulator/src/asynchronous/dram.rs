@@ -265,6 +265,7 @@ mod tests {
             tag: 0,
             in_order: false,
             header_store: None,
+            core: None,
         }
     }
 

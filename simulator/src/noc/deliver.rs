@@ -335,10 +335,11 @@ impl Chip {
     }
 }
 
-/// Adds a request and its tile to a fault.
+/// Adds a request, its tile and its core to a fault.
 pub(crate) fn located(mut fault: Fault, at: NocXy, request: &Request) -> Fault {
     let Request { action, noc, len, .. } = request;
     fault.what = format!("{} ({action:?} over NoC {noc} of {len} bytes)", fault.what);
     fault.at.tile = Some(at);
+    fault.at.core = request.core;
     fault
 }

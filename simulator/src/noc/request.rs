@@ -1,5 +1,6 @@
 //! A request as it travels (`NoC/MemoryMap.md`).
 
+use tt_isa::map::RiscV;
 use tt_isa::noc::{MAX_PACKET, NocXy, TRANSACTION_IDS, ctrl, reg, tag};
 
 use super::atomic::Atomic;
@@ -74,6 +75,8 @@ pub struct Request {
     pub in_order: bool,
     /// A posted write's first 16 bytes go here as well.
     pub header_store: Option<u64>,
+    /// The core that made it, for faults; `None` if the host or the coprocessor did.
+    pub core: Option<RiscV>,
 }
 
 impl Request {
@@ -104,6 +107,7 @@ impl Request {
             header_store: (packet_tag & tag::HEADER_STORE != 0
                 && c & (ctrl::WR | ctrl::RESP_MARKED) == ctrl::WR)
                 .then(|| u64::from(at(reg::AT_DATA)) << 4),
+            core: None,
         };
         if c & ctrl::WR != 0 && packet_tag & tag::DELIVER_TO_OVERLAY != 0 {
             let what = format!("a NoC write delivered to overlay stream {}", packet_tag & 63);

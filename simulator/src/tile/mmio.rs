@@ -44,7 +44,9 @@ impl Tile {
             self.changes += 1;
             self.tdma_write(Some(core), offset, value)?;
         } else {
+            let before = self.port.outbox.len();
             self.external_register_write(addr, value)?;
+            self.port.outbox[before..].iter_mut().for_each(|request| request.core = Some(core));
         }
         Ok(Access::Done(()))
     }

@@ -80,6 +80,21 @@ pub fn unpacker0(p: &mut Program, input: DataFormat, output: DataFormat) {
     p.set(tc::SRCA_SET_SetOvrdWithAddr, 1);
 }
 
+/// Unpacker 1 puts the first `datums` of the FP32 tile of so many faces at [`IDENTITY`] into SrcB.
+pub fn identity_to_srcb(p: &mut Program, output: DataFormat, faces: u32, datums: u32) {
+    p.config_word(c::THCON_SEC1_REG0_TileDescriptor.index, DataFormat::Fp32 as u32 | 1 << 4 | 16 << 16);
+    p.config_word(c::THCON_SEC1_REG0_TileDescriptor.index + 1, 16 | faces << 16);
+    p.set(c::THCON_SEC1_REG2_Out_data_format, output as u32);
+    p.set(c::THCON_SEC1_REG2_Disable_zero_compress_cntx0, 1);
+    p.set(c::THCON_SEC1_REG3_Base_address, (IDENTITY >> 4) - 1);
+    p.push(0, SETADCXX { cnt_set_mask: 2, x_start: 0, x_end2: datums - 1 }.word());
+    p.push(
+        0,
+        UNPACR { unpack_block_selection: 1, ovrd_thread_id: 1, last: 1, set_dat_valid: 1, ..UNPACR::ZERO }
+            .word(),
+    );
+}
+
 pub fn packers(p: &mut Program, wide: bool, input: DataFormat, output: DataFormat) {
     p.set(c::ALU_FORMAT_SPEC_REG2_Dstacc, input as u32);
     p.set(c::PCK_DEST_RD_CTRL_Read_32b_data, wide.into());

@@ -3,13 +3,15 @@
 use tt_isa::cfg::config as cfg;
 use tt_isa::chip::WORMHOLE;
 use tt_isa::insn::{
-    ADDDMAREG, MOP, NOP, RDCFG, SEMINIT, SEMPOST, SEMWAIT, SETDMAREG, STALLWAIT, WRCFG, ZEROACC,
+    ADDDMAREG, MOP, MOVA2D, NOP, RDCFG, SEMINIT, SEMPOST, SEMWAIT, SETDMAREG, SETDVALID, SFPLOAD, SFPMAD,
+    SFPMOV, SFPNOP, STALLWAIT, WRCFG, ZEROACC, ZEROSRC,
 };
 use tt_isa::map::{
     CFG_BASE, MAILBOX_BASE, MAILBOX_STRIDE, MOP_CFG_BASE, PC_BUF_BASE, PC_BUF_MOP_SYNC, PC_BUF_SEMAPHORE,
     REGFILE_BASE, RISCV_IC_INVALIDATE_CFG, RiscV,
 };
 use tt_isa::noc::{NocXy, ctrl, reg};
+use tt_isa::sfpu::{lreg, mod0_fmt};
 use tt_isa::stall::{block, semaphore, until};
 
 use super::asm::{b, i, jal, li, nop, r, s};
@@ -413,6 +415,42 @@ pub const HAZARDS: &[Hazard] = &[
                 code.tensix(SEMPOST { sem_sel: SEMAPHORE }.word());
             });
             vec![waiter, poster]
+        },
+    },
+    Hazard {
+        name: "a result of the vector unit that is used before it is there",
+        names: &["SFPMOV reads LReg[1]", "SFPMAD", "put an SFPNOP between the two"],
+        programs: |broken| {
+            vec![program(RiscV::Trisc1, |code| {
+                let (one, zero) = (lreg::ONE, lreg::ZERO);
+                let sum = SFPMAD {
+                    lreg_src_a: one,
+                    lreg_src_b: one,
+                    lreg_src_c: zero,
+                    lreg_dest: 1,
+                    instr_mod1: 0,
+                };
+                code.tensix(sum.word());
+                if !broken {
+                    code.tensix(SFPNOP {}.word());
+                }
+                code.tensix(SFPMOV { lreg_c: 1, lreg_dest: 2, instr_mod1: 0 }.word());
+            })]
+        },
+    },
+    Hazard {
+        name: "rows of Dst that the vector unit loads while the matrix unit writes them",
+        names: &["SFPLOAD from Dst row 0", "after the matrix unit wrote there", "or STALLWAIT"],
+        programs: |broken| {
+            vec![program(RiscV::Trisc1, |code| {
+                code.tensix(ZEROSRC { bank_mask: 1, src_mask: 1, ..ZEROSRC::ZERO }.word());
+                code.tensix(SETDVALID { setvalid: 1 }.word());
+                code.tensix(MOVA2D { instr_mod: 2, ..MOVA2D::ZERO }.word());
+                if !broken {
+                    code.tensix(STALLWAIT { stall_res: block::SFPU, wait_res: until::MATH }.word());
+                }
+                code.tensix(SFPLOAD { instr_mod0: mod0_fmt::BF16, ..SFPLOAD::ZERO }.word());
+            })]
         },
     },
     Hazard {
