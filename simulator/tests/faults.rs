@@ -135,6 +135,8 @@ fn the_documentation_shows_what_is_said() {
     let said = EXAMPLES.map(|example| {
         let fault = (example.provoke)(&mut Host::new());
         assert_eq!(fault.blame, example.blame, "{fault}");
+        assert!(fault.at.tile.is_some(), "{fault}");
+        assert!(fault.page.is_some() || fault.blame == Blame::Internal, "{fault}");
         println!("{fault}\n");
         fault.to_string()
     });

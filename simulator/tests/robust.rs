@@ -118,7 +118,7 @@ fn take(chip: &mut Chip, step: &Step) -> Result<(), Fault> {
 
 fn check(fault: &Fault) {
     assert_ne!(fault.blame, Blame::Internal, "{fault}");
-    assert!(!fault.what.is_empty());
+    assert!(!fault.what.is_empty() && fault.page.is_some(), "{fault}");
 }
 
 proptest! {

@@ -346,6 +346,8 @@ const RESERVED: [u32; 256] = {
     bits
 };
 
+const PAGE: &str = "TensixTile/TensixCoprocessor/README.md";
+
 /// The opcode of a well-formed word of an instruction that published software uses.
 #[inline]
 pub(crate) fn check_word(word: u32) -> Result<Opcode, Fault> {
@@ -354,10 +356,9 @@ pub(crate) fn check_word(word: u32) -> Result<Opcode, Fault> {
         Some(opcode) if word & reserved == 0 => Ok(opcode),
         Some(opcode) if reserved != u32::MAX => {
             let bits = word & reserved;
-            Err(Fault::program(format!("bits {bits:#08x} of {opcode:?} are reserved")))
+            Err(Fault::program(format!("bits {bits:#08x} of {opcode:?} are reserved")).page(PAGE))
         }
-        _ => Err(Fault::not_implemented(format!("instruction word {word:#010x}"))
-            .page("TensixTile/TensixCoprocessor/README.md")),
+        _ => Err(Fault::not_implemented(format!("instruction word {word:#010x}")).page(PAGE)),
     }
 }
 
