@@ -14,6 +14,7 @@ pub mod descriptor;
 pub mod dram;
 pub mod elementwise;
 pub mod exp;
+pub mod fixed;
 pub mod fold;
 pub mod ggml_type;
 pub mod l1;

@@ -6,6 +6,8 @@
 //! line = line * w + v * k  (+ (line . a) * b),   result = scale * (line . q)
 //! ```
 //!
+//! Lines are computed with as integers that share an exponent ([`crate::fixed`]).
+//!
 //! The vectors of a token and head lie side by side ([`Plane`]). Units of work are blocks of lines; each lane takes a
 //! contiguous range of them, and every token of the sequence for each.
 
@@ -41,6 +43,9 @@ pub enum Kind {
     Correction = 3,
 }
 
+/// Vectors of a token at most.
+pub const PLANES: u32 = 5;
+
 impl Kind {
     /// The kind with this number.
     pub const fn from_code(code: u32) -> Option<Self> {
@@ -58,13 +63,13 @@ impl Kind {
         match self {
             Self::Plain => 3,
             Self::Bonus | Self::Delta => 4,
-            Self::Correction => 5,
+            Self::Correction => PLANES,
         }
     }
 }
 
 /// Most floats of state that a lane holds.
-pub const MAX_STATE: u32 = 64 * 1024;
+pub const MAX_STATE: u32 = 40 * 1024;
 
 /// Parameters. src0 = state before (elements of a line, lines, heads, sequences), src1 = values and dst = results (lines,
 /// heads, tokens, sequences), more[0] = vectors (elements times planes, heads, tokens, sequences), more[1] = state after,

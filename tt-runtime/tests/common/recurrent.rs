@@ -18,14 +18,22 @@ pub struct Case {
     pub slots: u32,
     /// Sequences begin with the states in reverse order.
     pub reversed: bool,
+    /// The second token's first value is infinite.
+    pub infinite: bool,
+}
+
+impl Case {
+    const fn new(kind: Kind, extents: [u32; 5], slots: u32, reversed: bool) -> Self {
+        Self { kind, extents, slots, reversed, infinite: false }
+    }
 }
 
 /// One of each kind.
 pub const CASES: [Case; 4] = [
-    Case { kind: Kind::Plain, extents: [8, 5, 3, 4, 2], slots: 2, reversed: true },
-    Case { kind: Kind::Bonus, extents: [16, 16, 2, 3, 1], slots: 1, reversed: false },
-    Case { kind: Kind::Delta, extents: [12, 40, 2, 3, 2], slots: 3, reversed: false },
-    Case { kind: Kind::Correction, extents: [4, 7, 1, 5, 3], slots: 1, reversed: true },
+    Case::new(Kind::Plain, [8, 5, 3, 4, 2], 2, true),
+    Case::new(Kind::Bonus, [16, 16, 2, 3, 1], 1, false),
+    Case::new(Kind::Delta, [12, 40, 2, 3, 2], 3, false),
+    Case::new(Kind::Correction, [4, 7, 1, 5, 3], 1, true),
 ];
 
 fn product(extents: &[u32]) -> usize {
@@ -34,15 +42,19 @@ fn product(extents: &[u32]) -> usize {
 
 /// Results and states of the device, and what they should be.
 pub fn run(device: &Arc<Device>, rng: &mut Rng, case: Case) -> Result<(Vec<f32>, Vec<f64>), Error> {
-    let Case { kind, extents: [size, lines, heads, tokens, sequences], slots, reversed } = case;
-    let mut tensor = |ne: [u32; 4]| {
-        let values: Vec<f32> = (0..product(&ne)).map(|_| rng.unit()).collect();
+    let Case { kind, extents: [size, lines, heads, tokens, sequences], slots, reversed, infinite } = case;
+    let mut tensor = |ne: [u32; 4], infinite: Option<usize>| {
+        let mut values: Vec<f32> = (0..product(&ne)).map(|_| rng.unit()).collect();
+        if let Some(at) = infinite {
+            values[at] = f32::INFINITY;
+        }
         let (memory, addr) = upload(device, &encode(ElementType::F32, &values).0, 4);
         (memory, TensorView::contiguous(ElementType::F32, addr, ne), values)
     };
-    let (_m0, before, state) = tensor([size, lines, heads, sequences]);
-    let (_m1, values, v) = tensor([lines, heads, tokens, sequences]);
-    let (_m2, vectors, all) = tensor([size * kind.planes(), heads, tokens, sequences]);
+    let (_m0, before, state) = tensor([size, lines, heads, sequences], None);
+    let (_m1, values, v) =
+        tensor([lines, heads, tokens, sequences], infinite.then_some((lines * heads) as usize));
+    let (_m2, vectors, all) = tensor([size * kind.planes(), heads, tokens, sequences], None);
     let first: Vec<u32> = (0..sequences).map(|n| if reversed { sequences - 1 - n } else { n }).collect();
     let bytes: Vec<u8> = first.iter().flat_map(|id| id.to_le_bytes()).collect();
     let (_m3, ids) = upload(device, &bytes, 8);
