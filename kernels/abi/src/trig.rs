@@ -40,6 +40,12 @@ const fn turn(bits: u32) -> u32 {
 
 /// Cosine and sine as FP32 patterns; the angle's magnitude is below [`LIMIT`].
 pub fn cos_sin(bits: u32) -> (u32, u32) {
+    let (cos, sin) = fixed_cos_sin(bits);
+    (to_f32(cos), to_f32(sin))
+}
+
+/// Cosine and sine with 30 fraction bits.
+pub fn fixed_cos_sin(bits: u32) -> (i32, i32) {
     let turn = turn(bits);
     // Nearest quarter, and the rest of -1/8 to 1/8 of a turn.
     let quarter = turn.wrapping_add(1 << 29) >> 30;
@@ -47,13 +53,12 @@ pub fn cos_sin(bits: u32) -> (u32, u32) {
     // 32 fraction bits of a turn times 2 pi with 29, to radians with 30.
     let r = ((rest as i64 * RADIANS) >> 31) as i32;
     let (cos, sin) = (cosine(r), sine(r));
-    let (cos, sin) = match quarter {
+    match quarter {
         0 => (cos, sin),
         1 => (-sin, cos),
         2 => (-cos, -sin),
         _ => (sin, -cos),
-    };
-    (to_f32(cos), to_f32(sin))
+    }
 }
 
 /// Series of the sine for an angle of at most pi/4.

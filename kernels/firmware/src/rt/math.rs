@@ -6,16 +6,6 @@ pub fn exp(x: f32) -> f32 {
     f32::from_bits(tt_kernel_abi::exp::exp(x.to_bits()))
 }
 
-/// Cosine and sine, off by at most [`tt_kernel_abi::trig::MAX_ERROR`].
-pub fn cos_sin(x: f32) -> (f32, f32) {
-    if libm::fabsf(x) < tt_kernel_abi::trig::LIMIT {
-        let (cos, sin) = tt_kernel_abi::trig::cos_sin(x.to_bits());
-        return (f32::from_bits(cos), f32::from_bits(sin));
-    }
-    let (sin, cos) = libm::sincosf(x);
-    (cos, sin)
-}
-
 /// Sum of `f` of every element, in groups: the error grows with the number of groups, not of elements.
 pub fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     const GROUP: usize = 64;

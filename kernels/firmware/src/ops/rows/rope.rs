@@ -1,25 +1,33 @@
 //! `ROPE` and `ROPE_BACK`: pairs of elements are rotated by angles that grow with the position.
 //!
 //! Cosines and sines depend on the token (dimension 2) alone; rows of one token follow each other, so a lane
-//! computes them once for all heads.
+//! computes them once for all heads. Pairs are rotated in integers ([`fixed`]): a pair has one exponent, which is what the accuracy
+//! of a rotation follows.
 //!
 //! With indices in more[1] the rows of a token go to that row of a cache which the token's index names, in the cache's type
 //! (`SET_ROWS`). dst is the cache then, cut into heads: elements, heads, rows.
 
 use super::gather::index;
 use super::write;
+use crate::rt::heap::Heap;
 use crate::rt::lane::Lane;
-use crate::rt::math::cos_sin;
 use crate::rt::mmio::load;
 use crate::rt::rows::Port;
-use libm::logf;
-use tt_kernel_abi::elementwise::{Piece, split_row};
+use libm::{logf, sincosf};
+use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
+use tt_kernel_abi::fixed::{self, high};
 use tt_kernel_abi::rows::{MAX_ROPE, Rope, RowsParams};
+use tt_kernel_abi::{OpDescriptor, TensorView, trig};
 
-/// Cosine and sine of every pair.
+/// Cosine and sine of every pair, times the factor of the result: mantissas ([`fixed`]), patterns of I32.
 struct Rotation {
-    cos: &'static mut [f32],
-    sin: &'static mut [f32],
+    cos: &'static mut [u32],
+    sin: &'static mut [u32],
+    /// Exponent of them all.
+    exponent: i32,
+    /// The factor.
+    scale: i32,
+    /// What the angle of every pair is multiplied with.
     factors: &'static mut [f32],
 }
 
@@ -28,19 +36,17 @@ pub fn run(lane: &mut Lane, params: &RowsParams) {
     let (op, rope) = (lane.launch.op, &params.rope);
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let heap = &mut lane.heap;
-    let half = MAX_ROPE / 2;
-    let mut rotation =
-        Rotation { cos: heap.floats(half), sin: heap.floats(half), factors: heap.floats(half) };
-    rotation.factors.fill(1.0);
-    if op.more[0].ne[0] > 0 {
+    let mut rotation = Rotation::new(heap, rope);
+    let divisors = (op.more[0].ne[0] > 0).then(|| {
         let piece = Piece { row: [0; 3], first: 0, len: rope.pairs };
-        let factors = input.fetch(&mut lane.noc, &op.more[0], &piece);
-        rotation.factors[..rope.pairs as usize].copy_from_slice(factors);
-    }
+        &*input.fetch(&mut lane.noc, &op.more[0], &piece)
+    });
+    rotation.set_factors(rope, divisors);
     let (first, end) = lane.share(params.rows);
     let mut token = None;
     let mut target = None;
-    for number in first..end {
+    let mut number = first;
+    while number < end {
         lane.launch.progress(number);
         let row = split_row(&op.src0, number);
         if token != Some(row[1]) {
@@ -52,11 +58,50 @@ pub fn run(lane: &mut Lane, params: &RowsParams) {
                 _ => index(lane, &mut input, &op.more[1], [row[1], 0, 0], op.dst.ne[2]),
             };
         }
+        let heads = Heads::of(op, (op.src0.ne[1] - row[0]).min(end - number));
+        number += heads.count;
         let Some(target) = target else { continue };
-        let piece = Piece { row, first: 0, len: op.src0.ne[0] };
-        let x = input.fetch(&mut lane.noc, &op.src0, &piece);
-        let to = Piece { row: [row[0], target, row[2]], ..piece };
-        write(&mut lane.noc, &mut output, &op.dst, &to, |y| rotation.apply(rope, x, y));
+        let x = input.fetch(&mut lane.noc, &op.src0, &Piece { row, first: 0, len: heads.span() });
+        let len = heads.count * heads.len;
+        let to = Piece { row: [row[0], target, row[2]], first: 0, len };
+        write(&mut lane.noc, &mut output, &op.dst, &to, |y| {
+            let rows = x.chunks(heads.pitch as usize).zip(y.chunks_exact_mut(heads.len as usize));
+            rows.for_each(|(x, y)| rotation.apply(rope, &x[..heads.len as usize], y));
+        });
+    }
+}
+
+/// Rows of a token that come and go together.
+struct Heads {
+    count: u32,
+    /// Elements of a row.
+    len: u32,
+    /// Elements from one row of src0 to the next.
+    pitch: u32,
+}
+
+impl Heads {
+    /// Up to `most` rows, if src0's lie close together and dst's side by side.
+    fn of(op: &OpDescriptor, most: u32) -> Self {
+        let (src, dst, len) = (&op.src0, &op.dst, op.src0.ne[0]);
+        let row_bytes = |view: &TensorView| {
+            let blocks = view.element_type().map_or(0, |ty| len / ty.block_len() * ty.block_bytes());
+            u64::from(blocks)
+        };
+        let pitch = (src.nb[1] / src.nb[0].max(1)) as u32;
+        let close = src.nb[0] * u64::from(len) == row_bytes(src)
+            && src.nb[1] == src.nb[0] * u64::from(pitch)
+            && (len..=2 * len).contains(&pitch)
+            && dst.nb[1] == row_bytes(dst);
+        match close {
+            true => Self { count: most.min(1 + (MAX_PIECE - len) / pitch), len, pitch },
+            false => Self { count: 1, len, pitch: len },
+        }
+    }
+
+    /// Elements from the first to the last one of them all in src0.
+    fn span(&self) -> u32 {
+        (self.count - 1) * self.pitch + self.len
     }
 }
 
@@ -73,34 +118,81 @@ fn positions(lane: &mut Lane, port: &mut Port, rope: &Rope, token: u32) -> [f32;
 }
 
 impl Rotation {
+    fn new(heap: &mut Heap, rope: &Rope) -> Self {
+        let half = MAX_ROPE / 2;
+        let yarn = if rope.ext_factor == 0.0 { 1.0 } else { 1.0 + 0.1 * logf(1.0 / rope.freq_scale) };
+        let (scale, exponent) = fixed::of(rope.mscale * yarn).unwrap_or_default();
+        Self { cos: heap.words(half), sin: heap.words(half), exponent, scale, factors: heap.floats(half) }
+    }
+
+    /// Takes what models divide angles by, if there is anything.
+    fn set_factors(&mut self, rope: &Rope, divisors: Option<&[f32]>) {
+        for (pair, factor) in (0..rope.pairs).zip(&mut *self.factors) {
+            *factor = yarn(rope, pair);
+            if let Some(divisors) = divisors {
+                *factor /= divisors[pair as usize];
+            }
+        }
+    }
+
     fn prepare(&mut self, rope: &Rope, base: [f32; 4]) {
         let mut theta = base;
+        let ids = if rope.flags & Rope::MULTI != 0 { 4 } else { 1 };
         for pair in 0..rope.pairs {
-            let angle = match rope.flags & Rope::MULTI {
-                0 => theta[0],
-                _ => theta[section(rope, pair, &base, &mut theta)],
-            };
-            let (cos, sin) = yarn(rope, angle / self.factors[pair as usize], pair);
-            self.cos[pair as usize] = cos;
-            self.sin[pair as usize] = sin * rope.sin_sign;
-            for theta in &mut theta {
+            let id = if ids == 1 { 0 } else { section(rope, pair, &base, &mut theta) };
+            let factor = self.factors[pair as usize];
+            let angle = if factor.to_bits() == ONE { theta[id] } else { theta[id] * factor };
+            let (cos, sin) = fixed_cos_sin(angle);
+            let sin = if rope.sin_sign.is_sign_negative() { -sin } else { sin };
+            let scaled = |x: i32| ((i64::from(x) * i64::from(self.scale)) >> 30) as u32;
+            self.cos[pair as usize] = scaled(cos);
+            self.sin[pair as usize] = scaled(sin);
+            for theta in &mut theta[..ids] {
                 *theta *= rope.theta_scale;
             }
         }
     }
 
     fn apply(&self, rope: &Rope, x: &[f32], y: &mut [f32]) {
-        y.copy_from_slice(x);
-        let step = if rope.distance == 1 { 2 } else { 1 };
-        for pair in 0..rope.pairs as usize {
-            let first = rope.offset as usize + pair * step;
-            let second = first + rope.distance as usize;
-            let (x0, x1) = (x[first], x[second]);
-            let (cos, sin) = (self.cos[pair], self.sin[pair]);
-            y[first] = x0 * cos - x1 * sin;
-            y[second] = x0 * sin + x1 * cos;
+        let (first, distance) = (rope.offset as usize, rope.distance as usize);
+        let pairs = rope.pairs as usize;
+        let end = if distance == 1 { first + 2 * pairs } else { first + distance + pairs };
+        if 2 * pairs < x.len() {
+            y[..first].copy_from_slice(&x[..first]);
+            y[first..end].copy_from_slice(&x[first..end]);
+            y[end..].copy_from_slice(&x[end..]);
+        }
+        let step = if distance == 1 { 2 } else { 1 };
+        let places = (first..).step_by(step).map(|first| (first, first + distance));
+        for ((first, second), (&cos, &sin)) in places.zip(self.cos[..pairs].iter().zip(&*self.sin)) {
+            [y[first], y[second]] = self.rotate(x[first], x[second], cos as i32, sin as i32);
         }
     }
+
+    #[inline(always)]
+    fn rotate(&self, x0: f32, x1: f32, cos: i32, sin: i32) -> [f32; 2] {
+        let Some(([m0, m1], exponent)) = fixed::pair(x0, x1) else {
+            let [cos, sin] = [cos, sin].map(|x| fixed::float_of_word(x, self.exponent));
+            return [x0 * cos - x1 * sin, x0 * sin + x1 * cos];
+        };
+        // Both sums are below 2^30: a quarter of the product of a mantissa and a cosine of at most 2^30 each, twice.
+        let sums = [high(m0, cos) - high(m1, sin), high(m0, sin) + high(m1, cos)];
+        sums.map(|sum| fixed::float_of_word(sum, exponent + self.exponent + 32))
+    }
+}
+
+/// 1 as a pattern.
+const ONE: u32 = 0x3F80_0000;
+
+/// Cosine and sine of any angle, with 30 fraction bits.
+fn fixed_cos_sin(angle: f32) -> (i32, i32) {
+    // As integers, positive patterns have the order of what they stand for.
+    if angle.to_bits() & 0x7FFF_FFFF < trig::LIMIT.to_bits() {
+        return trig::fixed_cos_sin(angle.to_bits());
+    }
+    let (sin, cos) = sincosf(angle);
+    let scale = (1 << 30) as f32;
+    ((cos * scale) as i32, (sin * scale) as i32)
 }
 
 /// Which position id rotates a pair. With independent sections its angle starts anew at the first pair.
@@ -131,17 +223,13 @@ fn section(rope: &Rope, pair: u32, base: &[f32; 4], theta: &mut [f32; 4]) -> usi
     }
 }
 
-/// Cosine and sine of an angle, corrected for extrapolation (YaRN).
-fn yarn(rope: &Rope, extrapolated: f32, pair: u32) -> (f32, f32) {
-    let interpolated = rope.freq_scale * extrapolated;
-    let (mut theta, mut scale) = (interpolated, rope.mscale);
-    if rope.ext_factor != 0.0 {
-        let [low, high] = rope.corr;
-        let y = (pair as f32 - low) / (high - low).max(0.001);
-        let mix = (1.0 - y.clamp(0.0, 1.0)) * rope.ext_factor;
-        theta = interpolated * (1.0 - mix) + extrapolated * mix;
-        scale *= 1.0 + 0.1 * logf(1.0 / rope.freq_scale);
+/// Factor of a pair's angle: interpolation, corrected for extrapolation (YaRN).
+fn yarn(rope: &Rope, pair: u32) -> f32 {
+    if rope.ext_factor == 0.0 {
+        return rope.freq_scale;
     }
-    let (cos, sin) = cos_sin(theta);
-    (cos * scale, sin * scale)
+    let [low, high] = rope.corr;
+    let y = (pair as f32 - low) / (high - low).max(0.001);
+    let mix = (1.0 - y.clamp(0.0, 1.0)) * rope.ext_factor;
+    rope.freq_scale * (1.0 - mix) + mix
 }
