@@ -1,7 +1,11 @@
 //! `ARGSORT` and `TOP_K`: a merge sort of indices by integer keys that order as the floats do.
 //!
+//! If only a few of many are wanted, the best ones so far are kept in order, and most elements are compared with the last of these only.
+//!
 //! Rows that do not fit a core's memory are cut into runs, which lanes sort on their own; [`super::merge`] makes one of
 //! them.
+
+use core::ops::Range;
 
 use crate::rt::heap::Heap;
 use crate::rt::lane::Lane;
@@ -17,6 +21,9 @@ fn key(x: f32, descending: bool) -> u32 {
     if descending { !ordered } else { ordered }
 }
 
+/// So many are picked out without sorting the others.
+const FEW: u32 = 64;
+
 /// What a run is sorted in: keys by element, and two rows of indices.
 struct Buffers {
     keys: &'static mut [u32],
@@ -29,16 +36,19 @@ impl Buffers {
         Self { keys: heap.words(MAX_SORT), a: heap.words(MAX_SORT), b: heap.words(MAX_SORT) }
     }
 
-    /// Sorts `len` elements of a row of src0 from `start` on; gives their keys, and their numbers in the run in order.
+    /// Sorts `len` elements of a row of src0 from `start` on; gives keys by element, and the numbers of the first `wanted` in the
+    /// run in order.
     #[inline(never)]
     fn sorted(
         &mut self,
         lane: &mut Lane,
         port: &mut Port,
         row: [u32; 3],
-        (start, len): (u32, u32),
+        (start, len, wanted): (u32, u32, u32),
         descending: bool,
     ) -> (&[u32], &[u32]) {
+        let few = wanted <= FEW && wanted < len;
+        let mut picked = 0;
         let mut done = 0;
         while done < len {
             let piece = Piece { row, first: start + done, len: MAX_PIECE.min(len - done) };
@@ -46,13 +56,41 @@ impl Buffers {
             for (key_of, &x) in self.keys[done as usize..].iter_mut().zip(values) {
                 *key_of = key(x, descending);
             }
+            if few {
+                picked = self.pick(done..done + piece.len, picked, wanted as usize);
+            }
             done += piece.len;
+        }
+        if few {
+            return (self.keys, &self.a[..picked]);
         }
         let n = len as usize;
         for (i, index) in (0..).zip(self.a[..n].iter_mut()) {
             *index = i;
         }
         (self.keys, sort(self.keys, &mut self.a[..n], &mut self.b[..n]))
+    }
+
+    /// Puts elements that are among the first `wanted` so far into their places in `a`, behind equal ones; gives how many there
+    /// are now.
+    fn pick(&mut self, elements: Range<u32>, mut picked: usize, wanted: usize) -> usize {
+        // The last one that is still wanted.
+        let mut bound = if picked == wanted { self.keys[self.a[picked - 1] as usize] } else { u32::MAX };
+        for element in elements {
+            let key = self.keys[element as usize];
+            if key >= bound && picked == wanted {
+                continue;
+            }
+            picked = wanted.min(picked + 1);
+            let mut place = picked - 1;
+            while place > 0 && self.keys[self.a[place - 1] as usize] > key {
+                self.a[place] = self.a[place - 1];
+                place -= 1;
+            }
+            self.a[place] = element;
+            bound = self.keys[self.a[picked - 1] as usize];
+        }
+        picked
     }
 }
 
@@ -65,7 +103,8 @@ pub fn run(lane: &mut Lane, params: &RowsParams) {
     for number in first..end {
         lane.launch.progress(number);
         let row = split_row(&op.src0, number);
-        let (_, sorted) = buffers.sorted(lane, &mut port, row, (0, op.src0.ne[0]), params.u[0] != 0);
+        let (_, sorted) =
+            buffers.sorted(lane, &mut port, row, (0, op.src0.ne[0], params.u[1]), params.u[0] != 0);
         send(lane, &mut port, number, (0, params.u[1]), &|i| sorted[i as usize]);
     }
 }
@@ -82,7 +121,7 @@ pub fn runs(lane: &mut Lane, params: &RowsParams) {
         let start = run * params.u[2];
         let len = params.u[2].min(op.src0.ne[0] - start);
         let (kept, wanted) = (params.u[1].min(len), params.u[1]);
-        let (keys, sorted) = buffers.sorted(lane, &mut port, row, (start, len), params.u[0] != 0);
+        let (keys, sorted) = buffers.sorted(lane, &mut port, row, (start, len, kept), params.u[0] != 0);
         send(lane, &mut port, number, (0, kept), &|i| keys[sorted[i as usize] as usize]);
         send(lane, &mut port, number, (wanted, kept), &|i| start + sorted[i as usize]);
     }
