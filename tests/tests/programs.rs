@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
+use tt_tests::tools::Finished;
 use tt_tests::{Device, Tools, need, tools};
 
 const LIMIT: Duration = Duration::from_secs(900);
@@ -46,6 +47,11 @@ impl Layers {
 
 /// What `llama-completion` writes after the prompt, always the likeliest token; its text passes through the log.
 fn completion(tools: &Tools, layers: Layers, options: &[&str]) -> Result<String> {
+    Ok(generate(tools, layers, options)?.out)
+}
+
+/// Runs `llama-completion`; options may name another prompt or number of tokens.
+fn generate(tools: &Tools, layers: Layers, options: &[&str]) -> Result<Finished> {
     let mut command = layers.prepare(tools.program("llama-completion", layers.device()));
     command.args([
         "-p",
@@ -68,7 +74,7 @@ fn completion(tools: &Tools, layers: Layers, options: &[&str]) -> Result<String>
         ensure!(text.contains("MUL_MAT"), "no product ran on the card: {text}");
     }
     ensure!(!finished.out.trim().is_empty(), "no text: {}", finished.err);
-    Ok(finished.out)
+    Ok(finished)
 }
 
 fn same_text(layers: Layers, options: &[&str]) {
@@ -98,6 +104,24 @@ fn quantised_caches() {
 #[test]
 fn layers_over_two_cards() {
     same_text(Layers::OverTwoCards, &[]);
+}
+
+/// More tokens than the context has: half of it is dropped, and the positions of the others in the cache change.
+#[test]
+fn a_full_context_is_shifted() {
+    let tools = need!(Tools::find());
+    need!(tools::native("libpreload.so"));
+    // About 247 tokens of 256, the least that llama.cpp takes.
+    let text = std::fs::read_to_string(tools::held_out_text()).unwrap();
+    let prompt = &text[..760];
+    let options =
+        ["-p", prompt, "-n", "24", "-c", "256", "--context-shift", "--keep", "4", "--ignore-eos", "-v"];
+    let [expected, found] = [Layers::OnCpu, Layers::OnCard].map(|layers| {
+        let finished = generate(&tools, layers, &options).unwrap();
+        assert!(finished.err.contains("context full, swapping"), "no shift: {}", finished.err);
+        finished.out
+    });
+    assert_eq!(found, expected);
 }
 
 /// A session that one side saves, the other goes on with.
