@@ -1,7 +1,8 @@
 //! Compiles the device code and leaves one checked, flat image a core in `OUT_DIR`.
 //!
 //! The firmware is a workspace of its own with its own target directory, built by the same cargo. Nothing of the
-//! outer build may leak into it: compiler wrappers (clippy), flags for the host, profile overrides.
+//! outer build may leak into it: compiler wrappers (clippy), flags for the host, profile overrides. Miri comes with nightly
+//! toolchains, which often lack the cores' target: there the repository's own toolchain compiles the device code.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
@@ -37,7 +38,7 @@ fn run() -> Result<(), String> {
     {
         println!("cargo::rerun-if-changed={path}");
     }
-    require_target()?;
+    require_target(&firmware)?;
     let target_dir = out.join("firmware");
     compile(&root, &firmware, &target_dir)?;
     for core in RiscV::ALL {
@@ -55,13 +56,25 @@ fn variable(name: &str) -> Result<String, String> {
     std::env::var(name).map_err(|_| format!("{name} is not set: this program runs under cargo only"))
 }
 
+/// `cargo` or `rustc`, to be run in the firmware's folder.
+fn tool(name: &str, firmware: &Path) -> Result<Command, String> {
+    let mut command = if std::env::var_os("CARGO_CFG_MIRI").is_some() {
+        let mut command = Command::new(name);
+        command.env_remove("RUSTUP_TOOLCHAIN");
+        command
+    } else {
+        Command::new(variable(&name.to_uppercase())?)
+    };
+    command.current_dir(firmware);
+    Ok(command)
+}
+
 /// The standard library of the target has to be there; say how to get it if not.
-fn require_target() -> Result<(), String> {
-    let rustc = variable("RUSTC")?;
-    let output = Command::new(&rustc)
+fn require_target(firmware: &Path) -> Result<(), String> {
+    let output = tool("rustc", firmware)?
         .args(["--print", "target-libdir", "--target", TARGET])
         .output()
-        .map_err(|e| format!("cannot run {rustc}: {e}"))?;
+        .map_err(|e| format!("cannot run rustc: {e}"))?;
     let dir = String::from_utf8_lossy(&output.stdout);
     let has_core = std::fs::read_dir(Path::new(dir.trim())).is_ok_and(|entries| {
         entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libcore"))
@@ -74,14 +87,13 @@ fn require_target() -> Result<(), String> {
 
 fn compile(root: &Path, firmware: &Path, target_dir: &Path) -> Result<(), String> {
     let workspace = root.parent().unwrap_or(root);
-    let mut cargo = Command::new(variable("CARGO")?);
+    let mut cargo = tool("cargo", firmware)?;
     cargo
         .args(["build", "--release", "--locked", "--bins", "--target", TARGET])
         .arg("--manifest-path")
         .arg(firmware.join("Cargo.toml"))
         .arg("--target-dir")
-        .arg(target_dir)
-        .current_dir(firmware);
+        .arg(target_dir);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let ours = text.starts_with("CARGO") && text != "CARGO_HOME" && !text.starts_with("CARGO_NET");

@@ -5,6 +5,7 @@
 //! the simulator, and no simulator is asked for its own counters.
 
 pub mod load;
+pub mod machine;
 pub mod mvmul;
 pub mod noc;
 mod program;

@@ -115,11 +115,11 @@ const ROWS_AHEAD: usize = FACE_DIM / (CHUNK / TILE_DIM);
 #[inline(always)]
 fn prefetch(bytes: &[u8], len: usize) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    for line in bytes[..len.min(bytes.len())].chunks(64) {
+    for at in (0..len.min(bytes.len())).step_by(64) {
         use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
         /// What is longer goes to the level 2 cache only: the level 1 cache is in use.
         const SHORT: usize = 512;
-        let line = line.as_ptr().cast();
+        let line = bytes.as_ptr().wrapping_add(at).cast();
         // SAFETY: a hint; every x86-64 has it, and the address is of a byte that exists.
         unsafe {
             if len <= SHORT { _mm_prefetch::<_MM_HINT_T0>(line) } else { _mm_prefetch::<_MM_HINT_T1>(line) }

@@ -14,16 +14,86 @@ use tt_isa::format::FACE_DIM;
 
 const EXPONENT: u32 = 0x7F80_0000;
 const MANTISSA: u32 = 0x007F_FFFF;
+/// Mantissa bits, and the bias of exponents.
+const MANTISSA_BITS: u32 = 23;
+const BIAS: u32 = 127;
 
-/// Exponent fields, in place, shared by the rows of a face in each column.
+/// Shared exponent fields with which aligning is a product: what has exponent field 0 vanishes, the factor is a normal number, and
+/// there are neither infinities nor NaNs.
+const ORDINARY: std::ops::RangeInclusive<u32> = MANTISSA_BITS + 1..=254;
+
+/// Exponent fields, in place, shared by the rows of a face in each column: that of the largest magnitude.
 #[inline(always)]
 pub fn shared_exponents<L: Lanes>(rows: &[L; FACE_DIM]) -> L {
-    let mask = L::splat(EXPONENT);
-    let mut shared = rows[0].and(mask);
+    let magnitude = L::splat(EXPONENT | MANTISSA);
+    let mut largest = rows[0].and(magnitude);
     for row in &rows[1..] {
-        shared = shared.max(row.and(mask));
+        largest = largest.max(row.and(magnitude));
     }
-    shared
+    largest.and(L::splat(EXPONENT))
+}
+
+/// Datums of a face, four rows' in a word, for its shared exponent fields (in place).
+#[inline(always)]
+pub fn face_datums<L: Lanes, const MAGNITUDE: u32>(rows: &[L; FACE_DIM], shared: L) -> [L; 4] {
+    let mut words = [shared; 4];
+    let fields = shared.shr::<MANTISSA_BITS>();
+    let spread = L::splat(ORDINARY.end() - ORDINARY.start());
+    let beyond = fields.sub(L::splat(*ORDINARY.start())).max(spread).sub(spread);
+    let groups = words.iter_mut().zip(rows.as_chunks::<4>().0);
+    if beyond.any() {
+        for (word, rows) in groups {
+            *word = datums::<L, MAGNITUDE>(*rows, shared);
+        }
+    } else {
+        let unit = L::splat(2 * BIAS + MANTISSA_BITS).sub(fields).shl::<MANTISSA_BITS>();
+        for (word, rows) in groups {
+            *word = ordinary_datums::<L, MAGNITUDE>(*rows, unit);
+        }
+    }
+    words
+}
+
+/// [`datums`] where the shared exponent fields are [`ORDINARY`]; `unit` is one over the last bit of a significand that needs no
+/// shift.
+///
+/// The product with it is exact, and dropping what is behind its point is the shift to the right. Signed integers of
+/// 24 bits are then rounded as [`rounded`] does it, and saturate when they become bytes.
+#[inline(always)]
+fn ordinary_datums<L: Lanes, const MAGNITUDE: u32>(rows: [L; 4], unit: L) -> L {
+    let [a, b, c, d] = rows;
+    let datums = L::signed_bytes([
+        signed::<L, MAGNITUDE>(a, unit),
+        signed::<L, MAGNITUDE>(b, unit),
+        signed::<L, MAGNITUDE>(c, unit),
+        signed::<L, MAGNITUDE>(d, unit),
+    ]);
+    let magnitudes = datums.abs_bytes().min_bytes(L::splat(largest::<MAGNITUDE>()));
+    magnitudes.or(sign_bits::<L, MAGNITUDE>(datums))
+}
+
+/// The rounded number of steps, with its sign.
+#[inline(always)]
+fn signed<L: Lanes, const MAGNITUDE: u32>(bits: L, unit: L) -> L {
+    // One and a half: its mantissa takes negative numbers too.
+    let magic = 1.5 * rounder::<MAGNITUDE>();
+    bits.whole_product(unit).plus_float(magic).sub(L::splat(magic.to_bits()))
+}
+
+/// The largest magnitude in every byte.
+const fn largest<const MAGNITUDE: u32>() -> u32 {
+    ((1 << MAGNITUDE) - 1) * EACH_BYTE
+}
+
+/// The highest bits of bytes, moved to where datums have their signs.
+#[inline(always)]
+fn sign_bits<L: Lanes, const MAGNITUDE: u32>(bytes: L) -> L {
+    let signs = bytes.and(L::splat(SIGNS));
+    match MAGNITUDE {
+        7 => signs,
+        3 => signs.shr::<4>(),
+        _ => signs.shr::<6>(),
+    }
 }
 
 /// Datums of `MAGNITUDE` bits and a sign of four rows, a byte each from the lowest on, for shared exponent fields (in place)
@@ -37,13 +107,9 @@ pub fn datums<L: Lanes, const MAGNITUDE: u32>(rows: [L; 4], shared: L) -> L {
         rounded::<L, MAGNITUDE>(c, shared),
         rounded::<L, MAGNITUDE>(d, shared),
     ]);
-    let magnitudes = magnitudes.min_bytes(L::splat(((1 << MAGNITUDE) - 1) * EACH_BYTE));
-    let signs = merge([a.shr::<24>(), b.shr::<24>(), c.shr::<24>(), d.shr::<24>()]).and(L::splat(SIGNS));
-    let signs = match MAGNITUDE {
-        7 => signs,
-        3 => signs.shr::<4>(),
-        _ => signs.shr::<6>(),
-    };
+    let magnitudes = magnitudes.min_bytes(L::splat(largest::<MAGNITUDE>()));
+    let signs = merge([a.shr::<24>(), b.shr::<24>(), c.shr::<24>(), d.shr::<24>()]);
+    let signs = sign_bits::<L, MAGNITUDE>(signs);
     magnitudes.or(signs.where_set_bytes(magnitudes))
 }
 
@@ -71,15 +137,13 @@ fn rounded<L: Lanes, const MAGNITUDE: u32>(bits: L, shared: L) -> L {
     let exponent = bits.and(L::splat(EXPONENT));
     let significand = bits.and(L::splat(MANTISSA)).or(L::splat(MANTISSA + 1));
     let aligned = significand.shr_by(shared.sub(exponent).shr::<23>()).where_set(exponent);
-    aligned.plus_float(match MAGNITUDE {
-        7 => power_of_two(23 + 17),
-        3 => power_of_two(23 + 21),
-        _ => power_of_two(23 + 23),
-    })
+    aligned.plus_float(rounder::<MAGNITUDE>())
 }
 
-const fn power_of_two(exponent: u32) -> f32 {
-    f32::from_bits((127 + exponent) << 23)
+/// The power of two whose last mantissa bit stands for the last bit of a datum, where significands of 24 bits are integers.
+const fn rounder<const MAGNITUDE: u32>() -> f32 {
+    let dropped = MANTISSA_BITS + 1 - MAGNITUDE;
+    f32::from_bits((BIAS + MANTISSA_BITS + dropped) << MANTISSA_BITS)
 }
 
 /// One datum for a shared exponent.

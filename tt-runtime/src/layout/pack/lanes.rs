@@ -34,8 +34,16 @@ pub trait Lanes: Copy {
     fn shr_by(self, bits: Self) -> Self;
     /// `self` where `test` is not zero, 0 elsewhere.
     fn where_set(self, test: Self) -> Self;
-    /// Bits of the float `self + magic`, where `self` is an integer below 2^24.
+    /// Bits of the float `self + magic`, where `self` is an integer of at most 24 bits and a sign.
     fn plus_float(self, magic: f32) -> Self;
+    /// The product of two floats, below 2^31, as an integer: what is behind the point is dropped.
+    fn whole_product(self, other: Self) -> Self;
+    /// Four integers in a word of each lane, a byte each from the lowest on: what is no signed byte becomes the nearest one.
+    fn signed_bytes(words: [Self; 4]) -> Self;
+    /// Magnitudes of signed bytes.
+    fn abs_bytes(self) -> Self;
+    /// Whether any lane is not zero.
+    fn any(self) -> bool;
     /// The smaller number, byte by byte.
     fn min_bytes(self, other: Self) -> Self;
     /// `self` where `test` is not zero, 0 elsewhere, byte by byte.
@@ -126,7 +134,29 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn plus_float(self, magic: f32) -> Self {
-        self.map(|x| (x as f32 + magic).to_bits())
+        self.map(|x| (x.cast_signed() as f32 + magic).to_bits())
+    }
+
+    #[inline(always)]
+    fn whole_product(self, other: Self) -> Self {
+        let product = |i: usize| f32::from_bits(self[i]) * f32::from_bits(other[i]);
+        std::array::from_fn(|i| (product(i) as i32).cast_unsigned())
+    }
+
+    #[inline(always)]
+    fn signed_bytes(words: [Self; 4]) -> Self {
+        let byte = |word: u32| word.cast_signed().clamp(i8::MIN.into(), i8::MAX.into()) as u8;
+        std::array::from_fn(|i| u32::from_le_bytes(std::array::from_fn(|j| byte(words[j][i]))))
+    }
+
+    #[inline(always)]
+    fn abs_bytes(self) -> Self {
+        self.map(|x| u32::from_le_bytes(x.to_le_bytes().map(|byte| byte.cast_signed().unsigned_abs())))
+    }
+
+    #[inline(always)]
+    fn any(self) -> bool {
+        self.iter().fold(0, |any, lane| any | lane) != 0
     }
 
     #[inline(always)]

@@ -11,7 +11,7 @@ pub mod search;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use bfp::{datums, shared_exponents};
+use bfp::{face_datums, shared_exponents};
 use tt_isa::format::{FACE_DATUMS, FACE_DIM, TILE_DIM, TILE_EXPONENTS};
 
 use super::{Rule, WeightFormat};
@@ -65,10 +65,7 @@ fn bfp_half<L: Lanes, const MAGNITUDE: u32>(rows: impl Rows, half: usize, out: &
     for (k, index) in faces(half) {
         let rows = face::<L>(rows, k);
         let shared = shared_exponents(&rows);
-        let mut words = [shared; 4];
-        for (word, rows) in words.iter_mut().zip(rows.as_chunks::<4>().0) {
-            *word = datums::<L, MAGNITUDE>(*rows, shared);
-        }
+        let words = face_datums::<L, MAGNITUDE>(&rows, shared);
         put_face::<L, MAGNITUDE>(shared, words, index, out);
     }
 }

@@ -13,6 +13,13 @@ use super::lanes::Lanes;
 use crate::layout::products;
 use tt_isa::format::FACE_DIM;
 
+/// Where the bytes of a transposed matrix of 4 x 4 bytes come from.
+#[inline(always)]
+fn transposed() -> __m128i {
+    // SAFETY: see the module.
+    unsafe { _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15) }
+}
+
 /// Sixteen lanes in a register.
 #[derive(Clone, Copy)]
 pub struct Avx512(__m512i);
@@ -104,6 +111,38 @@ impl Lanes for Avx512 {
     fn plus_float(self, magic: f32) -> Self {
         // SAFETY: see the module.
         Self(unsafe { _mm512_castps_si512(_mm512_add_ps(_mm512_cvtepi32_ps(self.0), _mm512_set1_ps(magic))) })
+    }
+
+    #[inline(always)]
+    fn whole_product(self, other: Self) -> Self {
+        // SAFETY: see the module.
+        unsafe {
+            let product = _mm512_mul_ps(_mm512_castsi512_ps(self.0), _mm512_castsi512_ps(other.0));
+            Self(_mm512_cvttps_epi32(product))
+        }
+    }
+
+    #[inline(always)]
+    fn signed_bytes(words: [Self; 4]) -> Self {
+        let [Self(a), Self(b), Self(c), Self(d)] = words;
+        // SAFETY: see the module.
+        unsafe {
+            // In each 128 bits: four bytes of a, of b, of c, of d.
+            let bytes = _mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+            Self(_mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(transposed())))
+        }
+    }
+
+    #[inline(always)]
+    fn abs_bytes(self) -> Self {
+        // SAFETY: see the module.
+        Self(unsafe { _mm512_abs_epi8(self.0) })
+    }
+
+    #[inline(always)]
+    fn any(self) -> bool {
+        // SAFETY: see the module.
+        unsafe { _mm512_test_epi32_mask(self.0, self.0) != 0 }
     }
 
     #[inline(always)]
@@ -317,6 +356,42 @@ impl Lanes for Avx2 {
             let (low, high) = (_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high));
             let (low, high) = (_mm256_add_ps(low, magic), _mm256_add_ps(high, magic));
             Self([_mm256_castps_si256(low), _mm256_castps_si256(high)])
+        }
+    }
+
+    #[inline(always)]
+    fn whole_product(self, other: Self) -> Self {
+        let ([a, b], [c, d]) = (self.0, other.0);
+        // SAFETY: see the module.
+        unsafe {
+            let low = _mm256_mul_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(c));
+            let high = _mm256_mul_ps(_mm256_castsi256_ps(b), _mm256_castsi256_ps(d));
+            Self([_mm256_cvttps_epi32(low), _mm256_cvttps_epi32(high)])
+        }
+    }
+
+    #[inline(always)]
+    fn signed_bytes(words: [Self; 4]) -> Self {
+        let [a, b, c, d] = words;
+        let (ab, cd): (Self, Self) = (halves!(_mm256_packs_epi32, a, b), halves!(_mm256_packs_epi32, c, d));
+        // In each 128 bits: four bytes of a, of b, of c, of d.
+        let bytes: Self = halves!(_mm256_packs_epi16, ab, cd);
+        // SAFETY: see the module.
+        let order = Self([unsafe { _mm256_broadcastsi128_si256(transposed()) }; 2]);
+        halves!(_mm256_shuffle_epi8, bytes, order)
+    }
+
+    #[inline(always)]
+    fn abs_bytes(self) -> Self {
+        halves!(_mm256_abs_epi8, self)
+    }
+
+    #[inline(always)]
+    fn any(self) -> bool {
+        // SAFETY: see the module.
+        unsafe {
+            let lanes = _mm256_or_si256(self.0[0], self.0[1]);
+            _mm256_testz_si256(lanes, lanes) == 0
         }
     }
 
