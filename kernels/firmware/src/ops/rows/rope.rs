@@ -39,7 +39,7 @@ pub fn run(lane: &mut Lane, params: &RowsParams) {
     let mut rotation = Rotation::new(heap, rope);
     let divisors = (op.more[0].ne[0] > 0).then(|| {
         let piece = Piece { row: [0; 3], first: 0, len: rope.pairs };
-        &*input.fetch(&mut lane.noc, &op.more[0], &piece)
+        input.fetch(&mut lane.noc, &op.more[0], &piece)
     });
     rotation.set_factors(rope, divisors);
     let (first, end) = lane.share(params.rows);
