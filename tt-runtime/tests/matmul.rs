@@ -12,6 +12,10 @@ use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops};
 #[derive(Clone, Copy, Debug)]
 enum Weights {
     Plain(ElementType),
+    /// A transposed view.
+    ByColumn(ElementType),
+    /// Made into tiles before, by rows or by columns.
+    Tilized(ElementType, bool),
     Tiles(WeightFormat),
 }
 
@@ -35,8 +39,21 @@ fn run(device: &Arc<Device>, rng: &mut Rng, case: Case) {
     let Case { weights, k, n, rows, batch: [b2, b3, r2, r3], odd } = case;
     let values: Vec<f32> = (0..b2 * b3 * n * k).map(|_| rng.unit()).collect();
     let ne0 = [k as u32, n as u32, b2 as u32, b3 as u32];
+    let turn = |values: &[f32]| -> Vec<f32> {
+        let at = |m: usize, c: usize, j: usize| values[(m * n + j) * k + c];
+        (0..b2 * b3).flat_map(|m| (0..k).flat_map(move |c| (0..n).map(move |j| at(m, c, j)))).collect()
+    };
+    let turn_back = |values: &[f32]| -> Vec<f32> {
+        let at = |m: usize, j: usize, c: usize| values[(m * k + c) * n + j];
+        (0..b2 * b3).flat_map(|m| (0..n).flat_map(move |j| (0..k).map(move |c| at(m, j, c)))).collect()
+    };
+    let by_column = matches!(weights, Weights::ByColumn(_) | Weights::Tilized(_, true));
     let (bytes, decoded, ty) = match weights {
-        Weights::Plain(ty) => {
+        Weights::ByColumn(ty) | Weights::Tilized(ty, true) => {
+            let (bytes, decoded) = encode(ty, &turn(&values));
+            (bytes, turn_back(&decoded), ty)
+        }
+        Weights::Plain(ty) | Weights::Tilized(ty, false) => {
             let (bytes, decoded) = encode(ty, &values);
             (bytes, decoded, ty)
         }
@@ -47,7 +64,12 @@ fn run(device: &Arc<Device>, rng: &mut Rng, case: Case) {
         }
     };
     let align = if ty.block_bytes() % 4 == 0 { 4 } else { 2 };
-    let (_m0, src0) = upload_weights(device, ty, ne0, &bytes, if odd { align } else { 0 });
+    let ne_in_memory = if by_column { [ne0[1], ne0[0], ne0[2], ne0[3]] } else { ne0 };
+    let (_m0, src0) = upload_weights(device, ty, ne_in_memory, &bytes, if odd { align } else { 0 });
+    let src0 = match by_column {
+        true => TensorView { ne: ne0, nb: [src0.nb[1], src0.nb[0], src0.nb[2], src0.nb[3]], ..src0 },
+        false => src0,
+    };
 
     let (ne12, ne13) = (b2 * r2, b3 * r3);
     let x: Vec<f32> = (0..ne12 * ne13 * rows * k).map(|_| rng.unit()).collect();
@@ -70,6 +92,16 @@ fn run(device: &Arc<Device>, rng: &mut Rng, case: Case) {
     let dst = TensorView::new(ElementType::F32, a2, shape(n), strides(out_pitch));
 
     let workers = device.info().unwrap().workers();
+    let (src0, _tiles) = match weights {
+        Weights::Tilized(..) => {
+            let tiles = TensorView::tiles(ElementType::TilesF32, 0, ne0);
+            let memory = device.alloc(tiles.span()).unwrap();
+            let tiles = TensorView { addr: memory.addr().0, ..tiles };
+            device.execute(&ops::tilize(&src0, &tiles, workers).unwrap()).unwrap();
+            (tiles, Some(memory))
+        }
+        _ => (src0, None),
+    };
     device.execute(&ops::matmul(&src0, &src1, &dst, workers).unwrap()).unwrap();
     let mut got = untouched;
     device.read(DramAddr(a2), &mut got).unwrap();
@@ -135,15 +167,41 @@ fn plain_matrices_of_every_type() {
 }
 
 #[test]
+fn transposed_matrices_and_tiles_of_others() {
+    let (device, mut rng) = (simulator(), Rng(4));
+    for ty in [ElementType::F32, ElementType::F16, ElementType::BF16] {
+        for weights in [Weights::ByColumn(ty), Weights::Tilized(ty, false), Weights::Tilized(ty, true)] {
+            for (k, n, rows) in [(2, 2, 1), (33, 19, 4), (300, 77, 3), (160, 64, 40)] {
+                for odd in [false, true] {
+                    run(&device, &mut rng, Case { odd, ..case(weights, k, n, rows) });
+                }
+            }
+        }
+    }
+    for ty in [ElementType::Q8_0, ElementType::Q4_0] {
+        for by_column in [false, true] {
+            for (k, n, rows) in [(32, 64, 1), (160, 96, 40)] {
+                for odd in [false, true] {
+                    run(&device, &mut rng, Case { odd, ..case(Weights::Tilized(ty, by_column), k, n, rows) });
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn batches_are_broadcast() {
     let (device, mut rng) = (simulator(), Rng(3));
     for weights in [
+        Weights::ByColumn(ElementType::F16),
+        Weights::Tilized(ElementType::F16, false),
+        Weights::Tilized(ElementType::Q8_0, true),
         Weights::Tiles(WeightFormat::Bf16),
         Weights::Plain(ElementType::F16),
         Weights::Plain(ElementType::Q8_0),
     ] {
         for batch in [[2, 1, 3, 1], [1, 2, 2, 3], [3, 2, 1, 1]] {
-            run(&device, &mut rng, Case { batch, ..case(weights, 64, 40, 10) });
+            run(&device, &mut rng, Case { batch, ..case(weights, 64, 64, 10) });
         }
     }
 }

@@ -123,7 +123,8 @@ fn sorting() {
 fn softmax_with_mask_slopes_and_sinks() {
     let device = simulator();
     let mut rng = Rng(31);
-    for n in [5usize, 8500] {
+    // On lanes, in one segment of the vector unit, in several.
+    for n in [5usize, 100, 2048, 2052, 8500] {
         let heads = 3u32;
         let how = SoftMax { scale: 0.5, max_bias: 8.0, masked_rows_are_zero: false };
         let values: Vec<f32> = (0..n * 2 * heads as usize).map(|_| rng.unit() * 5.0).collect();
@@ -158,18 +159,24 @@ fn softmax_with_mask_slopes_and_sinks() {
 #[test]
 fn rows_that_are_masked_as_a_whole() {
     let device = simulator();
-    let ne = [3, 2, 1, 1];
-    let (_x, x) = f32s(&device, &[1.0; 6], ne);
-    let nothing = f32::NEG_INFINITY;
-    let (_m, m) = f32s(&device, &[nothing, nothing, nothing, nothing, 0.0, 0.0], ne);
-    let ours = |masked_rows_are_zero| {
-        let how = SoftMax { scale: 1.0, max_bias: 0.0, masked_rows_are_zero };
-        let result =
-            run(&device, ElementType::F32, ne, |dst| soft_max(how, &x, Some(&m), None, dst, CORES).unwrap());
-        result.unwrap().into_iter().map(f32::from_bits).collect::<Vec<_>>()
-    };
-    assert_eq!(ours(true), [0.0, 0.0, 0.0, 0.0, 0.5, 0.5]);
-    assert!(ours(false)[..3].iter().all(|x| x.is_nan()));
+    // On lanes, in one segment of the vector unit, in several.
+    for n in [4, 64, 4096] {
+        let ne = [n as u32, 2, 1, 1];
+        let (_x, x) = f32s(&device, &vec![1.0; 2 * n], ne);
+        let mut mask = vec![f32::NEG_INFINITY; 2 * n];
+        mask[2 * n - 2..].fill(0.0);
+        let (_m, m) = f32s(&device, &mask, ne);
+        let ours = |masked_rows_are_zero| {
+            let how = SoftMax { scale: 1.0, max_bias: 0.0, masked_rows_are_zero };
+            let one = |dst: &_| soft_max(how, &x, Some(&m), None, dst, CORES).unwrap();
+            let result = run(&device, ElementType::F32, ne, one);
+            result.unwrap().into_iter().map(f32::from_bits).collect::<Vec<_>>()
+        };
+        let mut expected = vec![0.0; 2 * n];
+        expected[2 * n - 2..].fill(0.5);
+        assert_eq!(ours(true), expected, "{n}");
+        assert!(ours(false)[..n].iter().all(|x| x.is_nan()), "{n}");
+    }
 }
 
 #[test]

@@ -60,11 +60,35 @@ impl Node<'_> {
         }
     }
 
+    /// What the rows of `src1` are multiplied with: `view` as it is if the kernel takes it, tiles if that is better or the only way
+    /// without a copy, else a copy.
+    pub(super) fn factor(
+        &mut self,
+        view: TensorView,
+        src1: &TensorView,
+        steps: &mut Vec<OpDescriptor>,
+    ) -> Result<TensorView, Unsupported> {
+        let known = view.element_type().is_some_and(ops::multiplies_with);
+        let ready = known && (has_dense_rows(&view) || ops::multiplies_by_column(&view));
+        let view = match ready || ops::tilizes(&view) {
+            true => view,
+            false if known => self.dense(view, steps)?,
+            false => self.plain(view, ElementType::F16, steps)?,
+        };
+        if !ops::tilizes(&view) || (ready && !ops::worth_tiles(&view, src1, self.cores)) {
+            return Ok(view);
+        }
+        let tiles = TensorView::tiles(ElementType::TilesF32, 0, view.ne);
+        let tiles = TensorView { addr: self.memory.scratch(tiles.span())?, ..tiles };
+        steps.push(ops::tilize(&view, &tiles, self.cores)?);
+        Ok(tiles)
+    }
+
     pub(super) fn mul_mat(&mut self) -> Steps {
         let mut steps = Vec::new();
         let (src1, dst) = (self.src(1)?, self.dst()?);
         let src0 = self.weights()?;
-        let src0 = self.dense(src0, &mut steps)?;
+        let src0 = self.factor(src0, &src1, &mut steps)?;
         let src1 = self.activations(src1, &mut steps)?;
         steps.push(ops::matmul(&src0, &src1, &dst, self.cores)?);
         Ok(steps)
@@ -93,8 +117,8 @@ impl Node<'_> {
         let mut steps = Vec::new();
         let (src0, src1, dst) = (self.src(0)?, self.src(1)?, self.dst()?);
         let src0 = self.plain(src0, ElementType::F32, &mut steps)?;
-        let src0 = self.dense(transposed(&src0), &mut steps)?;
         let src1 = self.activations(transposed(&src1), &mut steps)?;
+        let src0 = self.factor(transposed(&src0), &src1, &mut steps)?;
         steps.push(ops::matmul(&src0, &src1, &dst, self.cores)?);
         Ok(steps)
     }

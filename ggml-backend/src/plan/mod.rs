@@ -194,7 +194,7 @@ impl Node<'_> {
             Operator::ArgMax => ops::argmax(&self.src(0)?, &self.dst()?, cores),
             Operator::ArgSort => return self.sorted(self.i32(0) != 0),
             Operator::TopK => return self.sorted(true),
-            Operator::SoftMax => self.soft_max(),
+            Operator::SoftMax => return self.soft_max(),
             Operator::DiagMask(fill) => self.diag_mask(fill),
             Operator::Tri => self.tri(),
             Operator::Diag => ops::diag(&self.src(0)?, &self.dst()?, cores),

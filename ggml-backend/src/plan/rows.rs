@@ -1,6 +1,6 @@
 //! Norms, reductions, softmax, rotary positions.
 
-use tt_runtime::ops::rows::{LONGEST_RUN, Rope, SoftMax, Triangle};
+use tt_runtime::ops::rows::{LONGEST_RUN, Rope, SoftMax, Triangle, mask_suits_sfpu, soft_max_suits_sfpu};
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
@@ -32,10 +32,39 @@ impl Node<'_> {
         ops::argsort_long(descending, LONGEST_RUN, &src, &dst, cores, |ne| self.scratch(ElementType::I32, ne))
     }
 
-    pub(super) fn soft_max(&mut self) -> Result<OpDescriptor, Unsupported> {
+    pub(super) fn soft_max(&mut self) -> Steps {
+        let mut steps = Vec::new();
         let params = SoftMax { scale: self.f32(0), max_bias: self.f32(1), masked_rows_are_zero: false };
-        let (src, mask, sinks) = (self.src(0)?, self.optional(1)?, self.optional(2)?);
-        ops::soft_max(params, &src, mask.as_ref(), sinks.as_ref(), &self.dst()?, self.cores)
+        let (src, mask, sinks, dst) = (self.src(0)?, self.optional(1)?, self.optional(2)?, self.dst()?);
+        let mask = self.mask(mask, &src, &dst, &mut steps)?;
+        steps.push(ops::soft_max(params, &src, mask.as_ref(), sinks.as_ref(), &dst, self.cores)?);
+        Ok(steps)
+    }
+
+    /// The mask of a softmax as the vector unit takes it, if that takes the rest.
+    pub(super) fn mask(
+        &mut self,
+        mask: Option<TensorView>,
+        src: &TensorView,
+        dst: &TensorView,
+        steps: &mut Vec<OpDescriptor>,
+    ) -> Result<Option<TensorView>, Unsupported> {
+        let Some(mask) = mask else { return Ok(None) };
+        if !soft_max_suits_sfpu(src, dst) || mask_suits_sfpu(&mask) {
+            return Ok(Some(mask));
+        }
+        let ([ne0, ne1, _, _], [_, _, ne2, ne3]) = (src.ne, mask.ne);
+        let used = TensorView { ne: [ne0.min(mask.ne[0]), ne1.min(mask.ne[1]), ne2, ne3], ..mask };
+        let copy = self.aligned_scratch(used.ne)?;
+        steps.push(ops::copy(&used, &copy, self.cores)?);
+        Ok(Some(copy))
+    }
+
+    /// FP32 rows in scratch memory, each at a multiple of 32 bytes.
+    pub(super) fn aligned_scratch(&mut self, ne: [u32; 4]) -> Result<TensorView, Unsupported> {
+        let [ne0, ne1, ne2, ne3] = ne;
+        let rows = self.scratch(ElementType::F32, [ne0.next_multiple_of(8), ne1, ne2, ne3])?;
+        Ok(TensorView { ne, ..rows })
     }
 
     pub(super) fn diag_mask(&mut self, fill: u32) -> Result<OpDescriptor, Unsupported> {

@@ -20,6 +20,8 @@ pub enum Mode {
     Transposed = 2,
     /// Equal indices, between types with blocks and others: by value, through FP32.
     Convert = 3,
+    /// A matrix as tiles ([`crate::ElementType::TilesF32`]): a row of tiles by pieces of whole tiles.
+    Tiles = 4,
 }
 
 /// Rows of a block of [`Mode::Transposed`].
@@ -131,6 +133,7 @@ impl CopyParams {
             1 => Mode::Linear,
             2 => Mode::Transposed,
             3 => Mode::Convert,
+            4 => Mode::Tiles,
             _ => Mode::ByDimension,
         }
     }

@@ -34,8 +34,10 @@ pub const ACT_STAGE_TILES: u32 = 256;
 pub const ACT_STAGE_BYTES: u32 = ACT_STAGE_TILES * TILE * 4 + 64;
 /// Bytes of a staged row of row-major weights: 4 k-tiles of FP32 and the alignment offset.
 pub const WEIGHT_STAGE_ROW: u32 = 4 * TILE * 4 + 64;
-/// Bytes of a buffer of staged weights.
-pub const WEIGHT_STAGE_BYTES: u32 = TILE * WEIGHT_STAGE_ROW;
+/// Bytes of a staged piece of a row of transposed weights: the 32 columns of a unit, FP32, and the alignment offset.
+pub const WEIGHT_STAGE_PIECE: u32 = TILE * 4 + 32;
+/// Bytes of a buffer of staged weights: 32 rows, or pieces of as many rows as there are elements of K in a block.
+pub const WEIGHT_STAGE_BYTES: u32 = 4 * TILE * WEIGHT_STAGE_PIECE;
 /// Bytes of a staged row of results.
 pub const OUT_STAGE_ROW: u32 = TILE * 4 + 32;
 
@@ -60,11 +62,14 @@ pub const ACT: u32 = ACT_STAGE + 2 * ACT_STAGE_BYTES;
 const _: () = {
     assert!(ACT + ACT_BYTES <= crate::l1::HEAP_END);
     assert!(TILE * ADD_STAGE_ROW <= 2 * ACT_STAGE_BYTES);
+    assert!(TILE * WEIGHT_STAGE_ROW <= WEIGHT_STAGE_BYTES);
+    assert!(block_tiles(ElementType::F32) == 4);
     // The NoC wants source and destination congruent modulo 32 bytes, unpackers and packers modulo 16.
     assert!(
         (RING
             | WEIGHT_STAGE
             | WEIGHT_STAGE_ROW
+            | WEIGHT_STAGE_PIECE
             | OUT
             | OUT_STAGE
             | OUT_STAGE_ROW
@@ -79,12 +84,10 @@ const _: () = {
 
 /// k-tiles of weights in a ring slot.
 pub const fn block_tiles(weights: ElementType) -> u32 {
-    match weights {
-        ElementType::TilesBf16 | ElementType::TilesBfp8 | ElementType::TilesBfp4 => {
-            RING_SLOT_BYTES / weights.block_bytes()
-        }
+    match weights.is_tiles() {
+        true => RING_SLOT_BYTES / weights.block_bytes(),
         // Row-major weights are converted to FP32 tiles.
-        _ => RING_SLOT_BYTES / 4096,
+        false => RING_SLOT_BYTES / ElementType::TilesF32.block_bytes(),
     }
 }
 

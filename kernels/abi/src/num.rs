@@ -25,6 +25,17 @@ pub const fn f16_to_f32(half: u32) -> u32 {
     }
 }
 
+/// [`f16_to_f32`] and [`round_for_srca`] in one, short for normal numbers.
+#[inline(always)]
+pub const fn f16_for_srca(half: u32) -> u32 {
+    let normal = (half & 0x7C00).wrapping_sub(0x400) < 0x7800;
+    if normal {
+        let magnitude = ((half & 0x7FFF) << 13) + (112 << 23);
+        return (half & 0x8000) << 16 | round_for_srca(magnitude);
+    }
+    round_for_srca(f16_to_f32(half))
+}
+
 /// A binary16 scale taken apart: sign, exponent, integer mantissa: `value = mantissa * 2^(exponent - 150)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
@@ -106,6 +117,13 @@ pub const fn f32_to_bf16(bits: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn halves_for_srca_are_rounded_like_all_others() {
+        for half in 0..1 << 16 {
+            assert_eq!(f16_for_srca(half), round_for_srca(f16_to_f32(half)), "{half:#06x}");
+        }
+    }
 
     #[test]
     fn every_f16_widens_as_the_host_does_it() {

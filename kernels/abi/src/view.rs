@@ -23,6 +23,8 @@ pub enum ElementType {
     TilesBfp8,
     /// Our weight tiles of 576 bytes (BFP4_b), not a row-major type.
     TilesBfp4,
+    /// Tiles of 4096 bytes, FP32 rounded as SrcA holds it ([`crate::num::round_for_srca`]): of operands that are no weights.
+    TilesF32,
 }
 
 impl ElementType {
@@ -49,6 +51,7 @@ impl ElementType {
             TilesBf16 => 256,
             TilesBfp8 => 257,
             TilesBfp4 => 258,
+            TilesF32 => 259,
         }
     }
 
@@ -63,6 +66,7 @@ impl ElementType {
             256 => TilesBf16,
             257 => TilesBfp8,
             258 => TilesBfp4,
+            259 => TilesF32,
             _ => match GgmlType::from_number(code) {
                 Some(ty) => Ggml(ty),
                 None => return None,
@@ -75,7 +79,7 @@ impl ElementType {
         use ElementType::*;
         match self {
             Ggml(ty) => ty.block().0 as u32,
-            TilesBf16 | TilesBfp8 | TilesBfp4 => 1024,
+            TilesBf16 | TilesBfp8 | TilesBfp4 | TilesF32 => 1024,
             I8 | I16 | I32 | I64 => 1,
         }
     }
@@ -92,6 +96,7 @@ impl ElementType {
             TilesBf16 => 2048,
             TilesBfp8 => 1088,
             TilesBfp4 => 576,
+            TilesF32 => 4096,
         }
     }
 
@@ -105,7 +110,10 @@ impl ElementType {
 
     /// Whether the type is one of our tile layouts.
     pub const fn is_tiles(self) -> bool {
-        matches!(self, ElementType::TilesBf16 | ElementType::TilesBfp8 | ElementType::TilesBfp4)
+        matches!(
+            self,
+            ElementType::TilesBf16 | ElementType::TilesBfp8 | ElementType::TilesBfp4 | ElementType::TilesF32
+        )
     }
 }
 
@@ -121,6 +129,7 @@ impl fmt::Debug for ElementType {
             TilesBf16 => "TilesBf16",
             TilesBfp8 => "TilesBfp8",
             TilesBfp4 => "TilesBfp4",
+            TilesF32 => "TilesF32",
         })
     }
 }

@@ -8,6 +8,7 @@ pub use tt_kernel_abi::copy::DimMap;
 use tt_kernel_abi::copy::{BLOCK_COLUMNS, BLOCK_ROWS, CopyParams, Mode};
 use tt_kernel_abi::elementwise::{MAX_PIECE, PIECE_STEP, Pieces};
 use tt_kernel_abi::launch::LANES;
+use tt_kernel_abi::matmul::{TILE, block_tiles};
 use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
 
 const ALL: &[ElementType] = &[
@@ -144,6 +145,35 @@ pub fn repeat(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescri
         true => remap(src, dst, [DimMap::SAME; 4], cores),
         false => Err(format!("{:?} cannot be repeated to {:?}", src.ne, dst.ne).into()),
     }
+}
+
+/// Descriptor for making tiles (`TilesF32`) of the matrices of `src`, which can be all that [`super::matmul`] multiplies with, and
+/// blocks of 32 elements of any type, by rows or by columns.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn tilize(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
+    check::cores(cores)?;
+    let from = super::matmul::check_tilize(src)?;
+    super::matmul::check_src0(dst)?;
+    if from.is_tiles() || dst.element_type() != Some(ElementType::TilesF32) || src.ne != dst.ne {
+        return Err(format!("tiles {:?} of {from:?} {:?}", dst.ne, src.ne).into());
+    }
+    let k_tiles = dst.ne[0].div_ceil(TILE);
+    let rows = check::count("rows of tiles", &[dst.ne[1].div_ceil(TILE), dst.ne[2], dst.ne[3]])?;
+    let len = block_tiles(from);
+    let per_row = k_tiles.div_ceil(len);
+    let count = check::count("blocks of tiles", &[per_row, rows])?;
+    let pieces = Pieces { function: Mode::Tiles as u32, len, per_row, count };
+    Ok(OpDescriptor {
+        op: Op::Copy as u32,
+        cores: cores.min(count.div_ceil(LANES)),
+        src0: *src,
+        dst: *dst,
+        params: CopyParams { pieces, dims: [DimMap::SAME; 4] }.to_words(),
+        ..OpDescriptor::NOP
+    })
 }
 
 /// Whether neighbours in memory are neighbours in dimension 1.

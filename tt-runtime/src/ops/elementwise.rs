@@ -135,19 +135,26 @@ const SFPU_MIN_ROW: u32 = 256;
 /// `GGML_TT_SFPU=0` keeps elementwise operators on the data-movement cores: for tests, and to look for errors.
 static SFPU: LazyLock<bool> = LazyLock::new(|| std::env::var_os("GGML_TT_SFPU").is_none_or(|v| v != "0"));
 
+/// Whether the vector unit may be used.
+pub(super) fn sfpu_allowed() -> bool {
+    *SFPU
+}
+
+/// Whether unpackers and packers can reach every row: FP32 without gaps in a row.
+pub(super) fn sfpu_reaches(view: &TensorView) -> bool {
+    view.element_type() == Some(ElementType::F32)
+        && view.nb[0] == 4
+        && view.addr.is_multiple_of(sfpu::ALIGN)
+        && (1..4).all(|dim| view.ne[dim] == 1 || view.nb[dim].is_multiple_of(sfpu::ALIGN))
+}
+
 /// Whether the vector unit can take these operands, and should: FP32 in rows without gaps, at addresses that unpackers and
 /// packers can reach, and enough of it.
 fn suits_sfpu([src0, src1, dst]: &[TensorView; 3]) -> bool {
-    let reachable = |view: &TensorView| {
-        view.element_type() == Some(ElementType::F32)
-            && view.nb[0] == 4
-            && view.addr.is_multiple_of(sfpu::ALIGN)
-            && (1..4).all(|dim| view.ne[dim] == 1 || view.nb[dim].is_multiple_of(sfpu::ALIGN))
-    };
     let total: u64 = dst.ne.iter().map(|&n| u64::from(n)).product();
     let rows = dst.ne[0] >= SFPU_MIN_ROW || u64::from(dst.ne[0]) == total;
-    let second = src1.ne[0] == 0 || (src1.ne[0] == dst.ne[0] && reachable(src1));
-    *SFPU && total >= SFPU_MIN && rows && second && reachable(src0) && reachable(dst)
+    let second = src1.ne[0] == 0 || (src1.ne[0] == dst.ne[0] && sfpu_reaches(src1));
+    sfpu_allowed() && total >= SFPU_MIN && rows && second && sfpu_reaches(src0) && sfpu_reaches(dst)
 }
 
 /// The descriptor: on the vector unit if the function has a `program` there and the operands suit it.

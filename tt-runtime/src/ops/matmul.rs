@@ -21,16 +21,84 @@ const WEIGHTS: &[ElementType] = &[
     ElementType::TilesBf16,
     ElementType::TilesBfp8,
     ElementType::TilesBfp4,
+    ElementType::TilesF32,
 ];
+
+/// Those of them whose columns it takes as well.
+const BY_COLUMN: &[ElementType] = &[ElementType::F32, ElementType::F16, ElementType::BF16];
 
 /// Whether the kernel multiplies with elements of this type; others have to become tiles first.
 pub fn multiplies_with(ty: ElementType) -> bool {
     WEIGHTS.contains(&ty)
 }
 
+/// Whether the kernel takes src0 as it is though the elements of a column, not of a row, lie side by side: a transposed view.
+pub fn multiplies_by_column(src0: &TensorView) -> bool {
+    src0.element_type().is_some_and(|ty| {
+        let turned = TensorView { ne: columns_first(src0.ne), nb: columns_first(src0.nb), ..*src0 };
+        BY_COLUMN.contains(&ty)
+            && src0.nb[0] != u64::from(ty.block_bytes())
+            && check::rows("src0", &turned, ty).is_ok()
+    })
+}
+
+/// Products with every tile of a matrix from which on it is worth being made into tiles before ([`super::tilize`]).
+const USES_OF_TILES: u32 = 3;
+
+/// Elements of K from which on the conversion of a column of tiles is worth being shared.
+const LONG_COLUMN: u32 = 256;
+
+/// Whether a row-major `src0` should be made into tiles before a product on `cores` workers. The kernel converts it anew for every 32
+/// rows of `src1`, and a column of tiles on one core: few long ones would keep most cores waiting.
+pub fn worth_tiles(src0: &TensorView, src1: &TensorView, cores: u32) -> bool {
+    let again = |dim: usize| src1.ne[dim] / src0.ne[dim].max(1);
+    let uses = src1.ne[1].div_ceil(TILE).saturating_mul(again(2)).saturating_mul(again(3));
+    let columns = src0.ne[1].div_ceil(TILE).saturating_mul(src0.ne[2]).saturating_mul(src0.ne[3]);
+    let few_and_long = columns.saturating_mul(2 * uses) <= cores && src0.ne[0] >= LONG_COLUMN;
+    let converted = src0.element_type().is_some_and(|ty| !ty.is_tiles());
+    converted && (uses >= USES_OF_TILES || few_and_long)
+}
+
+/// Whether [`super::tilize`] takes a matrix as it is.
+pub fn tilizes(view: &TensorView) -> bool {
+    check_tilize(view).is_ok()
+}
+
+/// Checks what can be made into tiles: besides all that a product takes, blocks of 32 elements by rows and by columns.
+pub(super) fn check_tilize(view: &TensorView) -> Result<ElementType, Unsupported> {
+    match view.element_type() {
+        Some(ty) if ty.quantised().is_some() && ty.block_len() == TILE => {
+            let by_row = check::rows("src0", view, ty);
+            if by_row.is_err() && view.nb[0] != u64::from(ty.block_bytes()) {
+                let turned = TensorView { ne: columns_first(view.ne), nb: columns_first(view.nb), ..*view };
+                check::rows("src0", &turned, ty)?;
+            } else {
+                by_row?;
+            }
+            Ok(ty)
+        }
+        _ => check_src0(view),
+    }
+}
+
+/// Checks what a product multiplies with; gives its type.
+pub(super) fn check_src0(src0: &TensorView) -> Result<ElementType, Unsupported> {
+    let weights = check::element_type("src0", src0, WEIGHTS)?;
+    match weights.is_tiles() {
+        true => tiles(src0, weights)?,
+        false if multiplies_by_column(src0) => {}
+        false => check::rows("src0", src0, weights)?,
+    }
+    Ok(weights)
+}
+
+fn columns_first<T>([a, b, c, d]: [T; 4]) -> [T; 4] {
+    [b, a, c, d]
+}
+
 /// Descriptor for a matrix multiplication on up to `cores` workers.
 ///
-/// `src0` is row-major (any strides from `nb[1]` on) or [`TensorView::tiles`]; `src1` and `dst` are F32 with any
+/// `src0` is row-major (any strides from `nb[1]` on), the transposed view of such a matrix, or [`TensorView::tiles`]; `src1` and `dst` are F32 with any
 /// strides from `nb[1]` on, at addresses that are multiples of 4.
 ///
 /// # Errors
@@ -43,11 +111,7 @@ pub fn matmul(
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
     check::cores(cores)?;
-    let weights = check::element_type("src0", src0, WEIGHTS)?;
-    match weights.is_tiles() {
-        true => tiles(src0, weights)?,
-        false => check::rows("src0", src0, weights)?,
-    }
+    check_src0(src0)?;
     for (what, view) in [("src1", src1), ("dst", dst)] {
         let ty = check::element_type(what, view, &[ElementType::F32])?;
         check::rows(what, view, ty)?;

@@ -15,11 +15,11 @@ pub mod rows;
 mod set_rows;
 pub mod windows;
 
-pub use copy::{copy, remap, repeat};
+pub use copy::{copy, remap, repeat, tilize};
 pub use elementwise::{binary, fill, glu, unary};
 pub use fold::{conv_transpose_1d, fold};
 pub use fused::{matmul_add, matmul_glu, norm_mul, rope_set_rows};
-pub use matmul::{MAX_IDS, matmul, matmul_id, multiplies_with};
+pub use matmul::{MAX_IDS, matmul, matmul_id, multiplies_by_column, multiplies_with, tilizes, worth_tiles};
 pub use recurrent::recurrent;
 pub use resample::resample;
 pub use rows::{

@@ -1,10 +1,12 @@
 //! Row by row: norms, reductions, softmax, sorting, gathering, rotary positions.
 
 use super::check::FLOATS;
+use super::elementwise::{sfpu_allowed, sfpu_reaches};
 use super::{Unsupported, check};
 use tt_kernel_abi::launch::LANES;
 use tt_kernel_abi::rows::{MAX_ROPE, MAX_RUNS, MAX_SORT, RowsParams};
 pub use tt_kernel_abi::rows::{Rope, RowFunction};
+use tt_kernel_abi::sfpu::ON_SFPU;
 use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
 
 /// Checks a tensor's type and strides.
@@ -333,7 +335,26 @@ pub fn soft_max(
         f: [scale, base(max_bias), base(max_bias / 2.0), 0.0],
         ..RowsParams::new(RowFunction::SoftMax, count_rows(src)?)
     };
-    build(params, [src, mask.unwrap_or(&TensorView::NONE), dst], sinks, cores)
+    let views = [src, mask.unwrap_or(&TensorView::NONE), dst];
+    let mut descriptor = build(params, views, sinks, cores)?;
+    if soft_max_suits_sfpu(src, dst) && mask.is_none_or(mask_suits_sfpu) {
+        descriptor.flags = ON_SFPU;
+        descriptor.cores = cores.min(params.rows);
+    }
+    Ok(descriptor)
+}
+
+/// Elements of a row from which on the vector unit is worth its start.
+const SFPU_MIN_ROW: u32 = 32;
+
+/// Whether the vector unit takes a softmax from `src` to `dst`, if there is no mask or one that [suits](mask_suits_sfpu) it.
+pub fn soft_max_suits_sfpu(src: &TensorView, dst: &TensorView) -> bool {
+    sfpu_allowed() && src.ne[0] >= SFPU_MIN_ROW && sfpu_reaches(src) && sfpu_reaches(dst)
+}
+
+/// Whether the vector unit takes this mask: F32 without gaps in a row, every row at a multiple of 16 bytes.
+pub fn mask_suits_sfpu(mask: &TensorView) -> bool {
+    sfpu_reaches(mask)
 }
 
 /// Descriptor for `GET_ROWS`: rows of `src` by I32 `indices`. An index outside is an error when the descriptor runs.

@@ -98,7 +98,7 @@ const fn reduce_exp(p: &mut Program, n: Reg, r: Reg, x: Reg, t: Reg) {
 }
 
 /// `d = e^x` for x between -87.3 and 88.7; uses `n`, `r`, `t` and spoils x.
-const fn exp_normal(p: &mut Program, d: Reg, x: Reg, n: Reg, r: Reg, t: Reg) {
+pub const fn exp_normal(p: &mut Program, d: Reg, x: Reg, n: Reg, r: Reg, t: Reg) {
     reduce_exp(p, n, r, x, t);
     p.polynomial(d, r, &EXP, t);
     p.horner(d, r, &[1.0, 1.0], t);
@@ -155,7 +155,7 @@ pub const fn expm1(p: &mut Program) {
 }
 
 /// `1 / b = y * s`, s a power of two with a sign (or zero, or infinite); uses `m` and `t`. b = NaN is taken for infinite.
-const fn reciprocal(p: &mut Program, y: Reg, s: Reg, b: Reg, m: Reg, t: Reg) {
+pub const fn reciprocal(p: &mut Program, y: Reg, s: Reg, b: Reg, m: Reg, t: Reg) {
     // |b| = m 2^(e - 128), 2 <= m < 4; e is b's exponent field.
     p.abs(m, b);
     p.set_exponent(m, m, 128);

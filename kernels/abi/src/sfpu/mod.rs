@@ -11,6 +11,7 @@
 pub mod functions;
 mod operators;
 mod program;
+pub mod soft_max;
 
 pub use operators::{binary, glu, unary};
 pub use program::{CONSTANTS, Constants, MAX_WORDS, Program};

@@ -8,7 +8,7 @@
 //! instruction would read one, the builder puts an `SFPNOP` in between.
 
 use tt_isa::insn::*;
-use tt_isa::sfpu::{lreg, sfp_stoch_rnd, sfpiadd, sfploadi, sfpmov, sfpsetcc, sfpswap, simple};
+use tt_isa::sfpu::{lreg, sfp_stoch_rnd, sfpiadd, sfploadi, sfpmov, sfpsetcc, sfpshft2, sfpswap, simple};
 
 /// Most words of a program.
 pub const MAX_WORDS: usize = 192;
@@ -309,6 +309,19 @@ impl Program {
     pub const fn min_max(&mut self, d: Reg, c: Reg) {
         let word = SFPSWAP { lreg_src_c: c, lreg_dest: d, instr_mod1: sfpswap::VEC_MIN_MAX }.word();
         self.emit(word, 1 << c | 1 << d);
+    }
+
+    /// `d` = `c` with the eight elements of every row rotated right by one.
+    pub const fn rotate(&mut self, d: Reg, c: Reg) {
+        let instr_mod1 = sfpshft2::SUBVEC_SHFLROR1;
+        self.emit(SFPSHFT2 { imm12_math: 0, lreg_src_c: c, lreg_dest: d, instr_mod1 }.word(), 1 << c);
+        // Half of all instructions must not follow at once (`SFPSHFT2.md`, "Instruction scheduling").
+        self.push(SFPNOP {}.word());
+    }
+
+    /// The rows of registers 0 to 3 as a matrix of four by four, transposed; those of registers 4 to 7 as well.
+    pub const fn transpose_rows(&mut self) {
+        self.emit(SFPTRANSP { lreg_dest: 0 }.word(), 0xFF);
     }
 
     const fn condition(&mut self, c: Reg, instr_mod1: u32) {

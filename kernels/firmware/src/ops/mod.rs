@@ -9,6 +9,7 @@ pub mod resample;
 pub mod rows;
 pub mod set_rows;
 pub mod sfpu;
+pub mod soft_max;
 pub mod windows;
 
 use crate::rt::lane::Lane;
@@ -18,6 +19,11 @@ use tt_kernel_abi::Op;
 /// Whether all five cores work on an elementwise operator together, with the vector unit.
 pub fn on_sfpu(op: Op, launch: &Launch) -> bool {
     matches!(op, Op::Unary | Op::Binary | Op::Glu) && launch.op.flags & tt_kernel_abi::sfpu::ON_SFPU != 0
+}
+
+/// Whether all five cores work on a softmax together, with the vector unit.
+pub fn soft_max_on_sfpu(op: Op, launch: &Launch) -> bool {
+    op == Op::Rows && launch.op.flags & tt_kernel_abi::sfpu::ON_SFPU != 0
 }
 
 /// Operators that run as lanes, on BRISC with NoC 0 and on NCRISC with NoC 1.

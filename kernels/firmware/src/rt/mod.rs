@@ -11,4 +11,5 @@ pub mod rows;
 pub mod start;
 pub mod sync;
 pub mod tensix;
+pub mod tilize;
 pub mod unpack;

@@ -80,15 +80,39 @@ impl Noc {
         mut len: u32,
     ) {
         while len > 0 {
-            if shard.locate(at).is_none() {
-                *shard = shards.find(at);
-            }
-            let Some((offset, run)) = shard.locate(at) else { return };
-            let piece = if run < u64::from(len) { run as u32 } else { len };
-            let piece = piece.min(MAX_PACKET);
-            let (mid, lo) = self.bank(shard.bank, offset);
+            let Some((mid, lo, piece)) = self.in_shard(shards, shard, at, len) else { return };
             self.request(READ_BUF, [lo, mid], [l1, self.own], ctrl::RESP_MARKED, piece, 0);
             self.reads = self.reads.wrapping_add(1);
+            at += u64::from(piece);
+            l1 += piece;
+            len -= piece;
+        }
+    }
+
+    /// Where byte `at` of a matrix' stream is, and how many of `len` bytes from there on one packet can take.
+    fn in_shard(&self, shards: &Shards, shard: &mut Shard, at: u64, len: u32) -> Option<(u32, u32, u32)> {
+        if shard.locate(at).is_none() {
+            *shard = shards.find(at);
+        }
+        let (offset, run) = shard.locate(at)?;
+        let piece = if run < u64::from(len) { run as u32 } else { len };
+        let (mid, lo) = self.bank(shard.bank, offset);
+        Some((mid, lo, piece.min(MAX_PACKET)))
+    }
+
+    /// Starts a write of `len` bytes to byte `at` of a matrix' stream of tiles and on, as [`read_shards`](Self::read_shards) reads.
+    pub fn write_shards(
+        &mut self,
+        shards: &Shards,
+        shard: &mut Shard,
+        mut at: u64,
+        mut l1: u32,
+        mut len: u32,
+    ) {
+        while len > 0 {
+            let Some((mid, lo, piece)) = self.in_shard(shards, shard, at, len) else { return };
+            self.request(WRITE_BUF, [l1, self.own], [lo, mid], ctrl::WR | ctrl::RESP_MARKED, piece, 0);
+            self.writes = self.writes.wrapping_add(1);
             at += u64::from(piece);
             l1 += piece;
             len -= piece;

@@ -160,8 +160,8 @@ fn in_blocks(ty: ElementType, piece: &Piece) -> Piece {
     Piece { first: piece.first / len, len: piece.len / len, ..*piece }
 }
 
-/// Values of the blocks at `raw`.
-fn decode(ty: GgmlType, raw: u32, values: &mut [f32]) {
+/// Values of the blocks that the caller has fetched to `raw`.
+pub fn decode(ty: GgmlType, raw: u32, values: &mut [f32]) {
     // SAFETY: the caller has fetched the blocks.
     let blocks = unsafe { bytes_at(raw, block_bytes(ty, values)) };
     quant::row_on_core(ty, blocks, values);

@@ -7,6 +7,7 @@
 //! A piece of the result is put together from runs of neighbouring source elements. If a row of the source is short
 //! and a piece needs it several times, the row is fetched once.
 
+mod tilize;
 mod transpose;
 
 use crate::rt::lane::Lane;
@@ -28,8 +29,10 @@ pub fn run(mut lane: Lane) {
     let op = lane.launch.op;
     let params = CopyParams::from_words(&op.params);
     let (Some(from), Some(to)) = (op.src0.element_type(), op.dst.element_type()) else { return };
-    if params.mode() == Mode::Transposed {
-        return transpose::run(lane, &params, from, to);
+    match params.mode() {
+        Mode::Transposed => return transpose::run(lane, &params, from, to),
+        Mode::Tiles => return tilize::run(&mut lane, &params, from),
+        _ => {}
     }
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let (first, end) = lane.share(params.pieces.count);

@@ -1,19 +1,16 @@
 //! BRISC: weights from DRAM over NoC 0 into the ring of blocks.
 //!
 //! Tiles are copied as they are, from the shards that [`tt_kernel_abi::shard`] describes, with two blocks on their way at any
-//! time: a DRAM bank is busy only while it has a request to go on with. Rows of a row-major src0 are read into one staging buffer while the rows in
-//! the other are converted to FP32 tiles ([`super::convert`]); since the tile is written K-major, the transposition that the
-//! matrix unit needs costs nothing.
+//! time: a DRAM bank is busy only while it has a request to go on with. Rows of a row-major src0 are read into one staging buffer while
+//! the rows in the other are converted to FP32 tiles ([`crate::rt::tilize`]).
 
-use super::convert::convert_row;
-use super::plan::{Plan, Tiles, Unit};
+use super::plan::Plan;
 use crate::rt::launch::Launch;
 use crate::rt::noc::Noc;
 use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_READY};
-use tt_kernel_abi::matmul::{
-    RING, RING_SLOT_BYTES, RING_SLOTS, TILE, WEIGHT_STAGE, WEIGHT_STAGE_BYTES, WEIGHT_STAGE_ROW,
-};
-use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, Shard, Shards};
+use crate::rt::tilize::{Block, Matrix};
+use tt_kernel_abi::matmul::{RING, RING_SLOT_BYTES, RING_SLOTS, WEIGHT_STAGE, WEIGHT_STAGE_BYTES};
+use tt_kernel_abi::{Shard, Shards};
 
 /// Runs BRISC's part.
 pub fn run(launch: &Launch) {
@@ -102,27 +99,38 @@ fn stream_tiles(launch: &Launch, mut plan: Plan) {
 #[derive(Clone, Copy)]
 struct Staged {
     number: u32,
-    tiles: Tiles,
-    addr: u64,
-    rows: u32,
+    block: Block,
+}
+
+impl Staged {
+    fn stage(&self) -> u32 {
+        WEIGHT_STAGE + (self.number & 1) * WEIGHT_STAGE_BYTES
+    }
+
+    /// Converts the block into its slot.
+    fn put(&self, src0: &Matrix) {
+        wait_for_slot(self.number);
+        src0.convert(&self.block, self.stage(), slot(self.number));
+        WEIGHTS_READY.publish(self.number + 1);
+    }
 }
 
 fn convert_rows(launch: &Launch, mut plan: Plan) {
-    let op = launch.op;
+    let src0 = Matrix::new(&launch.op.src0, plan.weights());
     let mut noc = Noc::new(0);
     let mut pending: Option<Staged> = None;
     let mut number = 0;
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
-        let matrix = op.src0.addr + plan.matrix(op, &unit);
+        let matrix = plan.matrix(launch.op, &unit);
         for chunk in plan.chunks() {
             for tiles in chunk.pieces(plan.block_tiles()) {
-                let staged = stage(op, &plan, &unit, matrix, number, tiles);
+                let staged = Staged { number, block: src0.block(matrix, unit.n_tile, tiles) };
                 // The block before is in its buffer; this one's reads run while that one is converted.
                 noc.wait_reads();
-                fetch(&mut noc, op, plan.weights(), &staged);
+                src0.fetch(&mut noc, &staged.block, staged.stage());
                 if let Some(before) = pending.replace(staged) {
-                    emit(op, plan.weights(), &before);
+                    before.put(&src0);
                 }
                 number += 1;
             }
@@ -130,51 +138,6 @@ fn convert_rows(launch: &Launch, mut plan: Plan) {
     }
     if let Some(last) = pending {
         noc.wait_reads();
-        emit(op, plan.weights(), &last);
+        last.put(&src0);
     }
-}
-
-fn stage(op: &OpDescriptor, plan: &Plan, unit: &Unit, matrix: u64, number: u32, tiles: Tiles) -> Staged {
-    let src0 = &op.src0;
-    let n = unit.n_tile * TILE;
-    let addr = matrix + u64::from(n) * src0.nb[1] + u64::from(row_bytes(plan.weights(), tiles.first * TILE));
-    Staged { number, tiles, addr, rows: TILE.min(src0.ne[1] - n) }
-}
-
-/// Bytes of `elements` elements of a row.
-fn row_bytes(ty: ElementType, elements: u32) -> u32 {
-    elements / ty.block_len() * ty.block_bytes()
-}
-
-/// Elements of the block that exist: the last tile of K may be partial.
-fn elements(op: &OpDescriptor, tiles: Tiles) -> u32 {
-    (tiles.count * TILE).min(op.src0.ne[0] - tiles.first * TILE)
-}
-
-/// Where a row is staged: the NoC wants the offset modulo 32 to be that of the source.
-fn staging(number: u32, row: u32, addr: u64) -> u32 {
-    WEIGHT_STAGE + (number & 1) * WEIGHT_STAGE_BYTES + row * WEIGHT_STAGE_ROW + (addr as u32 & 31)
-}
-
-fn fetch(noc: &mut Noc, op: &OpDescriptor, ty: ElementType, block: &Staged) {
-    let bytes = row_bytes(ty, elements(op, block.tiles));
-    let mut addr = block.addr;
-    for row in 0..block.rows {
-        noc.read_dram(DramAddr(addr), staging(block.number, row, addr), bytes);
-        addr += op.src0.nb[1];
-    }
-}
-
-fn emit(op: &OpDescriptor, ty: ElementType, block: &Staged) {
-    wait_for_slot(block.number);
-    let count = elements(op, block.tiles);
-    let mut addr = block.addr;
-    for row in 0..block.rows {
-        let from = staging(block.number, row, addr);
-        // Column `row` of the block's first tile.
-        let to = slot(block.number) + row / 16 * 1024 + row % 16 * 4;
-        convert_row(ty, from, to, count, block.tiles.count * TILE);
-        addr += op.src0.nb[1];
-    }
-    WEIGHTS_READY.publish(block.number + 1);
 }

@@ -35,7 +35,6 @@
 //! phases 0, 1 and 2 (HiFi3): only low part times low part is left out, 2^-12 of a product.
 
 pub mod brisc;
-pub mod convert;
 pub mod finish;
 pub mod group;
 pub mod ncrisc;

@@ -3,6 +3,7 @@
 use crate::rt::launch::Launch;
 use crate::rt::mmio::load;
 use crate::rt::sync::GROUPS_READY;
+use crate::rt::tilize::Tiles;
 use tt_kernel_abi::matmul::{Groups, MatmulParams, ROW_GROUP, TILE, block_tiles, first_n_tile, share};
 use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
@@ -51,25 +52,6 @@ impl Unit {
     /// Groups of 8 rows.
     pub fn groups(&self) -> u32 {
         self.rows.div_ceil(ROW_GROUP)
-    }
-}
-
-/// A range of k-tiles.
-#[derive(Clone, Copy)]
-pub struct Tiles {
-    /// First tile.
-    pub first: u32,
-    /// Number of tiles.
-    pub count: u32,
-}
-
-impl Tiles {
-    /// Cuts the range into pieces of at most `size`.
-    pub fn pieces(self, size: u32) -> impl Iterator<Item = Tiles> {
-        let end = self.first + self.count;
-        (self.first..end)
-            .step_by(size as usize)
-            .map(move |first| Tiles { first, count: size.min(end - first) })
     }
 }
 

@@ -6,10 +6,11 @@
 //! store races with an unpack.
 
 use super::brisc::slot;
-use super::plan::{Plan, Tiles, Unit};
+use super::plan::{Plan, Unit};
 use crate::rt::launch::Launch;
 use crate::rt::sync::{ACTS_FREE, ACTS_READY, WEIGHTS_FREE, WEIGHTS_READY};
 use crate::rt::tensix::{Config, block, nth, push, set_gpr, setc16, sync, until};
+use crate::rt::tilize::Tiles;
 use crate::rt::unpack::{
     FIRST_DATUM, THROTTLE_X4, UNCOMPRESSED, UNPACKER0, UNPACKER1, base_address, tile_descriptor,
     tile_descriptor_yz,

@@ -11,7 +11,7 @@ mod merge;
 mod norm;
 mod reduce;
 mod rope;
-mod soft_max;
+pub mod soft_max;
 mod sort;
 
 use crate::rt::lane::Lane;

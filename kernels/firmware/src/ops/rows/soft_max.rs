@@ -34,7 +34,7 @@ impl Logits<'_> {
 }
 
 /// ALiBi's slope of a head.
-fn slope(params: &RowsParams, head: u32) -> f32 {
+pub fn slope(params: &RowsParams, head: u32) -> f32 {
     let lower = params.u[0];
     match (params.u[1], head < lower) {
         (0, _) => 1.0,

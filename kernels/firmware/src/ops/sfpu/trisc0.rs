@@ -30,7 +30,7 @@ pub fn run(launch: &Launch) {
         if piece.len != len {
             len = piece.len;
             // No unpack is under way: the block before was followed by a sync.
-            push(SETADCXX { cnt_set_mask: UNPACKER0, x_end2: len - 1, ..SETADCXX::ZERO }.word());
+            set_len(len);
         }
         BLOCKS_READY.wait(number + 1);
         ttinsn!(
@@ -56,8 +56,8 @@ pub fn run(launch: &Launch) {
     }
 }
 
-/// Configuration that holds for the whole operator. No instruction of this thread is in flight.
-fn configure() {
+/// Configuration that holds for the whole operator: FP32 from L1 to Dst. No instruction of this thread is in flight.
+pub fn configure() {
     let config = Config;
     let face = FACE_DATUMS as u32;
     config.set(cfg::THCON_SEC0_REG0_TileDescriptor, tile_descriptor(DataFormat::Fp32, face));
@@ -88,8 +88,13 @@ fn configure() {
     ttinsn!(SETADCZW { cnt_set_mask: UNPACKER0, bit_mask: 0b1111, ..SETADCZW::ZERO }.word());
 }
 
+/// How many datums the unpacks from here on bring, 1024 at most. No unpack is under way.
+pub fn set_len(len: u32) {
+    push(SETADCXX { cnt_set_mask: UNPACKER0, x_end2: len - 1, ..SETADCXX::ZERO }.word());
+}
+
 /// Unpacks a block from `l1` to the rows of Dst from `row` on.
-fn unpack(l1: u32, row: u32) {
+pub fn unpack(l1: u32, row: u32) {
     set_gpr(GPR_ADDRESS, base_address(l1));
     set_gpr(GPR_DATUM, FIRST_DATUM + row * FACE_DIM as u32);
     // Addresses must not change under an unpack that is still reading.

@@ -6,7 +6,7 @@
 use super::{Blocks, SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, dst_slot};
 use crate::rt::launch::Launch;
 use crate::rt::tensix::{block, push, sem, sem_cond, setc16, sync, until};
-use crate::ttinsn;
+use crate::{ttinsn, ttprogram};
 use tt_isa::cfg::thread;
 use tt_isa::insn::{
     SEMGET, SEMINIT, SEMPOST, SEMWAIT, SETRWC, SFPCONFIG, SFPLOAD, SFPLOADI, SFPNOP, SFPSTORE, STALLWAIT,
@@ -18,7 +18,8 @@ use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::sfpu::{self, BLOCK, BLOCK_ROWS, CONSTANTS, Constants, DST_SLOTS, Program};
 
 /// Address modifiers (sections 0 and 1).
-mod step {
+pub mod step {
+    /// Dst's counter stays.
     pub const STAY: u32 = 0;
     /// To the odd columns, or the even ones of the next four rows.
     pub const ON: u32 = 1;
@@ -49,7 +50,8 @@ pub fn run(launch: &Launch) {
     sync();
 }
 
-fn configure() {
+/// Address modifiers.
+pub fn configure() {
     ttinsn!(setc16(thread::CFG_STATE_ID_StateID, 0));
     ttinsn!(setc16(thread::ADDR_MOD_SET_Base, 0));
     ttinsn!(setc16(thread::ADDR_MOD_AB_SEC0_SrcAIncr, 0));
@@ -58,27 +60,6 @@ fn configure() {
     ttinsn!(setc16(thread::ADDR_MOD_DST_SEC1_DestIncr, thread::ADDR_MOD_DST_SEC1_DestIncr.value(2)));
     ttinsn!(setc16(thread::ADDR_MOD_BIAS_SEC0_BiasIncr, 0));
     ttinsn!(setc16(thread::ADDR_MOD_BIAS_SEC1_BiasIncr, 0));
-}
-
-/// Emits a program's words in line.
-macro_rules! emit {
-    ($program:ident) => {
-        emit!(@ $program
-            0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37
-            38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64 65 66 67 68 69 70 71
-            72 73 74 75 76 77 78 79 80 81 82 83 84 85 86 87 88 89 90 91 92 93 94 95 96 97 98 99 100 101 102 103
-            104 105 106 107 108 109 110 111 112 113 114 115 116 117 118 119 120 121 122 123 124 125 126 127 128 129
-            130 131 132 133 134 135 136 137 138 139 140 141 142 143 144 145 146 147 148 149 150 151 152 153 154 155
-            156 157 158 159)
-    };
-    (@ $program:ident $($i:literal)*) => {{
-        const { assert!($program.words().len() <= 160) }
-        $(
-            if const { $i < $program.words().len() } {
-                ttinsn!(if $i < $program.words().len() { $program.words()[$i] } else { 0 });
-            }
-        )*
-    }};
 }
 
 /// Runs the program of one of a family's functions over all blocks.
@@ -95,7 +76,7 @@ macro_rules! family {
                     const POOL: Constants = PROGRAM.constants();
                     blocks(launch, POOL, || {
                         $load;
-                        emit!(PROGRAM);
+                        ttprogram!(PROGRAM);
                         ttinsn!(store(step::ON));
                     });
                 })*
@@ -125,21 +106,27 @@ fn two_operands() {
     ttinsn!(load(1, BLOCK_ROWS));
 }
 
-/// All 32 bits as they are: denormals and payloads of NaN pass.
-const fn load(lreg_ind: u32, dest_reg_addr: u32) -> u32 {
+/// `SFPLOAD` of all 32 bits as they are: denormals and payloads of NaN pass.
+pub const fn load(lreg_ind: u32, dest_reg_addr: u32) -> u32 {
     SFPLOAD { lreg_ind, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode: step::STAY, dest_reg_addr }.word()
 }
 
-const fn store(sfpu_addr_mode: u32) -> u32 {
+/// `SFPSTORE` of the same.
+pub const fn store(sfpu_addr_mode: u32) -> u32 {
     SFPSTORE { lreg_ind: 0, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode, dest_reg_addr: 0 }.word()
+}
+
+/// Puts a value known at run time into all elements of a register.
+pub fn set_register(lreg_ind: u32, value: u32) {
+    push(SFPLOADI { lreg_ind, instr_mod0: sfploadi::UPPER, imm16: value >> 16 }.word());
+    push(SFPLOADI { lreg_ind, instr_mod0: sfploadi::LOWER, imm16: value & 0xFFFF }.word());
 }
 
 /// Puts a program's constants where it expects them.
 #[inline(never)]
-fn set_constants(values: &[u32; CONSTANTS]) {
+pub fn set_constants(values: &[u32; CONSTANTS]) {
     for (i, value) in (0..).zip(values) {
-        push(SFPLOADI { lreg_ind: 0, instr_mod0: sfploadi::UPPER, imm16: value >> 16 }.word());
-        push(SFPLOADI { lreg_ind: 0, instr_mod0: sfploadi::LOWER, imm16: value & 0xFFFF }.word());
+        set_register(0, *value);
         push(SFPCONFIG { config_dest: lreg::PROGRAMMABLE_0 + i, ..SFPCONFIG::ZERO }.word());
         ttinsn!(SFPNOP {}.word());
     }
@@ -179,7 +166,7 @@ fn begin(number: u32) {
 }
 
 /// `SETRWC` mask: Dst's counter.
-const RWC_DST: u32 = 1 << 2;
+pub const RWC_DST: u32 = 1 << 2;
 
 /// Hands a block's results on.
 #[inline(never)]

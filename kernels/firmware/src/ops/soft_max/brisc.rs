@@ -1,0 +1,107 @@
+//! BRISC: rows and masks from DRAM over NoC 0, and the head of every row: its slope and its sink.
+
+use super::{mask_piece, piece, segments};
+use crate::ops::rows::soft_max::slope;
+use crate::rt::launch::Launch;
+use crate::rt::mmio::{load, store};
+use crate::rt::noc::Noc;
+use crate::rt::rows::address;
+use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
+use tt_kernel_abi::elementwise::{Piece, split_row};
+use tt_kernel_abi::rows::RowsParams;
+use tt_kernel_abi::sfpu::soft_max::{SLOTS, Segment, head, operand_slot, sink_staging};
+use tt_kernel_abi::{DramAddr, TensorView};
+
+/// Segments that are read at a time: their requests are under way together.
+const BATCH: u32 = SLOTS / 2;
+
+/// What BRISC knows of the rows.
+struct Rows<'a> {
+    launch: &'a Launch<'a>,
+    noc: Noc,
+    params: RowsParams,
+    /// The last head (dimension 2) and its slope: powers take long.
+    slope: Option<(u32, f32)>,
+}
+
+/// Runs BRISC's part.
+pub fn run(launch: &Launch) {
+    let params = RowsParams::from_words(&launch.op.params);
+    let mut rows = Rows { launch, noc: Noc::new(0), params, slope: None };
+    let mut all = segments(launch).peekable();
+    while let Some(&next) = all.peek() {
+        launch.progress(next.number);
+        let mut batch = [None; BATCH as usize];
+        for segment in &mut batch {
+            *segment = all.next();
+        }
+        let batch = batch.iter().flatten();
+        for segment in batch.clone() {
+            if segment.number >= SLOTS {
+                BLOCKS_FREE.wait(segment.number - SLOTS + 1);
+            }
+            rows.fetch(segment);
+        }
+        rows.noc.wait_reads();
+        for segment in batch {
+            rows.finish(segment);
+            BLOCKS_READY.publish(segment.number + 1);
+        }
+    }
+}
+
+impl Rows<'_> {
+    /// Asks for a segment, its mask, and at the beginning of a row for its sink.
+    fn fetch(&mut self, segment: &Segment) {
+        let op = self.launch.op;
+        self.read(0, &op.src0, &piece(&op.src0, segment), segment);
+        if let Some(mask) = mask_piece(self.launch, segment) {
+            self.read(1, &op.src1, &mask, segment);
+        }
+        if let Some(at) = self.sink(segment) {
+            self.noc.read_dram(DramAddr(at), sink_staging(segment.number, at), 4);
+        }
+    }
+
+    fn read(&mut self, operand: u32, view: &TensorView, piece: &Piece, segment: &Segment) {
+        let at = address(view, piece);
+        self.noc.read_dram(DramAddr(at), operand_slot(operand, segment.number, at), 4 * piece.len);
+    }
+
+    /// Address of the sink, if the segment is a row's first and there are sinks.
+    fn sink(&self, segment: &Segment) -> Option<u64> {
+        let sinks = &self.launch.op.more[0];
+        let first = segment.pass.is_first() && segment.begins;
+        let [_, i2, _] = split_row(&self.launch.op.src0, segment.row);
+        (first && sinks.ne[0] > 0).then(|| address(sinks, &Piece { row: [0; 3], first: i2, len: 1 }))
+    }
+
+    /// What has to be there besides: nothing behind the row's end, and the row's head.
+    fn finish(&mut self, segment: &Segment) {
+        let op = self.launch.op;
+        fill(0, address(&op.src0, &piece(&op.src0, segment)), segment, f32::NEG_INFINITY);
+        if let Some(mask) = mask_piece(self.launch, segment) {
+            fill(1, address(&op.src1, &mask), segment, 0.0);
+        }
+        if !(segment.pass.is_first() && segment.begins) {
+            return;
+        }
+        let [_, i2, _] = split_row(&op.src0, segment.row);
+        let slope = match self.slope {
+            Some((of, slope)) if of == i2 => slope,
+            _ => slope(&self.params, i2),
+        };
+        self.slope = Some((i2, slope));
+        store(head(segment.number), slope.to_bits());
+        let sink = self.sink(segment).map_or(0, |at| load(sink_staging(segment.number, at)));
+        store(head(segment.number) + 4, sink);
+    }
+}
+
+/// Fills a segment up to whole vector registers.
+fn fill(operand: u32, addr: u64, segment: &Segment, with: f32) {
+    let slot = operand_slot(operand, segment.number, addr);
+    for i in segment.len..segment.padded() {
+        store(slot + 4 * i, with.to_bits());
+    }
+}

@@ -1,0 +1,61 @@
+//! `SOFT_MAX` of FP32 rows on the vector unit; what every program computes is in [`tt_kernel_abi::sfpu::soft_max`].
+//!
+//! ```text
+//! BRISC --rows, masks, heads in L1--> TRISC0 --half of Dst--> TRISC1 --half of Dst--> TRISC2 --ring in L1--> NCRISC
+//!   ^  <--segments free--               |  unpacks              |  computes             |  packs  --free--  |
+//!  DRAM (NoC 0)                         +--- the half comes back from TRISC1 or TRISC2--+               DRAM (NoC 1)
+//! ```
+//!
+//! A tile takes a contiguous range of rows, and every core walks the same segments ([`Segments`]). Of a row that is longer
+//! than a segment only the last of three passes has results; TRISC1 gives back the halves of the others itself.
+//!
+//! Who waits for whom: halves of Dst pass from TRISC0 to TRISC1 by [`SEM_FILLED`] and on to TRISC2 by [`SEM_COMPUTED`]; [`SEM_TAKEN`]
+//! counts those that TRISC0 has and nobody has given back. Each wait is for a segment of the same number or an earlier one.
+//!
+//! A segment of a row is read for the last time before the same segment of the result is written, and no two tiles have the
+//! same row, so dst may be the source.
+
+pub mod brisc;
+pub mod ncrisc;
+pub mod trisc0;
+pub mod trisc1;
+pub mod trisc2;
+
+use crate::rt::launch::Launch;
+use tt_kernel_abi::TensorView;
+use tt_kernel_abi::elementwise::{Piece, split_row};
+use tt_kernel_abi::matmul::share;
+use tt_kernel_abi::rows::RowsParams;
+use tt_kernel_abi::sfpu::soft_max::{HALF_ROWS, Segment, Segments};
+
+/// Tensix semaphore: halves of Dst between TRISC0's unpack and their return.
+pub const SEM_TAKEN: u32 = 5;
+/// Tensix semaphore: halves of Dst that hold a segment.
+pub const SEM_FILLED: u32 = 6;
+/// Tensix semaphore: halves of Dst that hold results.
+pub const SEM_COMPUTED: u32 = 7;
+
+/// This tile's segments.
+fn segments(launch: &Launch) -> Segments {
+    let params = RowsParams::from_words(&launch.op.params);
+    let (first, count) = share(params.rows, launch.index, launch.op.cores);
+    Segments::new(launch.op.dst.ne[0], first, count)
+}
+
+/// First row of the half of Dst of segment `number`.
+fn half(number: u32) -> u32 {
+    number % 2 * HALF_ROWS
+}
+
+/// Where a segment of a row of `view` is.
+fn piece(view: &TensorView, segment: &Segment) -> Piece {
+    Piece { row: split_row(view, segment.row), first: segment.first, len: segment.len }
+}
+
+/// Where the mask of a segment of src0 is, if there is a mask.
+fn mask_piece(launch: &Launch, segment: &Segment) -> Option<Piece> {
+    let (src0, mask) = (&launch.op.src0, &launch.op.src1);
+    let [i1, i2, i3] = split_row(src0, segment.row);
+    let row = [i1, i2 % mask.ne[2].max(1), i3 % mask.ne[3].max(1)];
+    (mask.ne[0] > 0).then_some(Piece { row, first: segment.first, len: segment.len })
+}

@@ -1,0 +1,64 @@
+//! TRISC0: segments and masks from L1 to the halves of Dst, as they are.
+
+use super::{SEM_FILLED, SEM_TAKEN, half, mask_piece, piece, segments};
+use crate::ops::sfpu::trisc0::{configure, set_len, unpack};
+use crate::rt::launch::Launch;
+use crate::rt::rows::address;
+use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
+use crate::rt::tensix::{block, sem, sem_cond, sync, until};
+use crate::ttinsn;
+use tt_isa::insn::{SEMPOST, SEMWAIT, STALLWAIT};
+use tt_kernel_abi::sfpu::soft_max::{MASK_ROW, operand_slot};
+use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
+
+/// Runs TRISC0's part.
+pub fn run(launch: &Launch) {
+    let op = launch.op;
+    configure();
+    let mut unpacker = Unpacker { len: 0 };
+    for segment in segments(launch) {
+        launch.progress(segment.number);
+        BLOCKS_READY.wait(segment.number + 1);
+        ttinsn!(
+            SEMWAIT {
+                stall_res: block::UNPACK | block::SYNC,
+                sem_sel: sem(SEM_TAKEN),
+                wait_sem_cond: sem_cond::WHILE_MAX
+            }
+            .word()
+        );
+        ttinsn!(SEMPOST { sem_sel: sem(SEM_TAKEN) }.word());
+        let (len, row) = (segment.padded(), half(segment.number));
+        let at = address(&op.src0, &piece(&op.src0, &segment));
+        unpacker.bring(operand_slot(0, segment.number, at), row, len);
+        if let Some(mask) = mask_piece(launch, &segment) {
+            let at = address(&op.src1, &mask);
+            unpacker.bring(operand_slot(1, segment.number, at), row + MASK_ROW, len);
+        }
+        ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::UNPACK0 }.word());
+        ttinsn!(SEMPOST { sem_sel: sem(SEM_FILLED) }.word());
+        sync();
+        BLOCKS_FREE.publish(segment.number + 1);
+    }
+}
+
+/// Unpacker 0 with the number of datums that it is set to.
+struct Unpacker {
+    len: u32,
+}
+
+impl Unpacker {
+    /// Brings `len` elements from `l1` to the rows of Dst from `row` on, in blocks.
+    fn bring(&mut self, l1: u32, row: u32, len: u32) {
+        for number in 0..len.div_ceil(BLOCK) {
+            let now = BLOCK.min(len - number * BLOCK);
+            if now != self.len {
+                // The number must not change under an unpack.
+                sync();
+                set_len(now);
+                self.len = now;
+            }
+            unpack(l1 + number * BLOCK_BYTES, row + number * BLOCK_ROWS);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! TRISC2: results from Dst to the ring.
+
+use super::{SEM_COMPUTED, SEM_TAKEN, half, segments};
+use crate::rt::launch::Launch;
+use crate::rt::pack;
+use crate::rt::sync::{OUT_FREE, OUT_READY};
+use crate::rt::tensix::{block, sem, sem_cond, sync, until};
+use crate::ttinsn;
+use tt_isa::insn::{PACR, SEMGET, SEMWAIT, STALLWAIT};
+use tt_kernel_abi::sfpu::soft_max::{RESULT_SLOTS, result_slot};
+use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
+
+/// Runs TRISC2's part.
+pub fn run(launch: &Launch) {
+    pack::configure();
+    for segment in segments(launch).filter(|segment| segment.pass.has_result()) {
+        launch.progress(segment.number);
+        if segment.result >= RESULT_SLOTS {
+            OUT_FREE.wait(segment.result - RESULT_SLOTS + 1);
+        }
+        for number in 0..segment.len.div_ceil(BLOCK) {
+            // The packers are idle since the sync before.
+            let slot = result_slot(segment.result) + number * BLOCK_BYTES;
+            pack::aim(half(segment.number) + number * BLOCK_ROWS, slot);
+            ttinsn!(
+                SEMWAIT {
+                    stall_res: block::PACK,
+                    sem_sel: sem(SEM_COMPUTED),
+                    wait_sem_cond: sem_cond::WHILE_ZERO
+                }
+                .word()
+            );
+            ttinsn!(PACR { pack_sel: 0b1111, last: 1, ..PACR::ZERO }.word());
+            sync();
+        }
+        ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::PACK }.word());
+        ttinsn!(SEMGET { sem_sel: sem(SEM_COMPUTED) }.word());
+        ttinsn!(SEMGET { sem_sel: sem(SEM_TAKEN) }.word());
+        sync();
+        OUT_READY.publish(segment.result + 1);
+    }
+}

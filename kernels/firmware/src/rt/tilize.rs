@@ -1,0 +1,230 @@
+//! Row-major matrices to FP32 tiles as SrcA takes them, in integer arithmetic (the cores have no FPU).
+//!
+//! A row of the matrix becomes a column of K x N tiles: element k of the row goes to row k of the tile, so the transposition
+//! that the matrix unit needs costs nothing. A matrix that is a transposed view is read by the rows that lie in memory: each brings 32
+//! elements of a row of the tile. The number formats are in [`tt_kernel_abi::num`].
+
+use super::mmio::{load, load8, load16, store};
+use super::noc::Noc;
+use super::rows::decode;
+use tt_kernel_abi::matmul::{TILE, WEIGHT_STAGE_PIECE, WEIGHT_STAGE_ROW, block_tiles};
+use tt_kernel_abi::num::{Scale, f16_for_srca, round_for_srca};
+use tt_kernel_abi::{DramAddr, ElementType, TensorView};
+
+/// A range of k-tiles.
+#[derive(Clone, Copy)]
+pub struct Tiles {
+    /// First tile.
+    pub first: u32,
+    /// Number of tiles.
+    pub count: u32,
+}
+
+impl Tiles {
+    /// Cuts the range into pieces of at most `size`.
+    pub fn pieces(self, size: u32) -> impl Iterator<Item = Tiles> {
+        let end = self.first + self.count;
+        (self.first..end)
+            .step_by(size as usize)
+            .map(move |first| Tiles { first, count: size.min(end - first) })
+    }
+}
+
+/// A matrix whose rows, or columns, lie side by side.
+pub struct Matrix<'a> {
+    view: &'a TensorView,
+    ty: ElementType,
+    by_column: bool,
+}
+
+/// Some tiles of 32 rows of a [`Matrix`].
+#[derive(Clone, Copy)]
+pub struct Block {
+    tiles: Tiles,
+    addr: u64,
+    /// Rows, at most 32.
+    pub rows: u32,
+    /// Elements of a row that exist: the last tile of K may be partial.
+    count: u32,
+}
+
+impl<'a> Matrix<'a> {
+    /// The matrices of `view`, whose type is `ty`.
+    pub fn new(view: &'a TensorView, ty: ElementType) -> Self {
+        Self { view, ty, by_column: view.nb[0] != u64::from(ty.block_bytes()) }
+    }
+
+    /// Tiles `tiles` of the rows of tile `n_tile` in the matrix `offset` bytes behind the first.
+    pub fn block(&self, offset: u64, n_tile: u32, tiles: Tiles) -> Block {
+        let (view, n, k) = (self.view, n_tile * TILE, tiles.first * TILE);
+        // Strides between neighbours in memory are those of blocks.
+        let (n_step, k_step) = match self.by_column {
+            true => (n / self.ty.block_len(), k),
+            false => (n, k / self.ty.block_len()),
+        };
+        Block {
+            tiles,
+            addr: view.addr + offset + u64::from(n_step) * view.nb[1] + u64::from(k_step) * view.nb[0],
+            rows: TILE.min(view.ne[1] - n),
+            count: (tiles.count * TILE).min(view.ne[0] - tiles.first * TILE),
+        }
+    }
+
+    /// How many pieces of memory a block is, their stride there, the bytes of one, and the distance at which they are staged.
+    fn pieces(&self, block: &Block) -> (u32, u64, u32, u32) {
+        let bytes = |elements: u32| elements / self.ty.block_len() * self.ty.block_bytes();
+        match self.by_column {
+            true => (block.count, self.view.nb[0], bytes(block.rows), WEIGHT_STAGE_PIECE),
+            false => (block.rows, self.view.nb[1], bytes(block.count), WEIGHT_STAGE_ROW),
+        }
+    }
+
+    /// Starts to read a block to `stage`. The NoC wants the offset modulo 32 to be that of the source.
+    pub fn fetch(&self, noc: &mut Noc, block: &Block, stage: u32) {
+        let (count, stride, bytes, pitch) = self.pieces(block);
+        let (mut addr, mut to) = (block.addr, stage);
+        for _ in 0..count {
+            noc.read_dram(DramAddr(addr), to + (addr as u32 & 31), bytes);
+            addr += stride;
+            to += pitch;
+        }
+    }
+
+    /// Makes FP32 tiles at `to` of the block at `stage`. Columns of tiles for which there is no row stay what they are.
+    pub fn convert(&self, block: &Block, stage: u32, to: u32) {
+        let (count, stride, _, pitch) = self.pieces(block);
+        let padded = block.tiles.count * TILE;
+        let (mut addr, mut from) = (block.addr, stage);
+        for i in 0..count {
+            let at = from + (addr as u32 & 31);
+            match self.by_column {
+                true => convert_columns(self.ty, at, tile_row(to, i), block.rows),
+                // Column `i` of the first tile.
+                false => convert_row(self.ty, at, to + i / 16 * 1024 + i % 16 * 4, block.count, padded),
+            }
+            addr += stride;
+            from += pitch;
+        }
+        if self.by_column {
+            (count..padded).for_each(|k| convert_columns(self.ty, stage, tile_row(to, k), 0));
+        }
+    }
+}
+
+/// Row `k` of the tiles at `to`.
+fn tile_row(to: u32, k: u32) -> u32 {
+    to + k / TILE * 4096 + k % TILE / 16 * 2048 + k % 16 * 64
+}
+
+/// Walks down a column of tiles, 16 floats from row to row, face after face.
+struct Column {
+    at: u32,
+    k: u32,
+}
+
+impl Column {
+    #[inline(always)]
+    fn put(&mut self, value: u32) {
+        store(self.at, value);
+        self.k += 1;
+        // Rows 0..15 are in one face, 16..31 two faces further, then comes the next tile.
+        self.at += if self.k & 15 == 0 { 64 + 1024 } else { 64 };
+    }
+}
+
+/// Converts the row of `count` elements at `from` into the tile column at `to` and fills up with zeros to
+/// `padded` elements. Quantised rows consist of whole blocks.
+fn convert_row(ty: ElementType, from: u32, to: u32, count: u32, padded: u32) {
+    let mut column = Column { at: to, k: 0 };
+    match ty {
+        ElementType::F32 => (0..count).for_each(|i| column.put(round_for_srca(load(from + 4 * i)))),
+        ElementType::F16 => each_half(from, count, |half| column.put(f16_for_srca(half))),
+        ElementType::BF16 => each_half(from, count, |half| column.put(half << 16)),
+        ElementType::Q8_0 => (0..count / 32).for_each(|block| q8_0(&mut column, from + 34 * block)),
+        ElementType::Q4_0 => (0..count / 32).for_each(|block| q4_0(&mut column, from + 18 * block)),
+        _ => decoded(ty, from, count, |value| column.put(value)),
+    }
+    for _ in count..padded {
+        column.put(0);
+    }
+}
+
+/// Converts `count` elements of a row in memory into a row of 32 columns of the tile at `to`, zeros behind them.
+fn convert_columns(ty: ElementType, from: u32, to: u32, count: u32) {
+    let mut row = Row { at: to, column: 0 };
+    match ty {
+        ElementType::F16 => each_half(from, count, |half| row.put(f16_for_srca(half))),
+        ElementType::BF16 => each_half(from, count, |half| row.put(half << 16)),
+        ElementType::F32 => (0..count).for_each(|i| row.put(round_for_srca(load(from + 4 * i)))),
+        _ => decoded(ty, from, count, |value| row.put(value)),
+    }
+    (count..TILE).for_each(|_| row.put(0));
+}
+
+/// Walks along a row of a tile: 16 floats in one face, 16 in the next.
+struct Row {
+    at: u32,
+    column: u32,
+}
+
+impl Row {
+    #[inline(always)]
+    fn put(&mut self, value: u32) {
+        store(self.at, value);
+        self.column += 1;
+        self.at += if self.column == 16 { 1024 - 60 } else { 4 };
+    }
+}
+
+/// Most elements of quantised rows that are decoded at once: those of a block of tiles.
+const DECODED: usize = (BLOCK_TILES * TILE) as usize;
+/// k-tiles of a block of FP32 tiles.
+const BLOCK_TILES: u32 = block_tiles(ElementType::F32);
+
+/// Gives the values of whole blocks of a quantised type to `f`, rounded for SrcA.
+fn decoded(ty: ElementType, from: u32, count: u32, mut f: impl FnMut(u32)) {
+    let Some(ty) = ty.quantised() else { return };
+    let mut values = [0.0; DECODED];
+    let Some(values) = values.get_mut(..count as usize) else { return };
+    decode(ty, from, values);
+    values.iter().for_each(|value| f(round_for_srca(value.to_bits())));
+}
+
+/// Gives `count` half words from `from` on to `f`; two come with one load.
+#[inline(always)]
+fn each_half(mut from: u32, mut count: u32, mut f: impl FnMut(u32)) {
+    if from & 2 != 0 && count > 0 {
+        f(load16(from));
+        (from, count) = (from + 2, count - 1);
+    }
+    let end = from + 2 * (count & !1);
+    while from < end {
+        let two = load(from);
+        f(two & 0xFFFF);
+        f(two >> 16);
+        from += 4;
+    }
+    if count & 1 != 0 {
+        f(load16(from));
+    }
+}
+
+fn q8_0(column: &mut Column, block: u32) {
+    let scale = Scale::new(load16(block));
+    for i in 0..32 {
+        column.put(scale.times(i32::from(load8(block + 2 + i) as u8 as i8)));
+    }
+}
+
+fn q4_0(column: &mut Column, block: u32) {
+    let scale = Scale::new(load16(block));
+    let mut values = [0; 16];
+    for (quant, value) in (-8..).zip(values.iter_mut()) {
+        *value = scale.times(quant);
+    }
+    for shift in [0, 4] {
+        for i in 0..16 {
+            column.put(values[(load8(block + 2 + i) >> shift) as usize & 15]);
+        }
+    }
+}
