@@ -26,8 +26,11 @@ use crate::transport::{Transport, sim::Sim, ttsim::TtSim};
 
 /// Soft reset register in a tile's address space.
 const SOFT_RESET: u64 = (DEBUG_REGS_BASE + SOFT_RESET_0) as u64;
-/// A launch that takes longer is given up.
+/// A launch in which no worker comes any further for so long is given up. (How long one may take as a whole depends on the tensors, and
+/// on whether a simulator runs it.)
 const TIME_OUT: Duration = Duration::from_secs(600);
+/// How often workers are asked how far they are.
+const LOOK: Duration = Duration::from_secs(10);
 /// Bytes of one transfer of [`Device::fill`] and [`Device::copy`].
 const BOUNCE: usize = 1 << 20;
 
@@ -469,7 +472,7 @@ impl Session {
     /// Waits until every worker has counted itself on the completion word once more.
     fn wait(&mut self, what: &str) -> Result<(), Error> {
         let wanted = self.completed.wrapping_add(self.workers.len() as u32);
-        let start = Instant::now();
+        let (mut progress, mut since, mut looked) = (Vec::new(), Instant::now(), Instant::now());
         let clocks = self.link.transport.poll_clocks();
         loop {
             let asleep = self.link.transport.advance(clocks)?.asleep;
@@ -478,10 +481,28 @@ impl Session {
                 self.completed = wanted;
                 return Ok(());
             }
-            if asleep || start.elapsed() > TIME_OUT {
+            if looked.elapsed() > LOOK {
+                looked = Instant::now();
+                let now = self.progress()?;
+                if now != progress {
+                    (progress, since) = (now, looked);
+                }
+            }
+            if asleep || since.elapsed() > TIME_OUT {
                 return Err(self.hung(what)?);
             }
         }
+    }
+
+    /// The units of work that the cores of all workers are at.
+    fn progress(&mut self) -> Result<Vec<u32>, Error> {
+        let mut units = Vec::new();
+        for tile in self.workers.clone() {
+            for core in RiscV::ALL {
+                units.push(self.link.read32(tile, u64::from(l1::progress_words(core)) + 4)?);
+            }
+        }
+        Ok(units)
     }
 
     /// Which cores have not finished, and where they are.

@@ -8,8 +8,8 @@ mod common;
 use std::sync::Arc;
 
 use common::{
-    Rng, elements, encode, experts, folds, fused, quantised, recurrent, set_rows, upload, upload_weights,
-    windows,
+    Rng, columns, elements, encode, experts, folds, fused, quantised, recurrent, set_rows, soft_max, upload,
+    upload_weights, windows,
 };
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
@@ -64,6 +64,18 @@ fn matmul_of_rows() {
     with_seeds(|device, rng| {
         matmul(device, rng, ElementType::F32, [64, 40, 9]);
         matmul(device, rng, ElementType::Q8_0, [64, 70, 3]);
+    });
+}
+
+/// Transposed operands, and tiles made of them before.
+#[test]
+fn matmul_of_columns() {
+    with_seeds(|device, rng| {
+        for ty in [ElementType::F16, ElementType::Q4_0] {
+            for outcome in columns::run(device, rng, ty, [90, 64, 9]) {
+                assert!(outcome.is_right(), "{outcome:?}");
+            }
+        }
     });
 }
 
@@ -229,6 +241,22 @@ fn sums_of_windows_and_carried_state() {
         folds::run_resample(device, ops::resample::Filter::Cubic).expect("no finding");
         for case in [recurrent::CASES[0], recurrent::CASES[3]] {
             recurrent::run(device, rng, case).expect("no finding");
+        }
+    });
+}
+
+#[test]
+fn softmax_on_the_vector_unit() {
+    with_seeds(|device, rng| {
+        for case in soft_max::CASES {
+            let (bytes, expected) = soft_max::run(device, rng, case);
+            for (i, (got, want)) in bytes.chunks(4).zip(expected).enumerate() {
+                let got = f64::from(f32::from_le_bytes(got.try_into().expect("four bytes")));
+                assert!(
+                    (got - want).abs() <= 1e-5 * want + 1e-30,
+                    "{case:?}: {got} instead of {want} at {i}"
+                );
+            }
         }
     });
 }

@@ -8,11 +8,11 @@ mod common;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use common::quantised;
 use common::set_rows::{self, SHAPES};
 use common::{
     Rng, elements, encode, experts, folds, fused, recurrent, simulator, upload, upload_weights, windows,
 };
+use common::{columns, quantised, soft_max};
 use tt_isa::tlb::TlbTarget;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::ops::resample::Filter;
@@ -102,6 +102,27 @@ fn products_are_the_same_bytes() {
             let first = (0..a.len()).find(|&i| a[i] != b[i]);
             assert!(first.is_none(), "{kind:?} {shape:?}: byte {first:?} differs");
         }
+    }
+}
+
+#[test]
+fn products_of_columns_are_the_same_bytes() {
+    let Some(devices) = both() else { return };
+    for ty in [ElementType::F32, ElementType::F16, ElementType::BF16, ElementType::Q8_0, ElementType::Q4_0] {
+        let [ours, vendor] =
+            devices.each_ref().map(|device| columns::run(device, &mut Rng(12), ty, [90, 96, 40]));
+        for (a, b) in ours.iter().zip(&vendor) {
+            assert!(a.is_right() && a.bytes == b.bytes, "{ty:?}, tiles {}: other bytes", a.tiles);
+        }
+    }
+}
+
+#[test]
+fn softmax_is_the_same_bytes() {
+    let Some(devices) = both() else { return };
+    for case in soft_max::CASES {
+        let [ours, vendor] = devices.each_ref().map(|device| soft_max::run(device, &mut Rng(13), case).0);
+        assert!(ours == vendor, "{case:?}: other bytes");
     }
 }
 

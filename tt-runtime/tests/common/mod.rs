@@ -1,6 +1,7 @@
 //! Devices, random numbers and ggml's types for the tests of operators.
 #![allow(dead_code)]
 
+pub mod columns;
 pub mod elements;
 pub mod experts;
 pub mod folds;
@@ -8,6 +9,7 @@ pub mod fused;
 pub mod quantised;
 pub mod recurrent;
 pub mod set_rows;
+pub mod soft_max;
 pub mod windows;
 
 use std::sync::Arc;
