@@ -134,6 +134,7 @@ impl Column {
 
 /// Converts the row of `count` elements at `from` into the tile column at `to` and fills up with zeros to
 /// `padded` elements. Quantised rows consist of whole blocks.
+#[inline(never)]
 fn convert_row(ty: ElementType, from: u32, to: u32, count: u32, padded: u32) {
     let mut column = Column { at: to, k: 0 };
     match ty {
@@ -150,6 +151,7 @@ fn convert_row(ty: ElementType, from: u32, to: u32, count: u32, padded: u32) {
 }
 
 /// Converts `count` elements of a row in memory into a row of 32 columns of the tile at `to`, zeros behind them.
+#[inline(never)]
 fn convert_columns(ty: ElementType, from: u32, to: u32, count: u32) {
     let mut row = Row { at: to, column: 0 };
     match ty {
