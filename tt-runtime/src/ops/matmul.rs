@@ -54,7 +54,7 @@ pub fn worth_tiles(src0: &TensorView, src1: &TensorView, cores: u32) -> bool {
     let again = |dim: usize| src1.ne[dim] / src0.ne[dim].max(1);
     let uses = src1.ne[1].div_ceil(TILE).saturating_mul(again(2)).saturating_mul(again(3));
     let columns = src0.ne[1].div_ceil(TILE).saturating_mul(src0.ne[2]).saturating_mul(src0.ne[3]);
-    let few_and_long = columns.saturating_mul(2 * uses) <= cores && src0.ne[0] >= LONG_COLUMN;
+    let few_and_long = columns.saturating_mul(uses.saturating_mul(2)) <= cores && src0.ne[0] >= LONG_COLUMN;
     let converted = src0.element_type().is_some_and(|ty| !ty.is_tiles());
     converted && (uses >= USES_OF_TILES || few_and_long)
 }
