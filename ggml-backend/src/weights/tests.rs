@@ -44,9 +44,14 @@ fn every_type_is_set_packed_and_read_back() {
     let mut random = Random(5);
     let mut memory = Vec::new();
     let mut set = Vec::new();
-    for ty in GgmlType::ALL {
+    let fills = [None].into_iter().chain(ADVERSARIAL.map(Some));
+    for (fill, ty) in fills.flat_map(|fill| GgmlType::ALL.map(|ty| (fill, ty))) {
         let weight = Weight { ty, ne: [ty.block().0.max(32) as u32 * 2, 70, 2, 1] };
-        let data = random.bytes(weight.bytes().unwrap() as usize);
+        let bytes = weight.bytes().unwrap() as usize;
+        let data = match fill {
+            None => random.bytes(bytes),
+            Some(half) => half.to_le_bytes().into_iter().cycle().take(bytes).collect(),
+        };
         let place = weight.place_bytes().unwrap_or(data.len() as u64);
         let arena = device.alloc(place).unwrap();
         if weight.place_bytes().is_some() {
@@ -71,8 +76,12 @@ fn every_type_is_set_packed_and_read_back() {
         assert!(back == *data, "{:?} reads back something else", weight.ty);
     }
     let report = weights.totals();
-    assert!(report.kinds["q4_0 to BFP8_b"] == 1 && report.tile_bytes > 0);
+    assert!(report.kinds["q4_0 to BFP8_b"] == 1 + ADVERSARIAL.len() as u64 && report.tile_bytes > 0);
 }
+
+/// Blocks are filled with these: scales of zero, of the smallest denormal, the largest number, infinity, NaN, and quants of all kinds
+/// beside them.
+const ADVERSARIAL: [u16; 6] = [0, 1, 0x7BFF, 0x7C00, 0xFC00, 0xFFFF];
 
 /// Random sequences of everything that can happen to a weight and its surroundings. `TT_FULL` runs as many as the
 /// project promises.
