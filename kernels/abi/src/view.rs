@@ -239,7 +239,7 @@ mod tests {
         for ty in (0..300).filter_map(ElementType::from_code) {
             assert_eq!(ElementType::from_code(ty.code()), Some(ty));
         }
-        assert_eq!((0..300).filter_map(ElementType::from_code).count(), GgmlType::ALL.len() + 7);
+        assert_eq!((0..300).filter_map(ElementType::from_code).count(), GgmlType::ALL.len() + 8);
         assert_eq!(std::format!("{:?} {:?}", ElementType::Q8_0, ElementType::I32), "Q8_0 I32");
     }
 }
