@@ -9,11 +9,12 @@ use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops};
 use super::{Rng, encode, upload};
 
 /// Rows of one segment, of more than Dst has room for at once, of several segments; with and without mask and sinks.
-pub const CASES: [Case; 4] = [
+pub const CASES: [Case; 5] = [
     Case { n: 100, rows: 5, masked: false, sinks: false },
     Case { n: 2048, rows: 2, masked: true, sinks: true },
     Case { n: 36, rows: 11, masked: true, sinks: false },
-    Case { n: 4500, rows: 1, masked: true, sinks: true },
+    Case { n: 4500, rows: 3, masked: true, sinks: true },
+    Case { n: 4096, rows: 3, masked: true, sinks: false },
 ];
 
 /// A tensor: rows of `n` elements, `rows` for each of three heads.

@@ -3,14 +3,14 @@
 //! ```text
 //! BRISC --rows, masks, heads in L1--> TRISC0 --half of Dst--> TRISC1 --half of Dst--> TRISC2 --ring in L1--> NCRISC
 //!   ^  <--segments free--               |  unpacks              |  computes             |  packs  --free--  |
-//!  DRAM (NoC 0)                         +--- the half comes back from TRISC1 or TRISC2--+               DRAM (NoC 1)
+//!  DRAM (NoC 0)                         +----------- the half comes back --------------+               DRAM (NoC 1)
 //! ```
 //!
 //! A tile takes a contiguous range of rows, and every core walks the same segments ([`Segments`]). Of a row that is longer
-//! than a segment only the last of three passes has results; TRISC1 gives back the halves of the others itself.
+//! than a segment only the last of three passes has results.
 //!
 //! Who waits for whom: halves of Dst pass from TRISC0 to TRISC1 by [`SEM_FILLED`] and on to TRISC2 by [`SEM_COMPUTED`]; [`SEM_TAKEN`]
-//! counts those that TRISC0 has and nobody has given back. Each wait is for a segment of the same number or an earlier one.
+//! counts those that TRISC0 has and TRISC2 has not given back, in their order: the semaphore says how many, not which. Each wait is for a segment of the same number or an earlier one.
 //!
 //! A segment of a row is read for the last time before the same segment of the result is written, and no two tiles have the
 //! same row, so dst may be the source.
@@ -32,7 +32,7 @@ use tt_kernel_abi::sfpu::soft_max::{HALF_ROWS, Segment, Segments};
 pub const SEM_TAKEN: u32 = 5;
 /// Tensix semaphore: halves of Dst that hold a segment.
 pub const SEM_FILLED: u32 = 6;
-/// Tensix semaphore: halves of Dst that hold results.
+/// Tensix semaphore: halves of Dst that TRISC1 has done with.
 pub const SEM_COMPUTED: u32 = 7;
 
 /// This tile's segments.

@@ -57,7 +57,7 @@ pub fn run(launch: &Launch) {
         }
         begin(segment.number);
         rows.compute(&segment);
-        end(segment.pass);
+        end();
     }
     // The next operator may configure the thread anew.
     sync();
@@ -196,13 +196,10 @@ fn begin(number: u32) {
     rewind();
 }
 
-/// Hands a half on, or back.
+/// Hands a half on.
 #[inline(never)]
-fn end(pass: Pass) {
+fn end() {
     ttinsn!(STALLWAIT { stall_res: block::SYNC | block::CFG, wait_res: until::SFPU }.word());
     ttinsn!(SEMGET { sem_sel: sem(SEM_FILLED) }.word());
-    match pass.has_result() {
-        true => ttinsn!(SEMPOST { sem_sel: sem(SEM_COMPUTED) }.word()),
-        false => ttinsn!(SEMGET { sem_sel: sem(SEM_TAKEN) }.word()),
-    }
+    ttinsn!(SEMPOST { sem_sel: sem(SEM_COMPUTED) }.word());
 }

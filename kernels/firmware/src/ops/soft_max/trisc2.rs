@@ -1,4 +1,5 @@
-//! TRISC2: results from Dst to the ring.
+//! TRISC2: results from Dst to the ring. Halves without results only go back: in their order, or a later one would be filled again while
+//! one before it is packed.
 
 use super::{SEM_COMPUTED, SEM_TAKEN, half, segments};
 use crate::rt::launch::Launch;
@@ -13,8 +14,20 @@ use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 /// Runs TRISC2's part.
 pub fn run(launch: &Launch) {
     pack::configure();
-    for segment in segments(launch).filter(|segment| segment.pass.has_result()) {
+    for segment in segments(launch) {
         launch.progress(segment.number);
+        if !segment.pass.has_result() {
+            ttinsn!(
+                SEMWAIT {
+                    stall_res: block::SYNC,
+                    sem_sel: sem(SEM_COMPUTED),
+                    wait_sem_cond: sem_cond::WHILE_ZERO
+                }
+                .word()
+            );
+            give_back();
+            continue;
+        }
         if segment.result >= RESULT_SLOTS {
             OUT_FREE.wait(segment.result - RESULT_SLOTS + 1);
         }
@@ -34,9 +47,14 @@ pub fn run(launch: &Launch) {
             sync();
         }
         ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::PACK }.word());
-        ttinsn!(SEMGET { sem_sel: sem(SEM_COMPUTED) }.word());
-        ttinsn!(SEMGET { sem_sel: sem(SEM_TAKEN) }.word());
-        sync();
+        give_back();
         OUT_READY.publish(segment.result + 1);
     }
+}
+
+/// The oldest half is free again.
+fn give_back() {
+    ttinsn!(SEMGET { sem_sel: sem(SEM_COMPUTED) }.word());
+    ttinsn!(SEMGET { sem_sel: sem(SEM_TAKEN) }.word());
+    sync();
 }
