@@ -132,7 +132,7 @@ const SFPU_MIN: u64 = 256;
 /// Elements of a row from which on a row may be a block: shorter ones would leave most of it empty.
 const SFPU_MIN_ROW: u32 = 256;
 
-/// `GGML_TT_SFPU=0` keeps elementwise operators on the data-movement cores: for tests, and to look for errors.
+/// `GGML_TT_SFPU=0` keeps elementwise operators and softmax on the data-movement cores: for tests, and to look for errors.
 static SFPU: LazyLock<bool> = LazyLock::new(|| std::env::var_os("GGML_TT_SFPU").is_none_or(|v| v != "0"));
 
 /// Whether the vector unit may be used.

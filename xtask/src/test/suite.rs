@@ -27,7 +27,7 @@ pub struct Setting<'a> {
 }
 
 /// Settings of the library and the simulator.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 16] = [
     "GGML_BACKEND_PATH",
     "GGML_TT_DEVICES",
     "GGML_TT_WEIGHTS",
@@ -39,6 +39,8 @@ const SETTINGS: [&str; 14] = [
     "GGML_TT_PROFILE",
     "GGML_TT_CHECK",
     "GGML_TT_FUSION",
+    "GGML_TT_SFPU",
+    "GGML_TT_IMATRIX",
     "TT_SIM_TRACE",
     "TT_SIM_BOARD",
     "TT_SIM_THREADS",
