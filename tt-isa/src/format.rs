@@ -3,6 +3,11 @@
 //! A tile is 32x32 datums in four 16x16 faces, top left, top right, bottom left, bottom right, each row-major.
 //! Block-float tiles start with one shared exponent for each face row of 16 datums.
 
+/// Rows of Dst, 16 bits wide (`Dst.md`).
+pub const DST_ROWS: usize = 1024;
+/// The same, 32 bits wide.
+pub const DST_ROWS_32: usize = DST_ROWS / 2;
+
 /// Datums in a face row, and rows in a face.
 pub const FACE_DIM: usize = 16;
 /// Rows and columns of a tile.

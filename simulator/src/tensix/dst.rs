@@ -7,7 +7,7 @@
 use crate::asynchronous::trace::RowTrace;
 
 /// 16-bit rows.
-pub const ROWS: usize = 1024;
+pub const ROWS: usize = tt_isa::format::DST_ROWS;
 /// Datums of a row.
 pub const COLS: usize = 16;
 /// Where the low halves of a 32-bit row are, relative to the high halves.

@@ -57,5 +57,5 @@ const _: () = {
     assert!(HEAP.is_multiple_of(32) && OPERAND_BYTES.is_multiple_of(32) && RESULTS.is_multiple_of(16));
     assert!(RESULTS + SLOTS * BLOCK_BYTES <= crate::l1::HEAP_END);
     // 32-bit rows of Dst.
-    assert!(DST_SLOTS * DST_SLOT_ROWS <= 512);
+    assert!(DST_SLOTS * DST_SLOT_ROWS <= tt_isa::format::DST_ROWS_32 as u32);
 };

@@ -17,12 +17,13 @@ use super::functions::{exp_normal, keep_nan, reciprocal};
 use super::program::{CONSTANTS, Program, Reg};
 use super::{BLOCK, BLOCK_BYTES};
 use crate::l1::{HEAP, HEAP_END};
+use tt_isa::format::DST_ROWS_32;
 use tt_isa::sfpu::lreg::{ONE, ZERO};
 
 /// Elements of a segment.
 pub const SEGMENT: u32 = 2 * BLOCK;
 /// Rows of Dst (32 bits wide) that hold one segment and its mask.
-pub const HALF_ROWS: u32 = 256;
+pub const HALF_ROWS: u32 = DST_ROWS_32 as u32 / 2;
 /// Row of a half where the mask begins.
 pub const MASK_ROW: u32 = HALF_ROWS / 2;
 /// Elements that a whole number of vector registers takes: the even columns of four rows of Dst, and the odd ones.

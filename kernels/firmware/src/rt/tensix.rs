@@ -29,6 +29,21 @@ macro_rules! ttinsn {
     }};
 }
 
+/// Emits a `SEMWAIT`: the blocks `$stall` wait while semaphore `$semaphore` is as `$condition` says.
+#[macro_export]
+macro_rules! semwait {
+    ($stall:expr, $semaphore:expr, $condition:expr) => {
+        $crate::ttinsn!(
+            tt_isa::insn::SEMWAIT {
+                stall_res: $stall,
+                sem_sel: $crate::rt::tensix::sem($semaphore),
+                wait_sem_cond: $condition,
+            }
+            .word()
+        )
+    };
+}
+
 /// Emits the words of a constant [`Program`](tt_kernel_abi::sfpu::Program) in line.
 #[macro_export]
 macro_rules! ttprogram {

@@ -45,3 +45,5 @@ pub mod trisc2;
 
 /// Tensix semaphore between TRISC1 and TRISC2: halves of Dst that hold a result.
 pub const SEM_DST: u32 = 1;
+/// Rows of half of Dst, 32 bits wide: the units take turns.
+const DST_HALF: u32 = tt_isa::format::DST_ROWS_32 as u32 / 2;

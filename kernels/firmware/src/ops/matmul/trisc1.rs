@@ -6,18 +6,16 @@
 //! SrcA alternates between the two n-faces, SrcB steps from group to group, then both go on to the second
 //! k-face, and at the end of a phase back to the start with the next phase.
 
-use super::SEM_DST;
 use super::plan::Plan;
+use super::{DST_HALF, SEM_DST};
 use crate::rt::launch::Launch;
 use crate::rt::tensix::{Config, block, push, sem, sem_cond, setc16, until};
-use crate::ttinsn;
+use crate::{semwait, ttinsn};
 use tt_isa::cfg::{config as cfg, thread};
 use tt_isa::format::DataFormat;
-use tt_isa::insn::{MVMUL, SEMINIT, SEMPOST, SEMWAIT, SETRWC, SFPCONFIG, SFPENCC, STALLWAIT, ZEROACC};
+use tt_isa::insn::{MVMUL, SEMINIT, SEMPOST, SETRWC, SFPCONFIG, SFPENCC, STALLWAIT, ZEROACC};
 use tt_kernel_abi::ElementType;
 
-/// Rows of half of Dst, in 32-bit rows.
-const DST_HALF: u32 = 256;
 /// `SETRWC` mask: counters of SrcA, SrcB, Dst, and the fidelity phase.
 const RWC_ALL: u32 = 0b1111;
 /// Both operands' valid flags.
@@ -53,14 +51,7 @@ pub fn run(launch: &Launch) {
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
         let half = unit.number & 1;
-        ttinsn!(
-            SEMWAIT {
-                stall_res: block::MATH | block::CFG,
-                sem_sel: sem(SEM_DST),
-                wait_sem_cond: sem_cond::WHILE_MAX
-            }
-            .word()
-        );
+        semwait!(block::MATH | block::CFG, SEM_DST, sem_cond::WHILE_MAX);
         push(ZEROACC { clear_mode: 2, dst: half, ..ZEROACC::ZERO }.word());
         push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, half * DST_HALF));
         ttinsn!(SETRWC { bit_mask: RWC_ALL, ..SETRWC::ZERO }.word());

@@ -2,18 +2,15 @@
 //!
 //! Packer p takes the 16 Dst rows of group p: 8 x 32 results, FP32, 1 KiB. NCRISC knows this order.
 
-use super::SEM_DST;
 use super::plan::Plan;
+use super::{DST_HALF, SEM_DST};
 use crate::rt::launch::Launch;
 use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, push, sem, sem_cond, sync, until};
-use crate::ttinsn;
-use tt_isa::insn::{PACR, SEMGET, SEMWAIT, STALLWAIT};
+use crate::{semwait, ttinsn};
+use tt_isa::insn::{PACR, SEMGET, STALLWAIT};
 use tt_kernel_abi::matmul::{OUT, OUT_SLOT_BYTES, OUT_SLOTS};
-
-/// Rows of half of Dst, in 32-bit rows.
-const DST_HALF: u32 = 256;
 
 /// L1 slot of a unit's result.
 pub fn slot(unit: u32) -> u32 {
@@ -31,10 +28,7 @@ pub fn run(launch: &Launch) {
         }
         // The packers are idle since the sync below.
         pack::aim((unit.number & 1) * DST_HALF, slot(unit.number));
-        ttinsn!(
-            SEMWAIT { stall_res: block::PACK, sem_sel: sem(SEM_DST), wait_sem_cond: sem_cond::WHILE_ZERO }
-                .word()
-        );
+        semwait!(block::PACK, SEM_DST, sem_cond::WHILE_ZERO);
         let packers = match unit.groups() {
             1 => 0b0001,
             2 => 0b0011,

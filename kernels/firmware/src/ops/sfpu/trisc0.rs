@@ -9,10 +9,10 @@ use crate::rt::tensix::{Config, block, nth, push, sem, sem_cond, set_gpr, setc16
 use crate::rt::unpack::{
     FIRST_DATUM, THROTTLE_X4, UNCOMPRESSED, UNPACKER0, base_address, tile_descriptor, tile_descriptor_yz,
 };
-use crate::ttinsn;
+use crate::{semwait, ttinsn};
 use tt_isa::cfg::{config as cfg, thread};
 use tt_isa::format::{DataFormat, FACE_DATUMS, FACE_DIM};
-use tt_isa::insn::{NOP, SEMPOST, SEMWAIT, SETADCXX, SETADCXY, SETADCZW, STALLWAIT, UNPACR, WRCFG};
+use tt_isa::insn::{NOP, SEMPOST, SETADCXX, SETADCXY, SETADCZW, STALLWAIT, UNPACR, WRCFG};
 use tt_kernel_abi::sfpu::{BLOCK_ROWS, operand_slot};
 
 /// GPRs with the address of a block in L1, and its first datum in Dst.
@@ -33,14 +33,7 @@ pub fn run(launch: &Launch) {
             set_len(len);
         }
         BLOCKS_READY.wait(number + 1);
-        ttinsn!(
-            SEMWAIT {
-                stall_res: block::UNPACK | block::SYNC,
-                sem_sel: sem(SEM_TAKEN),
-                wait_sem_cond: sem_cond::WHILE_MAX
-            }
-            .word()
-        );
+        semwait!(block::UNPACK | block::SYNC, SEM_TAKEN, sem_cond::WHILE_MAX);
         ttinsn!(SEMPOST { sem_sel: sem(SEM_TAKEN) }.word());
         let at = address(&launch.op.src0, &piece);
         unpack(operand_slot(0, number, at), dst_slot(number));

@@ -6,10 +6,10 @@
 use super::{Blocks, SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, dst_slot};
 use crate::rt::launch::Launch;
 use crate::rt::tensix::{block, push, sem, sem_cond, setc16, sync, until};
-use crate::{ttinsn, ttprogram};
+use crate::{semwait, ttinsn, ttprogram};
 use tt_isa::cfg::thread;
 use tt_isa::insn::{
-    SEMGET, SEMINIT, SEMPOST, SEMWAIT, SETRWC, SFPCONFIG, SFPLOAD, SFPLOADI, SFPNOP, SFPSTORE, STALLWAIT,
+    SEMGET, SEMINIT, SEMPOST, SETRWC, SFPCONFIG, SFPLOAD, SFPLOADI, SFPNOP, SFPSTORE, STALLWAIT,
 };
 use tt_isa::sfpu::{lreg, mod0_fmt, sfploadi};
 use tt_kernel_abi::Op;
@@ -153,14 +153,7 @@ const LANES: u32 = tt_isa::sfpu::LANES as u32;
 /// Waits for a block's operands and points at them.
 #[inline(never)]
 fn begin(number: u32) {
-    ttinsn!(
-        SEMWAIT {
-            stall_res: block::SFPU | block::MATH | block::CFG,
-            sem_sel: sem(SEM_FILLED),
-            wait_sem_cond: sem_cond::WHILE_ZERO
-        }
-        .word()
-    );
+    semwait!(block::SFPU | block::MATH | block::CFG, SEM_FILLED, sem_cond::WHILE_ZERO);
     push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, dst_slot(number)));
     ttinsn!(SETRWC { bit_mask: RWC_DST, ..SETRWC::ZERO }.word());
 }

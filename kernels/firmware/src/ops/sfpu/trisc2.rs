@@ -5,8 +5,8 @@ use crate::rt::launch::Launch;
 use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
-use crate::ttinsn;
-use tt_isa::insn::{PACR, SEMGET, SEMWAIT, STALLWAIT};
+use crate::{semwait, ttinsn};
+use tt_isa::insn::{PACR, SEMGET, STALLWAIT};
 use tt_kernel_abi::sfpu::{SLOTS, result_slot};
 
 /// Runs TRISC2's part.
@@ -20,14 +20,7 @@ pub fn run(launch: &Launch) {
         }
         // The packers are idle since the sync below.
         pack::aim(dst_slot(number), result_slot(number));
-        ttinsn!(
-            SEMWAIT {
-                stall_res: block::PACK,
-                sem_sel: sem(SEM_COMPUTED),
-                wait_sem_cond: sem_cond::WHILE_ZERO
-            }
-            .word()
-        );
+        semwait!(block::PACK, SEM_COMPUTED, sem_cond::WHILE_ZERO);
         ttinsn!(PACR { pack_sel: 0b1111, last: 1, ..PACR::ZERO }.word());
         ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::PACK }.word());
         ttinsn!(SEMGET { sem_sel: sem(SEM_COMPUTED) }.word());

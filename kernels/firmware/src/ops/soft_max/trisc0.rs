@@ -6,8 +6,8 @@ use crate::rt::launch::Launch;
 use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
-use crate::ttinsn;
-use tt_isa::insn::{SEMPOST, SEMWAIT, STALLWAIT};
+use crate::{semwait, ttinsn};
+use tt_isa::insn::{SEMPOST, STALLWAIT};
 use tt_kernel_abi::sfpu::soft_max::{MASK_ROW, operand_slot};
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 
@@ -19,14 +19,7 @@ pub fn run(launch: &Launch) {
     for segment in segments(launch) {
         launch.progress(segment.number);
         BLOCKS_READY.wait(segment.number + 1);
-        ttinsn!(
-            SEMWAIT {
-                stall_res: block::UNPACK | block::SYNC,
-                sem_sel: sem(SEM_TAKEN),
-                wait_sem_cond: sem_cond::WHILE_MAX
-            }
-            .word()
-        );
+        semwait!(block::UNPACK | block::SYNC, SEM_TAKEN, sem_cond::WHILE_MAX);
         ttinsn!(SEMPOST { sem_sel: sem(SEM_TAKEN) }.word());
         let (len, row) = (segment.padded(), half(segment.number));
         let at = address(&op.src0, &piece(&op.src0, &segment));

@@ -8,9 +8,9 @@ use crate::rt::launch::Launch;
 use crate::rt::mmio::load;
 use crate::rt::sync::BLOCKS_READY;
 use crate::rt::tensix::{block, push, sem, sem_cond, setc16, sync, until};
-use crate::{ttinsn, ttprogram};
+use crate::{semwait, ttinsn, ttprogram};
 use tt_isa::cfg::thread;
-use tt_isa::insn::{SEMGET, SEMINIT, SEMPOST, SEMWAIT, SETRWC, STALLWAIT};
+use tt_isa::insn::{SEMGET, SEMINIT, SEMPOST, SETRWC, STALLWAIT};
 use tt_kernel_abi::rows::RowsParams;
 use tt_kernel_abi::sfpu::Program;
 use tt_kernel_abi::sfpu::soft_max::{self, LOGIT, MASK_ROW, MAX, Pass, SCALE, SLOPE, SUM, Segment, head};
@@ -184,14 +184,7 @@ fn rewind() {
 /// Waits for a segment and points at it.
 #[inline(never)]
 fn begin(number: u32) {
-    ttinsn!(
-        SEMWAIT {
-            stall_res: block::SFPU | block::MATH | block::CFG,
-            sem_sel: sem(SEM_FILLED),
-            wait_sem_cond: sem_cond::WHILE_ZERO
-        }
-        .word()
-    );
+    semwait!(block::SFPU | block::MATH | block::CFG, SEM_FILLED, sem_cond::WHILE_ZERO);
     push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, half(number)));
     rewind();
 }

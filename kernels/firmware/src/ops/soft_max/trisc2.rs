@@ -6,8 +6,8 @@ use crate::rt::launch::Launch;
 use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
-use crate::ttinsn;
-use tt_isa::insn::{PACR, SEMGET, SEMWAIT, STALLWAIT};
+use crate::{semwait, ttinsn};
+use tt_isa::insn::{PACR, SEMGET, STALLWAIT};
 use tt_kernel_abi::sfpu::soft_max::{RESULT_SLOTS, result_slot};
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 
@@ -17,14 +17,7 @@ pub fn run(launch: &Launch) {
     for segment in segments(launch) {
         launch.progress(segment.number);
         if !segment.pass.has_result() {
-            ttinsn!(
-                SEMWAIT {
-                    stall_res: block::SYNC,
-                    sem_sel: sem(SEM_COMPUTED),
-                    wait_sem_cond: sem_cond::WHILE_ZERO
-                }
-                .word()
-            );
+            semwait!(block::SYNC, SEM_COMPUTED, sem_cond::WHILE_ZERO);
             give_back();
             continue;
         }
@@ -35,14 +28,7 @@ pub fn run(launch: &Launch) {
             // The packers are idle since the sync before.
             let slot = result_slot(segment.result) + number * BLOCK_BYTES;
             pack::aim(half(segment.number) + number * BLOCK_ROWS, slot);
-            ttinsn!(
-                SEMWAIT {
-                    stall_res: block::PACK,
-                    sem_sel: sem(SEM_COMPUTED),
-                    wait_sem_cond: sem_cond::WHILE_ZERO
-                }
-                .word()
-            );
+            semwait!(block::PACK, SEM_COMPUTED, sem_cond::WHILE_ZERO);
             ttinsn!(PACR { pack_sel: 0b1111, last: 1, ..PACR::ZERO }.word());
             sync();
         }
