@@ -30,13 +30,16 @@ fn build_preload(host: &Llama) -> Result<PathBuf> {
     compile(host, "preload", "libpreload.so", &["-shared", "-fPIC"], &["-lllama-common"])
 }
 
-/// Compiles `tests/native/NAME.cpp` into a file; nothing to do if that is younger than what it is made of.
+/// Compiles `tests/native/NAME.cpp` into a file; nothing to do if that is younger than what it is made of, and made for the same
+/// libraries (a note beside it says which).
 fn compile(host: &Llama, name: &str, file: &str, how: &[&str], libraries: &[&str]) -> Result<PathBuf> {
     let source = paths::root().join("tests/native").join(format!("{name}.cpp"));
     let folder = paths::target().join("native");
     let made = folder.join(file);
     let library = host.bin().join("libllama.so");
-    if is_newer(&made, &[&source, &library]) {
+    let (note, libraries_at) = (folder.join(format!("{file}.libraries")), host.bin().display().to_string());
+    let same = fs::read_to_string(&note).is_ok_and(|at| at == libraries_at);
+    if same && is_newer(&made, &[&source, &library]) {
         return Ok(made);
     }
     fs::create_dir_all(&folder)?;
@@ -46,7 +49,8 @@ fn compile(host: &Llama, name: &str, file: &str, how: &[&str], libraries: &[&str
         command.arg("-I").arg(host.source.join(headers));
     }
     command.arg(&source).arg("-o").arg(&made).arg("-L").arg(host.bin()).args(libraries);
-    run(command.args(["-lggml", "-lggml-base"]).arg(format!("-Wl,-rpath,{}", host.bin().display())))?;
+    run(command.args(["-lggml", "-lggml-base"]).arg(format!("-Wl,-rpath,{libraries_at}")))?;
+    fs::write(note, libraries_at)?;
     Ok(made)
 }
 
