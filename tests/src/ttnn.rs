@@ -76,6 +76,7 @@ impl Ttnn {
 /// `bf16`, `bfp8` and so on.
 pub fn short_name(format: WeightFormat) -> &'static str {
     match format {
+        WeightFormat::Tf32 => "tf32",
         WeightFormat::Bf16 => "bf16",
         WeightFormat::Bfp8 => "bfp8",
         WeightFormat::Bfp4 => "bfp4",

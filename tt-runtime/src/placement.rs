@@ -221,7 +221,9 @@ mod tests {
     #[test]
     fn blocks_are_few_packets() {
         let packet = u64::from(tt_isa::noc::MAX_PACKET);
-        for ty in [ElementType::TilesBf16, ElementType::TilesBfp8, ElementType::TilesBfp4] {
+        for ty in
+            [ElementType::TilesF32, ElementType::TilesBf16, ElementType::TilesBfp8, ElementType::TilesBfp4]
+        {
             let block = u64::from(block_tiles(ty) * ty.block_bytes());
             let shards = Shards::new(DramAddr(0x5_4320), 200 * block, 12);
             let mut packets = 0;

@@ -138,7 +138,7 @@ fn case(weights: Weights, k: usize, n: usize, rows: usize) -> Case {
 #[test]
 fn weight_tiles() {
     let (device, mut rng) = (simulator(), Rng(1));
-    for format in [WeightFormat::Bf16, WeightFormat::Bfp8, WeightFormat::Bfp4] {
+    for format in [WeightFormat::Tf32, WeightFormat::Bf16, WeightFormat::Bfp8, WeightFormat::Bfp4] {
         let w = Weights::Tiles(format);
         run(&device, &mut rng, case(w, 32, 32, 1));
         for rows in [1, 8, 9, 17, 33, 70] {

@@ -82,6 +82,7 @@ fn products_are_the_same_bytes() {
     let Some([ours, vendor]) = both() else { return };
     let mut rng = Rng(11);
     let kinds = [
+        Ok(WeightFormat::Tf32),
         Ok(WeightFormat::Bf16),
         Ok(WeightFormat::Bfp8),
         Ok(WeightFormat::Bfp4),

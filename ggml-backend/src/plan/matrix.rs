@@ -1,5 +1,6 @@
 //! Products: operands that the kernel cannot walk are copied first.
 
+use tt_runtime::ops::elementwise::Binary;
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
@@ -87,11 +88,35 @@ impl Node<'_> {
     pub(super) fn mul_mat(&mut self) -> Steps {
         let mut steps = Vec::new();
         let (src1, dst) = (self.src(1)?, self.dst()?);
+        if has_few_results(&src1, &dst) {
+            let src0 = self.src(0)?;
+            if src0.element_type() == Some(ElementType::F32) && has_dense_rows(&src0) {
+                return self.dot_products(&src0, &src1, &dst);
+            }
+        }
         let src0 = self.weights()?;
         let src0 = self.factor(src0, &src1, &mut steps)?;
         let src1 = self.activations(src1, &mut steps)?;
         steps.push(ops::matmul(&src0, &src1, &dst, self.cores)?);
         Ok(steps)
+    }
+
+    /// A product with few results, in single precision: element by element, then sums.
+    fn dot_products(&mut self, src0: &TensorView, src1: &TensorView, dst: &TensorView) -> Steps {
+        let [k, n, ..] = src0.ne;
+        let rows = src1.ne[1];
+        let every = |view: &TensorView, nb1, nb2| TensorView {
+            ne: [k, n, rows, 1],
+            nb: [view.nb[0], nb1, nb2, 0],
+            ..*view
+        };
+        let products = self.scratch(ElementType::F32, [k, n, rows, 1])?;
+        let (w, x) = (every(src0, src0.nb[1], 0), every(src1, 0, src1.nb[1]));
+        let sums = TensorView { ne: [1, n, rows, 1], nb: [4, dst.nb[0], dst.nb[1], dst.nb[2]], ..*dst };
+        Ok(vec![
+            ops::binary(Binary::Mul, &w, &x, &products, self.cores)?,
+            ops::sum_rows(1.0, &products, &sums, self.cores)?,
+        ])
     }
 
     pub(super) fn mul_mat_id(&mut self) -> Steps {
@@ -122,6 +147,18 @@ impl Node<'_> {
         steps.push(ops::matmul(&src0, &src1, &dst, self.cores)?);
         Ok(steps)
     }
+}
+
+/// Results of a product of single precision numbers up to which it is not left to the matrix unit: that rounds each product to
+/// 2^-11 of the largest of eight, which sums that cancel out show, and a tile of the result would be empty but for these.
+const FEW_RESULTS: u32 = 8;
+
+/// Whether a product with rows of F32 has few results. (A weight with so few rows is not in tiles.)
+fn has_few_results(src1: &TensorView, dst: &TensorView) -> bool {
+    src1.element_type() == Some(ElementType::F32)
+        && has_dense_rows(src1)
+        && dst.ne[2..] == [1, 1]
+        && dst.ne[0].saturating_mul(dst.ne[1]) <= FEW_RESULTS
 }
 
 /// `count` items from `first` on in a dimension of a tensor of single elements.

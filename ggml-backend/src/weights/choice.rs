@@ -7,7 +7,7 @@ use tt_runtime::layout::{GgmlType, Packing, Rule, WeightFormat, packed_bytes};
 
 use crate::log;
 
-/// Format of tiles: `bf16`, `bfp8` or `bfp4`.
+/// Format of tiles: `tf32`, `bf16`, `bfp8` or `bfp4`.
 const FORMAT: &str = "GGML_TT_WEIGHTS";
 /// How block-float exponents are chosen: `rule` or `search`.
 const PACK: &str = "GGML_TT_PACK";
@@ -44,7 +44,11 @@ impl Weight {
     /// What its tiles are: as the user says, else the smallest format that loses nothing that matters.
     pub fn packing(&self) -> Packing {
         let choice = Choice::get();
-        let default = if self.ty.is_quantised() { WeightFormat::Bfp8 } else { WeightFormat::Bf16 };
+        let default = match self.ty {
+            GgmlType::F32 => WeightFormat::Tf32,
+            _ if self.ty.is_quantised() => WeightFormat::Bfp8,
+            _ => WeightFormat::Bf16,
+        };
         Packing { format: choice.format.unwrap_or(default), rule: choice.rule }
     }
 
@@ -89,11 +93,12 @@ impl Choice {
     fn parse(format: &str, pack: &str) -> Self {
         let format = match format {
             "" => None,
+            "tf32" => Some(WeightFormat::Tf32),
             "bf16" => Some(WeightFormat::Bf16),
             "bfp8" => Some(WeightFormat::Bfp8),
             "bfp4" => Some(WeightFormat::Bfp4),
             other => {
-                log::warn(&format!("{FORMAT}={other} is none of bf16, bfp8, bfp4: not used"));
+                log::warn(&format!("{FORMAT}={other} is none of tf32, bf16, bfp8, bfp4: not used"));
                 None
             }
         };
@@ -118,11 +123,12 @@ mod tests {
         let place = |ty, ne| Weight { ty, ne }.place_bytes();
         // 4.5 bits to 8.5.
         assert_eq!(place(GgmlType::Q4_0, [64, 64, 1, 1]), Some(4 * 1088));
-        // 16 bits to 16, and 32 to 16.
+        // 16 bits to 16, and 32 to 32.
         assert_eq!(place(GgmlType::F16, [64, 64, 1, 1]), Some(2 * 64 * 64));
         assert_eq!(place(GgmlType::F32, [64, 64, 3, 1]), Some(4 * 64 * 64 * 3));
         // Padding that floats do not get.
         assert_eq!(place(GgmlType::F16, [64, 33, 1, 1]), None);
+        assert_eq!(place(GgmlType::F32, [80, 64, 1, 1]), None);
         assert_eq!(place(GgmlType::Q8_0, [64, 33, 1, 1]), Some(4 * 1088));
         // Vectors stay what they are.
         assert_eq!(place(GgmlType::Q8_0, [64, 1, 1, 1]), None);

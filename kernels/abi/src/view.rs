@@ -23,7 +23,7 @@ pub enum ElementType {
     TilesBfp8,
     /// Our weight tiles of 576 bytes (BFP4_b), not a row-major type.
     TilesBfp4,
-    /// Tiles of 4096 bytes, FP32 rounded as SrcA holds it ([`crate::num::round_for_srca`]): of operands that are no weights.
+    /// Tiles of 4096 bytes, FP32 rounded as SrcA holds it ([`crate::num::round_for_srca`]): weights of F32, and operands that are no weights.
     TilesF32,
 }
 

@@ -12,7 +12,7 @@
 //! |---|---|
 //! | [`tt_kernel_abi::ggml_type`] | ggml's types: numbers, names, block sizes |
 //! | [`tt_kernel_abi::quant`] | blocks to single precision |
-//! | [`pack`] | single precision to tiles: BF16, BFP8_b, BFP4_b, BFP2_b |
+//! | [`pack`] | single precision to tiles: TF32, BF16, BFP8_b, BFP4_b, BFP2_b |
 //! | [`error`] | what that costs: squared errors |
 //! | [`hot`] | both, compiled for several instruction sets |
 
@@ -34,6 +34,8 @@ pub use tt_kernel_abi::GgmlType;
 /// Formats of weight tiles.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum WeightFormat {
+    /// Single precision rounded to the ten significant bits that the matrix unit takes from SrcA, 4096 bytes a tile.
+    Tf32,
     /// bfloat16, 2048 bytes a tile.
     Bf16,
     /// BFP8_b, 1088 bytes a tile.
@@ -46,11 +48,14 @@ pub enum WeightFormat {
 
 impl WeightFormat {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Bf16, Self::Bfp8, Self::Bfp4, Self::Bfp2];
+    pub const ALL: [Self; 5] = [Self::Tf32, Self::Bf16, Self::Bfp8, Self::Bfp4, Self::Bfp2];
+    /// Those that are bit for bit the vendor's.
+    pub const VENDORS: [Self; 4] = [Self::Bf16, Self::Bfp8, Self::Bfp4, Self::Bfp2];
 
-    /// The hardware's format.
+    /// The hardware's format in memory.
     pub const fn data_format(self) -> DataFormat {
         match self {
+            WeightFormat::Tf32 => DataFormat::Fp32,
             WeightFormat::Bf16 => DataFormat::Bf16,
             WeightFormat::Bfp8 => DataFormat::Bfp8,
             WeightFormat::Bfp4 => DataFormat::Bfp4,
@@ -61,6 +66,7 @@ impl WeightFormat {
     /// The kernel's element type of such tiles, if the kernel can read them.
     pub const fn element_type(self) -> Option<ElementType> {
         match self {
+            WeightFormat::Tf32 => Some(ElementType::TilesF32),
             WeightFormat::Bf16 => Some(ElementType::TilesBf16),
             WeightFormat::Bfp8 => Some(ElementType::TilesBfp8),
             WeightFormat::Bfp4 => Some(ElementType::TilesBfp4),
@@ -73,9 +79,10 @@ impl WeightFormat {
         self.data_format().tile_bytes()
     }
 
-    /// The vendor's name.
+    /// The name, if there is one the vendor's.
     pub const fn name(self) -> &'static str {
         match self {
+            WeightFormat::Tf32 => "TF32",
             WeightFormat::Bf16 => "BF16",
             WeightFormat::Bfp8 => "BFP8_b",
             WeightFormat::Bfp4 => "BFP4_b",

@@ -8,7 +8,7 @@ use super::elementwise::Glu;
 use super::rows::{Rope, RowFunction};
 use super::{Unsupported, check};
 use tt_kernel_abi::matmul::{MatmulParams, ROW_GROUP};
-use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
+use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
 
 /// No byte of `dst` is one of an operand's.
 fn apart(dst: &TensorView, operands: &[&TensorView]) -> Result<(), Unsupported> {
@@ -109,6 +109,9 @@ pub fn matmul_glu(
 /// Whether a product's results can go to `dst`.
 fn results(product: &OpDescriptor, dst: &TensorView) -> Result<(), Unsupported> {
     check::rows("dst", dst, check::element_type("dst", dst, &[ElementType::F32])?)?;
+    if product.op != Op::Matmul as u32 {
+        return Err("not one product of the matrix unit".into());
+    }
     if dst.ne != product.dst.ne {
         return Err(format!("shapes {:?} -> {:?}", product.dst.ne, dst.ne).into());
     }

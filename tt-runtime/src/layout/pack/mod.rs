@@ -11,8 +11,11 @@ pub mod search;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::array;
+
 use bfp::{face_datums, shared_exponents};
 use tt_isa::format::{FACE_DATUMS, FACE_DIM, TILE_DIM, TILE_EXPONENTS};
+use tt_kernel_abi::num::round_for_srca;
 
 use super::{Rule, WeightFormat};
 pub(super) use lanes::{Lanes, Portable};
@@ -25,6 +28,7 @@ pub(super) use x86::{Avx2, Avx512};
 #[inline(always)]
 pub fn half_tile<L: Lanes>(format: WeightFormat, rule: Rule, rows: impl Rows, half: usize, out: &mut [u8]) {
     match (format, rule) {
+        (WeightFormat::Tf32, _) => tf32_half::<L>(rows, half, out),
         (WeightFormat::Bf16, _) => bf16_half::<L>(rows, half, out),
         (WeightFormat::Bfp8, Rule::Vendor) => bfp_half::<L, 7>(rows, half, out),
         (WeightFormat::Bfp4, Rule::Vendor) => bfp_half::<L, 3>(rows, half, out),
@@ -128,11 +132,17 @@ const BF16_NAN: u32 = 0x7FC0;
 #[inline(always)]
 fn bf16<L: Lanes>(bits: L) -> L {
     let rounded = bits.add(L::splat(0x7FFF)).add(bits.shr::<16>().and(L::splat(1))).shr::<16>();
+    let (nan, is_number) = nan_or_number(bits);
+    rounded.where_set(is_number).or(L::splat(BF16_NAN).where_set(nan))
+}
+
+/// What is not zero for NaNs, and what is not zero for all others.
+#[inline(always)]
+fn nan_or_number<L: Lanes>(bits: L) -> (L, L) {
     let magnitude = bits.and(L::splat(0x7FFF_FFFF));
     // Zero but for NaNs, and then at most 23 bits.
     let nan = magnitude.max(L::splat(EXPONENT_FIELD)).sub(L::splat(EXPONENT_FIELD));
-    let is_number = L::splat(1).sub(nan.min(L::splat(1)));
-    rounded.where_set(is_number).or(L::splat(BF16_NAN).where_set(nan))
+    (nan, L::splat(1).sub(nan.min(L::splat(1))))
 }
 
 #[inline(always)]
@@ -152,6 +162,33 @@ fn bf16_half<L: Lanes>(rows: impl Rows, half: usize, out: &mut [u8]) {
     }
 }
 
+/// Rounds as the kernels do ([`round_for_srca`]). Every NaN becomes the same one.
+#[inline(always)]
+fn tf32<L: Lanes>(bits: L) -> L {
+    const UNIT: u32 = round_for_srca(0x2000);
+    const KEPT: u32 = !(UNIT - 1);
+    const HALF: u32 = UNIT / 2;
+    let rounded = bits.add(L::splat(HALF)).and(L::splat(KEPT));
+    let (nan, is_number) = nan_or_number(bits);
+    rounded.where_set(is_number).or(L::splat(BF16_NAN << 16).where_set(nan))
+}
+
+#[inline(always)]
+fn tf32_half<L: Lanes>(rows: impl Rows, half: usize, out: &mut [u8]) {
+    for (k, index) in faces(half) {
+        let rows = face::<L>(rows, k).map(tf32);
+        let (out, _) = out[index * 4 * FACE_DATUMS..(index + 1) * 4 * FACE_DATUMS].as_chunks_mut::<64>();
+        // Cells of four rows n each; a row of the face is four of them, one from each quarter.
+        let quarters: [[L; 4]; 4] = array::from_fn(|q| L::cells(array::from_fn(|i| rows[4 * q + i])));
+        for (j, out) in out.chunks_exact_mut(4).enumerate() {
+            let [even, odd] = [[0, 2], [1, 3]].map(|[a, b]| L::zip_cells(quarters[a][j], quarters[b][j]));
+            for (i, out) in out.chunks_exact_mut(2).enumerate() {
+                put(L::zip_cells(even[i], odd[i]), out);
+            }
+        }
+    }
+}
+
 /// Single precision values of a tile, `out[k][n]`.
 pub fn unpack_tile(format: WeightFormat, tile: &[u8], out: &mut [[f32; TILE_DIM]; TILE_DIM]) {
     for (k, row) in out.iter_mut().enumerate() {
@@ -160,6 +197,7 @@ pub fn unpack_tile(format: WeightFormat, tile: &[u8], out: &mut [[f32; TILE_DIM]
             let bits = |bits: usize| tile[TILE_EXPONENTS + at * bits / 8] >> (at * bits % 8);
             let exponent = tile[at / FACE_DIM];
             *x = match format {
+                WeightFormat::Tf32 => f32::from_le_bytes(tile[4 * at..][..4].try_into().expect("four bytes")),
                 WeightFormat::Bf16 => half::bf16::from_le_bytes([tile[2 * at], tile[2 * at + 1]]).to_f32(),
                 WeightFormat::Bfp8 => bfp::value::<7>(bits(8), exponent),
                 WeightFormat::Bfp4 => bfp::value::<3>(bits(4) & 15, exponent),
@@ -203,17 +241,41 @@ mod tests {
         #[test]
         fn faces_and_bits_are_where_they_belong(seed: u32) {
             let mut x = seed;
+            let formats: &[(WeightFormat, u32)] = match cfg!(miri) {
+                true => &[(WeightFormat::Bfp8, 7)],
+                false => &[(WeightFormat::Bfp8, 7), (WeightFormat::Bfp4, 3), (WeightFormat::Bfp2, 1)],
+            };
             let values: Vec<f32> = (0..1024).map(|_| {
                 x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 f32::from_bits(x & 0x83FF_FFFF | 0x3C00_0000)
             }).collect();
-            for (format, magnitude) in
-                [(WeightFormat::Bfp8, 7), (WeightFormat::Bfp4, 3), (WeightFormat::Bfp2, 1)]
-            {
+            for &(format, magnitude) in formats {
                 let mut got = vec![0; format.tile_bytes()];
                 tile::<Portable>(format, Rule::Vendor, &values, TILE_DIM, &mut got);
                 prop_assert_eq!(&got, &by_hand(magnitude, &values), "{:?}", format);
             }
+        }
+    }
+
+    #[test]
+    fn tf32_is_rounded_as_on_the_card() {
+        for i in 0..1u32 << if cfg!(miri) { 8 } else { 20 } {
+            let bits = i.wrapping_mul(0x9E37_79B9);
+            let want = if f32::from_bits(bits).is_nan() { BF16_NAN << 16 } else { round_for_srca(bits) };
+            assert_eq!(tf32::<Portable>([bits; FACE_DIM])[0], want, "{bits:#010x}");
+        }
+    }
+
+    #[test]
+    fn tf32_tiles_come_back_in_order() {
+        let values: Vec<f32> = (0..1024).map(|i| i as f32 * if i % 3 == 0 { -0.5 } else { 0.25 }).collect();
+        let mut out = vec![0; WeightFormat::Tf32.tile_bytes()];
+        tile::<Portable>(WeightFormat::Tf32, Rule::Vendor, &values, TILE_DIM, &mut out);
+        let mut got = [[0.0; TILE_DIM]; TILE_DIM];
+        unpack_tile(WeightFormat::Tf32, &out, &mut got);
+        for (i, want) in values.into_iter().enumerate() {
+            let want = f32::from_bits(round_for_srca(want.to_bits()));
+            assert_eq!(got[i % TILE_DIM][i / TILE_DIM], want, "row {} k {}", i / TILE_DIM, i % TILE_DIM);
         }
     }
 
