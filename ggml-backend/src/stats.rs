@@ -64,6 +64,7 @@ fn weights(totals: &Totals) -> serde_json::Value {
         "read_s": read,
         "convert_s": convert,
         "upload_s": upload,
+        "staging_bytes": totals.staging_bytes,
         "importance": {
             "weights": totals.importance.weights,
             "error": totals.importance.weighted.relative(),

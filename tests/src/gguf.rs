@@ -36,6 +36,10 @@ pub struct Shape {
 pub const TINY_LLAMA: Shape =
     Shape { layers: 22, embedding: 2048, feed_forward: 5632, heads: 32, kv_heads: 4, vocabulary: 32_000 };
 
+/// 3,500 matrices of 256 to 64 KiB: what each tensor costs is what loading it costs.
+pub const MANY_SMALL: Shape =
+    Shape { layers: 500, embedding: 256, feed_forward: 512, heads: 4, kv_heads: 2, vocabulary: 256 };
+
 /// How the matrices of a file are quantised: as llama.cpp's quantiser mixes them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mixture {

@@ -102,6 +102,8 @@ pub struct Totals {
     pub wall: Duration,
     /// Time of all threads, reading, converting, uploading.
     pub busy: [Duration; 3],
+    /// Most bytes that the threads' buffers had at a time.
+    pub staging_bytes: u64,
     /// What was lost, where that was measured.
     pub importance: Importance,
 }
@@ -123,6 +125,8 @@ struct Queue {
     threads: usize,
     totals: Totals,
     done_bytes: u64,
+    /// Bytes of the buffers of the threads that there are.
+    staging_bytes: u64,
     began: Option<Instant>,
     spoke: Option<Instant>,
     reported: bool,
@@ -249,21 +253,29 @@ impl Queue {
         self.totals.importance.plain += done.squares[0];
         self.totals.importance.weighted += done.squares[1];
         self.totals.wall = self.began.map_or(Duration::ZERO, |began| began.elapsed());
-        if self.spoke.is_some_and(|spoke| spoke.elapsed() >= PROGRESS) {
-            self.spoke = Some(Instant::now());
-            let mib = |bytes: u64| bytes >> 20;
-            log::info(&format!(
-                "weights: {} of {} MiB that were given so far are on the device",
-                mib(self.done_bytes),
-                mib(self.totals.bytes)
-            ));
+    }
+
+    /// A thread's buffers have grown by so many bytes.
+    fn staged(&mut self, more: u64) {
+        self.staging_bytes += more;
+        self.totals.staging_bytes = self.totals.staging_bytes.max(self.staging_bytes);
+    }
+
+    /// A line about how far it is, if the last one is so long ago.
+    fn progress(&mut self, pause: Duration) -> Option<String> {
+        if self.pieces.is_empty() || self.spoke?.elapsed() < pause {
+            return None;
         }
+        self.spoke = Some(Instant::now());
+        let [done, given] = [self.done_bytes, self.totals.bytes].map(|bytes| bytes >> 20);
+        Some(format!("weights: {done} of {given} MiB that were given so far are on the device"))
     }
 }
 
 /// A thread's work: pieces until there are none.
 fn work(device: &Device, shared: &Shared) {
     let mut buffers = (Vec::new(), Vec::new());
+    let mut staged = 0;
     loop {
         let piece = {
             let mut queue = shared.queue.lock();
@@ -271,6 +283,7 @@ fn work(device: &Device, shared: &Shared) {
                 Some(piece) => piece,
                 None => {
                     queue.threads -= 1;
+                    queue.staging_bytes -= staged;
                     shared.idle.notify_all();
                     return;
                 }
@@ -284,7 +297,17 @@ fn work(device: &Device, shared: &Shared) {
                 .unwrap_or_else(|_| Err("internal error while converting".to_owned()))
         };
         let (row, _) = piece.job.geometry();
-        shared.queue.lock().finished((piece.strips.len() * 32 * row) as u64, &done);
+        let room = (buffers.0.capacity() + buffers.1.capacity()) as u64;
+        let line = {
+            let mut queue = shared.queue.lock();
+            queue.staged(room - staged);
+            queue.finished((piece.strips.len() * 32 * row) as u64, &done);
+            queue.progress(PROGRESS)
+        };
+        staged = room;
+        if let Some(line) = line {
+            log::info(&line);
+        }
         piece.job.finish_piece(result);
     }
 }
@@ -329,4 +352,39 @@ fn convert(
     device.write_tiles(&place, offset as u64, tiles).map_err(|error| error.to_string())?;
     lap(2);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tt_runtime::layout::GgmlType;
+
+    #[test]
+    fn long_loads_say_how_far_they_are() {
+        let mut queue = Queue::default();
+        assert_eq!(queue.progress(Duration::ZERO), None, "nothing has begun");
+        let weight = Weight { ty: GgmlType::F32, ne: [1024, 1024, 1, 1] };
+        let file = super::super::source::Sources::default().keep(&[0; 64]).unwrap();
+        let job = Arc::new(Job {
+            weight,
+            packing: weight.packing(),
+            source: file,
+            addr: DramAddr(0),
+            importance: None,
+            state: Mutex::new(JobState { pieces: 2, failure: None }),
+            changed: Condvar::new(),
+        });
+        queue.count(&job);
+        for strips in [0..16, 16..32] {
+            queue.pieces.push_back(Piece { job: Arc::clone(&job), matrix: 0, strips });
+        }
+        queue.pieces.pop_front();
+        queue.finished(2 << 20, &Done::default());
+        assert_eq!(queue.progress(PROGRESS), None, "it is too early");
+        let line = queue.progress(Duration::ZERO).unwrap();
+        assert_eq!(line, "weights: 2 of 4 MiB that were given so far are on the device");
+        queue.pieces.pop_front();
+        queue.finished(2 << 20, &Done::default());
+        assert_eq!(queue.progress(Duration::ZERO), None, "the end has a line of its own");
+    }
 }

@@ -281,4 +281,8 @@ fn one_large_and_many_small_weights_share_the_threads() {
         let want = expected_tiles(*weight, data);
         assert!(tiles_on_device(&device, &tiles, want.len()) == want, "{weight:?}");
     }
+    // What docs/weights.md says of a piece's bytes and tiles.
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let staging = weights.totals().staging_bytes;
+    assert!(staging > 0 && staging <= threads * (12 << 20), "{staging} bytes");
 }

@@ -1,4 +1,4 @@
-//! How long a model of TinyLlama's shape takes to load, on the simulated card and on the CPU.
+//! How long models take to load, on the simulated card and on the CPU.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::gguf::{self, Mixture, TINY_LLAMA};
+use crate::gguf::{self, Mixture, Shape};
 use crate::tools::{self, from_environment};
 use crate::{Device, Missing, Tools};
 
@@ -31,12 +31,15 @@ impl Load {
         })
     }
 
-    /// The figure of a mixture: seconds until all weights are on the card, with threads' times; peer: the same file on the CPU.
-    pub fn figure(&self, mixture: Mixture) -> Result<Value> {
-        let model = self.folder.join(format!("tinyllama-{}.gguf", mixture.name()));
+    /// A figure: seconds until all weights of a generated model are on the card, with threads' times; peer: the same file on the CPU.
+    ///
+    /// # Errors
+    /// The model cannot be written or loaded.
+    pub fn figure(&self, name: &str, shape: Shape, mixture: Mixture) -> Result<Value> {
+        let model = self.folder.join(format!("{name}-{}.gguf", mixture.name()));
         if !model.is_file() {
             let partial = model.with_extension("partial");
-            gguf::write(&partial, TINY_LLAMA, mixture)?;
+            gguf::write(&partial, shape, mixture)?;
             std::fs::rename(&partial, &model)?;
         }
         let stats = self.folder.join("load-stats.json");
@@ -52,8 +55,8 @@ impl Load {
         }
         let (taken, done, weights) = best.context("nothing was loaded")?;
         let name = match mixture {
-            Mixture::Q4_0 => "weights.load_tinyllama".to_owned(),
-            other => format!("weights.load_tinyllama.{}", other.name()),
+            Mixture::Q4_0 => format!("weights.load_{name}"),
+            other => format!("weights.load_{name}.{}", other.name()),
         };
         Ok(json!({
             "name": name, "value": done, "unit": "s", "file": mixture.name(),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tt_runtime::layout::{GgmlType, Isa, WeightFormat};
 use tt_tests::bench::load::Load;
 use tt_tests::bench::weights::{ROUNDS, Rates, Work};
-use tt_tests::gguf::Mixture;
+use tt_tests::gguf::{MANY_SMALL, Mixture, TINY_LLAMA};
 use tt_tests::ttnn::Ttnn;
 
 /// Threads of the conversions of quantised types.
@@ -37,8 +37,12 @@ fn main() -> Result<()> {
     }
     match Load::find() {
         Ok(load) => {
-            for mixture in [Mixture::Q4_0, Mixture::Q4KM] {
-                println!("{}", load.figure(mixture)?);
+            for (name, shape, mixture) in [
+                ("tinyllama", TINY_LLAMA, Mixture::Q4_0),
+                ("tinyllama", TINY_LLAMA, Mixture::Q4KM),
+                ("many_small", MANY_SMALL, Mixture::Q4_0),
+            ] {
+                println!("{}", load.figure(name, shape, mixture)?);
             }
         }
         Err(missing) => eprintln!("no figures of loading: {missing}"),
