@@ -71,18 +71,33 @@ impl Noc {
 
     /// Starts a read of `len` bytes (any number) from byte `at` of a matrix' stream of tiles on; `shard` is the one that was
     /// read from before, or an empty one. Packets are as large as can be.
-    pub fn read_shards(
+    pub fn read_shards(&mut self, shards: &Shards, shard: &mut Shard, at: u64, l1: u32, len: u32) {
+        self.packets(shards, shard, (at, l1, len), |noc, dram, l1, piece| {
+            noc.request(READ_BUF, dram, [l1, noc.own], ctrl::RESP_MARKED, piece, 0);
+            noc.reads = noc.reads.wrapping_add(1);
+        });
+    }
+
+    /// Starts a write of `len` bytes to byte `at` of a matrix' stream of tiles and on, as [`read_shards`](Self::read_shards) reads.
+    pub fn write_shards(&mut self, shards: &Shards, shard: &mut Shard, at: u64, l1: u32, len: u32) {
+        self.packets(shards, shard, (at, l1, len), |noc, dram, l1, piece| {
+            noc.request(WRITE_BUF, [l1, noc.own], dram, ctrl::WR | ctrl::RESP_MARKED, piece, 0);
+            noc.writes = noc.writes.wrapping_add(1);
+        });
+    }
+
+    /// Calls `start` with each packet's place in DRAM (offset and tile), address in L1, and length.
+    #[inline(always)]
+    fn packets(
         &mut self,
         shards: &Shards,
         shard: &mut Shard,
-        mut at: u64,
-        mut l1: u32,
-        mut len: u32,
+        (mut at, mut l1, mut len): (u64, u32, u32),
+        start: impl Fn(&mut Self, [u32; 2], u32, u32),
     ) {
         while len > 0 {
             let Some((mid, lo, piece)) = self.in_shard(shards, shard, at, len) else { return };
-            self.request(READ_BUF, [lo, mid], [l1, self.own], ctrl::RESP_MARKED, piece, 0);
-            self.reads = self.reads.wrapping_add(1);
+            start(self, [lo, mid], l1, piece);
             at += u64::from(piece);
             l1 += piece;
             len -= piece;
@@ -98,25 +113,6 @@ impl Noc {
         let piece = if run < u64::from(len) { run as u32 } else { len };
         let (mid, lo) = self.bank(shard.bank, offset);
         Some((mid, lo, piece.min(MAX_PACKET)))
-    }
-
-    /// Starts a write of `len` bytes to byte `at` of a matrix' stream of tiles and on, as [`read_shards`](Self::read_shards) reads.
-    pub fn write_shards(
-        &mut self,
-        shards: &Shards,
-        shard: &mut Shard,
-        mut at: u64,
-        mut l1: u32,
-        mut len: u32,
-    ) {
-        while len > 0 {
-            let Some((mid, lo, piece)) = self.in_shard(shards, shard, at, len) else { return };
-            self.request(WRITE_BUF, [l1, self.own], [lo, mid], ctrl::WR | ctrl::RESP_MARKED, piece, 0);
-            self.writes = self.writes.wrapping_add(1);
-            at += u64::from(piece);
-            l1 += piece;
-            len -= piece;
-        }
     }
 
     /// Gives reads that start from now on this transaction id, 0 to 15; 0 is that of all others.

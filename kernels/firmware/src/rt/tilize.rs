@@ -9,6 +9,7 @@ use super::noc::Noc;
 use super::rows::decode;
 use tt_kernel_abi::matmul::{TILE, WEIGHT_STAGE_PIECE, WEIGHT_STAGE_ROW, block_tiles};
 use tt_kernel_abi::num::{Scale, f16_for_srca, round_for_srca};
+use tt_isa::format::FACE_DIM;
 use tt_kernel_abi::{DramAddr, ElementType, TensorView};
 
 /// A range of k-tiles.
@@ -100,7 +101,7 @@ impl<'a> Matrix<'a> {
             match self.by_column {
                 true => convert_columns(self.ty, at, tile_row(to, i), block.rows),
                 // Column `i` of the first tile.
-                false => convert_row(self.ty, at, to + i / 16 * 1024 + i % 16 * 4, block.count, padded),
+                false => convert_row(self.ty, at, to + i / FACE * FACE_BYTES + i % FACE * 4, block.count, padded),
             }
             addr += stride;
             from += pitch;
@@ -111,9 +112,18 @@ impl<'a> Matrix<'a> {
     }
 }
 
+/// Rows and columns of a face.
+const FACE: u32 = FACE_DIM as u32;
+/// Bytes of a row of a face.
+const ROW_BYTES: u32 = 4 * FACE;
+/// Bytes of a face.
+const FACE_BYTES: u32 = FACE * ROW_BYTES;
+/// Bytes of a tile: two faces with k below 16, and two with the others.
+const TILE_BYTES: u32 = ElementType::TilesF32.block_bytes();
+
 /// Row `k` of the tiles at `to`.
 fn tile_row(to: u32, k: u32) -> u32 {
-    to + k / TILE * 4096 + k % TILE / 16 * 2048 + k % 16 * 64
+    to + k / TILE * TILE_BYTES + k % TILE / FACE * (2 * FACE_BYTES) + k % FACE * ROW_BYTES
 }
 
 /// Walks down a column of tiles, 16 floats from row to row, face after face.
@@ -128,7 +138,7 @@ impl Column {
         store(self.at, value);
         self.k += 1;
         // Rows 0..15 are in one face, 16..31 two faces further, then comes the next tile.
-        self.at += if self.k & 15 == 0 { 64 + 1024 } else { 64 };
+        self.at += if self.k % FACE == 0 { ROW_BYTES + FACE_BYTES } else { ROW_BYTES };
     }
 }
 
@@ -174,7 +184,7 @@ impl Row {
     fn put(&mut self, value: u32) {
         store(self.at, value);
         self.column += 1;
-        self.at += if self.column == 16 { 1024 - 60 } else { 4 };
+        self.at += if self.column == FACE { FACE_BYTES - ROW_BYTES + 4 } else { 4 };
     }
 }
 
