@@ -2,7 +2,7 @@
 //!
 //! Cases that take long on the simulator run in the full test only (`TT_FULL`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -115,16 +115,32 @@ fn linear_attention_and_state_space_models() {
     family("SSM_CONV,SSM_SCAN,GATED_DELTA_NET,GATED_LINEAR_ATTN,RWKV_WKV6,RWKV_WKV7", short, 15);
 }
 
-/// Supported cases and all cases by operator.
-fn support(tools: &Tools) -> BTreeMap<String, (usize, usize)> {
+/// What the device takes of an operator's cases.
+#[derive(Default)]
+struct Support {
+    yes: usize,
+    all: usize,
+    /// Why it refuses others, as the log has it.
+    reasons: BTreeSet<String>,
+}
+
+/// What the device takes, by operator.
+fn support(tools: &Tools) -> BTreeMap<String, Support> {
     let mut command = tools.program("test-backend-ops", Device::SIM);
-    command.args(["support", "-b", "TT0", "--output", "csv"]);
+    command.args(["support", "-b", "TT0", "--output", "csv"]).env("GGML_TT_DEBUG", "1");
     let finished = tools::run(&mut command, LIMIT).unwrap().success().unwrap();
-    let mut table = BTreeMap::new();
+    let mut table: BTreeMap<String, Support> = BTreeMap::new();
     for case in supported(&finished.out) {
-        let counts: &mut (usize, usize) = table.entry(case.operator).or_default();
-        counts.0 += usize::from(case.yes);
-        counts.1 += 1;
+        let support = table.entry(case.operator).or_default();
+        support.yes += usize::from(case.yes);
+        support.all += 1;
+    }
+    for line in finished.err.lines().filter_map(|line| line.strip_prefix("ggml_tenstorrent: ")) {
+        let Some((what, why)) = line.split_once(": not supported: ") else { continue };
+        let operator = what.split(' ').next().and_then(|name| table.get_mut(name));
+        if let Some(support) = operator {
+            support.reasons.insert(why.to_owned());
+        }
     }
     table
 }
@@ -134,14 +150,23 @@ fn support(tools: &Tools) -> BTreeMap<String, (usize, usize)> {
 fn table_of_supported_operators() {
     let tools = need!(Tools::find());
     let counts = support(&tools);
-    let (ours, all) = counts.values().fold((0, 0), |sum, n| (sum.0 + n.0, sum.1 + n.1));
+    let (ours, all) = counts.values().fold((0, 0), |sum, n| (sum.0 + n.yes, sum.1 + n.all));
     let mut text = format!(
         "# Operators\n\nCases of llama.cpp's `test-backend-ops` that the device takes: {ours} of {all}. This table is made by the test \
-         `table_of_supported_operators`\n(`TT_UPDATE_DOCS=1` writes it anew); why a case is refused, `GGML_TT_DEBUG=1` says in the log.\n\n\
+         `table_of_supported_operators`\n(`TT_UPDATE_DOCS=1` writes it anew).\n\n\
          | operator | supported | cases |\n|---|---|---|\n"
     );
-    for (name, (ours, all)) in &counts {
-        writeln!(text, "| {name} | {ours} | {all} |").unwrap();
+    for (name, Support { yes, all, .. }) in &counts {
+        writeln!(text, "| {name} | {yes} | {all} |").unwrap();
+    }
+    text += "\n## Refused\n\nThe reasons that `supports_op` gives; `GGML_TT_DEBUG=1` prints them with types and shapes.\n\n\
+             | operator | cases | reasons |\n|---|---|---|\n";
+    for (name, Support { yes, all, reasons }) in
+        counts.iter().filter(|(_, support)| support.yes < support.all)
+    {
+        let reasons: Vec<_> = reasons.iter().map(String::as_str).collect();
+        assert!(!reasons.is_empty(), "{name} is refused without a reason");
+        writeln!(text, "| {name} | {} | {} |", all - yes, reasons.join("; ")).unwrap();
     }
     if std::env::var_os("TT_UPDATE_DOCS").is_some() {
         std::fs::write(TABLE, &text).unwrap();

@@ -273,7 +273,7 @@ pub fn supported(node: &Tensor) -> bool {
     let Ok(host) = host() else { return false };
     let names = [host.operator_name(node.op), host.function_name(node)];
     let Some(operator) = host.operator(node.op) else {
-        refusals::say(host, node, "not supported: operator not known");
+        refusals::say(host, node, "not supported: no kernel for this operator");
         return false;
     };
     if operator != Operator::View && filter::keeps_off(names, || name(node)) {

@@ -34,7 +34,7 @@ pub fn encoded(what: &str, view: &TensorView) -> Result<ElementType, Unsupported
     let ty = decoded(what, view)?;
     match ty.quantised() {
         Some(quantised) if !encode::is_known(quantised) => {
-            Err(format!("{what} of type {ty:?}, whose blocks kernels do not search for").into())
+            Err(format!("{what} of type {ty:?}, for which there is no encoder").into())
         }
         _ => Ok(ty),
     }

@@ -130,7 +130,8 @@ pub fn sum(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescripto
     shape("dst", dst.ne, [1; 4])?;
     // ggml's own reads rows as if they had no gaps, so there is nothing to agree with.
     if src.nb[0] != u64::from(src.element_type().map_or(0, ElementType::block_bytes)) {
-        return Err(format!("the sum of rows with a stride of {} bytes", src.nb[0]).into());
+        let why = "which ggml's CPU backend sums as if they had no gaps";
+        return Err(format!("elements {} bytes apart, {why}", src.nb[0]).into());
     }
     let params = RowsParams::new(RowFunction::SumAll, count_rows(src)?);
     let mut descriptor = build(params, [src, &TensorView::NONE, dst], None, cores)?;
