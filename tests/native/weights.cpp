@@ -4,8 +4,9 @@
 //   weights DEVICE memory    no room: for a buffer, and for tiles beside the bytes
 //   weights DEVICE experts   experts that come in pieces which overlap
 //   weights DEVICE threads   a weight that cannot be loaded because no thread can be started
+//   weights DEVICE blocks    the weights in the file TT_BLOCKS, against the CPU backend
 //
-// Results are compared with sums in double precision over what ggml's own type traits decode.
+// Other results are compared with sums in double precision over what ggml's own type traits decode.
 
 #include "ggml-alloc.h"
 #include "ggml-backend.h"
@@ -341,11 +342,69 @@ void without_threads(ggml_backend_t backend) {
     expect(set(), "when threads can be started again");
 }
 
+// Results of a weight's product with rows of random numbers.
+std::vector<float> product(ggml_backend_t backend, ggml_type type, int64_t k, int64_t n, const std::vector<uint8_t> & bytes,
+                           const std::vector<float> & x) {
+    Tensors       model, graph;
+    ggml_tensor * w = ggml_new_tensor_2d(model.context, type, k, n);
+    model.place(backend, true);
+    ggml_tensor * rows   = ggml_new_tensor_2d(graph.context, GGML_TYPE_F32, k, x.size() / k);
+    ggml_tensor * result = ggml_mul_mat(graph.context, w, rows);
+    graph.place(backend, false);
+    ggml_backend_tensor_set(w, bytes.data(), 0, bytes.size());
+    ggml_backend_tensor_set(rows, x.data(), 0, 4 * x.size());
+    if (compute(backend, graph.context, result) != GGML_STATUS_SUCCESS) {
+        fail(std::string("a product with ") + ggml_type_name(type) + " failed");
+    }
+    std::vector<uint8_t> back(bytes.size());
+    ggml_backend_tensor_get(w, back.data(), 0, back.size());
+    if (back != bytes) {
+        fail(std::string("a weight of ") + ggml_type_name(type) + " does not read back");
+    }
+    std::vector<float> values(ggml_nelements(result));
+    ggml_backend_tensor_get(result, values.data(), 0, 4 * values.size());
+    return values;
+}
+
+void given_blocks(ggml_backend_t backend) {
+    const char * path = std::getenv("TT_BLOCKS");
+    FILE *       file = path ? std::fopen(path, "rb") : nullptr;
+    if (!file) {
+        fail("TT_BLOCKS names no file");
+    }
+    ggml_backend_t cpu = ggml_backend_init_by_type(GGML_BACKEND_DEVICE_TYPE_CPU, nullptr);
+    for (uint32_t head[3]; std::fread(head, 4, 3, file) == 3;) {
+        const ggml_type      type = (ggml_type) head[0];
+        const int64_t        k = head[1], n = head[2];
+        std::vector<uint8_t> bytes(ggml_row_size(type, k) * n);
+        if (std::fread(bytes.data(), 1, bytes.size(), file) != bytes.size()) {
+            fail("the file ends early");
+        }
+        std::vector<float> x(3 * k);
+        for (float & value : x) {
+            value = unit();
+        }
+        const std::vector<float> want = product(cpu, type, k, n, bytes, x), got = product(backend, type, k, n, bytes, x);
+        double                   wrong = 0, all = 0;
+        for (size_t i = 0; i < want.size(); i++) {
+            wrong += ((double) got[i] - want[i]) * ((double) got[i] - want[i]);
+            all += (double) want[i] * want[i];
+        }
+        std::printf("error of %s: %g of %g\n", ggml_type_name(type), wrong / all, all);
+        if (!(all > 0)) {
+            fail("nothing to compare");
+        }
+        expect_close(wrong / all, ggml_type_name(type));
+    }
+    std::fclose(file);
+    ggml_backend_free(cpu);
+}
+
 } // namespace
 
 int main(int argc, char ** argv) {
     if (argc != 3) {
-        fail("usage: weights DEVICE self|memory|experts|threads");
+        fail("usage: weights DEVICE self|memory|experts|threads|blocks");
     }
     const std::string what = argv[2];
     ggml_backend_load_all();
@@ -366,6 +425,8 @@ int main(int argc, char ** argv) {
         }
     } else if (what == "threads") {
         without_threads(backend);
+    } else if (what == "blocks") {
+        given_blocks(backend);
     } else {
         fail("no such test");
     }

@@ -11,6 +11,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use tt_runtime::layout::GgmlType;
 
+use crate::blocks::half_fields;
 use crate::random::Random;
 
 const ALIGNMENT: u64 = 32;
@@ -278,15 +279,6 @@ fn put_data(out: &mut impl Write, tensor: &Tensor, random: &mut Random) -> Resul
     }
     let padding = bytes.next_multiple_of(ALIGNMENT) - bytes;
     out.write_all(&vec![0; padding as usize])
-}
-
-/// Where a block's half precision scales are.
-pub fn half_fields(ty: GgmlType) -> &'static [usize] {
-    match ty {
-        GgmlType::Q4_K => &[0, 2],
-        GgmlType::Q6_K => &[208],
-        _ => &[0],
-    }
 }
 
 /// A tensor of a file.

@@ -18,6 +18,7 @@
 pub mod architectures;
 pub mod backend_ops;
 pub mod bench;
+pub mod blocks;
 pub mod compare;
 pub mod gguf;
 pub mod nodes;

@@ -7,6 +7,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use libloading::Library;
 use tt_kernel_abi::quant::encode;
 use tt_runtime::layout::{GgmlType, Isa};
+use tt_tests::blocks::half_fields;
 use tt_tests::random::Random;
 use tt_tests::{Tools, need};
 
@@ -67,23 +68,6 @@ fn from_float(library: &Library, ty: GgmlType, values: &[f32]) -> Vec<u8> {
         (*traits).from_float.unwrap()(values.as_ptr(), row.as_mut_ptr().cast(), values.len() as i64);
     }
     row
-}
-
-/// Whether a byte of a block belongs to a half precision scale or minimum (first bytes given), so that adversarial values
-/// can be put there.
-fn half_fields(ty: GgmlType) -> &'static [usize] {
-    use GgmlType::*;
-    match ty {
-        F32 | BF16 | MXFP4 | NVFP4 | IQ1_M => &[],
-        F16 | Q4_0 | Q5_0 | Q8_0 | IQ4_NL | IQ4_XS | IQ1_S | IQ2_XXS | IQ2_XS | IQ2_S | IQ3_XXS | IQ3_S
-        | Q1_0 | Q2_0 => &[0],
-        Q4_1 | Q5_1 | Q4_K | Q5_K => &[0, 2],
-        Q2_K => &[80, 82],
-        Q3_K => &[108],
-        Q6_K => &[208],
-        TQ1_0 => &[52],
-        TQ2_0 => &[64],
-    }
 }
 
 /// Zeros, denormals, the smallest and largest normal numbers, infinities, NaNs.

@@ -1,9 +1,12 @@
 //! Products with weights through ggml's interface: a weight times itself, no memory, no threads, experts in pieces, and a
-//! weight with an importance matrix.
+//! weight with an importance matrix, blocks with the smallest and largest scales.
 
 use std::path::Path;
 use std::time::Duration;
 
+use tt_runtime::layout::GgmlType;
+use tt_tests::blocks::{Scales, finite_rows};
+use tt_tests::random::Random;
 use tt_tests::tools::{self, Finished};
 use tt_tests::{Device, Tools, need};
 
@@ -36,6 +39,27 @@ fn no_memory_is_an_error_and_memory_again_a_result() {
 #[test]
 fn a_weight_that_no_thread_can_load_is_an_error() {
     passes("threads");
+}
+
+/// Weights of every type whose blocks have scales of zero, denormal ones, and the largest: the product is that of the CPU backend.
+#[test]
+fn products_of_difficult_blocks() {
+    const SHAPE: [u32; 2] = [512, 96];
+    let tools = need!(Tools::find());
+    let program = need!(tools::native("weights"));
+    let mut random = Random(21);
+    let mut file = Vec::new();
+    for (ty, scales) in GgmlType::ALL.into_iter().flat_map(|ty| Scales::ALL.map(|scales| (ty, scales))) {
+        let [k, n] = SHAPE;
+        [ty.number(), k, n].iter().for_each(|word| file.extend(word.to_le_bytes()));
+        file.extend(finite_rows(ty, scales, k as usize, n as usize, &mut random));
+    }
+    let path = tools::scratch("blocks");
+    std::fs::write(&path, &file).unwrap();
+    let finished = run(&tools, &program, "blocks", &[("TT_BLOCKS", &path)]);
+    std::fs::remove_file(&path).unwrap();
+    let count = finished.out.lines().filter(|line| line.starts_with("error of ")).count();
+    assert_eq!(count, 3 * GgmlType::ALL.len(), "{}", finished.out);
 }
 
 #[test]

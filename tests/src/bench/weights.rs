@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tt_runtime::layout::{GgmlType, Isa, Matrices, Packing, WeightFormat, pack_into, packed_bytes};
 
 use super::machine::{Room, processor_time};
-use crate::gguf::half_fields;
+use crate::blocks::half_fields;
 use crate::random::Random;
 
 /// Columns and rows of the matrix: a feed-forward matrix of a 1 B model.
