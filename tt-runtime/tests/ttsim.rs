@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use common::set_rows::{self, SHAPES};
 use common::{
-    Rng, elements, encode, experts, folds, fused, recurrent, simulator, upload, upload_weights, windows,
+    Rng, elements, encode, experts, folds, fused, lanes, recurrent, simulator, upload, upload_weights,
+    windows,
 };
 use common::{columns, quantised, soft_max};
 use tt_isa::tlb::TlbTarget;
@@ -134,6 +135,16 @@ fn functions_on_the_vector_unit_are_the_same_bytes() {
         let [a, b] = [&ours, &vendor].map(|device| elements::run(device, &mut Rng(3), shape, |_| true));
         let first = (0..a.len()).find(|&i| a[i] != b[i]);
         assert!(first.is_none(), "{shape:?}: byte {first:?} of {} differs", a.len());
+    }
+}
+
+#[test]
+fn elements_copies_and_rows_are_the_same_bytes() {
+    let Some([ours, vendor]) = both() else { return };
+    let [a, b] = [&ours, &vendor].map(|device| lanes::run(device, &mut Rng(4), |_| true));
+    assert!(a.len() > 20 && a.len() == b.len());
+    for ((name, ours), (_, vendors)) in a.iter().zip(&b) {
+        assert!(ours == vendors, "{name}: other bytes");
     }
 }
 

@@ -6,6 +6,7 @@ pub mod elements;
 pub mod experts;
 pub mod folds;
 pub mod fused;
+pub mod lanes;
 pub mod quantised;
 pub mod recurrent;
 pub mod set_rows;
