@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{c_char, c_int, c_void};
+use std::sync::Arc;
 
 use tt_runtime::ops::Unsupported;
 use tt_runtime::{Allocation, DramAddr, Error, OpDescriptor, TensorView};
@@ -16,6 +17,7 @@ use crate::abi::types::{BackendStruct, FLAG_COMPUTE, Function, Graph, Tensor, st
 use crate::buffer::{self, Arena, arena_of, is_for_weights, status_of};
 use crate::device::Device;
 use crate::fusion::{self, Group, Uses};
+use crate::realised::{Copy, Realised};
 use crate::weights::{Tiles, WeightError};
 use crate::{debug, log, plan, stats};
 
@@ -71,12 +73,13 @@ unsafe extern "C" fn graph_compute(backend: *mut c_void, graph: *mut Graph) -> c
 /// Computes nodes one after the other, or in groups; the log says what went wrong.
 fn compute_all(host: &Host, device: &'static Device, uses: &Uses<'_>, nodes: &[&Tensor]) -> bool {
     let mut rest = nodes;
+    let mut realised = Realised::default();
     while let Some(&node) = rest.first() {
         let group = fusion::find(host, uses, rest);
-        let done = match group.map(|group| (compute_group(host, device, &group), group.len)) {
+        let done = match group.map(|group| (compute_group(host, device, &group, &mut realised), group.len)) {
             Some((Ok(true), len)) => Ok(len),
             Some((Err(error), _)) => Err(error),
-            Some((Ok(false), _)) | None => compute(host, device, node).map(|()| 1),
+            Some((Ok(false), _)) | None => compute(host, device, node, &mut realised).map(|()| 1),
         };
         match done {
             Ok(len) => rest = &rest[len..],
@@ -100,7 +103,12 @@ enum ComputeError {
     Weight(#[from] WeightError),
 }
 
-fn compute(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), ComputeError> {
+fn compute(
+    host: &Host,
+    device: &'static Device,
+    node: &Tensor,
+    realised: &mut Realised,
+) -> Result<(), ComputeError> {
     let operator = host
         .operator(node.op)
         .ok_or_else(|| Unsupported(format!("operator {}", host.operator_name(node.op)).into()))?;
@@ -111,19 +119,25 @@ fn compute(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), Co
     let nodes = [node];
     let run = Run::begin(host, device, &nodes);
     let cores = device.runtime.info()?.workers();
-    let mut memory = Held { host, device, node, tiles: Vec::new(), scratch: Vec::new(), failed: None };
+    let mut memory = Held::new(host, device, node, realised);
     let steps = plan::steps(host, operator, node, cores, &mut memory);
     if let Some(error) = memory.failed.take() {
         return Err(error);
     }
-    run.execute(&steps?)
+    run.execute(&steps?)?;
+    memory.computed()
 }
 
 /// Computes a group as one; `false` if its nodes have to be computed one by one.
-fn compute_group(host: &Host, device: &'static Device, group: &Group<'_>) -> Result<bool, ComputeError> {
+fn compute_group(
+    host: &Host,
+    device: &'static Device,
+    group: &Group<'_>,
+    realised: &mut Realised,
+) -> Result<bool, ComputeError> {
     let Some(&node) = group.nodes.last() else { return Ok(false) };
     let cores = device.runtime.info()?.workers();
-    let mut memory = Held { host, device, node, tiles: Vec::new(), scratch: Vec::new(), failed: None };
+    let mut memory = Held::new(host, device, node, realised);
     let steps = plan::fused(host, group.kind, &group.nodes, cores, &mut memory);
     if let Some(error) = memory.failed.take() {
         return Err(error);
@@ -136,6 +150,7 @@ fn compute_group(host: &Host, device: &'static Device, group: &Group<'_>) -> Res
         }
     };
     Run::begin(host, device, &group.nodes).execute(&steps)?;
+    memory.computed()?;
     stats::count_fused(group.kind.name());
     Ok(true)
 }
@@ -192,10 +207,42 @@ struct Held<'a> {
     node: &'a Tensor,
     tiles: Vec<Tiles>,
     scratch: Vec<Allocation>,
+    /// Copies that earlier nodes have made, and those that this one uses or makes.
+    realised: &'a mut Realised,
+    used: Vec<Copy>,
+    made: Vec<Copy>,
     failed: Option<ComputeError>,
 }
 
-impl Held<'_> {
+impl<'a> Held<'a> {
+    fn new(host: &'a Host, device: &'static Device, node: &'a Tensor, realised: &'a mut Realised) -> Self {
+        let (tiles, scratch, used, made) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { host, device, node, tiles, scratch, realised, used, made, failed: None }
+    }
+
+    /// The node's steps have run: its copies can be used again, but for those of what it has written.
+    fn computed(mut self) -> Result<(), ComputeError> {
+        // What lies in the node's own memory, or is a copy of a copy, is gone or can go any time.
+        let copies = self.used.iter().chain(&self.made).map(|copy| &*copy.memory);
+        let memory = copies.chain(&self.scratch).map(|memory| (memory.addr().0, memory.len()));
+        let passing: Vec<_> = memory.map(|(addr, len)| addr..addr + len).collect();
+        let is_passing = |copy: &Copy| passing.iter().any(|range| range.contains(&copy.source.addr));
+        self.made.retain(|copy| !is_passing(copy));
+        self.realised.keep(self.made);
+        let written = placed(self.host, self.node)?;
+        self.realised.written(written.addr, written.span());
+        Ok(())
+    }
+
+    /// Memory of the device; if there is none left, copies of earlier nodes give theirs back.
+    fn alloc(&mut self, bytes: u64) -> Result<Allocation, Unsupported> {
+        let runtime = &self.device.runtime;
+        let memory = match runtime.alloc(bytes) {
+            Err(_) if self.realised.clear() => runtime.alloc(bytes),
+            result => result,
+        };
+        self.kept(memory.map_err(ComputeError::from))
+    }
     fn weights(&mut self, tensor: &Tensor) -> Result<TensorView, ComputeError> {
         match matrices(self.host, self.device, tensor)? {
             Operand::Plain(view) => Ok(view),
@@ -232,11 +279,25 @@ impl plan::Memory for Held<'_> {
     }
 
     fn scratch(&mut self, bytes: u64) -> Result<u64, Unsupported> {
-        let memory = self.device.runtime.alloc(bytes).map_err(ComputeError::from);
-        let memory = self.kept(memory)?;
+        let memory = self.alloc(bytes)?;
         let addr = memory.addr().0;
         self.scratch.push(memory);
         Ok(addr)
+    }
+
+    fn realise(&mut self, source: &TensorView, form: TensorView) -> Result<plan::Realised, Unsupported> {
+        let earlier = self.made.iter().find(|copy| copy.is(source, &form));
+        if let Some(copy) = earlier.or_else(|| self.realised.find(source, &form)) {
+            let copy = copy.clone();
+            let view = copy.view;
+            self.used.push(copy);
+            stats::count_reused();
+            return Ok(plan::Realised { view, is_there: true });
+        }
+        let memory = self.alloc(plan::room(&form))?;
+        let view = TensorView { addr: memory.addr().0, ..form };
+        self.made.push(Copy { source: *source, view, memory: Arc::new(memory) });
+        Ok(plan::Realised { view, is_there: false })
     }
 }
 

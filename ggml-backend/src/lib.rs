@@ -23,6 +23,7 @@ mod device;
 mod fusion;
 mod log;
 mod plan;
+mod realised;
 mod registry;
 mod stats;
 mod weights;

@@ -1,6 +1,7 @@
 //! What ran on the devices, for `GGML_TT_STATS=FILE`: one line of JSON, written whenever a backend is freed.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -11,6 +12,14 @@ use crate::{log, registry};
 static OPERATORS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
 
 static FUSED: Mutex<BTreeMap<&'static str, u64>> = Mutex::new(BTreeMap::new());
+
+/// Copies of views that a node needed and an earlier one had made.
+static REUSED: AtomicU64 = AtomicU64::new(0);
+
+/// Counts a copy that did not have to be made.
+pub fn count_reused() {
+    REUSED.fetch_add(1, Ordering::Relaxed);
+}
 
 /// Counts an operator.
 pub fn count(operator: &str) {
@@ -42,6 +51,7 @@ pub fn write() {
         "check": check,
         "clocks": total(|c| c.clocks),
         "fused": *FUSED.lock(),
+        "reused_copies": REUSED.load(Ordering::Relaxed),
         "ops": *OPERATORS.lock(),
         "launches": counters.iter().map(|c| c.launches).sum::<u64>(),
         "tensix_instructions": total(|c| c.tensix_instructions),

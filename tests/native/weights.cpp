@@ -4,6 +4,7 @@
 //   weights DEVICE memory    no room: for a buffer, and for tiles beside the bytes
 //   weights DEVICE experts   experts that come in pieces which overlap
 //   weights DEVICE threads   a weight that cannot be loaded because no thread can be started
+//   weights DEVICE views     a view that has to be copied, for several products, and written to between them
 //   weights DEVICE blocks    the weights in the file TT_BLOCKS, against the CPU backend
 //
 // Other results are compared with sums in double precision over what ggml's own type traits decode.
@@ -342,6 +343,48 @@ void without_threads(ggml_backend_t backend) {
     expect(set(), "when threads can be started again");
 }
 
+// In one graph: two products with rows in half precision, which have to become F32; other rows in their place; two products more.
+void views_are_written(ggml_backend_t backend) {
+    const int64_t k = 96, n = 64, rows = 5;
+    Tensors       model, graph;
+    ggml_context * context = graph.context;
+    ggml_tensor * w[2]    = { ggml_new_tensor_2d(model.context, GGML_TYPE_F16, k, n), ggml_new_tensor_2d(model.context, GGML_TYPE_F16, k, n) };
+    model.place(backend, true);
+    ggml_tensor * x     = ggml_new_tensor_2d(context, GGML_TYPE_F16, k, rows);
+    ggml_tensor * other = ggml_new_tensor_2d(context, GGML_TYPE_F32, k, rows);
+    ggml_tensor * results[4];
+    ggml_cgraph * order = ggml_new_graph_custom(context, 16, false);
+    for (int i = 0; i < 2; i++) {
+        ggml_build_forward_expand(order, results[i] = ggml_mul_mat(context, w[i], x));
+    }
+    // The last two read what is written here.
+    ggml_tensor * written = ggml_cpy(context, other, x);
+    for (int i = 0; i < 2; i++) {
+        ggml_build_forward_expand(order, results[2 + i] = ggml_mul_mat(context, w[i], written));
+    }
+    graph.place(backend, false);
+    std::vector<float> weights[2];
+    for (int i = 0; i < 2; i++) {
+        const std::vector<uint8_t> bytes = random_rows(GGML_TYPE_F16, k, n);
+        weights[i] = decoded(GGML_TYPE_F16, bytes.data(), k * n);
+        ggml_backend_tensor_set(w[i], bytes.data(), 0, bytes.size());
+    }
+    // A second run finds other rows in the same places.
+    for (int round = 0; round < 2; round++) {
+        const std::vector<uint8_t> first = random_rows(GGML_TYPE_F16, k, rows), second = random_rows(GGML_TYPE_F32, k, rows);
+        ggml_backend_tensor_set(x, first.data(), 0, first.size());
+        ggml_backend_tensor_set(other, second.data(), 0, second.size());
+        if (ggml_backend_graph_compute(backend, order) != GGML_STATUS_SUCCESS) {
+            fail("products with views failed");
+        }
+        for (int i = 0; i < 4; i++) {
+            const std::vector<float> rows_used =
+                i < 2 ? decoded(GGML_TYPE_F16, first.data(), k * rows) : decoded(GGML_TYPE_F32, second.data(), k * rows);
+            expect_close(error(results[i], weights[i % 2], rows_used, k), "product " + std::to_string(i));
+        }
+    }
+}
+
 // Results of a weight's product with rows of random numbers.
 std::vector<float> product(ggml_backend_t backend, ggml_type type, int64_t k, int64_t n, const std::vector<uint8_t> & bytes,
                            const std::vector<float> & x) {
@@ -404,7 +447,7 @@ void given_blocks(ggml_backend_t backend) {
 
 int main(int argc, char ** argv) {
     if (argc != 3) {
-        fail("usage: weights DEVICE self|memory|experts|threads|blocks");
+        fail("usage: weights DEVICE self|memory|experts|threads|views|blocks");
     }
     const std::string what = argv[2];
     ggml_backend_load_all();
@@ -425,6 +468,8 @@ int main(int argc, char ** argv) {
         }
     } else if (what == "threads") {
         without_threads(backend);
+    } else if (what == "views") {
+        views_are_written(backend);
     } else if (what == "blocks") {
         given_blocks(backend);
     } else {

@@ -41,6 +41,19 @@ fn a_weight_that_no_thread_can_load_is_an_error() {
     passes("threads");
 }
 
+/// Two runs of a graph with four products: two of them use the copy that another one has made, and none uses an old one.
+#[test]
+fn copies_of_views_serve_until_the_view_is_written() {
+    let tools = need!(Tools::find());
+    let program = need!(tools::native("weights"));
+    let stats = tools::scratch("views-stats");
+    run(&tools, &program, "views", &[("GGML_TT_STATS", &stats)]);
+    let text = std::fs::read_to_string(&stats).unwrap();
+    std::fs::remove_file(&stats).unwrap();
+    let stats: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(stats["reused_copies"], 2 * 2, "{text}");
+}
+
 /// Weights of every type whose blocks have scales of zero, denormal ones, and the largest: the product is that of the CPU backend.
 #[test]
 fn products_of_difficult_blocks() {

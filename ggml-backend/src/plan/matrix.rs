@@ -24,16 +24,14 @@ impl Node<'_> {
         }
     }
 
-    /// A copy of `view` without gaps in type `ty`.
+    /// A copy of `view` without gaps in type `ty`, for reading.
     pub(super) fn copied(
         &mut self,
         view: TensorView,
         ty: ElementType,
         steps: &mut Vec<OpDescriptor>,
     ) -> Result<TensorView, Unsupported> {
-        let copy = self.scratch(ty, view.ne)?;
-        steps.push(ops::copy(&view, &copy, self.cores)?);
-        Ok(copy)
+        self.realised(&view, TensorView::contiguous(ty, 0, view.ne), ops::copy, steps)
     }
 
     /// `view`, or if it is quantised a copy of it in type `ty`, which can be transposed.
@@ -79,10 +77,7 @@ impl Node<'_> {
         if !ops::tilizes(&view) || (ready && !ops::worth_tiles(&view, src1, self.cores)) {
             return Ok(view);
         }
-        let tiles = TensorView::tiles(ElementType::TilesF32, 0, view.ne);
-        let tiles = TensorView { addr: self.memory.scratch(tiles.span())?, ..tiles };
-        steps.push(ops::tilize(&view, &tiles, self.cores)?);
-        Ok(tiles)
+        self.realised(&view, TensorView::tiles(ElementType::TilesF32, 0, view.ne), ops::tilize, steps)
     }
 
     pub(super) fn mul_mat(&mut self) -> Steps {

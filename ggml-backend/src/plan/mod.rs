@@ -106,6 +106,29 @@ pub trait Memory {
     /// # Errors
     /// There is no room.
     fn scratch(&mut self, bytes: u64) -> Result<u64, Unsupported>;
+
+    /// A copy of `source` in the form of `form` (whose address does not matter), for reading: where it is, and whether it is there
+    /// already or the node has to make it.
+    ///
+    /// # Errors
+    /// There is no room.
+    fn realise(&mut self, source: &TensorView, form: TensorView) -> Result<Realised, Unsupported> {
+        let _ = source;
+        Ok(Realised { view: TensorView { addr: self.scratch(room(&form))?, ..form }, is_there: false })
+    }
+}
+
+/// A place for a copy of a view ([`Memory::realise`]).
+pub struct Realised {
+    /// The copy.
+    pub view: TensorView,
+    /// Nothing has to be copied.
+    pub is_there: bool,
+}
+
+/// Bytes of a tensor without gaps but behind its rows, with what is behind the last one.
+pub fn room(form: &TensorView) -> u64 {
+    form.span().max(u64::from(form.ne[3]) * form.nb[3])
 }
 
 /// A node with what its families need: operands as views, parameters.
@@ -136,6 +159,21 @@ impl Node<'_> {
     /// The result.
     fn dst(&mut self) -> Result<TensorView, Unsupported> {
         self.memory.place(self.tensor)
+    }
+
+    /// A copy of `view` in the form of `form`, for reading; `make` is the step that makes it.
+    fn realised(
+        &mut self,
+        view: &TensorView,
+        form: TensorView,
+        make: impl FnOnce(&TensorView, &TensorView, u32) -> Result<OpDescriptor, Unsupported>,
+        steps: &mut Vec<OpDescriptor>,
+    ) -> Result<TensorView, Unsupported> {
+        let copy = self.memory.realise(view, form)?;
+        if !copy.is_there {
+            steps.push(make(view, &copy.view, self.cores)?);
+        }
+        Ok(copy.view)
     }
 
     /// A tensor without gaps that lives while the node is computed.

@@ -4,7 +4,7 @@ use tt_runtime::ops::rows::{LONGEST_RUN, Rope, SoftMax, Triangle, mask_suits_sfp
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
-use super::{Node, Steps};
+use super::{Node, Steps, room};
 
 /// `GGML_ROPE_TYPE_*`
 mod mode {
@@ -55,16 +55,13 @@ impl Node<'_> {
         }
         let ([ne0, ne1, _, _], [_, _, ne2, ne3]) = (src.ne, mask.ne);
         let used = TensorView { ne: [ne0.min(mask.ne[0]), ne1.min(mask.ne[1]), ne2, ne3], ..mask };
-        let copy = self.aligned_scratch(used.ne)?;
-        steps.push(ops::copy(&used, &copy, self.cores)?);
-        Ok(Some(copy))
+        self.realised(&used, aligned(used.ne), ops::copy, steps).map(Some)
     }
 
     /// FP32 rows in scratch memory, each at a multiple of 32 bytes.
     pub(super) fn aligned_scratch(&mut self, ne: [u32; 4]) -> Result<TensorView, Unsupported> {
-        let [ne0, ne1, ne2, ne3] = ne;
-        let rows = self.scratch(ElementType::F32, [ne0.next_multiple_of(8), ne1, ne2, ne3])?;
-        Ok(TensorView { ne, ..rows })
+        let rows = aligned(ne);
+        Ok(TensorView { addr: self.memory.scratch(room(&rows))?, ..rows })
     }
 
     pub(super) fn diag_mask(&mut self, fill: u32) -> Result<OpDescriptor, Unsupported> {
@@ -135,4 +132,11 @@ impl Node<'_> {
         };
         [at(fast).floor().max(0.0), at(slow).ceil().min(dims as f32 - 1.0)]
     }
+}
+
+/// The form of FP32 rows that begin at multiples of 32 bytes.
+fn aligned(ne: [u32; 4]) -> TensorView {
+    let [ne0, ne1, ne2, ne3] = ne;
+    let rows = TensorView::contiguous(ElementType::F32, 0, [ne0.next_multiple_of(8), ne1, ne2, ne3]);
+    TensorView { ne, ..rows }
 }

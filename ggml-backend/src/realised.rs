@@ -1,0 +1,126 @@
+//! Copies of views that kernels cannot walk: made when a node first needs one, and there for all later nodes of the graph run, until
+//! somebody writes to what they were made of.
+//!
+//! ```text
+//! view + form -> a kept copy, or memory for a new one -> the node's steps -> kept -> a write to the source drops it
+//! ```
+//!
+//! llama.cpp's graphs ask for the same copy again and again: every layer adds the one mask, which the vector unit wants in FP32, and
+//! queries, keys and values are products with the same activations.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tt_runtime::{Allocation, TensorView};
+
+/// Bytes of copies that are kept; the oldest go first.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// A copy in device memory.
+#[derive(Clone)]
+pub struct Copy {
+    /// What it was made of.
+    pub source: TensorView,
+    /// Where it is, and in which form.
+    pub view: TensorView,
+    /// Its memory.
+    pub memory: Arc<Allocation>,
+}
+
+impl Copy {
+    /// Whether it is the copy of `source` in this form, whose address does not matter.
+    pub fn is(&self, source: &TensorView, form: &TensorView) -> bool {
+        self.source == *source && TensorView { addr: form.addr, ..self.view } == *form
+    }
+
+    fn is_of(&self, addr: u64, bytes: u64) -> bool {
+        let from = self.source.addr;
+        addr < from + self.source.span() && from < addr + bytes
+    }
+}
+
+/// The copies of a graph run.
+#[derive(Default)]
+pub struct Realised {
+    copies: VecDeque<Copy>,
+}
+
+impl Realised {
+    /// The copy of `source` in a form, whose address does not matter.
+    pub fn find(&self, source: &TensorView, form: &TensorView) -> Option<&Copy> {
+        self.copies.iter().find(|copy| copy.is(source, form))
+    }
+
+    /// Keeps copies that have been made, of what is there as long as the graph.
+    pub fn keep(&mut self, copies: Vec<Copy>) {
+        self.copies.extend(copies);
+        let bytes = |copies: &VecDeque<Copy>| copies.iter().map(|copy| copy.memory.len()).sum::<u64>();
+        while bytes(&self.copies) > MOST_BYTES {
+            self.copies.pop_front();
+        }
+    }
+
+    /// Drops the copies of what is in these bytes: they have been written to.
+    pub fn written(&mut self, addr: u64, bytes: u64) {
+        self.copies.retain(|copy| !copy.is_of(addr, bytes));
+    }
+
+    /// Gives all memory back; whether there was any.
+    pub fn clear(&mut self) -> bool {
+        let any = !self.copies.is_empty();
+        self.copies.clear();
+        any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tt_runtime::{Device, ElementType, parse_devices};
+
+    fn device() -> Arc<Device> {
+        Device::open(&parse_devices(Some("sim")).unwrap()[0])
+    }
+
+    fn copy(device: &Arc<Device>, addr: u64, n: u32) -> Copy {
+        let source = TensorView::contiguous(ElementType::F16, addr, [n, 1, 1, 1]);
+        let memory = Arc::new(device.alloc(u64::from(n) * 4).unwrap());
+        let view = TensorView::contiguous(ElementType::F32, memory.addr().0, source.ne);
+        Copy { source, view, memory }
+    }
+
+    fn form(ty: ElementType, n: u32) -> TensorView {
+        TensorView::contiguous(ty, 0, [n, 1, 1, 1])
+    }
+
+    #[test]
+    fn copies_are_found_by_source_and_form_until_the_source_is_written() {
+        let device = device();
+        let mut realised = Realised::default();
+        let (a, b) = (copy(&device, 0x1000, 64), copy(&device, 0x1080, 64));
+        realised.keep(vec![a.clone(), b.clone()]);
+        assert_eq!(realised.find(&a.source, &form(ElementType::F32, 64)).unwrap().view, a.view);
+        assert!(realised.find(&a.source, &form(ElementType::BF16, 64)).is_none());
+        assert!(
+            realised.find(&TensorView { addr: 0x1002, ..a.source }, &form(ElementType::F32, 64)).is_none()
+        );
+        // Up to the first byte of b, then that.
+        realised.written(0x107E, 2);
+        assert!(realised.find(&a.source, &form(ElementType::F32, 64)).is_none());
+        assert!(realised.find(&b.source, &form(ElementType::F32, 64)).is_some());
+        realised.written(0x1080, 1);
+        assert!(!realised.clear());
+    }
+
+    #[test]
+    fn the_oldest_go_when_there_are_too_many() {
+        let device = device();
+        let mut realised = Realised::default();
+        let n = (MOST_BYTES / 4 / 2 + 1) as u32;
+        let [old, new] = [0, 1 << 32].map(|addr| copy(&device, addr, n));
+        realised.keep(vec![old.clone()]);
+        realised.keep(vec![new.clone()]);
+        assert!(realised.find(&old.source, &form(ElementType::F32, n)).is_none());
+        assert!(realised.find(&new.source, &form(ElementType::F32, n)).is_some());
+    }
+}
