@@ -7,9 +7,9 @@
 use super::mmio::{load, load8, load16, store};
 use super::noc::Noc;
 use super::rows::decode;
+use tt_isa::format::FACE_DIM;
 use tt_kernel_abi::matmul::{TILE, WEIGHT_STAGE_PIECE, WEIGHT_STAGE_ROW, block_tiles};
 use tt_kernel_abi::num::{Scale, f16_for_srca, round_for_srca};
-use tt_isa::format::FACE_DIM;
 use tt_kernel_abi::{DramAddr, ElementType, TensorView};
 
 /// A range of k-tiles.
@@ -101,7 +101,9 @@ impl<'a> Matrix<'a> {
             match self.by_column {
                 true => convert_columns(self.ty, at, tile_row(to, i), block.rows),
                 // Column `i` of the first tile.
-                false => convert_row(self.ty, at, to + i / FACE * FACE_BYTES + i % FACE * 4, block.count, padded),
+                false => {
+                    convert_row(self.ty, at, to + i / FACE * FACE_BYTES + i % FACE * 4, block.count, padded)
+                }
             }
             addr += stride;
             from += pitch;
@@ -138,7 +140,7 @@ impl Column {
         store(self.at, value);
         self.k += 1;
         // Rows 0..15 are in one face, 16..31 two faces further, then comes the next tile.
-        self.at += if self.k % FACE == 0 { ROW_BYTES + FACE_BYTES } else { ROW_BYTES };
+        self.at += if self.k.is_multiple_of(FACE) { ROW_BYTES + FACE_BYTES } else { ROW_BYTES };
     }
 }
 
