@@ -17,7 +17,7 @@ use crate::abi::types::{BackendStruct, FLAG_COMPUTE, Function, Graph, Tensor, st
 use crate::buffer::{self, Arena, arena_of, is_for_weights, status_of};
 use crate::device::Device;
 use crate::fusion::{self, Group, Uses};
-use crate::realised::{Copy, Realised};
+use crate::realised::{KeptCopy, Realised};
 use crate::weights::{Tiles, WeightError};
 use crate::{debug, log, plan, stats};
 
@@ -209,8 +209,8 @@ struct Held<'a> {
     scratch: Vec<Allocation>,
     /// Copies that earlier nodes have made, and those that this one uses or makes.
     realised: &'a mut Realised,
-    used: Vec<Copy>,
-    made: Vec<Copy>,
+    used: Vec<KeptCopy>,
+    made: Vec<KeptCopy>,
     failed: Option<ComputeError>,
 }
 
@@ -226,7 +226,7 @@ impl<'a> Held<'a> {
         let copies = self.used.iter().chain(&self.made).map(|copy| &*copy.memory);
         let memory = copies.chain(&self.scratch).map(|memory| (memory.addr().0, memory.len()));
         let passing: Vec<_> = memory.map(|(addr, len)| addr..addr + len).collect();
-        let is_passing = |copy: &Copy| passing.iter().any(|range| range.contains(&copy.source.addr));
+        let is_passing = |copy: &KeptCopy| passing.iter().any(|range| range.contains(&copy.source.addr));
         self.made.retain(|copy| !is_passing(copy));
         self.realised.keep(self.made);
         let written = placed(self.host, self.node)?;
@@ -285,19 +285,19 @@ impl plan::Memory for Held<'_> {
         Ok(addr)
     }
 
-    fn realise(&mut self, source: &TensorView, form: TensorView) -> Result<plan::Realised, Unsupported> {
+    fn realise(&mut self, source: &TensorView, form: TensorView) -> Result<plan::CopyPlace, Unsupported> {
         let earlier = self.made.iter().find(|copy| copy.is(source, &form));
         if let Some(copy) = earlier.or_else(|| self.realised.find(source, &form)) {
             let copy = copy.clone();
             let view = copy.view;
             self.used.push(copy);
             stats::count_reused();
-            return Ok(plan::Realised { view, is_there: true });
+            return Ok(plan::CopyPlace { view, is_there: true });
         }
         let memory = self.alloc(plan::room(&form))?;
         let view = TensorView { addr: memory.addr().0, ..form };
-        self.made.push(Copy { source: *source, view, memory: Arc::new(memory) });
-        Ok(plan::Realised { view, is_there: false })
+        self.made.push(KeptCopy { source: *source, view, memory: Arc::new(memory) });
+        Ok(plan::CopyPlace { view, is_there: false })
     }
 }
 

@@ -18,7 +18,7 @@ const MOST_BYTES: u64 = 256 << 20;
 
 /// A copy in device memory.
 #[derive(Clone)]
-pub struct Copy {
+pub struct KeptCopy {
     /// What it was made of.
     pub source: TensorView,
     /// Where it is, and in which form.
@@ -27,7 +27,7 @@ pub struct Copy {
     pub memory: Arc<Allocation>,
 }
 
-impl Copy {
+impl KeptCopy {
     /// Whether it is the copy of `source` in this form, whose address does not matter.
     pub fn is(&self, source: &TensorView, form: &TensorView) -> bool {
         self.source == *source && TensorView { addr: form.addr, ..self.view } == *form
@@ -42,19 +42,19 @@ impl Copy {
 /// The copies of a graph run.
 #[derive(Default)]
 pub struct Realised {
-    copies: VecDeque<Copy>,
+    copies: VecDeque<KeptCopy>,
 }
 
 impl Realised {
     /// The copy of `source` in a form, whose address does not matter.
-    pub fn find(&self, source: &TensorView, form: &TensorView) -> Option<&Copy> {
+    pub fn find(&self, source: &TensorView, form: &TensorView) -> Option<&KeptCopy> {
         self.copies.iter().find(|copy| copy.is(source, form))
     }
 
     /// Keeps copies that have been made, of what is there as long as the graph.
-    pub fn keep(&mut self, copies: Vec<Copy>) {
+    pub fn keep(&mut self, copies: Vec<KeptCopy>) {
         self.copies.extend(copies);
-        let bytes = |copies: &VecDeque<Copy>| copies.iter().map(|copy| copy.memory.len()).sum::<u64>();
+        let bytes = |copies: &VecDeque<KeptCopy>| copies.iter().map(|copy| copy.memory.len()).sum::<u64>();
         while bytes(&self.copies) > MOST_BYTES {
             self.copies.pop_front();
         }
@@ -82,11 +82,11 @@ mod tests {
         Device::open(&parse_devices(Some("sim")).unwrap()[0])
     }
 
-    fn copy(device: &Arc<Device>, addr: u64, n: u32) -> Copy {
+    fn copy(device: &Arc<Device>, addr: u64, n: u32) -> KeptCopy {
         let source = TensorView::contiguous(ElementType::F16, addr, [n, 1, 1, 1]);
         let memory = Arc::new(device.alloc(u64::from(n) * 4).unwrap());
         let view = TensorView::contiguous(ElementType::F32, memory.addr().0, source.ne);
-        Copy { source, view, memory }
+        KeptCopy { source, view, memory }
     }
 
     fn form(ty: ElementType, n: u32) -> TensorView {

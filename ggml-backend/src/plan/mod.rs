@@ -112,14 +112,14 @@ pub trait Memory {
     ///
     /// # Errors
     /// There is no room.
-    fn realise(&mut self, source: &TensorView, form: TensorView) -> Result<Realised, Unsupported> {
+    fn realise(&mut self, source: &TensorView, form: TensorView) -> Result<CopyPlace, Unsupported> {
         let _ = source;
-        Ok(Realised { view: TensorView { addr: self.scratch(room(&form))?, ..form }, is_there: false })
+        Ok(CopyPlace { view: TensorView { addr: self.scratch(room(&form))?, ..form }, is_there: false })
     }
 }
 
 /// A place for a copy of a view ([`Memory::realise`]).
-pub struct Realised {
+pub struct CopyPlace {
     /// The copy.
     pub view: TensorView,
     /// Nothing has to be copied.
