@@ -221,13 +221,8 @@ impl<'a> Held<'a> {
     }
 
     /// The node's steps have run: its copies can be used again, but for those of what it has written.
-    fn computed(mut self) -> Result<(), ComputeError> {
-        // What lies in the node's own memory, or is a copy of a copy, is gone or can go any time.
-        let copies = self.used.iter().chain(&self.made).map(|copy| &*copy.memory);
-        let memory = copies.chain(&self.scratch).map(|memory| (memory.addr().0, memory.len()));
-        let passing: Vec<_> = memory.map(|(addr, len)| addr..addr + len).collect();
-        let is_passing = |copy: &KeptCopy| passing.iter().any(|range| range.contains(&copy.source.addr));
-        self.made.retain(|copy| !is_passing(copy));
+    fn computed(self) -> Result<(), ComputeError> {
+        stats::count_reused(self.used.len());
         self.realised.keep(self.made);
         let written = placed(self.host, self.node)?;
         self.realised.written(written.addr, written.span());
@@ -243,6 +238,15 @@ impl<'a> Held<'a> {
         };
         self.kept(memory.map_err(ComputeError::from))
     }
+
+    /// Whether an address is in memory that this node has for itself. A later step may write there, and what is copied from there
+    /// is nothing that another node can ask for.
+    fn is_own(&self, addr: u64) -> bool {
+        let copies = self.used.iter().chain(&self.made).map(|copy| &*copy.memory);
+        let mut all = copies.chain(&self.scratch);
+        all.any(|memory| (memory.addr().0..memory.addr().0 + memory.len()).contains(&addr))
+    }
+
     fn weights(&mut self, tensor: &Tensor) -> Result<TensorView, ComputeError> {
         match matrices(self.host, self.device, tensor)? {
             Operand::Plain(view) => Ok(view),
@@ -286,12 +290,15 @@ impl plan::Memory for Held<'_> {
     }
 
     fn realise(&mut self, source: &TensorView, form: TensorView) -> Result<plan::CopyPlace, Unsupported> {
+        if self.is_own(source.addr) {
+            let addr = self.scratch(plan::room(&form))?;
+            return Ok(plan::CopyPlace { view: TensorView { addr, ..form }, is_there: false });
+        }
         let earlier = self.made.iter().find(|copy| copy.is(source, &form));
         if let Some(copy) = earlier.or_else(|| self.realised.find(source, &form)) {
             let copy = copy.clone();
             let view = copy.view;
             self.used.push(copy);
-            stats::count_reused();
             return Ok(plan::CopyPlace { view, is_there: true });
         }
         let memory = self.alloc(plan::room(&form))?;

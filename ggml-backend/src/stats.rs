@@ -16,9 +16,9 @@ static FUSED: Mutex<BTreeMap<&'static str, u64>> = Mutex::new(BTreeMap::new());
 /// Copies of views that a node needed and an earlier one had made.
 static REUSED: AtomicU64 = AtomicU64::new(0);
 
-/// Counts a copy that did not have to be made.
-pub fn count_reused() {
-    REUSED.fetch_add(1, Ordering::Relaxed);
+/// Counts copies that did not have to be made.
+pub fn count_reused(copies: usize) {
+    REUSED.fetch_add(copies as u64, Ordering::Relaxed);
 }
 
 /// Counts an operator.

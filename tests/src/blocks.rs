@@ -44,6 +44,15 @@ impl Scales {
         }
     }
 
+    /// NVFP4's scales: four bits of exponent, three of mantissa; 0x7F is no number.
+    fn eighths(self) -> &'static [u8] {
+        match self {
+            Self::Small => &[0, 1, 7, 8],
+            Self::Gaps => &[0, 0x38],
+            Self::Large => &[0x7E, 0x38, 0, 1],
+        }
+    }
+
     /// Exponent bytes of MXFP4's blocks (2^(e - 128)), and of floats of 16 and 32 bits.
     fn exponents(self) -> &'static [u8] {
         match self {
@@ -61,27 +70,25 @@ impl Scales {
 pub fn finite_rows(ty: GgmlType, scales: Scales, k: usize, rows: usize, random: &mut Random) -> Vec<u8> {
     let bytes = ty.row_bytes(k).expect("whole blocks") * rows;
     let mut data = random.bytes(bytes);
-    let mut pick = |from: &[u8]| from[random.below(from.len() as u32) as usize];
+    let (halves, eighths, exponents) = (scales.halves(), scales.eighths(), scales.exponents());
+    let mut below = |n: usize| random.below(n as u32) as usize;
     for block in data.chunks_exact_mut(ty.block().1) {
         match ty {
             // Sign and exponent; what is below stays random.
             GgmlType::F32 | GgmlType::BF16 => {
-                let exponent = u32::from(pick(scales.exponents()));
+                let exponent = u32::from(exponents[below(exponents.len())]);
                 let top = block.len() - 2;
                 block[top + 1] = block[top + 1] & 0x80 | (exponent >> 1) as u8;
                 block[top] = block[top] & 0x7F | (exponent << 7) as u8;
             }
-            GgmlType::MXFP4 => block[0] = pick(scales.exponents()),
-            // Scales of four bits exponent and three bits mantissa, without the one pattern that is no number.
-            GgmlType::NVFP4 => block[..4].iter_mut().for_each(|scale| *scale &= 0x7E),
+            GgmlType::MXFP4 => block[0] = exponents[below(exponents.len())],
+            GgmlType::NVFP4 => block[..4].iter_mut().for_each(|scale| *scale = eighths[below(eighths.len())]),
             // The half is spread over the upper nibbles of four words.
-            GgmlType::IQ1_M => put_spread(block, scales.halves()[usize::from(pick(&[0, 1, 2]))]),
+            GgmlType::IQ1_M => put_spread(block, halves[below(halves.len())]),
             _ => {}
         }
         for &at in half_fields(ty) {
-            let halves = scales.halves();
-            let half = halves[usize::from(pick(&[0, 1, 2, 3, 4, 5])) % halves.len()];
-            block[at..at + 2].copy_from_slice(&half.to_le_bytes());
+            block[at..at + 2].copy_from_slice(&halves[below(halves.len())].to_le_bytes());
         }
     }
     data

@@ -11,6 +11,11 @@ fn has_dense_rows(view: &TensorView) -> bool {
     view.element_type().is_some_and(|ty| ty.is_tiles() || view.nb[0] == u64::from(ty.block_bytes()))
 }
 
+/// Whether a view is as the kernel reads activations.
+fn is_dense_f32(view: &TensorView) -> bool {
+    view.element_type() == Some(ElementType::F32) && has_dense_rows(view)
+}
+
 impl Node<'_> {
     /// `view`, or a copy of it with dense rows.
     pub(super) fn dense(
@@ -53,7 +58,7 @@ impl Node<'_> {
         view: TensorView,
         steps: &mut Vec<OpDescriptor>,
     ) -> Result<TensorView, Unsupported> {
-        match view.element_type() == Some(ElementType::F32) && has_dense_rows(&view) {
+        match is_dense_f32(&view) {
             true => Ok(view),
             false => self.copied(view, ElementType::F32, steps),
         }
@@ -85,7 +90,7 @@ impl Node<'_> {
         let (src1, dst) = (self.src(1)?, self.dst()?);
         if has_few_results(&src1, &dst) {
             let src0 = self.src(0)?;
-            if src0.element_type() == Some(ElementType::F32) && has_dense_rows(&src0) {
+            if is_dense_f32(&src0) {
                 return self.dot_products(&src0, &src1, &dst);
             }
         }
@@ -150,10 +155,7 @@ const FEW_RESULTS: u32 = 8;
 
 /// Whether a product with rows of F32 has few results. (A weight with so few rows is not in tiles.)
 fn has_few_results(src1: &TensorView, dst: &TensorView) -> bool {
-    src1.element_type() == Some(ElementType::F32)
-        && has_dense_rows(src1)
-        && dst.ne[2..] == [1, 1]
-        && dst.ne[0].saturating_mul(dst.ne[1]) <= FEW_RESULTS
+    is_dense_f32(src1) && dst.ne[2..] == [1, 1] && dst.ne[0].saturating_mul(dst.ne[1]) <= FEW_RESULTS
 }
 
 /// `count` items from `first` on in a dimension of a tensor of single elements.

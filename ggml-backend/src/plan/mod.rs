@@ -112,10 +112,7 @@ pub trait Memory {
     ///
     /// # Errors
     /// There is no room.
-    fn realise(&mut self, source: &TensorView, form: TensorView) -> Result<CopyPlace, Unsupported> {
-        let _ = source;
-        Ok(CopyPlace { view: TensorView { addr: self.scratch(room(&form))?, ..form }, is_there: false })
-    }
+    fn realise(&mut self, source: &TensorView, form: TensorView) -> Result<CopyPlace, Unsupported>;
 }
 
 /// A place for a copy of a view ([`Memory::realise`]).
@@ -303,6 +300,10 @@ impl Memory for Anywhere<'_> {
 
     fn scratch(&mut self, _bytes: u64) -> Result<u64, Unsupported> {
         Ok(ANYWHERE)
+    }
+
+    fn realise(&mut self, _source: &TensorView, form: TensorView) -> Result<CopyPlace, Unsupported> {
+        Ok(CopyPlace { view: TensorView { addr: ANYWHERE, ..form }, is_there: false })
     }
 }
 
