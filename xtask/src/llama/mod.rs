@@ -40,16 +40,32 @@ impl Llama {
 }
 
 /// Programs that the commands and tests need, as ninja targets; their libraries come along.
-/// `ggml-cpu` is loaded at run time and so is nobody's link dependency.
+/// `ggml-cpu` and `ggml-rpc` are loaded at run time and so are nobody's link dependency.
 const TARGETS: &[&str] = &[
     "ggml-cpu",
+    "ggml-rpc",
+    "ggml-rpc-server",
+    "llama-batched",
     "llama-batched-bench",
     "llama-bench",
     "llama-completion",
+    "llama-embedding",
+    "llama-finetune",
+    "llama-imatrix",
     "llama-perplexity",
+    "llama-quantize",
     "llama-server",
+    "llama-speculative-simple",
     "test-backend-ops",
+    "test-backend-sampler",
+    "test-fusion",
     "test-llama-archs",
+    "test-model-load-cancel",
+    "test-opt",
+    "test-recurrent-state-rollback",
+    "test-save-load-state",
+    "test-state-restore-fragmented",
+    "test-thread-safety",
 ];
 
 /// Finds or makes the llama.cpp build.
