@@ -7,6 +7,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
+use std::time::Instant;
 
 use tt_runtime::ops::Unsupported;
 use tt_runtime::{Allocation, DramAddr, Error, OpDescriptor, TensorView};
@@ -19,7 +20,7 @@ use crate::device::Device;
 use crate::fusion::{self, Group, Uses};
 use crate::realised::{KeptCopy, Realised};
 use crate::weights::{Tiles, WeightError};
-use crate::{debug, log, plan, stats};
+use crate::{debug, log, passes, plan, stats};
 
 /// Tells our backends from others.
 static GUID: [u8; 16] = *b"tenstorrent-ggml";
@@ -52,6 +53,7 @@ unsafe extern "C" fn free(backend: *mut c_void) {
     guard("free", (), || {
         stats::write();
         debug::report();
+        passes::ended(backend as usize);
         // SAFETY: see the module; ggml does not use the backend again.
         drop(unsafe { Box::from_raw(backend.cast::<BackendStruct>()) });
     });
@@ -66,8 +68,26 @@ unsafe extern "C" fn graph_compute(backend: *mut c_void, graph: *mut Graph) -> c
             let nodes = (0..graph.n_nodes.max(0) as usize).map(|index| &**graph.nodes.add(index));
             (device_of(backend), graph, nodes.collect::<Vec<_>>())
         };
-        status_of(compute_all(host, device, &Uses::of(graph), &nodes))
+        let begin = Instant::now();
+        let done = compute_all(host, device, &Uses::of(graph), &nodes);
+        passes::graph(backend as usize, &device.name.to_string_lossy(), &products(host, &nodes), begin);
+        status_of(done)
     })
+}
+
+/// The products of a graph with matrices of weights.
+fn products(host: &Host, nodes: &[&Tensor]) -> Vec<passes::Product> {
+    let product = |node: &&Tensor| {
+        let (weight, activations) = (plan::source(node, 0)?, plan::source(node, 1)?);
+        // SAFETY: tensors of a graph have valid buffers, or none.
+        let is_weight = !weight.buffer.is_null() && unsafe { is_for_weights(weight.buffer) };
+        let wanted = is_weight
+            && host.operator(node.op) == Some(Operator::MulMat)
+            && weight.ne[2..] == [1, 1]
+            && activations.ne[1] > 0;
+        wanted.then(|| (weight.data as usize, activations.ne[1..].iter().product::<i64>() as u64))
+    };
+    nodes.iter().filter_map(product).collect()
 }
 
 /// Computes nodes one after the other, or in groups; the log says what went wrong.

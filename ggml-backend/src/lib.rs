@@ -22,6 +22,7 @@ mod debug;
 mod device;
 mod fusion;
 mod log;
+mod passes;
 mod plan;
 mod realised;
 mod registry;

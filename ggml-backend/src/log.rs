@@ -1,11 +1,18 @@
 //! Logging through ggml, so that the program's own settings apply.
 //!
+//! What ends in the program's hands may not reach the user: llama.cpp's programs queue their log for a thread, do not wait for it
+//! when they end, and do not show lines of information unless asked. So what a user has to know to get any further
+//! ([`announce`]) goes to standard error directly where the program has a log of its own, and into that log as a line
+//! for developers, so that it is not normally shown twice.
+//!
 //! # Safety
-//! `ggml_log_internal` is variadic; it is given the format `%s` and a terminated string.
+//! `ggml_log_internal` is variadic; it is given the format `%s` and a terminated string. `ggml_log_get` writes two pointers.
 
 #![allow(unsafe_code)]
 
 use std::ffi::{CString, c_char, c_int, c_void};
+use std::io::Write as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::sync::OnceLock;
 
 use crate::abi::host::symbol;
@@ -22,15 +29,64 @@ fn find() -> Option<Log> {
     symbol("ggml_log_internal").map(|address| unsafe { std::mem::transmute::<*mut c_void, Log>(address) })
 }
 
+fn line_of(text: &str) -> String {
+    format!("ggml_tenstorrent: {}\n", text.replace('\0', " "))
+}
+
 fn log(level: c_int, text: &str) {
     static LOG: OnceLock<Option<Log>> = OnceLock::new();
-    let line = format!("ggml_tenstorrent: {}\n", text.replace('\0', " "));
+    let line = line_of(text);
     match (LOG.get_or_init(find), CString::new(line.as_str())) {
         // SAFETY: see the module.
         (Some(log), Ok(line)) => unsafe { log(level, c"%s".as_ptr(), line.as_ptr()) },
         // No ggml to log through: it cannot have loaded us, but a Rust program can.
-        _ => eprint!("{line}"),
+        _ => print(&line),
     }
+}
+
+/// To standard error. If that is closed, there is nobody to tell.
+fn print(line: &str) {
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// Whether standard error is closed or `/dev/null`.
+fn nobody_reads_stderr() -> bool {
+    let device = |path| std::fs::metadata(path).ok().filter(|it| it.file_type().is_char_device()).map(|it| it.rdev());
+    match std::fs::metadata("/dev/fd/2") {
+        Ok(_) => device("/dev/fd/2").is_some() && device("/dev/fd/2") == device("/dev/null"),
+        Err(_) => true,
+    }
+}
+
+/// Whether ggml's log is what it is without a setting: lines of any level, written to standard error at once.
+fn is_ggmls_own() -> bool {
+    type Get = unsafe extern "C" fn(*mut *mut c_void, *mut *mut c_void);
+    let (Some(get), Some(own)) = (symbol("ggml_log_get"), symbol("ggml_log_callback_default")) else {
+        return false;
+    };
+    let (mut callback, mut data) = (std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: ggml's header gives the function this type; it writes to both places.
+    unsafe { std::mem::transmute::<*mut c_void, Get>(get)(&raw mut callback, &raw mut data) };
+    callback == own
+}
+
+/// Says once what the user has to know, however the program treats its log.
+fn announce(level: c_int, text: &str) {
+    if is_ggmls_own() || nobody_reads_stderr() {
+        return log(level, text);
+    }
+    print(&line_of(text));
+    log(DEBUG, text);
+}
+
+/// The library cannot do what it was loaded for.
+pub fn announce_error(text: &str) {
+    announce(ERROR, &format!("error: {text}"));
+}
+
+/// The library has nothing to do.
+pub fn announce_idle(text: &str) {
+    announce(WARN, text);
 }
 
 /// For developers.

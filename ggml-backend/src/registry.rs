@@ -47,7 +47,7 @@ fn make() -> Option<Shared> {
     let host = match host() {
         Ok(host) => host,
         Err(error) => {
-            log::error(&error.to_string());
+            log::announce_error(&error.to_string());
             return None;
         }
     };
@@ -73,12 +73,12 @@ fn find_devices(reg: *mut c_void) -> Vec<&'static Device> {
     let specs = match parse_devices(text.as_deref()) {
         Ok(specs) => specs,
         Err(error) => {
-            log::error(&format!("{DEVICES}={}: {error}", text.unwrap_or_default()));
+            log::announce_error(&format!("{DEVICES}={}: {error}", text.unwrap_or_default()));
             return Vec::new();
         }
     };
     match specs.len() {
-        0 => log::info(&format!("no device (no card found; {DEVICES}=sim simulates one)")),
+        0 => log::announce_idle(&format!("no Tenstorrent card found, so no device; {DEVICES}=sim simulates one")),
         1 => log::info("found 1 device"),
         n => log::info(&format!("found {n} devices")),
     }

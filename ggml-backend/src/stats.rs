@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use crate::debug::check;
 use crate::weights::Totals;
+use crate::passes::{self, Total};
 use crate::{log, registry};
 
 static OPERATORS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
@@ -52,6 +53,7 @@ pub fn write() {
         "clocks": total(|c| c.clocks),
         "fused": *FUSED.lock(),
         "reused_copies": REUSED.load(Ordering::Relaxed),
+        "passes": passes::totals().iter().map(pass).collect::<Vec<_>>(),
         "ops": *OPERATORS.lock(),
         "launches": counters.iter().map(|c| c.launches).sum::<u64>(),
         "tensix_instructions": total(|c| c.tensix_instructions),
@@ -61,6 +63,17 @@ pub fn write() {
     if let Err(error) = std::fs::write(&path, format!("{line}\n")) {
         log::warn(&format!("GGML_TT_STATS={}: {error}", path.to_string_lossy()));
     }
+}
+
+/// Passes of a device over models with the same number of rows: times are totals in seconds.
+fn pass((device, rows, total): &(String, u64, Total)) -> serde_json::Value {
+    serde_json::json!({
+        "device": device,
+        "rows": rows,
+        "count": total.count,
+        "graph_s": total.in_graphs.as_secs_f64(),
+        "between_s": total.between.as_secs_f64(),
+    })
 }
 
 /// What a device's weights took, in seconds and bytes.

@@ -16,7 +16,6 @@
 //! run. Nothing is skipped in silence.
 
 pub mod architectures;
-pub mod backend_ops;
 pub mod bench;
 pub mod blocks;
 pub mod compare;
@@ -27,3 +26,4 @@ pub mod tools;
 pub mod ttnn;
 
 pub use tools::{Device, Missing, Tools};
+pub use tt_test_output as backend_ops;

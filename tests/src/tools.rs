@@ -192,16 +192,6 @@ impl Finished {
     }
 }
 
-/// A line without its colour codes.
-pub fn plain(line: &str) -> String {
-    let mut pieces = line.split("\u{1b}[");
-    let mut text = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        text.push_str(piece.split_once('m').map_or("", |(_, rest)| rest));
-    }
-    text
-}
-
 /// The last lines of a text.
 fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();

@@ -132,16 +132,14 @@ impl Device {
     }
 
     /// What the device is, without touching the chip.
+    ///
+    /// Programs go by this text: Ollama takes devices with equal ones for cards of a kind, between which it may divide a model, and one
+    /// that contains "hip" for AMD's. So it is the same for all of a kind, and has no number of a "chip" and no name of a file.
     pub fn description(&self) -> String {
+        let chip = capitalised(self.chip.name);
         match &self.spec {
-            DeviceSpec::Sim { board, chip, .. } => {
-                format!("Tenstorrent {} {} (simulated, chip {chip})", capitalised(self.chip.name), board.name)
-            }
-            DeviceSpec::TtSim { library } => format!(
-                "Tenstorrent {} (vendor simulator {})",
-                capitalised(self.chip.name),
-                library.file_name().unwrap_or_default().to_string_lossy()
-            ),
+            DeviceSpec::Sim { board, .. } => format!("Tenstorrent {chip} {} (simulated)", board.name),
+            DeviceSpec::TtSim { .. } => format!("Tenstorrent {chip} (vendor simulator)"),
         }
     }
 

@@ -5,8 +5,10 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -127,6 +129,47 @@ pub fn watch(
     })?;
     fs::write(log_file, &log).with_context(|| format!("cannot write {}", log_file.display()))?;
     Ok(Watched { status, log, out })
+}
+
+/// How a command ended that ran under [`until`].
+pub struct Ended {
+    /// Whether the line came that was waited for.
+    pub seen: bool,
+    /// All lines of standard output and standard error up to then.
+    pub output: String,
+}
+
+/// Runs a command until it prints a line that `wanted` accepts, on either stream, and ends it then with all that it has started.
+pub fn until(command: &mut Command, limit: Duration, wanted: impl Fn(&str) -> bool) -> Result<Ended> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let mut child = command.spawn().with_context(|| start_error(command))?;
+    let (send, lines) = mpsc::channel();
+    let streams: [Option<Box<dyn Read + Send>>; 2] =
+        [child.stdout.take().map(|out| Box::new(out) as _), child.stderr.take().map(|err| Box::new(err) as _)];
+    for stream in streams.into_iter().flatten() {
+        let send = send.clone();
+        // Ends with the stream, which ends with the command.
+        thread::spawn(move || {
+            BufReader::new(stream).lines().map_while(Result::ok).try_for_each(|line| send.send(line))
+        });
+    }
+    drop(send);
+    let (start, mut ended) = (Instant::now(), Ended { seen: false, output: String::new() });
+    while let Ok(line) = lines.recv_timeout(limit.saturating_sub(start.elapsed())) {
+        ended.output.push_str(&line);
+        ended.output.push('\n');
+        if wanted(&line) {
+            ended.seen = true;
+            break;
+        }
+    }
+    // The group may have ended by itself. (A program `kill` is not on every machine; the shell has one.)
+    succeeds(self::command("sh").args(["-c", &format!("kill -KILL -{}", child.id())]));
+    child.wait()?;
+    if !ended.seen && start.elapsed() >= limit {
+        bail!("`{}` did not end in {} s:\n{}", shown(command), limit.as_secs(), ended.output);
+    }
+    Ok(ended)
 }
 
 fn pass_through(mut from: impl Read, echo: Echo) -> String {

@@ -1,9 +1,13 @@
 //! What must be on the machine: Debian packages and Rust components.
 //!
 //! As root the missing packages are installed with apt-get; otherwise the exact command is printed
-//! and the run stops there.
+//! and the run stops there. Rust's own parts come with rustup, which needs no root, where rustup manages the toolchain.
+//!
+//! `xtask` depends on nothing that is built for the cores of the card: it has to run before that can be built.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -58,33 +62,104 @@ fn is_root() -> bool {
     capture(command("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
 }
 
-/// Makes sure that rustc can build for the cores of the card.
+/// Makes sure that rustc can build for the cores of the card: installs the target if the toolchain is one of rustup's, or says
+/// what is missing. (`rust-toolchain.toml` lists the target, but rustup looks at that only where it may install by itself.)
 pub fn ensure_device_target() -> Result<()> {
-    let libdir = capture(command("rustc").current_dir(crate::paths::root()).args([
-        "--print",
-        "target-libdir",
-        "--target",
-        DEVICE_TARGET,
-    ]))?;
-    if Path::new(libdir.trim()).is_dir() {
+    if has_device_target()? {
         return Ok(());
     }
+    if !is_from_rustup()? {
+        bail!("{}", without_rustup(&Toolchain::find()?));
+    }
+    let add = ["target", "add", DEVICE_TARGET];
     eprintln!("adding the Rust target {DEVICE_TARGET}");
-    run(command("rustup").current_dir(crate::paths::root()).args(["target", "add", DEVICE_TARGET]))
-        .with_context(|| {
-            format!(
-                "the Rust target {DEVICE_TARGET} is missing; with rustup: rustup target add {DEVICE_TARGET}"
-            )
-        })
+    let added = run(rustup().args(add));
+    added.with_context(|| {
+        format!(
+            "the Rust target {DEVICE_TARGET} is missing, and rustup could not add it; install with: rustup target add {DEVICE_TARGET}"
+        )
+    })?;
+    if !has_device_target()? {
+        bail!("`rustup target add {DEVICE_TARGET}` changed nothing for `{}`", rustc().get_program().display());
+    }
+    Ok(())
+}
+
+/// The `rustc` that cargo uses here.
+fn rustc() -> Command {
+    let mut rustc = command(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    rustc.current_dir(crate::paths::root());
+    rustc
+}
+
+fn rustup() -> Command {
+    let mut rustup = command("rustup");
+    rustup.current_dir(crate::paths::root());
+    rustup
+}
+
+/// Whether the core library of the target is there. (rustup leaves empty folders behind.)
+fn has_device_target() -> Result<bool> {
+    let folder = capture(rustc().args(["--print", "target-libdir", "--target", DEVICE_TARGET]))?;
+    Ok(fs::read_dir(folder.trim()).is_ok_and(|entries| {
+        entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libcore"))
+    }))
+}
+
+/// Whether rustup is there, and `rustc` is the one that it gives.
+fn is_from_rustup() -> Result<bool> {
+    let Ok(theirs) = capture(rustup().args(["which", "rustc"])) else { return Ok(false) };
+    let Some(theirs) = Path::new(theirs.trim()).ancestors().nth(2) else { return Ok(false) };
+    let ours = Toolchain::find()?.sysroot;
+    Ok(fs::canonicalize(theirs).ok() == fs::canonicalize(ours).ok())
+}
+
+/// Where a toolchain is, and which it is.
+struct Toolchain {
+    sysroot: PathBuf,
+    /// As in the names of the downloads: `1.95.0`.
+    version: String,
+}
+
+impl Toolchain {
+    fn find() -> Result<Self> {
+        let sysroot = capture(rustc().args(["--print", "sysroot"]))?;
+        let about = capture(rustc().arg("--version"))?;
+        let version = about.split_whitespace().nth(1).context("`rustc --version` names no version")?;
+        Ok(Self { sysroot: PathBuf::from(sysroot.trim()), version: version.to_owned() })
+    }
+}
+
+/// What to do where rustup does not manage the toolchain.
+fn without_rustup(toolchain: &Toolchain) -> String {
+    let Toolchain { sysroot, version } = toolchain;
+    let (sysroot, archive) = (sysroot.display(), format!("rust-std-{version}-{DEVICE_TARGET}"));
+    format!(
+        "the Rust target {DEVICE_TARGET} is missing, and this Rust ({version}, in {sysroot}) is not managed by rustup.\n\
+         Either use rustup (https://rustup.rs): rustup target add {DEVICE_TARGET}\n\
+         or install the target beside this compiler: unpack https://static.rust-lang.org/dist/{archive}.tar.xz\n\
+         and run in it: ./install.sh --prefix={sysroot}"
+    )
 }
 
 /// Makes sure that rustfmt and clippy are there.
 pub fn ensure_lint_components() -> Result<()> {
     for (component, subcommand) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
-        if !succeeds(cargo().args([subcommand, "--version"])) {
-            eprintln!("adding the Rust component {component}");
-            run(command("rustup").current_dir(crate::paths::root()).args(["component", "add", component]))?;
+        if succeeds(cargo().args([subcommand, "--version"])) {
+            continue;
         }
+        if !is_from_rustup()? {
+            let Toolchain { sysroot, version } = Toolchain::find()?;
+            bail!(
+                "`cargo {subcommand}` is missing, and this Rust ({version}, in {}) is not managed by rustup: install the package \
+                 of {component} that belongs to it, or use rustup (https://rustup.rs)",
+                sysroot.display()
+            );
+        }
+        eprintln!("adding the Rust component {component}");
+        run(rustup().args(["component", "add", component])).with_context(|| {
+            format!("`cargo {subcommand}` is missing; install with: rustup component add {component}")
+        })?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use tt_tests::backend_ops::{Verdict, cases};
+use tt_test_output::{Verdict, cases};
 
 use super::native::is_newer;
 use super::suite::Setting;

@@ -3,10 +3,12 @@
 //! 1. rustfmt and clippy over the workspace and over the device code, which is a workspace of its own;
 //! 2. all Rust tests; among them package `tt-tests`, which drives real llama.cpp programs with our library
 //!    and learns from environment variables where they are;
-//! 3. with `--hosts`, the same library in two other ggml versions.
+//! 3. the start of the README's commands on a machine where the target of the device code is not installed;
+//! 4. with `--hosts`, the same library in two other ggml versions.
 //!
 //! A test that cannot run says so in a line `SKIPPED: reason`; these lines are collected and printed at the end.
 
+mod fresh;
 mod hosts;
 mod lint;
 pub mod native;
@@ -56,6 +58,10 @@ pub fn run(options: &Options) -> Result<()> {
             logits = Some(native::build_programs(host)?);
             Ok(())
         });
+    }
+
+    if options.filter.is_none() {
+        fresh::step(&mut report, host.as_ref());
     }
 
     let setting = suite::Setting { host: host.as_ref(), library, logits, full: options.full };

@@ -7,8 +7,9 @@
 //!   MUL_MAT(...): not supported [TT0]
 //!   [MUL_MAT] NMSE = 1.5 > 0.0005   MUL_MAT(...): FAIL
 //! ```
-
-use crate::tools::plain;
+//!
+//! Nothing but text is needed for that, so this is a package of its own: `xtask` uses it too, and `xtask` has to build with
+//! a host compiler alone, before anything for the cores of the card can be built.
 
 /// How one case ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +90,16 @@ fn case(line: &str, head: &str) -> Option<Case> {
         Verdict::Failed
     };
     Some(Case { text, verdict })
+}
+
+/// A line without its colour codes.
+pub fn plain(line: &str) -> String {
+    let mut pieces = line.split("\u{1b}[");
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        text.push_str(piece.split_once('m').map_or("", |(_, rest)| rest));
+    }
+    text
 }
 
 #[cfg(test)]
