@@ -1,7 +1,8 @@
 //! `cargo xtask demo`: text from an unmodified llama.cpp with our library underneath.
 //!
-//! What is shown comes from two witnesses: llama.cpp's own timing lines on standard error, and
-//! the one JSON line that our library writes to the file named by `GGML_TT_STATS`.
+//! What is shown comes from the one JSON line that our library writes to the file named by `GGML_TT_STATS`: operators,
+//! instructions, and the times of passes over the model. llama.cpp's own timing lines are in its log, whose end is not always
+//! written. On the CPU, without our library, `llama-bench` measures: it prints its results.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,8 +13,8 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde::Deserialize;
 
-use crate::process::{Echo, Watched, command, shown, watch};
-use crate::{backend, llama, paths};
+use crate::process::{Echo, Watched, capture, command, shown, watch};
+use crate::{backend, llama, paths, tools};
 
 /// Options of `cargo xtask demo`.
 #[derive(Args, Clone)]
@@ -74,14 +75,49 @@ struct Stats {
     riscv_instructions: Option<u64>,
     /// Kernel launches.
     launches: u64,
+    /// Passes over the model.
+    passes: Vec<Pass>,
 }
 
-/// Figures of one generation.
+/// Passes over the model with the same number of rows: tokens of a batch.
+#[derive(Debug, Deserialize)]
+struct Pass {
+    /// Device that was part of it.
+    device: String,
+    rows: u64,
+    count: u64,
+    /// Seconds in graphs of the device.
+    graph_s: f64,
+    /// Seconds between them since the pass before: sampling, and what is computed elsewhere.
+    between_s: f64,
+}
+
+/// How fast a run was, in tokens per second; `None` where nothing was to be measured.
+#[derive(Debug, Default, PartialEq)]
+struct Speed {
+    prompt: Option<f64>,
+    generation: Option<f64>,
+}
+
+impl Speed {
+    /// From the passes of the first device; all that share the model have the same ones. A generated token is a pass with one
+    /// row, from the end of the pass before to its own; the first token comes with the prompt.
+    fn of(passes: &[Pass]) -> Self {
+        let first = passes.iter().map(|pass| pass.device.as_str()).min().unwrap_or_default();
+        let speed = |wanted: &dyn Fn(u64) -> bool| {
+            let chosen = passes.iter().filter(|pass| pass.device == first && wanted(pass.rows));
+            let (tokens, seconds) = chosen.fold((0, 0.0), |(tokens, seconds), pass| {
+                (tokens + pass.rows * pass.count, seconds + pass.graph_s + pass.between_s)
+            });
+            (tokens > 0 && seconds > 0.0).then(|| tokens as f64 / seconds)
+        };
+        Self { prompt: speed(&|rows| rows > 1), generation: speed(&|rows| rows == 1) }
+    }
+}
+
+/// What one generation left behind.
 struct Outcome {
-    /// Tokens per second while generating.
-    tokens_per_second: f64,
-    /// Tokens per second while reading the prompt.
-    prompt_tokens_per_second: f64,
+    speed: Speed,
     /// What the library counted; `None` when it was not loaded.
     stats: Option<Stats>,
 }
@@ -91,9 +127,12 @@ pub fn run(options: &Options) -> Result<()> {
     let outcome = generate(options, Echo::Shown)?;
     println!("\n");
     println!("device               {}", options.device());
-    println!("prompt               {:.2} tokens/s", outcome.prompt_tokens_per_second);
-    println!("generation           {:.2} tokens/s", outcome.tokens_per_second);
-    let Some(stats) = outcome.stats else { return Ok(()) };
+    println!("prompt               {}", per_second(outcome.speed.prompt));
+    println!("generation           {}", per_second(outcome.speed.generation));
+    let Some(stats) = outcome.stats else {
+        println!("                     (both measured by llama-bench in a run of its own)");
+        return Ok(());
+    };
     let ops: Vec<String> = stats.ops.iter().map(|(name, count)| format!("{name} x {count}")).collect();
     println!("on the device        {}", if ops.is_empty() { "nothing".to_owned() } else { ops.join(", ") });
     println!("kernel launches      {}", grouped(stats.launches));
@@ -105,13 +144,11 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Tokens per second of a short generation on a device, the first token not counted.
+/// Tokens per second of a short generation on a device with our library, the first token not counted.
 pub fn measure(device: &str, tokens: u32) -> Result<f64> {
-    Ok(generate(&Options::for_bench(device, tokens), Echo::Kept)?.tokens_per_second)
+    let outcome = generate(&Options::for_bench(device, tokens), Echo::Kept)?;
+    outcome.speed.generation.context("no token was generated after the first one")
 }
-
-/// llama.cpp's logging thread may miss the end of a run, the timings included: how often to try.
-const TRIES: usize = 10;
 
 /// Builds what is needed and generates.
 fn generate(options: &Options, echo: Echo) -> Result<Outcome> {
@@ -120,6 +157,11 @@ fn generate(options: &Options, echo: Echo) -> Result<Outcome> {
         Some(path) => paths::existing(path, "--model")?,
         None => paths::demo_model(),
     };
+    let on_card = device != "cpu";
+    if on_card {
+        // Before the long part.
+        tools::ensure_device_target()?;
+    }
     let llama = llama::ensure()?;
     let work = paths::target().join("demo");
     fs::create_dir_all(&work)?;
@@ -127,7 +169,6 @@ fn generate(options: &Options, echo: Echo) -> Result<Outcome> {
     let _ = fs::remove_file(&stats_file);
 
     let mut command = completion(&llama, options, &model)?;
-    let on_card = device != "cpu";
     if on_card {
         command.env("GGML_BACKEND_PATH", backend::build()?).env("GGML_TT_DEVICES", &device);
         command.env("GGML_TT_STATS", &stats_file);
@@ -136,26 +177,27 @@ fn generate(options: &Options, echo: Echo) -> Result<Outcome> {
     }
     eprintln!("running {} on {device}\n", model.file_name().unwrap_or_default().to_string_lossy());
     let log = work.join("llama.log");
-    let mut once = || {
-        let watched = watch(&mut command, &log, None, echo, |line| options.verbose || worth_showing(line))?;
-        finish(&command, &watched, &log)?;
-        anyhow::Ok(watched)
-    };
-    let mut watched = once()?;
-    for _ in 1..TRIES {
-        if speed(&watched.log, "eval time", Some("prompt")).is_ok() {
-            break;
-        }
-        eprintln!(
-            "\nllama.cpp lost the end of its log (it does so now and then, on any backend); once more\n"
-        );
-        watched = once()?;
+    let watched = watch(&mut command, &log, None, echo, |line| options.verbose || worth_showing(line))?;
+    finish(&command, &watched, &log)?;
+    if !on_card {
+        return Ok(Outcome { speed: cpu_speed(&llama, options, &model)?, stats: None });
     }
-    Ok(Outcome {
-        tokens_per_second: speed(&watched.log, "eval time", Some("prompt"))?,
-        prompt_tokens_per_second: speed(&watched.log, "prompt eval time", None)?,
-        stats: if on_card { Some(read_stats(&stats_file)?) } else { None },
-    })
+    let stats = read_stats(&stats_file)?;
+    Ok(Outcome { speed: Speed::of(&stats.passes), stats: Some(stats) })
+}
+
+/// What `llama-bench` measures on the CPU. A build of llama.cpp without it leaves the figures out.
+fn cpu_speed(llama: &llama::Llama, options: &Options, model: &Path) -> Result<Speed> {
+    let Ok(program) = llama.program("llama-bench") else { return Ok(Speed::default()) };
+    let mut command = command(program);
+    command.env_remove("GGML_BACKEND_PATH").arg("-m").arg(model).args(["-ngl", "0", "-r", "1", "-o", "jsonl"]);
+    command.args(["-p", "32", "-n", &options.tokens.max(1).to_string()]);
+    let rows = capture(&mut command)?;
+    let speed = |tokens: &str| {
+        let rows = rows.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        rows.filter(|row| row[tokens].as_u64().is_some_and(|count| count > 0)).find_map(|row| row["avg_ts"].as_f64())
+    };
+    Ok(Speed { prompt: speed("n_prompt"), generation: speed("n_gen") })
 }
 
 /// llama-completion, told to generate once and never to ask; all layers on the device.
@@ -164,7 +206,7 @@ fn completion(llama: &llama::Llama, options: &Options, model: &Path) -> Result<C
     command.arg("-m").arg(model).args(["-p", &options.prompt, "-n", &options.tokens.to_string()]);
     command.args(["--temp", &options.temp.to_string(), "--seed", &options.seed.to_string()]);
     command.args(["-ngl", "99", "-c", "256", "-fit", "off"]);
-    command.args(["-no-cnv", "--no-warmup", "--simple-io", "--perf", "--color", "off"]);
+    command.args(["-no-cnv", "--no-warmup", "--simple-io", "--color", "off"]);
     Ok(command)
 }
 
@@ -183,22 +225,15 @@ fn finish(command: &Command, watched: &Watched, log: &Path) -> Result<()> {
     bail!("`{}` failed ({how}); whole log in {}, its end:\n{tail}", shown(command), log.display());
 }
 
-/// Tokens per second from a line of llama.cpp's timing table.
-fn speed(log: &str, label: &str, but_not: Option<&str>) -> Result<f64> {
-    log.lines()
-        .filter(|line| line.contains(label) && !but_not.is_some_and(|other| line.contains(other)))
-        .find_map(|line| {
-            let (before, _) = line.split_once("tokens per second")?;
-            before.rsplit(',').next()?.trim().parse().ok()
-        })
-        .with_context(|| format!("llama.cpp printed no line with `{label}`"))
-}
-
 fn read_stats(file: &Path) -> Result<Stats> {
     let text = fs::read_to_string(file)
         .with_context(|| "our library wrote no statistics: llama.cpp did not load it or never used it")?;
     let line = text.lines().last().unwrap_or_default();
     serde_json::from_str(line).with_context(|| format!("{} is not the expected JSON: {line}", file.display()))
+}
+
+fn per_second(speed: Option<f64>) -> String {
+    speed.map_or_else(|| "not measured".to_owned(), |speed| format!("{speed:.2} tokens/s"))
 }
 
 fn counted(number: Option<u64>) -> String {
@@ -231,11 +266,16 @@ mod tests {
     }
 
     #[test]
-    fn speeds_are_read_from_timing_lines() {
-        let log = "I common_perf_print: prompt eval time =  13.70 ms /  5 tokens (  2.74 ms per token,   365.10 tokens per second)\n\
-                   I common_perf_print:        eval time =  11.14 ms / 47 runs   (  0.24 ms per token,  4218.27 tokens per second)\n";
-        assert_eq!(speed(log, "prompt eval time", None).unwrap(), 365.10);
-        assert_eq!(speed(log, "eval time", Some("prompt")).unwrap(), 4218.27);
-        assert!(speed("nothing", "eval time", None).is_err());
+    fn speeds_are_those_of_the_first_device() {
+        let stats: Stats = serde_json::from_str(
+            r#"{ "passes": [
+                { "device": "TT0", "rows": 1, "count": 10, "graph_s": 3.0, "between_s": 2.0 },
+                { "device": "TT0", "rows": 6, "count": 2, "graph_s": 3.0, "between_s": 1.0 },
+                { "device": "TT1", "rows": 1, "count": 10, "graph_s": 1.0, "between_s": 4.5 } ] }"#,
+        )
+        .unwrap();
+        assert_eq!(Speed::of(&stats.passes), Speed { prompt: Some(3.0), generation: Some(2.0) });
+        assert_eq!(Speed::of(&stats.passes[1..2]), Speed { prompt: Some(3.0), generation: None });
+        assert_eq!(Speed::of(&[]), Speed::default());
     }
 }
