@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask demo | test | bench | fuzz | build | ttsim | sizes`.
+//! Developer commands: `cargo xtask demo | test | bench | fuzz | build | dist | ttsim | sizes`.
 //!
 //! One entry point for a person and for CI. Each command brings what it needs (system packages, the
 //! riscv target, llama.cpp) and keeps it under `target/`, so that the first run is long, the second one
@@ -9,12 +9,14 @@
 //! | [`tools`] | system packages and Rust components: install or name them |
 //! | [`llama`] | llama.cpp: fetch, check, build once |
 //! | [`backend`] | builds our shared library and gives it the name ggml users expect |
+//! | [`dist`] | the library as others get it: archive and Debian package |
 //! | [`ttsim`] | the simulator as a library for the vendor's programs |
 //! | [`demo`], [`test`], [`bench`], [`fuzz`], [`sizes`] | the commands |
 
 mod backend;
 mod bench;
 mod demo;
+mod dist;
 mod fuzz;
 mod llama;
 mod paths;
@@ -49,6 +51,8 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Build libggml-tenstorrent.so and print how to use it
     Build,
+    /// Pack the library: an archive and a Debian package
+    Dist,
     /// Build the simulator as libttsim.so, which the vendor's programs load
     Ttsim,
     /// Table of file and function lengths
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Build => backend::run(),
+        Command::Dist => dist::run(),
         Command::Ttsim => ttsim::run(),
         Command::Sizes => sizes::run(),
     };

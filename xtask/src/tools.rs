@@ -86,7 +86,7 @@ pub fn ensure_device_target() -> Result<()> {
 }
 
 /// The `rustc` that cargo uses here.
-fn rustc() -> Command {
+pub fn rustc() -> Command {
     let mut rustc = command(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc.current_dir(crate::paths::root());
     rustc
