@@ -33,8 +33,19 @@ pub fn build() -> Result<PathBuf> {
     Ok(named)
 }
 
-/// Builds a package's shared library; takes its path from cargo's messages, so that no path is guessed.
+/// Builds `libggml_tenstorrent.a`, for programs that link it.
+pub fn static_library() -> Result<PathBuf> {
+    crate::tools::ensure_device_target()?;
+    artifact("ggml-tenstorrent", "staticlib", "a")
+}
+
+/// Builds a package's shared library.
 pub fn cargo_build(package: &str) -> Result<PathBuf> {
+    artifact(package, "cdylib", "so")
+}
+
+/// Builds a package; its file of a crate type and with an extension. The path comes from cargo's messages, so that none is guessed.
+fn artifact(package: &str, crate_type: &str, extension: &str) -> Result<PathBuf> {
     let mut command = cargo();
     command
         .args(["build", "--release", "--package", package])
@@ -50,12 +61,12 @@ pub fn cargo_build(package: &str) -> Result<PathBuf> {
         .filter(|message| {
             message["target"]["crate_types"]
                 .as_array()
-                .is_some_and(|types| types.iter().any(|ty| ty == "cdylib"))
+                .is_some_and(|types| types.iter().any(|ty| ty == crate_type))
         })
         .flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default())
         .filter_map(|name| name.as_str().map(PathBuf::from))
-        .find(|path| path.extension().is_some_and(|extension| extension == "so"))
-        .with_context(|| format!("cargo built no shared library: {package} must have the crate type cdylib"))
+        .find(|path| path.extension().is_some_and(|found| found == extension))
+        .with_context(|| format!("cargo made no .{extension}: {package} must have the crate type {crate_type}"))
 }
 
 /// Puts the library under its public name by rename, so that a program that has the old one mapped is not disturbed.

@@ -4,7 +4,7 @@
 //! 2. all Rust tests; among them package `tt-tests`, which drives real llama.cpp programs with our library
 //!    and learns from environment variables where they are;
 //! 3. the start of the README's commands on a machine where the target of the device code is not installed;
-//! 4. the packages, made, unpacked and used outside of the source tree;
+//! 4. the packages, made, unpacked and used outside of the source tree, and a program that links the library statically;
 //! 5. with `--hosts`, the same library in two other ggml versions.
 //!
 //! A test that cannot run says so in a line `SKIPPED: reason`; these lines are collected and printed at the end.
@@ -14,6 +14,7 @@ mod hosts;
 mod lint;
 pub mod native;
 mod package;
+mod static_link;
 mod suite;
 
 use anyhow::Result;
@@ -65,6 +66,7 @@ pub fn run(options: &Options) -> Result<()> {
     if options.filter.is_none() {
         fresh::step(&mut report, host.as_ref());
         package::steps(&mut report, host.as_ref());
+        static_link::step(&mut report, host.as_ref());
     }
 
     let setting = suite::Setting { host: host.as_ref(), library, logits, full: options.full };

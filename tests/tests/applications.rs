@@ -1,0 +1,151 @@
+//! Applications that find the library in a way of their own (docs/applications.md).
+//!
+//! Ollama looks for `lib/ollama/NAME/libggml-NAME.so`, asks a `llama-server` with that in `GGML_BACKEND_PATH` for its devices, sorts
+//! them by their descriptions, and starts another one for each model.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use tt_tests::{Device, Missing, Tools, need, tools};
+
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// A folder as Ollama has it; removed in the end.
+struct Ollama {
+    folder: PathBuf,
+    library: PathBuf,
+}
+
+impl Drop for Ollama {
+    fn drop(&mut self) {
+        // A folder of temporary files.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Ollama {
+    fn install(library: &Path) -> Self {
+        let folder = tools::scratch("ollama");
+        let place = folder.join("lib/ollama/tenstorrent");
+        fs::create_dir_all(&place).unwrap();
+        symlink(library, place.join("libggml-tenstorrent.so")).unwrap();
+        Self { library: place.join("libggml-tenstorrent.so"), folder }
+    }
+
+    /// `llama-server` as Ollama starts it.
+    fn server(&self, tools: &Tools, devices: &str) -> Result<Command, Missing> {
+        let mut command = tools.optional("llama-server", Device::Tenstorrent(devices))?;
+        command.env("GGML_BACKEND_PATH", &self.library);
+        Ok(command)
+    }
+
+    /// Descriptions of the devices that it lists: `  TT0: DESCRIPTION (1024 MiB, 1024 MiB free)`.
+    fn descriptions(&self, tools: &Tools, devices: &str) -> Result<Vec<String>, Missing> {
+        let mut command = self.server(tools, devices)?;
+        let listed = tools::run(command.arg("--list-devices"), LIMIT).unwrap().success().unwrap();
+        let description = |line: &str| {
+            let (name, rest) = line.trim().split_once(": ")?;
+            let (text, memory) = rest.rsplit_once(" (")?;
+            (name.starts_with("TT") && memory.contains("MiB free")).then(|| text.to_owned())
+        };
+        Ok(listed.out.lines().filter_map(description).collect())
+    }
+}
+
+/// A server that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself; the test has its result either way.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Running {
+    /// Asks it to end, as Ollama does, and waits until it has.
+    fn end(mut self) -> Result<()> {
+        let pid = self.0.id().to_string();
+        ensure!(Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status()?.success(), "no process {pid}");
+        self.0.wait()?;
+        Ok(())
+    }
+}
+
+/// Body of the answer to a request.
+fn request(address: SocketAddr, what: &str, body: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    let length = body.len();
+    write!(
+        stream,
+        "{what} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("no end of the header")?;
+    ensure!(head.starts_with("HTTP/1.1 200"), "{answer}");
+    Ok(body.to_owned())
+}
+
+/// What a server with the demo model writes after a prompt.
+fn completion(mut command: Command, options: &[&str]) -> Result<String> {
+    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    command.arg("-m").arg(tools::demo_model()).args(["-c", "256", "-np", "1", "--no-warmup", "-fit", "off"]);
+    command.args(options).args(["--host", "127.0.0.1", "--port"]).arg(address.port().to_string());
+    let mut running = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
+    let start = Instant::now();
+    while !request(address, "GET /health", "").is_ok_and(|answer| answer.contains("\"ok\"")) {
+        ensure!(running.0.try_wait()?.is_none(), "the server ended while it loaded the model");
+        ensure!(start.elapsed() < LIMIT, "the server did not come up");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let body = r#"{ "prompt": "And the king said to the", "n_predict": 4, "temperature": 0 }"#;
+    let answer: serde_json::Value = serde_json::from_str(&request(address, "POST /completion", body)?)?;
+    running.end()?;
+    Ok(answer["content"].as_str().context("no content")?.to_owned())
+}
+
+#[test]
+fn ollama_lists_the_devices() {
+    let tools = need!(Tools::find());
+    let ollama = Ollama::install(&need!(tools::from_environment("TT_BACKEND_SO", "our library")));
+    for (devices, count) in [("sim", 1), ("sim:n300", 2), ("sim,sim", 2)] {
+        let found = need!(ollama.descriptions(&tools, devices));
+        assert_eq!(found.len(), count, "{devices}: {found:?}");
+        for text in &found {
+            // It takes what contains one of these for a device of that kind, "chip" included.
+            let known = ["hip", "rocm", "amd", "cuda", "nvidia", "vulkan", "metal", "sycl", "cpu"];
+            assert!(known.iter().all(|word| !text.to_lowercase().contains(word)), "{text}");
+            assert_eq!(*text, found[0], "cards of a kind have different descriptions");
+        }
+    }
+    assert_ne!(need!(ollama.descriptions(&tools, "sim")), need!(ollama.descriptions(&tools, "sim:n300"))[..1]);
+}
+
+#[test]
+fn ollama_runs_a_model() {
+    let tools = need!(Tools::find());
+    let ollama = Ollama::install(&need!(tools::from_environment("TT_BACKEND_SO", "our library")));
+    let on_cpu = need!(tools.optional("llama-server", Device::Cpu));
+    let expected = completion(on_cpu, &["-ngl", "0"]).unwrap();
+    let stats = ollama.folder.join("stats.json");
+    let mut on_card = need!(ollama.server(&tools, "sim"));
+    on_card.env("GGML_TT_WEIGHTS", "bf16").env("GGML_TT_STATS", &stats);
+    let options = ["-ngl", "99", "--flash-attn", "off", "--main-gpu", "0"];
+    let found = completion(on_card, &options).unwrap();
+    println!("{found:?}");
+    assert!(!expected.trim().is_empty());
+    assert_eq!(found, expected);
+    let stats: serde_json::Value = serde_json::from_str(&fs::read_to_string(&stats).unwrap()).unwrap();
+    let ran = |operator: &str| stats["ops"][operator].as_u64().unwrap_or(0) > 0;
+    assert!(ran("MUL_MAT") && ran("SOFT_MAX") && !ran("FLASH_ATTN_EXT"), "{stats}");
+}
