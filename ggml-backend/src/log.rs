@@ -51,7 +51,8 @@ fn print(line: &str) {
 
 /// Whether standard error is closed or `/dev/null`.
 fn nobody_reads_stderr() -> bool {
-    let device = |path| std::fs::metadata(path).ok().filter(|it| it.file_type().is_char_device()).map(|it| it.rdev());
+    let device =
+        |path| std::fs::metadata(path).ok().filter(|it| it.file_type().is_char_device()).map(|it| it.rdev());
     match std::fs::metadata("/dev/fd/2") {
         Ok(_) => device("/dev/fd/2").is_some() && device("/dev/fd/2") == device("/dev/null"),
         Err(_) => true,

@@ -45,7 +45,13 @@ struct Progress {
 
 impl Progress {
     /// Enters a graph that ran from `begin` to `end`.
-    fn graph(&mut self, products: &[Product], begin: Instant, end: Instant, totals: &mut BTreeMap<u64, Total>) {
+    fn graph(
+        &mut self,
+        products: &[Product],
+        begin: Instant,
+        end: Instant,
+        totals: &mut BTreeMap<u64, Total>,
+    ) {
         let again = products.iter().any(|(weight, _)| self.seen.contains(weight));
         if let Some((_, rows)) = products.first()
             && (again || self.rows.is_none())

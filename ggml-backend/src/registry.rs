@@ -78,7 +78,9 @@ fn find_devices(reg: *mut c_void) -> Vec<&'static Device> {
         }
     };
     match specs.len() {
-        0 => log::announce_idle(&format!("no Tenstorrent card found, so no device; {DEVICES}=sim simulates one")),
+        0 => log::announce_idle(&format!(
+            "no Tenstorrent card found, so no device; {DEVICES}=sim simulates one"
+        )),
         1 => log::info("found 1 device"),
         n => log::info(&format!("found {n} devices")),
     }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use crate::debug::check;
-use crate::weights::Totals;
 use crate::passes::{self, Total};
+use crate::weights::Totals;
 use crate::{log, registry};
 
 static OPERATORS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+pub use tt_test_output::plain;
+
 /// Why a test cannot run here.
 #[derive(Debug)]
 pub struct Missing(String);

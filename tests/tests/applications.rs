@@ -73,7 +73,10 @@ impl Running {
     /// Asks it to end, as Ollama does, and waits until it has.
     fn end(mut self) -> Result<()> {
         let pid = self.0.id().to_string();
-        ensure!(Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status()?.success(), "no process {pid}");
+        ensure!(
+            Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status()?.success(),
+            "no process {pid}"
+        );
         self.0.wait()?;
         Ok(())
     }
@@ -128,7 +131,10 @@ fn ollama_lists_the_devices() {
             assert_eq!(*text, found[0], "cards of a kind have different descriptions");
         }
     }
-    assert_ne!(need!(ollama.descriptions(&tools, "sim")), need!(ollama.descriptions(&tools, "sim:n300"))[..1]);
+    assert_ne!(
+        need!(ollama.descriptions(&tools, "sim")),
+        need!(ollama.descriptions(&tools, "sim:n300"))[..1]
+    );
 }
 
 #[test]

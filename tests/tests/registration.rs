@@ -26,7 +26,8 @@ fn assert_says_once(finished: &Finished, parts: &[&str]) {
     assert!(lines.len() == 1 && parts.iter().all(|part| lines[0].contains(part)), "{}", finished.err);
 }
 
-const WRONG: (&str, &[&str]) = ("sim:n999", &["error", "GGML_TT_DEVICES=sim:n999", "no board \"n999\"", "n150"]);
+const WRONG: (&str, &[&str]) =
+    ("sim:n999", &["error", "GGML_TT_DEVICES=sim:n999", "no board \"n999\"", "n150"]);
 const NONE: (&str, &[&str]) = ("", &["no Tenstorrent card found", "GGML_TT_DEVICES=sim"]);
 
 #[test]

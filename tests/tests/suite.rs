@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use tt_tests::backend_ops::{Verdict, cases, plain, supported};
+use tt_tests::backend_ops::{Verdict, cases, supported};
 use tt_tests::{Device, Tools, need, tools};
 
 const LIMIT: Duration = Duration::from_secs(1150);
@@ -123,7 +123,7 @@ fn whole_suite() {
     let start = Instant::now();
     let mut command = tools.program("test-backend-ops", Device::SIM);
     let finished = tools::run(command.args(["test", "-b", "TT0", "-j", "2"]), LIMIT_OF_ALL).unwrap();
-    let count = |what: &str| finished.out.lines().filter(|line| plain(line).contains(what)).count();
+    let count = |what: &str| finished.out.lines().filter(|line| tools::plain(line).contains(what)).count();
     println!("{} cases OK in {} s", count("): OK"), start.elapsed().as_secs());
     assert_eq!(count("FAIL"), 0, "{}", finished.out);
     finished.success().unwrap();

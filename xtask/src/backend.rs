@@ -66,7 +66,9 @@ fn artifact(package: &str, crate_type: &str, extension: &str) -> Result<PathBuf>
         .flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default())
         .filter_map(|name| name.as_str().map(PathBuf::from))
         .find(|path| path.extension().is_some_and(|found| found == extension))
-        .with_context(|| format!("cargo made no .{extension}: {package} must have the crate type {crate_type}"))
+        .with_context(|| {
+            format!("cargo made no .{extension}: {package} must have the crate type {crate_type}")
+        })
 }
 
 /// Puts the library under its public name by rename, so that a program that has the old one mapped is not disturbed.

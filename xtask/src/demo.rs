@@ -190,12 +190,17 @@ fn generate(options: &Options, echo: Echo) -> Result<Outcome> {
 fn cpu_speed(llama: &llama::Llama, options: &Options, model: &Path) -> Result<Speed> {
     let Ok(program) = llama.program("llama-bench") else { return Ok(Speed::default()) };
     let mut command = command(program);
-    command.env_remove("GGML_BACKEND_PATH").arg("-m").arg(model).args(["-ngl", "0", "-r", "1", "-o", "jsonl"]);
+    command
+        .env_remove("GGML_BACKEND_PATH")
+        .arg("-m")
+        .arg(model)
+        .args(["-ngl", "0", "-r", "1", "-o", "jsonl"]);
     command.args(["-p", "32", "-n", &options.tokens.max(1).to_string()]);
     let rows = capture(&mut command)?;
     let speed = |tokens: &str| {
         let rows = rows.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        rows.filter(|row| row[tokens].as_u64().is_some_and(|count| count > 0)).find_map(|row| row["avg_ts"].as_f64())
+        rows.filter(|row| row[tokens].as_u64().is_some_and(|count| count > 0))
+            .find_map(|row| row["avg_ts"].as_f64())
     };
     Ok(Speed { prompt: speed("n_prompt"), generation: speed("n_gen") })
 }

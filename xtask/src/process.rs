@@ -144,8 +144,10 @@ pub fn until(command: &mut Command, limit: Duration, wanted: impl Fn(&str) -> bo
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().with_context(|| start_error(command))?;
     let (send, lines) = mpsc::channel();
-    let streams: [Option<Box<dyn Read + Send>>; 2] =
-        [child.stdout.take().map(|out| Box::new(out) as _), child.stderr.take().map(|err| Box::new(err) as _)];
+    let streams: [Option<Box<dyn Read + Send>>; 2] = [
+        child.stdout.take().map(|out| Box::new(out) as _),
+        child.stderr.take().map(|err| Box::new(err) as _),
+    ];
     for stream in streams.into_iter().flatten() {
         let send = send.clone();
         // Ends with the stream, which ends with the command.

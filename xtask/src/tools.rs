@@ -80,7 +80,10 @@ pub fn ensure_device_target() -> Result<()> {
         )
     })?;
     if !has_device_target()? {
-        bail!("`rustup target add {DEVICE_TARGET}` changed nothing for `{}`", rustc().get_program().display());
+        bail!(
+            "`rustup target add {DEVICE_TARGET}` changed nothing for `{}`",
+            rustc().get_program().display()
+        );
     }
     Ok(())
 }

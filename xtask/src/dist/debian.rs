@@ -26,10 +26,7 @@ pub fn architecture() -> Result<Architecture> {
 
 /// The package with these files.
 pub fn package(files: &[Entry], architecture: &Architecture, needs: &Needs, time: u64) -> Result<Vec<u8>> {
-    let control = [
-        file("control", control(files, architecture, needs)),
-        file("md5sums", checksums(files)),
-    ];
+    let control = [file("control", control(files, architecture, needs)), file("md5sums", checksums(files))];
     let mut ar = ar::Builder::new(Vec::new());
     let members = [
         ("debian-binary", b"2.0\n".to_vec()),
@@ -46,7 +43,8 @@ pub fn package(files: &[Entry], architecture: &Architecture, needs: &Needs, time
 }
 
 fn control(files: &[Entry], architecture: &Architecture, needs: &Needs) -> String {
-    let bytes: usize = files.iter().map(|entry| if let What::File(bytes) = &entry.what { bytes.len() } else { 0 }).sum();
+    let bytes: usize =
+        files.iter().map(|entry| if let What::File(bytes) = &entry.what { bytes.len() } else { 0 }).sum();
     format!(
         "Package: ggml-tenstorrent\n\
          Version: {VERSION}\n\

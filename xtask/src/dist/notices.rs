@@ -15,7 +15,9 @@ const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE"
 
 /// One section a package; packages of the workspace are ours.
 pub fn text() -> Result<String> {
-    let metadata = capture(cargo().args(["metadata", "--format-version", "1", "--locked", "--filter-platform"]).arg(host()?))?;
+    let metadata = capture(
+        cargo().args(["metadata", "--format-version", "1", "--locked", "--filter-platform"]).arg(host()?),
+    )?;
     let metadata: Value = serde_json::from_str(&metadata)?;
     let contained = contained(&metadata)?;
     let mut text = "libggml-tenstorrent.so contains these packages and the standard library of Rust\n\
@@ -42,7 +44,9 @@ fn contained(metadata: &Value) -> Result<BTreeSet<String>> {
     let mut todo = vec![string(&root.context("no package ggml-tenstorrent")?["id"]).to_owned()];
     let compiler_plugin = |id: &str| {
         let package = packages.iter().find(|package| package["id"] == id);
-        package.is_some_and(|package| list(&package["targets"]).iter().any(|target| target["kind"][0] == "proc-macro"))
+        package.is_some_and(|package| {
+            list(&package["targets"]).iter().any(|target| target["kind"][0] == "proc-macro")
+        })
     };
     let mut found = BTreeSet::new();
     while let Some(id) = todo.pop() {

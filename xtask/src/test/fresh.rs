@@ -61,8 +61,11 @@ impl Machine {
             fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
         }
         let real = capture(command("rustc").current_dir(paths::root()).args(["--print", "sysroot"]))?;
-        let machine =
-            Self { sysroot: folder.join("rust"), real: PathBuf::from(real.trim()), llama: llama.to_path_buf() };
+        let machine = Self {
+            sysroot: folder.join("rust"),
+            real: PathBuf::from(real.trim()),
+            llama: llama.to_path_buf(),
+        };
         link_all(&machine.real.join("bin"), &machine.sysroot.join("bin"), &["rustc"])?;
         link_all(&machine.real.join("lib"), &machine.sysroot.join("lib"), &["rustlib"])?;
         link_all(&machine.real.join("lib/rustlib"), &machine.sysroot.join("lib/rustlib"), &[DEVICE_TARGET])?;
@@ -114,7 +117,11 @@ impl Machine {
             let ended = until(&mut self.cargo(arguments)?, LIMIT, |line| line.contains(passed))?;
             ensure!(!ended.seen, "`cargo {shown}` went on without the target:\n{}", ended.output);
             for part in [DEVICE_TARGET, "rustup target add", "not managed by rustup"] {
-                ensure!(ended.output.contains(part), "`cargo {shown}` does not say \"{part}\":\n{}", ended.output);
+                ensure!(
+                    ended.output.contains(part),
+                    "`cargo {shown}` does not say \"{part}\":\n{}",
+                    ended.output
+                );
             }
             println!("cargo {shown}, without rustup: says what is missing");
         }

@@ -18,8 +18,9 @@ mod static_link;
 mod suite;
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
+use crate::llama::Llama;
 use crate::report::Report;
 use crate::{backend, llama, tools};
 
@@ -32,14 +33,42 @@ pub struct Options {
     /// Everything: also the hosts and the long variants of the whole-system tests
     #[arg(long)]
     full: bool,
+    /// Only this step, of those that are no Rust tests
+    #[arg(long, value_enum, conflicts_with_all = ["hosts", "full", "filter"])]
+    step: Option<Step>,
     /// Only the Rust tests whose name contains this
     filter: Option<String>,
+}
+
+/// Steps outside of the Rust tests.
+#[derive(Clone, Copy, ValueEnum)]
+enum Step {
+    /// The start of the README's commands without the device target
+    Fresh,
+    /// What `dist` makes, unpacked and run
+    Packages,
+    /// A program that links the library statically
+    Static,
+}
+
+impl Step {
+    fn run(self, report: &mut Report, host: Option<&Llama>) {
+        match self {
+            Self::Fresh => fresh::step(report, host),
+            Self::Packages => package::steps(report, host),
+            Self::Static => static_link::step(report, host),
+        }
+    }
 }
 
 /// `cargo xtask test`.
 pub fn run(options: &Options) -> Result<()> {
     let mut report = Report::default();
     tools::ensure_device_target()?;
+    if let Some(step) = options.step {
+        step.run(&mut report, Some(&llama::ensure()?));
+        return report.finish(None);
+    }
     if options.filter.is_none() {
         tools::ensure_lint_components()?;
         lint::steps(&mut report);
@@ -64,9 +93,9 @@ pub fn run(options: &Options) -> Result<()> {
     }
 
     if options.filter.is_none() {
-        fresh::step(&mut report, host.as_ref());
-        package::steps(&mut report, host.as_ref());
-        static_link::step(&mut report, host.as_ref());
+        [Step::Fresh, Step::Packages, Step::Static]
+            .into_iter()
+            .for_each(|step| step.run(&mut report, host.as_ref()));
     }
 
     let setting = suite::Setting { host: host.as_ref(), library, logits, full: options.full };

@@ -70,7 +70,8 @@ fn same_again(made: &Made) -> Result<()> {
 fn from_archive(place: &Place, made: &Made, host: Option<&Llama>) -> Result<()> {
     run(command("tar").arg("-xzf").arg(&made.archive).arg("-C").arg(&place.0))?;
     let name = made.archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let name = name.strip_suffix(&format!("-{}.tar.gz", std::env::consts::ARCH)).context("the archive's name")?;
+    let name =
+        name.strip_suffix(&format!("-{}.tar.gz", std::env::consts::ARCH)).context("the archive's name")?;
     let folder = place.0.join(name);
     for file in ["LICENSE-MIT", "LICENSE-APACHE", "THIRD-PARTY.txt", "README.md", "Containerfile"] {
         ensure!(folder.join(file).is_file(), "{file} is missing");
@@ -90,13 +91,17 @@ fn from_package(place: &Place, made: &Made, host: Option<&Llama>) -> Result<()> 
     run(command("md5sum").args(["--check", "--quiet"]).arg(admin.join("md5sums")).current_dir(&root))?;
     let library = root.join(LIBRARY).canonicalize()?;
     let links = ["usr/lib/ollama/tenstorrent", "usr/lib/x86_64-linux-gnu/ggml/backends0"];
-    for folder in links.into_iter().filter(|folder| std::env::consts::ARCH == "x86_64" || !folder.contains("x86")) {
+    for folder in
+        links.into_iter().filter(|folder| std::env::consts::ARCH == "x86_64" || !folder.contains("x86"))
+    {
         let link = root.join(folder).join("libggml-tenstorrent.so");
         ensure!(link.canonicalize()? == library, "{} leads elsewhere", link.display());
     }
     let setting = fs::read_to_string(root.join(SETTING))?;
-    let value = setting.lines().find_map(|line| line.strip_prefix("GGML_BACKEND_PATH=${GGML_BACKEND_PATH:-/"));
-    let path = value.and_then(|value| value.strip_suffix('}')).context("no GGML_BACKEND_PATH in environment.d")?;
+    let value =
+        setting.lines().find_map(|line| line.strip_prefix("GGML_BACKEND_PATH=${GGML_BACKEND_PATH:-/"));
+    let path =
+        value.and_then(|value| value.strip_suffix('}')).context("no GGML_BACKEND_PATH in environment.d")?;
     generate(place, host, &root.join(path), &root.join(MODEL))
 }
 

@@ -1,6 +1,6 @@
 //! `examples/static`: a program with ggml and our library inside, as the documentation says to build one.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{bail, ensure};
 
 use crate::llama::Llama;
 use crate::process::{capture, command, run};
@@ -18,7 +18,14 @@ pub fn step(report: &mut Report, host: Option<&Llama>) {
         let build = paths::target().join("static");
         let define = |name: &str, path: &std::path::Path| format!("-D{name}={}", path.display());
         run(command("cmake")
-            .args(["-G", "Ninja", "--log-level=WARNING", "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=OFF", "-S"])
+            .args([
+                "-G",
+                "Ninja",
+                "--log-level=WARNING",
+                "-DCMAKE_BUILD_TYPE=Release",
+                "-DGGML_NATIVE=OFF",
+                "-S",
+            ])
             .arg(paths::root().join("examples/static"))
             .arg("-B")
             .arg(&build)
