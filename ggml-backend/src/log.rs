@@ -39,7 +39,7 @@ fn log(level: c_int, text: &str) {
     match (LOG.get_or_init(find), CString::new(line.as_str())) {
         // SAFETY: see the module.
         (Some(log), Ok(line)) => unsafe { log(level, c"%s".as_ptr(), line.as_ptr()) },
-        // No ggml to log through: it cannot have loaded us, but a Rust program can.
+        // No ggml to log through: a program that does not export it, or one in Rust.
         _ => print(&line),
     }
 }
@@ -59,25 +59,28 @@ fn nobody_reads_stderr() -> bool {
     }
 }
 
-/// Whether ggml's log is what it is without a setting: lines of any level, written to standard error at once.
-fn is_ggmls_own() -> bool {
+/// Whether ggml's log is what it is without a setting: lines of any level, written to standard error at once. An older ggml does not
+/// tell.
+fn is_ggmls_own() -> Option<bool> {
     type Get = unsafe extern "C" fn(*mut *mut c_void, *mut *mut c_void);
-    let (Some(get), Some(own)) = (symbol("ggml_log_get"), symbol("ggml_log_callback_default")) else {
-        return false;
-    };
+    let (get, own) = (symbol("ggml_log_get")?, symbol("ggml_log_callback_default")?);
     let (mut callback, mut data) = (std::ptr::null_mut(), std::ptr::null_mut());
     // SAFETY: ggml's header gives the function this type; it writes to both places.
     unsafe { std::mem::transmute::<*mut c_void, Get>(get)(&raw mut callback, &raw mut data) };
-    callback == own
+    Some(callback == own)
 }
 
 /// Says once what the user has to know, however the program treats its log.
 fn announce(level: c_int, text: &str) {
-    if is_ggmls_own() || nobody_reads_stderr() {
-        return log(level, text);
+    match is_ggmls_own() {
+        Some(true) => log(level, text),
+        _ if nobody_reads_stderr() => log(level, text),
+        Some(false) => {
+            print(&line_of(text));
+            log(DEBUG, text);
+        }
+        None => print(&line_of(text)),
     }
-    print(&line_of(text));
-    log(DEBUG, text);
 }
 
 /// The library cannot do what it was loaded for.
