@@ -14,6 +14,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::process::{Echo, Watched, capture, command, shown, watch};
+use crate::test::native;
 use crate::{backend, llama, paths, tools};
 
 /// Options of `cargo xtask demo`.
@@ -174,6 +175,11 @@ fn generate(options: &Options, echo: Echo) -> Result<Outcome> {
         command.env("GGML_TT_STATS", &stats_file);
     } else {
         command.env_remove("GGML_BACKEND_PATH");
+    }
+    // llama.cpp writes its text from a thread that nobody waits for at the end; this library does. Without a compiler for it, the last words
+    // may be missing now and then.
+    if let Ok(library) = native::build_preload(&llama) {
+        command.env("LD_PRELOAD", library);
     }
     eprintln!("running {} on {device}\n", model.file_name().unwrap_or_default().to_string_lossy());
     let log = work.join("llama.log");

@@ -26,7 +26,7 @@ pub fn build(host: &Llama, name: &str) -> Result<PathBuf> {
 }
 
 /// Compiles `tests/native/preload.cpp` into `libpreload.so`.
-fn build_preload(host: &Llama) -> Result<PathBuf> {
+pub fn build_preload(host: &Llama) -> Result<PathBuf> {
     compile(host, "preload", "libpreload.so", &["-shared", "-fPIC"], &["-lllama-common"])
 }
 
