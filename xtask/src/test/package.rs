@@ -90,10 +90,8 @@ fn from_package(place: &Place, made: &Made, host: Option<&Llama>) -> Result<()> 
     }
     run(command("md5sum").args(["--check", "--quiet"]).arg(admin.join("md5sums")).current_dir(&root))?;
     let library = root.join(LIBRARY).canonicalize()?;
-    let links = ["usr/lib/ollama/tenstorrent", "usr/lib/x86_64-linux-gnu/ggml/backends0"];
-    for folder in
-        links.into_iter().filter(|folder| std::env::consts::ARCH == "x86_64" || !folder.contains("x86"))
-    {
+    let plugins = format!("usr/lib/{}-linux-gnu/ggml/backends0", std::env::consts::ARCH);
+    for folder in ["usr/lib/ollama/tenstorrent", &plugins] {
         let link = root.join(folder).join("libggml-tenstorrent.so");
         ensure!(link.canonicalize()? == library, "{} leads elsewhere", link.display());
     }
