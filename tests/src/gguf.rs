@@ -1,6 +1,8 @@
 //! Model files with random weights, in the shape of real ones: for measuring how fast a model loads, and for an
 //! architecture that llama.cpp's own generator of test models does not write.
 //!
+//! Adapters for the demo model are in [`adapters`].
+//!
 //! A GGUF file (version 3) is a header, key-value pairs, descriptions of tensors, and their data, aligned to 32 bytes
 //! (`ggml/docs/gguf.md` of llama.cpp). A model without a vocabulary can be loaded and asked for logits, not for text.
 
@@ -13,6 +15,8 @@ use tt_runtime::layout::GgmlType;
 
 use crate::blocks::half_fields;
 use crate::random::Random;
+
+pub mod adapters;
 
 const ALIGNMENT: u64 = 32;
 
@@ -256,13 +260,18 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend(text.as_bytes());
 }
 
-/// Random blocks with scales of about 2^-7, row after row; norms are ones, biases between -1/8 and 1/8.
+/// Whether the F32 numbers of a tensor are random: those of biases and adapters, not those of norms.
+fn is_random(name: &str) -> bool {
+    [".bias", ".lora_a", ".lora_b"].iter().any(|end| name.ends_with(end)) || name.starts_with("direction.")
+}
+
+/// Random blocks with scales of about 2^-7, row after row; F32 numbers between -1/8 and 1/8, or ones ([`is_random`]).
 fn put_data(out: &mut impl Write, tensor: &Tensor, random: &mut Random) -> Result<()> {
     let bytes = tensor.bytes();
     if tensor.ty == GgmlType::F32 {
         for _ in 0..bytes / 4 {
-            let bias = (f64::from(random.bits()) / f64::from(u32::MAX) - 0.5) / 4.0;
-            let value = if tensor.name.ends_with(".bias") { bias as f32 } else { 1.0 };
+            let small = (f64::from(random.bits()) / f64::from(u32::MAX) - 0.5) / 4.0;
+            let value = if is_random(&tensor.name) { small as f32 } else { 1.0 };
             out.write_all(&value.to_le_bytes())?;
         }
     } else {

@@ -20,10 +20,12 @@ pub mod bench;
 pub mod blocks;
 pub mod compare;
 pub mod gguf;
+pub mod layers;
 pub mod nodes;
 pub mod random;
 pub mod tools;
 pub mod ttnn;
 
+pub use layers::Layers;
 pub use tools::{Device, Missing, Tools};
 pub use tt_test_output as backend_ops;

@@ -15,6 +15,13 @@ pub use tt_test_output::plain;
 #[derive(Debug)]
 pub struct Missing(String);
 
+impl Missing {
+    /// A reason of the test's own.
+    pub fn of(reason: &str) -> Self {
+        Self(reason.to_owned())
+    }
+}
+
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -136,6 +143,14 @@ pub fn native(file: &str) -> Result<PathBuf, Missing> {
 /// Has a program load backends before it starts, and its log flushed when it ends.
 pub fn preload(command: &mut Command) -> Result<&mut Command, Missing> {
     Ok(command.env("LD_PRELOAD", native("libpreload.so")?))
+}
+
+/// Has a program load our library before ggml's own backends, not after them as with `GGML_BACKEND_PATH`: for programs that take devices
+/// in this order.
+pub fn load_first(command: &mut Command) -> Result<&mut Command, Missing> {
+    let library = from_environment("TT_BACKEND_SO", "our library")?;
+    preload(command)?;
+    Ok(command.env_remove("GGML_BACKEND_PATH").env("TT_LOAD_FIRST", library))
 }
 
 /// The model in the repository.

@@ -1,49 +1,15 @@
 //! llama.cpp's programs with all layers on simulated cards: what they print is what they print on the CPU.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 use tt_tests::tools::Finished;
-use tt_tests::{Device, Tools, need, tools};
+use tt_tests::{Device, Layers, Tools, need, tools};
 
 const LIMIT: Duration = Duration::from_secs(900);
 const PROMPT: &str = "And the king said to the";
 const TOKENS: &str = "12";
-
-/// Where the layers of a model are.
-#[derive(Clone, Copy)]
-enum Layers {
-    OnCpu,
-    OnCard,
-    OverTwoCards,
-}
-
-impl Layers {
-    fn device(self) -> Device<'static> {
-        match self {
-            Self::OnCpu => Device::Cpu,
-            Self::OnCard => Device::SIM,
-            Self::OverTwoCards => Device::Tenstorrent("sim,sim"),
-        }
-    }
-
-    /// Naming the devices makes llama.cpp refuse to start without them.
-    fn arguments(self) -> &'static [&'static str] {
-        match self {
-            Self::OnCpu => &["-ngl", "0"],
-            Self::OnCard => &["-ngl", "99", "-dev", "TT0"],
-            Self::OverTwoCards => &["-ngl", "99", "-dev", "TT0,TT1", "-sm", "layer"],
-        }
-    }
-
-    /// The program with the demo model; weights as near to the file's as the card has them.
-    fn prepare(self, mut command: Command) -> Command {
-        command.arg("-m").arg(tools::demo_model()).args(self.arguments()).env("GGML_TT_WEIGHTS", "bf16");
-        command
-    }
-}
 
 /// What `llama-completion` writes after the prompt, always the likeliest token; its text passes through the log.
 fn completion(tools: &Tools, layers: Layers, options: &[&str]) -> Result<String> {
@@ -52,7 +18,8 @@ fn completion(tools: &Tools, layers: Layers, options: &[&str]) -> Result<String>
 
 /// Runs `llama-completion`; options may name another prompt or number of tokens.
 fn generate(tools: &Tools, layers: Layers, options: &[&str]) -> Result<Finished> {
-    let mut command = layers.prepare(tools.program("llama-completion", layers.device()));
+    let program = layers.program(tools, "llama-completion");
+    let mut command = program.map_err(|missing| anyhow!("{missing}"))?;
     command.args([
         "-p",
         PROMPT,
@@ -64,15 +31,7 @@ fn generate(tools: &Tools, layers: Layers, options: &[&str]) -> Result<Finished>
         "--no-display-prompt",
         "--no-warmup",
     ]);
-    command.args(["-fit", "off"]).args(options);
-    tools::preload(&mut command).map_err(|missing| anyhow!("{missing}"))?;
-    let stats = tools::scratch("completion-stats");
-    let finished = tools::run(command.env("GGML_TT_STATS", &stats), LIMIT)?.success()?;
-    if !matches!(layers, Layers::OnCpu) {
-        let text = std::fs::read_to_string(&stats).context("the library left no statistics")?;
-        std::fs::remove_file(&stats)?;
-        ensure!(text.contains("MUL_MAT"), "no product ran on the card: {text}");
-    }
+    let finished = layers.run(command.args(["-fit", "off"]).args(options))?;
     ensure!(!finished.out.trim().is_empty(), "no text: {}", finished.err);
     Ok(finished)
 }
@@ -159,9 +118,7 @@ fn bench() {
 #[test]
 fn batched_bench_with_32_sequences() {
     let tools = need!(Tools::find());
-    let command = need!(tools.optional("llama-batched-bench", Device::SIM));
-    let mut command = Layers::OnCard.prepare(command);
-    need!(tools::preload(&mut command));
+    let mut command = need!(Layers::OnCard.program(&tools, "llama-batched-bench"));
     command.args(["-c", "8192", "-npp", "2", "-ntg", "1", "-npl", "1,32", "-fit", "off"]);
     let finished = tools::run(&mut command, LIMIT).unwrap().success().unwrap();
     let row = |sequences: &str| {
