@@ -56,7 +56,8 @@ fn floats(data: &[u8]) -> Vec<f32> {
 fn importance(tools: &Tools, layers: Layers) -> Result<BTreeMap<String, Vec<f32>>> {
     let out = Scratch::new("imatrix");
     let text = tools::held_out_text();
-    let arguments = ["-f", text.to_str().context("path")?, "-o", out.name(), "-c", "64", "-b", "64", "--chunks", "1"];
+    let arguments =
+        ["-f", text.to_str().context("path")?, "-o", out.name(), "-c", "64", "-b", "64", "--chunks", "1"];
     run(tools, "llama-imatrix", layers, &[&arguments[..], &["--no-ppl"]].concat())?;
     let bytes = std::fs::read(&out.0)?;
     let tensors = gguf::read(&bytes)?;
@@ -135,9 +136,21 @@ fn speculative_decoding() {
     let tools = need!(Tools::find());
     need_program!(tools, "llama-speculative-simple");
     let model = tools::demo_model();
-    let draft = ["-md", model.to_str().unwrap(), "--spec-type", "draft-simple", "-p", PROMPT, "-n", "16", "--temp", "0"];
+    let draft = [
+        "-md",
+        model.to_str().unwrap(),
+        "--spec-type",
+        "draft-simple",
+        "-p",
+        PROMPT,
+        "-n",
+        "16",
+        "--temp",
+        "0",
+    ];
     let [cpu, card] = BOTH.map(|layers| {
-        let place: &[&str] = if layers == Layers::OnCpu { &["-ngld", "0"] } else { &["-ngld", "99", "-devd", "TT0"] };
+        let place: &[&str] =
+            if layers == Layers::OnCpu { &["-ngld", "0"] } else { &["-ngld", "99", "-devd", "TT0"] };
         run(&tools, "llama-speculative-simple", layers, &[&draft, place].concat()).unwrap()
     });
     assert!(cpu.out.contains(PROMPT), "{}", cpu.out);
@@ -160,7 +173,8 @@ fn perplexity(tools: &Tools, layers: Layers, adapter: &[&str]) -> Result<f64> {
 }
 
 fn text(tools: &Tools, layers: Layers, adapter: &[&str]) -> Result<String> {
-    let arguments = ["-p", PROMPT, "-n", "10", "--temp", "0", "-no-cnv", "--no-warmup", "--no-display-prompt"];
+    let arguments =
+        ["-p", PROMPT, "-n", "10", "--temp", "0", "-no-cnv", "--no-warmup", "--no-display-prompt"];
     let out = run(tools, "llama-completion", layers, &[&arguments, adapter].concat())?.out;
     ensure!(!out.trim().is_empty(), "no text");
     Ok(out)
@@ -186,10 +200,10 @@ fn adapted(option: &str, name: &str, scale: &str, write: fn(&Path) -> std::io::R
 
 #[test]
 fn low_rank_adapter() {
-    adapted("--lora-scaled", "lora.gguf", "1.0", adapters::write_lora);
+    adapted("--lora-scaled", "lora.gguf", "4.0", adapters::write_lora);
 }
 
 #[test]
 fn control_vector() {
-    adapted("--control-vector-scaled", "control.gguf", "1.0", adapters::write_control_vector);
+    adapted("--control-vector-scaled", "control.gguf", "16.0", adapters::write_control_vector);
 }

@@ -81,7 +81,11 @@ fn find() -> Result<Tools, Missing> {
     let tools = Tools::find()?;
     tools.optional("ggml-rpc-server", Device::SIM)?;
     tools::native("libpreload.so")?;
-    if tools.bin().join("libggml-rpc.so").is_file() { Ok(tools) } else { Err(Missing::of("libggml-rpc.so is not built")) }
+    if tools.bin().join("libggml-rpc.so").is_file() {
+        Ok(tools)
+    } else {
+        Err(Missing::of("libggml-rpc.so is not built"))
+    }
 }
 
 /// Runs a program on the servers' cards; it does not load our library.
