@@ -1,11 +1,11 @@
 //! The programs under test and how they are run.
 
-use std::env;
 use std::ffi::OsStr;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use std::{env, fmt, fs};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -179,7 +179,36 @@ pub fn full() -> Result<(), Missing> {
 
 /// A fresh path for a file that a test makes.
 pub fn scratch(name: &str) -> PathBuf {
-    env::temp_dir().join(format!("tt-tests-{name}-{}", std::process::id()))
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    env::temp_dir().join(format!("tt-tests-{}-{number}-{name}", std::process::id()))
+}
+
+/// A fresh path for a file or a folder that goes with this value.
+pub struct Temporary(PathBuf);
+
+impl Temporary {
+    /// Nothing is there yet.
+    pub fn new(name: &str) -> Self {
+        Self(scratch(name))
+    }
+
+    /// The path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The path as an argument.
+    pub fn name(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What cannot be removed is left in the folder for temporary files.
+        let _ = if self.0.is_dir() { fs::remove_dir_all(&self.0) } else { fs::remove_file(&self.0) };
+    }
 }
 
 fn repository() -> PathBuf {

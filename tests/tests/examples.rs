@@ -2,37 +2,17 @@
 //! embeddings, batches of sequences, speculative decoding, adapters, training. Results are those of the CPU.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use tt_tests::gguf::{self, adapters};
-use tt_tests::tools::Finished;
+use tt_tests::tools::{Finished, Temporary};
 use tt_tests::{Layers, Tools, compare, need, tools};
 
 const BOTH: [Layers; 2] = [Layers::OnCpu, Layers::OnCard];
 const PROMPT: &str = "And the king said to the";
 /// Largest normalised mean squared error with BF16 weights, as for logits.
 const ERROR: f64 = 1e-3;
-
-/// A file that goes with the test.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        Self(tools::scratch(name))
-    }
-
-    fn name(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What is left is in the folder for temporary files.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
 
 /// Runs a program with the demo model.
 fn run(tools: &Tools, name: &str, layers: Layers, arguments: &[&str]) -> Result<Finished> {
@@ -54,12 +34,12 @@ fn floats(data: &[u8]) -> Vec<f32> {
 
 /// Sums of squared activations and numbers of tokens, by the name of the weight.
 fn importance(tools: &Tools, layers: Layers) -> Result<BTreeMap<String, Vec<f32>>> {
-    let out = Scratch::new("imatrix");
+    let out = Temporary::new("imatrix");
     let text = tools::held_out_text();
     let arguments =
         ["-f", text.to_str().context("path")?, "-o", out.name(), "-c", "64", "-b", "64", "--chunks", "1"];
     run(tools, "llama-imatrix", layers, &[&arguments[..], &["--no-ppl"]].concat())?;
-    let bytes = std::fs::read(&out.0)?;
+    let bytes = std::fs::read(out.path())?;
     let tensors = gguf::read(&bytes)?;
     Ok(tensors.iter().map(|tensor| (tensor.name.to_owned(), floats(tensor.data))).collect())
 }
@@ -184,8 +164,8 @@ fn text(tools: &Tools, layers: Layers, adapter: &[&str]) -> Result<String> {
 fn adapted(option: &str, name: &str, scale: &str, write: fn(&Path) -> std::io::Result<()>) {
     let tools = need!(Tools::find());
     need_program!(tools, "llama-completion");
-    let file = Scratch::new(name);
-    write(&file.0).unwrap();
+    let file = Temporary::new(name);
+    write(file.path()).unwrap();
     let scaled = format!("{}:{scale}", file.name());
     let adapter = [option, scaled.as_str()];
     let plain = perplexity(&tools, Layers::OnCpu, &[]).unwrap();
@@ -211,8 +191,8 @@ fn control_vector() {
 /// Losses of the last batch of training and of validation that the progress bar shows: means over all.
 fn losses(log: &str) -> Result<[f64; 2]> {
     let last = |what: &str| -> Option<f64> {
-        let bars = log.split(['\r', '\n']).filter(|line| line.trim_start().starts_with(what));
-        bars.last()?.split_once("loss=")?.1.split('±').next()?.parse().ok()
+        let mut bars = log.split(['\r', '\n']).filter(|line| line.trim_start().starts_with(what));
+        bars.next_back()?.split_once("loss=")?.1.split('±').next()?.parse().ok()
     };
     Ok([last("train:").context("no training")?, last("val:").context("no validation")?])
 }
@@ -236,17 +216,24 @@ fn changes(trained: &Path) -> Result<Vec<f32>> {
 fn an_epoch_of_training() {
     let tools = need!(Tools::find());
     need_program!(tools, "llama-finetune");
-    let text = Scratch::new("finetune.txt");
+    let text = Temporary::new("finetune.txt");
     let all = std::fs::read_to_string(tools::held_out_text()).unwrap();
-    std::fs::write(&text.0, &all[..2200]).unwrap();
+    std::fs::write(text.path(), &all[..2200]).unwrap();
     let train = |layers: Layers| {
-        let out = Scratch::new("finetune.gguf");
+        let out = Temporary::new("finetune.gguf");
         let arguments =
             ["-f", text.name(), "-o", out.name(), "-c", "256", "-b", "64", "-ub", "64", "--epochs", "1"];
         let finished = run(&tools, "llama-finetune", layers, &arguments)?;
-        Ok::<_, anyhow::Error>((losses(&finished.err)?, changes(&out.0)?))
+        Ok::<_, anyhow::Error>((losses(&finished.err)?, changes(out.path())?))
     };
-    let [(on_cpu, expected), (on_card, found)] = BOTH.map(|layers| train(layers).unwrap());
+    let (on_cpu, expected) = train(Layers::OnCpu).unwrap();
+    let (on_card, found) = match train(Layers::OnCard) {
+        Err(error) if format!("{error:#}").contains("cannot run the operation (OPT_STEP_ADAMW)") => {
+            println!("SKIPPED: llama-finetune: the device has no OPT_STEP_ADAMW yet");
+            return;
+        }
+        trained => trained.unwrap(),
+    };
     let error = compare::nmse(&expected, &found).unwrap();
     println!("losses: CPU {on_cpu:?}, card {on_card:?}; changes of the weights: error {error:.3e}");
     for (cpu, card) in on_cpu.iter().zip(on_card) {

@@ -1,12 +1,12 @@
 //! llama.cpp's own test programs beyond `test-backend-ops` and `test-llama-archs`, on the simulated card and on the CPU: each one has
 //! to pass, and to say the same in both places. `docs/development.md` has the table.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use tt_tests::tools::{Finished, plain};
+use tt_tests::tools::{Finished, Temporary, plain};
 use tt_tests::{Device, Layers, Tools, architectures, need, tools};
 
 const LIMIT: Duration = Duration::from_secs(900);
@@ -130,16 +130,6 @@ fn state_is_restored_into_a_fragmented_cache() {
     assert_eq!(card, cpu);
 }
 
-/// Models of some architectures in a folder of their own, which goes with this.
-struct Models(PathBuf);
-
-impl Drop for Models {
-    fn drop(&mut self) {
-        // What is left is in the folder for temporary files.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Rows of the table that a program prints about the models of a folder: names and results.
 fn table(program: &mut Command, models: &Path) -> Result<Vec<Vec<String>>> {
     program.arg("--models").arg(models).current_dir(models);
@@ -155,13 +145,13 @@ fn table(program: &mut Command, models: &Path) -> Result<Vec<Vec<String>>> {
 fn same_table(name: &str, pattern: &str, passes: usize) {
     let tools = need!(Tools::find());
     need!(tools.optional(name, Device::SIM));
-    let models = Models(tools::scratch(&format!("models-{name}")));
+    let models = Temporary::new(&format!("models-{name}"));
     let writer = need!(architectures::program(&tools, Device::Cpu, pattern));
-    let written = architectures::write(writer, &models.0).unwrap();
+    let written = architectures::write(writer, models.path()).unwrap();
     let [cpu, card] = BOTH.map(|layers| {
         let mut program = tools.program(name, layers.device());
         tools::preload(&mut program).unwrap().args(layers.arguments()).args(["-fit", "off"]);
-        table(program.env("GGML_TT_WEIGHTS", "bf16"), &models.0).unwrap()
+        table(program.env("GGML_TT_WEIGHTS", "bf16"), models.path()).unwrap()
     });
     println!("{} models, {} rows", written.len(), card.len());
     assert_eq!(card.len(), written.len());
