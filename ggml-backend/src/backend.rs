@@ -194,8 +194,7 @@ impl<'a> Run<'a> {
     fn execute(self, steps: &[OpDescriptor]) -> Result<(), ComputeError> {
         let Self { host, device, nodes, check, profile } = self;
         if let Some(node) = nodes.last() {
-            let written = placed(host, node)?;
-            device.weights.before_write(DramAddr(written.addr), written.span())?;
+            before_writing(host, device, node)?;
         }
         for descriptor in steps {
             device.runtime.execute(descriptor)?;
@@ -209,6 +208,25 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
+}
+
+/// Prepares the memory that a node writes to. A weight is prepared for being written again and again.
+fn before_writing(host: &Host, device: &'static Device, node: &Tensor) -> Result<(), ComputeError> {
+    for tensor in written(host, node) {
+        let view = placed(host, tensor)?;
+        let (addr, len) = (DramAddr(view.addr), view.span());
+        // SAFETY: `placed` has found its buffer.
+        match unsafe { is_for_weights(tensor.buffer) } {
+            true => device.weights.before_update(addr, len)?,
+            false => device.weights.before_write(addr, len)?,
+        }
+    }
+    Ok(())
+}
+
+/// The tensors that a node writes to.
+fn written<'a>(host: &Host, node: &'a Tensor) -> impl Iterator<Item = &'a Tensor> {
+    plan::written(host.operator(node.op).unwrap_or(Operator::View), node)
 }
 
 /// Bytes of the result and sources of nodes, without what one of them makes for another.
@@ -244,8 +262,10 @@ impl<'a> Held<'a> {
     fn computed(self) -> Result<(), ComputeError> {
         stats::count_reused(self.used.len());
         self.realised.keep(self.made);
-        let written = placed(self.host, self.node)?;
-        self.realised.written(written.addr, written.span());
+        for tensor in written(self.host, self.node) {
+            let written = placed(self.host, tensor)?;
+            self.realised.written(written.addr, written.span());
+        }
         Ok(())
     }
 
@@ -351,18 +371,24 @@ fn bytes(
 }
 
 /// What a product multiplies with: a weight's tiles; tiles beside the bytes of what could be one, or of what kernels
-/// cannot read; else the bytes themselves.
+/// cannot read; else the bytes themselves, as those of a weight that changes with every graph.
 fn matrices(host: &Host, device: &'static Device, tensor: &Tensor) -> Result<Operand, ComputeError> {
     let arena = arena(tensor)?;
     let addr = arena.address(tensor);
     // SAFETY: `arena` has found its buffer.
     let weight = buffer::weight(host, tensor).filter(|_| unsafe { is_for_weights(tensor.buffer) });
+    let plain = plan::multiplied(host, tensor, addr.0);
+    if let Ok(view) = &plain
+        && device.weights.is_updated(addr, view.span())
+    {
+        device.weights.before_compute(addr, view.span())?;
+        return Ok(Operand::Plain(*view));
+    }
     if let Some(weight) = weight
         && weight.place_bytes().is_some()
     {
         return Ok(Operand::Tiles(device.weights.tiles(addr, weight)?));
     }
-    let plain = plan::multiplied(host, tensor, addr.0);
     let of = plan::matrices(host, tensor, addr.0);
     if let Some(of) = of
         && (weight.is_some() || plain.is_err())

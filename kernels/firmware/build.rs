@@ -5,6 +5,8 @@ use tt_kernel_abi::l1::IMAGE_SLOTS;
 fn main() {
     let dir = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     println!("cargo::rerun-if-changed=link.ld");
+    // Nothing is mapped by pages: slots begin where they like, without the ELF header in front of the code.
+    println!("cargo::rustc-link-arg-bins=--nmagic");
     for slot in IMAGE_SLOTS {
         let bin = slot.core.name().to_lowercase();
         println!("cargo::rustc-link-arg-bin={bin}=-T{dir}/link.ld");

@@ -144,6 +144,26 @@ pub enum Operator {
     RwkvWkv6,
     /// `RWKV_WKV7`
     RwkvWkv7,
+    /// `SILU_BACK`
+    SiluBack,
+    /// `RMS_NORM_BACK`
+    RmsNormBack,
+    /// `SOFT_MAX_BACK`
+    SoftMaxBack,
+    /// `GET_ROWS_BACK`
+    GetRowsBack,
+    /// `REPEAT_BACK`
+    RepeatBack,
+    /// `CROSS_ENTROPY_LOSS`
+    CrossEntropyLoss,
+    /// `CROSS_ENTROPY_LOSS_BACK`
+    CrossEntropyLossBack,
+    /// `COUNT_EQUAL`
+    CountEqual,
+    /// `OPT_STEP_ADAMW`
+    OptStepAdamw,
+    /// `OPT_STEP_SGD`
+    OptStepSgd,
 }
 
 /// The host's functions and numbers.
@@ -394,6 +414,16 @@ fn operator(name: &str) -> Option<Operator> {
         "GATED_LINEAR_ATTN" => Operator::GatedLinearAttention,
         "RWKV_WKV6" => Operator::RwkvWkv6,
         "RWKV_WKV7" => Operator::RwkvWkv7,
+        "SILU_BACK" => Operator::SiluBack,
+        "RMS_NORM_BACK" => Operator::RmsNormBack,
+        "SOFT_MAX_BACK" => Operator::SoftMaxBack,
+        "GET_ROWS_BACK" => Operator::GetRowsBack,
+        "REPEAT_BACK" => Operator::RepeatBack,
+        "CROSS_ENTROPY_LOSS" => Operator::CrossEntropyLoss,
+        "CROSS_ENTROPY_LOSS_BACK" => Operator::CrossEntropyLossBack,
+        "COUNT_EQUAL" => Operator::CountEqual,
+        "OPT_STEP_ADAMW" => Operator::OptStepAdamw,
+        "OPT_STEP_SGD" => Operator::OptStepSgd,
         _ => return None,
     })
 }

@@ -13,7 +13,7 @@ use std::ffi::c_void;
 use tt_runtime::DramAddr;
 
 use super::cpu::{Cpu, CpuError};
-use crate::abi::host::Host;
+use crate::abi::host::{Host, Operator};
 use crate::abi::types::Tensor;
 use crate::buffer::arena_of;
 use crate::plan;
@@ -77,7 +77,11 @@ impl Twins {
                     *twin = twins.source(host, source)?;
                 }
             }
-            let at = twins.add(host, node)?;
+            let at = match updated_source(host, node).map(|index| sources[index]) {
+                // SAFETY: the twin of a source.
+                Some(twin) if !twin.is_null() => twins.push(node, Vec::new(), unsafe { (*twin).data }),
+                _ => twins.add(host, node)?,
+            };
             let twin = &mut twins.all[at].tensor;
             (twin.op, twin.op_params, twin.flags, twin.src) = (node.op, node.op_params, node.flags, sources);
             twins.nodes.push(at);
@@ -132,9 +136,18 @@ impl Twins {
         let nodes: Vec<*mut Tensor> = self.nodes.iter().map(|&at| &raw mut *self.all[at].tensor).collect();
         // SAFETY: twins have memory of the host.
         unsafe { cpu.run(&nodes)? };
-        let Some(last) = self.nodes.pop().map(|at| self.all.swap_remove(at)) else { return Ok(Vec::new()) };
-        let bytes = last.memory.iter().flat_map(|line| line.0);
-        Ok(bytes.take(host.nbytes(&last.tensor)).collect())
+        let Some(last) = self.nodes.pop().map(|at| &self.all[at].tensor) else { return Ok(Vec::new()) };
+        let owner = self.all.iter().find(|twin| twin.memory.as_ptr().cast() == last.data.cast_const());
+        let bytes = owner.into_iter().flat_map(|twin| &twin.memory).flat_map(|line| line.0);
+        Ok(bytes.take(host.nbytes(last)).collect())
+    }
+}
+
+/// The source whose memory the CPU writes the result to, if it does not look at the result's own.
+fn updated_source(host: &Host, node: &Tensor) -> Option<usize> {
+    match host.operator(node.op) {
+        Some(Operator::OptStepAdamw | Operator::OptStepSgd) => Some(0),
+        _ => None,
     }
 }
 

@@ -13,6 +13,7 @@ mod matrix;
 mod movement;
 mod recurrent;
 mod rows;
+mod training;
 
 use std::ffi::CStr;
 
@@ -48,6 +49,12 @@ pub fn is_empty(node: &Tensor) -> bool {
 pub fn source(node: &Tensor, index: usize) -> Option<&Tensor> {
     // SAFETY: ggml's graphs point to live tensors or nowhere.
     unsafe { node.src[index].as_ref() }
+}
+
+/// What a node writes: itself, and what belongs to an optimiser.
+pub fn written(operator: Operator, node: &Tensor) -> impl Iterator<Item = &Tensor> {
+    let momenta: &[usize] = if operator == Operator::OptStepAdamw { &[2, 3] } else { &[] };
+    std::iter::once(node).chain(momenta.iter().filter_map(|&index| source(node, index)))
 }
 
 /// The view of a tensor whose first byte is at `addr`.
@@ -260,6 +267,16 @@ impl Node<'_> {
             Operator::Concat => return self.concat(),
             Operator::Set => return self.set(),
             Operator::Acc => return self.acc(),
+            Operator::SiluBack => self.silu_back(),
+            Operator::RmsNormBack => return self.rms_norm_back(),
+            Operator::SoftMaxBack => return self.soft_max_back(),
+            Operator::GetRowsBack => return self.get_rows_back(),
+            Operator::RepeatBack => return self.repeat_back(),
+            Operator::CrossEntropyLoss => return self.cross_entropy_loss(),
+            Operator::CrossEntropyLossBack => return self.cross_entropy_loss_back(),
+            Operator::CountEqual => self.count_equal(),
+            Operator::OptStepAdamw => return self.opt_step_adamw(),
+            Operator::OptStepSgd => return self.opt_step_sgd(),
         };
         one.map(|descriptor| vec![descriptor])
     }

@@ -135,7 +135,7 @@ impl Node<'_> {
 }
 
 /// The form of FP32 rows that begin at multiples of 32 bytes.
-fn aligned(ne: [u32; 4]) -> TensorView {
+pub(super) fn aligned(ne: [u32; 4]) -> TensorView {
     let [ne0, ne1, ne2, ne3] = ne;
     let rows = TensorView::contiguous(ElementType::F32, 0, [ne0.next_multiple_of(8), ne1, ne2, ne3]);
     TensorView { ne, ..rows }

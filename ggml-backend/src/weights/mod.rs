@@ -7,13 +7,15 @@
 //!
 //! Whatever else happens to such a place, the answer is that of plain memory. Reading gives the bytes that were set, from
 //! their source. Writing to a part of it, or an operator other than `MUL_MAT` that reads it, first puts the bytes back
-//! where they were. Matrices without such a place get their tiles beside them when they are first multiplied with ([`copies`]).
+//! where they were. Matrices without such a place get their tiles beside them when they are first multiplied with ([`copies`]). A weight
+//! that is trained has no tiles at all from one graph to the next ([`updated`]).
 
 pub mod choice;
 pub mod copies;
 mod imatrix;
 mod loader;
 mod source;
+mod updated;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use imatrix::Imatrix;
 pub use loader::{Importance, Totals};
 use loader::{Job, Loader};
 use source::{Source, Sources};
+use updated::Updated;
 
 /// Why a weight cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +73,7 @@ pub struct Weights {
     sources: Sources,
     loader: Loader,
     copies: Copies,
+    updated: Updated,
 }
 
 /// Tiles of a weight; they live as long as this.
@@ -97,6 +101,7 @@ impl Weights {
             records: Mutex::default(),
             sources: Sources::default(),
             copies: Copies::default(),
+            updated: Updated::default(),
         }
     }
 
@@ -179,6 +184,21 @@ impl Weights {
         self.make_plain(addr, len, For::Writing)
     }
 
+    /// An operator is about to write to a range, and will do so with other graphs.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub fn before_update(&self, addr: DramAddr, len: u64) -> Result<(), WeightError> {
+        self.before_write(addr, len)?;
+        self.updated.note(addr, len);
+        Ok(())
+    }
+
+    /// Whether operators write to a range, so that tiles of it would soon be old.
+    pub fn is_updated(&self, addr: DramAddr, len: u64) -> bool {
+        self.updated.contains(addr, len)
+    }
+
     /// A range is about to be read by an operator, as ggml's bytes.
     ///
     /// # Errors
@@ -190,6 +210,7 @@ impl Weights {
     /// A range is freed, or about to be overwritten as a whole.
     pub fn forget(&self, addr: DramAddr, len: u64) {
         self.copies.changed(addr, len);
+        self.updated.forget(addr, len);
         let mut records = self.records.lock();
         let starts: Vec<u64> = overlapping(&records, addr, len).map(|(start, _)| start).collect();
         for start in starts {

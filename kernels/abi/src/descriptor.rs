@@ -31,6 +31,8 @@ pub enum Op {
     Resample = 10,
     /// State that is carried from token to token ([`crate::recurrent`]).
     Recurrent = 11,
+    /// A step of an optimiser: a function of elements of src0 and src1 ([`crate::elementwise::OptStep`]) whose parameters are in more[0].
+    OptStep = 12,
 }
 
 impl Op {
@@ -49,6 +51,7 @@ impl Op {
             9 => Op::Fold,
             10 => Op::Resample,
             11 => Op::Recurrent,
+            12 => Op::OptStep,
             _ => return None,
         })
     }

@@ -142,8 +142,28 @@ functions! {
         GegluQuick = "GEGLU_QUICK",
         /// silu(min(x, limit)) * clamp(g, limit).
         SwigluClamp = "SWIGLU_CLAMP",
+        /// silu'(x) * g: no gated unit but the gradient of SILU, which has their form.
+        SiluBack = "SILU_BACK",
     }
 }
+
+functions! {
+    /// Steps of optimisers: functions of two elements. Their parameters `p` are values of a tensor that nobody has looked at when the
+    /// descriptor is made, so words [`PARAMS`] on are their places in it. (The names are ours.)
+    OptStep {
+        /// p0 * a + (1 - p0) * b.
+        Momentum = "MOMENTUM",
+        /// p0 * a + (1 - p0) * b^2.
+        SquaredMomentum = "SQUARED_MOMENTUM",
+        /// p0 * a / (sqrt(p1 * b) + p2).
+        Direction = "DIRECTION",
+        /// (1 - p0 * p1) * a - p0 * b.
+        Descent = "DESCENT",
+    }
+}
+
+/// Values that a tensor of [`OptStep`]'s parameters has at most.
+pub const MAX_OPT_PARAMS: u32 = 8;
 
 /// First parameter word of a function's own parameters, after those of [`Pieces`].
 pub const PARAMS: usize = 4;

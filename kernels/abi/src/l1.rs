@@ -24,15 +24,15 @@ pub struct ImageSlot {
 
 /// Slots of the five images.
 pub const IMAGE_SLOTS: [ImageSlot; 5] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x2_3000 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x2_3000, size: 0x2000 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x2_5000, size: 0x6000 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x2_B000, size: 0x2000 },
-    ImageSlot { core: RiscV::Ncrisc, start: 0x2_D000, size: 0x2_3000 },
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x2_3C00 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x2_3C00, size: 0x2000 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x2_5C00, size: 0x7000 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x2_CC00, size: 0x1800 },
+    ImageSlot { core: RiscV::Ncrisc, start: 0x2_E400, size: 0x2_3C00 },
 ];
 
 /// First byte after the images.
-pub const MAILBOX: u32 = 0x5_0000;
+pub const MAILBOX: u32 = 0x5_2000;
 /// Go word: every core polls it; the launch with number n starts when it becomes n.
 pub const GO: u32 = MAILBOX;
 /// Completion word, used on the worker that [`crate::BootConfig`] names: one more for each finished worker.
@@ -57,7 +57,7 @@ pub const SYNC: u32 = MAILBOX + 0x600;
 /// Bytes of [`SYNC`].
 pub const SYNC_BYTES: u32 = 0x200;
 /// The operators' buffers.
-pub const HEAP: u32 = 0x5_1000;
+pub const HEAP: u32 = 0x5_3000;
 /// End of the heap.
 pub const HEAP_END: u32 = tt_isa::map::L1_SIZE;
 /// Where operators that run on both data-movement cores divide the heap: BRISC has the lower part.

@@ -34,7 +34,7 @@ impl Filter {
 }
 
 /// Most weights of a piece.
-pub const MAX_TAPS: u32 = 30 * 1024;
+pub const MAX_TAPS: u32 = 29 * 1024;
 
 /// Parameters.
 #[derive(Clone, Copy, PartialEq, Debug)]

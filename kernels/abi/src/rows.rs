@@ -49,6 +49,20 @@ pub enum RowFunction {
     /// Runs sorted by [`SortRuns`](Self::SortRuns) as one; u0 = elements of a whole row, u1 = how many are wanted,
     /// u2 = elements of a run.
     MergeRuns = 17,
+    /// `scale * y * (dy - sum(y * dy))` with dy in src0 and y in src1: the gradient of a softmax; f0 = scale. On the vector unit only, as
+    /// all of the following down to [`CrossEntropyBack`](Self::CrossEntropyBack).
+    SoftMaxBack = 18,
+    /// `(dz - x * mean(x * dz) / m) / sqrt(m)` with `m = mean(x^2) + eps`, dz in src0 and x in src1: the gradient of RMS_NORM; f0 = eps,
+    /// f1 = 1 / elements of a row.
+    RmsNormBack = 19,
+    /// `label * ln(softmax(x))` with labels in src1; f0 = 1.
+    CrossEntropy = 20,
+    /// `(softmax(x) - label) * d / rows` with labels in src1 and d in more[0]; f0 = 1, f1 = 1 / rows.
+    CrossEntropyBack = 21,
+    /// Rows of src0 added to those rows of the result that the indices src1 name; `rows` counts rows of the result.
+    AddRows = 22,
+    /// Elements of src0 that are equal to src1's, I32, counted for the whole tensor; one I64.
+    CountEqual = 23,
 }
 
 impl RowFunction {
@@ -74,6 +88,12 @@ impl RowFunction {
             15 => AddId,
             16 => SortRuns,
             17 => MergeRuns,
+            18 => SoftMaxBack,
+            19 => RmsNormBack,
+            20 => CrossEntropy,
+            21 => CrossEntropyBack,
+            22 => AddRows,
+            23 => CountEqual,
             _ => return None,
         })
     }
@@ -230,7 +250,7 @@ mod tests {
             sin_sign: -1.0,
         };
         assert_eq!(RowsParams::from_words(&params.to_words()), params);
-        assert!((0..18).all(|code| RowFunction::from_code(code).is_some_and(|f| f as u32 == code)));
-        assert_eq!(RowFunction::from_code(18), None);
+        assert!((0..24).all(|code| RowFunction::from_code(code).is_some_and(|f| f as u32 == code)));
+        assert_eq!(RowFunction::from_code(24), None);
     }
 }

@@ -13,6 +13,7 @@ pub mod recurrent;
 pub mod resample;
 pub mod rows;
 mod set_rows;
+pub mod training;
 pub mod windows;
 
 pub use copy::{copy, remap, repeat, tilize};

@@ -5,15 +5,17 @@
 //! ```
 //!
 //! [`Program`] builds instruction sequences, [`functions`] holds the building blocks (exp, recip, ..), [`unary`],
-//! [`binary`] and [`glu`] name the program of each of ggml's functions. All of them are constants: the firmware emits
-//! their words in line, and tests on the host execute the same words.
+//! [`binary`], [`glu`] and [`opt_step`] name the program of each function. All of them are constants: the firmware emits
+//! their words in line, and tests on the host execute the same words. Functions of whole rows: [`rows`].
 
 pub mod functions;
+pub mod gradients;
 mod operators;
 mod program;
+pub mod rows;
 pub mod soft_max;
 
-pub use operators::{binary, glu, unary};
+pub use operators::{binary, glu, opt_step, unary};
 pub use program::{CONSTANTS, Constants, MAX_WORDS, Program};
 
 use crate::l1::HEAP;
@@ -53,9 +55,18 @@ pub const fn result_slot(number: u32) -> u32 {
     RESULTS + number % SLOTS * BLOCK_BYTES
 }
 
+/// First byte of the room for parameters that come from DRAM.
+const PARAMETERS: u32 = RESULTS + SLOTS * BLOCK_BYTES;
+
+/// Where parameters come in whose address in DRAM is `addr`.
+pub const fn parameters_slot(addr: u64) -> u32 {
+    PARAMETERS + (addr as u32 & 31)
+}
+
 const _: () = {
     assert!(HEAP.is_multiple_of(32) && OPERAND_BYTES.is_multiple_of(32) && RESULTS.is_multiple_of(16));
-    assert!(RESULTS + SLOTS * BLOCK_BYTES <= crate::l1::HEAP_END);
+    assert!(PARAMETERS.is_multiple_of(32));
+    assert!(PARAMETERS + 32 + 4 * crate::elementwise::MAX_OPT_PARAMS <= crate::l1::HEAP_END);
     // 32-bit rows of Dst.
     assert!(DST_SLOTS * DST_SLOT_ROWS <= tt_isa::format::DST_ROWS_32 as u32);
 };

@@ -4,7 +4,7 @@
 
 use super::functions::{self as f, where_nan};
 use super::program::{Program, Reg};
-use crate::elementwise::{Binary, Glu, Unary};
+use crate::elementwise::{Binary, Glu, OptStep, Unary};
 use tt_isa::sfpu::lreg::{ONE, ZERO};
 
 const SQRT_2_OVER_PI: f32 = 0.797_884_6;
@@ -240,7 +240,61 @@ pub const fn glu(function: Glu) -> Option<Program> {
         }
         Glu::GegluErf => gelu_erf(&mut p),
         Glu::GegluQuick => gelu_quick(&mut p),
+        Glu::SiluBack => silu_slope(&mut p),
     }
     p.mul(0, 0, 1);
     Some(p.finish())
+}
+
+/// s (1 + x (1 - s)) with s = 1 / (1 + e^-x) of x in `LReg[0]`; uses 2 to 7 and keeps 1.
+const fn silu_slope(p: &mut Program) {
+    p.mov(7, 0);
+    p.neg(2, 0);
+    p.mov(0, ONE);
+    f::logistic(p);
+    p.neg(2, 0);
+    p.add(2, 2, ONE);
+    p.mad(2, 2, 7, ONE);
+    p.mul(0, 0, 2);
+}
+
+/// The program of a step of an optimiser; all of them have one.
+pub const fn opt_step(function: OptStep) -> Option<Program> {
+    let params = match function {
+        OptStep::Momentum | OptStep::SquaredMomentum => 1,
+        OptStep::Direction => 3,
+        OptStep::Descent => 2,
+    };
+    let mut p = Program::new(params);
+    match function {
+        OptStep::Momentum => blend(&mut p),
+        OptStep::SquaredMomentum => {
+            p.mul(1, 1, 1);
+            blend(&mut p);
+        }
+        OptStep::Direction => {
+            p.mul(7, 1, p.param(1));
+            p.mul(1, 0, p.param(0));
+            f::sqrt(&mut p);
+            p.add(7, 0, p.param(2));
+            p.mov(0, 1);
+            p.mov(1, 7);
+            f::div(&mut p);
+        }
+        OptStep::Descent => {
+            p.neg(2, p.param(0));
+            p.mad(3, 2, p.param(1), ONE);
+            p.mul(0, 0, 3);
+            p.mad(0, 2, 1, 0);
+        }
+    }
+    Some(p.finish())
+}
+
+/// `LReg[0] = p0 * LReg[0] + (1 - p0) * LReg[1]`; uses 2.
+const fn blend(p: &mut Program) {
+    p.neg(2, p.param(0));
+    p.add(2, 2, ONE);
+    p.mul(2, 2, 1);
+    p.mad(0, 0, p.param(0), 2);
 }

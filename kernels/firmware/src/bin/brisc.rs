@@ -70,7 +70,7 @@ fn run(op: Op, launch: &Launch) {
     match op {
         Op::Matmul => ops::matmul::brisc::run(launch),
         op if ops::on_sfpu(op, launch) => ops::sfpu::brisc::run(launch),
-        op if ops::soft_max_on_sfpu(op, launch) => ops::soft_max::brisc::run(launch),
+        op if ops::rows_on_sfpu(op, launch) => ops::sfpu_rows::brisc::run(launch),
         op => ops::lane(op, launch, 0),
     }
 }

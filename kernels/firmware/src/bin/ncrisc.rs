@@ -18,7 +18,7 @@ fn run(op: Op, launch: &Launch) {
         Op::Matmul => ops::matmul::ncrisc::run(launch),
         Op::SetRows => ops::set_rows::run(launch),
         op if ops::on_sfpu(op, launch) => ops::sfpu::ncrisc::run(launch),
-        op if ops::soft_max_on_sfpu(op, launch) => ops::soft_max::ncrisc::run(launch),
+        op if ops::rows_on_sfpu(op, launch) => ops::sfpu_rows::ncrisc::run(launch),
         op => ops::lane(op, launch, 1),
     }
 }

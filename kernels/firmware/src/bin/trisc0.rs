@@ -17,7 +17,7 @@ fn run(op: Op, launch: &Launch) {
     match op {
         Op::Matmul => ops::matmul::trisc0::run(launch),
         op if ops::on_sfpu(op, launch) => ops::sfpu::trisc0::run(launch),
-        op if ops::soft_max_on_sfpu(op, launch) => ops::soft_max::trisc0::run(launch),
+        op if ops::rows_on_sfpu(op, launch) => ops::sfpu_rows::trisc0::run(launch),
         _ => {}
     }
 }

@@ -12,7 +12,7 @@ tt_firmware::image!(RiscV::Trisc1, main);
 fn main() -> ! {
     ops::matmul::trisc1::boot();
     ops::sfpu::trisc1::boot();
-    ops::soft_max::trisc1::boot();
+    ops::sfpu_rows::trisc1::boot();
     serve(RiscV::Trisc1, run)
 }
 
@@ -20,7 +20,7 @@ fn run(op: Op, launch: &Launch) {
     match op {
         Op::Matmul => ops::matmul::trisc1::run(launch),
         op if ops::on_sfpu(op, launch) => ops::sfpu::trisc1::run(launch),
-        op if ops::soft_max_on_sfpu(op, launch) => ops::soft_max::trisc1::run(launch),
+        op if ops::rows_on_sfpu(op, launch) => ops::sfpu_rows::trisc1::run(launch),
         _ => {}
     }
 }

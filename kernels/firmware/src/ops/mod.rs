@@ -9,20 +9,21 @@ pub mod resample;
 pub mod rows;
 pub mod set_rows;
 pub mod sfpu;
-pub mod soft_max;
+pub mod sfpu_rows;
 pub mod windows;
 
 use crate::rt::lane::Lane;
 use crate::rt::launch::Launch;
 use tt_kernel_abi::Op;
+use tt_kernel_abi::launch::ErrorCode;
 
 /// Whether all five cores work on an elementwise operator together, with the vector unit.
 pub fn on_sfpu(op: Op, launch: &Launch) -> bool {
-    matches!(op, Op::Unary | Op::Binary | Op::Glu) && launch.op.flags & tt_kernel_abi::sfpu::ON_SFPU != 0
+    matches!(op, Op::Unary | Op::Binary | Op::Glu | Op::OptStep) && launch.op.flags & tt_kernel_abi::sfpu::ON_SFPU != 0
 }
 
-/// Whether all five cores work on a softmax together, with the vector unit.
-pub fn soft_max_on_sfpu(op: Op, launch: &Launch) -> bool {
+/// Whether all five cores work on a function of rows together, with the vector unit.
+pub fn rows_on_sfpu(op: Op, launch: &Launch) -> bool {
     op == Op::Rows && launch.op.flags & tt_kernel_abi::sfpu::ON_SFPU != 0
 }
 
@@ -38,6 +39,8 @@ pub fn lane(op: Op, launch: &Launch, noc: u32) {
         Op::Fold => fold::run(Lane::new(launch, noc)),
         Op::Resample => resample::run(Lane::new(launch, noc)),
         Op::Recurrent => recurrent::run(Lane::new(launch, noc)),
+        // Parameters from memory come with the vector unit only.
+        Op::OptStep => launch.fail(ErrorCode::BadDescriptor, 0, launch.op.flags),
         Op::Nop | Op::Matmul | Op::SetRows => {}
     }
 }

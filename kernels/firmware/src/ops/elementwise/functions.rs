@@ -34,6 +34,11 @@ fn silu(x: f32) -> f32 {
     x / (1.0 + exp(-x))
 }
 
+fn silu_slope(x: f32) -> f32 {
+    let s = sigmoid(x);
+    s * (1.0 + x * (1.0 - s))
+}
+
 fn softplus(x: f32) -> f32 {
     if x > SOFTPLUS_LINEAR { x } else { logf(1.0 + exp(x)) }
 }
@@ -146,6 +151,7 @@ pub fn glu(function: Glu, p: [f32; 4], x: &[f32], gate: &[f32], out: &mut [f32])
         Glu::SwigluClamp => {
             each(out, &|x, g| silu(if x > p[1] { p[1] } else { x }) * clamp(g, -p[1], p[1]));
         }
+        Glu::SiluBack => each(out, &|x, g| silu_slope(x) * g),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `GET_ROWS`: `dst[i12][i11][i10][..] = src0[i12][i11][src1[i12][i11][i10]][..]`; and `SET_ROWS`, the other way round,
-//! for the types that [`crate::ops::set_rows`] does not write; and `ADD_ID`, which adds the rows that indices name.
+//! for the types that [`crate::ops::set_rows`] does not write; and `ADD_ID`, which adds the rows that indices name, and the second
+//! step of `GET_ROWS_BACK`, which adds to them.
 
 use super::write;
 use crate::rt::lane::Lane;
@@ -107,6 +108,45 @@ pub fn add(lane: &mut Lane, params: &RowsParams) {
                 }
             });
             done += piece.len;
+        }
+    }
+}
+
+/// Adds row i of src0 to row `src1[i]` of the result, one after the other. A lane has rows of the result for itself and looks for them
+/// among all indices, so nobody else adds to them and the order of the sums is that of the indices.
+pub fn add_rows(lane: &mut Lane) {
+    let op = lane.launch.op;
+    let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
+    let (mut names, mut sums) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
+    let (mine, count) = (lane.share(op.dst.ne[1]), op.src1.ne[0]);
+    let mut named = 0;
+    for number in 0..count {
+        lane.launch.progress(number);
+        let piece = number % MAX_PIECE;
+        if piece == 0 {
+            let all = Piece { row: [0; 3], first: number, len: MAX_PIECE.min(count - number) };
+            named = names.fetch_raw(&mut lane.noc, &op.src1, &all, 4);
+        }
+        let row = load(named + 4 * piece);
+        if row >= op.dst.ne[1] {
+            // Every lane sees it.
+            lane.launch.fail(ErrorCode::IndexOutOfRange, number, row);
+        }
+        if row < mine.0 || row >= mine.1 {
+            continue;
+        }
+        let mut done = 0;
+        while done < op.dst.ne[0] {
+            let len = MAX_PIECE.min(op.dst.ne[0] - done);
+            let to = Piece { row: [row, 0, 0], first: done, len };
+            let addends = input.fetch(&mut lane.noc, &op.src0, &Piece { row: [number, 0, 0], ..to });
+            let before = sums.fetch(&mut lane.noc, &op.dst, &to);
+            write(&mut lane.noc, &mut output, &op.dst, &to, |y| {
+                for ((y, &x), &addend) in y.iter_mut().zip(before).zip(addends) {
+                    *y = x + addend;
+                }
+            });
+            done += len;
         }
     }
 }

@@ -29,6 +29,7 @@ pub fn run(mut lane: Lane) {
     match RowFunction::from_code(params.function) {
         Some(RmsNorm | Norm | L2Norm) => norm::run(&mut lane, &params),
         Some(Sum | CumSum | ArgMax | SumAll | DiagMask | Tri | Diag) => reduce::run(&mut lane, &params),
+        Some(CountEqual) => reduce::count_equal(&mut lane, &params),
         Some(SoftMax) => soft_max::run(&mut lane, &params),
         Some(ArgSort) => sort::run(&mut lane, &params),
         Some(SortRuns) => sort::runs(&mut lane, &params),
@@ -36,8 +37,12 @@ pub fn run(mut lane: Lane) {
         Some(GetRows) => gather::run(&mut lane, &params),
         Some(SetRows) => gather::scatter(&mut lane, &params),
         Some(AddId) => gather::add(&mut lane, &params),
+        Some(AddRows) => gather::add_rows(&mut lane),
         Some(Rope) => rope::run(&mut lane, &params),
-        None => lane.launch.fail(ErrorCode::BadDescriptor, 0, params.function),
+        // On the vector unit only.
+        Some(SoftMaxBack | RmsNormBack | CrossEntropy | CrossEntropyBack) | None => {
+            lane.launch.fail(ErrorCode::BadDescriptor, 0, params.function);
+        }
     }
 }
 

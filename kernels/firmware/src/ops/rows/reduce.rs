@@ -1,12 +1,13 @@
-//! Sums, running sums, largest elements; rows with one side of the diagonal replaced.
+//! Sums, running sums, largest elements, equal elements; rows with one side of the diagonal replaced.
 
 use super::{Row, write};
 use crate::rt::lane::Lane;
 use crate::rt::math::sum;
+use crate::rt::mmio::{load, order, store};
 use crate::rt::noc::Noc;
 use crate::rt::rows::Port;
 use tt_kernel_abi::OpDescriptor;
-use tt_kernel_abi::elementwise::{Piece, split_row};
+use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
 use tt_kernel_abi::rows::{RowFunction, RowsParams};
 
 /// Runs one lane.
@@ -59,6 +60,35 @@ pub fn run(lane: &mut Lane, params: &RowsParams) {
     }
 }
 
+/// `COUNT_EQUAL`: one lane counts for all, so that nobody has to add up what others have counted. It has one element for each token of
+/// a batch to look at.
+pub fn count_equal(lane: &mut Lane, params: &RowsParams) {
+    let op = lane.launch.op;
+    if lane.index > 0 {
+        return;
+    }
+    let (mut a, mut b) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
+    let mut equal = 0;
+    for number in 0..params.rows {
+        lane.launch.progress(number);
+        let row = split_row(&op.src0, number);
+        let mut first = 0;
+        while first < op.src0.ne[0] {
+            let piece = Piece { row, first, len: MAX_PIECE.min(op.src0.ne[0] - first) };
+            let x = a.fetch_raw(&mut lane.noc, &op.src0, &piece, 4);
+            let y = b.fetch_raw(&mut lane.noc, &op.src1, &piece, 4);
+            equal += (0..piece.len).filter(|i| load(x + 4 * i) == load(y + 4 * i)).count() as u32;
+            first += piece.len;
+        }
+    }
+    let piece = Piece { row: [0; 3], first: 0, len: 1 };
+    let raw = a.raw_room(&op.dst, &piece);
+    store(raw, equal);
+    store(raw + 4, 0);
+    order();
+    a.send_raw(&mut lane.noc, &op.dst, &piece, 8, raw);
+}
+
 /// Writes the only element of row `number` of the result.
 fn single(noc: &mut Noc, port: &mut Port, op: &OpDescriptor, number: u32, value: f32) {
     let piece = Piece { row: split_row(&op.dst, number), first: 0, len: 1 };
@@ -69,8 +99,8 @@ fn single(noc: &mut Noc, port: &mut Port, op: &OpDescriptor, number: u32, value:
 fn index(noc: &mut Noc, port: &mut Port, op: &OpDescriptor, number: u32, value: u32) {
     let piece = Piece { row: [0; 3], first: number, len: 1 };
     let raw = port.raw_room(&op.dst, &piece);
-    crate::rt::mmio::store(raw, value);
-    crate::rt::mmio::order();
+    store(raw, value);
+    order();
     port.send_raw(noc, &op.dst, &piece, 4, raw);
 }
 

@@ -1,4 +1,4 @@
-//! BRISC: blocks of the operands from DRAM over NoC 0 into the ring.
+//! BRISC: blocks of the operands from DRAM over NoC 0 into the ring, and before them parameters, if they are in memory.
 
 use super::Blocks;
 use crate::ops::elementwise::partner;
@@ -7,7 +7,7 @@ use crate::rt::noc::Noc;
 use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use tt_kernel_abi::DramAddr;
-use tt_kernel_abi::sfpu::{SLOTS, operand_slot};
+use tt_kernel_abi::sfpu::{SLOTS, operand_slot, parameters_slot};
 
 /// Blocks that are read at a time: their requests are under way together.
 const BATCH: u32 = SLOTS / 2;
@@ -16,6 +16,11 @@ const BATCH: u32 = SLOTS / 2;
 pub fn run(launch: &Launch) {
     let blocks = Blocks::new(launch);
     let mut noc = Noc::new(0);
+    let parameters = &launch.op.more[0];
+    if parameters.ne[0] > 0 {
+        // There together with the first blocks.
+        noc.read_dram(DramAddr(parameters.addr), parameters_slot(parameters.addr), 4 * parameters.ne[0]);
+    }
     let mut number = 0;
     while number < blocks.count {
         launch.progress(number);

@@ -11,6 +11,8 @@
 //! packers write them back in the same order. A piece that is shorter leaves the rest of its slot of Dst as it was;
 //! what is computed there goes to L1 and no further.
 //!
+//! Parameters of optimisers are in DRAM: BRISC asks for them before the first blocks, and TRISC1 reads them when the first block is there.
+//!
 //! Who waits for whom: every core walks the same blocks. Slots of Dst pass from TRISC0 to TRISC1 by [`SEM_FILLED`] and on to
 //! TRISC2 by [`SEM_COMPUTED`]; [`SEM_TAKEN`] counts those that TRISC0 has and TRISC2 has not given back.
 //! Each wait is for a block of the same number or an earlier one, so none closes a circle.

@@ -5,6 +5,8 @@
 
 use super::{Blocks, SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, dst_slot};
 use crate::rt::launch::Launch;
+use crate::rt::mmio::load as load_word;
+use crate::rt::sync::BLOCKS_READY;
 use crate::rt::tensix::{block, push, sem, sem_cond, setc16, sync, until};
 use crate::{semwait, ttinsn, ttprogram};
 use tt_isa::cfg::thread;
@@ -13,9 +15,11 @@ use tt_isa::insn::{
 };
 use tt_isa::sfpu::{lreg, mod0_fmt, sfploadi};
 use tt_kernel_abi::Op;
-use tt_kernel_abi::elementwise::{Binary, Glu, PARAMS, Unary};
+use tt_kernel_abi::elementwise::{Binary, Glu, OptStep, PARAMS, Unary};
 use tt_kernel_abi::launch::ErrorCode;
-use tt_kernel_abi::sfpu::{self, BLOCK, BLOCK_ROWS, CONSTANTS, Constants, DST_SLOTS, Program};
+use tt_kernel_abi::sfpu::{
+    self, BLOCK, BLOCK_ROWS, CONSTANTS, Constants, DST_SLOTS, Program, parameters_slot,
+};
 
 /// Address modifiers (sections 0 and 1).
 pub mod step {
@@ -39,6 +43,7 @@ pub fn run(launch: &Launch) {
     let known = match Op::from_code(launch.op.op) {
         Some(Op::Unary) => unary(launch),
         Some(Op::Binary) => binary(launch),
+        Some(Op::OptStep) => opt_step(launch),
         _ => glu(launch),
     };
     if !known {
@@ -62,6 +67,14 @@ pub fn configure() {
     ttinsn!(setc16(thread::ADDR_MOD_BIAS_SEC1_BiasIncr, 0));
 }
 
+/// The program of a function that has one.
+const fn program(program: Option<Program>) -> Program {
+    match program {
+        Some(program) => program,
+        None => panic!("no program"),
+    }
+}
+
 /// Runs the program of one of a family's functions over all blocks.
 macro_rules! family {
     ($name:ident: $functions:ident { $($variant:ident)* } $load:expr) => {
@@ -69,10 +82,7 @@ macro_rules! family {
             let Some(function) = $functions::from_code(Blocks::new(launch).function()) else { return false };
             match function {
                 $($functions::$variant => {
-                    const PROGRAM: Program = match sfpu::$name($functions::$variant) {
-                        Some(program) => program,
-                        None => panic!("no program"),
-                    };
+                    const PROGRAM: Program = program(sfpu::$name($functions::$variant));
                     const POOL: Constants = PROGRAM.constants();
                     blocks(launch, POOL, || {
                         $load;
@@ -93,7 +103,8 @@ family!(unary: Unary {
     Floor Ceil Round Trunc Sqr Sqrt Log Scale Clamp LeakyRelu
 } one_operand());
 family!(binary: Binary { Add Sub Mul Div } two_operands());
-family!(glu: Glu { Reglu Geglu Swiglu SwigluOai GegluErf GegluQuick SwigluClamp } two_operands());
+family!(glu: Glu { Reglu Geglu Swiglu SwigluOai GegluErf GegluQuick SwigluClamp SiluBack } two_operands());
+family!(opt_step: OptStep { Momentum SquaredMomentum Direction Descent } two_operands());
 
 #[inline(always)]
 fn one_operand() {
@@ -109,6 +120,11 @@ fn two_operands() {
 /// `SFPLOAD` of all 32 bits as they are: denormals and payloads of NaN pass.
 pub const fn load(lreg_ind: u32, dest_reg_addr: u32) -> u32 {
     SFPLOAD { lreg_ind, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode: step::STAY, dest_reg_addr }.word()
+}
+
+/// [`load`] of a register that is not stored again: Dst's counter moves on.
+pub const fn load_on(lreg_ind: u32) -> u32 {
+    SFPLOAD { lreg_ind, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode: step::ON, dest_reg_addr: 0 }.word()
 }
 
 /// `SFPSTORE` of the same.
@@ -135,9 +151,9 @@ pub fn set_constants(values: &[u32; CONSTANTS]) {
 /// Runs `body` 32 times in each of this tile's blocks.
 #[inline(always)]
 fn blocks(launch: &Launch, constants: Constants, body: impl Fn()) {
-    let own = core::array::from_fn(|i| launch.op.params[PARAMS + i]);
-    set_constants(&constants.with(&own));
-    for number in 0..Blocks::new(launch).count {
+    let count = Blocks::new(launch).count;
+    set_constants(&constants.with(&own(launch, count)));
+    for number in 0..count {
         launch.progress(number);
         begin(number);
         for _ in 0..BLOCK / LANES {
@@ -145,6 +161,19 @@ fn blocks(launch: &Launch, constants: Constants, body: impl Fn()) {
         }
         end();
     }
+}
+
+/// The function's own parameters: those of the descriptor, or those at the places that it names in more[0], which BRISC brings before
+/// the first of `count` blocks.
+#[inline(never)]
+fn own(launch: &Launch, count: u32) -> [u32; CONSTANTS] {
+    let words: [u32; CONSTANTS] = core::array::from_fn(|i| launch.op.params[PARAMS + i]);
+    let in_memory = &launch.op.more[0];
+    if in_memory.ne[0] == 0 || count == 0 {
+        return words;
+    }
+    BLOCKS_READY.wait(1);
+    words.map(|at| load_word(parameters_slot(in_memory.addr) + 4 * at))
 }
 
 /// Elements of a vector register.

@@ -6,7 +6,7 @@ use crate::rt::noc::Noc;
 use crate::rt::rows::address;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use tt_kernel_abi::DramAddr;
-use tt_kernel_abi::sfpu::soft_max::result_slot;
+use tt_kernel_abi::sfpu::rows::result_slot;
 
 /// Runs NCRISC's part.
 pub fn run(launch: &Launch) {

@@ -1,6 +1,6 @@
-//! TRISC0: segments and masks from L1 to the halves of Dst, as they are.
+//! TRISC0: segments and their partners from L1 to the halves of Dst, as they are.
 
-use super::{SEM_FILLED, SEM_TAKEN, half, mask_piece, piece, segments};
+use super::{SEM_FILLED, SEM_TAKEN, half, partner_piece, piece, segments};
 use crate::ops::sfpu::trisc0::{configure, set_len, unpack};
 use crate::rt::launch::Launch;
 use crate::rt::rows::address;
@@ -8,7 +8,7 @@ use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
 use tt_isa::insn::{SEMPOST, STALLWAIT};
-use tt_kernel_abi::sfpu::soft_max::{MASK_ROW, operand_slot};
+use tt_kernel_abi::sfpu::rows::{PARTNER_ROW, operand_slot};
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 
 /// Runs TRISC0's part.
@@ -24,9 +24,9 @@ pub fn run(launch: &Launch) {
         let (len, row) = (segment.padded(), half(segment.number));
         let at = address(&op.src0, &piece(&op.src0, &segment));
         unpacker.bring(operand_slot(0, segment.number, at), row, len);
-        if let Some(mask) = mask_piece(launch, &segment) {
-            let at = address(&op.src1, &mask);
-            unpacker.bring(operand_slot(1, segment.number, at), row + MASK_ROW, len);
+        if let Some(partner) = partner_piece(launch, &segment) {
+            let at = address(&op.src1, &partner);
+            unpacker.bring(operand_slot(1, segment.number, at), row + PARTNER_ROW, len);
         }
         ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::UNPACK0 }.word());
         ttinsn!(SEMPOST { sem_sel: sem(SEM_FILLED) }.word());

@@ -1,19 +1,20 @@
-//! `SOFT_MAX` of FP32 rows on the vector unit; what every program computes is in [`tt_kernel_abi::sfpu::soft_max`].
+//! Functions of FP32 rows on the vector unit: softmax, gradients, loss. What every program computes is in [`tt_kernel_abi::sfpu::soft_max`]
+//! and [`tt_kernel_abi::sfpu::gradients`].
 //!
 //! ```text
-//! BRISC --rows, masks, heads in L1--> TRISC0 --half of Dst--> TRISC1 --half of Dst--> TRISC2 --ring in L1--> NCRISC
+//! BRISC --rows, partners, heads in L1--> TRISC0 --half of Dst--> TRISC1 --half of Dst--> TRISC2 --ring in L1--> NCRISC
 //!   ^  <--segments free--               |  unpacks              |  computes             |  packs  --free--  |
 //!  DRAM (NoC 0)                         +----------- the half comes back --------------+               DRAM (NoC 1)
 //! ```
 //!
 //! A tile takes a contiguous range of rows, and every core walks the same segments ([`Segments`]). Of a row that is longer
-//! than a segment only the last of three passes has results.
+//! than a segment only the last pass has results.
 //!
 //! Who waits for whom: halves of Dst pass from TRISC0 to TRISC1 by [`SEM_FILLED`] and on to TRISC2 by [`SEM_COMPUTED`]; [`SEM_TAKEN`]
 //! counts those that TRISC0 has and TRISC2 has not given back, in their order: the semaphore says how many, not which. Each wait is for a segment of the same number or an earlier one.
 //!
 //! A segment of a row is read for the last time before the same segment of the result is written, and no two tiles have the
-//! same row, so dst may be the source.
+//! same row, so dst may be one of the sources.
 
 pub mod brisc;
 pub mod ncrisc;
@@ -25,8 +26,8 @@ use crate::rt::launch::Launch;
 use tt_kernel_abi::TensorView;
 use tt_kernel_abi::elementwise::{Piece, split_row};
 use tt_kernel_abi::matmul::share;
-use tt_kernel_abi::rows::RowsParams;
-use tt_kernel_abi::sfpu::soft_max::{HALF_ROWS, Segment, Segments};
+use tt_kernel_abi::rows::{RowFunction, RowsParams};
+use tt_kernel_abi::sfpu::rows::{HALF_ROWS, Pass, Segment, Segments};
 
 /// Tensix semaphore: halves of Dst between TRISC0's unpack and their return.
 pub const SEM_TAKEN: u32 = 5;
@@ -35,11 +36,16 @@ pub const SEM_FILLED: u32 = 6;
 /// Tensix semaphore: halves of Dst that TRISC1 has done with.
 pub const SEM_COMPUTED: u32 = 7;
 
+/// The launch's function of rows.
+fn function(launch: &Launch) -> RowFunction {
+    RowFunction::from_code(launch.op.params[0]).unwrap_or(RowFunction::SoftMax)
+}
+
 /// This tile's segments.
 fn segments(launch: &Launch) -> Segments {
     let params = RowsParams::from_words(&launch.op.params);
     let (first, count) = share(params.rows, launch.index, launch.op.cores);
-    Segments::new(launch.op.dst.ne[0], first, count)
+    Segments::new(launch.op.dst.ne[0], first, count, Pass::first(function(launch)))
 }
 
 /// First row of the half of Dst of segment `number`.
@@ -52,10 +58,10 @@ fn piece(view: &TensorView, segment: &Segment) -> Piece {
     Piece { row: split_row(view, segment.row), first: segment.first, len: segment.len }
 }
 
-/// Where the mask of a segment of src0 is, if there is a mask.
-fn mask_piece(launch: &Launch, segment: &Segment) -> Option<Piece> {
-    let (src0, mask) = (&launch.op.src0, &launch.op.src1);
+/// Where the partner of a segment of src0 is, if there is a second operand.
+fn partner_piece(launch: &Launch, segment: &Segment) -> Option<Piece> {
+    let (src0, partner) = (&launch.op.src0, &launch.op.src1);
     let [i1, i2, i3] = split_row(src0, segment.row);
-    let row = [i1, i2 % mask.ne[2].max(1), i3 % mask.ne[3].max(1)];
-    (mask.ne[0] > 0).then_some(Piece { row, first: segment.first, len: segment.len })
+    let row = [i1, i2 % partner.ne[2].max(1), i3 % partner.ne[3].max(1)];
+    (partner.ne[0] > 0).then_some(Piece { row, first: segment.first, len: segment.len })
 }

@@ -1,6 +1,6 @@
-//! BRISC: rows and masks from DRAM over NoC 0, and the head of every row: its slope and its sink.
+//! BRISC: rows and their partners from DRAM over NoC 0, and the head of every row: its slope and its value of more[0].
 
-use super::{mask_piece, piece, segments};
+use super::{function, partner_piece, piece, segments};
 use crate::ops::rows::soft_max::slope;
 use crate::rt::launch::Launch;
 use crate::rt::mmio::{load, store};
@@ -9,7 +9,7 @@ use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use tt_kernel_abi::elementwise::{Piece, split_row};
 use tt_kernel_abi::rows::RowsParams;
-use tt_kernel_abi::sfpu::soft_max::{SLOTS, Segment, head, operand_slot, sink_staging};
+use tt_kernel_abi::sfpu::rows::{Pass, SLOTS, Segment, head, head_staging, operand_slot};
 use tt_kernel_abi::{DramAddr, TensorView};
 
 /// Segments that are read at a time: their requests are under way together.
@@ -51,15 +51,15 @@ pub fn run(launch: &Launch) {
 }
 
 impl Rows<'_> {
-    /// Asks for a segment, its mask, and at the beginning of a row for its sink.
+    /// Asks for a segment, its partner, and at the beginning of a row for its value of more[0].
     fn fetch(&mut self, segment: &Segment) {
         let op = self.launch.op;
         self.read(0, &op.src0, &piece(&op.src0, segment), segment);
-        if let Some(mask) = mask_piece(self.launch, segment) {
-            self.read(1, &op.src1, &mask, segment);
+        if let Some(partner) = partner_piece(self.launch, segment) {
+            self.read(1, &op.src1, &partner, segment);
         }
-        if let Some(at) = self.sink(segment) {
-            self.noc.read_dram(DramAddr(at), sink_staging(segment.number, at), 4);
+        if let Some(at) = self.value(segment) {
+            self.noc.read_dram(DramAddr(at), head_staging(segment.number, at), 4);
         }
     }
 
@@ -68,22 +68,27 @@ impl Rows<'_> {
         self.noc.read_dram(DramAddr(at), operand_slot(operand, segment.number, at), 4 * piece.len);
     }
 
-    /// Address of the sink, if the segment is a row's first and there are sinks.
-    fn sink(&self, segment: &Segment) -> Option<u64> {
-        let sinks = &self.launch.op.more[0];
-        let first = segment.pass.is_first() && segment.begins;
+    /// Address of the value of more[0], a sink or a factor, that belongs to a row, if the segment is the row's first and there are values.
+    fn value(&self, segment: &Segment) -> Option<u64> {
+        let values = &self.launch.op.more[0];
         let [_, i2, _] = split_row(&self.launch.op.src0, segment.row);
-        (first && sinks.ne[0] > 0).then(|| address(sinks, &Piece { row: [0; 3], first: i2, len: 1 }))
+        let wanted = segment.opens && values.ne[0] > 0;
+        wanted.then(|| address(values, &Piece { row: [0; 3], first: i2, len: 1 }))
     }
 
     /// What has to be there besides: nothing behind the row's end, and the row's head.
     fn finish(&mut self, segment: &Segment) {
         let op = self.launch.op;
-        fill(0, address(&op.src0, &piece(&op.src0, segment)), segment, f32::NEG_INFINITY);
-        if let Some(mask) = mask_piece(self.launch, segment) {
-            fill(1, address(&op.src1, &mask), segment, 0.0);
+        // What adds nothing to a maximum and a sum of powers, or to a sum of products.
+        let nothing = match Pass::first(function(self.launch)) {
+            Pass::Max => f32::NEG_INFINITY,
+            _ => 0.0,
+        };
+        fill(0, address(&op.src0, &piece(&op.src0, segment)), segment, nothing);
+        if let Some(partner) = partner_piece(self.launch, segment) {
+            fill(1, address(&op.src1, &partner), segment, 0.0);
         }
-        if !(segment.pass.is_first() && segment.begins) {
+        if !segment.opens {
             return;
         }
         let [_, i2, _] = split_row(&op.src0, segment.row);
@@ -93,8 +98,8 @@ impl Rows<'_> {
         };
         self.slope = Some((i2, slope));
         store(head(segment.number), slope.to_bits());
-        let sink = self.sink(segment).map_or(0, |at| load(sink_staging(segment.number, at)));
-        store(head(segment.number) + 4, sink);
+        let value = self.value(segment).map_or(0, |at| load(head_staging(segment.number, at)));
+        store(head(segment.number) + 4, value);
     }
 }
 

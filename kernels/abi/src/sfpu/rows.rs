@@ -1,0 +1,249 @@
+//! Functions of whole rows on the vector unit: where rows lie in L1 and in Dst, and how often they are brought there.
+//!
+//! A row is cut into segments that fit a half of Dst together with their partners, those of a second operand: a mask, labels, the other
+//! factor of a product. A row of one segment is brought there once; a longer one for every [`Pass`] that its function needs: for its
+//! maximum, for a sum, and for the result. What is computed: [`super::soft_max`], [`super::gradients`].
+
+use super::program::{CONSTANTS, Program, Reg};
+use super::{BLOCK, BLOCK_BYTES};
+use crate::l1::{HEAP, HEAP_END};
+use crate::rows::RowFunction;
+use tt_isa::format::DST_ROWS_32;
+
+/// Elements of a segment.
+pub const SEGMENT: u32 = 2 * BLOCK;
+/// Rows of Dst (32 bits wide) that hold one segment and its partner.
+pub const HALF_ROWS: u32 = DST_ROWS_32 as u32 / 2;
+/// Row of a half where the partner begins.
+pub const PARTNER_ROW: u32 = HALF_ROWS / 2;
+/// Elements that a whole number of vector registers takes: the even columns of four rows of Dst, and the odd ones.
+pub const STEP: u32 = 64;
+
+/// Segments, with their partners, that L1 holds at once.
+pub const SLOTS: u32 = 4;
+/// Results that L1 holds at once.
+pub const RESULT_SLOTS: u32 = 4;
+/// Bytes of a segment in L1, and what its address is off modulo 32.
+const OPERAND_BYTES: u32 = 4 * SEGMENT + 32;
+/// Bytes of a segment of the result.
+const RESULT_BYTES: u32 = 4 * SEGMENT;
+/// Heads of rows that L1 holds at once. The vector unit's core reads a head when its row's first segment is in Dst or before, and Dst
+/// holds two: with two heads more than slots none is overwritten before.
+const HEADS: u32 = SLOTS + 2;
+const HEAD_BYTES: u32 = 96;
+const RESULTS: u32 = HEAP + 2 * SLOTS * OPERAND_BYTES;
+const HEADS_AT: u32 = RESULTS + RESULT_SLOTS * RESULT_BYTES;
+
+const _: () = {
+    assert!(OPERAND_BYTES.is_multiple_of(32) && RESULTS.is_multiple_of(32) && HEADS_AT.is_multiple_of(32));
+    assert!(HEADS_AT + HEADS * HEAD_BYTES <= HEAP_END);
+    assert!(SEGMENT / 16 == PARTNER_ROW && 2 * PARTNER_ROW == HALF_ROWS && BLOCK_BYTES * 2 == RESULT_BYTES);
+};
+
+/// Where segment `number` of an operand (0: the row, 1: its partner) begins, whose address in DRAM is `addr`.
+pub const fn operand_slot(operand: u32, number: u32, addr: u64) -> u32 {
+    HEAP + (2 * (number % SLOTS) + operand) * OPERAND_BYTES + (addr as u32 & 31)
+}
+
+/// Where segment `number` of the results begins.
+pub const fn result_slot(number: u32) -> u32 {
+    RESULTS + number % RESULT_SLOTS * RESULT_BYTES
+}
+
+/// Head of the row whose first segment is `number`: two words, FP32: the mask's slope, and the value of more[0] that belongs to the row.
+pub const fn head(number: u32) -> u32 {
+    HEADS_AT + number % HEADS * HEAD_BYTES
+}
+
+/// Where a head's value of more[0] comes in from DRAM.
+pub const fn head_staging(number: u32, addr: u64) -> u32 {
+    head(number) + 32 + (addr as u32 & 31)
+}
+
+/// What is done with a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pass {
+    /// Everything: the row has no other segment.
+    Whole,
+    /// Maxima.
+    Max,
+    /// Sums.
+    Sum,
+    /// The result.
+    Result,
+}
+
+impl Pass {
+    /// Whether a result comes out of it.
+    pub const fn has_result(self) -> bool {
+        matches!(self, Self::Whole | Self::Result)
+    }
+
+    /// The first one of a long row.
+    pub const fn first(function: RowFunction) -> Self {
+        match function {
+            RowFunction::SoftMaxBack | RowFunction::RmsNormBack => Self::Sum,
+            _ => Self::Max,
+        }
+    }
+}
+
+/// One segment of a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Segment {
+    /// Counted over all that the tile works on.
+    pub number: u32,
+    /// The same, of those with a result.
+    pub result: u32,
+    /// Row of the tensor.
+    pub row: u32,
+    /// What is done.
+    pub pass: Pass,
+    /// First element.
+    pub first: u32,
+    /// Elements.
+    pub len: u32,
+    /// The row's first.
+    pub opens: bool,
+    /// The pass's last of the row.
+    pub ends: bool,
+}
+
+impl Segment {
+    /// Elements that are brought to Dst: what is behind the row's end is masked out.
+    pub const fn padded(&self) -> u32 {
+        self.len.next_multiple_of(STEP)
+    }
+}
+
+/// The segments of some rows of `ne0` elements, in the order in which every core of a tile takes them.
+#[derive(Clone, Debug)]
+pub struct Segments {
+    next: Segment,
+    ne0: u32,
+    end: u32,
+    /// How a row begins.
+    opening: Pass,
+}
+
+impl Segments {
+    /// Rows `first` to `first + count`, of which long ones begin with `pass`.
+    pub const fn new(ne0: u32, first: u32, count: u32, pass: Pass) -> Self {
+        let opening = if ne0 <= SEGMENT { Pass::Whole } else { pass };
+        let next = Segment {
+            number: 0,
+            result: 0,
+            row: first,
+            pass: opening,
+            first: 0,
+            len: 0,
+            opens: true,
+            ends: false,
+        };
+        Self { next, ne0, end: first + count, opening }
+    }
+}
+
+impl Iterator for Segments {
+    type Item = Segment;
+
+    fn next(&mut self) -> Option<Segment> {
+        if self.next.row == self.end {
+            return None;
+        }
+        let rest = self.ne0 - self.next.first;
+        let ends = rest <= SEGMENT;
+        let len = if ends { rest } else { SEGMENT };
+        let segment = Segment { len, ends, ..self.next };
+        self.next.opens = false;
+        self.next.number += 1;
+        self.next.result += u32::from(segment.pass.has_result());
+        self.next.first = if ends { 0 } else { segment.first + len };
+        if ends {
+            self.next.pass = match segment.pass {
+                Pass::Max => Pass::Sum,
+                Pass::Sum => Pass::Result,
+                Pass::Whole | Pass::Result => {
+                    self.next.row += 1;
+                    self.next.opens = true;
+                    self.opening
+                }
+            };
+        }
+        Some(segment)
+    }
+}
+
+/// Register of sums: of powers, of products.
+pub const SUM: Reg = 1;
+
+/// An empty program that leaves the constant registers to others.
+pub(super) const fn without_constants() -> Program {
+    Program::new(CONSTANTS)
+}
+
+/// `LReg[1]` = the sum of all of its elements. Spoils all but 7, whose elements are alike.
+pub const fn sum() -> Program {
+    let mut p = without_constants();
+    p.mov(0, SUM);
+    p.mov(2, SUM);
+    p.mov(3, SUM);
+    // So that 7 stays what it is.
+    p.mov(4, 7);
+    p.mov(5, 7);
+    p.mov(6, 7);
+    p.transpose_rows();
+    p.add(0, 0, 1);
+    p.add(2, 2, 3);
+    p.add(1, 0, 2);
+    let mut distance = 1;
+    while distance < 8 {
+        rotate(&mut p, 0, 1, distance);
+        p.add(1, 1, 0);
+        distance *= 2;
+    }
+    p.finish()
+}
+
+/// `d` = `c`, whose rows are rotated by `distance`.
+pub(super) const fn rotate(p: &mut Program, d: Reg, c: Reg, distance: u32) {
+    p.rotate(d, c);
+    let mut i = 1;
+    while i < distance {
+        p.rotate(d, d);
+        i += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_row_is_brought_once() {
+        let all: Vec<Segment> = Segments::new(100, 7, 2, Pass::Max).collect();
+        assert_eq!(all.len(), 2);
+        assert!(all.iter().all(|s| s.pass == Pass::Whole && s.opens && s.ends && s.len == 100));
+        assert_eq!((all[1].row, all[1].number, all[1].result, all[1].padded()), (8, 1, 1, 128));
+        assert_eq!(Segments::new(100, 7, 0, Pass::Sum).count(), 0);
+    }
+
+    #[test]
+    fn a_long_row_is_brought_once_for_each_pass() {
+        let all: Vec<Segment> = Segments::new(SEGMENT + 1, 0, 2, Pass::Max).collect();
+        let passes: Vec<Pass> = all.iter().map(|s| s.pass).collect();
+        let one = [Pass::Max, Pass::Max, Pass::Sum, Pass::Sum, Pass::Result, Pass::Result];
+        assert_eq!(passes, [one, one].concat());
+        assert_eq!(all.iter().map(|s| s.len).collect::<Vec<_>>(), [SEGMENT, 1].repeat(6));
+        assert_eq!(all.iter().map(|s| s.first).collect::<Vec<_>>(), [0, SEGMENT].repeat(6));
+        assert_eq!((all[10].result, all[11].result, all[11].row), (2, 3, 1));
+        assert!(all.iter().all(|s| s.ends == (s.len == 1)));
+        assert!(all.iter().all(|s| s.opens == (s.pass == Pass::Max && s.first == 0)));
+
+        let first = Pass::first(RowFunction::SoftMaxBack);
+        let all: Vec<Segment> = Segments::new(SEGMENT + 1, 0, 2, first).collect();
+        let passes: Vec<Pass> = all.iter().map(|s| s.pass).collect();
+        assert_eq!(passes, [[Pass::Sum, Pass::Sum, Pass::Result, Pass::Result]; 2].concat());
+        assert_eq!(all.iter().map(|s| s.opens).collect::<Vec<_>>(), [true, false, false, false].repeat(2));
+    }
+}
