@@ -115,6 +115,14 @@ fn linear_attention_and_state_space_models() {
     family("SSM_CONV,SSM_SCAN,GATED_DELTA_NET,GATED_LINEAR_ATTN,RWKV_WKV6,RWKV_WKV7", short, 15);
 }
 
+#[test]
+fn training() {
+    let names = "SILU_BACK,RMS_NORM_BACK,SOFT_MAX_BACK,GET_ROWS_BACK,REPEAT_BACK,COUNT_EQUAL,CROSS_ENTROPY_LOSS,\
+                 CROSS_ENTROPY_LOSS_BACK,OPT_STEP_ADAMW,OPT_STEP_SGD";
+    // Every case that the CPU backend computes.
+    family(names, ".", 59);
+}
+
 /// What the device takes of an operator's cases.
 #[derive(Default)]
 struct Support {

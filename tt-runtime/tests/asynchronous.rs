@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::{
     Rng, columns, elements, encode, experts, folds, fused, lanes, quantised, recurrent, set_rows, soft_max,
-    upload, upload_weights, windows,
+    training, upload, upload_weights, windows,
 };
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
@@ -228,5 +228,23 @@ fn elements_on_the_vector_unit() {
         let seed = rng.0 as usize;
         elements::run(device, rng, [28_000, 1, 1], |number| number % 16 == seed % 16);
         elements::run(device, rng, [300, 3, 2], |number| number % 4 == seed % 4);
+    });
+}
+
+#[test]
+fn training_steps() {
+    with_seeds(|device, rng| {
+        let small = [[100, 5, 1, 1], [36, 11, 1, 1], [2100, 2, 1, 1]];
+        let mut all: Vec<_> = small.iter().flat_map(|&ne| training::rows(device, rng, ne)).collect();
+        all.extend(training::optimisers(device, rng, 20_000));
+        all.extend(training::optimisers(device, rng, 5));
+        for ty in [ElementType::F32, ElementType::F16] {
+            all.push(training::add_rows(device, rng, ty, [40, 7, 20]));
+        }
+        for outcome in all {
+            assert!(outcome.error() < 1e-6, "{}: error {:.2e}", outcome.name, outcome.error());
+        }
+        let [counted, equal] = training::count_equal(device, rng, 300);
+        assert_eq!(counted, equal);
     });
 }

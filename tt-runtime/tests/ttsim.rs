@@ -13,7 +13,7 @@ use common::{
     Rng, elements, encode, experts, folds, fused, lanes, recurrent, simulator, upload, upload_weights,
     windows,
 };
-use common::{columns, quantised, soft_max};
+use common::{columns, quantised, soft_max, training};
 use tt_isa::tlb::TlbTarget;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::ops::resample::Filter;
@@ -235,6 +235,27 @@ fn sums_of_windows_and_carried_state_are_the_same_bytes() {
     for case in recurrent::CASES {
         let [a, b] = [&ours, &vendor].map(|device| recurrent::run(device, &mut Rng(5), case).unwrap().0);
         assert_eq!(a, b, "{case:?}");
+    }
+}
+
+#[test]
+fn training_steps_are_the_same_bytes() {
+    let Some([ours, vendor]) = both() else { return };
+    let run = |device: &Arc<Device>| {
+        let mut all: Vec<_> =
+            training::SHAPES.iter().flat_map(|&ne| training::rows(device, &mut Rng(14), ne)).collect();
+        for n in [5, 20_000] {
+            all.extend(training::optimisers(device, &mut Rng(15), n));
+        }
+        for ty in [ElementType::F32, ElementType::F16] {
+            all.push(training::add_rows(device, &mut Rng(16), ty, [40, 7, 50]));
+        }
+        let [counted, equal] = training::count_equal(device, &mut Rng(17), 500);
+        assert_eq!(counted, equal);
+        all
+    };
+    for (ours, vendors) in run(&ours).into_iter().zip(run(&vendor)) {
+        assert!(ours.bytes == vendors.bytes, "{}: other bytes", ours.name);
     }
 }
 

@@ -222,13 +222,7 @@ impl Node<'_> {
         self.src(0)?;
         let weight = flat("weight", &self.dst()?)?;
         let views = [&weight, &grad, &weight];
-        steps.push(training::opt_step(
-            OptStep::Descent,
-            views,
-            &params,
-            &[ALPHA, WEIGHT_DECAY],
-            self.cores,
-        )?);
+        steps.push(training::opt_step(OptStep::Descent, views, &params, &[ALPHA, WEIGHT_DECAY], self.cores)?);
         Ok(steps)
     }
 }

@@ -167,6 +167,43 @@ fn what_did_not_get_to_the_device_is_never_computed_with() {
     assert_eq!(back, data);
 }
 
+/// An optimiser writes to a weight with every graph: all bits of its bytes stay, no tiles are made of them, and nothing is copied to the host.
+#[test]
+fn a_weight_that_operators_write_to_is_its_bytes() {
+    let device = device();
+    let weights = Weights::new(Arc::clone(&device));
+    let weight = Weight { ty: GgmlType::F32, ne: [64, 64, 1, 1] };
+    let floats = |factor: f32| -> Vec<u8> {
+        (0..64 * 64).flat_map(|i| (i as f32 * factor + 1.0e-6).to_le_bytes()).collect()
+    };
+    let data = floats(0.3);
+    let len = data.len() as u64;
+    let place = device.alloc(weight.place_bytes().unwrap()).unwrap();
+    let addr = place.addr();
+    weights.set(addr, weight, "w", &data);
+    weights.tiles(addr, weight).unwrap();
+    assert!(!weights.is_updated(addr, len));
+    let kept = weights.sources.copied();
+    let mut back = vec![0; data.len()];
+    for step in 1..4 {
+        weights.before_update(addr, len).unwrap();
+        device.read(addr, &mut back).unwrap();
+        assert!(back == if step == 1 { data.clone() } else { floats(step as f32) }, "step {step}");
+        // What the operator does.
+        device.write(addr, &floats(step as f32 + 1.0)).unwrap();
+        weights.before_compute(addr, len).unwrap();
+        weights.read(addr, &mut back).unwrap();
+        assert!(back == floats(step as f32 + 1.0) && weights.is_updated(addr, len), "step {step}");
+    }
+    assert_eq!(weights.sources.copied(), kept);
+    // Set as a whole it is a weight like others.
+    let data = floats(7.0);
+    weights.set(addr, weight, "w", &data);
+    assert!(!weights.is_updated(addr, len));
+    let (tiles, want) = (weights.tiles(addr, weight).unwrap(), expected_tiles(weight, &data));
+    assert!(tiles_on_device(&device, &tiles, want.len()) == want);
+}
+
 #[test]
 fn a_thread_that_does_not_start_fails_the_weight_until_it_is_set_again() {
     static NONE_LEFT: AtomicBool = AtomicBool::new(true);

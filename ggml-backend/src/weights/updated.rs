@@ -59,7 +59,9 @@ mod tests {
         updated.note(DramAddr(0x1200), 0x100);
         updated.note(DramAddr(0x1000), 0x100);
         let contains = |addr, len| updated.contains(DramAddr(addr), len);
-        assert!(contains(0x1000, 1) && contains(0x10FF, 1) && contains(0x0, 0x1001) && contains(0x1100, 0x101));
+        assert!(
+            contains(0x1000, 1) && contains(0x10FF, 1) && contains(0x0, 0x1001) && contains(0x1100, 0x101)
+        );
         assert!(!contains(0x0, 0x1000) && !contains(0x1100, 0x100) && !contains(0x1300, 0x100));
         // A range that lies over both takes their place.
         updated.note(DramAddr(0x10F0), 0x200);

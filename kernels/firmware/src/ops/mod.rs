@@ -19,7 +19,8 @@ use tt_kernel_abi::launch::ErrorCode;
 
 /// Whether all five cores work on an elementwise operator together, with the vector unit.
 pub fn on_sfpu(op: Op, launch: &Launch) -> bool {
-    matches!(op, Op::Unary | Op::Binary | Op::Glu | Op::OptStep) && launch.op.flags & tt_kernel_abi::sfpu::ON_SFPU != 0
+    matches!(op, Op::Unary | Op::Binary | Op::Glu | Op::OptStep)
+        && launch.op.flags & tt_kernel_abi::sfpu::ON_SFPU != 0
 }
 
 /// Whether all five cores work on a function of rows together, with the vector unit.

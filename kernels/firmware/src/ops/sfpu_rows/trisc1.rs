@@ -122,7 +122,11 @@ impl Rows<'_> {
             Pass::Whole => {
                 maximum();
                 set_register(SUM, 0);
-                if keeps_powers { powers(vectors) } else { power_sums(vectors) }
+                if keeps_powers {
+                    powers(vectors)
+                } else {
+                    power_sums(vectors)
+                }
                 self.total();
                 self.results(vectors, keeps_powers);
             }
