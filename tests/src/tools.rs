@@ -52,8 +52,8 @@ pub fn from_environment(name: &str, what: &str) -> Result<PathBuf, Missing> {
     }
 }
 
-/// Settings of the library: those of the person's own shell must not change what is tested.
-const SETTINGS: [&str; 11] = [
+/// Settings of the library and of tests: those of the person's own shell must not change what is tested.
+const SETTINGS: [&str; 12] = [
     "GGML_BACKEND_PATH",
     "GGML_TT_DEVICES",
     "GGML_TT_WEIGHTS",
@@ -65,6 +65,7 @@ const SETTINGS: [&str; 11] = [
     "GGML_TT_PROFILE",
     "GGML_TT_CHECK",
     "GGML_TT_FUSION",
+    "TT_LOAD_FIRST",
 ];
 
 /// Where a program computes.

@@ -1,5 +1,5 @@
 //! llama.cpp's examples and tools that do more than write text, with the demo model on the simulated card: importance matrices,
-//! embeddings, batches of sequences, speculative decoding, adapters, training. Results are those of the CPU.
+//! embeddings, batches of sequences, speculative decoding, adapters. Results are those of the CPU.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -186,59 +186,4 @@ fn low_rank_adapter() {
 #[test]
 fn control_vector() {
     adapted("--control-vector-scaled", "control.gguf", "16.0", adapters::write_control_vector);
-}
-
-/// Losses of the last batch of training and of validation that the progress bar shows: means over all.
-fn losses(log: &str) -> Result<[f64; 2]> {
-    let last = |what: &str| -> Option<f64> {
-        let mut bars = log.split(['\r', '\n']).filter(|line| line.trim_start().starts_with(what));
-        bars.next_back()?.split_once("loss=")?.1.split('±').next()?.parse().ok()
-    };
-    Ok([last("train:").context("no training")?, last("val:").context("no validation")?])
-}
-
-/// By how much training has changed the model's norms, the only F32 weights that it has: others are not trained.
-fn changes(trained: &Path) -> Result<Vec<f32>> {
-    let [before, after] = [&tools::demo_model(), trained].map(std::fs::read);
-    let (before, after) = (before?, after?);
-    let (before, after) = (gguf::read(&before)?, gguf::read(&after)?);
-    let mut changes = Vec::new();
-    for norm in before.iter().filter(|tensor| tensor.name.ends_with("norm.weight")) {
-        let found = after.iter().find(|tensor| tensor.name == norm.name).context("a norm is gone")?;
-        changes
-            .extend(floats(norm.data).iter().zip(floats(found.data)).map(|(before, after)| after - before));
-    }
-    Ok(changes)
-}
-
-/// An epoch of `llama-finetune`: eight batches for training and four for validation.
-#[test]
-fn an_epoch_of_training() {
-    let tools = need!(Tools::find());
-    need_program!(tools, "llama-finetune");
-    let text = Temporary::new("finetune.txt");
-    let all = std::fs::read_to_string(tools::held_out_text()).unwrap();
-    std::fs::write(text.path(), &all[..2200]).unwrap();
-    let train = |layers: Layers| {
-        let out = Temporary::new("finetune.gguf");
-        let arguments =
-            ["-f", text.name(), "-o", out.name(), "-c", "256", "-b", "64", "-ub", "64", "--epochs", "1"];
-        let finished = run(&tools, "llama-finetune", layers, &arguments)?;
-        Ok::<_, anyhow::Error>((losses(&finished.err)?, changes(out.path())?))
-    };
-    let (on_cpu, expected) = train(Layers::OnCpu).unwrap();
-    let (on_card, found) = match train(Layers::OnCard) {
-        Err(error) if format!("{error:#}").contains("cannot run the operation (OPT_STEP_ADAMW)") => {
-            println!("SKIPPED: llama-finetune: the device has no OPT_STEP_ADAMW yet");
-            return;
-        }
-        trained => trained.unwrap(),
-    };
-    let error = compare::nmse(&expected, &found).unwrap();
-    println!("losses: CPU {on_cpu:?}, card {on_card:?}; changes of the weights: error {error:.3e}");
-    for (cpu, card) in on_cpu.iter().zip(on_card) {
-        assert!((card / cpu - 1.0).abs() <= 1e-3, "{card} instead of {cpu}");
-    }
-    assert!(expected.iter().filter(|&&change| change != 0.0).count() > expected.len() / 2);
-    assert!(error <= 1e-2, "{error:.3e}");
 }
