@@ -163,7 +163,7 @@ pub fn optimisers(device: &Arc<Device>, rng: &mut Rng, n: u32) -> Vec<Outcome> {
     let (vw, vg) = (all.floats(&w, ne, 0), all.floats(&g, ne, 16));
     let [m, v, u] = [32, 0, 48].map(|offset| all.floats(&vec![0.0; n as usize], ne, offset));
     let vp = all.floats(&p, [7, 1, 1, 1], 20);
-    let mut step =
+    let step =
         |step, views, which: &[u32]| all.run("a step", training::opt_step(step, views, &vp, which, cores));
     let (mut on_m, mut on_v, mut on_w) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..2 {
