@@ -162,6 +162,9 @@ pub fn add_rows(
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
     check::cores(cores)?;
+    if !rows.element_type().is_some_and(|ty| FLOATS.contains(&ty)) {
+        return Err("a gradient that is no float, which ggml's CPU backend does not take either".into());
+    }
     operand("src0", rows, FLOATS)?;
     operand("indices", indices, I32)?;
     operand("dst", dst, F32)?;
