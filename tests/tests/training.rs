@@ -69,11 +69,13 @@ fn fine_words(file: &[u8]) -> usize {
 }
 
 /// All weights in F32 learn. A product of the matrix unit is off by 2^-11 of its largest terms, which the loss of the first batch shows
-/// as 5e-5; AdamW's first steps have the size of the learning rate whatever that of the gradient is, so that tiny gradients with another
-/// sign add to it: 5e-4 was seen. What two steps of training do to the loss is a hundred times as much.
+/// as 4e-5 of itself. AdamW's first steps have the size of the learning rate whatever that of the gradient is, so that where a gradient
+/// is hardly more than that error a weight may go the other way; of what a step does to the loss (6 % of it here) that is a fortieth:
+/// 1.6e-3 of the loss were seen, and twice that is the bound.
 #[test]
 fn all_weights_learn_as_on_the_cpu() {
-    const BOUND: f64 = 2e-3;
+    const FIRST: f64 = 2e-4;
+    const BOUND: f64 = 3e-3;
     let tools = need!(Tools::find());
     need!(tools.optional("llama-finetune", Device::Cpu));
     let mut quantize = need!(tools.optional("llama-quantize", Device::Cpu));
@@ -90,8 +92,9 @@ fn all_weights_learn_as_on_the_cpu() {
     for (cpu, card) in cpu.losses.iter().zip(&card.losses) {
         assert!((card / cpu - 1.0).abs() <= BOUND, "{card} instead of {cpu}");
     }
+    assert!((card.losses[0] / cpu.losses[0] - 1.0).abs() <= FIRST, "before any step");
     let learnt = cpu.losses[0] - cpu.losses[2];
-    assert!(learnt > 20.0 * BOUND * cpu.losses[0], "training changed the loss by {learnt}");
+    assert!(learnt > 15.0 * BOUND * cpu.losses[0], "training changed the loss by {learnt}");
 
     // Half precision has none of these bits; weights that learn get them, and nothing takes them away again.
     let [before, on_cpu, on_card] =
