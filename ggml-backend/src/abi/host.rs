@@ -164,6 +164,16 @@ pub enum Operator {
     OptStepAdamw,
     /// `OPT_STEP_SGD`
     OptStepSgd,
+    /// `SOLVE_TRI`
+    SolveTri,
+    /// `LIGHTNING_INDEXER`
+    LightningIndexer,
+    /// `DSV4_HC_COMB`
+    HcComb,
+    /// `DSV4_HC_PRE`
+    HcPre,
+    /// `DSV4_HC_POST`
+    HcPost,
 }
 
 /// The host's functions and numbers.
@@ -424,6 +434,11 @@ fn operator(name: &str) -> Option<Operator> {
         "COUNT_EQUAL" => Operator::CountEqual,
         "OPT_STEP_ADAMW" => Operator::OptStepAdamw,
         "OPT_STEP_SGD" => Operator::OptStepSgd,
+        "SOLVE_TRI" => Operator::SolveTri,
+        "LIGHTNING_INDEXER" => Operator::LightningIndexer,
+        "DSV4_HC_COMB" => Operator::HcComb,
+        "DSV4_HC_PRE" => Operator::HcPre,
+        "DSV4_HC_POST" => Operator::HcPost,
         _ => return None,
     })
 }

@@ -159,7 +159,7 @@ fn has_few_results(src1: &TensorView, dst: &TensorView) -> bool {
 }
 
 /// `count` items from `first` on in a dimension of a tensor of single elements.
-fn part(view: &TensorView, dim: usize, first: u32, count: u32) -> TensorView {
+pub(super) fn part(view: &TensorView, dim: usize, first: u32, count: u32) -> TensorView {
     let mut part = *view;
     part.addr += u64::from(first) * view.nb[dim];
     part.ne[dim] = count;

@@ -13,6 +13,7 @@ mod matrix;
 mod movement;
 mod recurrent;
 mod rows;
+mod streams;
 mod training;
 
 use std::ffi::CStr;
@@ -264,6 +265,11 @@ impl Node<'_> {
             Operator::GatedLinearAttention => return self.gated_linear_attention(),
             Operator::RwkvWkv6 => return self.rwkv_wkv6(),
             Operator::RwkvWkv7 => return self.rwkv_wkv7(),
+            Operator::SolveTri => ops::solve_tri(&self.src(0)?, &self.src(1)?, &self.dst()?, cores),
+            Operator::LightningIndexer => return self.lightning_indexer(),
+            Operator::HcComb => self.hc_comb(),
+            Operator::HcPre => return self.hc_pre(),
+            Operator::HcPost => return self.hc_post(),
             Operator::Concat => return self.concat(),
             Operator::Set => return self.set(),
             Operator::Acc => return self.acc(),

@@ -21,7 +21,7 @@ pub fn top(mut patterns: impl Iterator<Item = u32>) -> Option<u32> {
 
 /// The mantissa of an FP32 number beside others with exponent fields up to `top`.
 #[inline(always)]
-fn mantissa(bits: u32, top: u32) -> i32 {
+pub fn mantissa(bits: u32, top: u32) -> i32 {
     let (field, rest) = (bits >> 23 & 0xFF, bits & 0x7F_FFFF);
     // Denormals have the exponent of field 1, and no leading one.
     let (field, leading) = if field == 0 { (1, 0) } else { (field, 1 << 23) };
@@ -30,11 +30,17 @@ fn mantissa(bits: u32, top: u32) -> i32 {
     (size as i32 ^ negative) - negative
 }
 
+/// The exponent of mantissas beside others with exponent fields up to `top`.
+#[inline(always)]
+pub const fn exponent(top: u32) -> i32 {
+    top as i32 - BIAS
+}
+
 /// Turns patterns of finite FP32 numbers, whose largest exponent field is `top`, into mantissas; gives their exponent.
 #[inline(always)]
 pub fn split(patterns: &mut [u32], top: u32) -> i32 {
     patterns.iter_mut().for_each(|word| *word = mantissa(*word, top) as u32);
-    top as i32 - BIAS
+    exponent(top)
 }
 
 /// Mantissa and exponent of one number, if it is finite.
@@ -42,7 +48,7 @@ pub fn split(patterns: &mut [u32], top: u32) -> i32 {
 pub fn of(value: f32) -> Option<(i32, i32)> {
     let bits = value.to_bits();
     let field = (bits >> 23 & 0xFF).max(1);
-    (field < 255).then(|| (mantissa(bits, field), field as i32 - BIAS))
+    (field < 255).then(|| (mantissa(bits, field), exponent(field)))
 }
 
 /// High half of a product: of mantissas below 2^30 it is below 2^28, and its exponent the sum of theirs and 32.

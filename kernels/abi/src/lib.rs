@@ -8,6 +8,7 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+pub mod balance;
 pub mod boot;
 pub mod copy;
 pub mod descriptor;
@@ -30,6 +31,7 @@ pub mod sfpu;
 pub mod shard;
 pub mod trig;
 pub mod view;
+pub mod weighted;
 pub mod windows;
 
 pub use boot::{BankEntry, BootConfig};

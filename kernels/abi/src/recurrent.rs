@@ -1,4 +1,5 @@
-//! Linear attention and state-space models: a matrix of state for each head of a sequence, carried from token to token.
+//! Linear attention and state-space models: a matrix of state for each head of a sequence, carried from token to token; and
+//! triangular systems of equations, whose solution grows in the same way ([`Kind::Solve`]).
 //!
 //! A line of state belongs to an element of the result. With the token's vectors w, k, q (and a, b) and the line's value v:
 //!
@@ -41,6 +42,9 @@ pub enum Kind {
     Delta = 2,
     /// `line * w + v * k + (line . a) * b`
     Correction = 3,
+    /// `line[token] = result = (v - line . a) / a[token]` of the elements in front of the token's: a line is a column of the solution,
+    /// a token a row of the equations, and a its row of the triangular matrix. There is no state before or after.
+    Solve = 4,
 }
 
 /// Vectors of a token at most.
@@ -54,6 +58,7 @@ impl Kind {
             1 => Self::Bonus,
             2 => Self::Delta,
             3 => Self::Correction,
+            4 => Self::Solve,
             _ => return None,
         })
     }
@@ -61,6 +66,7 @@ impl Kind {
     /// Vectors of a token.
     pub const fn planes(self) -> u32 {
         match self {
+            Self::Solve => 1,
             Self::Plain => 3,
             Self::Bonus | Self::Delta => 4,
             Self::Correction => PLANES,
@@ -138,7 +144,7 @@ mod tests {
             slot_stride: 0x2_0000_0004,
         };
         assert_eq!(RecurrentParams::from_words(&params.to_words()), params);
-        assert!((0..4).all(|code| Kind::from_code(code).is_some_and(|kind| kind as u32 == code)));
-        assert_eq!(Kind::from_code(4), None);
+        assert!((0..5).all(|code| Kind::from_code(code).is_some_and(|kind| kind as u32 == code)));
+        assert_eq!(Kind::from_code(5), None);
     }
 }

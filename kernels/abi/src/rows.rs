@@ -1,4 +1,4 @@
-//! Row by row: norms, reductions, softmax, masks, sorting, gathering, rotary positions.
+//! Row by row: norms, reductions, weighted sums, softmax, masks, sorting, gathering, rotary positions.
 //!
 //! A unit of work is a row of the tensor that [`RowsParams::rows`] counts; each lane takes a contiguous range of them.
 
@@ -63,6 +63,14 @@ pub enum RowFunction {
     AddRows = 22,
     /// Elements of src0 that are equal to src1's, I32, counted for the whole tensor; one I64.
     CountEqual = 23,
+    /// `f0 * sum_s w[s] * x[s]` of src0's rows s (elements, rows, ne2, ne3) with each row of weights src1 (as many weights,
+    /// rows of the result, ne2, ne3), or with weights of one if there is no src1; plus more[0], which repeats in dimension 3.
+    /// A row counted here is `[u0]` elements of all rows of an index of dimensions 2 and 3; u1 = how many of them a row has,
+    /// u2 = 1: negative x count as zero.
+    WeightedSum = 24,
+    /// Matrices as rows of [`crate::balance::ELEMENTS`] elements: softmax of each row of `src1 * x + more[0]` plus f0, where src1 is
+    /// one element; then columns and rows in turn are divided by their sums plus f0, columns first and last, u0 times.
+    Balance = 25,
 }
 
 impl RowFunction {
@@ -94,6 +102,8 @@ impl RowFunction {
             21 => CrossEntropyBack,
             22 => AddRows,
             23 => CountEqual,
+            24 => WeightedSum,
+            25 => Balance,
             _ => return None,
         })
     }
@@ -103,6 +113,10 @@ impl RowFunction {
 pub const MAX_SORT: u32 = 32 * 1024;
 /// Most runs that can be merged.
 pub const MAX_RUNS: u32 = 64;
+/// Most rows that can be summed with weights.
+pub const MAX_SUMMED: u32 = 1024;
+/// Most elements that [`RowFunction::WeightedSum`] has in L1 at once.
+pub const SUMMED_ELEMENTS: u32 = 64 * 1024;
 /// Longest row that can be rotated.
 pub const MAX_ROPE: u32 = 4096;
 
@@ -250,7 +264,7 @@ mod tests {
             sin_sign: -1.0,
         };
         assert_eq!(RowsParams::from_words(&params.to_words()), params);
-        assert!((0..24).all(|code| RowFunction::from_code(code).is_some_and(|f| f as u32 == code)));
-        assert_eq!(RowFunction::from_code(24), None);
+        assert!((0..26).all(|code| RowFunction::from_code(code).is_some_and(|f| f as u32 == code)));
+        assert_eq!(RowFunction::from_code(26), None);
     }
 }

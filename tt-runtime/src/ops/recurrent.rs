@@ -1,4 +1,5 @@
-//! State that is carried from token to token: `SSM_SCAN`, `GATED_DELTA_NET`, `GATED_LINEAR_ATTN`, `RWKV_WKV6`, `RWKV_WKV7`.
+//! State that is carried from token to token: `SSM_SCAN`, `GATED_DELTA_NET`, `GATED_LINEAR_ATTN`, `RWKV_WKV6`, `RWKV_WKV7`;
+//! and `SOLVE_TRI`, whose solution grows from row to row.
 
 use super::{Unsupported, check};
 use tt_kernel_abi::elementwise::MAX_PIECE;
@@ -89,6 +90,44 @@ pub fn recurrent(recurrence: Recurrence, cores: u32) -> Result<OpDescriptor, Uns
         params: params.to_words(),
         ..OpDescriptor::NOP
     })
+}
+
+/// Descriptor for `a x = b`, solved for x: a has lower triangular matrices of n rows (what is above the diagonal is not read), b
+/// and x have n rows of as many elements as there are systems with the same matrix. All F32, on up to `cores` workers.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn solve_tri(
+    a: &TensorView,
+    b: &TensorView,
+    x: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    let [n, rows, ne2, ne3] = a.ne;
+    if n != rows || b.ne != [b.ne[0], n, ne2, ne3] || x.ne != b.ne {
+        return Err(format!("matrices {:?} with {:?} -> {:?}", a.ne, b.ne, x.ne).into());
+    }
+    // A row is a token, a matrix a head, and a column of the solution a line of state.
+    let by_row = |view: &TensorView| {
+        let ([ne0, ne1, ne2, ne3], [nb0, nb1, nb2, nb3]) = (view.ne, view.nb);
+        TensorView { ne: [ne0, ne2, ne1, ne3], nb: [nb0, nb2, nb1, nb3], ..*view }
+    };
+    let ([ne0, ne1, ne2, ne3], [nb0, nb1, nb2, nb3]) = (x.ne, x.nb);
+    let columns = TensorView { ne: [ne1, ne0, ne2, ne3], nb: [nb1, nb0, nb2, nb3], ..*x };
+    let recurrence = Recurrence {
+        kind: Kind::Solve,
+        scale: 1.0,
+        before: &columns,
+        ids: None,
+        values: &by_row(b),
+        vectors: &by_row(a),
+        results: &by_row(x),
+        after: &columns,
+        slots: 0,
+        slot_stride: 0,
+    };
+    recurrent(recurrence, cores)
 }
 
 #[cfg(test)]

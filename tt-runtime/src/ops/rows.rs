@@ -1,10 +1,12 @@
-//! Row by row: norms, reductions, softmax, sorting, gathering, rotary positions.
+//! Row by row: norms, reductions, weighted sums, softmax, sorting, gathering, rotary positions.
 
 use super::check::FLOATS;
 use super::elementwise::{sfpu_allowed, sfpu_reaches};
 use super::{Unsupported, check};
+use tt_kernel_abi::balance::ELEMENTS;
+use tt_kernel_abi::elementwise::{MAX_PIECE, PIECE_STEP};
 use tt_kernel_abi::launch::LANES;
-use tt_kernel_abi::rows::{MAX_ROPE, MAX_RUNS, MAX_SORT, RowsParams};
+use tt_kernel_abi::rows::{MAX_ROPE, MAX_RUNS, MAX_SORT, MAX_SUMMED, RowsParams, SUMMED_ELEMENTS};
 pub use tt_kernel_abi::rows::{Rope, RowFunction};
 use tt_kernel_abi::sfpu::ON_SFPU;
 use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
@@ -234,6 +236,97 @@ pub fn argsort_long(
         build(sort, [src, &TensorView::NONE, &pairs], None, cores)?,
         build(merge, [&pairs, &TensorView::NONE, dst], None, cores)?,
     ])
+}
+
+/// Rows that are summed ([`weighted_sum`]), F32.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct WeightedSum<'a> {
+    /// Factor of every weight.
+    pub scale: f32,
+    /// Elements below zero count as zero.
+    pub only_positive: bool,
+    /// Elements, rows that are summed, then dimensions 2 and 3 of the result.
+    pub rows: &'a TensorView,
+    /// As many weights as rows, rows of the result, dimensions 2 and 3; without them every weight is one.
+    pub weights: Option<&'a TensorView>,
+    /// Shaped like the result, but may repeat in dimension 3; F32, F16 or BF16.
+    pub addend: Option<&'a TensorView>,
+}
+
+/// Elements of a unit of work below which it is not worth a lane.
+const SHORT_PIECE: u32 = 64;
+
+/// Descriptor for `dst[i, d] = addend[i, d] + sum_s scale * weights[s, d] * rows[i, s]` in dimensions 0 and 1, on up to `cores`
+/// workers. No byte of `dst` is one of the rows', unless there is one row and the same strides.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn weighted_sum(what: WeightedSum, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
+    check::cores(cores)?;
+    let WeightedSum { scale, only_positive, rows, weights, addend } = what;
+    operand("rows", rows, &[ElementType::F32])?;
+    operand("dst", dst, &[ElementType::F32])?;
+    let ([n, count, ne2, ne3], d) = (rows.ne, dst.ne[1]);
+    shape("dst", dst.ne, [n, d, ne2, ne3])?;
+    if count > MAX_SUMMED {
+        return Err(format!("{count} rows to be summed; {MAX_SUMMED} can be").into());
+    }
+    if let Some(weights) = weights {
+        operand("weights", weights, &[ElementType::F32])?;
+        shape("weights", weights.ne, [count, d, ne2, ne3])?;
+    }
+    if let Some(addend) = addend {
+        operand("addend", addend, FLOATS)?;
+        shape("addend", [addend.ne[0], addend.ne[1], addend.ne[2], ne3], dst.ne)?;
+        if !ne3.is_multiple_of(addend.ne[3]) {
+            return Err(format!("addend {:?} cannot be repeated to {:?}", addend.ne, dst.ne).into());
+        }
+    }
+    let matrices = check::count("matrices", &[ne2, ne3])?;
+    let fair = n.div_ceil((cores * LANES).div_ceil(matrices));
+    let longest = MAX_PIECE.min(SUMMED_ELEMENTS / count) / PIECE_STEP * PIECE_STEP;
+    let len = fair.max(SHORT_PIECE).next_multiple_of(PIECE_STEP).min(longest).min(n);
+    let per_row = n.div_ceil(len);
+    let params = RowsParams {
+        u: [len, per_row, u32::from(only_positive), 0],
+        f: [scale, 0.0, 0.0, 0.0],
+        ..RowsParams::new(RowFunction::WeightedSum, check::count("units of work", &[per_row, matrices])?)
+    };
+    build(params, [rows, weights.unwrap_or(&TensorView::NONE), dst], addend, cores)
+}
+
+/// Descriptor for matrices of 4 by 4, the rows of `src` and `dst`, made doubly stochastic: softmax of each row of
+/// `scale * src + base`, plus `eps`; then columns and rows in turn are divided by their sums plus `eps`, columns `times` times.
+/// On up to `cores` workers.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn balance(
+    [src, scale, base]: [&TensorView; 3],
+    dst: &TensorView,
+    eps: f32,
+    times: u32,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    for (what, view) in [("src0", src), ("scale", scale), ("base", base), ("dst", dst)] {
+        operand(what, view, &[ElementType::F32])?;
+    }
+    let all = ELEMENTS as u32;
+    shape("src0", src.ne, [all, src.ne[1], src.ne[2], src.ne[3]])?;
+    shape("dst", dst.ne, src.ne)?;
+    shape("scale", scale.ne, [1; 4])?;
+    shape("base", base.ne, [all, 1, 1, 1])?;
+    if !(eps > 0.0 && eps.is_finite()) || times == 0 || times > 1 << 16 {
+        return Err(format!("sums plus {eps}, {times} times").into());
+    }
+    let params = RowsParams {
+        u: [times, 0, 0, 0],
+        f: [eps, 0.0, 0.0, 0.0],
+        ..RowsParams::new(RowFunction::Balance, count_rows(src)?)
+    };
+    build(params, [src, scale, dst], Some(base), cores)
 }
 
 /// Which elements of a matrix stay ([`triangle`]).

@@ -11,6 +11,7 @@ pub mod quantised;
 pub mod recurrent;
 pub mod set_rows;
 pub mod soft_max;
+pub mod sums;
 pub mod training;
 pub mod windows;
 

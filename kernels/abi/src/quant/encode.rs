@@ -2,7 +2,7 @@
 //! values, and copies into quantised types.
 //!
 //! Cores without an FPU run this: what does not need a product is done on patterns of bits. Types whose blocks ggml
-//! searches for (K-quants, most `IQ` types, `TQ1_0`) are not here.
+//! searches for (K-quants, most `IQ` types) are not here.
 
 use super::iq::IQ4;
 use super::small::{e8m0_half, ue4m3_half};
@@ -21,7 +21,7 @@ macro_rules! blocks {
 /// Whether [`row`] writes blocks of this type.
 pub const fn is_known(ty: GgmlType) -> bool {
     use GgmlType::*;
-    matches!(ty, Q4_0 | Q4_1 | Q5_0 | Q5_1 | Q8_0 | IQ4_NL | Q1_0 | Q2_0 | TQ2_0 | MXFP4 | NVFP4)
+    matches!(ty, Q4_0 | Q4_1 | Q5_0 | Q5_1 | Q8_0 | IQ4_NL | Q1_0 | Q2_0 | TQ1_0 | TQ2_0 | MXFP4 | NVFP4)
 }
 
 /// The blocks nearest to `values`, whole blocks of a type that [`is_known`]; `row` has room for just them.
@@ -37,6 +37,7 @@ pub fn row(ty: GgmlType, values: &[f32], row: &mut [u8]) {
         IQ4_NL => blocks!(iq4_nl, 32 => 18, values, row),
         Q1_0 => blocks!(q1_0, 128 => 18, values, row),
         Q2_0 => blocks!(q2_0, 64 => 18, values, row),
+        TQ1_0 => blocks!(tq1_0, 256 => 54, values, row),
         TQ2_0 => blocks!(tq2_0, 256 => 66, values, row),
         MXFP4 => blocks!(mxfp4, 32 => 17, values, row),
         NVFP4 => blocks!(nvfp4, 64 => 36, values, row),
@@ -170,6 +171,26 @@ fn q2_0(values: &[f32; 64], block: &mut [u8; 18]) {
     for (byte, values) in block[2..].iter_mut().zip(values.chunks_exact(4)) {
         *byte = ternaries(values, 1, id);
     }
+}
+
+/// Five ternary codes to a byte, of values as many apart as there are bytes; where there are but four, the fifth one is zero.
+/// The digits in base 3 stand for a fraction, rounded up, so that products with powers of 3 bring each of them to the front.
+fn trits(values: &[f32], bytes: &mut [u8], id: f32) {
+    let step = bytes.len();
+    for (m, byte) in bytes.iter_mut().enumerate() {
+        let code = |n: usize| values.get(m + n * step).map_or(0, |&x| ternary(x * id));
+        let digits = (0..5).fold(0, |digits, n| digits * 3 + u32::from(code(n)));
+        *byte = (digits * 256).div_ceil(243) as u8;
+    }
+}
+
+fn tq1_0(values: &[f32; 256], block: &mut [u8; 54]) {
+    let d = abs(extreme(values));
+    let id = inverse(d);
+    put_half(&mut block[52..], d);
+    trits(&values[..160], &mut block[..32], id);
+    trits(&values[160..240], &mut block[32..48], id);
+    trits(&values[240..], &mut block[48..52], id);
 }
 
 fn tq2_0(values: &[f32; 256], block: &mut [u8; 66]) {
@@ -323,6 +344,25 @@ mod tests {
         let mut block = [1; 18];
         q4_0(&[0.0; 32], &mut block);
         assert_eq!(block[..3], [0x00, 0x80, 0x88]);
+    }
+
+    #[test]
+    fn ternary_digits_come_back() {
+        for ty in [GgmlType::TQ1_0, GgmlType::TQ2_0] {
+            for seed in 0..200 {
+                let mut x = values(seed).map(|x| f32::from(x as i8 % 2));
+                x[seed as usize] = -1.0;
+                let mut blocks = std::vec![0; ty.block().1];
+                let mut out = [0.0; 256];
+                row(ty, &x, &mut blocks);
+                decode::<Floats>(ty, &blocks, &mut out);
+                assert_eq!(out, x, "{}", ty.name());
+            }
+        }
+        let mut block = [0; 54];
+        tq1_0(&[1.0; 256], &mut block);
+        // 22222 in base 3 is 242 of 243; 22220 is 240.
+        assert_eq!((block[0], block[47], block[48], block[53]), (255, 255, 253, 0x3C));
     }
 
     #[test]

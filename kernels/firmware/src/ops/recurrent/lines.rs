@@ -59,6 +59,12 @@ impl Lines {
         }
     }
 
+    /// Lines of a block that have no elements yet.
+    pub fn begin(&mut self, block: &Block) {
+        self.count = block.len as usize;
+        self.is_split = true;
+    }
+
     fn split(&mut self) {
         let states = self.exponents.iter_mut().zip(self.room.iter_mut());
         for (words, (exponent, room)) in self.words.chunks_exact_mut(self.size).take(self.count).zip(states) {
@@ -104,6 +110,28 @@ impl Lines {
             }
             port.send(noc, view, &piece);
         }
+    }
+}
+
+impl Line<'_> {
+    /// Puts an element behind the first `at` ones; says whether it has a mantissa.
+    #[inline(never)]
+    pub fn append(&mut self, at: usize, value: f32) -> bool {
+        /// Bits that an element which is the largest one so far leaves to the next ones: solutions may grow from row to row.
+        const SPARE: u32 = 2;
+        let bits = value.to_bits();
+        let Some(field) = fixed::top([bits].into_iter()) else { return false };
+        let exponent = fixed::exponent(field);
+        let before = if at == 0 { exponent } else { *self.exponent as i32 };
+        if at == 0 || exponent > before {
+            let up = exponent + SPARE as i32;
+            let down = (up - before).min(31);
+            self.mantissas[..at].iter_mut().for_each(|word| *word = (*word as i32 >> down) as u32);
+            *self.exponent = up as u32;
+        }
+        let top = field + (*self.exponent as i32 - exponent) as u32;
+        self.mantissas[at] = fixed::mantissa(bits, top) as u32;
+        true
     }
 }
 

@@ -1,4 +1,5 @@
 //! `SSM_SCAN`, `GATED_DELTA_NET`, `GATED_LINEAR_ATTN`, `RWKV_WKV6`, `RWKV_WKV7`: state that is carried from token to token.
+//! `SOLVE_TRI`: columns of a solution, which grow from row to row.
 //!
 //! ```text
 //! DRAM -> lines of state, which stay in L1 -> token by token: its vectors and values -> results -> DRAM
@@ -63,7 +64,10 @@ pub fn run(mut lane: Lane) {
             lane.launch.fail(ErrorCode::IndexOutOfRange, block.sequence, before);
             continue;
         }
-        state.fetch(&mut lane.noc, &mut ports[0], &op.src0, &block, before);
+        match kind {
+            Kind::Solve => state.begin(&block),
+            _ => state.fetch(&mut lane.noc, &mut ports[0], &op.src0, &block, before),
+        }
         tokens(&mut lane.noc, &mut ports, op, &params, kind, &block, (&mut state, &mut vectors));
     }
 }
@@ -81,10 +85,15 @@ fn tokens(
     let tokens = op.dst.ne[2];
     for token in 0..tokens {
         let row = [block.head, token, block.sequence];
-        let all = all.fetch(noc, &op.more[0], &Piece { row, first: 0, len: op.more[0].ne[0] });
+        let len = match kind {
+            // What is behind the diagonal is not looked at.
+            Kind::Solve => token + 1,
+            _ => op.more[0].ne[0],
+        };
+        let all = all.fetch(noc, &op.more[0], &Piece { row, first: 0, len });
         let piece = Piece { row, first: block.first, len: block.len };
         let values = values.fetch(noc, &op.src1, &piece);
-        let finite = fixed::top(patterns(values)).is_some() && vectors.split(all);
+        let finite = fixed::top(patterns(values)).is_some() && vectors.split(kind, all);
         if lines.is_split && !finite {
             lines.join();
         }
@@ -92,11 +101,13 @@ fn tokens(
         let bonus = match (kind, lines.is_split) {
             (Kind::Bonus, true) => vectors.dot(Plane::Compared, Plane::Query),
             (Kind::Bonus, false) => plain.dot(Plane::Compared, Plane::Query),
+            (Kind::Solve, _) => 1.0 / all[token as usize],
             _ => 0.0,
         };
         let results = output.room(&op.dst, &piece).iter_mut().zip(values);
         for (number, (result, &value)) in results.enumerate() {
             let sum = match lines.is_split {
+                _ if kind == Kind::Solve => solve(lines, number, vectors, all, bonus, value),
                 true => vectors.advance(kind, &mut lines.line(number), value, bonus),
                 false => plain.advance(kind, lines.patterns(number), value, bonus),
             };
@@ -109,6 +120,26 @@ fn tokens(
             lines.send(noc, output, &TensorView { addr, ..op.more[1] }, block);
         }
     }
+}
+
+/// Finds element `at` of a line of a solution: `all` is the row of the equations, up to its diagonal.
+#[inline(never)]
+fn solve(lines: &mut Lines, number: usize, vectors: &split::Vectors, all: &[f32], inverse: f32, value: f32) -> f32 {
+    let at = all.len() - 1;
+    let x = match lines.is_split {
+        true => {
+            let mut line = lines.line(number);
+            let x = (value - vectors.dot_row(&line, at)) * inverse;
+            if line.append(at, x) {
+                return x;
+            }
+            lines.join();
+            x
+        }
+        false => (value - plain::dot(&lines.patterns(number)[..at], all)) / all[at],
+    };
+    lines.patterns(number)[at] = x.to_bits();
+    x
 }
 
 fn patterns(values: &[f32]) -> impl Iterator<Item = u32> {

@@ -8,6 +8,13 @@ pub struct Vectors<'a> {
     size: usize,
 }
 
+/// Product of a line of FP32 patterns and the first elements of a vector.
+#[cold]
+#[inline(never)]
+pub fn dot(line: &[u32], vector: &[f32]) -> f32 {
+    line.iter().zip(vector).fold(0.0, |sum, (&x, &b)| sum + f32::from_bits(x) * b)
+}
+
 impl<'a> Vectors<'a> {
     /// Vectors of `size` elements.
     pub fn new(all: &'a [f32], size: usize) -> Self {
@@ -29,10 +36,7 @@ impl<'a> Vectors<'a> {
     #[cold]
     #[inline(never)]
     pub fn advance(&self, kind: Kind, line: &mut [u32], value: f32, bonus: f32) -> f32 {
-        let dot = |line: &[u32], plane| {
-            let products = line.iter().zip(self.get(plane)).map(|(&x, &b)| f32::from_bits(x) * b);
-            products.fold(0.0, |sum, product| sum + product)
-        };
+        let dot = |line: &[u32], plane| dot(line, self.get(plane));
         let compared = match kind {
             Kind::Delta | Kind::Correction => dot(line, Plane::Compared),
             _ => 0.0,

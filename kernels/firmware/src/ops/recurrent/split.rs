@@ -27,15 +27,27 @@ impl Vectors {
         Self { size, all: heap.words(MAX_PIECE), exponents: [0; PLANES as usize] }
     }
 
-    /// Takes a token's vectors; `false` if something in them is not finite.
-    pub fn split(&mut self, all: &[f32]) -> bool {
-        let planes = all.chunks_exact(self.size).zip(self.all.chunks_exact_mut(self.size));
+    /// Takes a token's vectors, or its row of equations in front of the diagonal; `false` if something in them is not finite, or the
+    /// diagonal has no inverse.
+    pub fn split(&mut self, kind: Kind, all: &[f32]) -> bool {
+        let (all, size) = match (kind, all.split_last()) {
+            (Kind::Solve, Some((&diagonal, _))) if !(1.0 / diagonal).is_finite() => return false,
+            (Kind::Solve, Some((_, row))) => (row, row.len().max(1)),
+            _ => (all, self.size),
+        };
+        let planes = all.chunks_exact(size).zip(self.all.chunks_exact_mut(size));
         for ((values, words), exponent) in planes.zip(&mut self.exponents) {
             let Some(top) = fixed::top(patterns(values)) else { return false };
             words.iter_mut().zip(patterns(values)).for_each(|(to, bits)| *to = bits);
             *exponent = fixed::split(words, top);
         }
         true
+    }
+
+    /// Product of the first `len` elements of a row of equations with those of a line.
+    pub fn dot_row(&self, line: &Line, len: usize) -> f32 {
+        let exponent = *line.exponent as i32 + self.exponents[0] + 32;
+        fixed::float(fixed::dot(&line.mantissas[..len], &self.all[..len]), exponent)
     }
 
     fn get(&self, plane: Plane) -> (&[u32], i32) {

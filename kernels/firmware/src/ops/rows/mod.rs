@@ -1,4 +1,4 @@
-//! Row by row: norms, reductions, softmax, sorting, gathering, rotary positions.
+//! Row by row: norms, reductions, weighted sums, softmax, sorting, gathering, rotary positions.
 //!
 //! ```text
 //! DRAM -> row of src0 in L1, FP32 (piece by piece if it is long) -> passes over it -> row of dst -> DRAM
@@ -13,6 +13,7 @@ mod reduce;
 mod rope;
 pub mod soft_max;
 mod sort;
+mod weighted;
 
 use crate::rt::lane::Lane;
 use crate::rt::noc::Noc;
@@ -39,6 +40,8 @@ pub fn run(mut lane: Lane) {
         Some(AddId) => gather::add(&mut lane, &params),
         Some(AddRows) => gather::add_rows(&mut lane),
         Some(Rope) => rope::run(&mut lane, &params),
+        Some(WeightedSum) => weighted::sums(&mut lane, &params),
+        Some(Balance) => weighted::matrices(&mut lane, &params),
         // On the vector unit only.
         Some(SoftMaxBack | RmsNormBack | CrossEntropy | CrossEntropyBack) | None => {
             lane.launch.fail(ErrorCode::BadDescriptor, 0, params.function);
