@@ -48,6 +48,18 @@ fn gemma_and_phi() {
     run(&["gemma2", "gemma3", "phi3"]);
 }
 
+/// Prompts through the chunked delta net, whose triangular systems are `SOLVE_TRI`.
+#[test]
+fn delta_net() {
+    run(&["qwen3next", "kimi-linear"]);
+}
+
+/// `LIGHTNING_INDEXER` and the streams of hyper-connections (`DSV4_HC_*`).
+#[test]
+fn sparse_attention_and_hyper_connections() {
+    run(&["deepseek32", "deepseek4"]);
+}
+
 #[test]
 fn mixtures_of_experts() {
     run(&["qwen2moe"]);

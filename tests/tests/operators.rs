@@ -153,6 +153,21 @@ fn support(tools: &Tools) -> BTreeMap<String, Support> {
     table
 }
 
+/// What the table cannot say.
+const STAYS: &str = "
+## What stays on the CPU
+
+- Blocks of K-quants and of most `IQ` types: ggml searches for the scales that fit a block best, for dozens of candidates each, and the result
+  has to be the same bytes. Such types are for files; no graph writes them. Those whose blocks follow from their values by a rule
+  (`Q4_0` to `Q8_0`, `Q1_0`, `Q2_0`, `IQ4_NL`, `TQ1_0`, `TQ2_0`, `MXFP4`, `NVFP4`) are written by the device. Of `IQ1` to `IQ3` ggml's CPU
+  backend writes none either.
+- `SUM` of elements with gaps: the CPU backend sums them as if they had none (it asserts that they have none, which release builds
+  leave out), so there is nothing that the right sum could agree with.
+- `GET_ROWS` of token embeddings. The device computes it, but llama.cpp always keeps the input layer with the CPU: of a table that is often the largest
+  tensor of a model a token needs one row, and those rows are what goes to the device then. Where output and embeddings are
+  the same tensor, llama.cpp makes a second one on the device for the output. `-ot token_embd.weight=TT0` puts the table on the device.
+";
+
 /// `docs/operators.md` says what the library does; `TT_UPDATE_DOCS=1` writes it anew.
 #[test]
 fn table_of_supported_operators() {
@@ -176,6 +191,7 @@ fn table_of_supported_operators() {
         assert!(!reasons.is_empty(), "{name} is refused without a reason");
         writeln!(text, "| {name} | {} | {} |", all - yes, reasons.join("; ")).unwrap();
     }
+    text += STAYS;
     if std::env::var_os("TT_UPDATE_DOCS").is_some() {
         std::fs::write(TABLE, &text).unwrap();
     }

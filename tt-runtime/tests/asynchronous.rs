@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::{
     Rng, columns, elements, encode, experts, folds, fused, lanes, quantised, recurrent, set_rows, soft_max,
-    training, upload, upload_weights, windows,
+    sums, training, upload, upload_weights, windows,
 };
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
@@ -180,7 +180,7 @@ fn quantised_types() {
             assert!(quantised::gather(device, rng, ty).expect("no finding").is_right(), "{}", ty.name());
             assert!(quantised::permute(device, rng, ty).expect("no finding").is_right(), "{}", ty.name());
         }
-        for ty in [GgmlType::IQ4_NL, GgmlType::MXFP4] {
+        for ty in [GgmlType::IQ4_NL, GgmlType::TQ1_0, GgmlType::MXFP4] {
             assert!(quantised::encode(device, rng, ty).expect("no finding").is_right(), "{}", ty.name());
         }
     });
@@ -203,6 +203,11 @@ fn sums_of_windows_and_carried_state() {
             recurrent::run(device, rng, case).expect("no finding");
         }
     });
+}
+
+#[test]
+fn weighted_sums_and_triangular_systems() {
+    with_seeds(sums::run);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use common::{
     Rng, elements, encode, experts, folds, fused, lanes, recurrent, simulator, upload, upload_weights,
     windows,
 };
-use common::{columns, quantised, soft_max, training};
+use common::{columns, quantised, soft_max, sums, training};
 use tt_isa::tlb::TlbTarget;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::ops::resample::Filter;
@@ -256,6 +256,22 @@ fn training_steps_are_the_same_bytes() {
     };
     for (ours, vendors) in run(&ours).into_iter().zip(run(&vendor)) {
         assert!(ours.bytes == vendors.bytes, "{}: other bytes", ours.name);
+    }
+}
+
+#[test]
+fn weighted_sums_and_triangular_systems_are_the_same_bytes() {
+    let Some([ours, vendor]) = both() else { return };
+    let same = |what: &str, run: &dyn Fn(&Arc<Device>) -> sums::Outcome| {
+        let [a, b] = [&ours, &vendor].map(|device| run(device).unwrap().0);
+        assert!(a.iter().map(|x| x.to_bits()).eq(b.iter().map(|x| x.to_bits())), "{what}");
+    };
+    for case in sums::SUMS {
+        same(&format!("{case:?}"), &|device| sums::sum(device, &mut Rng(5), case));
+    }
+    same("balance", &|device| sums::balance(device, &mut Rng(5), 70));
+    for case in sums::TRIANGULAR {
+        same(&format!("{case:?}"), &|device| sums::solve(device, &mut Rng(5), case));
     }
 }
 
