@@ -9,6 +9,57 @@
 //! [`MESSAGE_STATUS`], then bit [`MISC_CNTL_IRQ0`] into [`MISC_CNTL`]. The answer: the code in the low half of
 //! [`MESSAGE_STATUS`], an exit code in its high half, and a result in the argument's place.
 
+/// How a chip's management processor is reached, and where it says what is harvested.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Management {
+    /// Where its address space begins in the ARC tile's, as the NoC sees it.
+    pub noc: u64,
+    /// CSM and APB peripherals in BAR 0, if they can be reached there whatever the board.
+    pub bar0: Option<ArcBar0>,
+    /// Register with the address of the telemetry table, in ARC's own address space.
+    pub telemetry_table: u32,
+    /// Register with the address of the telemetry values, in ARC's own address space.
+    pub telemetry_values: u32,
+    /// Telemetry that says what is harvested.
+    pub harvest: HarvestTag,
+}
+
+/// Where the host finds ARC's memory and registers in BAR 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ArcBar0 {
+    /// CSM.
+    pub csm: u64,
+    /// APB peripherals.
+    pub apb: u64,
+}
+
+/// A telemetry word with one bit a row or column of Tensix tiles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HarvestTag {
+    /// Bits of the harvested ones. If the tag is missing nothing is.
+    Harvested(u16),
+    /// Bits of the ones that work. If the tag is missing all do.
+    Enabled(u16),
+}
+
+impl HarvestTag {
+    /// Its tag.
+    pub const fn tag(self) -> u16 {
+        match self {
+            HarvestTag::Harvested(tag) | HarvestTag::Enabled(tag) => tag,
+        }
+    }
+
+    /// How many of `all` rows or columns are harvested, from the tag's value if there is one.
+    pub const fn harvested(self, value: Option<u32>, all: u32) -> u32 {
+        match (self, value) {
+            (_, None) => 0,
+            (HarvestTag::Harvested(_), Some(bits)) => bits.count_ones(),
+            (HarvestTag::Enabled(_), Some(bits)) => all.saturating_sub(bits.count_ones()),
+        }
+    }
+}
+
 /// CSM in ARC's own address space.
 pub const CSM_BASE: u32 = 0x1000_0000;
 /// Bytes of CSM.
@@ -180,6 +231,16 @@ pub mod tag {
     pub const FAN_SPEED: u16 = 31;
     /// Counts while the firmware lives.
     pub const TIMER_HEARTBEAT: u16 = 32;
+    /// Tensix columns that work, one bit a column (Blackhole).
+    pub const ENABLED_TENSIX_COLUMNS: u16 = 34;
+    /// Ethernet tiles that work, one bit a tile (Blackhole).
+    pub const ENABLED_ETHERNET: u16 = 35;
+    /// DRAM banks that work, one bit a bank (Blackhole).
+    pub const ENABLED_DRAM: u16 = 36;
+    /// Groups of large cores that work, one bit a group (Blackhole).
+    pub const ENABLED_L2CPU: u16 = 37;
+    /// What the PCIe tiles are for, two bits a tile: 1 = endpoint (Blackhole).
+    pub const PCIE_USAGE: u16 = 38;
     /// NIUs translate coordinates.
     pub const NOC_TRANSLATION: u16 = 40;
     /// Limit of the AI clock, MHz.

@@ -15,11 +15,13 @@
 //! | [`overlay`] | registers of NoC overlay streams |
 //! | [`stall`] | masks and conditions of the waiting instructions |
 //! | [`arc`] | management memory and telemetry |
-//! | [`chip`] | the grid of tiles of each chip, DRAM endpoints, boards |
+//! | [`chip`] | what differs from chip to chip, as a constant for each; boards |
 //! | [`pcie`] | the PCIe controller's address translation and DMA engines, host memory as the NoC sees it |
 //! | [`eth`] | Ethernet tiles: queues, links, what their firmware leaves in L1 |
 //! | [`tlb`] | host windows (TLBs) of the PCIe BARs |
 //! | [`format`](mod@format) | data formats, and the geometry of tiles and faces in them |
+//!
+//! Constants and tables outside of [`chip`] are what all chips share, or Wormhole's where they say so.
 //!
 //! Names are those of `tenstorrent/tt-isa-documentation`; a page named in a comment is a page of that
 //! repository, below `WormholeB0/` unless said otherwise.
@@ -39,4 +41,5 @@ pub mod pcie;
 pub mod rv32;
 pub mod sfpu;
 pub mod stall;
+mod text;
 pub mod tlb;

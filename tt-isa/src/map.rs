@@ -2,8 +2,8 @@
 //! (`TensixTile/BabyRISCV/README.md`, `NoC/MemoryMap.md`, `TensixTile/SoftReset.md`).
 //!
 //! ```text
-//! 0x0000_0000  L1, 1464 KiB                          RISC-V, NoC, host
-//! 0xFFB0_0000  private data RAM (4 or 2 KiB)         its own core only
+//! 0x0000_0000  L1                                    RISC-V, NoC, host
+//! 0xFFB0_0000  private data RAM                      its own core only
 //! 0xFFB1_1000  TDMA-RISC, mover                      RISC-V, NoC
 //! 0xFFB1_2000  debug, soft reset, wall clock         RISC-V, NoC
 //! 0xFFB2_0000  NIU 0        0xFFB3_0000  NIU 1       RISC-V, NoC
@@ -14,6 +14,10 @@
 //! 0xFFE8_0000  PCBuf: TTSync, semaphores             B, T0..T2
 //! 0xFFEC_0000  mailboxes    0xFFEF_0000 Config       B, T0..T2
 //! ```
+//!
+//! The map is the same on every chip; sizes and a few registers are not: [`TileMap`].
+
+use crate::chip::WORMHOLE;
 
 /// One of the five RISC-V cores of a Tensix tile, in the order of their hart ids.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -57,15 +61,12 @@ impl RiscV {
         }
     }
 
-    /// Bytes of private data RAM at [`LOCAL_RAM_BASE`].
+    /// Bytes of private data RAM at [`LOCAL_RAM_BASE`] of a Wormhole.
     pub const fn local_ram_size(self) -> u32 {
-        match self {
-            RiscV::Brisc | RiscV::Ncrisc => 4096,
-            _ => 2048,
-        }
+        WORMHOLE.tile.local_ram[self as usize]
     }
 
-    /// Bit of this core in `Config` register [`RISCV_IC_INVALIDATE_CFG`].
+    /// Bit of this core in the `Config` register [`TileMap::icache_invalidate`].
     pub const fn icache_bit(self) -> u32 {
         match self {
             RiscV::Brisc => 1,
@@ -92,8 +93,73 @@ impl RiscV {
     }
 }
 
-/// Bytes of L1 in a Tensix tile.
-pub const L1_SIZE: u32 = 1464 * 1024;
+/// What differs from chip to chip in a Tensix tile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TileMap {
+    /// Bytes of L1.
+    pub l1_size: u32,
+    /// First byte of L1 and number of bytes that firmware of the chip writes at any time, if it does.
+    pub l1_firmware: Option<(u32, u32)>,
+    /// Bytes of private data RAM of each core, by [`RiscV`] number.
+    pub local_ram: [u32; 5],
+    /// Bytes of NCRISC's instruction RAM at [`IRAM_BASE`]; 0 if there is none.
+    pub iram_size: u32,
+    /// Data cache between the cores and L1, if there is one.
+    pub data_cache: Option<DataCache>,
+    /// Where cores other than BRISC start.
+    pub reset_pc: ResetPc,
+    /// `Config` register whose bits invalidate instruction caches ([`RiscV::icache_bit`]).
+    pub icache_invalidate: u32,
+    /// Packers.
+    pub packers: u32,
+}
+
+/// Addresses in a tile of the registers that say where cores start, in place of [`RiscV::default_reset_pc`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ResetPc {
+    /// Reset pcs of TRISC0..2.
+    pub trisc: [u32; 3],
+    /// Bit t: TRISC t starts at its reset pc.
+    pub trisc_enable: u32,
+    /// Reset pc of NCRISC.
+    pub ncrisc: u32,
+    /// Bit 0: NCRISC starts at its reset pc.
+    pub ncrisc_enable: u32,
+    /// The NoC, and so the host, reaches them too. Otherwise BRISC has to write them.
+    pub on_noc: bool,
+}
+
+impl ResetPc {
+    /// `Config` registers with the reset pcs of the three TRISCs, of their enable bits, and the same of NCRISC.
+    pub const fn in_config(trisc: [u32; 3], trisc_enable: u32, ncrisc: u32, ncrisc_enable: u32) -> Self {
+        Self {
+            trisc: [CFG_BASE + 4 * trisc[0], CFG_BASE + 4 * trisc[1], CFG_BASE + 4 * trisc[2]],
+            trisc_enable: CFG_BASE + 4 * trisc_enable,
+            ncrisc: CFG_BASE + 4 * ncrisc,
+            ncrisc_enable: CFG_BASE + 4 * ncrisc_enable,
+            on_noc: false,
+        }
+    }
+}
+
+/// A core's data cache: it is not coherent with anything, and on at reset (`BlackholeA0/TensixTile/BabyRISCV/README.md`,
+/// `CSRs.md`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DataCache {
+    /// Bytes of a line.
+    pub line: u32,
+    /// Lines of each core.
+    pub lines: u32,
+    /// CSR that switches it.
+    pub csr: u32,
+    /// Bits of the CSR: the cache is off.
+    pub off: u32,
+    /// Bits of the CSR: in-line Tensix instructions are not fused.
+    pub no_fusion: u32,
+}
+
+/// Bytes of L1 in a Tensix tile of a Wormhole.
+pub const L1_SIZE: u32 = WORMHOLE.tile.l1_size;
 /// Private data RAM of each core (same address, different memory).
 pub const LOCAL_RAM_BASE: u32 = 0xFFB0_0000;
 /// TDMA-RISC registers.
@@ -112,8 +178,8 @@ pub const NOC_OVERLAY_STREAM_STRIDE: u32 = 0x1000;
 pub const MOP_CFG_BASE: u32 = 0xFFB8_0000;
 /// NCRISC instruction RAM (fetch only).
 pub const IRAM_BASE: u32 = 0xFFC0_0000;
-/// Bytes of NCRISC instruction RAM.
-pub const IRAM_SIZE: u32 = 16 * 1024;
+/// Bytes of NCRISC instruction RAM of a Wormhole.
+pub const IRAM_SIZE: u32 = WORMHOLE.tile.iram_size;
 /// Tensix GPRs: 64 words a thread; a T core sees its own, BRISC all three (0x100 bytes each).
 pub const REGFILE_BASE: u32 = 0xFFE0_0000;
 /// A T core's stores here push into its thread's FIFO in front of the MOP expander; BRISC pushes to thread
@@ -206,13 +272,20 @@ pub const MOVER_IRAM_BASE: u32 = 0x4_0000;
 /// Size of each of both.
 pub const MOVER_REGION: u32 = 0x1_0000;
 
-/// `Config` registers with the reset pcs of TRISC0..2 (each is one register).
-pub const TRISC_RESET_PC_CFG: [u32; 3] = [158, 159, 160];
-/// `Config` register: bit t enables the reset pc override of TRISC t.
-pub const TRISC_RESET_PC_OVERRIDE_CFG: u32 = 161;
-/// `Config` register with the reset pc of NCRISC.
-pub const NCRISC_RESET_PC_CFG: u32 = 162;
-/// `Config` register: bit 0 enables the reset pc override of NCRISC.
-pub const NCRISC_RESET_PC_OVERRIDE_CFG: u32 = 163;
-/// `Config` register whose bits invalidate instruction caches ([`RiscV::icache_bit`]).
-pub const RISCV_IC_INVALIDATE_CFG: u32 = 157;
+/// `Config` registers of a Wormhole with the reset pcs of TRISC0..2 (each is one register).
+pub const TRISC_RESET_PC_CFG: [u32; 3] = {
+    let [a, b, c] = WORMHOLE.tile.reset_pc.trisc;
+    [config_register(a), config_register(b), config_register(c)]
+};
+/// `Config` register of a Wormhole: bit t enables the reset pc override of TRISC t.
+pub const TRISC_RESET_PC_OVERRIDE_CFG: u32 = config_register(WORMHOLE.tile.reset_pc.trisc_enable);
+/// `Config` register of a Wormhole with the reset pc of NCRISC.
+pub const NCRISC_RESET_PC_CFG: u32 = config_register(WORMHOLE.tile.reset_pc.ncrisc);
+/// `Config` register of a Wormhole: bit 0 enables the reset pc override of NCRISC.
+pub const NCRISC_RESET_PC_OVERRIDE_CFG: u32 = config_register(WORMHOLE.tile.reset_pc.ncrisc_enable);
+/// `Config` register of a Wormhole whose bits invalidate instruction caches ([`RiscV::icache_bit`]).
+pub const RISCV_IC_INVALIDATE_CFG: u32 = WORMHOLE.tile.icache_invalidate;
+
+const fn config_register(address: u32) -> u32 {
+    (address - CFG_BASE) / 4
+}

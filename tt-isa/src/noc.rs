@@ -3,44 +3,129 @@
 //!
 //! Each tile has two NIUs. A request is written into one of four initiator register sets and started by a
 //! store to `CMD_CTRL`, which reads zero again once the NIU has taken the request. Responses are counted.
+//!
+//! Requests, responses, counters and the bits of their registers are the same on every chip; where registers are, how a
+//! request names a tile, and how much a packet carries are not: [`NiuMap`].
+
+use crate::chip::WORMHOLE;
+
+/// What differs from chip to chip in an NIU.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NiuMap {
+    /// Distance between two initiator register sets, in bytes.
+    pub cmd_buf_stride: u32,
+    /// Largest request in bytes.
+    pub max_packet: u32,
+    /// Bytes a link carries a cycle (a flit).
+    pub link_width: u32,
+    /// Source and destination of a read from DRAM or the host have the same address modulo this many bytes.
+    pub read_congruence: u32,
+    /// The same for reads from L1, and for writes.
+    pub congruence: u32,
+    /// Bits by which a tile's coordinates are shifted in the register that names it ([`NiuRegisters::targ_node`]); lower
+    /// bits are the highest ones of the address.
+    pub node_shift: u32,
+    /// Bits of an entry of the translation tables, each of which has 32.
+    pub translation_bits: u32,
+    /// Rows, one bit each, to which a request's column is not translated.
+    pub untranslated_rows: u32,
+    /// Where registers are.
+    pub registers: NiuRegisters,
+}
+
+/// Registers whose place differs, relative to an NIU's base.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NiuRegisters {
+    /// Initiator: target address, bits 31:0.
+    pub targ_lo: u32,
+    /// Initiator: target address, the bits above.
+    pub targ_mid: u32,
+    /// Initiator: the tile that the target address is in.
+    pub targ_node: u32,
+    /// Initiator: return address, bits 31:0.
+    pub ret_lo: u32,
+    /// Initiator: return address, the bits above.
+    pub ret_mid: u32,
+    /// Initiator: the tile that the return address is in.
+    pub ret_node: u32,
+    /// Initiator: [`tag`].
+    pub packet_tag: u32,
+    /// Initiator: [`ctrl`].
+    pub ctrl: u32,
+    /// Initiator: length in bytes, byte enables, or the atomic operation.
+    pub at_len_be: u32,
+    /// Initiator: operand of inline writes and atomics.
+    pub at_data: u32,
+    /// Initiator: tiles that a broadcast leaves out, if there is such a register.
+    pub brcst_exclude: Option<u32>,
+    /// Initiator: write 1 to start; reads 1 while the request waits.
+    pub cmd_ctrl: u32,
+    /// This node: x in bits 5:0, y in 11:6, [`node_id`] above.
+    pub node_id: u32,
+    /// This NIU within its chip.
+    pub endpoint_id: u32,
+    /// Write: bit i clears the outstanding counter of transaction id i.
+    pub clear_outstanding: u32,
+    /// First register of the table of columns.
+    pub x_translate_table: u32,
+    /// First register of the table of rows.
+    pub y_translate_table: u32,
+    /// This node's translated id: x in bits 5:0, y in 11:6.
+    pub id_logical: u32,
+}
+
+impl NiuMap {
+    /// A tile's bits of the registers that name it.
+    pub const fn node(&self, tile: NocXy) -> u32 {
+        (tile.x as u32 | (tile.y as u32) << 6) << self.node_shift
+    }
+
+    /// The rectangle from `start` to `end`, as the bits of a multicast.
+    pub const fn node_rect(&self, start: NocXy, end: NocXy) -> u32 {
+        self.node(end) | self.node(start) << 12
+    }
+}
 
 /// Initiator register sets of an NIU.
 pub const CMD_BUFS: u32 = 4;
-/// Distance between two initiator register sets, in bytes.
-pub const CMD_BUF_STRIDE: u32 = 0x400;
-/// Largest request in bytes.
-pub const MAX_PACKET: u32 = 8192;
-/// Bytes a link carries a cycle.
-pub const LINK_WIDTH: u32 = 32;
+/// Distance between two initiator register sets of a Wormhole, in bytes.
+pub const CMD_BUF_STRIDE: u32 = WORMHOLE.noc.cmd_buf_stride;
+/// Largest request of a Wormhole in bytes.
+pub const MAX_PACKET: u32 = WORMHOLE.noc.max_packet;
+/// Bytes a link of a Wormhole carries a cycle.
+pub const LINK_WIDTH: u32 = WORMHOLE.noc.link_width;
 /// Transaction ids.
 pub const TRANSACTION_IDS: u32 = 16;
 
-/// Registers, relative to an NIU's base (initiator registers also to `CMD_BUF_STRIDE * set`).
+/// Registers of a Wormhole, relative to an NIU's base (initiator registers also to `CMD_BUF_STRIDE * set`). Those that
+/// are not in [`NiuRegisters`] are the same on every chip.
 pub mod reg {
+    const HERE: super::NiuRegisters = crate::chip::WORMHOLE.noc.registers;
+
     /// Initiator: target address, bits 31:0 (where data is read from, or a write's source).
-    pub const TARG_ADDR_LO: u32 = 0x00;
+    pub const TARG_ADDR_LO: u32 = HERE.targ_lo;
     /// Initiator: target address bits 35:32 and its node ([`super::NocXy::mid`]).
-    pub const TARG_ADDR_MID: u32 = 0x04;
+    pub const TARG_ADDR_MID: u32 = HERE.targ_node;
     /// Initiator: return address, bits 31:0 (where read data goes, or a write's destination).
-    pub const RET_ADDR_LO: u32 = 0x0C;
+    pub const RET_ADDR_LO: u32 = HERE.ret_lo;
     /// Initiator: return address bits 35:32 and its node.
-    pub const RET_ADDR_MID: u32 = 0x10;
+    pub const RET_ADDR_MID: u32 = HERE.ret_node;
     /// Initiator: [`super::tag`].
-    pub const PACKET_TAG: u32 = 0x18;
+    pub const PACKET_TAG: u32 = HERE.packet_tag;
     /// Initiator: [`super::ctrl`].
-    pub const CTRL: u32 = 0x1C;
+    pub const CTRL: u32 = HERE.ctrl;
     /// Initiator: length in bytes, byte enables, or the atomic operation.
-    pub const AT_LEN_BE: u32 = 0x20;
+    pub const AT_LEN_BE: u32 = HERE.at_len_be;
     /// Initiator: operand of inline writes and atomics.
-    pub const AT_DATA: u32 = 0x24;
+    pub const AT_DATA: u32 = HERE.at_data;
     /// Initiator: write 1 to start; reads 1 while the request waits.
-    pub const CMD_CTRL: u32 = 0x28;
+    pub const CMD_CTRL: u32 = HERE.cmd_ctrl;
     /// This node: x in bits 5:0, y in 11:6, [`super::node_id`] above. Every initiator set shows it.
-    pub const NODE_ID: u32 = 0x2C;
+    pub const NODE_ID: u32 = HERE.node_id;
     /// This NIU within its chip: [`super::Endpoint`]. Every initiator set shows it.
-    pub const ENDPOINT_ID: u32 = 0x30;
+    pub const ENDPOINT_ID: u32 = HERE.endpoint_id;
     /// Write: bit i clears the outstanding counter of transaction id i.
-    pub const CLEAR_OUTSTANDING_REQ_CNT: u32 = 0x50;
+    pub const CLEAR_OUTSTANDING_REQ_CNT: u32 = HERE.clear_outstanding;
     /// Bit i: initiator i waits.
     pub const CMD_BUF_STATUS: u32 = 0x54;
     /// NIU configuration: [`super::niu_cfg`].
@@ -52,11 +137,11 @@ pub mod reg {
     /// Bit y: NIUs in row y do not receive broadcasts.
     pub const ROUTER_CFG_3: u32 = 0x110;
     /// 32 entries of 4 bits: the column that a translated x means.
-    pub const X_ID_TRANSLATE_TABLE_0: u32 = 0x118;
+    pub const X_ID_TRANSLATE_TABLE_0: u32 = HERE.x_translate_table;
     /// 32 entries of 4 bits: the row that a translated y means.
-    pub const Y_ID_TRANSLATE_TABLE_0: u32 = 0x128;
+    pub const Y_ID_TRANSLATE_TABLE_0: u32 = HERE.y_translate_table;
     /// This node's logical (translated) id: x in bits 5:0, y in 11:6.
-    pub const NOC_ID_LOGICAL: u32 = 0x138;
+    pub const NOC_ID_LOGICAL: u32 = HERE.id_logical;
     /// Counter: atomics with a response, responses received. The first of 64 counters.
     pub const MST_ATOMIC_RESP_RECEIVED: u32 = 0x200;
     /// Counter: write acknowledgements received.
@@ -278,14 +363,14 @@ impl NocXy {
         Self { x, y }
     }
 
-    /// The node's bits of a `*_ADDR_MID` register; address bits 35:32 go below.
+    /// The node's bits of a Wormhole's `*_ADDR_MID` register; address bits 35:32 go below.
     pub const fn mid(self) -> u32 {
-        ((self.x as u32) << 4) | ((self.y as u32) << 10)
+        WORMHOLE.noc.node(self)
     }
 
-    /// The rectangle from `self` to `end`, as `*_ADDR_MID` bits of a multicast.
+    /// The rectangle from `self` to `end`, as `*_ADDR_MID` bits of a Wormhole's multicast.
     pub const fn mid_rect(self, end: NocXy) -> u32 {
-        ((end.x as u32) << 4) | ((end.y as u32) << 10) | ((self.x as u32) << 16) | ((self.y as u32) << 22)
+        WORMHOLE.noc.node_rect(self, end)
     }
 
     /// Decodes the first node of a `*_ADDR_MID` word.

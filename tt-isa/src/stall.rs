@@ -58,3 +58,34 @@ pub mod semaphore {
     /// Blocked while the semaphore is at its maximum.
     pub const WHILE_MAX: u32 = 2;
 }
+
+/// A chip's `STALLWAIT` conditions: [`until`] are Wormhole's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Conditions {
+    /// The thread's memory requests in the scalar unit are done.
+    pub thcon: u32,
+    /// Unpacker 0 has nothing of the thread's.
+    pub unpack0: u32,
+    /// Neither unpacker has.
+    pub unpack: u32,
+    /// No packer has.
+    pub pack: u32,
+    /// The matrix unit has nothing of the thread's.
+    pub math: u32,
+    /// The bank of SrcA that unpacker 0 fills next is its own.
+    pub srca_clear: u32,
+    /// The bank of SrcB that unpacker 1 fills next is its own.
+    pub srcb_clear: u32,
+    /// The matrix unit's bank of SrcA is its own.
+    pub srca_valid: u32,
+    /// The matrix unit's bank of SrcB is its own.
+    pub srcb_valid: u32,
+    /// The mover has no requests outstanding.
+    pub xmov: u32,
+    /// The T core's accesses to GPRs, configuration and TDMA-RISC have arrived.
+    pub riscv: u32,
+    /// The vector unit has nothing of the thread's.
+    pub sfpu: u32,
+    /// The configuration unit has nothing of the thread's, where that can be waited for.
+    pub config: Option<u32>,
+}

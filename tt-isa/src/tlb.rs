@@ -1,22 +1,40 @@
-//! Host windows of a Wormhole: BAR 0 is cut into 186 windows (TLBs), each of which shows an aligned piece of
-//! one tile's (or a rectangle of tiles') NoC address space (`PCIExpressTile/TLBs.md`).
+//! Host windows: parts of a chip's PCIe BARs are windows (TLBs), each of which shows an aligned piece of one tile's (or a
+//! rectangle of tiles') NoC address space (`PCIExpressTile/TLBs.md`). What a window shows is said by an entry of a table in BAR 0.
+//!
+//! Which windows there are, and where the parts of an entry stand, is a chip's: [`HostMap`].
 
+use crate::chip::WORMHOLE;
 use crate::noc::NocXy;
 
-/// Bytes of BAR 0.
-pub const BAR0_SIZE: u64 = 512 << 20;
-/// Window configuration: one 64-bit word each, from here in BAR 0.
-pub const TLB_CONFIG_BASE: u64 = 0x1FC0_0000;
-/// Number of windows.
-pub const TLB_COUNT: u32 = 186;
-/// The PCIe tile's NIUs in BAR 0, by NoC; 4 KiB each.
-pub const PCIE_NIU_BAR0: [u64; 2] = [0x1FD2_0000, 0x1FDA_0000];
-/// Bytes of an NIU's registers.
-pub const PCIE_NIU_SIZE: u64 = 0x1000;
-/// ARC CSM (scratch memory, 512 KiB) in BAR 0.
-pub const ARC_CSM_BAR0: u64 = 0x1FE8_0000;
-/// ARC APB peripherals in BAR 0; the reset unit with its scratch registers is at `+ 0x30000`.
-pub const ARC_APB_BAR0: u64 = 0x1FF0_0000;
+/// A chip's BARs as its host sees them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HostMap {
+    /// BARs and their bytes.
+    pub bars: &'static [(u8, u64)],
+    /// Offset in BAR 0 of the table that says what windows show.
+    pub config: u64,
+    /// Bytes of an entry of it.
+    pub entry_bytes: u32,
+    /// Groups of windows.
+    pub groups: &'static [TlbGroup],
+    /// Window that belongs to the kernel driver.
+    pub driver_window: u32,
+    /// The PCIe tile's NIUs in BAR 0, by NoC.
+    pub pcie_niu: [u64; 2],
+}
+
+impl HostMap {
+    /// Number of windows.
+    pub const fn windows(&self) -> u32 {
+        let last = self.groups[self.groups.len() - 1];
+        last.first + last.count
+    }
+
+    /// Offset in BAR 0 of a window's entry.
+    pub const fn entry(&self, window: u32) -> u64 {
+        self.config + (self.entry_bytes * window) as u64
+    }
+}
 
 /// A group of windows of one size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,16 +45,48 @@ pub struct TlbGroup {
     pub count: u32,
     /// log2 of the window's bytes.
     pub log2_size: u32,
-    /// Offset of the first window in BAR 0.
+    /// BAR that the windows are in.
+    pub bar: u8,
+    /// Offset of the first window in its BAR.
     pub bar0: u64,
+    /// Where an entry's parts stand.
+    pub fields: TlbFields,
 }
 
-/// The three groups: 156 windows of 1 MiB, 10 of 2 MiB, 20 of 16 MiB (the last belongs to the kernel driver).
-pub const TLB_GROUPS: [TlbGroup; 3] = [
-    TlbGroup { first: 0, count: 156, log2_size: 20, bar0: 0 },
-    TlbGroup { first: 156, count: 10, log2_size: 21, bar0: 0x9C0_0000 },
-    TlbGroup { first: 166, count: 20, log2_size: 24, bar0: 0xB00_0000 },
-];
+/// Lowest bit of each part of a window's entry, the address at bit 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TlbFields {
+    /// Coordinates, six bits each: x and y of [`TlbTarget::end`], then of [`TlbTarget::start`].
+    pub corners: u32,
+    /// NoC.
+    pub noc: u32,
+    /// Multicast.
+    pub multicast: u32,
+    /// Ordering, two bits.
+    pub ordering: u32,
+    /// Linked, which nothing may set.
+    pub linked: u32,
+    /// Static virtual channel.
+    pub static_vc: u32,
+}
+
+/// Bytes of a Wormhole's BAR 0.
+pub const BAR0_SIZE: u64 = WORMHOLE.host.bars[0].1;
+/// Window configuration of a Wormhole: one 64-bit word each, from here in BAR 0.
+pub const TLB_CONFIG_BASE: u64 = WORMHOLE.host.config;
+/// Number of windows of a Wormhole.
+pub const TLB_COUNT: u32 = WORMHOLE.host.windows();
+/// A Wormhole's PCIe tile's NIUs in BAR 0, by NoC; 4 KiB each.
+pub const PCIE_NIU_BAR0: [u64; 2] = WORMHOLE.host.pcie_niu;
+/// Bytes of an NIU's registers.
+pub const PCIE_NIU_SIZE: u64 = 0x1000;
+/// ARC CSM (scratch memory, 512 KiB) in a Wormhole's BAR 0.
+pub const ARC_CSM_BAR0: u64 = crate::chip::wormhole::ARC_CSM_BAR0;
+/// ARC APB peripherals in a Wormhole's BAR 0; the reset unit with its scratch registers is at `+ 0x30000`.
+pub const ARC_APB_BAR0: u64 = crate::chip::wormhole::ARC_APB_BAR0;
+
+/// A Wormhole's three groups.
+pub const TLB_GROUPS: [TlbGroup; 3] = crate::chip::wormhole::WINDOWS;
 
 /// Ordering of host accesses through a window.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -89,40 +139,84 @@ impl TlbTarget {
         Self { start, multicast: true, ..Self::unicast(end, addr) }
     }
 
-    /// The configuration word for a window of `1 << log2_size` bytes.
+    /// The configuration word for a Wormhole's window of `1 << log2_size` bytes.
     pub const fn encode(&self, log2_size: u32) -> u64 {
-        let shift = 36 - log2_size;
-        (self.addr >> log2_size)
-            | (self.end.x as u64) << shift
-            | (self.end.y as u64) << (shift + 6)
-            | (self.start.x as u64) << (shift + 12)
-            | (self.start.y as u64) << (shift + 18)
-            | (self.noc as u64) << (shift + 24)
-            | (self.multicast as u64) << (shift + 25)
-            | (self.ordering as u64) << (shift + 26)
-            | (self.static_vc as u64) << (shift + 29)
+        TlbFields::wormhole(log2_size).encode(self, log2_size) as u64
     }
 
     /// Reverse of [`Self::encode`]; `None` for ordering value 3 or a set `linked` bit, which nothing may write.
     pub const fn decode(word: u64, log2_size: u32) -> Option<Self> {
-        let shift = 36 - log2_size;
-        let ordering = match (word >> (shift + 26)) & 3 {
+        TlbFields::wormhole(log2_size).decode(word as u128, log2_size)
+    }
+}
+
+impl TlbGroup {
+    /// Bytes that a window shows.
+    pub const fn window_bytes(&self) -> u64 {
+        1 << self.log2_size
+    }
+
+    /// The entry of a window that shows `target`.
+    pub const fn encode(&self, target: &TlbTarget) -> u128 {
+        self.fields.encode(target, self.log2_size)
+    }
+
+    /// Reverse of [`Self::encode`]; `None` for ordering value 3 or a set `linked` bit, which nothing may write.
+    pub const fn decode(&self, entry: u128) -> Option<TlbTarget> {
+        self.fields.decode(entry, self.log2_size)
+    }
+}
+
+impl TlbFields {
+    /// Those of a Wormhole's window of `1 << log2_size` bytes: everything follows the address, which has 36 bits.
+    pub(crate) const fn wormhole(log2_size: u32) -> Self {
+        let corners = 36 - log2_size;
+        Self {
+            corners,
+            noc: corners + 24,
+            multicast: corners + 25,
+            ordering: corners + 26,
+            linked: corners + 28,
+            static_vc: corners + 29,
+        }
+    }
+
+    const fn encode(&self, target: &TlbTarget, log2_size: u32) -> u128 {
+        (target.addr >> log2_size) as u128
+            | (target.end.x as u128) << self.corners
+            | (target.end.y as u128) << (self.corners + 6)
+            | (target.start.x as u128) << (self.corners + 12)
+            | (target.start.y as u128) << (self.corners + 18)
+            | (target.noc as u128) << self.noc
+            | (target.multicast as u128) << self.multicast
+            | (target.ordering as u128) << self.ordering
+            | (target.static_vc as u128) << self.static_vc
+    }
+
+    const fn decode(&self, entry: u128, log2_size: u32) -> Option<TlbTarget> {
+        let ordering = match (entry >> self.ordering) & 3 {
             0 => Ordering::Default,
             1 => Ordering::Strict,
             2 => Ordering::Posted,
             _ => return None,
         };
-        if (word >> (shift + 28)) & 1 == 1 {
+        if (entry >> self.linked) & 1 == 1 {
             return None;
         }
-        Some(Self {
-            addr: (word & ((1 << shift) - 1)) << log2_size,
-            end: NocXy::new(((word >> shift) & 63) as u8, ((word >> (shift + 6)) & 63) as u8),
-            start: NocXy::new(((word >> (shift + 12)) & 63) as u8, ((word >> (shift + 18)) & 63) as u8),
-            noc: ((word >> (shift + 24)) & 1) as u8,
-            multicast: (word >> (shift + 25)) & 1 == 1,
+        Some(TlbTarget {
+            addr: ((entry & ((1 << self.corners) - 1)) as u64) << log2_size,
+            end: self.corner(entry, 0),
+            start: self.corner(entry, 1),
+            noc: ((entry >> self.noc) & 1) as u8,
+            multicast: (entry >> self.multicast) & 1 == 1,
             ordering,
-            static_vc: (word >> (shift + 29)) & 1 == 1,
+            static_vc: (entry >> self.static_vc) & 1 == 1,
         })
+    }
+
+    /// Corner 0 or 1 of an entry.
+    const fn corner(&self, entry: u128, n: u32) -> NocXy {
+        let bits = (entry >> (self.corners + 12 * n)) as u32;
+        NocXy::new((bits & 63) as u8, (bits >> 6 & 63) as u8)
     }
 }

@@ -388,14 +388,10 @@ impl Session {
         }
         let mut link = Link::new(transport, chip);
         let harvested = link.harvested_rows()?;
-        let columns = chip.tensix_x.len() as u8;
-        let rows = (chip.tensix_y.len() as u32).saturating_sub(harvested) as u8;
-        let first = chip.tensix_translated;
-        let workers: Vec<NocXy> =
-            (0..rows).flat_map(|y| (0..columns).map(move |x| NocXy::new(first.x + x, first.y + y))).collect();
+        let grid = chip.workers_grid(harvested);
+        let workers: Vec<NocXy> = chip.workers(harvested).collect();
         let places = workers.iter().map(|&tile| place(&mut link, tile)).collect::<Result<Vec<_>, _>>()?;
         let numbers = placement::numbers(chip, &places);
-        let grid = (u32::from(columns), u32::from(rows));
         let mut session = Self { link, workers, numbers, grid, seq: 0, completed: 0, errors: 0, launches: 0 };
         session.start(chip)?;
         Ok(session)

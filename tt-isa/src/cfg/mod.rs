@@ -2,21 +2,67 @@
 //!
 //! [`config`] is the backend configuration (`Config`, 32-bit words, two banks), [`thread`] the per-thread one
 //! (`ThreadConfig`, 16-bit words). A [`CfgField`] is a position; [`CfgField::value`] builds register words from it.
+//! Both modules are Wormhole's; a chip's own fields are in its [`Registers`], and [`CfgField::on`] finds them.
 
 use core::fmt;
 
+use crate::chip::{Chip, WORMHOLE};
+use crate::text::equal;
+
 pub mod config;
+mod differences;
 pub mod thread;
 
-/// Registers in one bank of `Config` (`CFG_STATE_SIZE * 4`).
-pub const CONFIG_BANK_WORDS: u32 = 47 * 4;
-/// First of the `Config` registers whose names start with `THCON_` (`THCON_CFGREG_BASE_ADDR32`); they end at
-/// [`CONFIG_GLOBAL_START`].
-pub const CONFIG_THCON_START: u32 = 52;
-/// `Config` registers from this index on are not banked.
-pub const CONFIG_GLOBAL_START: u32 = 152;
-/// Number of `ThreadConfig` registers of a thread.
-pub const THREAD_CONFIG_WORDS: u32 = 57;
+pub(crate) use differences::{Difference, apply, cfg_differences};
+
+/// A chip's configuration registers.
+#[derive(Clone, Copy, Debug)]
+pub struct Registers {
+    /// Registers in one bank of `Config` (`CFG_STATE_SIZE * 4`).
+    pub bank_words: u32,
+    /// First of the `Config` registers whose names start with `THCON_` (`THCON_CFGREG_BASE_ADDR32`); they end at
+    /// [`Self::global_start`].
+    pub thcon_start: u32,
+    /// `Config` registers from this index on are not banked.
+    pub global_start: u32,
+    /// Number of `ThreadConfig` registers of a thread.
+    pub thread_words: u32,
+    /// Words from the start of the mapped configuration to those of thread 0.
+    pub thread_map: u32,
+    /// Bytes from one mapped `ThreadConfig` register to the next.
+    pub thread_stride: u32,
+    /// Fields of `Config`, by register index and bit.
+    pub config: &'static [CfgField],
+    /// Fields of `ThreadConfig`, by register index and bit.
+    pub thread: &'static [CfgField],
+}
+
+impl Registers {
+    /// The field called `name`, if the chip has it.
+    pub const fn named(&self, space: Space, name: &str) -> Option<CfgField> {
+        let fields = match space {
+            Space::Config => self.config,
+            Space::Thread => self.thread,
+        };
+        let mut i = 0;
+        while i < fields.len() {
+            if equal(fields[i].name, name) {
+                return Some(fields[i]);
+            }
+            i += 1;
+        }
+        None
+    }
+}
+
+/// Registers in one bank of a Wormhole's `Config`.
+pub const CONFIG_BANK_WORDS: u32 = WORMHOLE.registers.bank_words;
+/// First of a Wormhole's `Config` registers whose names start with `THCON_`; they end at [`CONFIG_GLOBAL_START`].
+pub const CONFIG_THCON_START: u32 = WORMHOLE.registers.thcon_start;
+/// `Config` registers of a Wormhole from this index on are not banked.
+pub const CONFIG_GLOBAL_START: u32 = WORMHOLE.registers.global_start;
+/// Number of a Wormhole's `ThreadConfig` registers of a thread.
+pub const THREAD_CONFIG_WORDS: u32 = WORMHOLE.registers.thread_words;
 
 /// Which register file a field belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +97,14 @@ impl CfgField {
     /// The field's value in a register word.
     pub const fn get(&self, word: u32) -> u32 {
         (word & self.mask()) >> self.shift
+    }
+
+    /// The field of this name on a chip. Panics (fails to compile in `const`) if the chip has none.
+    pub const fn on(&self, chip: &Chip) -> CfgField {
+        match chip.registers.named(self.space, self.name) {
+            Some(field) => field,
+            None => panic!("the chip has no configuration field of this name"),
+        }
     }
 
     /// `value` at the field's place, other bits zero. Panics (fails to compile in `const`) if it does not fit.

@@ -5,13 +5,52 @@
 //! `.ttinsn`: the word rotated left by two, which no RV32IM encoding can be since its low bits are not `11`
 //! (`TensixTile/BabyRISCV/PushTensixInstruction.md`).
 //!
-//! [`table`] is the only place where encodings are written. Each row becomes a struct of the instruction's
+//! [`table`] is the only place where encodings are written: Wormhole's. Each row becomes a struct of the instruction's
 //! name (`MVMUL { dst, addr_mode, .. }`, `const` [`MVMUL::word`](table::MVMUL::word) and `decode`), an
-//! [`Opcode`] and an [`InsnInfo`] for the disassembler.
+//! [`Opcode`] and an [`InsnInfo`] for the disassembler. What another chip changes is written with that chip
+//! ([`crate::chip::blackhole::insn`]); an [`InsnSet`] is the whole of a chip's instructions.
 
 use core::fmt;
 
+/// Makes the struct of an instruction's operands from its row.
+macro_rules! operands {
+    ($(#[$doc:meta])* $name:ident = $opcode:expr; { $($field:ident[$hi:literal, $lo:literal]);* }) => {
+        #[doc = concat!("Operands of `", stringify!($name), "`.")]
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+        pub struct $name { $(
+            #[doc = concat!("Bits ", stringify!($hi), ":", stringify!($lo), ".")]
+            pub $field: u32,
+        )* }
+
+        impl $name {
+            /// All operands zero; for `..X::ZERO` in constants.
+            pub const ZERO: Self = Self { $($field: 0,)* };
+
+            /// The instruction word. Fails to compile (or panics) if an operand does not fit its bits.
+            pub const fn word(self) -> u32 {
+                #[allow(unused_mut)]
+                let mut word = ($opcode as u32) << 24;
+                $(
+                    assert!(self.$field >> ($hi - $lo) <= 1, concat!(stringify!($name), ".", stringify!($field)));
+                    word |= self.$field << $lo;
+                )*
+                word
+            }
+
+            /// Operands of `word`, whose opcode is not looked at.
+            #[allow(unused_variables)]
+            pub const fn decode(word: u32) -> Self {
+                Self { $($field: $crate::insn::Field { name: "", hi: $hi, lo: $lo }.get(word),)* }
+            }
+        }
+    };
+}
+pub(crate) use operands;
+
+mod set;
 mod table;
+pub use set::*;
 pub use table::*;
 
 /// One operand of an instruction: its name and its bits `hi:lo` in the word.
@@ -64,16 +103,12 @@ impl InsnInfo {
     }
 }
 
-/// Row of the table for `word`'s opcode, if there is one.
+/// Wormhole's instructions.
+pub const WORMHOLE: InsnSet = InsnSet { rows: INSTRUCTIONS };
+
+/// Row of Wormhole's table for `word`'s opcode, if there is one.
 pub const fn info(word: u32) -> Option<&'static InsnInfo> {
-    let mut i = 0;
-    while i < INSTRUCTIONS.len() {
-        if INSTRUCTIONS[i].opcode as u32 == word >> 24 {
-            return Some(&INSTRUCTIONS[i]);
-        }
-        i += 1;
-    }
-    None
+    WORMHOLE.info(word)
 }
 
 /// The in-line (`.ttinsn`) form of an instruction word, as it stands in RISC-V code.
@@ -86,24 +121,13 @@ pub const fn from_ttinsn(code: u32) -> Option<u32> {
     if code & 3 == 3 { None } else { Some(code.rotate_right(2)) }
 }
 
-/// Prints a word as `MVMUL clear_dvalid=3 instr_mod19=0 addr_mode=1 dst=0`.
+/// Prints a word of Wormhole's ([`InsnSet::disassemble`]).
 #[derive(Clone, Copy)]
 pub struct Disassembly(pub u32);
 
 impl fmt::Display for Disassembly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(row) = info(self.0) else { return write!(f, "unknown opcode in {:#010x}", self.0) };
-        f.write_str(row.name)?;
-        if !row.used_by_software {
-            return write!(f, " {:#08x}", self.0 & 0x00FF_FFFF);
-        }
-        for field in row.fields {
-            write!(f, " {}={:#x}", field.name, field.get(self.0))?;
-        }
-        match self.0 & row.reserved_mask() {
-            0 => Ok(()),
-            bits => write!(f, " (reserved bits {bits:#08x} set)"),
-        }
+        WORMHOLE.disassemble(self.0).fmt(f)
     }
 }
 

@@ -25,36 +25,13 @@ macro_rules! instructions {
         }
 
         $(
-            #[doc = concat!("Operands of `", stringify!($name), "`.")]
-            $(#[$doc])*
-            #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-            pub struct $name { $(
-                #[doc = concat!("Bits ", stringify!($hi), ":", stringify!($lo), ".")]
-                pub $field: u32,
-            )* }
-
-            impl $name {
-                /// All operands zero; for `..X::ZERO` in constants.
-                pub const ZERO: Self = Self { $($field: 0,)* };
-
-                /// The instruction word. Fails to compile (or panics) if an operand does not fit its bits.
-                pub const fn word(self) -> u32 {
-                    #[allow(unused_mut)]
-                    let mut word = ($opcode as u32) << 24;
-                    $(
-                        assert!(self.$field >> ($hi - $lo) <= 1, concat!(stringify!($name), ".", stringify!($field)));
-                        word |= self.$field << $lo;
-                    )*
-                    word
-                }
-
-                /// Operands of `word`, whose opcode is not looked at.
-                #[allow(unused_variables)]
-                pub const fn decode(word: u32) -> Self {
-                    Self { $($field: Field { name: "", hi: $hi, lo: $lo }.get(word),)* }
-                }
-            }
+            operands! { $(#[$doc])* $name = $opcode; { $($field[$hi, $lo]);* } }
         )*
+
+        /// Each instruction's word, taken apart into operands and put together again.
+        #[cfg(test)]
+        pub(crate) const ROUND_TRIPS: &[(&str, fn(u32) -> u32)] =
+            &[ $( (stringify!($name), |word| $name::decode(word).word()), )* ];
 
         /// Every instruction, by rising opcode.
         pub const INSTRUCTIONS: &[InsnInfo] = &[ $(
