@@ -1,4 +1,4 @@
-//! Compiles the device code and leaves one checked, flat image a core in `OUT_DIR`.
+//! Compiles the device code and leaves one checked, flat image a core in a folder of `OUT_DIR` for each chip.
 //!
 //! The firmware is a workspace of its own with its own target directory, built by the same cargo. Nothing of the
 //! outer build may leak into it: compiler wrappers (clippy), flags for the host, profile overrides. Miri comes with nightly
@@ -6,8 +6,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
+use tt_isa::chip::Chip;
 use tt_isa::map::RiscV;
 
+#[path = "src/chips.rs"]
+mod chips;
 #[path = "src/elf.rs"]
 mod elf;
 
@@ -33,20 +36,36 @@ fn run() -> Result<(), String> {
     ] {
         println!("cargo::rerun-if-changed={path}");
     }
-    for path in
-        ["abi/src", "abi/Cargo.toml", "../tt-isa/src", "../tt-isa/Cargo.toml", "build.rs", "src/elf.rs"]
-    {
+    for path in [
+        "abi/src",
+        "abi/Cargo.toml",
+        "../tt-isa/src",
+        "../tt-isa/Cargo.toml",
+        "build.rs",
+        "src/chips.rs",
+        "src/elf.rs",
+    ] {
         println!("cargo::rerun-if-changed={path}");
     }
     require_target(&firmware)?;
-    let target_dir = out.join("firmware");
-    compile(&root, &firmware, &target_dir)?;
+    for chip in chips::WITH_KERNELS {
+        build(chip, &root, &out)?;
+    }
+    Ok(())
+}
+
+/// Compiles the firmware for a chip; its images go to a folder of the chip's name.
+fn build(chip: &'static Chip, root: &Path, out: &Path) -> Result<(), String> {
+    let target_dir = out.join("firmware").join(chip.name);
+    compile(chip, root, &target_dir)?;
+    let images = out.join(chip.name);
+    std::fs::create_dir_all(&images).map_err(|e| format!("cannot make {}: {e}", images.display()))?;
     for core in RiscV::ALL {
         let name = core.name().to_lowercase();
         let path = target_dir.join(TARGET).join("release").join(&name);
         let file = std::fs::read(&path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-        let image = elf::flatten(core, &file).map_err(|e| e.to_string())?;
-        let path = out.join(format!("{name}.bin"));
+        let image = elf::flatten(chip, core, &file).map_err(|e| e.to_string())?;
+        let path = images.join(format!("{name}.bin"));
         std::fs::write(&path, image).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
     }
     Ok(())
@@ -85,11 +104,13 @@ fn require_target(firmware: &Path) -> Result<(), String> {
     }
 }
 
-fn compile(root: &Path, firmware: &Path, target_dir: &Path) -> Result<(), String> {
+fn compile(chip: &Chip, root: &Path, target_dir: &Path) -> Result<(), String> {
+    let firmware = &root.join("firmware");
     let workspace = root.parent().unwrap_or(root);
     let mut cargo = tool("cargo", firmware)?;
     cargo
         .args(["build", "--release", "--locked", "--bins", "--target", TARGET])
+        .args(["--no-default-features", "--features", chip.name])
         .arg("--manifest-path")
         .arg(firmware.join("Cargo.toml"))
         .arg("--target-dir")

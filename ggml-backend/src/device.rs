@@ -9,8 +9,6 @@
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::{Arc, OnceLock};
 
-use tt_runtime::DeviceSpec;
-
 use crate::abi::guard;
 use crate::abi::types::{Caps, DEVICE_TYPE_GPU, DeviceStruct, Props, Tensor};
 use crate::registry::c_string;
@@ -32,8 +30,7 @@ pub struct Device {
 
 impl Device {
     /// Makes device number `index`; it lives for ever.
-    pub fn leak(index: usize, spec: &DeviceSpec, reg: *mut c_void) -> &'static Self {
-        let runtime = tt_runtime::Device::open(spec);
+    pub fn leak(index: usize, runtime: Arc<tt_runtime::Device>, reg: *mut c_void) -> &'static Self {
         let device: &'static Self = Box::leak(Box::new(Self {
             name: c_string(&format!("TT{index}")),
             description: c_string(&runtime.description()),

@@ -9,7 +9,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_void};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use tt_runtime::parse_devices;
 
@@ -77,14 +77,26 @@ fn find_devices(reg: *mut c_void) -> Vec<&'static Device> {
             return Vec::new();
         }
     };
-    match specs.len() {
+    let opened: Vec<_> = specs.iter().map(tt_runtime::Device::open).collect();
+    let usable: Vec<_> = opened.into_iter().filter(usable).collect();
+    match usable.len() {
+        0 if !specs.is_empty() => log::error(&format!("no device of {DEVICES} can be used")),
         0 => log::announce_idle(&format!(
             "no Tenstorrent card found, so no device; {DEVICES}=sim simulates one"
         )),
         1 => log::info("found 1 device"),
         n => log::info(&format!("found {n} devices")),
     }
-    specs.iter().enumerate().map(|(i, spec)| Device::leak(i, spec, reg)).collect()
+    usable.into_iter().enumerate().map(|(i, device)| Device::leak(i, device, reg)).collect()
+}
+
+/// Whether a device's chip can be used; says why not.
+fn usable(device: &Arc<tt_runtime::Device>) -> bool {
+    let why = device.chip().err();
+    if let Some(error) = &why {
+        log::error(&format!("{}: {error}", device.description()));
+    }
+    why.is_none()
 }
 
 extern "C" fn get_name(_reg: *mut c_void) -> *const c_char {

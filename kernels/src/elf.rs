@@ -3,7 +3,8 @@
 //! Used by the build script for the embedded images and by [`crate::images_from_dir`] for others.
 
 use object::{Object, ObjectSection, ObjectSegment, SectionKind};
-use tt_isa::insn;
+use tt_isa::chip::Chip;
+use tt_isa::insn::{self, InsnSet};
 use tt_isa::map::RiscV;
 use tt_kernel_abi::l1::{IMAGE_SLOTS, ImageSlot};
 
@@ -23,6 +24,16 @@ pub enum ImageError {
     Machine {
         /// The core.
         core: &'static str,
+    },
+    /// Made for another chip, or for none.
+    #[error("{core}: the image is for {}, not for {wanted}", image_for(*found))]
+    Chip {
+        /// The core.
+        core: &'static str,
+        /// Name of the chip that it is to run on.
+        wanted: &'static str,
+        /// PCI id of the chip that the file names, if it names one.
+        found: Option<u32>,
     },
     /// A loadable byte lies outside the core's slot.
     #[error("{core}: segment {start:#x}..{end:#x} is outside the core's slot {slot_start:#x}..{slot_end:#x}")]
@@ -82,17 +93,27 @@ pub enum ImageError {
     },
 }
 
+/// Section of an image's file, not loaded: PCI id of the chip that it is made for.
+const CHIP_SECTION: &str = ".tt_chip";
+
+fn image_for(id: Option<u32>) -> String {
+    match id {
+        Some(id) => format!("the chip with PCI id {id:#010x}"),
+        None => format!("no chip (it has no section {CHIP_SECTION})"),
+    }
+}
+
 /// The slot of a core.
 pub fn slot(core: RiscV) -> ImageSlot {
     IMAGE_SLOTS[core as usize]
 }
 
-/// The bytes of `elf` from the start of the core's slot on, checked; a multiple of 16.
+/// The bytes of `elf` from the start of the core's slot on, checked to be for `chip`; a multiple of 16.
 ///
 /// # Errors
 ///
 /// Every reason of [`ImageError`].
-pub fn flatten(core: RiscV, elf: &[u8]) -> Result<Vec<u8>, ImageError> {
+pub fn flatten(chip: &'static Chip, core: RiscV, elf: &[u8]) -> Result<Vec<u8>, ImageError> {
     let name = core.name();
     let file = object::File::parse(elf).map_err(|source| ImageError::Elf { core: name, source })?;
     if file.architecture() != object::Architecture::Riscv32 {
@@ -102,8 +123,14 @@ pub fn flatten(core: RiscV, elf: &[u8]) -> Result<Vec<u8>, ImageError> {
     if file.entry() != u64::from(slot.start) {
         return Err(ImageError::Entry { core: name, entry: file.entry(), reset: slot.start });
     }
+    let found = file.section_by_name_bytes(CHIP_SECTION.as_bytes()).and_then(|section| {
+        section.data().ok().and_then(|data| data.first_chunk().copied()).map(u32::from_le_bytes)
+    });
+    if found != Some(chip.pci_id) {
+        return Err(ImageError::Chip { core: name, wanted: chip.name, found });
+    }
     for section in file.sections() {
-        check_section(name, &section)?;
+        check_section(&chip.insn, name, &section)?;
     }
     let mut bytes = Vec::new();
     for segment in file.segments() {
@@ -128,7 +155,11 @@ pub fn flatten(core: RiscV, elf: &[u8]) -> Result<Vec<u8>, ImageError> {
     Ok(bytes)
 }
 
-fn check_section<'a>(core: &'static str, section: &impl ObjectSection<'a>) -> Result<(), ImageError> {
+fn check_section<'a>(
+    insn: &InsnSet,
+    core: &'static str,
+    section: &impl ObjectSection<'a>,
+) -> Result<(), ImageError> {
     let name = section.name().unwrap_or("?").to_owned();
     // Thread-local data, constructors and the like would need a loader that does more than copy.
     let forbidden = [".tdata", ".tbss", ".init_array", ".fini_array", ".got", ".plt", ".dynamic"];
@@ -143,7 +174,7 @@ fn check_section<'a>(core: &'static str, section: &impl ObjectSection<'a>) -> Re
         let mut word = [0; 4];
         word[..chunk.len()].copy_from_slice(chunk);
         let word = u32::from_le_bytes(word);
-        if !is_known(word) {
+        if !is_known(insn, word) {
             return Err(ImageError::Instruction { core, addr: section.address() + 4 * i as u64, word });
         }
     }
@@ -151,10 +182,10 @@ fn check_section<'a>(core: &'static str, section: &impl ObjectSection<'a>) -> Re
 }
 
 /// Whether a code word is one that a baby core executes: RV32IM (`BabyRISCV/README.md`) or `.ttinsn`.
-fn is_known(word: u32) -> bool {
+fn is_known(set: &InsnSet, word: u32) -> bool {
     match insn::from_ttinsn(word) {
         Some(tensix) => {
-            insn::info(tensix).is_some_and(|row| row.used_by_software && tensix & row.reserved_mask() == 0)
+            set.info(tensix).is_some_and(|row| row.used_by_software && tensix & row.reserved_mask() == 0)
         }
         None => is_rv32im(word),
     }
@@ -188,6 +219,7 @@ fn is_rv32im(word: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tt_isa::chip::{BLACKHOLE, WORMHOLE};
 
     #[test]
     fn only_rv32im_and_tensix_words_pass() {
@@ -202,21 +234,24 @@ mod tests {
             0x0000_006F,
             0x0FF0_000F,
         ];
-        assert!(good.into_iter().all(is_known));
-        assert!(is_known(insn::ttinsn(insn::MVMUL { dst: 8, ..insn::MVMUL::ZERO }.word())));
+        assert!(good.into_iter().all(|word| is_known(&WORMHOLE.insn, word)));
+        assert!(is_known(&WORMHOLE.insn, insn::ttinsn(insn::MVMUL { dst: 8, ..insn::MVMUL::ZERO }.word())));
         // lr.w (A), fadd.s (F), csrrw, ecall, sh1add (Zba), compressed `ret` twice, a Tensix word with a reserved bit.
         let bad = [0x1005_252F, 0x00B5_0553, 0x3400_1073, 0x0000_0073, 0x20B5_2533, 0x8082_8082];
         for word in bad {
-            assert!(!is_known(word), "{word:#010x}");
+            assert!(!is_known(&WORMHOLE.insn, word), "{word:#010x}");
         }
-        assert!(!is_known(insn::ttinsn(insn::MVMUL::ZERO.word() | 1 << 12)));
+        assert!(!is_known(&WORMHOLE.insn, insn::ttinsn(insn::MVMUL::ZERO.word() | 1 << 12)));
+        // An address mode of three bits is one on Blackhole only.
+        let word = insn::ttinsn(insn::MVMUL::ZERO.word() | 1 << 14);
+        assert!(!is_known(&WORMHOLE.insn, word) && is_known(&BLACKHOLE.insn, word));
     }
 
     #[test]
     fn host_code_is_refused() {
         let host = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         assert!(matches!(
-            flatten(RiscV::Brisc, &host),
+            flatten(&WORMHOLE, RiscV::Brisc, &host),
             Err(ImageError::Machine { .. } | ImageError::Elf { .. })
         ));
     }

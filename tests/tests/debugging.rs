@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tt_isa::chip::WORMHOLE;
 use tt_isa::map::RiscV;
 use tt_tests::tools::{self, Finished};
 use tt_tests::{Device, Tools, backend_ops, need};
@@ -126,8 +127,8 @@ const GELU_COEF_A: u32 = 0x3D37_2000;
 fn wrong_kernels() -> PathBuf {
     let folder = tools::scratch("wrong-kernels");
     std::fs::create_dir_all(&folder).unwrap();
-    for image in tt_kernels::images() {
-        let mut bytes = image.bytes.into_owned();
+    for image in tt_kernels::images(&WORMHOLE).unwrap() {
+        let mut bytes = image.bytes_for(&WORMHOLE).unwrap().to_vec();
         let mut found = 0;
         for word in bytes.as_chunks_mut::<4>().0 {
             let instruction = u32::from_le_bytes(*word);
@@ -143,18 +144,33 @@ fn wrong_kernels() -> PathBuf {
     folder
 }
 
-/// An ELF file with one segment.
+/// An ELF file with one segment, and the section that says which chip it is for.
 fn elf(start: u32, bytes: &[u8]) -> Vec<u8> {
     const HEADER: u32 = 52;
     const SEGMENT: u32 = 32;
+    const SECTION: u32 = 40;
     const EXECUTABLE: u32 = 2;
     const RISC_V: u32 = 243;
+    const NAMES: &[u8; 20] = b"\0.tt_chip\0.shstrtab\0";
     let len = bytes.len() as u32;
+    let code = HEADER + SEGMENT;
+    let (chip, names, sections) = (code + len, code + len + 4, code + len + 4 + NAMES.len() as u32);
     let mut file = b"\x7FELF\x01\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
-    let words = [EXECUTABLE | RISC_V << 16, 1, start, HEADER, 0, 0, HEADER | SEGMENT << 16, 1, 0];
-    let segment = [1, HEADER + SEGMENT, start, start, len, len, 7, 4];
-    file.extend(words.iter().chain(&segment).flat_map(|word| word.to_le_bytes()));
+    let counts = [HEADER | SEGMENT << 16, 1 | SECTION << 16, 3 | 2 << 16];
+    let header = [EXECUTABLE | RISC_V << 16, 1, start, HEADER, sections, 0, counts[0], counts[1], counts[2]];
+    let segment = [1, code, start, start, len, len, 7, 4];
+    file.extend(header.iter().chain(&segment).flat_map(|word| word.to_le_bytes()));
     file.extend(bytes);
+    file.extend(WORMHOLE.pci_id.to_le_bytes());
+    file.extend(NAMES);
+    let (contents, strings) = (1, 3);
+    for section in [
+        [0; 10],
+        [1, contents, 0, 0, chip, 4, 0, 0, 4, 0],
+        [10, strings, 0, 0, names, NAMES.len() as u32, 0, 0, 1, 0],
+    ] {
+        file.extend(section.iter().flat_map(|word: &u32| word.to_le_bytes()));
+    }
     file
 }
 

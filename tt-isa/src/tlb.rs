@@ -15,6 +15,8 @@ pub struct HostMap {
     pub config: u64,
     /// Bytes of an entry of it.
     pub entry_bytes: u32,
+    /// Bytes of one access to it.
+    pub entry_access: u32,
     /// Groups of windows.
     pub groups: &'static [TlbGroup],
     /// Window that belongs to the kernel driver.

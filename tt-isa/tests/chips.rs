@@ -274,7 +274,7 @@ fn conditions_fit_the_instruction() {
             until.config.unwrap_or(0),
         ];
         let operand = chip.insn.named("STALLWAIT").expect("every chip has it").fields[1];
-        assert_eq!(bits.iter().fold(0, |all, one| all + one), operand.mask(), "{}", chip.name);
+        assert_eq!(bits.iter().sum::<u32>(), operand.mask(), "{}", chip.name);
         assert_eq!(until.unpack0 & until.unpack, until.unpack0);
     }
 }

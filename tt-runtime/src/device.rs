@@ -1,6 +1,6 @@
 //! A device: one chip with our firmware on it.
 //!
-//! Opening is cheap: the chip is found, booted and given its firmware when it is first used. All calls lock the
+//! Opening finds out what the chip is; it is booted and given its firmware when it is first used. All calls lock the
 //! device; a [`Device`] can be shared between threads. After a fault or a hang the device is failed: every further
 //! call gives that error, and opening it again starts over.
 
@@ -8,16 +8,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tt_isa::chip::{Chip, WORMHOLE};
+use tt_isa::chip::Chip;
 use tt_isa::map::NIU_BASE;
 use tt_isa::map::{DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
-use tt_isa::noc::{LINK_WIDTH, NocXy, reg};
+use tt_isa::noc::{NocXy, reg};
 use tt_kernel_abi::boot::MAX_BANKS;
 use tt_kernel_abi::dram::DRAM_RESERVED;
 use tt_kernel_abi::launch::{ErrorReport, Progress};
 use tt_kernel_abi::{BankEntry, BootConfig, DramAddr, OpDescriptor, Shards, TensorView, l1};
 
 use crate::alloc::Allocator;
+use crate::chip::{ChipError, supported, title};
 use crate::error::{CoreReport, Error};
 use crate::link::Link;
 use crate::placement;
@@ -88,7 +89,8 @@ pub struct Reads {
 /// A device.
 pub struct Device {
     spec: DeviceSpec,
-    chip: &'static Chip,
+    /// What it is, or why it cannot be used.
+    chip: Result<&'static Chip, Error>,
     allocator: Mutex<Allocator>,
     total: u64,
     state: Mutex<State>,
@@ -97,6 +99,8 @@ pub struct Device {
 enum State {
     /// Not used yet.
     Closed,
+    /// Found, not used yet.
+    Found(Box<dyn Transport>),
     Open(Box<Session>),
     Failed(String),
 }
@@ -116,10 +120,15 @@ struct Session {
 }
 
 impl Device {
-    /// A device; the chip is not touched yet.
+    /// A device. Only what the chip is has been asked: one that cannot be used is known as such
+    /// ([`chip`](Self::chip)), and every use of it is that error.
     pub fn open(spec: &DeviceSpec) -> Arc<Self> {
-        let chip = &WORMHOLE;
-        let size = chip.dram.len() as u64 * chip.dram_bank_size;
+        let (chip, state) = match find(spec) {
+            Ok((chip, Some(transport))) => (Ok(chip), State::Found(transport)),
+            Ok((chip, None)) => (Ok(chip), State::Closed),
+            Err(error) => (Err(error), State::Closed),
+        };
+        let size = chip.as_ref().map_or(0, |chip| dram_size(chip));
         let allocator = Allocator::new(DRAM_RESERVED, size);
         let total = allocator.free_bytes();
         Arc::new(Self {
@@ -127,8 +136,16 @@ impl Device {
             chip,
             allocator: Mutex::new(allocator),
             total,
-            state: Mutex::new(State::Closed),
+            state: Mutex::new(state),
         })
+    }
+
+    /// What the device's chip is.
+    ///
+    /// # Errors
+    /// Why it cannot be used: it is not known, there are no kernels for it, or it does not answer.
+    pub fn chip(&self) -> Result<&'static Chip, Error> {
+        self.chip.clone()
     }
 
     /// What the device is, without touching the chip.
@@ -136,10 +153,14 @@ impl Device {
     /// Programs go by this text: Ollama takes devices with equal ones for cards of a kind, between which it may divide a model, and one
     /// that contains "hip" for AMD's. So it is the same for all of a kind, and has no number of a "chip" and no name of a file.
     pub fn description(&self) -> String {
-        let chip = capitalised(self.chip.name);
+        let name = match &self.chip {
+            Ok(chip) => title(chip.name),
+            Err(Error::Chip(error)) => error.name().map_or("device".to_owned(), title),
+            Err(_) => "device".to_owned(),
+        };
         match &self.spec {
-            DeviceSpec::Sim { board, .. } => format!("Tenstorrent {chip} {} (simulated)", board.name),
-            DeviceSpec::TtSim { .. } => format!("Tenstorrent {chip} (vendor simulator)"),
+            DeviceSpec::Sim { board, .. } => format!("Tenstorrent {name} {} (simulated)", board.name),
+            DeviceSpec::TtSim { .. } => format!("Tenstorrent {name} (vendor simulator)"),
         }
     }
 
@@ -195,9 +216,9 @@ impl Device {
     /// # Errors
     /// Beyond the end; the chip does not answer.
     pub fn write_tiles(&self, tiles: &TensorView, at: u64, data: &[u8]) -> Result<(), Error> {
-        self.check_tiles(tiles, at, data.len())?;
+        let banks = self.check_tiles(tiles, at, data.len())?;
         self.with(|session| {
-            for (shards, at, range) in self.matrices(tiles, at, data.len()) {
+            for (shards, at, range) in matrices(tiles, at, data.len(), banks) {
                 session.link.write_shards(&shards, at, &data[range])?;
             }
             Ok(())
@@ -209,39 +230,23 @@ impl Device {
     /// # Errors
     /// Beyond the end; the chip does not answer.
     pub fn read_tiles(&self, tiles: &TensorView, at: u64, out: &mut [u8]) -> Result<(), Error> {
-        self.check_tiles(tiles, at, out.len())?;
+        let banks = self.check_tiles(tiles, at, out.len())?;
         self.with(|session| {
-            for (shards, at, range) in self.matrices(tiles, at, out.len()) {
+            for (shards, at, range) in matrices(tiles, at, out.len(), banks) {
                 session.link.read_shards(&shards, at, &mut out[range])?;
             }
             Ok(())
         })
     }
 
-    fn check_tiles(&self, tiles: &TensorView, at: u64, len: usize) -> Result<(), Error> {
+    /// Number of DRAM banks, if `len` bytes of tiles from byte `at` on are within them.
+    fn check_tiles(&self, tiles: &TensorView, at: u64, len: usize) -> Result<u32, Error> {
         self.check_view(tiles)?;
         let (size, addr) = (tiles.span(), DramAddr(tiles.addr.saturating_add(at)));
         match at.checked_add(len as u64) {
-            Some(end) if end <= size => Ok(()),
+            Some(end) if end <= size => Ok(self.chip()?.dram.len() as u32),
             _ => Err(Error::OutOfRange { addr, len: len as u64, size: tiles.addr + size }),
         }
-    }
-
-    /// The parts of `len` bytes of tiles from byte `at` on, by matrix: where that is, the first byte in it, and which of the
-    /// `len` bytes.
-    fn matrices(
-        &self,
-        tiles: &TensorView,
-        at: u64,
-        len: usize,
-    ) -> impl Iterator<Item = (Shards, u64, std::ops::Range<usize>)> {
-        let (tiles, banks, end) = (*tiles, self.chip.dram.len() as u32, at + len as u64);
-        let matrix = tiles.nb[2].max(1);
-        (at / matrix..end.div_ceil(matrix)).map(move |i| {
-            let (from, to) = (at.max(i * matrix), end.min((i + 1) * matrix));
-            let range = (from - at) as usize..(to - at) as usize;
-            (Shards::of_matrix(&tiles, i * matrix, banks), from - i * matrix, range)
-        })
     }
 
     /// Fills `len` bytes of DRAM.
@@ -298,7 +303,7 @@ impl Device {
 
     /// Kernels trust addresses: a tensor has to lie in DRAM as a whole.
     fn check_view(&self, view: &TensorView) -> Result<(), Error> {
-        let (len, size) = (view.span(), self.chip.dram.len() as u64 * self.chip.dram_bank_size);
+        let (len, size) = (view.span(), dram_size(self.chip()?));
         match view.addr.checked_add(len) {
             Some(end) if end <= size => Ok(()),
             _ => Err(Error::OutOfRange { addr: DramAddr(view.addr), len, size }),
@@ -328,11 +333,12 @@ impl Device {
     pub fn reads(&self) -> Result<Vec<Reads>, Error> {
         self.with(|session| {
             let mut reads = vec![Reads::default(); session.workers.len()];
+            let flit = u64::from(session.link.chip().noc.link_width);
             for (&tile, &number) in session.workers.iter().zip(&session.numbers) {
                 let mut counter = |register: u32| session.link.read32(tile, u64::from(NIU_BASE + register));
                 reads[number as usize] = Reads {
                     requests: counter(reg::MST_RD_REQ_SENT)?,
-                    bytes: u64::from(counter(reg::MST_RD_DATA_WORD_RECEIVED)?) * u64::from(LINK_WIDTH),
+                    bytes: u64::from(counter(reg::MST_RD_DATA_WORD_RECEIVED)?) * flit,
                 };
             }
             Ok(reads)
@@ -346,9 +352,14 @@ impl Device {
 
     /// Runs `f` on the booted chip; failures other than of the request itself fail the device.
     fn with<T>(&self, f: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
+        let chip = self.chip()?;
         let mut state = self.state.lock();
-        if let State::Closed = *state {
-            *state = match Session::boot(&self.spec, self.chip) {
+        if let State::Closed | State::Found(_) = *state {
+            let transport = match std::mem::replace(&mut *state, State::Closed) {
+                State::Found(transport) => Ok(transport),
+                _ => connect(&self.spec),
+            };
+            *state = match transport.and_then(|transport| Session::boot(transport, chip)) {
                 Ok(session) => State::Open(Box::new(session)),
                 Err(error) => {
                     *state = State::Failed(error.to_string());
@@ -358,7 +369,7 @@ impl Device {
         }
         match &mut *state {
             State::Failed(why) => Err(Error::Failed(why.clone())),
-            State::Closed => unreachable!("opened above"),
+            State::Closed | State::Found(_) => unreachable!("opened above"),
             State::Open(session) => {
                 let result = f(session);
                 if let Err(error @ (Error::Transport(_) | Error::Hung { .. })) = &result {
@@ -371,23 +382,58 @@ impl Device {
     }
 }
 
-fn capitalised(name: &str) -> String {
-    let mut chars = name.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+/// A chip and, where it had to be asked, the way to it.
+type Found = (&'static Chip, Option<Box<dyn Transport>>);
+
+/// What the chip of a device is, if there are kernels for it.
+fn find(spec: &DeviceSpec) -> Result<Found, Error> {
+    match spec {
+        DeviceSpec::Sim { board, .. } => Ok((supported(board.chip)?, None)),
+        DeviceSpec::TtSim { .. } => {
+            let transport = connect(spec)?;
+            Ok((supported(transport.chip())?, Some(transport)))
+        }
+    }
+}
+
+/// The way to the chip of a device.
+fn connect(spec: &DeviceSpec) -> Result<Box<dyn Transport>, Error> {
+    Ok(match spec {
+        DeviceSpec::Sim { board, chip, options } => Box::new(Sim::new(board, *chip, options)?),
+        DeviceSpec::TtSim { library } => Box::new(TtSim::new(library)?),
+    })
+}
+
+/// Bytes of a chip's DRAM.
+fn dram_size(chip: &Chip) -> u64 {
+    chip.dram.len() as u64 * chip.dram_bank_size
+}
+
+/// The parts of `len` bytes of tiles from byte `at` on, by matrix: where that is, the first byte in it, and which of the
+/// `len` bytes.
+fn matrices(
+    tiles: &TensorView,
+    at: u64,
+    len: usize,
+    banks: u32,
+) -> impl Iterator<Item = (Shards, u64, std::ops::Range<usize>)> {
+    let (tiles, end) = (*tiles, at + len as u64);
+    let matrix = tiles.nb[2].max(1);
+    (at / matrix..end.div_ceil(matrix)).map(move |i| {
+        let (from, to) = (at.max(i * matrix), end.min((i + 1) * matrix));
+        let range = (from - at) as usize..(to - at) as usize;
+        (Shards::of_matrix(&tiles, i * matrix, banks), from - i * matrix, range)
+    })
 }
 
 impl Session {
-    fn boot(spec: &DeviceSpec, chip: &'static Chip) -> Result<Self, Error> {
-        let mut transport: Box<dyn Transport> = match spec {
-            DeviceSpec::Sim { board, chip, options } => Box::new(Sim::new(board, *chip, options)?),
-            DeviceSpec::TtSim { library } => Box::new(TtSim::new(library)?),
-        };
-        let id = transport.pci_id()?;
-        if id != chip.pci_id {
-            return Err(Error::UnknownChip { id, wormhole: chip.pci_id });
+    fn boot(transport: Box<dyn Transport>, chip: &'static Chip) -> Result<Self, Error> {
+        let now = transport.chip();
+        if now.pci_id != chip.pci_id {
+            return Err(ChipError::Exchanged { before: chip, now }.into());
         }
-        let mut link = Link::new(transport, chip);
-        let harvested = link.harvested_rows()?;
+        let mut link = Link::new(transport);
+        let harvested = link.harvested()?;
         let grid = chip.workers_grid(harvested);
         let workers: Vec<NocXy> = chip.workers(harvested).collect();
         let places = workers.iter().map(|&tile| place(&mut link, tile)).collect::<Result<Vec<_>, _>>()?;
@@ -398,17 +444,18 @@ impl Session {
     }
 
     /// Loads the firmware and waits until every worker is ready (`tt_kernel_abi::launch`).
-    fn start(&mut self, chip: &Chip) -> Result<(), Error> {
+    fn start(&mut self, chip: &'static Chip) -> Result<(), Error> {
         let images = match std::env::var_os("GGML_TT_KERNELS") {
             Some(dir) => {
-                tt_kernels::images_from_dir(dir.as_ref()).map_err(|e| Error::Kernels(e.to_string()))?
+                tt_kernels::images_from_dir(chip, dir.as_ref()).map_err(|e| Error::Kernels(e.to_string()))?
             }
-            None => tt_kernels::images(),
+            None => tt_kernels::images(chip).map_err(|_| ChipError::NoKernels { chip })?,
         };
         let rect = self.rect();
         self.link.multicast(rect, SOFT_RESET, &SOFT_RESET_ALL.to_le_bytes())?;
         for image in &images {
-            self.link.multicast(rect, u64::from(image.start), &image.bytes)?;
+            let bytes = image.bytes_for(chip).map_err(|e| Error::Kernels(e.to_string()))?;
+            self.link.multicast(rect, u64::from(image.start), bytes)?;
         }
         let mailbox = vec![0; (l1::MAILBOX_END - l1::MAILBOX) as usize];
         self.link.multicast(rect, u64::from(l1::MAILBOX), &mailbox)?;
@@ -436,7 +483,8 @@ impl Session {
         for (number, (entry, b)) in (0..).zip(bank.iter_mut().zip(chip.dram)) {
             // Weights come over NoC 0.
             let read = placement::read_port(chip, number, index, workers);
-            *entry = BankEntry { mid: [read.mid(), b.ports[0].mirrored(chip.grid).mid()], base: b.base };
+            let on_noc_1 = b.ports[0].mirrored(chip.grid);
+            *entry = BankEntry { node: [chip.noc.node(read), chip.noc.node(on_noc_1)], base: b.base };
         }
         BootConfig {
             magic: BootConfig::MAGIC,
@@ -445,7 +493,7 @@ impl Session {
             logical_y: position as u32 / self.grid.0,
             grid_width: self.grid.0,
             grid_height: self.grid.1,
-            completion_mid: self.workers[0].mid(),
+            completion_node: chip.noc.node(self.workers[0]),
             banks: chip.dram.len() as u32,
             bank,
         }
@@ -540,7 +588,7 @@ impl Session {
 
 /// Where a tile is on NoC 0, as its NIU says: translated coordinates hide which rows are harvested.
 fn place(link: &mut Link, tile: NocXy) -> Result<NocXy, Error> {
-    let id = link.read32(tile, u64::from(NIU_BASE + reg::NODE_ID))?;
+    let id = link.read32(tile, u64::from(NIU_BASE + link.chip().noc.registers.node_id))?;
     Ok(NocXy::new((id & 63) as u8, (id >> 6 & 63) as u8))
 }
 

@@ -7,6 +7,7 @@ use tt_isa::noc::NocXy;
 use tt_kernel_abi::launch::{ErrorReport, Progress};
 
 use crate::DramAddr;
+use crate::chip::ChipError;
 use crate::transport::TransportError;
 
 /// Errors of the runtime.
@@ -35,14 +36,9 @@ pub enum Error {
         /// Bytes of DRAM.
         size: u64,
     },
-    /// The chip is not one that the runtime knows.
-    #[error("PCI id {id:#010x} is not a chip that this runtime supports (Wormhole is {wormhole:#010x})")]
-    UnknownChip {
-        /// What it is.
-        id: u32,
-        /// What it should be.
-        wormhole: u32,
-    },
+    /// The chip is not one that the runtime drives.
+    #[error(transparent)]
+    Chip(#[from] ChipError),
     /// Kernel images could not be loaded.
     #[error("kernel images: {0}")]
     Kernels(String),

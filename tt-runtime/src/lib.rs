@@ -8,6 +8,7 @@
 //!   layout     matrices -> weight tiles
 //!   link       windows, tiles, DRAM banks
 //!     transport  card or simulator
+//! chip       which chip it is, and whether there are kernels for it
 //! ```
 //!
 //! A program opens a [`Device`], allocates [`Allocation`]s in its DRAM, writes tensors there, and executes
@@ -15,6 +16,7 @@
 //! of the library.
 
 mod alloc;
+pub mod chip;
 mod device;
 mod error;
 pub mod layout;
@@ -24,7 +26,9 @@ mod placement;
 mod spec;
 pub mod transport;
 
+pub use chip::ChipError;
 pub use device::{Allocation, Counters, Device, DeviceInfo, MemoryInfo, Reads};
 pub use error::{CoreReport, Error};
+pub use link::Link;
 pub use spec::{DeviceSpec, SimOptions, SpecError, parse_devices};
 pub use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, TensorView};

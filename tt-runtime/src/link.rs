@@ -1,23 +1,18 @@
 //! Access to a chip's tiles and DRAM over a transport's window.
 //!
-//! The window shows 16 MiB of one tile's addresses (or a rectangle of tiles'). It is pointed somewhere else only when
+//! The window shows a piece of one tile's addresses (or a rectangle of tiles'). It is pointed somewhere else only when
 //! an access lies outside of what it shows; transfers of linear DRAM go bank by bank for that reason.
 
 use tt_isa::arc;
 use tt_isa::chip::Chip;
 use tt_isa::noc::NocXy;
-use tt_isa::tlb::{ARC_APB_BAR0, ARC_CSM_BAR0, TlbTarget};
+use tt_isa::tlb::TlbTarget;
 use tt_kernel_abi::Shards;
 use tt_kernel_abi::dram::DRAM_PAGE;
 
 use crate::DramAddr;
 use crate::error::Error;
-use crate::transport::{Transport, TransportError, WINDOW_BYTES};
-
-/// A register of ARC's reset unit, in BAR 0.
-const fn reset_unit(register: u32) -> u64 {
-    ARC_APB_BAR0 + (arc::RESET_UNIT + register) as u64
-}
+use crate::transport::{Advance, Transport, TransportError};
 
 /// No telemetry table has more entries.
 const MOST_TAGS: u32 = 256;
@@ -26,34 +21,62 @@ const MOST_TAGS: u32 = 256;
 pub struct Link {
     pub(crate) transport: Box<dyn Transport>,
     chip: &'static Chip,
+    window_bytes: u64,
     window: Option<TlbTarget>,
 }
 
 impl Link {
-    /// A chip of this type.
-    pub fn new(transport: Box<dyn Transport>, chip: &'static Chip) -> Self {
-        Self { transport, chip, window: None }
+    /// The chip of a transport.
+    pub fn new(transport: Box<dyn Transport>) -> Self {
+        let (chip, window_bytes) = (transport.chip(), transport.window_bytes());
+        Self { transport, chip, window_bytes, window: None }
     }
 
-    /// Number of Tensix rows that are harvested, from telemetry.
-    pub fn harvested_rows(&mut self) -> Result<u32, TransportError> {
-        let csm = |address: u32| ARC_CSM_BAR0 + u64::from(address).wrapping_sub(u64::from(arc::CSM_BASE));
-        let table = csm(self.transport.read_bar(reset_unit(arc::TELEMETRY_TABLE))?);
-        let values = csm(self.transport.read_bar(reset_unit(arc::TELEMETRY_VALUES))?);
-        let count = self.transport.read_bar(table + 4)?.min(MOST_TAGS);
-        for i in 0..u64::from(count) {
-            let entry = self.transport.read_bar(table + 8 + 4 * i)?;
-            if entry as u16 == arc::tag::HARVESTING_STATE {
-                let value = self.transport.read_bar(values + 4 * u64::from(entry >> 16))?;
-                return Ok(value.count_ones());
+    /// What the chip is.
+    pub fn chip(&self) -> &'static Chip {
+        self.chip
+    }
+
+    /// Number of rows or columns of Tensix tiles that are harvested, from telemetry.
+    ///
+    /// # Errors
+    /// The chip does not answer.
+    pub fn harvested(&mut self) -> Result<u32, TransportError> {
+        let harvest = self.chip.management.harvest;
+        Ok(harvest.harvested(self.telemetry(harvest.tag())?, self.chip.harvestable()))
+    }
+
+    /// A value of ARC's telemetry, if it has the tag.
+    fn telemetry(&mut self, tag: u16) -> Result<Option<u32>, TransportError> {
+        let table = self.arc_read(self.chip.management.telemetry_table)?;
+        let values = self.arc_read(self.chip.management.telemetry_values)?;
+        let count = self.arc_read(table.wrapping_add(4))?.min(MOST_TAGS);
+        for i in 0..count {
+            let entry = self.arc_read(table.wrapping_add(8 + 4 * i))?;
+            if entry as u16 == tag {
+                return Ok(Some(self.arc_read(values.wrapping_add(4 * (entry >> 16)))?));
             }
         }
-        Ok(0)
+        Ok(None)
+    }
+
+    /// Reads a word at an address of ARC's own.
+    fn arc_read(&mut self, address: u32) -> Result<u32, TransportError> {
+        match self.chip.management.bar0 {
+            Some(bar0) if address >= arc::APB_BASE => {
+                self.transport.read_bar(bar0.apb + u64::from(address - arc::APB_BASE))
+            }
+            Some(bar0) => {
+                let offset = u64::from(address).wrapping_sub(u64::from(arc::CSM_BASE));
+                self.transport.read_bar(bar0.csm.wrapping_add(offset))
+            }
+            None => self.read32(self.chip.arc, self.chip.management.noc + u64::from(address)),
+        }
     }
 
     /// Offset of `target.addr` in the window, after pointing the window there.
     fn show(&mut self, target: TlbTarget) -> Result<u64, TransportError> {
-        let base = target.addr / WINDOW_BYTES * WINDOW_BYTES;
+        let base = target.addr / self.window_bytes * self.window_bytes;
         let shown = TlbTarget { addr: base, ..target };
         if self.window != Some(shown) {
             self.window = None;
@@ -64,10 +87,13 @@ impl Link {
     }
 
     /// Reads a tile's memory.
+    ///
+    /// # Errors
+    /// Nothing answers there.
     pub fn read(&mut self, tile: NocXy, mut addr: u64, mut out: &mut [u8]) -> Result<(), TransportError> {
         while !out.is_empty() {
             let offset = self.show(TlbTarget::unicast(tile, addr))?;
-            let len = out.len().min((WINDOW_BYTES - offset) as usize);
+            let len = out.len().min((self.window_bytes - offset) as usize);
             let (now, rest) = out.split_at_mut(len);
             self.transport.read(offset, now)?;
             out = rest;
@@ -80,7 +106,7 @@ impl Link {
     fn write_target(&mut self, mut target: TlbTarget, mut data: &[u8]) -> Result<(), TransportError> {
         while !data.is_empty() {
             let offset = self.show(target)?;
-            let len = data.len().min((WINDOW_BYTES - offset) as usize);
+            let len = data.len().min((self.window_bytes - offset) as usize);
             let (now, rest) = data.split_at(len);
             self.transport.write(offset, now)?;
             data = rest;
@@ -90,20 +116,37 @@ impl Link {
     }
 
     /// Writes a tile's memory.
+    ///
+    /// # Errors
+    /// Nothing answers there.
     pub fn write(&mut self, tile: NocXy, addr: u64, data: &[u8]) -> Result<(), TransportError> {
         self.write_target(TlbTarget::unicast(tile, addr), data)
     }
 
     /// Writes the same to every Tensix tile of a rectangle.
+    ///
+    /// # Errors
+    /// Nothing answers there.
     pub fn multicast(&mut self, rect: (NocXy, NocXy), addr: u64, data: &[u8]) -> Result<(), TransportError> {
         self.write_target(TlbTarget::rect(rect.0, rect.1, addr), data)
     }
 
     /// Reads a word.
+    ///
+    /// # Errors
+    /// Nothing answers there.
     pub fn read32(&mut self, tile: NocXy, addr: u64) -> Result<u32, TransportError> {
         let mut word = [0; 4];
         self.read(tile, addr, &mut word)?;
         Ok(u32::from_le_bytes(word))
+    }
+
+    /// Lets time pass on a simulator; does nothing on a card.
+    ///
+    /// # Errors
+    /// A fault on the chip.
+    pub fn advance(&mut self, clocks: u32) -> Result<Advance, TransportError> {
+        self.transport.advance(clocks)
     }
 
     /// Bytes of DRAM.
@@ -120,41 +163,53 @@ impl Link {
     }
 
     /// Reads linear DRAM.
+    ///
+    /// # Errors
+    /// Beyond the end; the chip does not answer.
     pub fn read_dram(&mut self, addr: DramAddr, out: &mut [u8]) -> Result<(), Error> {
         self.check(addr, out.len())?;
         for bank in 0..self.chip.dram.len() {
             for (range, noc) in pieces(self.chip, addr, out.len(), bank) {
-                self.read(self.chip.dram[bank].ports[0], noc, &mut out[range])?;
+                self.read(self.chip.dram_port(bank, 0), noc, &mut out[range])?;
             }
         }
         Ok(())
     }
 
     /// Writes linear DRAM.
+    ///
+    /// # Errors
+    /// Beyond the end; the chip does not answer.
     pub fn write_dram(&mut self, addr: DramAddr, data: &[u8]) -> Result<(), Error> {
         self.check(addr, data.len())?;
         for bank in 0..self.chip.dram.len() {
             for (range, noc) in pieces(self.chip, addr, data.len(), bank) {
-                self.write(self.chip.dram[bank].ports[0], noc, &data[range])?;
+                self.write(self.chip.dram_port(bank, 0), noc, &data[range])?;
             }
         }
         Ok(())
     }
 
     /// Reads bytes of a matrix' stream of tiles, from byte `at` on.
+    ///
+    /// # Errors
+    /// The chip does not answer.
     pub fn read_shards(&mut self, shards: &Shards, at: u64, out: &mut [u8]) -> Result<(), TransportError> {
         for (range, bank, offset) in runs(shards, at, out.len()) {
-            let bank = &self.chip.dram[bank];
-            self.read(bank.ports[0], bank.base + offset, &mut out[range])?;
+            let (port, base) = (self.chip.dram_port(bank, 0), self.chip.dram[bank].base);
+            self.read(port, base + offset, &mut out[range])?;
         }
         Ok(())
     }
 
     /// Writes bytes of a matrix' stream of tiles, from byte `at` on.
+    ///
+    /// # Errors
+    /// The chip does not answer.
     pub fn write_shards(&mut self, shards: &Shards, at: u64, data: &[u8]) -> Result<(), TransportError> {
         for (range, bank, offset) in runs(shards, at, data.len()) {
-            let bank = &self.chip.dram[bank];
-            self.write(bank.ports[0], bank.base + offset, &data[range])?;
+            let (port, base) = (self.chip.dram_port(bank, 0), self.chip.dram[bank].base);
+            self.write(port, base + offset, &data[range])?;
         }
         Ok(())
     }

@@ -9,10 +9,10 @@ pub const MAX_BANKS: usize = 24;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct BankEntry {
-    /// The port that this worker uses, by NoC, in the form of the NIU's `*_ADDR_MID` register ([`tt_isa::noc::NocXy::mid`]).
+    /// The port that this worker uses, by NoC, as the NIU's registers name it ([`tt_isa::noc::NiuMap::node`]).
     /// NoC 1 counts tiles from the opposite corner: for a port given as a NoC 0 position its entry is
     /// [`tt_isa::noc::NocXy::mirrored`].
-    pub mid: [u32; 2],
+    pub node: [u32; 2],
     /// NoC address of the bank's first byte at that port.
     pub base: u64,
 }
@@ -36,9 +36,9 @@ pub struct BootConfig {
     pub grid_width: u32,
     /// Rows of the worker grid.
     pub grid_height: u32,
-    /// Worker that holds the completion word, in the form of the NIU's `*_ADDR_MID` register, NoC 0 (translated
+    /// Worker that holds the completion word, as the NIU's registers name it, NoC 0 (translated
     /// coordinates will do).
-    pub completion_mid: u32,
+    pub completion_node: u32,
     /// DRAM banks.
     pub banks: u32,
     /// The banks; those from `banks` on are zero.
@@ -63,12 +63,12 @@ impl BootConfig {
             self.logical_y,
             self.grid_width,
             self.grid_height,
-            self.completion_mid,
+            self.completion_node,
             self.banks,
         ]);
         for (i, bank) in self.bank.iter().enumerate() {
-            words[8 + 4 * i] = bank.mid[0];
-            words[9 + 4 * i] = bank.mid[1];
+            words[8 + 4 * i] = bank.node[0];
+            words[9 + 4 * i] = bank.node[1];
             put_u64(&mut words, 10 + 4 * i, bank.base);
         }
         words

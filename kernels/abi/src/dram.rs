@@ -4,10 +4,10 @@
 //! largest NoC packet, so that a stream of whole pages uses full packets and every bank in turn. (Weight tiles lie in the same
 //! pages in another order: [`crate::shard`].)
 
-use tt_isa::noc::MAX_PACKET;
+use crate::target::CHIP;
 
 /// Bytes of a page.
-pub const DRAM_PAGE: u32 = MAX_PACKET;
+pub const DRAM_PAGE: u32 = CHIP.noc.max_packet;
 /// The lowest part of the space belongs to the runtime; allocations start here.
 pub const DRAM_RESERVED: u64 = 16 << 20;
 

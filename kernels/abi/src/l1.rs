@@ -11,6 +11,8 @@
 
 use tt_isa::map::RiscV;
 
+use crate::target::CHIP;
+
 /// A core's code and data: first byte and size of its slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ImageSlot {
@@ -59,7 +61,7 @@ pub const SYNC_BYTES: u32 = 0x200;
 /// The operators' buffers.
 pub const HEAP: u32 = 0x5_3000;
 /// End of the heap.
-pub const HEAP_END: u32 = tt_isa::map::L1_SIZE;
+pub const HEAP_END: u32 = CHIP.tile.l1_size;
 /// Where operators that run on both data-movement cores divide the heap: BRISC has the lower part.
 pub const HEAP_MIDDLE: u32 = (HEAP + (HEAP_END - HEAP) / 2) & !63;
 
@@ -84,4 +86,6 @@ const _: () = {
     assert!(DESCRIPTOR + crate::OpDescriptor::BYTES as u32 <= BOOT_CONFIG);
     assert!(BOOT_CONFIG + crate::BootConfig::BYTES as u32 <= SYNC);
     assert!(SYNC + SYNC_BYTES <= HEAP && HEAP < HEAP_END);
+    // The images begin at 0, where another chip's firmware may write.
+    assert!(CHIP.tile.l1_firmware.is_none());
 };

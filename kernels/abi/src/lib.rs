@@ -5,6 +5,7 @@
 //! the firmware reads the same structs out of L1; sizes and offsets are asserted at compile time on both.
 //!
 //! The flow of a launch: [`launch`]. The map of L1: [`l1`]. Linear DRAM addresses: [`dram`]; weights: [`shard`].
+//! Which chip: [`target`].
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
@@ -29,6 +30,7 @@ pub mod resample;
 pub mod rows;
 pub mod sfpu;
 pub mod shard;
+pub mod target;
 pub mod trig;
 pub mod view;
 pub mod weighted;

@@ -9,6 +9,7 @@
 //! that a matrix is read once for up to 32 rows. How many units that makes, only the cores know.
 
 use crate::descriptor::PARAM_WORDS;
+use crate::target::CONGRUENCE;
 use crate::view::ElementType;
 
 /// Rows of src1 in a unit, columns of the result in a unit, and steps of K.
@@ -31,18 +32,18 @@ pub const OUT_SLOT_BYTES: u32 = 4096;
 /// k-tiles of an activation row that are fetched at once.
 pub const ACT_STAGE_TILES: u32 = 256;
 /// Bytes of a buffer for them, with room for the offset that the NoC's alignment rule wants.
-pub const ACT_STAGE_BYTES: u32 = ACT_STAGE_TILES * TILE * 4 + 64;
+pub const ACT_STAGE_BYTES: u32 = ACT_STAGE_TILES * TILE * 4 + 2 * CONGRUENCE;
 /// Bytes of a staged row of row-major weights: 4 k-tiles of FP32 and the alignment offset.
-pub const WEIGHT_STAGE_ROW: u32 = 4 * TILE * 4 + 64;
+pub const WEIGHT_STAGE_ROW: u32 = 4 * TILE * 4 + 2 * CONGRUENCE;
 /// Bytes of a staged piece of a row of transposed weights: the 32 columns of a unit, FP32, and the alignment offset.
-pub const WEIGHT_STAGE_PIECE: u32 = TILE * 4 + 32;
+pub const WEIGHT_STAGE_PIECE: u32 = TILE * 4 + CONGRUENCE;
 /// Bytes of a buffer of staged weights: 32 rows, or pieces of as many rows as there are elements of K in a block.
 pub const WEIGHT_STAGE_BYTES: u32 = 4 * TILE * WEIGHT_STAGE_PIECE;
 /// Bytes of a staged row of results.
-pub const OUT_STAGE_ROW: u32 = TILE * 4 + 32;
+pub const OUT_STAGE_ROW: u32 = TILE * 4 + CONGRUENCE;
 
 /// Bytes of a staged row of addends, with their alignment offset.
-pub const ADD_STAGE_ROW: u32 = TILE * 4 + 64;
+pub const ADD_STAGE_ROW: u32 = TILE * 4 + 2 * CONGRUENCE;
 
 /// Weight ring.
 pub const RING: u32 = crate::l1::HEAP;
@@ -64,7 +65,7 @@ const _: () = {
     assert!(TILE * ADD_STAGE_ROW <= 2 * ACT_STAGE_BYTES);
     assert!(TILE * WEIGHT_STAGE_ROW <= WEIGHT_STAGE_BYTES);
     assert!(block_tiles(ElementType::F32) == 4);
-    // The NoC wants source and destination congruent modulo 32 bytes, unpackers and packers modulo 16.
+    // The NoC wants source and destination congruent, unpackers and packers modulo 16.
     assert!(
         (RING
             | WEIGHT_STAGE
@@ -77,7 +78,7 @@ const _: () = {
             | ADD_STAGE
             | ADD_STAGE_ROW
             | ACT)
-            & 31
+            % CONGRUENCE
             == 0
     );
 };

@@ -8,6 +8,7 @@
 //! Windows of one row of the result are cut into units of [`WindowParams::step`]; each lane takes a contiguous range.
 
 use crate::descriptor::PARAM_WORDS;
+use crate::target::CONGRUENCE;
 use crate::view::TensorView;
 
 /// What becomes of a window.
@@ -44,8 +45,8 @@ pub const ROWS_BYTES: u32 = 256 * 1024;
 pub const MAX_ROWS: u32 = 8192;
 /// Bytes of one of the two buffers for unrolled windows, without the alignment offset.
 pub const OUT_BYTES: u32 = 64 * 1024;
-/// What a row takes beside its elements, at most: the NoC wants source and destination congruent modulo 32.
-pub const ROW_SLACK: u32 = 64;
+/// What a row takes beside its elements, at most: the NoC wants source and destination congruent.
+pub const ROW_SLACK: u32 = 2 * CONGRUENCE;
 
 /// Windows and how they move. Arrays are in the order columns, rows, slices.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
-use tt_runtime::transport::{Transport, WINDOW_BYTES};
+use tt_runtime::transport::Transport;
 
 use super::Machine;
 
@@ -14,7 +14,7 @@ impl Bare {
     /// Offset of a tile's address in the window, which is pointed there.
     fn show(&mut self, tile: NocXy, address: u32) -> Result<u64> {
         let address = u64::from(address);
-        let offset = address % WINDOW_BYTES;
+        let offset = address % self.0.window_bytes();
         self.0.configure_window(&TlbTarget::unicast(tile, address - offset))?;
         Ok(offset)
     }

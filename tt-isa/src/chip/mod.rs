@@ -122,6 +122,14 @@ impl Chip {
         }
     }
 
+    /// Rows (or columns) of Tensix tiles, of which some may be harvested.
+    pub const fn harvestable(&self) -> u32 {
+        match self.harvesting {
+            Harvesting::Rows => self.tensix_y.len() as u32,
+            Harvesting::Columns => self.tensix_x.len() as u32,
+        }
+    }
+
     /// What a request over NoC 0 names to reach a bank through one of its ports. `bank` counts the banks that are there.
     pub const fn dram_port(&self, bank: usize, port: usize) -> NocXy {
         match self.dram_translated {

@@ -123,6 +123,7 @@ pub const WORMHOLE: Chip = Chip {
         bars: &[(0, 512 << 20), (2, 1 << 20)],
         config: 0x1FC0_0000,
         entry_bytes: 8,
+        entry_access: 8,
         groups: &WINDOWS,
         driver_window: 185,
         pcie_niu: [0x1FD2_0000, 0x1FDA_0000],

@@ -1,17 +1,23 @@
 //! The one seam between the runtime and a card: host windows onto the NoC.
 //!
-//! A [`Transport`] is the least that a Wormhole offers its host. Everything above it is the same code for every
-//! one of them: which tiles there are, booting, memory, launches.
+//! A [`Transport`] is the least that a chip offers its host. Everything above it is the same code for every
+//! one of them: which tiles there are, booting, memory, launches. What differs from chip to chip is in [`Transport::chip`].
 //!
 //! | transport | reaches |
 //! |---|---|
 //! | [`sim::Sim`] | the built-in simulator, in process |
 //! | [`ttsim::TtSim`] | the vendor's simulator, a library in a child process |
 
+use tt_isa::chip::Chip;
 use tt_isa::tlb::TlbTarget;
+
+use crate::chip::ChipError;
 
 pub mod sim;
 pub mod ttsim;
+mod window;
+
+pub use window::Window;
 
 /// Why an access failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -25,6 +31,17 @@ pub enum TransportError {
     /// The vendor's simulator could not be used, or died.
     #[error("vendor simulator: {0}")]
     TtSim(String),
+    /// A chip that is not described.
+    #[error(transparent)]
+    Chip(#[from] ChipError),
+    /// The chip has no such windows.
+    #[error("{chip} has no windows of {bytes:#x} bytes that this host shows")]
+    Window {
+        /// Name of the chip.
+        chip: &'static str,
+        /// Bytes of a window.
+        bytes: u64,
+    },
 }
 
 /// How far a transport's time went.
@@ -45,9 +62,16 @@ pub struct Executed {
     pub tensix: u64,
 }
 
-/// A chip as its host sees it: 16 MiB windows onto the NoC, and ARC's registers.
+/// A chip as its host sees it: a window onto the NoC, and ARC's registers.
 pub trait Transport: Send {
-    /// Points the window at a piece of the NoC's address space; `target.addr` is a multiple of [`WINDOW_BYTES`].
+    /// What the chip is, as its PCI id says.
+    fn chip(&self) -> &'static Chip;
+
+    /// Bytes that the window shows.
+    fn window_bytes(&self) -> u64;
+
+    /// Points the window at a piece of the NoC's address space; `target.addr` is a multiple of
+    /// [`window_bytes`](Self::window_bytes).
     ///
     /// # Errors
     /// The chip does not answer.
@@ -65,7 +89,7 @@ pub trait Transport: Send {
     /// Nothing answers there.
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), TransportError>;
 
-    /// Reads ARC's CSM or registers, at an offset of BAR 0.
+    /// Reads a word of BAR 0: where a chip has ARC's memory and registers there.
     ///
     /// # Errors
     /// Nothing answers there.
@@ -97,18 +121,4 @@ pub trait Transport: Send {
     fn pc(&mut self, _tile: tt_isa::noc::NocXy, _core: tt_isa::map::RiscV) -> Option<u32> {
         None
     }
-}
-
-/// Bytes that the window shows.
-pub const WINDOW_BYTES: u64 = 1 << tt_isa::tlb::TLB_GROUPS[2].log2_size;
-/// The window that the runtime uses: the first of those of 16 MiB.
-pub(crate) const WINDOW: u32 = tt_isa::tlb::TLB_GROUPS[2].first;
-/// Where it is in BAR 0.
-pub(crate) const WINDOW_BAR0: u64 = tt_isa::tlb::TLB_GROUPS[2].bar0;
-/// Where its configuration word is.
-pub(crate) const WINDOW_CONFIG: u64 = tt_isa::tlb::TLB_CONFIG_BASE + 8 * WINDOW as u64;
-
-/// The window's configuration word for a target.
-pub(crate) fn window_word(target: &TlbTarget) -> u64 {
-    target.encode(tt_isa::tlb::TLB_GROUPS[2].log2_size)
 }

@@ -1,6 +1,6 @@
 //! The built-in simulator as a transport.
 
-use tt_isa::chip::Board;
+use tt_isa::chip::{self, Board};
 use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
@@ -8,11 +8,13 @@ use tt_simulator::{Chip, ChipConfig, Mode, TraceConfig};
 
 use crate::spec::SimOptions;
 
-use super::{Advance, Executed, Transport, TransportError, WINDOW_BAR0, WINDOW_CONFIG, window_word};
+use super::{Advance, Executed, Transport, TransportError, Window};
 
 /// A simulated chip in this process.
 pub struct Sim {
     chip: Chip,
+    kind: &'static chip::Chip,
+    window: Window,
     /// Clocks that passed so far.
     clocks: u64,
 }
@@ -32,21 +34,33 @@ impl Sim {
             config.mode = Mode::Async { seed };
         }
         config.trace = TraceConfig::from_env()?;
-        Ok(Self { chip: Chip::new(config)?, clocks: 0 })
+        let kind = board.chip;
+        Ok(Self { chip: Chip::new(config)?, kind, window: Window::of(kind), clocks: 0 })
     }
 }
 
 impl Transport for Sim {
+    fn chip(&self) -> &'static chip::Chip {
+        self.kind
+    }
+
+    fn window_bytes(&self) -> u64 {
+        self.window.bytes()
+    }
+
     fn configure_window(&mut self, target: &TlbTarget) -> Result<(), TransportError> {
-        Ok(self.chip.bar0_write(WINDOW_CONFIG, &window_word(target).to_le_bytes())?)
+        for (offset, bytes) in self.window.entry(target) {
+            self.chip.bar0_write(offset, &bytes)?;
+        }
+        Ok(())
     }
 
     fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
-        Ok(self.chip.bar0_read(WINDOW_BAR0 + offset, out)?)
+        Ok(self.chip.bar0_read(self.window.offset() + offset, out)?)
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), TransportError> {
-        Ok(self.chip.bar0_write(WINDOW_BAR0 + offset, data)?)
+        Ok(self.chip.bar0_write(self.window.offset() + offset, data)?)
     }
 
     fn read_bar(&mut self, offset: u64) -> Result<u32, TransportError> {

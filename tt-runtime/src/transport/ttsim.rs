@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
+use tt_isa::chip::Chip;
 use tt_isa::tlb::TlbTarget;
 use tt_sys::ttsim::{Server, TtSimError};
 
-use super::{Advance, Transport, TransportError, WINDOW_BAR0, WINDOW_CONFIG, window_word};
+use crate::chip::recognise;
 
-/// Base address registers 0 and 1 in PCI configuration space: BAR 0, low and high half.
-const BAR0_LOW: u32 = 0x10;
-const BAR0_HIGH: u32 = 0x14;
+use super::{Advance, Transport, TransportError, Window};
+
+/// Offset of the first base address register in PCI configuration space. BARs have 64 bits: two registers each.
+const BARS: u32 = 0x10;
 /// Low bits of a base address register that are flags.
 const BAR_FLAGS: u32 = 0xF;
 /// In one of its clocks a tile runs for as long as a Tensix instruction can be executed, so that launches take few
@@ -19,7 +21,12 @@ const POLL_CLOCKS: u32 = 256;
 /// A chip simulated by the vendor's library.
 pub struct TtSim {
     server: Server,
+    chip: &'static Chip,
+    window: Window,
+    /// Address of BAR 0.
     bar0: u64,
+    /// Address of the window.
+    shown: u64,
 }
 
 impl From<TtSimError> for TransportError {
@@ -29,16 +36,35 @@ impl From<TtSimError> for TransportError {
 }
 
 impl TtSim {
-    /// The first chip of the library at a path, powered on.
+    /// The first chip of the library at a path, powered on, seen through the window that the runtime uses.
     ///
     /// # Errors
-    /// The library cannot be loaded, or gives up.
+    /// The library cannot be loaded, or gives up; its chip is not described.
     pub fn new(library: &Path) -> Result<Self, TransportError> {
+        Self::with_window(library, |chip| Ok(Window::of(chip)))
+    }
+
+    /// The same through a window of so many bytes.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new); the chip has no such windows.
+    pub fn with_window_of(library: &Path, bytes: u64) -> Result<Self, TransportError> {
+        Self::with_window(library, |chip| {
+            Window::of_size(chip, bytes).ok_or(TransportError::Window { chip: chip.name, bytes })
+        })
+    }
+
+    fn with_window(
+        library: &Path,
+        window: impl FnOnce(&'static Chip) -> Result<Window, TransportError>,
+    ) -> Result<Self, TransportError> {
         let mut server = Server::start(library)
             .map_err(|error| TransportError::TtSim(format!("{}: {error}", library.display())))?;
-        let low = server.config_read32(BAR0_LOW)? & !BAR_FLAGS;
-        let high = server.config_read32(BAR0_HIGH)?;
-        Ok(Self { server, bar0: u64::from(high) << 32 | u64::from(low) })
+        let chip = recognise(server.config_read32(0)?)?;
+        let window = window(chip)?;
+        let bar0 = bar(&mut server, 0)?;
+        let shown = bar(&mut server, window.bar())? + window.offset();
+        Ok(Self { server, chip, window, bar0, shown })
     }
 
     /// Process that runs the library.
@@ -47,17 +73,35 @@ impl TtSim {
     }
 }
 
+/// Physical address of a BAR.
+fn bar(server: &mut Server, number: u8) -> Result<u64, TransportError> {
+    let register = BARS + 4 * u32::from(number);
+    let low = server.config_read32(register)? & !BAR_FLAGS;
+    Ok(u64::from(server.config_read32(register + 4)?) << 32 | u64::from(low))
+}
+
 impl Transport for TtSim {
+    fn chip(&self) -> &'static Chip {
+        self.chip
+    }
+
+    fn window_bytes(&self) -> u64 {
+        self.window.bytes()
+    }
+
     fn configure_window(&mut self, target: &TlbTarget) -> Result<(), TransportError> {
-        Ok(self.server.write(self.bar0 + WINDOW_CONFIG, &window_word(target).to_le_bytes())?)
+        for (offset, bytes) in self.window.entry(target) {
+            self.server.write(self.bar0 + offset, &bytes)?;
+        }
+        Ok(())
     }
 
     fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
-        Ok(self.server.read(self.bar0 + WINDOW_BAR0 + offset, out)?)
+        Ok(self.server.read(self.shown + offset, out)?)
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), TransportError> {
-        Ok(self.server.write(self.bar0 + WINDOW_BAR0 + offset, data)?)
+        Ok(self.server.write(self.shown + offset, data)?)
     }
 
     fn read_bar(&mut self, offset: u64) -> Result<u32, TransportError> {

@@ -19,6 +19,7 @@ pub use operators::{binary, glu, opt_step, unary};
 pub use program::{CONSTANTS, Constants, MAX_WORDS, Program};
 
 use crate::l1::HEAP;
+use crate::target::{CONGRUENCE, offset};
 
 /// Flag of a descriptor of an elementwise operator: it runs on the vector unit, not on the data-movement cores.
 pub const ON_SFPU: u32 = 1 << 0;
@@ -39,15 +40,15 @@ pub const DST_SLOT_ROWS: u32 = 2 * BLOCK_ROWS;
 
 /// Blocks of each operand, and of results, that L1 holds at once.
 pub const SLOTS: u32 = 8;
-/// Bytes of an operand's slot: a block, and what its address is off modulo 32.
-const OPERAND_BYTES: u32 = BLOCK_BYTES + 32;
+/// Bytes of an operand's slot: a block, and what its address is off modulo [`CONGRUENCE`].
+const OPERAND_BYTES: u32 = BLOCK_BYTES + CONGRUENCE;
 /// First byte of the results' ring.
 const RESULTS: u32 = HEAP + 2 * SLOTS * OPERAND_BYTES;
 
 /// Where block `number` of an operand (0 or 1) begins, whose address in DRAM is `addr`: the NoC wants both to agree
-/// modulo 32.
+/// modulo [`CONGRUENCE`].
 pub const fn operand_slot(operand: u32, number: u32, addr: u64) -> u32 {
-    HEAP + (2 * (number % SLOTS) + operand) * OPERAND_BYTES + (addr as u32 & 31)
+    HEAP + (2 * (number % SLOTS) + operand) * OPERAND_BYTES + offset(addr)
 }
 
 /// Where block `number` of the result begins.
@@ -60,13 +61,12 @@ const PARAMETERS: u32 = RESULTS + SLOTS * BLOCK_BYTES;
 
 /// Where parameters come in whose address in DRAM is `addr`.
 pub const fn parameters_slot(addr: u64) -> u32 {
-    PARAMETERS + (addr as u32 & 31)
+    PARAMETERS + offset(addr)
 }
 
 const _: () = {
-    assert!(HEAP.is_multiple_of(32) && OPERAND_BYTES.is_multiple_of(32) && RESULTS.is_multiple_of(16));
-    assert!(PARAMETERS.is_multiple_of(32));
-    assert!(PARAMETERS + 32 + 4 * crate::elementwise::MAX_OPT_PARAMS <= crate::l1::HEAP_END);
+    assert!((HEAP | OPERAND_BYTES | PARAMETERS).is_multiple_of(CONGRUENCE) && RESULTS.is_multiple_of(16));
+    assert!(PARAMETERS + CONGRUENCE + 4 * crate::elementwise::MAX_OPT_PARAMS <= crate::l1::HEAP_END);
     // 32-bit rows of Dst.
     assert!(DST_SLOTS * DST_SLOT_ROWS <= tt_isa::format::DST_ROWS_32 as u32);
 };

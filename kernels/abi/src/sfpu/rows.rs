@@ -8,6 +8,7 @@ use super::program::{CONSTANTS, Program, Reg};
 use super::{BLOCK, BLOCK_BYTES};
 use crate::l1::{HEAP, HEAP_END};
 use crate::rows::RowFunction;
+use crate::target::{CONGRUENCE, offset};
 use tt_isa::format::DST_ROWS_32;
 
 /// Elements of a segment.
@@ -23,26 +24,26 @@ pub const STEP: u32 = 64;
 pub const SLOTS: u32 = 4;
 /// Results that L1 holds at once.
 pub const RESULT_SLOTS: u32 = 4;
-/// Bytes of a segment in L1, and what its address is off modulo 32.
-const OPERAND_BYTES: u32 = 4 * SEGMENT + 32;
+/// Bytes of a segment in L1, and what its address is off modulo [`CONGRUENCE`].
+const OPERAND_BYTES: u32 = 4 * SEGMENT + CONGRUENCE;
 /// Bytes of a segment of the result.
 const RESULT_BYTES: u32 = 4 * SEGMENT;
 /// Heads of rows that L1 holds at once. The vector unit's core reads a head when its row's first segment is in Dst or before, and Dst
 /// holds two: with two heads more than slots none is overwritten before.
 const HEADS: u32 = SLOTS + 2;
-const HEAD_BYTES: u32 = 96;
+const HEAD_BYTES: u32 = 3 * CONGRUENCE;
 const RESULTS: u32 = HEAP + 2 * SLOTS * OPERAND_BYTES;
 const HEADS_AT: u32 = RESULTS + RESULT_SLOTS * RESULT_BYTES;
 
 const _: () = {
-    assert!(OPERAND_BYTES.is_multiple_of(32) && RESULTS.is_multiple_of(32) && HEADS_AT.is_multiple_of(32));
+    assert!((OPERAND_BYTES | RESULTS | HEADS_AT).is_multiple_of(CONGRUENCE));
     assert!(HEADS_AT + HEADS * HEAD_BYTES <= HEAP_END);
     assert!(SEGMENT / 16 == PARTNER_ROW && 2 * PARTNER_ROW == HALF_ROWS && BLOCK_BYTES * 2 == RESULT_BYTES);
 };
 
 /// Where segment `number` of an operand (0: the row, 1: its partner) begins, whose address in DRAM is `addr`.
 pub const fn operand_slot(operand: u32, number: u32, addr: u64) -> u32 {
-    HEAP + (2 * (number % SLOTS) + operand) * OPERAND_BYTES + (addr as u32 & 31)
+    HEAP + (2 * (number % SLOTS) + operand) * OPERAND_BYTES + offset(addr)
 }
 
 /// Where segment `number` of the results begins.
@@ -57,7 +58,7 @@ pub const fn head(number: u32) -> u32 {
 
 /// Where a head's value of more[0] comes in from DRAM.
 pub const fn head_staging(number: u32, addr: u64) -> u32 {
-    head(number) + 32 + (addr as u32 & 31)
+    head(number) + CONGRUENCE + offset(addr)
 }
 
 /// What is done with a segment.

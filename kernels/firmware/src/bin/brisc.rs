@@ -3,15 +3,14 @@
 #![no_main]
 
 use tt_firmware::ops;
+use tt_firmware::rt::chip::{CHIP, cfg};
 use tt_firmware::rt::launch::{Launch, serve_and_complete, wait_for_siblings_idle};
 use tt_firmware::rt::mmio::{load, load_and_wait, store};
 use tt_firmware::rt::noc::Noc;
 use tt_firmware::rt::sync;
 use tt_firmware::rt::tensix::Config;
-use tt_isa::cfg::config as cfg;
 use tt_isa::map::{
-    DEBUG_REGS_BASE, NCRISC_RESET_PC_CFG, NCRISC_RESET_PC_OVERRIDE_CFG, RiscV, SOFT_RESET_0, SOFT_RESET_ALL,
-    TDMA_CLK_GATE_EN, TDMA_REGS_BASE, TRISC_RESET_PC_CFG, TRISC_RESET_PC_OVERRIDE_CFG,
+    CFG_BASE, DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL, TDMA_CLK_GATE_EN, TDMA_REGS_BASE,
 };
 use tt_kernel_abi::launch::{Progress, Stage};
 use tt_kernel_abi::{BootConfig, Op, l1};
@@ -51,14 +50,14 @@ fn scrub() {
 /// Tells the other cores where they start, and lets them.
 fn release_siblings() {
     let start = |core: RiscV| l1::IMAGE_SLOTS[core as usize].start;
-    for (core, register) in [RiscV::Trisc0, RiscV::Trisc1, RiscV::Trisc2].into_iter().zip(TRISC_RESET_PC_CFG)
-    {
-        store(tt_isa::map::CFG_BASE + 4 * register, start(core));
+    let pc = CHIP.tile.reset_pc;
+    for (core, register) in [RiscV::Trisc0, RiscV::Trisc1, RiscV::Trisc2].into_iter().zip(pc.trisc) {
+        store(register, start(core));
     }
-    store(tt_isa::map::CFG_BASE + 4 * TRISC_RESET_PC_OVERRIDE_CFG, 0b111);
-    store(tt_isa::map::CFG_BASE + 4 * NCRISC_RESET_PC_CFG, start(RiscV::Ncrisc));
-    store(tt_isa::map::CFG_BASE + 4 * NCRISC_RESET_PC_OVERRIDE_CFG, 1);
-    store(tt_isa::map::CFG_BASE + 4 * tt_isa::map::RISCV_IC_INVALIDATE_CFG, 0b1_1110);
+    store(pc.trisc_enable, 0b111);
+    store(pc.ncrisc, start(RiscV::Ncrisc));
+    store(pc.ncrisc_enable, 1);
+    store(CFG_BASE + 4 * CHIP.tile.icache_invalidate, 0b1_1110);
     // Those registers cannot be read back. One that can, written after them, shows that they have arrived.
     scrub();
     Config.settle(cfg::ECC_SCRUBBER_Enable);

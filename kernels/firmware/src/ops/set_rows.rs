@@ -13,6 +13,7 @@ use crate::rt::noc::Noc;
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul::share;
 use tt_kernel_abi::num::f32_to_f16;
+use tt_kernel_abi::target::{CONGRUENCE, offset};
 use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, l1};
 
 /// Rows in flight.
@@ -20,14 +21,15 @@ const BATCH: u32 = 32;
 /// Elements of a piece of a row.
 const PIECE: u32 = 2048;
 /// Bytes of a staged piece with its alignment offset.
-const STAGE: u32 = PIECE * 4 + 32;
+const STAGE: u32 = PIECE * 4 + CONGRUENCE;
 /// Staged indices: 8 bytes and the offset that they come with.
-const INDEX_STAGE: u32 = 64;
+const INDEX_STAGE: u32 = 2 * CONGRUENCE;
 
 const INDICES: u32 = l1::HEAP;
 const SOURCES: u32 = INDICES + BATCH * INDEX_STAGE;
 const RESULTS: u32 = SOURCES + BATCH * STAGE;
-const _: () = assert!(RESULTS + BATCH * STAGE <= l1::HEAP_END && (SOURCES | RESULTS | STAGE) & 31 == 0);
+const _: () =
+    assert!(RESULTS + BATCH * STAGE <= l1::HEAP_END && (SOURCES | RESULTS | STAGE) % CONGRUENCE == 0);
 
 /// A source row.
 #[derive(Clone, Copy, Default)]
@@ -85,7 +87,7 @@ fn row(op: &OpDescriptor, number: u32) -> Row {
 
 /// Where slot `n` of a staging area receives what lies at `addr`.
 fn staged(area: u32, n: u32, size: u32, addr: u64) -> u32 {
-    area + n * size + (addr as u32 & 31)
+    area + n * size + offset(addr)
 }
 
 fn read_indices(noc: &mut Noc, op: &OpDescriptor, first: u32, batch: u32) {

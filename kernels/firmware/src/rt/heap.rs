@@ -18,8 +18,8 @@ pub struct Heap {
 
 /// Bytes that each of the two cores has.
 pub const BYTES: u32 = l1::HEAP_END - l1::HEAP_MIDDLE;
-/// The NoC wants both ends congruent modulo 32.
-const ALIGN: u32 = 32;
+/// The NoC wants both ends of a read congruent.
+const ALIGN: u32 = tt_kernel_abi::target::CONGRUENCE;
 
 impl Heap {
     /// The lower part for the core of NoC 0 (BRISC), the upper one for that of NoC 1 (NCRISC).

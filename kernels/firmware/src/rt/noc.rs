@@ -2,13 +2,14 @@
 //! (`NoC/MemoryMap.md`, `NoC/Counters.md`).
 //!
 //! One [`Noc`] a core: BRISC has NoC 0, NCRISC NoC 1, so no two cores share an NIU's initiators or counters.
-//! Alignment is the caller's affair: source and destination congruent modulo 32 bytes when DRAM is read,
-//! modulo 16 otherwise.
+//! Alignment is the caller's affair: source and destination congruent when DRAM is read and, more weakly, otherwise
+//! ([`tt_kernel_abi::target`]).
 
+use super::chip::{NIU, REG};
 use super::mmio::{load, load_and_wait, order, store};
 use core::hint::black_box;
 use tt_isa::map::{NIU_BASE, NIU_STRIDE};
-use tt_isa::noc::{CMD_BUF_STRIDE, MAX_PACKET, NocXy, atomic_increment, ctrl, reg, tag};
+use tt_isa::noc::{NocXy, atomic_increment, ctrl, reg, tag};
 use tt_kernel_abi::{BankEntry, DramAddr, Shard, Shards, l1};
 
 /// Request initiator for reads.
@@ -32,11 +33,11 @@ impl Noc {
     /// NIU `noc` of this tile. No request of its own may be under way.
     pub fn new(noc: u32) -> Self {
         let niu = NIU_BASE + noc * NIU_STRIDE;
-        let id = load(niu + reg::NODE_ID);
+        let id = load(niu + REG.node_id);
         Self {
             niu,
             noc,
-            own: NocXy::new((id & 63) as u8, ((id >> 6) & 63) as u8).mid(),
+            own: NIU.node(NocXy::new((id & 63) as u8, ((id >> 6) & 63) as u8)),
             banks: load(l1::BOOT_CONFIG + 28),
             reads: load(niu + reg::MST_RD_RESP_RECEIVED),
             writes: load(niu + reg::MST_WR_ACK_RECEIVED),
@@ -59,9 +60,9 @@ impl Noc {
     /// Starts a read of `len` bytes (any number) from linear DRAM to L1.
     pub fn read_dram(&mut self, mut addr: DramAddr, mut l1: u32, mut len: u32) {
         while len > 0 {
-            let (mid, lo, run) = self.locate(addr);
+            let (node, lo, run) = self.locate(addr);
             let piece = len.min(run);
-            self.request(READ_BUF, [lo, mid], [l1, self.own], ctrl::RESP_MARKED, piece, 0);
+            self.request(READ_BUF, [lo, node], [l1, self.own], ctrl::RESP_MARKED, piece, 0);
             self.reads = self.reads.wrapping_add(1);
             addr = addr.offset(u64::from(piece));
             l1 += piece;
@@ -96,8 +97,8 @@ impl Noc {
         start: impl Fn(&mut Self, [u32; 2], u32, u32),
     ) {
         while len > 0 {
-            let Some((mid, lo, piece)) = self.in_shard(shards, shard, at, len) else { return };
-            start(self, [lo, mid], l1, piece);
+            let Some((node, lo, piece)) = self.in_shard(shards, shard, at, len) else { return };
+            start(self, [lo, node], l1, piece);
             at += u64::from(piece);
             l1 += piece;
             len -= piece;
@@ -111,22 +112,22 @@ impl Noc {
         }
         let (offset, run) = shard.locate(at)?;
         let piece = if run < u64::from(len) { run as u32 } else { len };
-        let (mid, lo) = self.bank(shard.bank, offset);
-        Some((mid, lo, piece.min(MAX_PACKET)))
+        let (node, lo) = self.bank(shard.bank, offset);
+        Some((node, lo, piece.min(NIU.max_packet)))
     }
 
     /// Gives reads that start from now on this transaction id, 0 to 15; 0 is that of all others.
     pub fn set_read_id(&self, id: u32) {
-        let base = self.niu + READ_BUF * CMD_BUF_STRIDE;
-        while load(base + reg::CMD_CTRL) & 1 != 0 {}
+        let base = self.niu + READ_BUF * NIU.cmd_buf_stride;
+        while load(base + REG.cmd_ctrl) & 1 != 0 {}
         order();
-        store(base + reg::PACKET_TAG, id << tag::TRANSACTION_ID_SHIFT);
+        store(base + REG.packet_tag, id << tag::TRANSACTION_ID_SHIFT);
     }
 
     /// Waits until all reads with this transaction id are in L1.
     pub fn wait_read_id(&self, id: u32) {
         // The NIU counts a request when it is told to start it: this load does not overtake that store.
-        while load(self.niu + READ_BUF * CMD_BUF_STRIDE + reg::CMD_CTRL) & 1 != 0 {}
+        while load(self.niu + READ_BUF * NIU.cmd_buf_stride + REG.cmd_ctrl) & 1 != 0 {}
         order();
         while load(self.niu + reg::MST_REQS_OUTSTANDING_ID + 4 * id) & 0xFF != 0 {}
         order();
@@ -135,9 +136,9 @@ impl Noc {
     /// Starts a write of `len` bytes (any number) from L1 to linear DRAM.
     pub fn write_dram(&mut self, mut l1: u32, mut addr: DramAddr, mut len: u32) {
         while len > 0 {
-            let (mid, lo, run) = self.locate(addr);
+            let (node, lo, run) = self.locate(addr);
             let piece = len.min(run);
-            self.request(WRITE_BUF, [l1, self.own], [lo, mid], ctrl::WR | ctrl::RESP_MARKED, piece, 0);
+            self.request(WRITE_BUF, [l1, self.own], [lo, node], ctrl::WR | ctrl::RESP_MARKED, piece, 0);
             self.writes = self.writes.wrapping_add(1);
             addr = addr.offset(u64::from(piece));
             l1 += piece;
@@ -146,10 +147,10 @@ impl Noc {
     }
 
     /// Adds one to an L1 word (16-byte aligned) of another tile and waits until it is done.
-    pub fn increment(&self, mid: u32, addr: u32, scratch: u32) {
+    pub fn increment(&self, node: u32, addr: u32, scratch: u32) {
         let before = load(self.niu + reg::MST_ATOMIC_RESP_RECEIVED);
         let ctrl = ctrl::AT | ctrl::RESP_MARKED;
-        self.request(ATOMIC_BUF, [addr, mid], [scratch, self.own], ctrl, atomic_increment(0), 1);
+        self.request(ATOMIC_BUF, [addr, node], [scratch, self.own], ctrl, atomic_increment(0), 1);
         while load(self.niu + reg::MST_ATOMIC_RESP_RECEIVED) == before {}
         order();
     }
@@ -157,16 +158,16 @@ impl Noc {
     /// Port, NoC address and bytes up to the end of the page of a linear address.
     fn locate(&self, addr: DramAddr) -> (u32, u32, u32) {
         let at = addr.locate(self.banks);
-        let (mid, lo) = self.bank(at.bank, at.offset);
-        (mid, lo, at.run)
+        let (node, lo) = self.bank(at.bank, at.offset);
+        (node, lo, at.run)
     }
 
     /// Port and NoC address of a byte of a bank.
     fn bank(&self, bank: u32, offset: u64) -> (u32, u32) {
         let entry = l1::BOOT_CONFIG + 32 + bank * core::mem::size_of::<BankEntry>() as u32;
-        let mid = load(entry + 4 * self.noc);
-        // Address bits 35:32 of a bank's port are in MID; no bank reaches that far.
-        (mid, load(entry + 8).wrapping_add(offset as u32))
+        let node = load(entry + 4 * self.noc);
+        // Addresses above 4 GiB have bits elsewhere; no bank reaches that far.
+        (node, load(entry + 8).wrapping_add(offset as u32))
     }
 
     /// DRAM banks of the chip.
@@ -175,24 +176,24 @@ impl Noc {
     }
 
     fn request(&self, buf: u32, targ: [u32; 2], ret: [u32; 2], ctrl: u32, len: u32, data: u32) {
-        let base = self.niu + buf * CMD_BUF_STRIDE;
-        while load(base + reg::CMD_CTRL) & 1 != 0 {}
+        let base = self.niu + buf * NIU.cmd_buf_stride;
+        while load(base + REG.cmd_ctrl) & 1 != 0 {}
         order();
-        store(base + reg::TARG_ADDR_LO, targ[0]);
-        store(base + reg::TARG_ADDR_MID, targ[1]);
-        store(base + reg::RET_ADDR_LO, ret[0]);
-        store(base + reg::RET_ADDR_MID, ret[1]);
-        store(base + reg::CTRL, ctrl);
-        store(base + reg::AT_LEN_BE, len);
+        store(base + REG.targ_lo, targ[0]);
+        store(base + REG.targ_node, targ[1]);
+        store(base + REG.ret_lo, ret[0]);
+        store(base + REG.ret_node, ret[1]);
+        store(base + REG.ctrl, ctrl);
+        store(base + REG.at_len_be, len);
         if buf == ATOMIC_BUF {
-            store(base + reg::AT_DATA, data);
+            store(base + REG.at_data, data);
         }
         if buf == WRITE_BUF {
             // The core's own stores to L1 go another way than those to the NIU: the stores above have pushed them
             // out of the store queue, and this load, from any place in L1, returns after they have arrived.
             black_box(load_and_wait(l1::BOOT_CONFIG));
         }
-        store(base + reg::CMD_CTRL, 1);
+        store(base + REG.cmd_ctrl, 1);
     }
 
     /// Sets the bits that firmware sets at power-on: clock gating of NIU and router.

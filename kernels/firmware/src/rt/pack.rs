@@ -3,11 +3,12 @@
 //! Packer p takes the 16 rows of Dst that follow those of packer p - 1, and writes 1 KiB behind it: all four together
 //! pack 1024 datums in the order in which they lie in Dst.
 
+use super::chip::insn::{SETADCXX, SETADCXY, SETADCZW};
+use super::chip::{cfg, thread};
 use super::tensix::{Config, nth, setc16};
 use crate::ttinsn;
-use tt_isa::cfg::{CfgField, config as cfg, thread};
+use tt_isa::cfg::CfgField;
 use tt_isa::format::{DataFormat, FACE_DATUMS, FACE_DIM};
-use tt_isa::insn::{SETADCXX, SETADCXY, SETADCZW};
 
 /// Bytes that a packer writes.
 const PACKER_BYTES: u32 = 4 * FACE_DATUMS as u32;

@@ -11,13 +11,14 @@ use super::noc::Noc;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece};
 use tt_kernel_abi::num::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
 use tt_kernel_abi::quant::{self, encode};
+use tt_kernel_abi::target::{CONGRUENCE, offset};
 use tt_kernel_abi::{DramAddr, ElementType, GgmlType, TensorView};
 
 /// Bytes of raw elements: a piece of the widest type, with room for the alignment offset.
-const RAW_BYTES: u32 = 8 * MAX_PIECE + 64;
+const RAW_BYTES: u32 = 8 * MAX_PIECE + 2 * CONGRUENCE;
 /// Elements that move one by one at a time, and the bytes of a slot.
 const SCATTER: u32 = 64;
-const SLOT: u32 = 64;
+const SLOT: u32 = 2 * CONGRUENCE;
 
 /// DRAM address of element `first` of a piece.
 pub fn address(view: &TensorView, piece: &Piece) -> u64 {
@@ -46,7 +47,7 @@ impl Port {
     /// Brings a piece's elements as they are; gives the address in L1 of the first, the others follow side by side.
     pub fn fetch_raw(&mut self, noc: &mut Noc, view: &TensorView, piece: &Piece, size: u32) -> u32 {
         let (from, stride) = (address(view, piece), view.nb[0]);
-        let to = self.raw + (from as u32 & 31);
+        let to = self.raw + offset(from);
         let span = stride * u64::from(piece.len - 1) + u64::from(size);
         if stride == u64::from(size) || piece.len == 1 {
             noc.read_dram(DramAddr(from), to, piece.len * size);
@@ -72,11 +73,11 @@ impl Port {
             let now = SCATTER.min(len - done);
             let at = |i: u32| from + stride * u64::from(done + i);
             for i in 0..now {
-                noc.read_dram(DramAddr(at(i)), self.slots + i * SLOT + (at(i) as u32 & 31), size);
+                noc.read_dram(DramAddr(at(i)), self.slots + i * SLOT + offset(at(i)), size);
             }
             noc.wait_reads();
             for i in 0..now {
-                copy_element(self.slots + i * SLOT + (at(i) as u32 & 31), self.raw + (done + i) * size, size);
+                copy_element(self.slots + i * SLOT + offset(at(i)), self.raw + (done + i) * size, size);
             }
             done += now;
         }
@@ -112,7 +113,7 @@ impl Port {
 
     /// Where a piece's elements are to be put as they are, before [`send_raw`](Self::send_raw).
     pub fn raw_room(&self, view: &TensorView, piece: &Piece) -> u32 {
-        self.raw + (address(view, piece) as u32 & 31)
+        self.raw + offset(address(view, piece))
     }
 
     /// Sends what [`room`](Self::room) holds to the tensor, and waits until it is there.
@@ -143,7 +144,7 @@ impl Port {
             let now = SCATTER.min(piece.len - done);
             for i in 0..now {
                 let at = to + stride * u64::from(done + i);
-                let slot = self.slots + i * SLOT + (at as u32 & 31);
+                let slot = self.slots + i * SLOT + offset(at);
                 copy_element(raw + (done + i) * size, slot, size);
                 super::mmio::order();
                 noc.write_dram(slot, DramAddr(at), size);

@@ -15,7 +15,12 @@ macro_rules! image {
             "call {main}",
             "1: j 1b",
             ".text",
-            stack = const tt_isa::map::LOCAL_RAM_BASE + $core.local_ram_size(),
+            // Not loaded: it says which chip the image is for (`tt_kernels::elf`).
+            ".section .tt_chip,\"\",@progbits",
+            ".4byte {chip}",
+            ".text",
+            stack = const tt_isa::map::LOCAL_RAM_BASE + $crate::rt::chip::CHIP.tile.local_ram[$core as usize],
+            chip = const $crate::rt::chip::CHIP.pci_id,
             main = sym start,
         );
 

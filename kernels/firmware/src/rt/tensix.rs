@@ -7,13 +7,14 @@
 //! `Config` is written by RISC-V stores while the thread has no instruction in flight that reads it, and read
 //! back before the next instruction goes out ([`Config::settle`]): stores and instructions take different ways.
 
+use super::chip::insn::{SETC16, SETDMAREG};
 use super::mmio::{load, load_and_wait, store};
 use core::hint::black_box;
 use tt_isa::cfg::CfgField;
-use tt_isa::insn::{SETC16, SETDMAREG};
 use tt_isa::map::{CFG_BASE, INSTRN_BUF_BASE, PC_BUF_BASE, PC_BUF_TENSIX_SYNC};
 
-pub use tt_isa::stall::{block, semaphore as sem_cond, until};
+pub use super::chip::until;
+pub use tt_isa::stall::{block, semaphore as sem_cond};
 
 /// Emits a constant Tensix instruction word in line.
 #[macro_export]
@@ -34,7 +35,7 @@ macro_rules! ttinsn {
 macro_rules! semwait {
     ($stall:expr, $semaphore:expr, $condition:expr) => {
         $crate::ttinsn!(
-            tt_isa::insn::SEMWAIT {
+            $crate::rt::chip::insn::SEMWAIT {
                 stall_res: $stall,
                 sem_sel: $crate::rt::tensix::sem($semaphore),
                 wait_sem_cond: $condition,

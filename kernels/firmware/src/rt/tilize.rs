@@ -10,6 +10,7 @@ use super::rows::decode;
 use tt_isa::format::FACE_DIM;
 use tt_kernel_abi::matmul::{TILE, WEIGHT_STAGE_PIECE, WEIGHT_STAGE_ROW, block_tiles};
 use tt_kernel_abi::num::{Scale, f16_for_srca, round_for_srca};
+use tt_kernel_abi::target::offset;
 use tt_kernel_abi::{DramAddr, ElementType, TensorView};
 
 /// A range of k-tiles.
@@ -85,7 +86,7 @@ impl<'a> Matrix<'a> {
         let (count, stride, bytes, pitch) = self.pieces(block);
         let (mut addr, mut to) = (block.addr, stage);
         for _ in 0..count {
-            noc.read_dram(DramAddr(addr), to + (addr as u32 & 31), bytes);
+            noc.read_dram(DramAddr(addr), to + offset(addr), bytes);
             addr += stride;
             to += pitch;
         }
@@ -97,7 +98,7 @@ impl<'a> Matrix<'a> {
         let padded = block.tiles.count * TILE;
         let (mut addr, mut from) = (block.addr, stage);
         for i in 0..count {
-            let at = from + (addr as u32 & 31);
+            let at = from + offset(addr);
             match self.by_column {
                 true => convert_columns(self.ty, at, tile_row(to, i), block.rows),
                 // Column `i` of the first tile.

@@ -145,6 +145,7 @@ pub const BLACKHOLE: Chip = Chip {
         bars: &[(0, 512 << 20), (2, 1 << 20), (4, 32 << 30)],
         config: 0x1FC0_0000,
         entry_bytes: 12,
+        entry_access: 4,
         groups: &WINDOWS,
         driver_window: 201,
         pcie_niu: [0x1FD0_4000, 0x1FD1_4000],

@@ -8,10 +8,11 @@ use crate::rt::mmio::order;
 use crate::rt::rows::{Port, address};
 use tt_kernel_abi::copy::{BLOCK_COLUMNS, BLOCK_ROWS, CopyParams};
 use tt_kernel_abi::elementwise::Piece;
+use tt_kernel_abi::target::{CONGRUENCE, offset};
 use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor};
 
 /// Bytes of a fetched column: elements of up to 8 bytes, and the offset that the NoC's alignment rule wants.
-const COLUMN: u32 = BLOCK_ROWS * 8 + 64;
+const COLUMN: u32 = BLOCK_ROWS * 8 + 2 * CONGRUENCE;
 
 /// A block: rows and columns of one matrix.
 struct Block {
@@ -46,7 +47,7 @@ pub fn run(mut lane: Lane, params: &CopyParams, from: ElementType, to: ElementTy
         let block = block(op, params, number);
         let column = |k: u32| {
             let at = address(&op.src0, &Piece { first: block.piece.first + k, ..block.piece });
-            (at, columns + k * COLUMN + (at as u32 & 31))
+            (at, columns + k * COLUMN + offset(at))
         };
         for k in 0..block.piece.len {
             let (at, l1) = column(k);

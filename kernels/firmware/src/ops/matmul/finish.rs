@@ -10,6 +10,7 @@ use crate::rt::mmio::{load, store};
 use crate::rt::noc::Noc;
 use tt_kernel_abi::elementwise::Glu;
 use tt_kernel_abi::matmul::{ADD_STAGE, ADD_STAGE_ROW, GROUP_TILE_BYTES, MatmulParams, ROW_GROUP, TILE};
+use tt_kernel_abi::target::offset;
 use tt_kernel_abi::{DramAddr, OpDescriptor};
 
 /// Bytes of 16 floats.
@@ -114,5 +115,5 @@ fn addend(op: &OpDescriptor, unit: &Unit, row: u32) -> u64 {
 
 /// Where they go: the NoC wants the offset modulo 32 to be that of the source.
 fn staged_addend(row: u32, addr: u64) -> u32 {
-    ADD_STAGE + row * ADD_STAGE_ROW + (addr as u32 & 31)
+    ADD_STAGE + row * ADD_STAGE_ROW + offset(addr)
 }

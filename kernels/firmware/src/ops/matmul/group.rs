@@ -9,6 +9,7 @@ use crate::rt::noc::Noc;
 use crate::rt::sync::GROUPS_READY;
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul::{ACT_STAGE, ACT_STAGE_BYTES, Groups, TILE};
+use tt_kernel_abi::target::{CONGRUENCE, offset};
 use tt_kernel_abi::{DramAddr, TensorView};
 
 /// Makes the tables, and says that they are there.
@@ -25,11 +26,11 @@ fn fetch(noc: &mut Noc, launch: &Launch, groups: Groups) {
     let (matrices, ids) = (launch.op.src0.ne[2], &launch.op.more[0]);
     (0..matrices).for_each(|number| store(groups.matrix(number), 0));
     let [used, tokens, ..] = ids.ne;
-    // Rows of indices come with what is before them in 32 bytes: the NoC wants the offset modulo 32 to be that of the source.
-    let slot = (4 * used + 63) & !31;
+    // Rows of indices come with what is before them: the NoC wants the offset modulo `CONGRUENCE` to be that of the source.
+    let slot = (4 * used + 2 * CONGRUENCE - 1) & !(CONGRUENCE - 1);
     let at_once = ACT_STAGE_BYTES / slot;
     let address = |token: u32| ids.addr + u64::from(token) * ids.nb[1];
-    let staged = |token: u32| ACT_STAGE + token % at_once * slot + (address(token) as u32 & 31);
+    let staged = |token: u32| ACT_STAGE + token % at_once * slot + offset(address(token));
     let mut first = 0;
     while first < tokens {
         let end = tokens.min(first + at_once);

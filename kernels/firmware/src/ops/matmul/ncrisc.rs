@@ -16,6 +16,7 @@ use tt_kernel_abi::matmul::{
     ACT, ACT_STAGE, ACT_STAGE_BYTES, ACT_STAGE_TILES, GROUP_TILE_BYTES, Groups, MatmulParams, OUT_STAGE,
     OUT_STAGE_ROW, ROW_GROUP, TILE,
 };
+use tt_kernel_abi::target::{offset, write_offset};
 use tt_kernel_abi::{DramAddr, OpDescriptor};
 
 /// Runs NCRISC's part.
@@ -65,7 +66,7 @@ fn gather(noc: &mut Noc, op: &OpDescriptor, unit: &Unit, chunk: Tiles) {
         let addr = unit.address(&op.src1, row);
         for tiles in chunk.pieces(ACT_STAGE_TILES) {
             let at = addr + u64::from(tiles.first * TILE * 4);
-            let from = ACT_STAGE + stage * ACT_STAGE_BYTES + (at as u32 & 31);
+            let from = ACT_STAGE + stage * ACT_STAGE_BYTES + offset(at);
             noc.wait_reads();
             noc.read_dram(DramAddr(at), from, 4 * elements(op, tiles));
             stage ^= 1;
@@ -134,7 +135,7 @@ fn write_result(noc: &mut Noc, op: &OpDescriptor, unit: &Unit, finish: Finish) {
     for row in 0..unit.rows {
         let addr = unit.address(&op.dst, row) + u64::from(unit.n_tile * TILE) * 4;
         // Source and destination of a NoC write agree modulo 16.
-        let staged = OUT_STAGE + row * OUT_STAGE_ROW + (addr as u32 & 15);
+        let staged = OUT_STAGE + row * OUT_STAGE_ROW + write_offset(addr);
         finish.row(op, unit, row, staged);
         noc.write_dram(staged, DramAddr(addr), 4 * columns);
     }

@@ -7,6 +7,8 @@
 
 use super::brisc::slot;
 use super::plan::{Plan, Unit};
+use crate::rt::chip::insn::{NOP, SETADCXX, SETADCXY, SETADCZW, STALLWAIT, UNPACR, WRCFG};
+use crate::rt::chip::{cfg, thread};
 use crate::rt::launch::Launch;
 use crate::rt::sync::{ACTS_FREE, ACTS_READY, WEIGHTS_FREE, WEIGHTS_READY};
 use crate::rt::tensix::{Config, block, nth, push, set_gpr, setc16, sync, until};
@@ -16,9 +18,7 @@ use crate::rt::unpack::{
     tile_descriptor_yz,
 };
 use crate::ttinsn;
-use tt_isa::cfg::{config as cfg, thread};
 use tt_isa::format::{DataFormat, FACE_DATUMS, TILE_DATUMS};
-use tt_isa::insn::{NOP, SETADCXX, SETADCXY, SETADCZW, STALLWAIT, UNPACR, WRCFG};
 use tt_kernel_abi::ElementType;
 use tt_kernel_abi::matmul::ACT;
 

@@ -8,12 +8,12 @@
 
 use super::plan::Plan;
 use super::{DST_HALF, SEM_DST};
+use crate::rt::chip::insn::{MVMUL, SEMINIT, SEMPOST, SETRWC, SFPCONFIG, SFPENCC, STALLWAIT, ZEROACC};
+use crate::rt::chip::{cfg, thread};
 use crate::rt::launch::Launch;
 use crate::rt::tensix::{Config, block, push, sem, sem_cond, setc16, until};
 use crate::{semwait, ttinsn};
-use tt_isa::cfg::{config as cfg, thread};
 use tt_isa::format::DataFormat;
-use tt_isa::insn::{MVMUL, SEMINIT, SEMPOST, SETRWC, SFPCONFIG, SFPENCC, STALLWAIT, ZEROACC};
 use tt_kernel_abi::ElementType;
 
 /// `SETRWC` mask: counters of SrcA, SrcB, Dst, and the fidelity phase.

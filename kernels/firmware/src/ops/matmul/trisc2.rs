@@ -4,12 +4,12 @@
 
 use super::plan::Plan;
 use super::{DST_HALF, SEM_DST};
+use crate::rt::chip::insn::{PACR, SEMGET, STALLWAIT};
 use crate::rt::launch::Launch;
 use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, push, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
-use tt_isa::insn::{PACR, SEMGET, STALLWAIT};
 use tt_kernel_abi::matmul::{OUT, OUT_SLOT_BYTES, OUT_SLOTS};
 
 /// L1 slot of a unit's result.

@@ -2,6 +2,8 @@
 
 use super::{Blocks, SEM_FILLED, SEM_TAKEN, dst_slot};
 use crate::ops::elementwise::partner;
+use crate::rt::chip::insn::{NOP, SEMPOST, SETADCXX, SETADCXY, SETADCZW, STALLWAIT, UNPACR, WRCFG};
+use crate::rt::chip::{cfg, thread};
 use crate::rt::launch::Launch;
 use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
@@ -10,9 +12,7 @@ use crate::rt::unpack::{
     FIRST_DATUM, THROTTLE_X4, UNCOMPRESSED, UNPACKER0, base_address, tile_descriptor, tile_descriptor_yz,
 };
 use crate::{semwait, ttinsn};
-use tt_isa::cfg::{config as cfg, thread};
 use tt_isa::format::{DataFormat, FACE_DATUMS, FACE_DIM};
-use tt_isa::insn::{NOP, SEMPOST, SETADCXX, SETADCXY, SETADCZW, STALLWAIT, UNPACR, WRCFG};
 use tt_kernel_abi::sfpu::{BLOCK_ROWS, operand_slot};
 
 /// GPRs with the address of a block in L1, and its first datum in Dst.

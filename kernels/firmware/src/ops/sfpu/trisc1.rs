@@ -4,15 +4,15 @@
 //! Dst's counter moves on with the store of the result.
 
 use super::{Blocks, SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, dst_slot};
+use crate::rt::chip::insn::{
+    SEMGET, SEMINIT, SEMPOST, SETRWC, SFPCONFIG, SFPLOAD, SFPLOADI, SFPNOP, SFPSTORE, STALLWAIT,
+};
+use crate::rt::chip::thread;
 use crate::rt::launch::Launch;
 use crate::rt::mmio::load as load_word;
 use crate::rt::sync::BLOCKS_READY;
 use crate::rt::tensix::{block, push, sem, sem_cond, setc16, sync, until};
 use crate::{semwait, ttinsn, ttprogram};
-use tt_isa::cfg::thread;
-use tt_isa::insn::{
-    SEMGET, SEMINIT, SEMPOST, SETRWC, SFPCONFIG, SFPLOAD, SFPLOADI, SFPNOP, SFPSTORE, STALLWAIT,
-};
 use tt_isa::sfpu::{lreg, mod0_fmt, sfploadi};
 use tt_kernel_abi::Op;
 use tt_kernel_abi::elementwise::{Binary, Glu, OptStep, PARAMS, Unary};

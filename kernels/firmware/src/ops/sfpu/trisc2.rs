@@ -1,12 +1,12 @@
 //! TRISC2: results from Dst to the ring.
 
 use super::{Blocks, SEM_COMPUTED, SEM_TAKEN, dst_slot};
+use crate::rt::chip::insn::{PACR, SEMGET, STALLWAIT};
 use crate::rt::launch::Launch;
 use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
-use tt_isa::insn::{PACR, SEMGET, STALLWAIT};
 use tt_kernel_abi::sfpu::{SLOTS, result_slot};
 
 /// Runs TRISC2's part.

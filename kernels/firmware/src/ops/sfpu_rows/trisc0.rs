@@ -7,7 +7,7 @@ use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
-use tt_isa::insn::{SEMPOST, STALLWAIT};
+use crate::rt::chip::insn::{SEMPOST, STALLWAIT};
 use tt_kernel_abi::sfpu::rows::{PARTNER_ROW, operand_slot};
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 

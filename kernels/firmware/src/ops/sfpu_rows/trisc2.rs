@@ -7,7 +7,7 @@ use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
-use tt_isa::insn::{PACR, SEMGET, STALLWAIT};
+use crate::rt::chip::insn::{PACR, SEMGET, STALLWAIT};
 use tt_kernel_abi::sfpu::rows::{RESULT_SLOTS, result_slot};
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 

@@ -15,12 +15,13 @@ use crate::rt::lane::Lane;
 use crate::rt::noc::Noc;
 use crate::rt::rows::Port;
 use tt_kernel_abi::launch::ErrorCode;
+use tt_kernel_abi::target::{CONGRUENCE, offset};
 use tt_kernel_abi::windows::{MAX_ROWS, OUT_BYTES, ROWS_BYTES, WindowFunction, WindowParams};
 use tt_kernel_abi::{DramAddr, TensorView};
 
 /// Rows, and two ports or the buffers for unrolled windows.
 const _: () = assert!(ROWS_BYTES + 4 * MAX_ROWS + 2 * Port::BYTES <= heap::BYTES);
-const _: () = assert!(2 * (OUT_BYTES + 32) <= 2 * Port::BYTES);
+const _: () = assert!(2 * (OUT_BYTES + CONGRUENCE) <= 2 * Port::BYTES);
 
 /// Runs one lane.
 pub fn run(mut lane: Lane) {
@@ -107,7 +108,7 @@ impl Rows {
                         if run.len > 0 {
                             run.start(noc);
                         }
-                        run = Run { from, to: next.next_multiple_of(32) + (from as u32 & 31), len: 0 };
+                        run = Run { from, to: next.next_multiple_of(CONGRUENCE) + offset(from), len: 0 };
                     }
                     *entry = run.to + run.len;
                     run.len += bytes;

@@ -6,6 +6,7 @@ use crate::rt::lane::Lane;
 use crate::rt::mmio::{load, load16, order, store, store16};
 use crate::rt::noc::Noc;
 use crate::rt::rows::{narrow, widen};
+use tt_kernel_abi::target::{CONGRUENCE, offset};
 use tt_kernel_abi::windows::{OUT_BYTES, WindowParams};
 use tt_kernel_abi::{DramAddr, ElementType};
 
@@ -19,7 +20,7 @@ struct Out {
 
 impl Out {
     fn new(heap: &mut Heap) -> Self {
-        let buffers = [heap.take(OUT_BYTES + 32), heap.take(OUT_BYTES + 32)];
+        let buffers = [heap.take(OUT_BYTES + CONGRUENCE), heap.take(OUT_BYTES + CONGRUENCE)];
         Self { buffers, from: 0, to: 0, len: 0 }
     }
 
@@ -29,7 +30,7 @@ impl Out {
             self.flush(noc);
         }
         if self.len == 0 {
-            (self.from, self.to) = (self.buffers[0] + (to as u32 & 31), to);
+            (self.from, self.to) = (self.buffers[0] + offset(to), to);
         }
         self.len += bytes;
         self.from + self.len - bytes
