@@ -237,8 +237,9 @@ fn finish(command: &Command, watched: &Watched, log: &Path) -> Result<()> {
 }
 
 fn read_stats(file: &Path) -> Result<Stats> {
-    let text = fs::read_to_string(file)
-        .with_context(|| "our library wrote no statistics: llama.cpp did not load it or never used it")?;
+    let text = fs::read_to_string(file).with_context(
+        || "our library wrote no statistics: llama.cpp did not load it, or it has no device (it says why)",
+    )?;
     let line = text.lines().last().unwrap_or_default();
     serde_json::from_str(line).with_context(|| format!("{} is not the expected JSON: {line}", file.display()))
 }
