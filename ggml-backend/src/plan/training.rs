@@ -1,6 +1,9 @@
 //! Training: gradients, the loss, optimisers.
 //!
 //! Most are functions of rows on the vector unit ([`ops::training`]). Rows that it does not reach go through copies that it does.
+//!
+//! ggml's gradients of convolutions, pooling and flash attention (`IM2COL_BACK`, `POOL_2D_BACK`, `FLASH_ATTN_BACK`) have no kernel: llama.cpp's
+//! graphs of training do not contain them, and `test-backend-ops` has no case to hold them against.
 
 use tt_runtime::ops::elementwise::{Binary, Unary};
 use tt_runtime::ops::training::{self, OptStep};
