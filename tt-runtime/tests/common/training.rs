@@ -87,6 +87,12 @@ fn soft_max(x: &[f64]) -> (Vec<f64>, f64) {
     (x.iter().map(|x| (x - max).exp() / sum).collect(), max + sum.ln())
 }
 
+/// `f` of the rows of two tensors, one after the other.
+fn each(n: usize, a: &[f32], b: &[f32], f: impl Fn(&[f64], &[f64]) -> Vec<f64>) -> Vec<f64> {
+    let (a, b) = (wide(a), wide(b));
+    a.chunks(n).zip(b.chunks(n)).flat_map(|(a, b)| f(a, b)).collect()
+}
+
 /// Functions of the rows of two tensors of a shape; the last one writes to its second source.
 pub fn rows(device: &Arc<Device>, rng: &mut Rng, ne: [u32; 4]) -> Vec<Outcome> {
     let (mut all, cores) = (tensors(device), cores(device));
@@ -109,24 +115,20 @@ pub fn rows(device: &Arc<Device>, rng: &mut Rng, ne: [u32; 4]) -> Vec<Outcome> {
     let rows = (count / n) as f64;
     let (eps, scale) = (1e-3f32, 0.3f32);
 
-    let each = |second: &[f32], f: &dyn Fn(&[f64], &[f64]) -> Vec<f64>| -> Vec<f64> {
-        let (a, b) = (wide(&a), wide(second));
-        a.chunks(n).zip(b.chunks(n)).flat_map(|(a, b)| f(a, b)).collect()
-    };
-    let back = each(&x, &|dy, y| {
+    let back = each(n, &a, &x, |dy, y| {
         let sum = dot(dy, y);
         dy.iter().zip(y).map(|(dy, y)| f64::from(scale) * y * (dy - sum)).collect()
     });
-    let norm = each(&x, &|dz, x| {
+    let norm = each(n, &a, &x, |dz, x| {
         let m = dot(x, x) / n as f64 + f64::from(eps);
         let mean = dot(x, dz) / n as f64;
         dz.iter().zip(x).map(|(dz, x)| (dz - x * mean / m) / m.sqrt()).collect()
     });
-    let loss = each(&b, &|x, labels| {
+    let loss = each(n, &a, &b, |x, labels| {
         let (_, log) = soft_max(x);
         x.iter().zip(labels).map(|(x, label)| label * (x - log)).collect()
     });
-    let loss_back = each(&b, &|x, labels| {
+    let loss_back = each(n, &a, &b, |x, labels| {
         let (p, _) = soft_max(x);
         p.iter().zip(labels).map(|(p, label)| (p - label) * f64::from(grad) / rows).collect()
     });
