@@ -23,8 +23,9 @@ use crate::weights::choice::Weight;
 use crate::weights::contiguous;
 use crate::{log, plan};
 
-/// Alignment of tensors: DRAM is read in units of 32 bytes.
+/// Alignment of tensors: rows that the vector unit or the matrix unit takes begin where the NoC can bring them to L1 as they are.
 const ALIGNMENT: usize = 64;
+const _: () = assert!(ALIGNMENT.is_multiple_of(tt_runtime::CONGRUENCE as usize));
 /// Bases are multiples of this, and different buffers' bases far apart.
 const BASE_ALIGN: u64 = 4096;
 /// First base: in the part of the address space that no process has memory in.

@@ -9,6 +9,7 @@
 //! | `TT_LOGITS` | the program made from `tests/native/logits.cpp`; what is made from its neighbours is beside it |
 //! | `TT_EXTRA_MODELS` | folder with further models (`stories260K.gguf`) |
 //! | `TTSIM_LIB` | the vendor's simulator, `libttsim.so` |
+//! | `TTSIM_DATA` | folder `data` of the sources of the vendor's simulator |
 //! | `TTNN_WHEEL` | package folder `ttnn` of the vendor's wheel, unpacked |
 //! | `TT_FULL` | set: run the long variants too |
 //!

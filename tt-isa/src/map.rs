@@ -93,6 +93,11 @@ impl RiscV {
     }
 }
 
+/// RISC-V cores of a Tensix tile.
+pub const CORES: usize = RiscV::ALL.len();
+/// Threads of its coprocessor, one for each of TRISC0..2.
+pub const THREADS: usize = 3;
+
 /// What differs from chip to chip in a Tensix tile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TileMap {

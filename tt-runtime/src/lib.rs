@@ -31,4 +31,5 @@ pub use device::{Allocation, Counters, Device, DeviceInfo, MemoryInfo, Reads};
 pub use error::{CoreReport, Error};
 pub use link::Link;
 pub use spec::{DeviceSpec, SimOptions, SpecError, parse_devices};
+pub use tt_kernel_abi::target::CONGRUENCE;
 pub use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, TensorView};

@@ -2,7 +2,7 @@
 
 use tt_runtime::ops::rows::{LONGEST_RUN, Rope, SoftMax, Triangle, mask_suits_sfpu, soft_max_suits_sfpu};
 use tt_runtime::ops::{self, Unsupported};
-use tt_runtime::{ElementType, OpDescriptor, TensorView};
+use tt_runtime::{CONGRUENCE, ElementType, OpDescriptor, TensorView};
 
 use super::{Node, Steps, room};
 
@@ -58,7 +58,7 @@ impl Node<'_> {
         self.realised(&used, aligned(used.ne), ops::copy, steps).map(Some)
     }
 
-    /// FP32 rows in scratch memory, each at a multiple of 32 bytes.
+    /// FP32 rows in scratch memory, each where the NoC can bring it to L1 as it is.
     pub(super) fn aligned_scratch(&mut self, ne: [u32; 4]) -> Result<TensorView, Unsupported> {
         let rows = aligned(ne);
         Ok(TensorView { addr: self.memory.scratch(room(&rows))?, ..rows })
@@ -134,9 +134,10 @@ impl Node<'_> {
     }
 }
 
-/// The form of FP32 rows that begin at multiples of 32 bytes.
+/// The form of FP32 rows that begin at multiples of [`CONGRUENCE`] bytes.
 pub(super) fn aligned(ne: [u32; 4]) -> TensorView {
     let [ne0, ne1, ne2, ne3] = ne;
-    let rows = TensorView::contiguous(ElementType::F32, 0, [ne0.next_multiple_of(8), ne1, ne2, ne3]);
+    let rows =
+        TensorView::contiguous(ElementType::F32, 0, [ne0.next_multiple_of(CONGRUENCE / 4), ne1, ne2, ne3]);
     TensorView { ne, ..rows }
 }

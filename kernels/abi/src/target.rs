@@ -9,6 +9,10 @@ use tt_isa::chip::Chip;
 #[cfg(feature = "wormhole")]
 pub const CHIP: &Chip = &tt_isa::chip::WORMHOLE;
 
+/// Its instructions, with their operands.
+#[cfg(feature = "wormhole")]
+pub use tt_isa::insn;
+
 #[cfg(not(feature = "wormhole"))]
 compile_error!("name the chip by a feature of its name; there are kernels for: wormhole");
 

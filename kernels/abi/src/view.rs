@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use tt_isa::format::DataFormat;
+
 use crate::ggml_type::GgmlType;
 
 /// Element types that a view can have. Block types as in ggml: a stride `nb[0]` is that of one block.
@@ -93,10 +95,10 @@ impl ElementType {
             I16 => 2,
             I32 => 4,
             I64 => 8,
-            TilesBf16 => 2048,
-            TilesBfp8 => 1088,
-            TilesBfp4 => 576,
-            TilesF32 => 4096,
+            TilesBf16 => DataFormat::Bf16.tile_bytes() as u32,
+            TilesBfp8 => DataFormat::Bfp8.tile_bytes() as u32,
+            TilesBfp4 => DataFormat::Bfp4.tile_bytes() as u32,
+            TilesF32 => DataFormat::Fp32.tile_bytes() as u32,
         }
     }
 

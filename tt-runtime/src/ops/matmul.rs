@@ -9,6 +9,7 @@ pub use tt_kernel_abi::matmul::MAX_IDS;
 use tt_kernel_abi::matmul::{
     ACT_STAGE_BYTES, Groups, MAX_MATRICES, MatmulParams, ROW_GROUP, TILE, max_chunk_tiles,
 };
+use tt_kernel_abi::target::CONGRUENCE;
 use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
 
 /// Types of src0 that the kernel multiplies with.
@@ -194,9 +195,10 @@ fn tiles(src0: &TensorView, ty: ElementType) -> Result<(), Unsupported> {
             format!("src0: tile strides {:?} instead of {:?}", &src0.nb[..2], &expected.nb[..2]).into()
         );
     }
-    // DRAM reads keep the offset modulo 32, and a tile has to start a 32-byte line in L1.
-    if let Some(bad) = [src0.addr].iter().chain(&src0.nb).find(|&&bytes| bytes % 32 != 0) {
-        return Err(format!("src0: tile address or stride {bad:#x} is not a multiple of 32").into());
+    // DRAM reads keep the offset modulo `CONGRUENCE`, and a tile has to start such a line in L1.
+    let line = u64::from(CONGRUENCE);
+    if let Some(bad) = [src0.addr].iter().chain(&src0.nb).find(|&&bytes| bytes % line != 0) {
+        return Err(format!("src0: tile address or stride {bad:#x} is not a multiple of {line}").into());
     }
     if expected.nb[1] > u64::from(u32::MAX / 8) {
         return Err(format!("src0 has rows of {} elements", src0.ne[0]).into());

@@ -7,7 +7,7 @@
 //! Results of the MAD sub-unit are there one cycle late (`SFPMAD.md`, "Instruction scheduling"): where the next
 //! instruction would read one, the builder puts an `SFPNOP` in between.
 
-use tt_isa::insn::*;
+use crate::target::insn::*;
 use tt_isa::sfpu::{lreg, sfp_stoch_rnd, sfpiadd, sfploadi, sfpmov, sfpsetcc, sfpshft2, sfpswap, simple};
 
 /// Most words of a program.

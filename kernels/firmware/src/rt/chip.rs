@@ -2,16 +2,11 @@
 //!
 //! Every other module takes from here what differs from chip to chip. All of it are constants.
 
-pub use tt_kernel_abi::target::CHIP;
+pub use tt_kernel_abi::target::{CHIP, insn};
 
-/// Instructions and configuration fields.
+/// Configuration fields.
 #[cfg(feature = "wormhole")]
-mod tables {
-    pub use tt_isa::cfg::{config as cfg, thread};
-    pub use tt_isa::insn;
-}
-
-pub use tables::{cfg, insn, thread};
+pub use tt_isa::cfg::{config as cfg, thread};
 
 use tt_isa::noc::{NiuMap, NiuRegisters};
 

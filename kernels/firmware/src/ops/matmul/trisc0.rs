@@ -29,7 +29,9 @@ const GPR_ADDRESS: u32 = 4;
 pub fn run(launch: &Launch) {
     let Some(mut plan) = Plan::new(launch) else { return };
     let weights = plan.weights();
-    let tile_bytes = if weights.is_tiles() { weights.block_bytes() } else { 4096 };
+    // Row-major weights have become FP32 tiles.
+    let tiles = if weights.is_tiles() { weights } else { ElementType::TilesF32 };
+    let tile_bytes = tiles.block_bytes();
     configure(weights);
     let (mut groups, mut loads, mut blocks) = (0, 0, 0);
     while let Some(unit) = plan.next() {

@@ -2,12 +2,12 @@
 
 use super::{SEM_FILLED, SEM_TAKEN, half, partner_piece, piece, segments};
 use crate::ops::sfpu::trisc0::{configure, set_len, unpack};
+use crate::rt::chip::insn::{SEMPOST, STALLWAIT};
 use crate::rt::launch::Launch;
 use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
-use crate::rt::chip::insn::{SEMPOST, STALLWAIT};
 use tt_kernel_abi::sfpu::rows::{PARTNER_ROW, operand_slot};
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 

@@ -4,13 +4,13 @@ use super::{SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, function, half, segments};
 use crate::ops::sfpu::trisc1::{
     RWC_DST, configure, load as sfpload, load_on, set_constants, set_register, step, store,
 };
+use crate::rt::chip::insn::{SEMGET, SEMINIT, SEMPOST, SETRWC, STALLWAIT};
+use crate::rt::chip::thread;
 use crate::rt::launch::Launch;
 use crate::rt::mmio::load;
 use crate::rt::sync::BLOCKS_READY;
 use crate::rt::tensix::{block, push, sem, sem_cond, setc16, sync, until};
 use crate::{semwait, ttinsn, ttprogram};
-use crate::rt::chip::thread;
-use crate::rt::chip::insn::{SEMGET, SEMINIT, SEMPOST, SETRWC, STALLWAIT};
 use tt_kernel_abi::rows::{RowFunction, RowsParams};
 use tt_kernel_abi::sfpu::Program;
 use tt_kernel_abi::sfpu::gradients::{self, EPS, FACTOR, ONE_OVER_N, SQUARES};

@@ -2,12 +2,12 @@
 //! one before it is packed.
 
 use super::{SEM_COMPUTED, SEM_TAKEN, half, segments};
+use crate::rt::chip::insn::{PACR, SEMGET, STALLWAIT};
 use crate::rt::launch::Launch;
 use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
-use crate::rt::chip::insn::{PACR, SEMGET, STALLWAIT};
 use tt_kernel_abi::sfpu::rows::{RESULT_SLOTS, result_slot};
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 
