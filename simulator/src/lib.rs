@@ -9,28 +9,16 @@
 //! passes in [`Chip::advance`]. What the hardware does not define, or this simulator does not have, is a
 //! [`fault::Fault`] that says whose fault it is, and where; nothing is guessed.
 
-pub mod arc;
-mod asynchronous;
-mod chip;
-mod dram;
-mod ethernet;
+mod engine;
+mod fabric;
 pub mod fault;
-mod grid;
-mod host;
-mod l1;
-mod noc;
-mod pcie;
-mod rv32;
-mod system;
-mod tensix;
-mod tile;
-pub mod trace;
-mod vector_unit;
+mod model;
+mod observe;
 
-pub use asynchronous::Mode;
-pub use chip::{Chip, ChipConfig, Counters, Progress};
+pub use engine::Mode;
+pub use fabric::{Chip, ChipConfig, Counters, Progress, System};
 pub use fault::{Blame, Fault, Location};
-pub use pcie::HostMemory;
-pub use system::System;
-pub use trace::{TraceConfig, TraceError};
-pub use vector_unit::VectorUnit;
+pub use model::arc;
+pub use model::pcie::HostMemory;
+pub use model::vector_unit::VectorUnit;
+pub use observe::trace::{self, TraceConfig, TraceError};

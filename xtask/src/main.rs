@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask demo | test | bench | fuzz | build | dist | ttsim | sizes`.
+//! Developer commands: `cargo xtask demo | test | bench | fuzz | build | dist | ttsim | sizes | layers`.
 //!
 //! One entry point for a person and for CI. Each command brings what it needs (system packages, the
 //! riscv target, llama.cpp) and keeps it under `target/`, so that the first run is long, the second one
@@ -11,13 +11,14 @@
 //! | [`backend`] | builds our shared library and gives it the name ggml users expect |
 //! | [`dist`] | the library as others get it: archive and Debian package |
 //! | [`ttsim`] | the simulator as a library for the vendor's programs |
-//! | [`demo`], [`test`], [`bench`], [`fuzz`], [`sizes`] | the commands |
+//! | [`demo`], [`test`], [`bench`], [`fuzz`], [`sizes`], [`layers`] | the commands |
 
 mod backend;
 mod bench;
 mod demo;
 mod dist;
 mod fuzz;
+mod layers;
 mod llama;
 mod paths;
 mod process;
@@ -57,6 +58,8 @@ enum Command {
     Ttsim,
     /// Table of file and function lengths
     Sizes,
+    /// Which module imports which, and whether it may
+    Layers,
 }
 
 fn main() -> ExitCode {
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Dist => dist::run(),
         Command::Ttsim => ttsim::run(),
         Command::Sizes => sizes::run(),
+        Command::Layers => layers::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

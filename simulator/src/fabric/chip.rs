@@ -1,0 +1,368 @@
+//! A chip: tiles, DRAM, the NoC between them, and time.
+//!
+//! Time passes in [`Chip::advance`] (or that of a [`crate::System`] of chips), in quanta. In a quantum every tile that is awake runs on its own, on any
+//! number of host threads; then the requests that the tiles made are delivered, tile by tile in a fixed order,
+//! each tile's in the order in which its cores made them. So nothing depends on the number of threads, and a
+//! request's effect, its response and its counter become visible together: between quanta, or for reads of DRAM when the
+//! tile's cores have nothing else to do ([`crate::engine::fast`]).
+
+use std::collections::VecDeque;
+use std::sync::Arc as Shared;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+use tt_isa::chip::Board;
+use tt_isa::map::RiscV;
+use tt_isa::noc::NocXy;
+
+use super::system;
+use crate::engine::fast::Memory;
+use crate::engine::packets::Packets;
+use crate::engine::{self, Engine, Mode, Observers};
+use crate::fault::Fault;
+use crate::model::arc::Arc;
+use crate::model::dram::Dram;
+use crate::model::eth::EthernetTile;
+use crate::model::eth::firmware::Identity;
+use crate::model::grid::{Grid, Node};
+use crate::model::noc::{Data, Niu, Port};
+use crate::model::pcie::Pcie;
+use crate::model::tile::Tile;
+use crate::observe::counters::Counters as Executed;
+use crate::observe::races::{Note, Races};
+use crate::observe::trace::{TraceConfig, Tracer};
+
+use super::host::Windows;
+
+/// Instructions of a core in one quantum. Tiles that wait for the NoC end theirs early.
+const QUANTUM: u32 = 16 * 1024;
+/// Fewer awake tiles than this run on the caller's thread.
+const WORTH_THREADS: usize = 4;
+/// As do all of them after a quantum that was over sooner than this: waking threads takes longer.
+const WORTH_WAKING: Duration = Duration::from_micros(50);
+
+/// What to build.
+#[derive(Clone, Debug)]
+pub struct ChipConfig {
+    /// The board, for grid and telemetry.
+    pub board: &'static Board,
+    /// Tensix rows that are fused off: bit n is the n-th Tensix row.
+    pub harvested: u32,
+    /// Host threads.
+    pub threads: usize,
+    /// Number of the chip on its board.
+    pub index: usize,
+    /// How time passes inside.
+    pub mode: Mode,
+    /// A trace of what happens.
+    pub trace: Option<TraceConfig>,
+}
+
+impl ChipConfig {
+    /// The `index`-th chip of a board, as many of the last rows harvested as the board has; a thread a core.
+    pub fn of_board(board: &'static Board, index: usize) -> Self {
+        let count = board.harvested_rows.get(index).copied().unwrap_or(0);
+        let rows = board.chip.tensix_y.len() as u32;
+        let harvested = ((1 << count) - 1) << (rows - u32::from(count));
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { board, harvested, threads, index, mode: Mode::Fast, trace: None }
+    }
+
+    /// Whom an Ethernet tile of this chip belongs to.
+    pub(super) fn identity(&self, channel: usize) -> Identity {
+        Identity {
+            chip: self.index as u32,
+            place: self.board.places.get(self.index).copied().unwrap_or(NocXy::new(0, 0)),
+            board_id: self.board.id(self.index),
+            channel: channel as u32,
+            // Boards all of whose chips the host reaches do without.
+            routing: usize::from(self.board.pcie_chips) < self.board.harvested_rows.len()
+                || self.board.links.is_empty(),
+        }
+    }
+}
+
+/// How far [`Chip::advance`] came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// Clocks that passed.
+    pub clocks: u64,
+    /// Nothing on the chip will move until the host does something.
+    pub asleep: bool,
+}
+
+/// Totals since the chip was made.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Counters {
+    /// RISC-V instructions.
+    pub riscv_instructions: u64,
+    /// Tensix instructions.
+    pub tensix_instructions: u64,
+    /// NoC requests.
+    pub noc_requests: u64,
+    /// Bytes that NoC requests moved.
+    pub noc_bytes: u64,
+}
+
+/// A chip.
+pub struct Chip {
+    pub(super) config: ChipConfig,
+    pub(super) grid: Grid,
+    pub(super) tiles: Vec<Tile>,
+    /// What runs each of them, and what it has executed.
+    pub(super) engines: Vec<Engine>,
+    executed: Vec<Executed>,
+    /// Ethernet tiles, by channel.
+    pub(super) ethernet: Vec<EthernetTile>,
+    pub(super) dram: Vec<Dram>,
+    /// NIUs of the tiles that make no requests, by position.
+    pub(super) edges: Vec<Port>,
+    pub(super) arc: Arc,
+    pub(super) pcie: Pcie,
+    pub(super) windows: Windows,
+    pool: Shared<rayon::ThreadPool>,
+    pub(super) traffic: Counters,
+    /// Data of the packet that is being delivered.
+    pub(super) packet: Data,
+    /// NoC packets under way, where they take their time.
+    pub(super) in_flight: Option<Packets<Option<Note>>>,
+    /// Clocks since power-on, the same for all tiles.
+    pub(super) clock: u64,
+    pub(super) tracer: Option<Box<Tracer>>,
+    pub(super) races: Option<Box<Races>>,
+    /// How long the tiles' last quantum took.
+    last_run: Duration,
+    /// Faults of the last quantum that the host has not been told of yet, in the order of the tiles.
+    faults: VecDeque<Fault>,
+}
+
+impl Chip {
+    /// A chip after power-on.
+    ///
+    /// # Errors
+    /// The host cannot start the worker threads, or write the trace.
+    pub fn new(config: ChipConfig) -> Result<Self, Fault> {
+        let pool = pool(config.threads)?;
+        let trace = config.trace.clone();
+        let mut chip = Self::on_threads(config, pool);
+        trace.iter().try_for_each(|trace| chip.start_trace(trace))?;
+        Ok(chip)
+    }
+
+    /// A chip after power-on, on the threads of another one.
+    pub(super) fn beside(config: ChipConfig, other: &Self) -> Self {
+        Self::on_threads(config, Shared::clone(&other.pool))
+    }
+
+    fn on_threads(config: ChipConfig, pool: Shared<rayon::ThreadPool>) -> Self {
+        let chip = config.board.chip;
+        let grid = Grid::new(chip, config.harvested);
+        let nius = |at| [0, 1].map(|noc| Niu::new(&grid.niu_setup(noc, at)));
+        let positions = grid.tensix();
+        let tiles: Vec<_> = positions.iter().map(|&at| Tile::new(at, nius(at))).collect();
+        let edges = grid.positions().map(|at| Port::new(nius(at))).collect();
+        let dram = (0..grid.dram_groups()).map(|_| Dram::new(grid.dram_group_size())).collect();
+        let ethernet = chip.ethernet.iter().enumerate();
+        let ethernet =
+            ethernet.map(|(n, &at)| EthernetTile::new(at, nius(at), &config.identity(n))).collect();
+        let mut chip = Self {
+            engines: (0..tiles.len()).map(|index| Engine::new(config.mode, index)).collect(),
+            executed: tiles.iter().map(|_| Executed::default()).collect(),
+            arc: Arc::new(config.board, config.index, config.harvested),
+            in_flight: None,
+            races: None,
+            grid,
+            tiles,
+            dram,
+            pcie: Pcie::default(),
+            windows: Windows::default(),
+            config,
+            pool,
+            traffic: Counters::default(),
+            packet: Data::default(),
+            edges,
+            ethernet,
+            clock: 0,
+            tracer: None,
+            last_run: Duration::ZERO,
+            faults: VecDeque::new(),
+        };
+        if let Mode::Async { seed } = chip.config.mode {
+            chip.in_flight = Some(Packets::new(seed));
+            chip.detect_races(seed, &positions);
+        }
+        chip
+    }
+
+    /// From now on accesses are watched: memories keep logs, DRAM remembers what was written.
+    fn detect_races(&mut self, seed: u64, positions: &[NocXy]) {
+        self.races = Some(Box::new(Races::new(seed, positions)));
+        self.tiles.iter_mut().for_each(Tile::enable_log);
+        self.dram.iter_mut().for_each(Dram::remember_writes);
+    }
+
+    /// Starts new worker threads, in a process that was forked from the one that made the chip: threads stay behind.
+    ///
+    /// # Errors
+    /// The host cannot start threads.
+    pub fn restart_threads(&mut self) -> Result<(), Fault> {
+        self.pool = pool(self.config.threads)?;
+        Ok(())
+    }
+
+    /// Totals so far.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            riscv_instructions: self.tiles.iter().map(Tile::instructions).sum::<u64>()
+                + self.ethernet.iter().map(EthernetTile::instructions).sum::<u64>(),
+            tensix_instructions: self.executed.iter().map(Executed::total).sum(),
+            ..self.traffic
+        }
+    }
+
+    /// Tensix instructions executed so far, by opcode (bits 31:24 of the word).
+    pub fn tensix_instructions_by_opcode(&self) -> [u64; 256] {
+        let mut sum = [0; 256];
+        for tile in &self.executed {
+            sum.iter_mut().zip(tile.by_opcode()).for_each(|(sum, n)| *sum += n);
+        }
+        sum
+    }
+
+    /// Pc of a core of the Tensix tile at a NoC 0 (or translated) coordinate, if it is out of reset.
+    pub fn pc(&self, tile: NocXy, core: RiscV) -> Option<u32> {
+        let Node::Tensix(index) = self.grid.named(tile)? else { return None };
+        let tile = &self.tiles[index];
+        tile.is_running(core).then(|| tile.hart(core).pc)
+    }
+
+    /// Pc of the core of an Ethernet tile, if it executes customers' code.
+    pub fn ethernet_pc(&self, channel: usize) -> Option<u32> {
+        self.ethernet.get(channel)?.pc()
+    }
+
+    /// Lets up to `clocks` clocks pass: that many instructions of each core.
+    ///
+    /// # Errors
+    /// A fault, in the order of tiles; the next call returns the next one before anything else. The chip stays as it is then,
+    /// and can be inspected.
+    pub fn advance(&mut self, clocks: u64) -> Result<Progress, Fault> {
+        system::advance(std::slice::from_mut(self), clocks)
+    }
+
+    /// Whether anything on the chip can move.
+    pub(super) fn is_busy(&self) -> bool {
+        let ethernet = |tile: &EthernetTile| {
+            tile.is_awake() || tile.wants_service() || tile.has_frames() || tile.has_requests()
+        };
+        self.has_awake_tile()
+            || self.tiles.iter().any(Tile::has_requests)
+            || self.ethernet.iter().any(ethernet)
+            || self.in_flight.as_ref().is_some_and(|packets| !packets.is_empty())
+    }
+
+    fn has_awake_tile(&self) -> bool {
+        self.engines.iter().zip(&self.tiles).any(|(engine, tile)| engine.is_awake(tile))
+    }
+
+    /// Gives every tile that is awake its turn, whatever happens to the others: what a fault leaves behind does not
+    /// depend on the number of threads. The faults wait in [`Self::untold`].
+    pub(super) fn run_tiles(&mut self, quantum: u32) {
+        let begin = Instant::now();
+        let results = self.run_tensix(quantum);
+        self.last_run = begin.elapsed();
+        let ethernet: Vec<_> =
+            self.ethernet.iter_mut().map(|tile| engine::ethernet::run(tile, quantum)).collect();
+        let end = self.clock + u64::from(quantum);
+        let traced = self.tracer.as_mut().map_or(Ok(()), |tracer| tracer.quantum(end, self.executed.iter()));
+        let collected = self.collect_reads();
+        let all = results.into_iter().chain(ethernet).chain([traced.map_err(Fault::from), collected]);
+        self.faults.extend(all.filter_map(Result::err));
+    }
+
+    fn run_tensix(&mut self, quantum: u32) -> Vec<Result<(), Fault>> {
+        let memory = Memory { grid: &self.grid, dram: &self.dram, traced: self.tracer.is_some() };
+        let mut races = self.races.iter_mut().flat_map(|races| races.tiles_mut());
+        let mut recorders = self.tracer.iter_mut().flat_map(|tracer| tracer.recorders_mut());
+        let mut awake = Vec::new();
+        for ((tile, engine), counters) in self.tiles.iter_mut().zip(&mut self.engines).zip(&mut self.executed)
+        {
+            let observers = Observers { counters, races: races.next(), recorder: recorders.next().flatten() };
+            if engine.is_awake(tile) {
+                awake.push((tile, engine, observers));
+            }
+        }
+        let few = awake.len() < WORTH_THREADS || self.last_run < WORTH_WAKING;
+        let run = |(tile, engine, observers): (&mut Tile, &mut Engine, Observers)| {
+            engine.run(tile, observers, quantum, memory)
+        };
+        if few || self.config.threads == 1 {
+            awake.into_iter().map(run).collect()
+        } else {
+            self.pool.install(|| awake.into_par_iter().map(run).collect())
+        }
+    }
+
+    /// One after the other, every fault of the last quantum: a Tensix thread that has faulted sleeps, so its fault would not come
+    /// again.
+    ///
+    /// # Errors
+    /// The next fault.
+    pub(super) fn untold(&mut self) -> Result<(), Fault> {
+        self.faults.pop_front().map_or(Ok(()), Err)
+    }
+
+    /// Clocks between two deliveries from now on.
+    pub(super) fn quantum(&mut self) -> u32 {
+        let awake = self.has_awake_tile() || self.ethernet.iter().any(EthernetTile::is_awake);
+        match &mut self.in_flight {
+            None => QUANTUM,
+            Some(packets) => packets.quantum(self.clock, awake).clamp(1, u64::from(u32::MAX)) as u32,
+        }
+    }
+
+    /// A quantum has passed.
+    pub(super) fn pass(&mut self, quantum: u32) {
+        self.clock += u64::from(quantum);
+        self.arc.set_clock(self.clock);
+        self.tiles.iter_mut().for_each(|tile| tile.set_clock(self.clock));
+        self.ethernet.iter_mut().for_each(|tile| tile.set_clock(self.clock));
+    }
+
+    /// Tiles that can make requests, in the order in which they are delivered.
+    pub(super) fn sources(&self) -> impl Iterator<Item = Node> + use<> {
+        let ethernet = (0..self.ethernet.len()).map(Node::Ethernet);
+        (0..self.tiles.len()).map(Node::Tensix).chain(ethernet)
+    }
+
+    /// Whether requests of a tile wait.
+    pub(super) fn has_requests(&self, node: Node) -> bool {
+        match node {
+            Node::Tensix(index) => self.tiles[index].has_requests(),
+            Node::Ethernet(index) => self.ethernet[index].has_requests(),
+            _ => false,
+        }
+    }
+
+    /// NoC 0 position of a tile.
+    pub(super) fn position(&self, node: Node) -> NocXy {
+        match node {
+            Node::Tensix(index) => self.tiles[index].position(),
+            Node::Ethernet(index) => self.ethernet[index].position(),
+            Node::Dram { edge, .. }
+            | Node::Pcie(edge)
+            | Node::Arc(edge)
+            | Node::Empty(edge)
+            | Node::Harvested(edge) => self.grid.numbered(edge),
+        }
+    }
+}
+
+fn pool(threads: usize) -> Result<Shared<rayon::ThreadPool>, Fault> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|i| format!("tt-sim-{i}"))
+        .build()
+        .map(Shared::new)
+        .map_err(|error| Fault::internal(format!("cannot start simulator threads: {error}")))
+}

@@ -1,0 +1,251 @@
+//! The host's side: PCI configuration words and BAR 0 with its windows (`PCIExpressTile/TLBs.md`).
+
+use tt_isa::noc::NocXy;
+use tt_isa::tlb::{
+    ARC_APB_BAR0, ARC_CSM_BAR0, BAR0_SIZE, PCIE_NIU_BAR0, PCIE_NIU_SIZE, TLB_CONFIG_BASE, TLB_COUNT,
+    TLB_GROUPS, TlbGroup, TlbTarget,
+};
+
+use super::Chip;
+use crate::fault::Fault;
+use crate::model::grid::Node;
+use crate::model::noc::request::check_corners;
+
+const PAGE: &str = "PCIExpressTile/TLBs.md";
+const CSM_BYTES: u64 = ARC_APB_BAR0 - ARC_CSM_BAR0;
+
+/// Configuration words of the windows.
+pub struct Windows {
+    words: [u64; TLB_COUNT as usize],
+}
+
+impl Default for Windows {
+    fn default() -> Self {
+        Self { words: [0; TLB_COUNT as usize] }
+    }
+}
+
+/// What a piece of BAR 0 is.
+enum Region {
+    /// A window onto the NoC.
+    Window(TlbTarget),
+    /// Configuration words, at a byte offset.
+    Config(usize),
+    /// A register of the PCIe tile's NIU on a NoC.
+    Niu(usize, u64),
+    /// ARC's CSM.
+    Csm(u64),
+    /// ARC's peripherals.
+    Apb(u64),
+}
+
+impl Windows {
+    /// What is at `offset`, and how many bytes of it follow.
+    fn find(&self, offset: u64) -> Result<(Region, u64), Fault> {
+        let config_bytes = u64::from(TLB_COUNT) * 8;
+        if let Some(at) = within(offset, TLB_CONFIG_BASE, config_bytes) {
+            return Ok((Region::Config(at as usize), config_bytes - at));
+        }
+        for (noc, base) in PCIE_NIU_BAR0.into_iter().enumerate() {
+            if let Some(at) = within(offset, base, PCIE_NIU_SIZE) {
+                return Ok((Region::Niu(noc, at), PCIE_NIU_SIZE - at));
+            }
+        }
+        if let Some(at) = within(offset, ARC_CSM_BAR0, CSM_BYTES) {
+            return Ok((Region::Csm(at), CSM_BYTES - at));
+        }
+        if let Some(at) = within(offset, ARC_APB_BAR0, BAR0_SIZE - ARC_APB_BAR0) {
+            return Ok((Region::Apb(at), BAR0_SIZE - offset));
+        }
+        for group in TLB_GROUPS {
+            let size = 1 << group.log2_size;
+            if let Some(at) = within(offset, group.bar0, u64::from(group.count) * size) {
+                let target = self.target(&group, at / size)?;
+                let target = TlbTarget { addr: target.addr + at % size, ..target };
+                return Ok((Region::Window(target), size - at % size));
+            }
+        }
+        Err(Fault::program(format!("nothing at BAR 0 offset {offset:#x}")).page(PAGE))
+    }
+
+    fn target(&self, group: &TlbGroup, n: u64) -> Result<TlbTarget, Fault> {
+        let word = self.words[group.first as usize + n as usize];
+        TlbTarget::decode(word, group.log2_size).ok_or_else(|| {
+            Fault::program(format!(
+                "window {} has the configuration {word:#018x}",
+                u64::from(group.first) + n
+            ))
+            .page(PAGE)
+        })
+    }
+
+    /// Configuration words are read and written in pieces of 4 bytes.
+    fn check_config(at: usize, len: usize) -> Result<(), Fault> {
+        if at.is_multiple_of(4) && len.is_multiple_of(4) {
+            return Ok(());
+        }
+        let what =
+            format!("{len} bytes at byte {at} of the window configuration: 4 aligned bytes are a piece");
+        Err(Fault::program(what).page(PAGE))
+    }
+
+    fn read_config(&self, at: usize, out: &mut [u8]) -> Result<(), Fault> {
+        Self::check_config(at, out.len())?;
+        for (at, byte) in (at..).zip(out) {
+            *byte = self.words[at / 8].to_le_bytes()[at % 8];
+        }
+        Ok(())
+    }
+
+    fn write_config(&mut self, at: usize, data: &[u8]) -> Result<(), Fault> {
+        Self::check_config(at, data.len())?;
+        for (at, &byte) in (at..).zip(data) {
+            let mut word = self.words[at / 8].to_le_bytes();
+            word[at % 8] = byte;
+            self.words[at / 8] = u64::from_le_bytes(word);
+        }
+        Ok(())
+    }
+}
+
+fn within(offset: u64, base: u64, len: u64) -> Option<u64> {
+    offset.checked_sub(base).filter(|&at| at < len)
+}
+
+impl Chip {
+    /// A word of PCI configuration space; only identification is modelled.
+    pub fn pci_config_read32(&self, offset: u32) -> u32 {
+        if offset == 0 { self.config.board.chip.pci_id } else { 0 }
+    }
+
+    /// Reads BAR 0. Registers take 4 aligned bytes.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn bar0_read(&mut self, mut offset: u64, mut out: &mut [u8]) -> Result<(), Fault> {
+        while !out.is_empty() {
+            let (region, len) = self.windows.find(offset)?;
+            let len = out.len().min(len as usize);
+            let (now, rest) = out.split_at_mut(len);
+            match region {
+                Region::Config(at) => self.windows.read_config(at, now)?,
+                Region::Niu(noc, offset) => self.read_edge_niu(self.pcie_niu(noc, offset), now)?,
+                Region::Csm(at) => now.copy_from_slice(self.arc.csm(at, len)?),
+                Region::Apb(at) => match self.arc_niu(at) {
+                    Some(niu) => self.read_edge_niu(niu, now)?,
+                    None => register(now)?.copy_from_slice(&self.arc.apb_read(at)?.to_le_bytes()),
+                },
+                Region::Window(target) if target.multicast => {
+                    return Err(Fault::program("read through a multicast window").page(PAGE));
+                }
+                Region::Window(target) => {
+                    let node = self.window_tile(&target)?;
+                    self.host_read(target.noc, node, target.addr, now)?;
+                }
+            }
+            out = rest;
+            offset += len as u64;
+        }
+        Ok(())
+    }
+
+    /// Writes BAR 0. Registers take 4 aligned bytes; a write takes effect at once.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn bar0_write(&mut self, mut offset: u64, mut data: &[u8]) -> Result<(), Fault> {
+        while !data.is_empty() {
+            let (region, len) = self.windows.find(offset)?;
+            let len = data.len().min(len as usize);
+            let (now, rest) = data.split_at(len);
+            match region {
+                Region::Config(at) => self.windows.write_config(at, now)?,
+                Region::Niu(noc, offset) => self.write_edge_niu(self.pcie_niu(noc, offset), now)?,
+                Region::Csm(at) => self.arc.csm(at, len)?.copy_from_slice(now),
+                Region::Apb(at) => match self.arc_niu(at) {
+                    Some(niu) => self.write_edge_niu(niu, now)?,
+                    None => {
+                        let word: [u8; 4] = now.try_into().map_err(|_| narrow(len))?;
+                        self.arc.apb_write(at, u32::from_le_bytes(word))?;
+                    }
+                },
+                Region::Window(target) if target.multicast => self.broadcast(&target, now)?,
+                Region::Window(target) => {
+                    let node = self.window_tile(&target)?;
+                    self.host_write(target.noc, node, target.addr, now)?;
+                }
+            }
+            data = rest;
+            offset += len as u64;
+        }
+        Ok(())
+    }
+
+    /// A window's coordinate, translated by the PCIe tile's NIU.
+    fn translated(&self, noc: u8, xy: NocXy) -> NocXy {
+        let pcie = self.grid.number(self.config.board.chip.pcie);
+        self.edges[pcie].niu[usize::from(noc)].translate(xy)
+    }
+
+    /// The tile that host software calls `xy`.
+    pub(super) fn tile_at(&self, noc: u8, xy: NocXy) -> Result<Node, Fault> {
+        self.node_at(noc, self.translated(noc, xy))
+    }
+
+    fn window_tile(&self, target: &TlbTarget) -> Result<Node, Fault> {
+        self.tile_at(target.noc, target.end)
+    }
+
+    /// [`Chip::read_node`], with the tile in its faults.
+    fn host_read(&mut self, noc: u8, node: Node, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
+        self.read_node(noc, node, addr, out).map_err(|fault| fault.in_tile(self.position(node)))
+    }
+
+    /// [`Chip::write_node`], with the tile in its faults.
+    fn host_write(&mut self, noc: u8, node: Node, addr: u64, data: &[u8]) -> Result<(), Fault> {
+        self.write_node(noc, node, addr, data).map_err(|fault| fault.in_tile(self.position(node)))
+    }
+
+    fn broadcast(&mut self, target: &TlbTarget, data: &[u8]) -> Result<(), Fault> {
+        let [first, last] = [target.start, target.end].map(|xy| self.translated(target.noc, xy));
+        for corner in [first, last] {
+            self.node_at(target.noc, corner)?;
+        }
+        check_corners(target.noc, first, last)?;
+        for index in 0..self.tiles.len() {
+            if self.is_within(target.noc, index, first, last) {
+                self.write_tile(index, target.addr, data)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Chip {
+    /// Reads from a tile over NoC 0, past the windows. Registers are read in 4 aligned bytes.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn tile_read(&mut self, tile: NocXy, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
+        let node = self.tile_at(0, tile)?;
+        self.host_read(0, node, addr, out)
+    }
+
+    /// Writes to a tile over NoC 0, past the windows. Registers are written in 4 aligned bytes.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn tile_write(&mut self, tile: NocXy, addr: u64, data: &[u8]) -> Result<(), Fault> {
+        let node = self.tile_at(0, tile)?;
+        self.host_write(0, node, addr, data)
+    }
+}
+
+fn register(bytes: &mut [u8]) -> Result<&mut [u8; 4], Fault> {
+    let len = bytes.len();
+    bytes.try_into().map_err(|_| narrow(len))
+}
+
+fn narrow(len: usize) -> Fault {
+    Fault::program(format!("access of {len} bytes to a register of 4")).page(PAGE)
+}

@@ -1,0 +1,171 @@
+//! Several chips with Ethernet links between them, and time for all of them (`EthernetTile/EthernetTxRx.md`).
+//!
+//! A quantum is one of every chip: its tiles run, then its NoCs deliver; then packets go over the links, in the order
+//! of chips and channels, and the Ethernet tiles' firmware does what hosts and customers' code have asked it for. A chip of its
+//! own is a system of one, all of whose links end in nothing.
+
+use tt_isa::chip::Board;
+
+use super::chip::{Chip, ChipConfig, Progress};
+use crate::fault::Fault;
+use crate::model::eth::firmware::{Command, Outcome, What};
+use crate::model::eth::queues::PAGE;
+
+/// What the PCIe tile shows of the host, as the NoC counts.
+const HOST: u64 = tt_isa::pcie::HOST_WINDOW;
+
+/// The chips of a board.
+pub struct System {
+    chips: Vec<Chip>,
+}
+
+impl System {
+    /// All chips of a board after power-on, links trained.
+    ///
+    /// # Errors
+    /// The host cannot start threads.
+    pub fn new(board: &'static Board, threads: usize) -> Result<Self, Fault> {
+        let mut chips: Vec<Chip> = Vec::new();
+        for index in 0..board.harvested_rows.len() {
+            let config = ChipConfig { threads, ..ChipConfig::of_board(board, index) };
+            chips.push(match chips.first() {
+                Some(first) => Chip::beside(config, first),
+                None => Chip::new(config)?,
+            });
+        }
+        for (chip, index) in chips.iter_mut().zip(0..) {
+            for (channel, tile) in chip.ethernet.iter_mut().enumerate() {
+                if let Some(peer) = board.peer(index, channel) {
+                    let (at, n) = (usize::from(peer.chip), usize::from(peer.channel));
+                    tile.connect(
+                        channel,
+                        &ChipConfig::of_board(board, at).identity(n),
+                        board.chip.ethernet[n],
+                    );
+                }
+            }
+        }
+        Ok(Self { chips })
+    }
+
+    /// The chips; the first ones are those that the host reaches.
+    pub fn chips(&mut self) -> &mut [Chip] {
+        &mut self.chips
+    }
+
+    /// Lets up to `clocks` clocks pass.
+    ///
+    /// # Errors
+    /// A fault, in the order of chips and tiles; the next call returns the next one before anything else. Everything stays as
+    /// it is then, and can be inspected.
+    pub fn advance(&mut self, clocks: u64) -> Result<Progress, Fault> {
+        advance(&mut self.chips, clocks)
+    }
+}
+
+/// Lets up to `clocks` clocks pass on chips that are linked with each other.
+pub(super) fn advance(chips: &mut [Chip], clocks: u64) -> Result<Progress, Fault> {
+    let mut passed = 0;
+    let on_chip = |(chip, result): (usize, Result<(), Fault>)| result.map_err(|fault| fault.on_chip(chip));
+    chips.iter_mut().map(Chip::untold).enumerate().try_for_each(on_chip)?;
+    while passed < clocks {
+        if !chips.iter().any(Chip::is_busy) {
+            return Ok(Progress { clocks: passed, asleep: true });
+        }
+        let quantum = chips.iter_mut().map(Chip::quantum).min().unwrap_or(1);
+        let quantum = quantum.min((clocks - passed).try_into().unwrap_or(quantum));
+        // Every chip has its turn, whatever happens to the others.
+        chips.iter_mut().for_each(|chip| chip.run_tiles(quantum));
+        chips.iter_mut().map(Chip::untold).enumerate().try_for_each(on_chip)?;
+        chips.iter_mut().map(Chip::deliver).enumerate().try_for_each(on_chip)?;
+        (0..chips.len()).map(|n| (n, exchange(chips, n))).try_for_each(on_chip)?;
+        (0..chips.len()).map(|n| (n, serve(chips, n))).try_for_each(on_chip)?;
+        passed += u64::from(quantum);
+        chips.iter_mut().for_each(|chip| chip.pass(quantum));
+    }
+    Ok(Progress { clocks: passed, asleep: false })
+}
+
+/// Carries a chip's packets to the other ends of its links.
+fn exchange(chips: &mut [Chip], n: usize) -> Result<(), Fault> {
+    for channel in 0..chips[n].ethernet.len() {
+        let tile = &mut chips[n].ethernet[channel];
+        if !tile.has_frames() {
+            continue;
+        }
+        let position = tile.position();
+        for frame in tile.take_frames() {
+            let data = chips[n].ethernet[channel].l1().get(frame.from, frame.len as usize);
+            let data = data.map_or_else(Vec::new, <[u8]>::to_vec);
+            let Some((chip, peer)) = other_end(chips, n, channel) else {
+                let what = format!("Ethernet channel {channel} sends, but its link ends in nothing");
+                return Err(Fault::program(what).page(PAGE).in_tile(position));
+            };
+            chips[chip].ethernet[peer].receive(&frame, &data).map_err(|fault| fault.on_chip(chip))?;
+        }
+    }
+    Ok(())
+}
+
+/// Chip and channel at the other end of a link, if the chip is there.
+fn other_end(chips: &[Chip], n: usize, channel: usize) -> Option<(usize, usize)> {
+    let config = &chips[n].config;
+    let end = config.board.peer(config.index, channel)?;
+    let chip = chips.iter().position(|chip| chip.config.index == usize::from(end.chip))?;
+    Some((chip, end.channel.into()))
+}
+
+/// Lets the firmware of a chip's Ethernet tiles do what it is asked for.
+fn serve(chips: &mut [Chip], n: usize) -> Result<(), Fault> {
+    for channel in 0..chips[n].ethernet.len() {
+        if !chips[n].ethernet[channel].wants_service() {
+            continue;
+        }
+        chips[n].ethernet[channel].look();
+        while let Some(command) = chips[n].ethernet[channel].next_command()? {
+            let outcome = carry_out(chips, n, channel, &command)?;
+            chips[n].ethernet[channel].answer(&command, &outcome);
+        }
+    }
+    Ok(())
+}
+
+fn carry_out(chips: &mut [Chip], n: usize, channel: usize, command: &Command) -> Result<Outcome, Fault> {
+    let board = chips[n].config.board;
+    let place = board.places.iter().position(|&place| place == command.place && command.rack == 0);
+    let target = place.and_then(|index| chips.iter().position(|chip| chip.config.index == index));
+    let Some(target) = target else { return Ok(Outcome::Unreachable) };
+    let (noc, addr) = (command.noc, command.addr);
+    let node = chips[target].tile_at(noc, command.tile)?;
+    let write = |chips: &mut [Chip], data: &[u8]| {
+        let written = chips[target].write_node(noc, node, addr, data);
+        written.map(|()| Outcome::Written).map_err(|fault| fault.on_chip(target))
+    };
+    match command.what {
+        What::WriteWord(word) => write(chips, &word.to_le_bytes()),
+        What::WriteBlock(len) => {
+            let data = match command.host_block {
+                Some(at) => {
+                    let mut data = vec![0; len as usize];
+                    chips[n].pcie.noc_read(HOST + u64::from(at), &mut data)?;
+                    data
+                }
+                None => chips[n].ethernet[channel].block(command, len),
+            };
+            write(chips, &data)
+        }
+        What::ReadWord => {
+            let mut word = [0; 4];
+            chips[target].read_node(noc, node, addr, &mut word).map_err(|fault| fault.on_chip(target))?;
+            Ok(Outcome::Word(u32::from_le_bytes(word)))
+        }
+        What::ReadBlock(len) => {
+            let mut data = vec![0; len as usize];
+            chips[target].read_node(noc, node, addr, &mut data).map_err(|fault| fault.on_chip(target))?;
+            if let Some(at) = command.host_block {
+                chips[n].pcie.noc_write(HOST + u64::from(at), &data)?;
+            }
+            Ok(Outcome::Block(data))
+        }
+    }
+}

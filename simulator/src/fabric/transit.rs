@@ -1,0 +1,137 @@
+//! Packets that take their time: each goes through the three steps of [`super::deliver`], with delays of
+//! [`crate::engine::packets`] between them.
+
+use super::Chip;
+use super::deliver::located;
+use crate::engine::packets::{InFlight, Step};
+use crate::fault::Fault;
+use crate::model::grid::Node;
+use crate::model::noc::{Remote, Request};
+use crate::observe::races::Note;
+
+/// A packet, with what the race detector remembers of it.
+type Packet = InFlight<Option<Note>>;
+
+impl Chip {
+    /// Where packets take their time: those of the Tensix tiles do the steps whose time has come.
+    ///
+    /// # Errors
+    /// The first fault; its packet is lost.
+    pub(super) fn deliver_in_time(&mut self) -> Result<(), Fault> {
+        if self.in_flight.is_none() {
+            return Ok(());
+        }
+        if let Some(races) = &mut self.races {
+            races.order_after_host();
+        }
+        self.send();
+        self.step_packets()
+    }
+
+    /// Sends the requests that the tiles have made on their way.
+    fn send(&mut self) {
+        let Some(in_flight) = &mut self.in_flight else { return };
+        for (index, tile) in self.tiles.iter_mut().enumerate() {
+            if !tile.has_requests() {
+                continue;
+            }
+            for request in std::mem::take(&mut tile.port_mut().outbox) {
+                let note = self.races.as_mut().map(|races| races.made(index, request));
+                for n in 0..request.packet_count() {
+                    in_flight.add(self.clock, index, request.packet(n), note.clone());
+                }
+            }
+        }
+    }
+
+    /// Lets packets do the steps whose time has come.
+    fn step_packets(&mut self) -> Result<(), Fault> {
+        let due = self.in_flight.as_mut().map_or_else(Vec::new, |in_flight| in_flight.take_due(self.clock));
+        for mut packet in due {
+            let at = self.tiles[packet.tile].position();
+            let next = self.step_packet(&mut packet).map_err(|fault| located(fault, at, &packet.packet))?;
+            if let (Some(next), Some(in_flight)) = (next, &mut self.in_flight) {
+                in_flight.advance(self.clock, &mut packet, next);
+                in_flight.put_back(packet);
+            }
+        }
+        Ok(())
+    }
+
+    /// One step of a packet; the next one.
+    fn step_packet(&mut self, moving: &mut Packet) -> Result<Option<Step>, Fault> {
+        let (packet, from) = (moving.packet, Node::Tensix(moving.tile));
+        match moving.next {
+            Step::Depart => {
+                self.at_own_end(moving.tile, |chip| chip.depart(from, &packet, &mut moving.data))?;
+                if let (Some(races), Some(note)) = (&mut self.races, &moving.note) {
+                    races.departed(moving.tile, note);
+                }
+                Ok(Some(Step::Arrive))
+            }
+            Step::Arrive => {
+                if !packet.is_write() {
+                    // Counts the request.
+                    self.depart(from, &packet, &mut moving.data)?;
+                }
+                let answers = self.at_remote_end(moving)?;
+                self.note_arrival(moving)?;
+                Ok(packet.respond.then_some(Step::Respond { answers }))
+            }
+            Step::Respond { answers } => {
+                self.at_own_end(moving.tile, |chip| chip.respond(from, &packet, answers, &mut moving.data))?;
+                if let (Some(races), Some(note)) = (&mut self.races, &mut moving.note) {
+                    races.responded(moving.tile, &packet, note);
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Does something while accesses to a tile over the NoC are its own ones.
+    fn at_own_end<T>(&mut self, tile: usize, f: impl FnOnce(&mut Self) -> T) -> T {
+        if let Some(races) = &mut self.races {
+            races.at_own_end(tile);
+        }
+        let result = f(self);
+        if let Some(races) = &mut self.races {
+            races.at_host();
+        }
+        result
+    }
+
+    /// A packet does what it is for; how many tiles answer.
+    fn at_remote_end(&mut self, moving: &mut Packet) -> Result<u32, Fault> {
+        if let (Some(races), Some(note)) = (&mut self.races, &moving.note) {
+            races.at_remote_end(moving.tile, note);
+        }
+        let answers = self.arrive(Node::Tensix(moving.tile), &moving.packet, &mut moving.data);
+        if let Some(races) = &mut self.races {
+            races.at_host();
+        }
+        answers
+    }
+
+    /// Tells the race detector what a packet has come to.
+    fn note_arrival(&mut self, moving: &mut Packet) -> Result<(), Fault> {
+        let node = self.single_node(&moving.packet);
+        let (Some(races), Some(note)) = (&mut self.races, &mut moving.note) else { return Ok(()) };
+        let dram = match node {
+            Some(Node::Dram { group, .. }) => Some((group, &self.dram[group])),
+            _ => None,
+        };
+        let remote = match node {
+            Some(Node::Tensix(index)) => Some(index),
+            _ => None,
+        };
+        races.arrived(moving.tile, &moving.packet, note, dram, remote)
+    }
+
+    /// The tile that a packet goes to, if it is one.
+    fn single_node(&self, packet: &Request) -> Option<Node> {
+        match packet.remote {
+            Remote::Tile(at) => self.grid.at(packet.noc, at),
+            Remote::Rect(..) => None,
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! The base firmware of an Ethernet tile, as far as host software sees it (`EthernetTile/L1.md`; layouts in
+//! [`tt_isa::eth::firmware`] and [`tt_isa::eth::routing`]).
+//!
+//! It leaves in L1 what it knows of its chip and of the other end of the link, starts and stops customers' code, and
+//! carries out commands for memory of chips that the host does not reach itself. The way of such a command over several chips is
+//! not followed: it is carried out where it is for, between quanta.
+
+use tt_isa::eth::firmware::{
+    APP, APP_STACK, CONNECTED, CONNECTION_INFO, FUNCTION_TABLE, HEARTBEAT, LAUNCH_APP, LINK_ERROR,
+    LINK_ERROR_NOT_POPULATED, LOCAL_BOARD_ID, LOCAL_BOARD_TYPE, LOCAL_PLACE, REMOTE_BOARD_ID,
+    REMOTE_BOARD_TYPE, REMOTE_CHANNEL, REMOTE_PLACE, ROUTING_OFF, TRAIN_NOT_CONNECTED, TRAIN_STATUS,
+    TRAIN_SUCCESS, UNCONNECTED, VERSION, VERSION_6_14_0,
+};
+use tt_isa::eth::routing::{
+    ADDRESS, BLOCK_SIZE, BLOCKS, COMMAND_COUNT, COMMAND_SIZE, COMMANDS, DATA, FLAGS, HOST_BLOCK,
+    HOST_BLOCK_SIZE, RACK, READ_POINTER, REQUEST_QUEUE, RESPONSE_QUEUE, WRITE_POINTER, WRITES_ACKNOWLEDGED,
+    WRITES_REQUESTED, flag,
+};
+use tt_isa::noc::NocXy;
+
+use super::{Activity, EthernetTile};
+use crate::fault::Fault;
+
+const PAGE: &str = "EthernetTile/L1.md";
+/// Where the core goes after reset, and where it stays when it has nothing to do.
+const IDLE: u32 = 0x440;
+/// What customers' code calls to let the firmware go on.
+const YIELD: u32 = IDLE + 4;
+/// `jal x0, IDLE` at address 0.
+const JUMP_TO_IDLE: u32 = 0x4400_006F;
+/// `jal x0, 0`.
+const STAY: u32 = 0x0000_006F;
+/// `jalr x0, 0(ra)`.
+const RETURN: u32 = 0x0000_8067;
+const FUNCTIONS: u32 = 8;
+const RA: usize = 1;
+const SP: usize = 2;
+/// Pointers count through the commands twice, to tell a full queue from an empty one.
+const POINTER_MASK: u32 = 2 * COMMAND_COUNT - 1;
+/// First address that a block may have.
+const BLOCK_ALIGN: u64 = 32;
+
+/// Whom a tile belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity {
+    /// Number of the chip.
+    pub chip: u32,
+    /// Its place in the mesh of chips.
+    pub place: NocXy,
+    /// Id of its board.
+    pub board_id: u64,
+    /// Channel of the tile.
+    pub channel: u32,
+    /// The firmware passes commands on.
+    pub routing: bool,
+}
+
+/// What the firmware keeps outside L1.
+pub struct State {
+    /// Customers' code has not taken its place.
+    present: bool,
+    /// It has started customers' code.
+    launched: bool,
+    /// The tile's change count when it last looked round.
+    looked: u64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { present: true, launched: false, looked: 0 }
+    }
+}
+
+/// What a command wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum What {
+    /// To write a word.
+    WriteWord(u32),
+    /// To read a word.
+    ReadWord,
+    /// To write so many bytes.
+    WriteBlock(u32),
+    /// To read so many bytes.
+    ReadBlock(u32),
+}
+
+/// A command of the host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Command {
+    /// Place of the chip in the mesh, and its rack.
+    pub place: NocXy,
+    /// Not zero: another rack.
+    pub rack: u16,
+    /// NoC that it goes over there.
+    pub noc: u8,
+    /// Tile, as software counts.
+    pub tile: NocXy,
+    /// Address there.
+    pub addr: u64,
+    /// What is to be done.
+    pub what: What,
+    /// The block is in host memory, at this offset of what the PCIe tile shows.
+    pub host_block: Option<u32>,
+    /// Number in its queue.
+    slot: u32,
+}
+
+/// What came of a command.
+pub enum Outcome {
+    /// No way leads to the chip.
+    Unreachable,
+    /// Written.
+    Written,
+    /// A word.
+    Word(u32),
+    /// A block, which is in host memory already if the command says so.
+    Block(Vec<u8>),
+}
+
+impl EthernetTile {
+    fn put(&mut self, addr: u32, value: u32) {
+        if let Some(bytes) = self.l1.get_mut(addr, 4) {
+            bytes.copy_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    fn word(&self, addr: u32) -> u32 {
+        let bytes = self.l1.get(addr, 4).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, u32::from_le_bytes)
+    }
+
+    /// The firmware boots: its traces in L1.
+    pub(super) fn boot(&mut self, own: &Identity) {
+        let words = [
+            (0, JUMP_TO_IDLE),
+            (IDLE, STAY),
+            (YIELD, RETURN),
+            (HEARTBEAT, 1),
+            (VERSION, VERSION_6_14_0),
+            (ROUTING_OFF, u32::from(!own.routing)),
+            (TRAIN_STATUS, TRAIN_NOT_CONNECTED),
+            (LINK_ERROR, LINK_ERROR_NOT_POPULATED),
+            (CONNECTION_INFO + 4 * own.channel, UNCONNECTED),
+            (LOCAL_PLACE, u32::from(own.place.x) << 16 | u32::from(own.place.y) << 24),
+            (LOCAL_BOARD_ID, mangled(own.board_id)),
+            (LOCAL_BOARD_ID + 4, own.chip),
+            (LOCAL_BOARD_TYPE, mangled(own.board_id)),
+        ];
+        let functions = (0..FUNCTIONS).map(|n| (FUNCTION_TABLE + 4 * n, YIELD));
+        for (addr, word) in words.into_iter().chain(functions) {
+            self.put(addr, word);
+        }
+    }
+
+    /// The link is trained: the other end is `remote`, whose tile is at `tile`.
+    pub fn connect(&mut self, channel: usize, remote: &Identity, tile: NocXy) {
+        let NocXy { x, y } = remote.place;
+        let words = [
+            (TRAIN_STATUS, TRAIN_SUCCESS),
+            (LINK_ERROR, 0),
+            (CONNECTION_INFO + 4 * channel as u32, CONNECTED),
+            (REMOTE_PLACE, tile.mid() | u32::from(x) << 16 | u32::from(y) << 22),
+            (REMOTE_BOARD_ID, mangled(remote.board_id)),
+            (REMOTE_BOARD_ID + 4, remote.chip),
+            (REMOTE_CHANNEL, remote.channel),
+            (REMOTE_BOARD_TYPE, mangled(remote.board_id)),
+        ];
+        for (addr, word) in words {
+            self.put(addr, word);
+        }
+    }
+
+    /// The core comes out of reset: the firmware again, if its first instruction is still there.
+    pub(super) fn leave_reset(&mut self) {
+        let present = self.word(0) == JUMP_TO_IDLE;
+        self.firmware = State { present, looked: u64::MAX, ..State::default() };
+        if present {
+            self.activity = Activity::Firmware;
+        } else {
+            self.start(0);
+        }
+    }
+
+    /// Whether something has happened that the firmware would look at.
+    pub fn wants_service(&self) -> bool {
+        self.firmware.present && self.activity != Activity::Reset && self.firmware.looked != self.changes
+    }
+
+    /// The heartbeat is read: it has gone on since it was read last.
+    pub(super) fn beat(&mut self) {
+        if self.firmware.present && self.activity != Activity::Reset {
+            self.put(HEARTBEAT, self.word(HEARTBEAT).wrapping_add(1));
+        }
+    }
+
+    /// The firmware looks round: customers' code to start or stop.
+    pub fn look(&mut self) {
+        self.firmware.looked = self.changes;
+        let launch = self.word(LAUNCH_APP) == 1;
+        if launch && !self.firmware.launched {
+            self.start(APP);
+            (self.hart.x[RA], self.hart.x[SP]) = (IDLE, APP_STACK);
+        } else if !launch && self.firmware.launched {
+            self.activity = Activity::Firmware;
+        }
+        self.firmware.launched = launch;
+    }
+
+    /// The next command that can be answered.
+    ///
+    /// # Errors
+    /// It is not one that the firmware knows.
+    pub fn next_command(&self) -> Result<Option<Command>, Fault> {
+        let read = self.word(REQUEST_QUEUE + READ_POINTER) & POINTER_MASK;
+        let waiting = (self.word(REQUEST_QUEUE + WRITE_POINTER).wrapping_sub(read)) & POINTER_MASK;
+        let responses =
+            self.word(RESPONSE_QUEUE + WRITE_POINTER).wrapping_sub(self.word(RESPONSE_QUEUE + READ_POINTER))
+                & POINTER_MASK;
+        if waiting == 0 || responses >= COMMAND_COUNT {
+            return Ok(None);
+        }
+        let slot = read % COMMAND_COUNT;
+        self.decode(slot).map(Some).map_err(|fault| fault.in_tile(self.position))
+    }
+
+    fn decode(&self, slot: u32) -> Result<Command, Fault> {
+        let base = REQUEST_QUEUE + COMMANDS + COMMAND_SIZE * slot;
+        let at = |field: u32| self.word(base + field);
+        let (low, high, data, flags) = (at(ADDRESS), at(ADDRESS + 4), at(DATA), at(FLAGS));
+        let sixes = |shift: u32| (high >> shift & 63) as u8;
+        let in_host = flags & flag::BLOCK_IN_HOST != 0;
+        let block = flags & flag::BLOCK != 0;
+        let known = flag::BLOCK_IN_HOST | flag::BLOCK | flag::NOC_1 | flag::ORDERED;
+        let what = match (flags & !known, block) {
+            (flag::WRITE, false) => What::WriteWord(data),
+            (flag::READ, false) => What::ReadWord,
+            (flag::WRITE, true) => What::WriteBlock(data),
+            (flag::READ, true) => What::ReadBlock(data),
+            _ => {
+                let what = format!("Ethernet routing command with flags {flags:#x}");
+                return Err(Fault::not_implemented(what).page(PAGE));
+            }
+        };
+        let command = Command {
+            place: NocXy::new(sixes(16), sixes(22)),
+            rack: at(RACK) as u16,
+            noc: u8::from(flags & flag::NOC_1 != 0),
+            tile: NocXy::new(sixes(4), sixes(10)),
+            addr: u64::from(high & 15) << 32 | u64::from(low),
+            what,
+            host_block: in_host.then(|| at(HOST_BLOCK)),
+            slot,
+        };
+        let most = if in_host { HOST_BLOCK_SIZE } else { BLOCK_SIZE };
+        if block && (data == 0 || data > most || !command.addr.is_multiple_of(BLOCK_ALIGN)) {
+            let what = format!("Ethernet routing command for a block of {data} bytes at {:#x}", command.addr);
+            return Err(Fault::program(what).page(PAGE));
+        }
+        Ok(command)
+    }
+
+    /// Bytes of the block that a command carries in L1.
+    pub fn block(&self, command: &Command, len: u32) -> Vec<u8> {
+        let block = self.l1.get(BLOCKS + BLOCK_SIZE * command.slot, len as usize);
+        block.map_or_else(Vec::new, <[u8]>::to_vec)
+    }
+
+    /// Answers a command, and the queue goes on.
+    pub fn answer(&mut self, command: &Command, outcome: &Outcome) {
+        let block = if matches!(command.what, What::ReadBlock(_)) { flag::BLOCK } else { 0 };
+        let host = if command.host_block.is_some() { flag::BLOCK_IN_HOST } else { 0 };
+        match outcome {
+            Outcome::Written => {
+                for counter in [WRITES_REQUESTED, WRITES_ACKNOWLEDGED] {
+                    self.put(REQUEST_QUEUE + counter, self.word(REQUEST_QUEUE + counter).wrapping_add(1));
+                }
+            }
+            Outcome::Unreachable => self.respond(flag::UNREACHABLE, 0, &[]),
+            Outcome::Word(word) => self.respond(flag::READ_DATA, *word, &[]),
+            Outcome::Block(_) if host != 0 => self.respond(flag::READ_DATA | block | host, 0, &[]),
+            Outcome::Block(bytes) => self.respond(flag::READ_DATA | block, 0, bytes),
+        }
+        let read = (self.word(REQUEST_QUEUE + READ_POINTER) + 1) & POINTER_MASK;
+        self.put(REQUEST_QUEUE + READ_POINTER, read);
+        self.changes += 1;
+    }
+
+    fn respond(&mut self, flags: u32, word: u32, block: &[u8]) {
+        let pointer = self.word(RESPONSE_QUEUE + WRITE_POINTER) & POINTER_MASK;
+        let slot = pointer % COMMAND_COUNT;
+        let base = RESPONSE_QUEUE + COMMANDS + COMMAND_SIZE * slot;
+        if let Some(bytes) = self.l1.get_mut(BLOCKS + BLOCK_SIZE * slot, block.len()) {
+            bytes.copy_from_slice(block);
+        }
+        self.put(base + DATA, word);
+        self.put(base + FLAGS, flags);
+        self.put(RESPONSE_QUEUE + WRITE_POINTER, (pointer + 1) & POINTER_MASK);
+    }
+}
+
+/// The 32 bits of a board's id that the firmware keeps.
+fn mangled(id: u64) -> u32 {
+    (id >> 4) as u32 & 0xF000_0000 | id as u32 & 0x0FFF_FFFF
+}

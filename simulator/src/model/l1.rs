@@ -1,0 +1,113 @@
+//! L1: the tile's 1464 KiB of RAM, shared by its RISC-V cores, the Tensix coprocessor and the NoC.
+//!
+//! Cores keep decoded code of what L1 holds, so whoever writes has to say so. The tile does when it writes itself;
+//! the coprocessor's units cannot, so they write through [`L1::change`], which takes note of the pages.
+
+use tt_isa::map::L1_SIZE;
+
+use crate::model::access::RangeLog;
+use crate::model::rv32::PAGE_BYTES;
+
+const PAGES: usize = L1_SIZE.div_ceil(PAGE_BYTES) as usize;
+
+/// The L1 of one tile. Addresses are byte offsets; callers check alignment, this checks bounds.
+pub struct L1 {
+    bytes: Box<[u8]>,
+    /// One bit for each page that was changed since it was last asked for.
+    changed: [u64; PAGES.div_ceil(64)],
+    any_changed: bool,
+    /// What is accessed here, if an observer asked for it.
+    log: Option<Box<RangeLog>>,
+}
+
+impl Default for L1 {
+    fn default() -> Self {
+        Self::with_size(L1_SIZE)
+    }
+}
+
+impl L1 {
+    /// An L1 of at most a Tensix tile's size.
+    pub fn with_size(size: u32) -> Self {
+        let bytes = vec![0; size.min(L1_SIZE) as usize].into_boxed_slice();
+        Self { bytes, changed: Default::default(), any_changed: false, log: None }
+    }
+
+    /// `len` bytes at `addr`, or `None` beyond the end.
+    pub fn get(&self, addr: u32, len: usize) -> Option<&[u8]> {
+        if let Some(log) = &self.log {
+            log.note(addr, len, false);
+        }
+        self.bytes.get(addr as usize..(addr as usize).checked_add(len)?)
+    }
+
+    /// `len` writable bytes at `addr`, or `None` beyond the end. The caller looks after decoded code.
+    pub fn get_mut(&mut self, addr: u32, len: usize) -> Option<&mut [u8]> {
+        if let Some(log) = &self.log {
+            log.note(addr, len, true);
+        }
+        self.bytes.get_mut(addr as usize..(addr as usize).checked_add(len)?)
+    }
+
+    /// The same, and [`take_changed`](Self::take_changed) will name the pages: for writers that do not reach the
+    /// decoded code.
+    #[inline]
+    pub fn change(&mut self, addr: u32, len: usize) -> Option<&mut [u8]> {
+        if let Some(log) = &self.log {
+            log.note(addr, len, true);
+        }
+        let end = (addr as usize).checked_add(len)?;
+        let bytes = self.bytes.get_mut(addr as usize..end)?;
+        if len > 0 {
+            for page in addr / PAGE_BYTES..=(end as u32 - 1) / PAGE_BYTES {
+                self.changed[page as usize / 64] |= 1 << (page % 64);
+            }
+            self.any_changed = true;
+        }
+        Some(bytes)
+    }
+
+    /// Numbers of the pages that were [changed](Self::change) since the last call, in rising order.
+    #[inline]
+    pub fn take_changed(&mut self) -> Vec<u32> {
+        if !self.any_changed {
+            return Vec::new();
+        }
+        self.any_changed = false;
+        let changed = std::mem::take(&mut self.changed);
+        (0..PAGES as u32).filter(|&page| changed[page as usize / 64] >> (page % 64) & 1 != 0).collect()
+    }
+
+    /// From now on accesses can be noted.
+    pub fn enable_log(&mut self) {
+        self.log = Some(Box::default());
+    }
+
+    /// Where accesses are noted, if they are.
+    pub fn log(&self) -> Option<&RangeLog> {
+        self.log.as_deref()
+    }
+
+    /// All of it.
+    #[inline(always)]
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changed_pages_are_named_once() {
+        let mut l1 = L1::default();
+        l1.change(PAGE_BYTES - 1, 2).unwrap().fill(1);
+        l1.change(70 * PAGE_BYTES, 4).unwrap();
+        l1.change(5, 0).unwrap();
+        l1.get_mut(3 * PAGE_BYTES, 4).unwrap();
+        assert!(l1.change(L1_SIZE - 1, 2).is_none());
+        assert_eq!(l1.take_changed(), [0, 1, 70]);
+        assert_eq!(l1.take_changed(), []);
+    }
+}

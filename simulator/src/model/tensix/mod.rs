@@ -1,0 +1,481 @@
+//! The Tensix coprocessor of one tile: three threads that share unpackers, matrix unit, vector unit and packers.
+//!
+//! ```text
+//! T0,T1,T2 -> frontend (FIFO, MOP, REPLAY, wait gate) -> dispatch
+//!    L1 -> unpackers -> SrcA, SrcB -> matrix unit -> Dst <-> vector unit (SFPU)
+//!                                                    Dst -> packers -> L1
+//! ```
+//!
+//! An instruction takes effect as a whole ([`Tensix::dispatch`]) if the registers that it needs are its unit's to use;
+//! otherwise it stalls and is offered again. When a thread's next instruction is offered, and for how long it keeps its
+//! unit busy ([`Tensix::set_busy`]), is the engine's to say.
+
+use tt_isa::cfg::thread::UNPACK_MISC_CFG_CfgContextCntReset_0;
+#[cfg(test)]
+use tt_isa::insn::InsnInfo;
+use tt_isa::insn::{INSTRUCTIONS, Opcode, RMWCIB0, SETC16};
+
+use crate::fault::Fault;
+use crate::model::access::Accesses;
+use crate::model::l1::L1;
+
+pub mod adc;
+pub mod config;
+pub mod dst;
+pub mod frontend;
+pub mod matrix;
+pub mod pack;
+pub mod pipe;
+pub mod rwc;
+pub mod scalar;
+pub mod sfpu;
+pub mod src;
+pub mod sync;
+#[cfg(test)]
+pub mod testing;
+pub mod unpack;
+pub mod wait_gate;
+
+/// Threads of the coprocessor.
+pub const THREADS: usize = 3;
+
+/// What became of an instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Executed; the thread goes on to the next one.
+    Done,
+    /// Has to wait (for a SrcA/SrcB bank, a mutex, ..); nothing changed, it is offered again later.
+    Stall,
+}
+
+/// Result of executing one instruction.
+pub type Exec = Result<Step, Fault>;
+
+/// What an instruction needs the tile for. The tile serves it before the next instruction, so that requests keep their order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TileRequest {
+    /// Writes a memory-mapped register.
+    Write {
+        /// Where to, as a core sees it.
+        addr: u32,
+        /// What.
+        value: u32,
+    },
+    /// Reads one into a GPR.
+    Read {
+        /// Where from, as a core sees it.
+        addr: u32,
+        /// Whose GPR.
+        thread: usize,
+        /// Which GPR.
+        gpr: usize,
+    },
+    /// Starts the mover.
+    Move(Move),
+}
+
+/// An order to the mover, all in bytes (`Mover.md`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Move {
+    /// Where to.
+    pub destination: u32,
+    /// Where from; in L1.
+    pub source: u32,
+    /// How much.
+    pub len: u32,
+    /// From and to what: `xmov_direction_t`.
+    pub direction: u32,
+}
+
+/// What instructions of a thread that are still in units keep from happening.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Busy {
+    /// How many there are: TTSync waits for them.
+    pub instructions: u32,
+    /// Conditions of `STALLWAIT` ([`tt_isa::stall::until`]) that they keep unmet.
+    pub unmet: u32,
+}
+
+/// A coprocessor.
+pub struct Tensix {
+    /// Configuration registers.
+    pub(in crate::model) cfg: config::ConfigState,
+    /// Register window counters of each thread.
+    pub(in crate::model) rwc: [rwc::Rwc; THREADS],
+    /// SrcA.
+    pub(in crate::model) src_a: src::SrcBanks,
+    /// SrcB.
+    pub(in crate::model) src_b: src::SrcBanks,
+    /// Dst.
+    pub(in crate::model) dst: dst::Dst,
+    /// Matrix unit.
+    pub(in crate::model) matrix: matrix::MatrixState,
+    /// Vector unit.
+    pub(in crate::model) sfpu: sfpu::SfpuState,
+    /// Address counters.
+    pub(in crate::model) adc: adc::AddressCounterState,
+    /// GPRs of each thread.
+    pub(in crate::model) gpr: [[u32; scalar::GPRS]; THREADS],
+    /// Semaphores and mutexes.
+    pub(in crate::model) sync: sync::SyncUnit,
+    /// Packers.
+    pub(in crate::model) pack: pack::PackState,
+    /// Unpackers.
+    pub(in crate::model) unpack: unpack::UnpackState,
+    /// What instructions ask the tile for, in their order.
+    pub(in crate::model) requests: Vec<TileRequest>,
+    frontend: [frontend::Frontend; THREADS],
+    busy: [Busy; THREADS],
+}
+
+impl Default for Tensix {
+    fn default() -> Self {
+        Self {
+            cfg: Default::default(),
+            rwc: Default::default(),
+            src_a: src::SrcBanks::new("SrcA"),
+            src_b: src::SrcBanks::new("SrcB"),
+            dst: Default::default(),
+            matrix: Default::default(),
+            sfpu: Default::default(),
+            adc: Default::default(),
+            gpr: [[0; scalar::GPRS]; THREADS],
+            sync: Default::default(),
+            pack: Default::default(),
+            unpack: Default::default(),
+            requests: Vec::new(),
+            frontend: Default::default(),
+            busy: Default::default(),
+        }
+    }
+}
+
+impl Tensix {
+    /// From now on the memories can note what instructions access, and instructions that use a result too early are faults.
+    pub fn enable_log(&mut self) {
+        self.dst.enable_log();
+        self.cfg.enable_log();
+        self.sfpu.hazard_checks = true;
+    }
+
+    /// Whether `thread`'s FIFO has room.
+    #[inline]
+    pub fn can_push(&self, thread: usize) -> bool {
+        self.frontend[thread].can_push()
+    }
+
+    /// Pushes an instruction word; `behind_mop` for BRISC's pushes. Call [`can_push`](Self::can_push) first.
+    #[inline]
+    pub fn push(&mut self, thread: usize, word: u32, behind_mop: bool) {
+        self.frontend[thread].push(word, behind_mop);
+    }
+
+    /// All that `thread` was given has been executed (TTSync).
+    #[inline]
+    pub fn thread_idle(&self, thread: usize) -> bool {
+        self.frontend[thread].idle() && self.busy[thread].instructions == 0
+    }
+
+    /// `thread`'s MOP expander has nothing to do.
+    #[inline]
+    pub fn mop_idle(&self, thread: usize) -> bool {
+        self.frontend[thread].mop_idle()
+    }
+
+    /// Whether no thread has anything to execute.
+    pub fn idle(&self) -> bool {
+        self.frontend.iter().all(frontend::Frontend::idle)
+    }
+
+    /// Writes a word of `thread`'s MOP expander configuration.
+    pub fn write_mop_cfg(&mut self, thread: usize, index: usize, value: u32) -> Result<(), Fault> {
+        self.frontend[thread].set_mop_cfg(index, value)
+    }
+
+    /// Whether `thread` has nothing to offer: neither queued nor at the gate.
+    #[inline]
+    pub fn nothing_to_offer(&self, thread: usize) -> bool {
+        self.frontend[thread].idle()
+    }
+
+    /// Words in `thread`'s FIFO.
+    #[inline]
+    pub fn queued(&self, thread: usize) -> usize {
+        self.frontend[thread].waiting()
+    }
+
+    /// The instruction at `thread`'s gate, if there is one.
+    ///
+    /// # Errors
+    /// A word that the expanders refuse.
+    #[inline]
+    pub fn offer(&mut self, thread: usize) -> Result<Option<u32>, Fault> {
+        self.frontend[thread].peek()
+    }
+
+    /// The instruction at `thread`'s gate has been executed.
+    #[inline]
+    pub fn retire(&mut self, thread: usize) {
+        self.frontend[thread].take();
+    }
+
+    /// Lets cycles pass while `thread` has nothing to execute: what `SFPLOADMACRO` has scheduled is done.
+    ///
+    /// # Errors
+    /// The fault of a scheduled instruction.
+    #[inline]
+    pub fn settle(&mut self, thread: usize) -> Result<(), Fault> {
+        sfpu::settle(self, thread)
+    }
+
+    /// Says which instructions of each thread are still in units.
+    pub fn set_busy(&mut self, busy: [Busy; THREADS]) {
+        self.busy = busy;
+    }
+
+    /// The banks of SrcA (0) or SrcB (1).
+    #[inline]
+    pub fn banks(&self, which: usize) -> &src::SrcBanks {
+        if which == 0 { &self.src_a } else { &self.src_b }
+    }
+
+    /// Which banks of SrcA and SrcB belong to the matrix unit.
+    #[inline]
+    pub fn valid_banks(&self) -> [[bool; 2]; 2] {
+        [self.src_a.valid, self.src_b.valid]
+    }
+
+    /// Gives a bank of SrcA (0) or SrcB (1) to the matrix unit, or back to the unpacker.
+    pub fn set_valid(&mut self, which: usize, bank: usize, valid: bool) {
+        let banks = if which == 0 { &mut self.src_a } else { &mut self.src_b };
+        banks.valid[bank] = valid;
+    }
+
+    /// Whether the last instruction asks the tile for something.
+    #[inline(always)]
+    pub fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
+    /// Takes what the last instruction asks the tile for.
+    #[inline]
+    pub fn take_requests(&mut self) -> Vec<TileRequest> {
+        std::mem::take(&mut self.requests)
+    }
+
+    /// Starts the access logs.
+    pub fn start_log(&self) {
+        if let Some(log) = self.cfg.log() {
+            log.start();
+        }
+        self.src_a.take_touched();
+        self.src_b.take_touched();
+    }
+
+    /// Stops the access logs, and takes what they hold. L1 is the tile's.
+    pub fn take_log(&self) -> Accesses {
+        Accesses {
+            l1: Vec::new(),
+            dst: self.dst.log().map(|log| log.take()).unwrap_or_default(),
+            config: self.cfg.log().map(|log| log.take()).unwrap_or_default(),
+            banks: [self.src_a.take_touched(), self.src_b.take_touched()],
+        }
+    }
+
+    /// Executes an instruction that has passed the gate, if its unit can.
+    ///
+    /// # Errors
+    /// The program does what the unit does not define, or what is not modelled.
+    #[inline]
+    pub fn dispatch(&mut self, thread: usize, opcode: Opcode, word: u32, l1: &mut L1) -> Exec {
+        let written =
+            if self.sfpu.hazard_checks { sfpu::matrix_writes(self, thread, opcode, word) } else { 0 };
+        let step = self.execute(thread, opcode, word, l1)?;
+        if step == Step::Done {
+            if self.sfpu.hazard_checks {
+                self.sfpu.retired(thread, opcode, word, written);
+            }
+            if !unit_is_vector(opcode) {
+                sfpu::pass(self, thread)?;
+            }
+        }
+        Ok(step)
+    }
+
+    #[inline]
+    fn execute(&mut self, thread: usize, opcode: Opcode, word: u32, l1: &mut L1) -> Exec {
+        use Opcode::*;
+        match opcode {
+            NOP => Ok(Step::Done),
+            STALLWAIT | SEMWAIT => self.latch_wait(thread, opcode, word),
+            SEMINIT | SEMPOST | SEMGET | ATGETM | ATRELM => self.sync.execute(thread, opcode, word),
+            SETC16 => {
+                let op = self::SETC16::decode(word);
+                self.cfg.set_thread(thread, op.setc16_reg, op.setc16_value as u16)?;
+                if op.setc16_reg == UNPACK_MISC_CFG_CfgContextCntReset_0.index {
+                    self.unpack.reset_contexts(thread);
+                }
+                Ok(Step::Done)
+            }
+            RMWCIB0 | RMWCIB1 | RMWCIB2 | RMWCIB3 => self.rmwcib(thread, opcode, word),
+            _ if scalar::executes(opcode) || matches!(opcode, WRCFG | RDCFG) => {
+                scalar::execute(self, thread, opcode, word, l1)
+            }
+            SETADC | SETADCXX | SETADCXY | SETADCZW | INCADCXY | INCADCZW | ADDRCRXY | ADDRCRZW => {
+                adc::execute(&mut self.adc, thread, opcode, word)
+            }
+            UNPACR | UNPACR_NOP => unpack::execute(self, thread, opcode, word, l1),
+            XMOV => self.xmov(thread),
+            PACR | PACR_SETREG | CLREXPHIST => pack::execute(self, thread, opcode, word, l1),
+            _ if unit_is_vector(opcode) => sfpu::execute(self, thread, opcode, word),
+            _ => matrix::execute(self, thread, opcode, word),
+        }
+    }
+
+    /// `XMOV`: the mover works in the background, which is at once here.
+    fn xmov(&mut self, thread: usize) -> Exec {
+        use tt_isa::cfg::config as c;
+        let get = |field| self.cfg.get(thread, field);
+        self.requests.push(TileRequest::Move(Move {
+            destination: get(c::THCON_SEC0_REG6_Destination_address) << 4,
+            source: get(c::THCON_SEC0_REG6_Source_address) << 4,
+            len: (get(c::THCON_SEC0_REG6_Buffer_size) & 0xFFFF) << 4,
+            direction: get(c::THCON_SEC0_REG6_Transfer_direction),
+        }));
+        Ok(Step::Done)
+    }
+
+    /// `RMWCIB0..3`: replaces masked bits of one byte of a `Config` register. All four have the same operands.
+    fn rmwcib(&mut self, thread: usize, opcode: Opcode, word: u32) -> Exec {
+        let op = RMWCIB0::decode(word);
+        let shift = 8 * (opcode as u32 - Opcode::RMWCIB0 as u32);
+        let bank = self.cfg.bank(thread);
+        self.cfg.modify(bank, op.cfg_reg_addr, op.mask << shift, op.data << shift)?;
+        Ok(Step::Done)
+    }
+}
+
+/// Whether the vector unit executes this opcode.
+pub fn unit_is_vector(opcode: Opcode) -> bool {
+    (Opcode::SFPLOAD as u8..=Opcode::SFPLUTFP32 as u8).contains(&(opcode as u8))
+}
+
+/// Reserved bits of each opcode's words; all ones for opcodes whose operands are not known.
+const RESERVED: [u32; 256] = {
+    let mut bits = [u32::MAX; 256];
+    let mut i = 0;
+    while i < INSTRUCTIONS.len() {
+        if INSTRUCTIONS[i].used_by_software {
+            bits[INSTRUCTIONS[i].opcode as usize] = INSTRUCTIONS[i].reserved_mask();
+        }
+        i += 1;
+    }
+    bits
+};
+
+const PAGE: &str = "TensixTile/TensixCoprocessor/README.md";
+
+/// The opcode of a well-formed word of an instruction that published software uses.
+#[inline]
+pub fn check_word(word: u32) -> Result<Opcode, Fault> {
+    let reserved = RESERVED[(word >> 24) as usize];
+    match Opcode::of(word) {
+        Some(opcode) if word & reserved == 0 => Ok(opcode),
+        Some(opcode) if reserved != u32::MAX => {
+            let bits = word & reserved;
+            Err(Fault::program(format!("bits {bits:#08x} of {opcode:?} are reserved")).page(PAGE))
+        }
+        _ => Err(Fault::not_implemented(format!("instruction word {word:#010x}")).page(PAGE)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tt_isa::cfg::{CONFIG_BANK_WORDS, THREAD_CONFIG_WORDS};
+    use tt_isa::insn::NOP;
+
+    #[test]
+    fn malformed_words_are_faults() {
+        assert_eq!(check_word(NOP {}.word()).unwrap(), Opcode::NOP);
+        assert!(check_word(NOP {}.word() | 1).unwrap_err().to_string().contains("reserved"));
+        assert!(check_word(0xFF00_0000).is_err());
+    }
+
+    /// Whatever words a program pushes under whatever configuration, it gets results or faults, never a panic.
+    #[test]
+    fn random_programs_do_not_panic() {
+        let mut state = 0x1234_5678_9ABC_DEF1u64;
+        let mut random = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 20) as u32
+        };
+        let opcodes: Vec<&InsnInfo> = INSTRUCTIONS.iter().filter(|row| row.used_by_software).collect();
+        let mut l1 = L1::default();
+        let mut executed = [0; 256];
+        for round in 0..4_000 {
+            let mut t = plausible();
+            let changes = if round % 3 == 0 { 150 } else { random() % 6 };
+            for _ in 0..changes {
+                let value = if random() % 2 == 0 { random() } else { random() & random() & random() };
+                let _ = t.cfg.write(0, random() % CONFIG_BANK_WORDS, value);
+                let _ = t.cfg.set_thread(0, 1 + random() % (THREAD_CONFIG_WORDS - 1), value as u16);
+            }
+            for _ in 0..300 {
+                let row = opcodes[random() as usize % opcodes.len()];
+                let mut operands = if random() % 2 == 0 { random() } else { random() & random() & random() };
+                if matches!(row.name, "PACR" | "UNPACR") && random() % 4 != 0 {
+                    // The flags that everything depends on: executed as a rule.
+                    operands = if row.name == "PACR" {
+                        operands & 0x01_8003 | 0x100
+                    } else {
+                        operands & 0xFF_8040 | 0x81
+                    };
+                }
+                let word = u32::from(row.opcode) << 24 | operands & 0xFF_FFFF & !row.reserved_mask();
+                t.frontend[0] = Default::default();
+                t.push(0, word, random() % 2 == 0);
+                if testing::run(&mut t, 0, &mut l1).is_ok_and(|n| n > 0) {
+                    executed[usize::from(row.opcode)] += 1;
+                }
+            }
+        }
+        let of = |opcode| executed[opcode as usize];
+        for opcode in [Opcode::UNPACR, Opcode::PACR, Opcode::MVMUL, Opcode::MOVA2D] {
+            assert!(of(opcode) >= 10, "{opcode:?} was executed only {} times", of(opcode));
+        }
+    }
+
+    /// A coprocessor that is configured to unpack, multiply and pack.
+    fn plausible() -> Tensix {
+        use tt_isa::cfg::config as c;
+        let mut t = Tensix::default();
+        let fields = [
+            (c::THCON_SEC0_REG0_TileDescriptor, 4 << 16),
+            (c::THCON_SEC1_REG0_TileDescriptor, 16 << 16 | 5),
+            (c::THCON_SEC0_REG2_Out_data_format, 4),
+            (c::THCON_SEC1_REG2_Out_data_format, 5),
+            (c::THCON_SEC0_REG2_Disable_zero_compress_cntx0, 1),
+            (c::THCON_SEC1_REG2_Disable_zero_compress_cntx0, 1),
+            (c::THCON_SEC0_REG5_Dest_cntx0_address, 64),
+            (c::THCON_SEC0_REG5_Tile_x_dim_cntx0, 16),
+            (c::ALU_FORMAT_SPEC_REG0_SrcA, 4),
+            (c::ALU_FORMAT_SPEC_REG1_SrcB, 5),
+            (c::ALU_ACC_CTRL_Fp32_enabled, 1),
+            (c::PCK_DEST_RD_CTRL_Read_32b_data, 1),
+            (c::PACK_COUNTERS_SEC0_pack_reads_per_xy_plane, 16),
+            (c::PACK_COUNTERS_SEC1_pack_reads_per_xy_plane, 16),
+            (c::PACK_COUNTERS_SEC2_pack_reads_per_xy_plane, 16),
+            (c::PACK_COUNTERS_SEC3_pack_reads_per_xy_plane, 16),
+            (c::PCK_EDGE_OFFSET_SEC0_mask, 0xFFFF),
+        ];
+        for (field, value) in fields {
+            let old = t.cfg.word(0, field.index);
+            t.cfg.write(0, field.index, field.with(old, value)).unwrap();
+        }
+        t.cfg.set_thread(0, 3, 4).unwrap();
+        t
+    }
+}

@@ -1,0 +1,317 @@
+//! A Tensix tile: five RISC-V cores, the coprocessor, L1 and two NIUs.
+//!
+//! What cores and coprocessor do reaches only the tile's own memory and registers; NoC requests wait in its outbox for
+//! whoever delivers them. A core that only polls, or that waits for the coprocessor, sleeps until something in the tile
+//! changes ([`Tile::changes`]).
+
+use std::collections::VecDeque;
+
+use tt_isa::map::{self, RiscV};
+use tt_isa::noc::{MMIO_BASE, NocXy};
+use tt_isa::overlay::TENSIX_STREAMS;
+
+use crate::fault::Fault;
+use crate::model::access::Accesses;
+use crate::model::l1::L1;
+use crate::model::noc::{Niu, Overlay, Port, Request};
+use crate::model::rv32::{CodeCache, Hart};
+use crate::model::tensix::{Tensix, TileRequest};
+
+mod cores;
+pub mod mmio;
+mod mover;
+mod tdma;
+
+pub use cores::code_page;
+
+/// RISC-V cores of a tile.
+pub const HARTS: usize = 5;
+
+/// Whether a core may run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Activity {
+    /// Held in reset.
+    Reset,
+    /// Has something to do.
+    Awake,
+    /// Nothing to do until the tile's change count differs from this.
+    Asleep(u64),
+}
+
+/// A tile.
+pub struct Tile {
+    position: NocXy,
+    /// NIUs, and requests on their way out.
+    port: Port,
+    overlay: Overlay,
+    l1: L1,
+    tensix: Tensix,
+    harts: [Hart; HARTS],
+    activity: [Activity; HARTS],
+    local: [Box<[u8]>; HARTS],
+    iram: Box<[u8]>,
+    /// Instruction RAM was written since the cores' decoded code was last looked after.
+    iram_written: bool,
+    code: CodeCache,
+    soft_reset: u32,
+    /// Counts what sleeping cores could have waited for.
+    changes: u64,
+    /// Clocks since the chip was powered on.
+    clock: u64,
+    /// Words on their way, by sender and receiver: B, T0, T1, T2.
+    mailboxes: [[VecDeque<u32>; 4]; 4],
+    tdma: tdma::TdmaRisc,
+    /// Cores that have left reset and that nobody has asked about, a bit each.
+    released: u8,
+}
+
+impl Tile {
+    /// A tile after power-on.
+    pub fn new(position: NocXy, niu: [Niu; 2]) -> Self {
+        let local = RiscV::ALL.map(|core| vec![0; core.local_ram_size() as usize].into_boxed_slice());
+        Self {
+            position,
+            port: Port::new(niu),
+            overlay: Overlay::new(false, TENSIX_STREAMS),
+            l1: L1::default(),
+            tensix: Tensix::default(),
+            harts: Default::default(),
+            activity: [Activity::Reset; HARTS],
+            local,
+            iram: vec![0; map::IRAM_SIZE as usize].into_boxed_slice(),
+            iram_written: false,
+            code: CodeCache::new(cores::CODE_PAGES),
+            soft_reset: map::SOFT_RESET_ALL,
+            changes: 0,
+            clock: 0,
+            mailboxes: Default::default(),
+            tdma: Default::default(),
+            released: 0,
+        }
+    }
+
+    /// NoC 0 position.
+    pub fn position(&self) -> NocXy {
+        self.position
+    }
+
+    /// The coprocessor.
+    #[inline(always)]
+    pub fn tensix(&self) -> &Tensix {
+        &self.tensix
+    }
+
+    /// The coprocessor, to be run.
+    #[inline(always)]
+    pub fn tensix_mut(&mut self) -> &mut Tensix {
+        &mut self.tensix
+    }
+
+    /// The coprocessor and what its instructions reach.
+    #[inline(always)]
+    pub fn tensix_and_l1(&mut self) -> (&mut Tensix, &mut L1) {
+        (&mut self.tensix, &mut self.l1)
+    }
+
+    /// L1.
+    #[inline(always)]
+    pub fn l1(&self) -> &L1 {
+        &self.l1
+    }
+
+    /// L1, to be written. The writer looks after decoded code.
+    #[inline(always)]
+    pub fn l1_mut(&mut self) -> &mut L1 {
+        &mut self.l1
+    }
+
+    /// Counts what sleeping cores could have waited for.
+    #[inline(always)]
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Something has changed that a sleeping core could wait for.
+    #[inline(always)]
+    pub fn changed(&mut self) {
+        self.changes += 1;
+    }
+
+    /// Clocks since the chip was powered on, when the quantum began.
+    pub fn clock(&self) -> u64 {
+        self.clock
+    }
+
+    /// From now on [access logs](Self::start_log) can be kept.
+    pub fn enable_log(&mut self) {
+        self.l1.enable_log();
+        self.tensix.enable_log();
+    }
+
+    /// Starts to log what is accessed.
+    pub fn start_log(&self) {
+        if let Some(log) = self.l1.log() {
+            log.start();
+        }
+        self.tensix.start_log();
+    }
+
+    /// Stops, and takes what was logged.
+    pub fn take_log(&self) -> Accesses {
+        let l1 = self.l1.log().map(|log| log.take()).unwrap_or_default();
+        Accesses { l1, ..self.tensix.take_log() }
+    }
+
+    /// Tells the time.
+    pub fn set_clock(&mut self, clock: u64) {
+        self.clock = clock;
+    }
+
+    /// Does what the coprocessor asks for.
+    ///
+    /// # Errors
+    /// There is no such register, or it cannot do that.
+    pub fn serve_tensix(&mut self, request: TileRequest) -> Result<(), Fault> {
+        match request {
+            TileRequest::Write { addr, value } => self.external_register_write(addr, value),
+            TileRequest::Move(order) => self.run_mover(order),
+            TileRequest::Read { addr, thread, gpr } => {
+                self.tensix.gpr[thread][gpr] = self.external_register_read(addr)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes `SOFT_RESET_0`: cores whose bit goes from one to zero start.
+    fn set_soft_reset(&mut self, value: u32) -> Result<(), Fault> {
+        if value & !map::SOFT_RESET_ALL != 0 {
+            let what = format!("soft reset of units other than the RISC-V cores ({value:#x})");
+            return Err(Fault::not_implemented(what).page("TensixTile/SoftReset.md"));
+        }
+        for core in RiscV::ALL {
+            let held = value & core.soft_reset_bit() != 0;
+            let i = core as usize;
+            if held {
+                self.activity[i] = Activity::Reset;
+            } else if self.activity[i] == Activity::Reset {
+                let pc = self.reset_pc(core);
+                self.harts[i].reset(pc);
+                self.activity[i] = Activity::Awake;
+                self.released |= 1 << i;
+            }
+        }
+        self.soft_reset = value;
+        self.changes += 1;
+        Ok(())
+    }
+
+    fn reset_pc(&self, core: RiscV) -> u32 {
+        let word = |index| self.tensix.cfg.word(0, index);
+        let (enabled, pc) = match core {
+            RiscV::Brisc => (false, 0),
+            RiscV::Ncrisc => {
+                (word(map::NCRISC_RESET_PC_OVERRIDE_CFG) & 1 != 0, word(map::NCRISC_RESET_PC_CFG))
+            }
+            _ => {
+                let n = core as u32 - RiscV::Trisc0 as u32;
+                let enabled = word(map::TRISC_RESET_PC_OVERRIDE_CFG) >> n & 1 != 0;
+                (enabled, word(map::TRISC_RESET_PC_CFG[n as usize]))
+            }
+        };
+        if enabled { pc } else { core.default_reset_pc() }
+    }
+
+    /// Whether NoC requests wait.
+    pub fn has_requests(&self) -> bool {
+        !self.port.outbox.is_empty()
+    }
+
+    /// Requests that wait.
+    #[inline]
+    pub fn outbox(&self) -> &[Request] {
+        &self.port.outbox
+    }
+
+    /// Requests that wait, to be taken out.
+    #[inline]
+    pub fn outbox_mut(&mut self) -> &mut Vec<Request> {
+        &mut self.port.outbox
+    }
+
+    /// The NIUs' registers.
+    #[inline]
+    pub fn niu_mut(&mut self, noc: u8) -> &mut Niu {
+        &mut self.port.niu[usize::from(noc)]
+    }
+
+    /// The NIUs.
+    pub fn port(&self) -> &Port {
+        &self.port
+    }
+
+    /// The tile's NIUs; the caller changes counters, so sleepers wake.
+    pub fn port_mut(&mut self) -> &mut Port {
+        self.changes += 1;
+        &mut self.port
+    }
+
+    /// Reads the tile's memory or registers over the NoC. Registers are read one word, or a part of one, at a time.
+    pub fn noc_read(&mut self, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
+        let position = self.position;
+        let addr = tile_address(addr).map_err(|fault| fault.in_tile(position))?;
+        if let Some(bytes) = self.l1.get(addr, out.len()) {
+            out.copy_from_slice(bytes);
+            return Ok(());
+        }
+        let at = addr as usize % 4;
+        if addr < MMIO_BASE as u32 || at + out.len() > 4 {
+            return Err(unmapped(addr).in_tile(position));
+        }
+        let word = self.external_register_read(addr & !3).map_err(|fault| fault.in_tile(position))?;
+        out.copy_from_slice(&word.to_le_bytes()[at..at + out.len()]);
+        Ok(())
+    }
+
+    /// Bytes of L1 that a request of the NoC is about to write; `None` if not all of them are L1.
+    pub fn noc_l1(&mut self, addr: u64, len: usize) -> Option<&mut [u8]> {
+        let addr = u32::try_from(addr).ok()?;
+        let bytes = self.l1.get_mut(addr, len)?;
+        self.changes += 1;
+        self.code.written(addr, len);
+        Some(bytes)
+    }
+
+    /// Writes the tile's memory or registers over the NoC.
+    pub fn noc_write(&mut self, addr: u64, data: &[u8]) -> Result<(), Fault> {
+        let position = self.position;
+        let addr = tile_address(addr).map_err(|fault| fault.in_tile(position))?;
+        self.changes += 1;
+        if let Some(bytes) = self.l1.get_mut(addr, data.len()) {
+            bytes.copy_from_slice(data);
+            self.code.written(addr, data.len());
+            return Ok(());
+        }
+        match data.try_into() {
+            Ok(word) if addr % 4 == 0 => self.external_register_write(addr, u32::from_le_bytes(word)),
+            _ => Err(unmapped(addr)),
+        }
+        .map_err(|fault| fault.in_tile(position))
+    }
+}
+
+/// A tile's NoC address space has 32 bits that mean anything; NIU registers show whatever the bits above are.
+fn tile_address(addr: u64) -> Result<u32, Fault> {
+    let low = addr as u32;
+    let is_niu = (map::NIU_BASE..map::NIU_BASE + 2 * map::NIU_STRIDE).contains(&low);
+    if addr >> 32 != 0 && !is_niu {
+        return Err(Fault::program(format!("NoC address {addr:#x} of a Tensix tile")).page(NOC_PAGE));
+    }
+    Ok(low)
+}
+
+fn unmapped(addr: u32) -> Fault {
+    Fault::program(format!("nothing is mapped at {addr:#010x}, or not for accesses of this size"))
+        .page(NOC_PAGE)
+}
+
+const NOC_PAGE: &str = "NoC/MemoryMap.md";
