@@ -1,9 +1,12 @@
 //! A Wormhole as software: RISC-V cores, Tensix coprocessors, NoC, DRAM and the host's windows.
 //!
 //! ```text
-//! host -> BAR 0 windows (host) -> NoC (noc, grid) -> tiles (tile) -> cores (rv32), coprocessor (tensix)
-//!                                                  -> DRAM (dram), ARC (arc), host memory (pcie)
+//! fabric   Chip, System: which tile an access reaches, delivery of packets, windows of the host
+//! engine   runs tiles: one pipeline, and a policy that decides when things happen
+//! observe  race detector, trace, timeline, counters: they look on
+//! model    state and effects of one thing: rv32 tensix l1 noc dram eth arc pcie tile grid
 //! ```
+//! Each may use those below it, and all of them [`fault`]; `cargo xtask layers` checks that.
 //!
 //! [`Chip`] is all that a host program needs: the same accesses to BAR 0 that reach a card reach it, and time
 //! passes in [`Chip::advance`]. What the hardware does not define, or this simulator does not have, is a

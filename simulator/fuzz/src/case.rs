@@ -9,8 +9,58 @@
 
 use tt_isa::map::RiscV;
 
-use crate::family::Family;
 use crate::random::Random;
+
+/// A kind of cases.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Family {
+    /// RV32IM programs: arithmetic, branches, loops, memory.
+    Riscv,
+    /// Scalar and configuration unit.
+    Scalar,
+    /// Address counters, seen in what an unpacker and a packer do with them.
+    Counters,
+    /// Semaphores, mutexes, waits.
+    Sync,
+    /// Unpackers: formats, contexts, tilize, transpose.
+    Unpack,
+    /// Matrix unit: products, element by element, pooling, moves, counters.
+    Matrix,
+    /// Packers: formats, edges, ReLU, accumulation.
+    Pack,
+    /// MOP and replay expanders.
+    Expand,
+    /// Vector unit.
+    Sfpu,
+    /// NoC requests between two tiles and DRAM.
+    Noc,
+}
+
+impl Family {
+    /// Every family, its name, and its weight in a campaign.
+    pub const ALL: [(Family, &'static str, u32); 10] = [
+        (Family::Riscv, "riscv", 12),
+        (Family::Scalar, "scalar", 8),
+        (Family::Counters, "counters", 6),
+        (Family::Sync, "sync", 4),
+        (Family::Unpack, "unpack", 12),
+        (Family::Matrix, "matrix", 20),
+        (Family::Pack, "pack", 14),
+        (Family::Expand, "expand", 6),
+        (Family::Sfpu, "sfpu", 14),
+        (Family::Noc, "noc", 4),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
+    /// The family of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|row| row.1 == name).map(|row| row.0)
+    }
+}
 
 /// Kinds of data in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -16,17 +16,17 @@ use tt_isa::insn::{INSTRUCTIONS, InsnInfo};
 /// Instructions that the vendor's simulator does not have (or only to be waited for), and the files whose tests have
 /// them.
 const WITHOUT_VENDOR: &[(&str, &str)] = &[
-    ("MOVDBGA2D SHIFTXA SHIFTXB DOTPV", "src/tensix/matrix/documented_tests.rs"),
-    ("CLREXPHIST PACR_SETREG", "src/tensix/pack/tests.rs"),
+    ("MOVDBGA2D SHIFTXA SHIFTXB DOTPV", "src/model/tensix/matrix/documented_tests.rs"),
+    ("CLREXPHIST PACR_SETREG", "src/model/tensix/pack/tests.rs"),
     ("XMOV", "tests/mover.rs"),
     (
         "LOADIND STOREIND LOADREG STOREREG ATINCGET ATINCGETPTR ATSWAP ATCAS",
-        "src/tensix/scalar/memory/tests.rs",
+        "src/model/tensix/scalar/memory/tests.rs",
     ),
-    ("SUBDMAREG BITWOPDMAREG SHIFTDMAREG CMPDMAREG", "src/tensix/scalar/arith.rs"),
-    ("SFPLOADMACRO", "src/tensix/sfpu/tests/macros.rs"),
+    ("SUBDMAREG BITWOPDMAREG SHIFTDMAREG CMPDMAREG", "src/model/tensix/scalar/arith.rs"),
+    ("SFPLOADMACRO", "src/model/tensix/sfpu/tests/macros.rs"),
     // Waits for what has always ended here.
-    ("FLUSHDMA", "src/tensix/scalar/mod.rs"),
+    ("FLUSHDMA", "src/model/tensix/scalar/mod.rs"),
 ];
 
 /// Operands with values that the vendor's simulator refuses.

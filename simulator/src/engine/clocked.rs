@@ -8,9 +8,8 @@
 
 use std::collections::VecDeque;
 
-use tt_isa::insn::Opcode;
+use tt_isa::insn::{Opcode, Unit};
 use tt_isa::map::RiscV;
-use tt_isa::stall::block;
 
 use super::Policy;
 use super::bus::CoreBus;
@@ -18,7 +17,7 @@ use super::pipeline::{self, Progress};
 use crate::fault::Fault;
 use crate::model::rv32::{Kind, Retired, Spin, Stop, decode};
 use crate::model::tensix::pipe::{PIPES, Pipe, packers};
-use crate::model::tensix::{Busy, THREADS, Tensix, wait_gate};
+use crate::model::tensix::{Busy, THREADS, Tensix};
 use crate::model::tile::{HARTS, Tile};
 use crate::observe::{Executing, Handover, Issued, Observer};
 
@@ -131,7 +130,7 @@ impl<D: Delays> Policy for Clocked<D> {
 }
 
 fn is_scalar(opcode: Opcode) -> bool {
-    wait_gate::kind(opcode) & block::THCON != 0
+    opcode.unit() == Unit::Scalar
 }
 
 impl<D: Delays> Clocked<D> {

@@ -86,7 +86,7 @@ impl Chip {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ChipConfig;
+    use crate::fabric::ChipConfig;
     use crate::fault::Blame;
     use std::sync::{Arc, Mutex};
     use tt_isa::chip::{WORMHOLE, board};

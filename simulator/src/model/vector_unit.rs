@@ -46,7 +46,7 @@ impl VectorUnit {
     pub fn run(&mut self, words: &[u32]) -> Result<(), Fault> {
         for &word in words {
             let opcode =
-                Opcode::of(word).filter(|&opcode| crate::model::tensix::unit_is_vector(opcode)).ok_or_else(
+                Opcode::of(word).filter(|&opcode| opcode.unit().is_vector()).ok_or_else(
                     || Fault::program(format!("{word:#010x} is no instruction of the vector unit")),
                 )?;
             if sfpu::execute(&mut self.0, THREAD, opcode, word)? == Step::Stall {

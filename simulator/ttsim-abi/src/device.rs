@@ -17,7 +17,7 @@ use tt_isa::pcie::BAR2_SIZE;
 use tt_isa::tlb::BAR0_SIZE;
 use tt_simulator::{Chip, Fault, HostMemory, System, TraceConfig};
 
-use crate::session::AbiError;
+use crate::error::AbiError;
 
 const BAR0: u64 = 0x1_0000_0000;
 const BAR2: u64 = 0x1_2000_0000;

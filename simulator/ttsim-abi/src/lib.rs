@@ -31,11 +31,13 @@
 #![allow(unsafe_code)]
 
 mod device;
+mod error;
 mod session;
 
 use std::ffi::{c_char, c_void};
 
-use session::{AbiError, DmaRead, DmaWrite, call};
+use error::AbiError;
+use session::{DmaRead, DmaWrite, call};
 use tt_simulator::HostMemory;
 
 /// What a read gives where nothing answers.

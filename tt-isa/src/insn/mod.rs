@@ -7,7 +7,7 @@
 //!
 //! [`table`] is the only place where encodings are written: Wormhole's. Each row becomes a struct of the instruction's
 //! name (`MVMUL { dst, addr_mode, .. }`, `const` [`MVMUL::word`](table::MVMUL::word) and `decode`), an
-//! [`Opcode`] and an [`InsnInfo`] for the disassembler. What another chip changes is written with that chip
+//! [`Opcode`], an [`InsnInfo`] for the disassembler, and [`Effects`]: what the instruction does to the machine. What another chip changes is written with that chip
 //! ([`crate::chip::blackhole::insn`]); an [`InsnSet`] is the whole of a chip's instructions.
 
 use core::fmt;
@@ -48,8 +48,10 @@ macro_rules! operands {
 }
 pub(crate) use operands;
 
+mod effects;
 mod set;
 mod table;
+pub use effects::{Cost, Effects, Operand, SubUnit, Unit};
 pub use set::*;
 pub use table::*;
 

@@ -13,7 +13,7 @@
 use tt_isa::cfg::thread::UNPACK_MISC_CFG_CfgContextCntReset_0;
 #[cfg(test)]
 use tt_isa::insn::InsnInfo;
-use tt_isa::insn::{INSTRUCTIONS, Opcode, RMWCIB0, SETC16};
+use tt_isa::insn::{INSTRUCTIONS, Opcode, RMWCIB0, SETC16, Unit};
 
 use crate::fault::Fault;
 use crate::model::access::Accesses;
@@ -295,7 +295,7 @@ impl Tensix {
             if self.sfpu.hazard_checks {
                 self.sfpu.retired(thread, opcode, word, written);
             }
-            if !unit_is_vector(opcode) {
+            if !opcode.unit().is_vector() {
                 sfpu::pass(self, thread)?;
             }
         }
@@ -304,32 +304,37 @@ impl Tensix {
 
     #[inline]
     fn execute(&mut self, thread: usize, opcode: Opcode, word: u32, l1: &mut L1) -> Exec {
-        use Opcode::*;
-        match opcode {
-            NOP => Ok(Step::Done),
-            STALLWAIT | SEMWAIT => self.latch_wait(thread, opcode, word),
-            SEMINIT | SEMPOST | SEMGET | ATGETM | ATRELM => self.sync.execute(thread, opcode, word),
-            SETC16 => {
-                let op = self::SETC16::decode(word);
-                self.cfg.set_thread(thread, op.setc16_reg, op.setc16_value as u16)?;
-                if op.setc16_reg == UNPACK_MISC_CFG_CfgContextCntReset_0.index {
-                    self.unpack.reset_contexts(thread);
-                }
-                Ok(Step::Done)
-            }
-            RMWCIB0 | RMWCIB1 | RMWCIB2 | RMWCIB3 => self.rmwcib(thread, opcode, word),
-            _ if scalar::executes(opcode) || matches!(opcode, WRCFG | RDCFG) => {
-                scalar::execute(self, thread, opcode, word, l1)
-            }
-            SETADC | SETADCXX | SETADCXY | SETADCZW | INCADCXY | INCADCZW | ADDRCRXY | ADDRCRZW => {
-                adc::execute(&mut self.adc, thread, opcode, word)
-            }
-            UNPACR | UNPACR_NOP => unpack::execute(self, thread, opcode, word, l1),
-            XMOV => self.xmov(thread),
-            PACR | PACR_SETREG | CLREXPHIST => pack::execute(self, thread, opcode, word, l1),
-            _ if unit_is_vector(opcode) => sfpu::execute(self, thread, opcode, word),
-            _ => matrix::execute(self, thread, opcode, word),
+        match opcode.unit() {
+            Unit::Matrix | Unit::Frontend | Unit::Unknown => matrix::execute(self, thread, opcode, word),
+            Unit::Vector(_) => sfpu::execute(self, thread, opcode, word),
+            Unit::Unpackers => unpack::execute(self, thread, opcode, word, l1),
+            Unit::Packers => pack::execute(self, thread, opcode, word, l1),
+            Unit::Mover => self.xmov(thread),
+            Unit::Scalar => scalar::execute(self, thread, opcode, word, l1),
+            Unit::Config => match opcode {
+                Opcode::SETC16 => self.setc16(thread, word),
+                Opcode::WRCFG | Opcode::RDCFG => scalar::execute(self, thread, opcode, word, l1),
+                _ => self.rmwcib(thread, opcode, word),
+            },
+            Unit::Misc => match opcode {
+                Opcode::NOP => Ok(Step::Done),
+                Opcode::SETDVALID => matrix::execute(self, thread, opcode, word),
+                _ => adc::execute(&mut self.adc, thread, opcode, word),
+            },
+            Unit::Sync => match opcode {
+                Opcode::STALLWAIT | Opcode::SEMWAIT => self.latch_wait(thread, opcode, word),
+                _ => self.sync.execute(thread, opcode, word),
+            },
         }
+    }
+
+    fn setc16(&mut self, thread: usize, word: u32) -> Exec {
+        let op = SETC16::decode(word);
+        self.cfg.set_thread(thread, op.setc16_reg, op.setc16_value as u16)?;
+        if op.setc16_reg == UNPACK_MISC_CFG_CfgContextCntReset_0.index {
+            self.unpack.reset_contexts(thread);
+        }
+        Ok(Step::Done)
     }
 
     /// `XMOV`: the mover works in the background, which is at once here.
@@ -353,11 +358,6 @@ impl Tensix {
         self.cfg.modify(bank, op.cfg_reg_addr, op.mask << shift, op.data << shift)?;
         Ok(Step::Done)
     }
-}
-
-/// Whether the vector unit executes this opcode.
-pub fn unit_is_vector(opcode: Opcode) -> bool {
-    (Opcode::SFPLOAD as u8..=Opcode::SFPLUTFP32 as u8).contains(&(opcode as u8))
 }
 
 /// Reserved bits of each opcode's words; all ones for opcodes whose operands are not known.
@@ -445,6 +445,70 @@ mod tests {
         let of = |opcode| executed[opcode as usize];
         for opcode in [Opcode::UNPACR, Opcode::PACR, Opcode::MVMUL, Opcode::MOVA2D] {
             assert!(of(opcode) >= 10, "{opcode:?} was executed only {} times", of(opcode));
+        }
+    }
+
+    /// What instructions read and write, as their memories note it, is what the instruction table says that they may.
+    #[test]
+    fn the_table_names_what_instructions_access() {
+        let mut random = testing::Random(0x9E37_79B9_7F4A_7C15);
+        let opcodes: Vec<&InsnInfo> = INSTRUCTIONS.iter().filter(|row| row.used_by_software).collect();
+        let mut l1 = L1::default();
+        l1.enable_log();
+        let mut seen = [0; 256];
+        for _ in 0..1_000 {
+            let mut t = plausible();
+            t.enable_log();
+            t.sfpu.hazard_checks = false;
+            for _ in 0..300 {
+                let row = opcodes[random.next() as usize % opcodes.len()];
+                let mut operands = random.next() & random.next() & random.next();
+                if matches!(row.name, "PACR" | "UNPACR") {
+                    let usual = if row.name == "PACR" { (0x01_8003, 0x100) } else { (0xFF_8040, 0x81) };
+                    operands = operands & usual.0 | usual.1;
+                }
+                let word = u32::from(row.opcode) << 24 | operands & 0xFF_FFFF & !row.reserved_mask();
+                let Ok(opcode) = check_word(word) else { continue };
+                t.start_log();
+                l1.log().unwrap().start();
+                let before = t.gpr[0];
+                let step = t.execute(0, opcode, word, &mut l1);
+                let (log, ranges) = (t.take_log(), l1.log().unwrap().take());
+                t.requests.clear();
+                if step == Ok(Step::Done) {
+                    seen[opcode as usize] += 1;
+                    check_accesses(opcode, word, &Accesses { l1: ranges, ..log }, &before, &t.gpr[0]);
+                }
+            }
+        }
+        let unseen: Vec<&str> =
+            opcodes.iter().filter(|row| seen[usize::from(row.opcode)] == 0).map(|row| row.name).collect();
+        assert_eq!(unseen, ["MOP", "MOP_CFG", "REPLAY"], "never executed");
+    }
+
+    fn check_accesses(opcode: Opcode, word: u32, log: &Accesses, before: &[u32], after: &[u32]) {
+        use tt_isa::insn::Operand::{Config, Dst, DstFlags, L1, SrcA, SrcB, ThreadConfig};
+        let effects = opcode.effects();
+        let any = |rows: &crate::model::access::Rows| rows.iter().any(|&bits| bits != 0);
+        let l1 = |write| log.l1.iter().any(|range| range.write == write && range.len > 0);
+        let config = |write| log.config.iter().any(|access| access.write == write);
+        let bank = |which: usize, bits: u8| log.banks[which] & bits != 0;
+        let check = |happened: bool, allowed: bool, what: &str| {
+            assert!(!happened || allowed, "{opcode:?} {word:#010x} {what}");
+        };
+        check(l1(false), effects.may_read(L1), "reads L1");
+        check(l1(true), effects.may_write(L1), "writes L1");
+        check(config(true), effects.may_write(Config) || effects.may_write(ThreadConfig), "writes configuration");
+        check(any(&log.dst.read), effects.reads_dst(word), "reads Dst");
+        check(any(&log.dst.written), effects.may_write(Dst) || effects.may_write(DstFlags), "writes Dst");
+        check(any(&log.dst.updated), effects.may_write(Dst), "updates Dst");
+        for (which, operand) in [SrcA, SrcB].into_iter().enumerate() {
+            let change = effects.may_write(operand);
+            check(bank(which, 0b11), effects.may_read(operand) || change, "reads a bank");
+            check(bank(which, 0b11_1100), change, "writes a bank");
+        }
+        for gpr in (0..64).filter(|&gpr| before[gpr] != after[gpr]) {
+            check(true, effects.gprs_written(word).any(|written| written as usize == gpr), "writes a GPR");
         }
     }
 

@@ -1,9 +1,7 @@
 //! The units that may keep an instruction for a while after it has passed the wait gate, each in order.
 
-use tt_isa::insn::{Opcode, PACR, UNPACR};
+use tt_isa::insn::{Opcode, PACR, UNPACR, Unit};
 use tt_isa::stall::{block, until};
-
-use super::wait_gate;
 
 /// Number of [`Pipe`]s.
 pub const PIPES: usize = 5;
@@ -37,14 +35,16 @@ impl Pipe {
     /// The pipe of an instruction; `None` for those that take effect as they pass the gate.
     #[inline]
     pub fn of(opcode: Opcode, word: u32) -> Option<Self> {
-        match wait_gate::kind(opcode) {
-            kind if kind & block::UNPACK != 0 => {
+        match opcode.unit() {
+            Unit::Unpackers => {
                 let second = UNPACR::decode(word).unpack_block_selection != 0;
                 Some(if second { Pipe::Unpacker1 } else { Pipe::Unpacker0 })
             }
-            kind if kind & block::PACK != 0 => Some(Pipe::Packers),
-            block::MATH => Some(Pipe::Matrix),
-            block::SFPU => Some(Pipe::Vector),
+            // `CLREXPHIST` goes through the matrix unit.
+            Unit::Packers if opcode.effects().wait == block::MATH => Some(Pipe::Matrix),
+            Unit::Packers => Some(Pipe::Packers),
+            Unit::Matrix => Some(Pipe::Matrix),
+            Unit::Vector(_) => Some(Pipe::Vector),
             _ => None,
         }
     }

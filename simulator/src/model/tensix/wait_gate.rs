@@ -6,10 +6,10 @@
 //! at once, only conditions on the owners of SrcA and SrcB can be unmet.
 
 use tt_isa::insn::{Opcode, SEMWAIT, STALLWAIT};
-use tt_isa::stall::{block, until};
+use tt_isa::stall::until;
 
 use super::frontend::Wait;
-use super::{Exec, Step, Tensix, scalar, sync, unit_is_vector};
+use super::{Exec, Step, Tensix, sync};
 use crate::fault::Fault;
 
 /// Conditions on units.
@@ -17,23 +17,6 @@ const UNITS: u32 =
     until::THCON | until::UNPACK | until::PACK | until::MATH | until::XMOV | until::RISCV | until::SFPU;
 
 const PAGE: &str = "TensixTile/TensixCoprocessor/STALLWAIT.md";
-
-/// Bits of the block mask that hold an instruction back.
-pub fn kind(opcode: Opcode) -> u32 {
-    use Opcode::*;
-    match opcode {
-        SEMINIT | SEMPOST | SEMGET | SEMWAIT | STALLWAIT | ATGETM | ATRELM => block::SYNC,
-        PACR | PACR_SETREG => block::PACK | block::MISC,
-        UNPACR | UNPACR_NOP => block::UNPACK | block::MISC,
-        XMOV => block::XMOV | block::MISC,
-        SETC16 | WRCFG | RDCFG | RMWCIB0 | RMWCIB1 | RMWCIB2 | RMWCIB3 => block::CFG,
-        _ if scalar::executes(opcode) => block::THCON | block::MISC,
-        SETADC | SETDVALID | SETADCXX | SETADCXY | SETADCZW | INCADCXY | INCADCZW | ADDRCRXY | ADDRCRZW
-        | NOP => block::MISC,
-        _ if unit_is_vector(opcode) => block::SFPU,
-        _ => block::MATH,
-    }
-}
 
 /// What the gate does with an instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,7 +64,7 @@ impl Tensix {
     #[inline]
     pub fn gate(&self, thread: usize, opcode: Opcode) -> Gate {
         let Some(wait) = self.frontend[thread].wait else { return Gate::Open };
-        if wait.block_mask() & kind(opcode) != 0 {
+        if wait.block_mask() & opcode.effects().wait != 0 {
             Gate::Held
         } else if matches!(opcode, Opcode::STALLWAIT | Opcode::SEMWAIT) {
             Gate::Replaces(wait)

@@ -1,9 +1,6 @@
 //! What the coprocessor's instructions do: accesses to L1, Dst, SrcA, SrcB, configuration and GPRs, and what they order.
 
-use tt_isa::insn::{
-    ADDDMAREG, ATGETM, ATRELM, ELWADD, MULDMAREG, Opcode, RDCFG, REG2FLOP, SEMGET, SEMINIT, SEMPOST,
-    SETDMAREG, STOREREG, WRCFG,
-};
+use tt_isa::insn::{Opcode, Operand, Unit};
 use tt_isa::stall::until;
 
 use super::TileRaces;
@@ -18,40 +15,6 @@ use crate::model::tensix::frontend::Wait;
 use crate::model::tensix::pipe::{Pipe, packers};
 use crate::model::tensix::sync::SEMAPHORES;
 use crate::observe::{Handover, Issued};
-
-/// GPRs that an instruction reads, and that it writes.
-fn gprs_of(opcode: Opcode, word: u32) -> (Vec<u32>, Vec<u32>) {
-    let range = |first: u32, count: u32| (first..first + count).filter(|&gpr| gpr < 64).collect();
-    match opcode {
-        Opcode::SETDMAREG => (vec![], vec![SETDMAREG::decode(word).reg_index_16b >> 1]),
-        Opcode::ADDDMAREG | Opcode::MULDMAREG => {
-            let op = ADDDMAREG::decode(word);
-            debug_assert_eq!(MULDMAREG::decode(word).result_reg_index, op.result_reg_index);
-            let mut read = vec![op.op_a_reg_index];
-            if op.op_b_is_const == 0 {
-                read.push(op.op_b_reg_index);
-            }
-            (read, vec![op.result_reg_index])
-        }
-        Opcode::WRCFG => {
-            let op = WRCFG::decode(word);
-            (range(op.gpr_address, if op.wr128b != 0 { 4 } else { 1 }), vec![])
-        }
-        Opcode::RDCFG => (vec![], vec![RDCFG::decode(word).gpr_address]),
-        Opcode::REG2FLOP => (vec![REG2FLOP::decode(word).reg_index], vec![]),
-        Opcode::STOREREG => (vec![STOREREG::decode(word).tdma_data_reg_index], vec![]),
-        _ => (vec![], vec![]),
-    }
-}
-
-/// Whether an instruction that changes rows of Dst adds to what is there.
-fn accumulates(opcode: Opcode, word: u32) -> bool {
-    match opcode {
-        Opcode::ELWADD | Opcode::ELWSUB => ELWADD::decode(word).dest_accum_en != 0,
-        Opcode::MVMUL | Opcode::ELWMUL | Opcode::GAPOOL | Opcode::DOTPV | Opcode::GMPOOL => true,
-        _ => false,
-    }
-}
 
 impl TileRaces {
     /// Words have left a FIFO: what follows knows what their cores handed over.
@@ -122,7 +85,7 @@ impl TileRaces {
         Ok(())
     }
 
-    /// An instruction that uses a bank that was handed over knows what whoever did that knew.
+    /// What happened before a bank was handed over happened before an instruction that uses it.
     fn join_banks(&mut self, valid: [[bool; 2]; 2], thread: usize, accesses: &Accesses, pipe: Option<Pipe>) {
         for which in 0..2 {
             for bank in 0..2 {
@@ -163,26 +126,26 @@ impl TileRaces {
         }
     }
 
-    /// Semaphores and mutexes pass on what the thread knows.
+    /// Semaphores and mutexes order threads.
     fn sync_instruction(&mut self, thread: usize, opcode: Opcode, word: u32, n: u32) {
-        let mask = match opcode {
-            Opcode::SEMINIT => SEMINIT::decode(word).sem_sel,
-            Opcode::SEMPOST => SEMPOST::decode(word).sem_sel,
-            Opcode::SEMGET => SEMGET::decode(word).sem_sel,
-            Opcode::ATGETM => {
-                let mutex = ATGETM::decode(word).mutex_index as usize;
-                self.threads[thread].clock.join(&self.mutexes[mutex]);
-                0
+        for operand in opcode.effects().writes {
+            match *operand {
+                Operand::Semaphores(field) => {
+                    for index in (0..SEMAPHORES).filter(|index| field.get(word) >> index & 1 == 1) {
+                        self.semaphores[index].join(&self.threads[thread].clock);
+                        self.semaphores[index].advance(Component::thread(thread), n);
+                    }
+                }
+                Operand::Mutex(field) => {
+                    let (mutex, clock) = (&mut self.mutexes[field.get(word) as usize], &mut self.threads[thread].clock);
+                    if opcode == Opcode::ATGETM {
+                        clock.join(mutex);
+                    } else {
+                        *mutex = *clock;
+                    }
+                }
+                _ => {}
             }
-            Opcode::ATRELM => {
-                self.mutexes[ATRELM::decode(word).mutex_index as usize] = self.threads[thread].clock;
-                0
-            }
-            _ => 0,
-        };
-        for index in (0..SEMAPHORES).filter(|index| mask >> index & 1 == 1) {
-            self.semaphores[index].join(&self.threads[thread].clock);
-            self.semaphores[index].advance(Component::thread(thread), n);
         }
     }
 
@@ -198,17 +161,18 @@ impl TileRaces {
             self.l1_access(range.addr, range.len, Access { write: range.write, ..*access }, clock)?;
         }
         self.check_input(access, accesses)?;
-        let config: Vec<_> = match opcode {
-            Opcode::RMWCIB0 | Opcode::RMWCIB1 | Opcode::RMWCIB2 | Opcode::RMWCIB3 => {
-                // Reading and writing are one.
+        let config: Vec<_> = match opcode.effects() {
+            // `RMWCIB`: reading and writing are one.
+            both if both.unit == Unit::Config && both.may_read(Operand::Config) && both.may_write(Operand::Config) => {
                 accesses.config.iter().filter(|access| access.write).copied().collect()
             }
             _ => accesses.config.clone(),
         };
         self.config_access(&config, *access, clock)?;
         let dst = &accesses.dst;
-        let read =
-            rows_of(&dst.read).chain(rows_of(&dst.updated).filter(|_| accumulates(opcode, access.what)));
+        // Whether an instruction that changes rows of Dst adds to what is there.
+        let adds = opcode.effects().reads_dst(access.what);
+        let read = rows_of(&dst.read).chain(rows_of(&dst.updated).filter(|_| adds));
         for row in read {
             if self.dst_written[row / 64] >> (row % 64) & 1 == 0 {
                 return Err(report::uninitialised(Place::Dst(row), access, &self.requests, self.seed));
@@ -253,11 +217,11 @@ impl TileRaces {
         access: &Access,
         clock: &VectorClock,
     ) -> Result<(), Fault> {
-        let (read, written) = gprs_of(opcode, access.what);
-        for gpr in read {
+        let effects = opcode.effects();
+        for gpr in effects.gprs_read(access.what) {
             self.gpr_access(thread, gpr as usize, *access, clock)?;
         }
-        for gpr in written {
+        for gpr in effects.gprs_written(access.what) {
             self.gpr_access(thread, gpr as usize, Access { write: true, ..*access }, clock)?;
         }
         Ok(())

@@ -39,8 +39,8 @@
 //!
 //! # What is not
 //!
-//! - Instructions take effect when they pass the gate, not when they leave the unit. A program without findings
-//!   cannot tell the difference; one with a finding ends there.
+//! - Instructions take effect when they pass the gate, not when they leave the unit. A program without races
+//!   cannot tell the difference; one with a race ends there.
 //! - Across tiles, L1 is compared only with what is under way at the same time: a flag in another tile's L1 is
 //!   believed to come after whatever has arrived before it.
 //! - What a tile tells another of its accesses to DRAM it tells as a whole: a flag that one core sends is believed to
@@ -48,9 +48,8 @@
 //! - The interlock that makes packers wait for the matrix unit's latest writes to Dst (`Dst.md`) is not relied on.
 //! - Address counters, register window counters and LRegs are read and moved in the order of the thread, as in
 //!   hardware: nothing can race there. Cores' private RAM and the mover have no shadow.
-//! - Of GPRs what `SETDMAREG`, `ADDDMAREG`, `MULDMAREG`, `WRCFG`, `RDCFG`, `REG2FLOP` and `STOREREG` access is compared.
-//!   Results of `LOADIND`, `LOADREG` and atomics are there when the instruction is done: condition C0 is always met, and
-//!   so is C12, since the mover finishes at once.
+//! - Results of `LOADIND`, `LOADREG` and atomics are in their GPRs when the instruction is done: condition C0 is always met,
+//!   and so is C12, since the mover finishes at once.
 //! - Ethernet tiles and what hosts read run as in the fast mode.
 //! - An instruction cache has no capacity: a word stays until it is invalidated, the worst case.
 

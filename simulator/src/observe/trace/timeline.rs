@@ -9,13 +9,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::Range;
 
-use tt_isa::insn::Opcode;
+use tt_isa::insn::{Opcode, Unit};
 use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 
 use super::TraceConfig;
 use super::text::Packet;
-use crate::model::tensix::{scalar, unit_is_vector};
 use crate::observe::CoreState as State;
 
 /// Units of the coprocessor, as the counters call them.
@@ -236,15 +235,13 @@ fn pid(tile: NocXy) -> u32 {
 
 /// Index in [`UNITS`] of what executes an instruction.
 fn unit(opcode: Opcode) -> usize {
-    use Opcode::*;
-    match opcode {
-        UNPACR | UNPACR_NOP => 0,
-        PACR => 3,
-        NOP | STALLWAIT | SEMWAIT | SEMINIT | SEMPOST | SEMGET | ATGETM | ATRELM => 5,
-        SETC16 | RMWCIB0 | RMWCIB1 | RMWCIB2 | RMWCIB3 | SETADC | SETADCXX | SETADCXY | SETADCZW
-        | INCADCXY | INCADCZW | ADDRCRXY | ADDRCRZW => 6,
-        _ if unit_is_vector(opcode) => 2,
-        _ if scalar::executes(opcode) || matches!(opcode, WRCFG | RDCFG) => 4,
-        _ => 1,
+    match opcode.unit() {
+        Unit::Unpackers => 0,
+        Unit::Matrix | Unit::Frontend | Unit::Unknown => 1,
+        Unit::Vector(_) => 2,
+        Unit::Packers => 3,
+        Unit::Scalar | Unit::Mover => 4,
+        Unit::Sync => 5,
+        Unit::Config | Unit::Misc => 6,
     }
 }

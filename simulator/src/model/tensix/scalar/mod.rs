@@ -19,32 +19,6 @@ mod memory;
 /// GPRs of a thread.
 pub const GPRS: usize = 64;
 
-/// Whether the scalar unit executes this opcode.
-pub fn executes(opcode: Opcode) -> bool {
-    use Opcode::*;
-    matches!(
-        opcode,
-        SETDMAREG
-            | ADDDMAREG
-            | SUBDMAREG
-            | MULDMAREG
-            | BITWOPDMAREG
-            | SHIFTDMAREG
-            | CMPDMAREG
-            | REG2FLOP
-            | LOADIND
-            | STOREIND
-            | LOADREG
-            | STOREREG
-            | ATINCGET
-            | ATINCGETPTR
-            | ATSWAP
-            | ATCAS
-            | FLUSHDMA
-            | DMANOP
-    )
-}
-
 /// Executes an instruction of the scalar unit, or one of the configuration unit's that move GPRs.
 pub fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32, l1: &mut L1) -> Exec {
     use Opcode::*;

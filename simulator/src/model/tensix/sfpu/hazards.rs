@@ -7,7 +7,7 @@
 //! cycle.
 
 use tt_isa::cfg::{config as c, thread as tc};
-use tt_isa::insn::{MVMUL, Opcode, STALLWAIT};
+use tt_isa::insn::{Effects, MVMUL, Opcode, Operand, STALLWAIT, SubUnit, Unit};
 use tt_isa::sfpu::{
     LANES, lreg, mod0_fmt, sfp_stoch_rnd, sfpconfig, sfpiadd, sfploadi, sfplut, sfplutfp32, sfpmad, sfpmov,
     sfpsetcc, sfpshft2, simple,
@@ -97,7 +97,7 @@ impl SfpuState {
         use Opcode::*;
         let none = Late { cause: op.opcode, no_read: 0, no_write: 0, port_taken: false, no_backdoor: None };
         match op.opcode {
-            SFPMAD | SFPADD | SFPMUL | SFPADDI | SFPMULI | SFPLUT | SFPLUTFP32 => {
+            opcode if opcode.unit() == Unit::Vector(SubUnit::Mad) => {
                 Some(Late { no_read: self.writes(op), ..none })
             }
             SFPSHFT2 => match op.modifier {
@@ -128,12 +128,11 @@ impl SfpuState {
         let index = |bit: u32| if op.has(bit) { 1 << INDEX } else { 0 };
         let unless = |bits: u32, registers: Registers| if op.has(bits) { 0 } else { registers };
         match op.opcode {
-            SFPNOP | SFPENCC | SFPPUSHC | SFPPOPC | SFPCOMPC | SFPLOADMACRO => 0,
+            SFPLOADMACRO => 0,
             SFPLOAD if matches!(op.modifier, mod0_fmt::LO16_ONLY | mod0_fmt::HI16_ONLY) => d,
             SFPLOAD => 0,
             SFPLOADI if matches!(op.modifier, sfploadi::UPPER | sfploadi::LOWER) => d,
             SFPLOADI => 0,
-            SFPSTORE => d,
             SFPMAD | SFPADD | SFPMUL if op.has(sfpmad::INDIRECT_VA) => b | c | 1 << INDEX | self.named(),
             SFPMAD | SFPADD | SFPMUL => 1 << op.va | b | c | index(sfpmad::INDIRECT_VD),
             SFPADDI | SFPMULI => c | index(sfpmad::INDIRECT_VD),
@@ -146,7 +145,6 @@ impl SfpuState {
             SFPCONFIG if (op.vd as u32) < sfpconfig::SEQUENCE => 1,
             SFPCONFIG => unless(sfpconfig::IMM16_IS_VALUE, 1),
             SFPSWAP if self.config.dest_index() != 0 => c | d | 0b1111_0000,
-            SFPSWAP => c | d,
             SFPTRANSP => 0xFF,
             SFPSHFT2 => match op.modifier {
                 sfpshft2::COPY4 => 0b1110,
@@ -162,11 +160,10 @@ impl SfpuState {
                 if shifts { b | c } else { c }
             }
             SFPMOV => unless(sfpmov::FROM_SPECIAL, c),
-            SFPAND | SFPOR | SFPXOR => b | c,
             SFPIADD => c | unless(sfpiadd::ARG_IMM, b),
             SFPSHFT => b | unless(simple::SFPSHFT_ARG_IMM, c),
             SFPSETEXP | SFPSETMAN | SFPSETSGN => c | unless(simple::SET_ARG_IMM, b),
-            _ => c,
+            opcode => named_by_fields(opcode.effects().reads, op.word),
         }
     }
 
@@ -175,15 +172,15 @@ impl SfpuState {
         use Opcode::*;
         let (c, d) = (1 << op.vc, 1 << op.vd);
         let result = match op.opcode {
-            SFPNOP | SFPSTORE | SFPSETCC | SFPENCC | SFPPUSHC | SFPPOPC | SFPCOMPC | SFPCONFIG => 0,
+            SFPCONFIG => 0,
             SFPMAD | SFPADD | SFPMUL | SFPADDI | SFPMULI if op.has(sfpmad::INDIRECT_VD) => self.named(),
             SFPLUT if op.has(sfplut::INDIRECT_VD) => self.named(),
             SFPLUTFP32 if op.has(sfplutfp32::INDIRECT_VD) => self.named(),
             SFPSWAP if self.config.dest_index() != 0 => c | d | 0b1111_0000,
-            SFPSWAP => c | d,
             SFPTRANSP => 0xFF,
             SFPSHFT2 if op.modifier <= sfpshft2::SUBVEC_SHFLROR1_AND_COPY4 => 0b1111,
-            _ => d,
+            SFPSHFT2 | SFPLOADMACRO => d,
+            opcode => named_by_fields(opcode.effects().writes, op.word),
         };
         result & 0xFF
     }
@@ -197,7 +194,7 @@ impl SfpuState {
         word: u32,
         written: Blocks,
     ) {
-        if !crate::model::tensix::unit_is_vector(opcode) {
+        if !opcode.unit().is_vector() {
             self.hazards.late[thread] = None;
         }
         let history = &mut self.hazards.matrix[thread];
@@ -249,23 +246,28 @@ pub(in crate::model::tensix) fn matrix_writes(
     opcode: Opcode,
     word: u32,
 ) -> Blocks {
-    use Opcode::*;
-    if !matches!(opcode, MVMUL | ELWMUL | ELWADD | ELWSUB | GMPOOL | GAPOOL | DOTPV | MOVA2D | MOVB2D) {
+    if opcode.unit() != Unit::Matrix || !opcode.effects().may_write(Operand::Dst) {
         return 0;
     }
     // All have the row in the same place.
     let offset = t.cfg.thread(thread, tc::DEST_TARGET_REG_CFG_MATH_Offset);
-    let row = self::MVMUL::decode(word).dst + t.rwc[thread].dst.value + offset;
+    let row = MVMUL::decode(word).dst + t.rwc[thread].dst.value + offset;
     blocks(row as usize, t.cfg.get(thread, c::ALU_ACC_CTRL_Fp32_enabled) != 0)
 }
 
 /// Whether the simple or round sub-unit writes a result in the cycle in which `SFPSHFT2`'s rotations do.
 fn uses_write_port(op: &Operands) -> bool {
-    use Opcode::*;
+    let shares = matches!(op.opcode.unit(), Unit::Vector(SubUnit::Simple | SubUnit::Round));
+    let written = Effects::lregs(op.opcode.effects().writes, op.word);
     match op.opcode {
-        SFPSHFT2 => !matches!(op.modifier, 2..=4),
-        SFPABS | SFPAND | SFPCAST | SFPDIVP2 | SFPEXEXP | SFPEXMAN | SFPIADD | SFPLZ | SFPMOV | SFPNOT
-        | SFPOR | SFPSETEXP | SFPSETMAN | SFPSETSGN | SFPSHFT | SFP_STOCH_RND | SFPXOR => true,
-        _ => false,
+        Opcode::SFPSHFT2 => !matches!(op.modifier, 2..=4),
+        // It takes two cycles, and writes both.
+        Opcode::SFPSWAP => false,
+        _ => shares && written.is_some_and(|registers| registers != 0),
     }
+}
+
+/// Registers that the fields of a word name.
+fn named_by_fields(operands: &[Operand], word: u32) -> Registers {
+    Effects::lregs(operands, word).unwrap_or(0)
 }

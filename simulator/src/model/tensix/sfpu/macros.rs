@@ -16,7 +16,7 @@
 //! Delays in cycles would depend on how long the thread stalls. Software counts instructions
 //! (`WaitForElapsedInstructions`); other delays than 0 in cycles are refused.
 
-use tt_isa::insn::Opcode;
+use tt_isa::insn::{Opcode, SubUnit, Unit};
 use tt_isa::sfpu::{lreg, sfploadmacro as bits, sfpshft2};
 
 use super::config::{Columns, LaneConfig, LoadMacroConfig};
@@ -29,35 +29,20 @@ use crate::model::tensix::{Exec, Step, Tensix};
 
 const PAGE: &str = "TensixTile/TensixCoprocessor/SFPLOADMACRO.md";
 
-/// Sub-units. Those that can be scheduled are in the order of `Sequence`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SubUnit {
-    Simple,
-    Mad,
-    Round,
-    Store,
-    Load,
-}
-
+/// Sub-units that can be scheduled, in the order of `Sequence`.
 const SCHEDULED: [SubUnit; 4] = [SubUnit::Simple, SubUnit::Mad, SubUnit::Round, SubUnit::Store];
 
-impl SubUnit {
-    /// Where an instruction executes if it is issued by a thread.
-    fn of(opcode: Opcode) -> Self {
-        use Opcode::*;
-        match opcode {
-            SFPLOAD | SFPLOADI | SFPLOADMACRO | SFPNOP => Self::Load,
-            SFPSTORE => Self::Store,
-            SFPMAD | SFPADD | SFPMUL | SFPADDI | SFPMULI | SFPLUT | SFPLUTFP32 => Self::Mad,
-            SFP_STOCH_RND | SFPSHFT2 => Self::Round,
-            _ => Self::Simple,
-        }
+/// Where an instruction of the vector unit executes if it is issued by a thread; any other one nowhere.
+fn sub_unit(opcode: Opcode) -> Option<SubUnit> {
+    match opcode.unit() {
+        Unit::Vector(sub_unit) => Some(sub_unit),
+        _ => None,
     }
+}
 
-    /// Whether an instruction can be scheduled here.
-    fn can_execute(self, opcode: Opcode) -> bool {
-        self == Self::of(opcode) || opcode == Opcode::SFPNOP && self != Self::Store
-    }
+/// Whether an instruction can be scheduled to a sub-unit.
+fn can_execute(unit: SubUnit, opcode: Opcode) -> bool {
+    sub_unit(opcode) == Some(unit) || opcode == Opcode::SFPNOP && unit != SubUnit::Store
 }
 
 /// An instruction to come.
@@ -151,8 +136,8 @@ pub fn issue(t: &mut Tensix, thread: usize, op: &Operands, lanes: LaneMask) -> E
     }
     t.sfpu.schedule.after_swap = op.opcode == Opcode::SFPSWAP;
     let due = take_due(t, true);
-    let unit = SubUnit::of(op.opcode);
-    if let Some(other) = due.iter().find(|other| other.unit == unit) {
+    let unit = sub_unit(op.opcode);
+    if let (Some(unit), Some(other)) = (unit, due.iter().find(|other| Some(other.unit) == unit)) {
         let what = format!(
             "{:?} is lost: {:?}, which SFPLOADMACRO scheduled for this cycle, takes the {unit:?} sub-unit",
             op.opcode, other.op.opcode
@@ -207,18 +192,18 @@ fn cycle(
     let mut after = before.clone();
     let (mut writes, mut late) = (std::mem::take(&mut t.sfpu.schedule.late), Vec::new());
     let mut execute =
-        |t: &mut Tensix, op: &Operands, unit: SubUnit, run: &mut dyn FnMut(&mut Tensix) -> Exec| {
+        |t: &mut Tensix, op: &Operands, unit: Option<SubUnit>, run: &mut dyn FnMut(&mut Tensix) -> Exec| {
             t.sfpu.restore(&before);
             run(t)?;
             let list = if is_late(op) { &mut late } else { &mut writes };
             list.extend(t.sfpu.writes_since(&before));
-            if unit == SubUnit::Simple {
+            if unit == Some(SubUnit::Simple) {
                 after = Snapshot { lreg: before.lreg, ..t.sfpu.snapshot() };
             }
             Ok::<(), Fault>(())
         };
     for scheduled in due {
-        execute(t, &scheduled.op, scheduled.unit, &mut |t| {
+        execute(t, &scheduled.op, Some(scheduled.unit), &mut |t| {
             if scheduled.unit == SubUnit::Store {
                 dst_access::store_at(t, owner, &scheduled.op, scheduled.address, ALL);
                 return Ok(Step::Done);
@@ -227,7 +212,7 @@ fn cycle(
         })?;
     }
     if let Some((op, lanes)) = issued {
-        execute(t, op, SubUnit::of(op.opcode), &mut |t| dispatch(t, thread, op, lanes))?;
+        execute(t, op, sub_unit(op.opcode), &mut |t| dispatch(t, thread, op, lanes))?;
     }
     t.sfpu.restore(&after);
     t.sfpu.commit(&writes);
@@ -241,8 +226,7 @@ fn is_late(op: &Operands) -> bool {
         Opcode::SFPSHFT2 => {
             (sfpshft2::SUBVEC_SHFLROR1_AND_COPY4..=sfpshft2::SUBVEC_SHFLSHR1).contains(&op.modifier)
         }
-        Opcode::SFPSWAP => true,
-        opcode => SubUnit::of(opcode) == SubUnit::Mad,
+        opcode => opcode.effects().cost.is_some_and(|cost| cost.latency > 1),
     }
 }
 
@@ -354,7 +338,7 @@ fn template(sfpu: &SfpuState, unit: SubUnit, part: u32) -> Result<Option<Operand
         }
         select => return Err(Fault::undocumented(format!("SFPLOADMACRO that schedules {select}")).page(PAGE)),
     };
-    match unit.can_execute(op.opcode) {
+    match can_execute(unit, op.opcode) {
         true => Ok(Some(op)),
         false if unit == SubUnit::Store => {
             Err(Fault::undocumented(format!("{:?} scheduled to the Store sub-unit", op.opcode)).page(PAGE))

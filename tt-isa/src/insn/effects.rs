@@ -1,0 +1,309 @@
+//! What an instruction does to the machine: the unit that executes it, what holds it back, what it reads and writes, and
+//! what it costs. The rows are in [`super::table`], beside the encodings.
+//!
+//! The lists of operands are upper bounds: which of them a word touches depends on its fields and on the configuration. An
+//! operand that a field names carries that field.
+
+use super::Field;
+use crate::stall::block;
+
+/// Who executes an instruction (`TensixCoprocessor/README.md`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unit {
+    /// The thread's MOP and replay expanders: it never reaches a unit.
+    Frontend,
+    /// Semaphores, mutexes and waits.
+    Sync,
+    /// Address counters and data valid flags.
+    Misc,
+    /// Configuration registers.
+    Config,
+    /// Scalar unit ("ThCon"): GPRs, L1, memory-mapped registers.
+    Scalar,
+    /// Mover.
+    Mover,
+    /// One of the two unpackers, by the word.
+    Unpackers,
+    /// Matrix unit ("FPU").
+    Matrix,
+    /// Vector unit ("SFPU"), and its part.
+    Vector(SubUnit),
+    /// The packers that the word selects.
+    Packers,
+    /// In silicon, but described nowhere.
+    Unknown,
+}
+
+impl Unit {
+    /// Whether it is the vector unit.
+    pub const fn is_vector(self) -> bool {
+        matches!(self, Unit::Vector(_))
+    }
+}
+
+/// Sub-units of the vector unit (`VectorUnit.md`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SubUnit {
+    /// Loads; also immediates and no-ops.
+    Load,
+    /// Bits, integers, flags.
+    Simple,
+    /// Multiplication and addition.
+    Mad,
+    /// Conversions, shifts across lanes.
+    Round,
+    /// Stores.
+    Store,
+}
+
+/// Something that an instruction reads or writes. `F` is a field of the word, or in the table its name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operand<F = Field> {
+    /// Bytes of L1.
+    L1,
+    /// A bank of SrcA.
+    SrcA,
+    /// A bank of SrcB.
+    SrcB,
+    /// Which unit owns the banks of SrcA and SrcB.
+    Owners,
+    /// Rows of Dst.
+    Dst,
+    /// Rows of Dst if a field is not zero.
+    DstIf(F),
+    /// Which rows of Dst are valid.
+    DstFlags,
+    /// `Config` registers. Whoever reads some of them reads `ThreadConfig`, too.
+    Config,
+    /// `ThreadConfig` registers.
+    ThreadConfig,
+    /// Register window counters.
+    Rwc,
+    /// Address counters.
+    Adc,
+    /// What packers tell of themselves.
+    Statistics,
+    /// Memory-mapped registers of the tile.
+    Registers,
+    /// Semaphores that a field selects, a bit each.
+    Semaphores(F),
+    /// A mutex.
+    Mutex(F),
+    /// A GPR.
+    Gpr(F),
+    /// A GPR, unless the other field is not zero.
+    GprUnless(F, F),
+    /// The GPR that a half GPR with this number is in.
+    GprHalf(F),
+    /// The same, or where signals are taken (`SETDMAREG_Special.md`) four of them.
+    GprSignals(F),
+    /// The GPRs that `STOREIND` stores: one, or the first two or all of an aligned group of four.
+    GprsStored(F),
+    /// One GPR, or the four of an aligned group if the other field is not zero.
+    GprsIf(F, F),
+    /// One GPR, or the four of an aligned group if the other field is zero.
+    GprsIfZero(F, F),
+    /// A register of the vector unit.
+    LReg(F),
+    /// Registers of the vector unit that depend on more than a field.
+    LRegs,
+    /// Lane flags, their stack, and whether they count.
+    LaneFlags,
+}
+
+/// Clocks, where units are free and operands there (`MatrixUnit.md`, `VectorUnit.md`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cost {
+    /// Until the unit takes the next instruction.
+    pub issue: u8,
+    /// Until the result can be read.
+    pub latency: u8,
+}
+
+/// What an instruction does to the machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Effects {
+    /// Who executes it.
+    pub unit: Unit,
+    /// Bits of a wait's [block mask](block) that hold it back.
+    pub wait: u32,
+    /// What it may read.
+    pub reads: &'static [Operand],
+    /// What it may write.
+    pub writes: &'static [Operand],
+    /// What it costs, where the pages give one number.
+    pub cost: Option<Cost>,
+}
+
+/// Block mask bits that hold instructions of one kind back, by the names of the table.
+pub(super) mod wait {
+    use super::block;
+
+    pub const NONE: u32 = 0;
+    pub const SYNC: u32 = block::SYNC;
+    pub const MISC: u32 = block::MISC;
+    pub const CFG: u32 = block::CFG;
+    pub const MATH: u32 = block::MATH;
+    pub const SFPU: u32 = block::SFPU;
+    pub const THCON: u32 = block::THCON | block::MISC;
+    pub const XMOV: u32 = block::XMOV | block::MISC;
+    pub const PACK: u32 = block::PACK | block::MISC;
+    pub const UNPACK: u32 = block::UNPACK | block::MISC;
+}
+
+impl Operand {
+    /// Numbers of the GPRs that it is in a word; none if it is something else.
+    pub const fn gprs(self, word: u32) -> core::ops::Range<u32> {
+        let (first, count) = match self {
+            Operand::Gpr(field) => (field.get(word), 1),
+            Operand::GprUnless(field, flag) => (field.get(word), (flag.get(word) == 0) as u32),
+            Operand::GprHalf(field) => (field.get(word) >> 1, 1),
+            Operand::GprSignals(field) => match super::SETDMAREG::decode(word) {
+                op if op.set_signals_mode != 0 && op.payload_sig_sel_size > 1 => (field.get(word) >> 1 & !3, 4),
+                _ => (field.get(word) >> 1, 1),
+            },
+            Operand::GprsStored(field) => match super::STOREIND::decode(word) {
+                op if op.size_sel != 0 => (field.get(word), 1),
+                op if op.mem_hier_sel == 0 => (field.get(word) & !3, 2),
+                op if op.reg_size_sel != 0 => (field.get(word), 1),
+                _ => (field.get(word) & !3, 4),
+            },
+            Operand::GprsIf(field, flag) if flag.get(word) != 0 => (field.get(word) & !3, 4),
+            Operand::GprsIfZero(field, flag) if flag.get(word) == 0 => (field.get(word) & !3, 4),
+            Operand::GprsIf(field, _) | Operand::GprsIfZero(field, _) => (field.get(word), 1),
+            _ => (0, 0),
+        };
+        first..first + count
+    }
+}
+
+impl Effects {
+    /// GPRs that a word reads.
+    pub fn gprs_read(&self, word: u32) -> impl Iterator<Item = u32> {
+        self.reads.iter().flat_map(move |operand| operand.gprs(word))
+    }
+
+    /// GPRs that a word writes.
+    pub fn gprs_written(&self, word: u32) -> impl Iterator<Item = u32> {
+        self.writes.iter().flat_map(move |operand| operand.gprs(word))
+    }
+
+    /// Whether a word reads rows of Dst.
+    pub fn reads_dst(&self, word: u32) -> bool {
+        self.reads.iter().any(|operand| match operand {
+            Operand::Dst => true,
+            Operand::DstIf(field) => field.get(word) != 0,
+            _ => false,
+        })
+    }
+
+    /// Whether it may write something.
+    pub fn may_write(&self, what: Operand) -> bool {
+        self.writes.contains(&what)
+    }
+
+    /// Whether it may read something.
+    pub fn may_read(&self, what: Operand) -> bool {
+        self.reads.contains(&what)
+    }
+
+    /// Registers of the vector unit that fields of a word name: what it reads, or what it writes. `None` if it takes more than
+    /// fields to know.
+    pub fn lregs(operands: &[Operand], word: u32) -> Option<u32> {
+        operands.iter().try_fold(0, |set, operand| match operand {
+            Operand::LReg(field) => Some(set | 1 << field.get(word)),
+            Operand::LRegs => None,
+            _ => Some(set),
+        })
+    }
+}
+
+/// Operands of the table with the fields that they name.
+pub(super) const fn resolve<const N: usize>(named: &[Operand<&str>], fields: &[Field]) -> [Operand; N] {
+    let mut operands = [Operand::L1; N];
+    let mut i = 0;
+    while i < N {
+        operands[i] = resolve_one(named[i], fields);
+        i += 1;
+    }
+    operands
+}
+
+const fn resolve_one(named: Operand<&str>, fields: &[Field]) -> Operand {
+    match named {
+        Operand::L1 => Operand::L1,
+        Operand::SrcA => Operand::SrcA,
+        Operand::SrcB => Operand::SrcB,
+        Operand::Owners => Operand::Owners,
+        Operand::Dst => Operand::Dst,
+        Operand::DstIf(a) => Operand::DstIf(find(fields, a)),
+        Operand::DstFlags => Operand::DstFlags,
+        Operand::Config => Operand::Config,
+        Operand::ThreadConfig => Operand::ThreadConfig,
+        Operand::Rwc => Operand::Rwc,
+        Operand::Adc => Operand::Adc,
+        Operand::Statistics => Operand::Statistics,
+        Operand::Registers => Operand::Registers,
+        Operand::Semaphores(a) => Operand::Semaphores(find(fields, a)),
+        Operand::Mutex(a) => Operand::Mutex(find(fields, a)),
+        Operand::Gpr(a) => Operand::Gpr(find(fields, a)),
+        Operand::GprUnless(a, b) => Operand::GprUnless(find(fields, a), find(fields, b)),
+        Operand::GprHalf(a) => Operand::GprHalf(find(fields, a)),
+        Operand::GprSignals(a) => Operand::GprSignals(find(fields, a)),
+        Operand::GprsStored(a) => Operand::GprsStored(find(fields, a)),
+        Operand::GprsIf(a, b) => Operand::GprsIf(find(fields, a), find(fields, b)),
+        Operand::GprsIfZero(a, b) => Operand::GprsIfZero(find(fields, a), find(fields, b)),
+        Operand::LReg(a) => Operand::LReg(find(fields, a)),
+        Operand::LRegs => Operand::LRegs,
+        Operand::LaneFlags => Operand::LaneFlags,
+    }
+}
+
+/// The field with a name; fails to compile if there is none.
+const fn find(fields: &[Field], name: &str) -> Field {
+    let mut i = 0;
+    while i < fields.len() {
+        if crate::text::equal(fields[i].name, name) {
+            return fields[i];
+        }
+        i += 1;
+    }
+    panic!("an operand names a field that the instruction does not have")
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::super::*;
+    use super::*;
+
+    #[test]
+    fn operands_name_gprs() {
+        let written = |word: u32| Opcode::of(word).unwrap().effects().gprs_written(word).collect::<Vec<_>>();
+        let read = |word: u32| Opcode::of(word).unwrap().effects().gprs_read(word).collect::<Vec<_>>();
+        let add = ADDDMAREG { op_b_is_const: 1, result_reg_index: 3, op_b_reg_index: 5, op_a_reg_index: 7 };
+        assert_eq!((read(add.word()), written(add.word())), (vec![7], vec![3]));
+        assert_eq!(read(ADDDMAREG { op_b_is_const: 0, ..add }.word()), [7, 5]);
+        let write = WRCFG { gpr_address: 8, wr128b: 1, cfg_reg: 0 };
+        assert_eq!(read(write.word()), [8, 9, 10, 11]);
+        assert_eq!(read(WRCFG { wr128b: 0, ..write }.word()), [8]);
+        let half = SETDMAREG { payload_sig_sel_size: 3, reg_index_16b: 9, ..SETDMAREG::ZERO };
+        assert_eq!(written(half.word()), [4]);
+        assert_eq!(written(SETDMAREG { set_signals_mode: 1, ..half }.word()), [4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn every_instruction_that_software_uses_has_a_unit() {
+        for row in INSTRUCTIONS {
+            let effects = Opcode::of(u32::from(row.opcode) << 24).unwrap().effects();
+            assert_eq!(row.used_by_software, effects.unit != Unit::Unknown, "{}", row.name);
+            let gated = !matches!(effects.unit, Unit::Unknown | Unit::Frontend);
+            assert_eq!(gated, effects.wait != 0, "{}", row.name);
+            let timed = effects.unit.is_vector() || effects.unit == Unit::Matrix;
+            assert_eq!(timed, effects.cost.is_some(), "{}", row.name);
+        }
+    }
+}
