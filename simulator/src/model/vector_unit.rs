@@ -45,10 +45,9 @@ impl VectorUnit {
     /// The fault of the first that is none, or that hardware does not define.
     pub fn run(&mut self, words: &[u32]) -> Result<(), Fault> {
         for &word in words {
-            let opcode =
-                Opcode::of(word).filter(|&opcode| opcode.unit().is_vector()).ok_or_else(
-                    || Fault::program(format!("{word:#010x} is no instruction of the vector unit")),
-                )?;
+            let opcode = Opcode::of(word).filter(|&opcode| opcode.unit().is_vector()).ok_or_else(|| {
+                Fault::program(format!("{word:#010x} is no instruction of the vector unit"))
+            })?;
             if sfpu::execute(&mut self.0, THREAD, opcode, word)? == Step::Stall {
                 return Err(Fault::internal("an instruction of the vector unit alone stalls"));
             }

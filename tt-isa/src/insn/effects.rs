@@ -159,7 +159,9 @@ impl Operand {
             Operand::GprUnless(field, flag) => (field.get(word), (flag.get(word) == 0) as u32),
             Operand::GprHalf(field) => (field.get(word) >> 1, 1),
             Operand::GprSignals(field) => match super::SETDMAREG::decode(word) {
-                op if op.set_signals_mode != 0 && op.payload_sig_sel_size > 1 => (field.get(word) >> 1 & !3, 4),
+                op if op.set_signals_mode != 0 && op.payload_sig_sel_size > 1 => {
+                    (field.get(word) >> 1 & !3, 4)
+                }
                 _ => (field.get(word) >> 1, 1),
             },
             Operand::GprsStored(field) => match super::STOREIND::decode(word) {
@@ -278,7 +280,6 @@ mod tests {
     use std::vec::Vec;
 
     use super::super::*;
-    use super::*;
 
     #[test]
     fn operands_name_gprs() {

@@ -10,6 +10,7 @@ mod bus;
 mod code;
 mod decode;
 mod hart;
+mod page;
 mod spin;
 #[cfg(test)]
 mod testing;

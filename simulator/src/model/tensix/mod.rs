@@ -498,7 +498,11 @@ mod tests {
         };
         check(l1(false), effects.may_read(L1), "reads L1");
         check(l1(true), effects.may_write(L1), "writes L1");
-        check(config(true), effects.may_write(Config) || effects.may_write(ThreadConfig), "writes configuration");
+        check(
+            config(true),
+            effects.may_write(Config) || effects.may_write(ThreadConfig),
+            "writes configuration",
+        );
         check(any(&log.dst.read), effects.reads_dst(word), "reads Dst");
         check(any(&log.dst.written), effects.may_write(Dst) || effects.may_write(DstFlags), "writes Dst");
         check(any(&log.dst.updated), effects.may_write(Dst), "updates Dst");

@@ -137,7 +137,8 @@ impl TileRaces {
                     }
                 }
                 Operand::Mutex(field) => {
-                    let (mutex, clock) = (&mut self.mutexes[field.get(word) as usize], &mut self.threads[thread].clock);
+                    let (mutex, clock) =
+                        (&mut self.mutexes[field.get(word) as usize], &mut self.threads[thread].clock);
                     if opcode == Opcode::ATGETM {
                         clock.join(mutex);
                     } else {
@@ -163,7 +164,10 @@ impl TileRaces {
         self.check_input(access, accesses)?;
         let config: Vec<_> = match opcode.effects() {
             // `RMWCIB`: reading and writing are one.
-            both if both.unit == Unit::Config && both.may_read(Operand::Config) && both.may_write(Operand::Config) => {
+            both if both.unit == Unit::Config
+                && both.may_read(Operand::Config)
+                && both.may_write(Operand::Config) =>
+            {
                 accesses.config.iter().filter(|access| access.write).copied().collect()
             }
             _ => accesses.config.clone(),

@@ -51,7 +51,7 @@ proptest! {
     fn casts_are_ieee(c in any::<u32>(), bits in 0u32..32) {
         let c = c & 0x8000_0000 | (c & 0x7FFF_FFFF) >> bits;
         let word = SFPCAST { lreg_src_c: 0, lreg_dest: 1, instr_mod1: 0 }.word();
-        let unit = Unit::with([[c; LANES]]).run(word).lreg(1);
+        let unit = TestUnit::with([[c; LANES]]).run(word).lreg(1);
         let magnitude = f64::from(c & 0x7FFF_FFFF) as f32;
         prop_assert_eq!(unit[5], magnitude.to_bits() | c & 0x8000_0000);
     }
@@ -70,7 +70,7 @@ proptest! {
             let magnitude = if x.is_nan() { limit } else { x.abs().round().min(limit) };
             let sign = if signed && magnitude != 0.0 { c & 0x8000_0000 } else { 0 };
             let word = SFP_STOCH_RND { lreg_dest: 1, instr_mod1, ..SFP_STOCH_RND::ZERO }.word();
-            let d = Unit::with([[c; LANES]]).run(word).lreg(1);
+            let d = TestUnit::with([[c; LANES]]).run(word).lreg(1);
             prop_assert_eq!(d[0], magnitude as u32 | sign, "{:e}", x);
         }
     }
@@ -85,10 +85,10 @@ proptest! {
         let modes = [sfp_stoch_rnd::INT32_TO_UINT8, sfp_stoch_rnd::INT32_TO_INT8];
         for (mode, expected) in modes.into_iter().zip(expected) {
             let op = SFP_STOCH_RND { lreg_src_b: 1, lreg_dest: 2, instr_mod1: mode, ..SFP_STOCH_RND::ZERO };
-            let by_register = Unit::with([[c; LANES], [amount; LANES]]).run(op.word()).lreg(2);
+            let by_register = TestUnit::with([[c; LANES], [amount; LANES]]).run(op.word()).lreg(2);
             let instr_mod1 = mode | sfp_stoch_rnd::USE_IMM5;
             let op = SFP_STOCH_RND { imm8_math: amount & 31, instr_mod1, ..op };
-            let by_immediate = Unit::with([[c; LANES]]).run(op.word()).lreg(2);
+            let by_immediate = TestUnit::with([[c; LANES]]).run(op.word()).lreg(2);
             prop_assert_eq!((by_register[31], by_immediate[0]), (expected, expected));
         }
     }
@@ -98,7 +98,7 @@ proptest! {
     fn shortened_mantissas_are_nearest(c in any::<u32>()) {
         for (instr_mod1, bits) in [(sfp_stoch_rnd::FP32_TO_FP16A, 13), (sfp_stoch_rnd::FP32_TO_FP16B, 16)] {
             let word = SFP_STOCH_RND { lreg_dest: 1, instr_mod1, ..SFP_STOCH_RND::ZERO }.word();
-            let d = Unit::with([[c; LANES]]).run(word).lreg(1)[7];
+            let d = TestUnit::with([[c; LANES]]).run(word).lreg(1)[7];
             let x = f32::from_bits(c);
             prop_assert_eq!(d & ((1 << bits) - 1), 0);
             if !x.is_finite() {
@@ -188,7 +188,7 @@ fn tables_choose_by_magnitude() {
     let full = |values: [f32; 3], i: usize| [values[i].to_bits(); LANES];
     let pair = |i: usize| [half(upper[i]) << 16 | half(lines[i]); LANES];
     let run = |registers: [Lanes; 8], instr_mod1: u32| {
-        Unit::with(registers).run(SFPLUTFP32 { lreg_dest: 6, instr_mod1 }.word()).lreg(6)
+        TestUnit::with(registers).run(SFPLUTFP32 { lreg_dest: 6, instr_mod1 }.word()).lreg(6)
     };
     let zero = [0; LANES];
     let singles = [
@@ -211,7 +211,7 @@ fn tables_choose_by_magnitude() {
 
     // Writes where LReg[7] says, whatever VD is.
     let indirect = [pair(0), pair(1), pair(2), x, zero, zero, zero, [5; LANES]];
-    let mut unit = Unit::with(indirect);
+    let mut unit = TestUnit::with(indirect);
     unit.run(SFPLUTFP32 { lreg_dest: 6, instr_mod1: sfplutfp32::FP16_3ENTRY_TABLE }.word());
     for i in 0..LANES {
         let (b, e) = (argument(i).abs(), three(argument(i).abs()));
@@ -227,7 +227,7 @@ fn tables_choose_by_magnitude() {
             assert_eq!(f32::from_bits(got[i]), table[e] * b + table[e], "{b} mode {mode}");
         }
     }
-    let fault = Unit::new().try_run(SFPLUTFP32 { lreg_dest: 0, instr_mod1: 1 }.word()).unwrap_err();
+    let fault = TestUnit::new().try_run(SFPLUTFP32 { lreg_dest: 0, instr_mod1: 1 }.word()).unwrap_err();
     assert!(fault.to_string().contains("SFPLUTFP32.md"), "{fault}");
 }
 
@@ -238,9 +238,9 @@ fn registers_are_named_by_lanes() {
         std::array::from_fn(|r| if r == 7 { counting(0x70) } else { [(r as f32).to_bits(); LANES] });
     let word =
         |instr_mod1| SFPMAD { lreg_src_a: 3, lreg_src_b: 10, lreg_src_c: 9, lreg_dest: 6, instr_mod1 }.word();
-    let read = Unit::with(registers).run(word(sfpmad::INDIRECT_VA)).lreg(6);
+    let read = TestUnit::with(registers).run(word(sfpmad::INDIRECT_VA)).lreg(6);
     assert_eq!((read[1], read[5], read[10]), (1f32.to_bits(), 5f32.to_bits(), one[0]));
-    let mut unit = Unit::with(registers);
+    let mut unit = TestUnit::with(registers);
     unit.run(word(sfpmad::INDIRECT_VD));
     for lane in 0..LANES {
         let written = (0..7).filter(|&r| unit.lreg(r)[lane] != (r as f32).to_bits()).collect::<Vec<_>>();
@@ -268,12 +268,12 @@ fn modifiers_without_meaning_are_faults() {
         SFPPUSHC { instr_mod1: 1, ..SFPPUSHC::ZERO }.word(),
     ];
     for word in words {
-        let fault = Unit::new().try_run(word).unwrap_err();
+        let fault = TestUnit::new().try_run(word).unwrap_err();
         assert!(fault.page.is_some_and(|page| page.contains("SFP")), "{:?}: {fault}", Disassembly(word));
     }
     let stochastic = SFP_STOCH_RND { rnd_mode: 1, ..SFP_STOCH_RND::ZERO }.word();
     for word in [stochastic, SFPCAST { instr_mod1: 1, ..SFPCAST::ZERO }.word()] {
-        let fault = Unit::new().try_run(word).unwrap_err();
+        let fault = TestUnit::new().try_run(word).unwrap_err();
         assert!(fault.to_string().contains("stochastic rounding"), "{fault}");
     }
 }
@@ -283,11 +283,11 @@ fn exponents_wrap_and_infinities_stay() {
     let c = [0x0080_0000, 0x7F00_0001, 0x7F80_0000, 0xFFC0_0000];
     let c: Lanes = std::array::from_fn(|i| c[i % 4]);
     let word = |imm12_math, instr_mod1| SFPDIVP2 { imm12_math, lreg_c: 0, lreg_dest: 1, instr_mod1 }.word();
-    let d = Unit::with([c]).run(word(2, 1)).lreg(1);
+    let d = TestUnit::with([c]).run(word(2, 1)).lreg(1);
     assert_eq!(d[..4], [0x0180_0000, 1, 0x7F80_0000, 0xFFC0_0000]);
-    let d = Unit::with([c]).run(word(0xFFE, 1)).lreg(1);
+    let d = TestUnit::with([c]).run(word(0xFFE, 1)).lreg(1);
     assert_eq!(d[..2], [0x7F80_0000, 0x7E00_0001]);
-    let d = Unit::with([c]).run(word(200, 0)).lreg(1);
+    let d = TestUnit::with([c]).run(word(200, 0)).lreg(1);
     assert_eq!(d[..4], [0x6400_0000, 0x6400_0001, 0x6400_0000, 0xE440_0000]);
 }
 
@@ -297,7 +297,7 @@ fn leading_zeros() {
     let mut random = Random(3);
     for shift in 0..33 {
         let c: Lanes = random.lanes().map(|x| (u64::from(x) >> shift) as u32);
-        let d = Unit::with([c]).run(SFPLZ { lreg_c: 0, lreg_dest: 1, instr_mod1: 0 }.word()).lreg(1);
+        let d = TestUnit::with([c]).run(SFPLZ { lreg_c: 0, lreg_dest: 1, instr_mod1: 0 }.word()).lreg(1);
         for i in 0..LANES {
             let mut zeros = 32;
             let mut x = c[i];

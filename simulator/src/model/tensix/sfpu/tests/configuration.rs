@@ -13,13 +13,13 @@ fn lane_config(value: u32) -> u32 {
     config(sfpconfig::LANE_CONFIG, value, sfpconfig::IMM16_IS_VALUE)
 }
 
-fn read(unit: &mut Unit, lreg_c: u32) -> Lanes {
+fn read(unit: &mut TestUnit, lreg_c: u32) -> Lanes {
     unit.run(SFPMOV { lreg_c, lreg_dest: 7, instr_mod1: sfpmov::FROM_SPECIAL }.word()).lreg(7)
 }
 
 #[test]
 fn values_are_those_of_eight_columns() {
-    let mut unit = Unit::with([counting(0x1_2340)]);
+    let mut unit = TestUnit::with([counting(0x1_2340)]);
     let broadcast: Lanes = std::array::from_fn(|i| 0x1_2340 + (i as u32 & 7));
     for dest in [0, 3, 4, 7, 12] {
         unit.run(config(dest, 0, 0));
@@ -40,7 +40,7 @@ fn values_are_those_of_eight_columns() {
 
 #[test]
 fn defaults_and_numbers_without_meaning() {
-    let mut unit = Unit::new();
+    let mut unit = TestUnit::new();
     (11..15).for_each(|dest| _ = unit.run(config(dest, 0, 1)));
     let constants = [-1.0f64, 1.0 / 65536.0, -0.67487759, -0.34484843];
     for (i, constant) in constants.into_iter().enumerate() {
@@ -55,7 +55,7 @@ fn defaults_and_numbers_without_meaning() {
 
 #[test]
 fn bits_are_combined_and_high_ones_kept() {
-    let mut unit = Unit::with([[0x1010; LANES]]);
+    let mut unit = TestUnit::with([[0x1010; LANES]]);
     unit.run(config(15, 0, 0));
     unit.run(config(15, 0x0301, sfpconfig::IMM16_IS_VALUE | sfpconfig::BITWISE_OR));
     // The lowest row of lanes is off.
@@ -67,7 +67,7 @@ fn bits_are_combined_and_high_ones_kept() {
 
 #[test]
 fn rows_can_be_off() {
-    let mut unit = Unit::with([[1; LANES]]);
+    let mut unit = TestUnit::with([[1; LANES]]);
     unit.run(lane_config(0b0110 << bits::ROW_MASK_SHIFT));
     let word = SFPIADD { imm12_math: 1, lreg_c: 0, lreg_dest: 0, instr_mod1: 5 }.word();
     let got = unit.run(word).lreg(0);
@@ -77,7 +77,7 @@ fn rows_can_be_off() {
 
 #[test]
 fn instructions_become_templates() {
-    let mut unit = Unit::with([[1; LANES]]);
+    let mut unit = TestUnit::with([[1; LANES]]);
     let word = SFPIADD { imm12_math: 1, lreg_c: 0, lreg_dest: 13, instr_mod1: 5 }.word();
     unit.run(word);
     assert_eq!(read(&mut unit, 1), [word; LANES]);
@@ -87,14 +87,14 @@ fn instructions_become_templates() {
     assert_eq!(read(&mut unit, 1), [word; LANES]);
     assert_eq!(unit.lreg(13), [lreg::AFTER_RESET[2]; LANES]);
     // What happens with lanes off, nobody says.
-    let mut unit = Unit::new();
+    let mut unit = TestUnit::new();
     (unit.0.sfpu.use_flags, unit.0.sfpu.flags) = (u32::MAX, 1);
     assert!(unit.try_run(word).unwrap_err().to_string().contains("template"));
 }
 
 #[test]
 fn results_that_hardware_spoils() {
-    let mut unit = Unit::new();
+    let mut unit = TestUnit::new();
     unit.run(lane_config(bits::ENABLE_DEST_INDEX));
     let word = |lreg_dest| SFPMOV { lreg_c: 9, lreg_dest, instr_mod1: 0 }.word();
     unit.run(word(3)).run(word(8));
@@ -104,7 +104,7 @@ fn results_that_hardware_spoils() {
 
 #[test]
 fn random_bits_are_drawn_in_lanes_that_take_part() {
-    let mut unit = Unit::new();
+    let mut unit = TestUnit::new();
     unit.0.cfg.write(0, tt_isa::cfg::config::PRNG_SEED_Seed_Val.index, 0x1234).unwrap();
     let first = read(&mut unit, sfpmov::SPECIAL_PRNG);
     (unit.0.sfpu.use_flags, unit.0.sfpu.flags) = (u32::MAX, 1);

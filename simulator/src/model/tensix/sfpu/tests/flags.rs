@@ -55,7 +55,7 @@ impl Lane {
 #[test]
 fn flags_follow_the_model() {
     let mut random = Random(0xF1A6);
-    let mut unit = Unit::new();
+    let mut unit = TestUnit::new();
     let mut lanes = vec![Lane::default(); LANES];
     for step in 0..200_000 {
         let depth = lanes[0].stack.len();
@@ -161,7 +161,7 @@ fn by_result(random: &mut Random, lanes: &mut [Lane], values: &Lanes) -> u32 {
 
 #[test]
 fn the_stack_has_eight_entries() {
-    let mut unit = Unit::new();
+    let mut unit = TestUnit::new();
     let fault = unit.try_run(SFPPOPC::ZERO.word()).unwrap_err();
     assert!(fault.to_string().contains("empty stack"), "{fault}");
     (0..8).for_each(|_| _ = unit.run(SFPPUSHC::ZERO.word()));

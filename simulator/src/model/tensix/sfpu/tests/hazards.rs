@@ -114,5 +114,5 @@ fn loads_after_the_matrix_unit() {
 
 #[test]
 fn checks_are_off_unless_asked_for() {
-    Unit::new().run(MAD).run(store(3));
+    TestUnit::new().run(MAD).run(store(3));
 }

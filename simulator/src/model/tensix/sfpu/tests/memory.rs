@@ -21,7 +21,7 @@ fn lane_config(imm16_math: u32) -> u32 {
 }
 
 /// The register that a load makes of these datums in storage form.
-fn loaded(unit: &mut Unit, format: u32, datums: &[u16; LANES]) -> Lanes {
+fn loaded(unit: &mut TestUnit, format: u32, datums: &[u16; LANES]) -> Lanes {
     for row in 0..4 {
         // Odd columns have something else.
         let pair = |i: usize| if i.is_multiple_of(2) { datums[8 * row + i / 2] } else { 0xDEAD };
@@ -38,7 +38,7 @@ fn half(sign: u32, exponent: i32, mantissa: u32) -> f64 {
 
 #[test]
 fn every_16_bit_datum_is_loaded() {
-    let mut unit = Unit::new();
+    let mut unit = TestUnit::new();
     for block in 0..0x1_0000 / LANES as u32 {
         let datums: [u16; LANES] = std::array::from_fn(|i| (block * 32 + i as u32) as u16);
         let signed = |x: u16, magnitude: u16| u32::from(magnitude) | u32::from(x >> 15) << 31;
@@ -94,7 +94,7 @@ fn every_half_precision_number_is_stored_and_loaded() {
             }
         });
         // Bits below ten of mantissa are cut off.
-        let mut unit = Unit::with([values.map(|x| x | 0x1FFF)]);
+        let mut unit = TestUnit::with([values.map(|x| x | 0x1FFF)]);
         unit.run(store(fmt::FP16, 8));
         for i in 0..LANES {
             let x = wanted[i];
@@ -102,7 +102,7 @@ fn every_half_precision_number_is_stored_and_loaded() {
             assert_eq!(dst::decode_fp16(unit.0.dst.read16(8 + i / 8)[2 * (i % 8)]), expected);
         }
     }
-    let mut unit = Unit::with([[f32::INFINITY.to_bits(); LANES]]);
+    let mut unit = TestUnit::with([[f32::INFINITY.to_bits(); LANES]]);
     unit.run(store(fmt::FP16, 0));
     assert_eq!(unit.run(load(fmt::FP16, 0)).lreg(1)[0], 131_008f32.to_bits());
     let infinite = unit.run(lane_config(bits::ENABLE_FP16A_INF)).run(load(fmt::FP16, 0)).lreg(1)[0];
@@ -111,7 +111,7 @@ fn every_half_precision_number_is_stored_and_loaded() {
 
 #[test]
 fn every_immediate() {
-    let mut unit = Unit::with([[0x89AB_CDEF; LANES]]);
+    let mut unit = TestUnit::with([[0x89AB_CDEF; LANES]]);
     let mut run = |instr_mod0, imm16| {
         unit.0.sfpu.lreg[0] = [0x89AB_CDEF; LANES];
         unit.run(SFPLOADI { lreg_ind: 0, instr_mod0, imm16 }.word()).lreg(0)[31]
@@ -132,7 +132,7 @@ fn integers_change_their_sign_s_form() {
     let mut random = Random(5);
     for _ in 0..2_000 {
         let values = random.lanes().map(|x| if x % 7 == 0 { x & 0x8000_03FF } else { x });
-        let mut unit = Unit::with([values]);
+        let mut unit = TestUnit::with([values]);
         let there = unit.run(store(fmt::INT32_SM, 0)).run(load(fmt::INT32, 0)).lreg(1);
         let back = unit.run(load(fmt::INT32_SM, 0)).lreg(1);
         let small = unit.run(store(fmt::INT8_COMP, 64)).run(load(fmt::INT8_COMP, 64)).lreg(1);
@@ -154,8 +154,8 @@ fn integers_change_their_sign_s_form() {
 fn bits_are_stored_as_they_are() {
     let mut random = Random(6);
     let values = random.lanes();
-    let mut unit = Unit::with([values]);
-    let raw = |unit: &Unit, i: usize| unit.0.dst.read32(4 + i / 8)[2 * (i % 8) + 1];
+    let mut unit = TestUnit::with([values]);
+    let raw = |unit: &TestUnit, i: usize| unit.0.dst.read32(4 + i / 8)[2 * (i % 8) + 1];
     for (format, expected) in [(fmt::HI16, values), (fmt::LO16, values.map(|x| x.rotate_left(16)))] {
         unit.run(store(format, 6));
         assert!((0..LANES).all(|i| raw(&unit, i) == expected[i]), "format {format}");
@@ -163,7 +163,7 @@ fn bits_are_stored_as_they_are() {
     unit.run(store(fmt::INT32, 6));
     assert_eq!(unit.run(load(fmt::INT32, 6)).lreg(1), values);
     // Denormals: kept as integers, flushed as numbers.
-    let mut unit = Unit::with([[0x8000_0001; LANES]]);
+    let mut unit = TestUnit::with([[0x8000_0001; LANES]]);
     assert_eq!(unit.run(store(fmt::INT32, 0)).run(load(fmt::FP32, 0)).lreg(1)[0], 0x8000_0001);
     assert_eq!(unit.run(store(fmt::FP32, 0)).run(load(fmt::FP32, 0)).lreg(1)[0], 0x8000_0000);
     unit.run(store(fmt::ZERO, 0));
@@ -179,9 +179,9 @@ fn the_format_follows_the_configuration() {
         (DataFormat::Int32, false),
     ];
     for (format, is_half) in formats {
-        let mut unit = Unit::new();
+        let mut unit = TestUnit::new();
         unit.0.dst.write16(0, &[dst::encode_fp16(0x3C00); dst::COLS]);
-        let set = |unit: &mut Unit, field: tt_isa::cfg::CfgField, value: u32| {
+        let set = |unit: &mut TestUnit, field: tt_isa::cfg::CfgField, value: u32| {
             let old = unit.0.cfg.read(0, field.index).unwrap();
             unit.0.cfg.write(0, field.index, field.with(old, value)).unwrap();
         };
@@ -201,7 +201,7 @@ fn the_format_follows_the_configuration() {
 
 #[test]
 fn addresses_add_up_and_counters_move() {
-    let mut unit = Unit::with([counting(0x100)]);
+    let mut unit = TestUnit::with([counting(0x100)]);
     let t = &mut unit.0;
     t.rwc[1].dst.value = 20;
     t.cfg.write(0, c::DEST_REGW_BASE_Base.index, 4).unwrap();
@@ -228,7 +228,7 @@ fn addresses_add_up_and_counters_move() {
 
 #[test]
 fn lanes_that_are_off_keep_rows_invalid() {
-    let mut unit = Unit::with([[7; LANES]]);
+    let mut unit = TestUnit::with([[7; LANES]]);
     unit.0.dst.write16(0, &[5; dst::COLS]);
     unit.0.dst.invalidate(0..4);
     (unit.0.sfpu.use_flags, unit.0.sfpu.flags) = (u32::MAX, 0x0000_0101);
@@ -243,7 +243,7 @@ fn lanes_that_are_off_keep_rows_invalid() {
 
 #[test]
 fn lane_configuration_blocks_exchanges_and_captures() {
-    let mut unit = Unit::with([counting(0x40)]);
+    let mut unit = TestUnit::with([counting(0x40)]);
     unit.run(lane_config(bits::DEST_WR_COL_EXCHANGE)).run(store(fmt::UINT16, 0));
     assert_eq!(unit.0.dst.read16(0)[..4], [0, 0x40, 0, 0x41]);
     unit.run(lane_config(bits::DEST_RD_COL_EXCHANGE));

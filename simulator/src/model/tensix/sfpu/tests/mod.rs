@@ -17,9 +17,9 @@ use crate::model::tensix::Tensix;
 use crate::model::tensix::testing::Random;
 
 /// A coprocessor of which only the vector unit is used, by thread 1.
-struct Unit(Tensix);
+struct TestUnit(Tensix);
 
-impl Unit {
+impl TestUnit {
     fn new() -> Self {
         Self(Tensix::default())
     }
@@ -59,7 +59,7 @@ fn random_instructions_do_not_panic() {
     let rows: Vec<_> = INSTRUCTIONS.iter().filter(|row| row.name.starts_with("SFP")).collect();
     let mut executed = vec![0; rows.len()];
     for _ in 0..2_000 {
-        let mut unit = Unit::new();
+        let mut unit = TestUnit::new();
         unit.0.sfpu.hazard_checks = random.next().is_multiple_of(2);
         unit.0.rwc[1].dst.value = random.next() % 1024;
         (0..8).for_each(|register| unit.0.sfpu.lreg[register] = random.lanes());

@@ -26,7 +26,7 @@ fn swaps_sort_in_total_order() {
         let (index_c, index_d) = (counting(100), counting(200));
         for mode in 1..10u32 {
             for config in [0, lane_config::ENABLE_DEST_INDEX, lane_config::EXCHANGE_SRCB_SRCC] {
-                let mut unit = Unit::with([c, d, [0; LANES], [0; LANES], index_c, index_d]);
+                let mut unit = TestUnit::with([c, d, [0; LANES], [0; LANES], index_c, index_d]);
                 unit.run(lane_config(config));
                 unit.run(SFPSWAP { lreg_src_c: 0, lreg_dest: 1, instr_mod1: mode }.word());
                 for i in 0..LANES {
@@ -51,7 +51,7 @@ fn swaps_sort_in_total_order() {
 
 #[test]
 fn constants_are_not_swapped() {
-    let mut unit = Unit::with([[5; LANES]]);
+    let mut unit = TestUnit::with([[5; LANES]]);
     unit.run(SFPSWAP { lreg_src_c: 10, lreg_dest: 0, instr_mod1: sfpswap::SWAP }.word());
     assert_eq!((unit.lreg(0)[3], unit.lreg(10)[3]), (1f32.to_bits(), 1f32.to_bits()));
 }
@@ -60,7 +60,7 @@ fn constants_are_not_swapped() {
 fn transposing_twice_is_nothing() {
     let mut random = Random(9);
     let registers: [Lanes; 8] = std::array::from_fn(|_| random.lanes());
-    let mut unit = Unit::with(registers);
+    let mut unit = TestUnit::with(registers);
     unit.run(SFPTRANSP::ZERO.word());
     for (i, row, column) in [(0, 1, 3), (2, 3, 7), (5, 0, 0), (7, 6 & 3, 1)] {
         assert_eq!(unit.lreg(i)[8 * row + column], registers[(i & 4) + row][8 * (i & 3) + column]);
@@ -90,7 +90,7 @@ fn registers_move_down() {
             std::array::from_fn(|i| 400 + (i & !7) as u32 + (i as u32 + 7) % 8),
         ),
     ] {
-        let mut unit = Unit::with(registers);
+        let mut unit = TestUnit::with(registers);
         unit.run(shuffle(mode, 0));
         let expected = [registers[1], registers[2], registers[3], last, registers[4]];
         assert!((0..5).all(|i| unit.lreg(i) == expected[i]), "mode {mode}");
@@ -100,7 +100,7 @@ fn registers_move_down() {
 #[test]
 fn a_shift_of_lanes_lets_an_earlier_value_through() {
     let registers: [Lanes; 5] = std::array::from_fn(|i| counting(100 * i as u32));
-    let mut unit = Unit::with(registers);
+    let mut unit = TestUnit::with(registers);
     let shifted = unit.run(shuffle(sfpshft2::SUBVEC_SHFLSHR1, 0)).lreg(6);
     assert_eq!((shifted[0], shifted[1], shifted[8], shifted[9]), (0, 400, 0, 408));
     let rotate =
@@ -116,7 +116,7 @@ fn a_shift_of_lanes_lets_an_earlier_value_through() {
 #[test]
 fn an_immediate_is_amount_and_register() {
     let registers: [Lanes; 8] = std::array::from_fn(|i| [0x100 << i; LANES]);
-    let mut unit = Unit::with(registers);
+    let mut unit = TestUnit::with(registers);
     assert_eq!(unit.run(shuffle(sfpshft2::SHFT_IMM, 3)).lreg(6)[0], 0x800 << 3);
     // -15: register 1, to the right by 15; -12: register 4.
     assert_eq!(unit.run(shuffle(sfpshft2::SHFT_IMM, 0xFF1)).lreg(6)[0], 0);
