@@ -1,5 +1,6 @@
 //! Kernel images: an ELF file that is right, then cut, flipped or with any number in any field of its headers.
 
+use tt_isa::chip::WORMHOLE;
 use tt_isa::map::RiscV;
 use tt_isa::rv32::nop;
 use tt_kernels::elf::{flatten, slot};
@@ -76,7 +77,7 @@ pub fn image(random: &mut Random) -> Result<Ended, Fault> {
     for _ in 0..64 {
         let mut file = valid(core);
         damage(&mut file, random);
-        match flatten(core, &file) {
+        match flatten(&WORMHOLE, core, &file) {
             Ok(bytes) if bytes.len() > slot(core).size as usize + 15 => {
                 return Err(Fault::internal(format!(
                     "image of {:#x} bytes for {}",
@@ -99,7 +100,7 @@ mod tests {
     #[test]
     fn without_damage_the_image_is_accepted() {
         for core in RiscV::ALL {
-            let image = flatten(core, &valid(core)).expect("a valid image");
+            let image = flatten(&WORMHOLE, core, &valid(core)).expect("a valid image");
             assert_eq!(image[..8], bytes(&[nop(); 2]), "{}", core.name());
             assert_eq!(image.len(), 4 * WORDS as usize + 64);
         }
@@ -110,7 +111,7 @@ mod tests {
         let mut file = valid(RiscV::Brisc);
         let memory_size = (FILE_HEADER + 5 * 4) as usize;
         file[memory_size..memory_size + 4].copy_from_slice(&16_u32.to_le_bytes());
-        let error = flatten(RiscV::Brisc, &file).unwrap_err();
+        let error = flatten(&WORMHOLE, RiscV::Brisc, &file).unwrap_err();
         assert!(matches!(error, ImageError::Segment { file: 128, memory: 16, .. }), "{error}");
     }
 }
