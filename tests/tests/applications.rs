@@ -12,27 +12,21 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use tt_tests::tools::Temporary;
 use tt_tests::{Device, Missing, Tools, need, tools};
 
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// A folder as Ollama has it; removed in the end.
+/// A folder as Ollama has it.
 struct Ollama {
-    folder: PathBuf,
+    folder: Temporary,
     library: PathBuf,
-}
-
-impl Drop for Ollama {
-    fn drop(&mut self) {
-        // A folder of temporary files.
-        let _ = fs::remove_dir_all(&self.folder);
-    }
 }
 
 impl Ollama {
     fn install(library: &Path) -> Self {
-        let folder = tools::scratch("ollama");
-        let place = folder.join("lib/ollama/tenstorrent");
+        let folder = Temporary::new("ollama");
+        let place = folder.path().join("lib/ollama/tenstorrent");
         fs::create_dir_all(&place).unwrap();
         symlink(library, place.join("libggml-tenstorrent.so")).unwrap();
         Self { library: place.join("libggml-tenstorrent.so"), folder }
@@ -143,7 +137,7 @@ fn ollama_runs_a_model() {
     let ollama = Ollama::install(&need!(tools::from_environment("TT_BACKEND_SO", "our library")));
     let on_cpu = need!(tools.optional("llama-server", Device::Cpu));
     let expected = completion(on_cpu, &["-ngl", "0"]).unwrap();
-    let stats = ollama.folder.join("stats.json");
+    let stats = ollama.folder.path().join("stats.json");
     let mut on_card = need!(ollama.server(&tools, "sim"));
     on_card.env("GGML_TT_WEIGHTS", "bf16").env("GGML_TT_STATS", &stats);
     let options = ["-ngl", "99", "--flash-attn", "off", "--main-gpu", "0"];
