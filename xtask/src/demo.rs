@@ -176,9 +176,11 @@ fn generate(options: &Options, echo: Echo) -> Result<Outcome> {
     } else {
         command.env_remove("GGML_BACKEND_PATH");
     }
-    // llama.cpp writes its text from a thread that nobody waits for at the end; this library does. Without a compiler for it, the last words
-    // may be missing now and then.
-    if let Ok(library) = native::build_preload(&llama) {
+    // llama.cpp writes its text from a thread that nobody waits for at the end; this library does. Without it (no compiler, or another
+    // llama.cpp), the last words may be missing now and then.
+    if llama.bin().join("libllama-common.so").is_file()
+        && let Ok(library) = native::build_preload(&llama)
+    {
         command.env("LD_PRELOAD", library);
     }
     eprintln!("running {} on {device}\n", model.file_name().unwrap_or_default().to_string_lossy());
