@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::dist::{self, Made};
 use crate::llama::Llama;
@@ -76,7 +76,25 @@ fn from_archive(place: &Place, made: &Made, host: Option<&Llama>) -> Result<()> 
     for file in ["LICENSE-MIT", "LICENSE-APACHE", "THIRD-PARTY.txt", "README.md", "Containerfile"] {
         ensure!(folder.join(file).is_file(), "{file} is missing");
     }
+    container_file(&folder)?;
     generate(place, host, &folder.join("libggml-tenstorrent.so"), &folder.join("demo-bible-peace.gguf"))
+}
+
+/// No image is made here (that needs a registry): the file has to copy what lies beside it, and name where it is then.
+fn container_file(folder: &Path) -> Result<()> {
+    let text = fs::read_to_string(folder.join("Containerfile"))?;
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    let [["FROM", _], ["COPY", from, to], ["ENV", setting]] =
+        lines.iter().map(Vec::as_slice).collect::<Vec<_>>()[..]
+    else {
+        bail!("the container file is not FROM, COPY, ENV:\n{text}");
+    };
+    ensure!(folder.join(from).is_file(), "{from} is not in the archive");
+    ensure!(
+        *setting == format!("GGML_BACKEND_PATH={to}{from}"),
+        "{setting} is not where {from} is copied to"
+    );
+    Ok(())
 }
 
 fn from_package(place: &Place, made: &Made, host: Option<&Llama>) -> Result<()> {
