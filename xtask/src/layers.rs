@@ -1,9 +1,9 @@
 //! `cargo xtask layers`: which top module of a crate imports which, and whether it may.
 //!
 //! The rule is data: [`RULES`], a section a crate, a line a module with the modules that it may import. A crate with a section has to
-//! keep it, tests included; its rule must not have a cycle, unless the section is marked `baseline`: the state of a crate
-//! that still has to be put in order, which may only get better (what a line allows and nobody uses is an error).
-//! A crate without a section must not have a cycle.
+//! keep it, tests included, and the rule itself must not have a cycle. A crate without a section must not have a cycle. A section marked
+//! `knots` is for a crate that still has to be put in order: its lines are the imports without which there would be no cycle. They
+//! may only become fewer: a line that nobody needs any more is an error.
 //!
 //! Imports are paths that begin with `crate::`, or with as many `super::` as lead out of the module, in `use` or anywhere else. What
 //! is not a top module by its name is the crate's root (`root` in the rule): its re-exports hide what is behind them.
@@ -25,7 +25,8 @@ type Imports = BTreeMap<String, BTreeSet<String>>;
 /// A section of the rule.
 #[derive(Default)]
 struct Rule {
-    baseline: bool,
+    /// `may` are imports that make cycles.
+    knots: bool,
     may: Imports,
 }
 
@@ -63,7 +64,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, Rule>> {
         if !line.starts_with(' ') {
             let mut words = line.split_whitespace();
             folder = words.next().unwrap_or_default().to_owned();
-            rules.entry(folder.clone()).or_default().baseline = words.next() == Some("baseline");
+            rules.entry(folder.clone()).or_default().knots = words.next() == Some("knots");
             continue;
         }
         let (module, may) = line.split_once(':').with_context(|| format!("no colon: {line}"))?;
@@ -78,12 +79,11 @@ fn check(folder: &str, imports: &Imports, rule: Option<&Rule>) -> Vec<String> {
     let Some(rule) = rule else {
         return cycle(imports).map(|path| format!("{folder}: import cycle {path}")).into_iter().collect();
     };
-    let mut wrong = Vec::new();
-    if !rule.baseline
-        && let Some(path) = cycle(&rule.may)
-    {
-        wrong.push(format!("{folder}: the rule has the cycle {path}"));
+    if rule.knots {
+        return check_knots(folder, imports, &rule.may);
     }
+    let mut wrong: Vec<String> =
+        cycle(&rule.may).map(|path| format!("{folder}: the rule has the cycle {path}")).into_iter().collect();
     for (module, imported) in imports {
         let Some(may) = rule.may.get(module) else {
             wrong.push(format!("{folder}: the module {module} has no line"));
@@ -92,15 +92,23 @@ fn check(folder: &str, imports: &Imports, rule: Option<&Rule>) -> Vec<String> {
         let more = imported.difference(may).map(|other| format!("{folder}: {module} imports {other}"));
         wrong.extend(more);
     }
-    for (module, may) in &rule.may {
-        let imported = imports.get(module).cloned().unwrap_or_default();
-        if !imports.contains_key(module) {
-            wrong.push(format!("{folder}: there is no module {module}"));
-        } else if rule.baseline {
-            let less = may.difference(&imported);
-            wrong.extend(less.map(|other| format!("{folder}: {module} no longer imports {other}")));
+    let gone = rule.may.keys().filter(|module| !imports.contains_key(*module));
+    wrong.extend(gone.map(|module| format!("{folder}: there is no module {module}")));
+    wrong
+}
+
+/// A crate may have no cycle but through the imports that are listed.
+fn check_knots(folder: &str, imports: &Imports, listed: &Imports) -> Vec<String> {
+    let mut rest = imports.clone();
+    let mut wrong = Vec::new();
+    for (module, others) in listed {
+        for other in others {
+            if !rest.get_mut(module).is_some_and(|imported| imported.remove(other)) {
+                wrong.push(format!("{folder}: {module} no longer imports {other}"));
+            }
         }
     }
+    wrong.extend(cycle(&rest).map(|path| format!("{folder}: import cycle {path}")));
     wrong
 }
 
@@ -304,8 +312,9 @@ mod tests {
         assert_eq!(check("crate\n    low:\n    high:\n    new:\n"), ["crate: the module new has no line"]);
         let knot = imports("crate\n    a: b\n    b: c\n    c: a\n");
         assert_eq!(super::check("crate", &knot, None), ["crate: import cycle a -> b -> c -> a"]);
-        let rule = parse("crate baseline\n    low: high\n    high: low\n").unwrap();
-        let better = super::check("crate", &imports("crate\n    low:\n    high: low\n"), rule.get("crate"));
-        assert_eq!(better, ["crate: low no longer imports high"]);
+        let rule = parse("crate knots\n    low: high\n").unwrap();
+        let knots = |text| super::check("crate", &imports(text), rule.get("crate"));
+        assert!(knots("crate\n    low: high\n    high: low\n").is_empty());
+        assert_eq!(knots("crate\n    low:\n    high: low\n"), ["crate: low no longer imports high"]);
     }
 }
