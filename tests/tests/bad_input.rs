@@ -47,6 +47,19 @@ fn a_missing_vendor_simulator_is_refused_by_name() {
     assert!(all.contains("/does/not/exist/libttsim.so"), "the log does not name the file:\n{all}");
 }
 
+/// A chip that is described and has no kernels makes no device, and the log says why; other devices are there.
+#[test]
+fn a_chip_without_kernels_is_refused_by_name() {
+    let tools = need!(Tools::find());
+    let library = need!(tools::from_environment("TTSIM_BH_LIB", "the vendor's simulator for Blackhole"));
+    let devices = format!("ttsim:{},sim", library.display());
+    let listed = list_devices(&tools, &devices).success().unwrap();
+    assert!(listed.out.contains("TT0: Tenstorrent Wormhole"), "{}", listed.out);
+    assert!(!listed.out.contains("TT1:") && !listed.out.contains("Blackhole"), "{}", listed.out);
+    let log = load_log(&tools, &devices);
+    assert!(log.contains("Blackhole (PCI id 0xb1401e52) is recognised and not supported yet"), "{log}");
+}
+
 #[test]
 fn text_is_still_generated_when_no_device_could_be_made() {
     let tools = need!(Tools::find());

@@ -78,8 +78,7 @@ const _: () = {
             | ADD_STAGE
             | ADD_STAGE_ROW
             | ACT)
-            % CONGRUENCE
-            == 0
+            .is_multiple_of(CONGRUENCE)
     );
 };
 

@@ -29,7 +29,7 @@ const INDICES: u32 = l1::HEAP;
 const SOURCES: u32 = INDICES + BATCH * INDEX_STAGE;
 const RESULTS: u32 = SOURCES + BATCH * STAGE;
 const _: () =
-    assert!(RESULTS + BATCH * STAGE <= l1::HEAP_END && (SOURCES | RESULTS | STAGE) % CONGRUENCE == 0);
+    assert!(RESULTS + BATCH * STAGE <= l1::HEAP_END && (SOURCES | RESULTS | STAGE).is_multiple_of(CONGRUENCE));
 
 /// A source row.
 #[derive(Clone, Copy, Default)]
