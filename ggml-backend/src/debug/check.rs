@@ -140,6 +140,8 @@ fn message(
 fn bound(host: &Host, node: &Tensor) -> f64 {
     /// Everything in FP32.
     const EXACT: f64 = 1e-7;
+    /// Sums of products that are rounded apart from one another.
+    const SUMMED: f64 = 1e-6;
     /// Products, also with operands of 16 bits or quantised ones.
     const PRODUCT: f64 = 5e-4;
     /// Products with weights of 4 bits.
@@ -150,6 +152,7 @@ fn bound(host: &Host, node: &Tensor) -> f64 {
     match host.operator_name(node.op) {
         "MUL_MAT" | "MUL_MAT_ID" if choice::is_coarse() => COARSE,
         "MUL_MAT" | "MUL_MAT_ID" | "OUT_PROD" | "FLASH_ATTN_EXT" | "CONV_2D" | "CONV_3D" => PRODUCT,
+        "LIGHTNING_INDEXER" => SUMMED,
         "ARGMAX" | "ARGSORT" | "TOP_K" => 0.0,
         _ if host.weight_type(node.type_).is_some() && !float(node) => ROUNDED,
         _ => EXACT,

@@ -26,15 +26,15 @@ pub struct ImageSlot {
 
 /// Slots of the five images.
 pub const IMAGE_SLOTS: [ImageSlot; 5] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x2_5000 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x2_5000, size: 0x2000 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x2_7000, size: 0x7000 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x2_E000, size: 0x1800 },
-    ImageSlot { core: RiscV::Ncrisc, start: 0x2_F800, size: 0x2_5000 },
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x2_4C00 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x2_4C00, size: 0x2000 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x2_6C00, size: 0x7000 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x2_DC00, size: 0x1800 },
+    ImageSlot { core: RiscV::Ncrisc, start: 0x2_F400, size: 0x2_4C00 },
 ];
 
 /// First byte after the images.
-pub const MAILBOX: u32 = 0x5_4800;
+pub const MAILBOX: u32 = 0x5_4000;
 /// Go word: every core polls it; the launch with number n starts when it becomes n.
 pub const GO: u32 = MAILBOX;
 /// Completion word, used on the worker that [`crate::BootConfig`] names: one more for each finished worker.
@@ -59,7 +59,7 @@ pub const SYNC: u32 = MAILBOX + 0x600;
 /// Bytes of [`SYNC`].
 pub const SYNC_BYTES: u32 = 0x200;
 /// The operators' buffers.
-pub const HEAP: u32 = 0x5_5800;
+pub const HEAP: u32 = 0x5_5000;
 /// End of the heap.
 pub const HEAP_END: u32 = CHIP.tile.l1_size;
 /// Where operators that run on both data-movement cores divide the heap: BRISC has the lower part.
