@@ -7,7 +7,7 @@ mod host;
 #[path = "support/initiator.rs"]
 mod initiator;
 
-use host::{Host, all_tiles, end, niu, pattern, tensix};
+use host::{Host, all_tiles, niu, pattern, tensix};
 use initiator::{DATA, Registers, ask, counter, refused, write_to};
 use tt_isa::arc;
 use tt_isa::chip::{DRAM_APB_NIU, DRAM_APB_NIU_NOC_STRIDE, DRAM_APB_NIU_STRIDE, WORMHOLE};

@@ -1,12 +1,14 @@
 //! `cargo xtask layers`: which top module of a crate imports which, and whether it may.
 //!
-//! The rule is data: [`RULES`], a section a crate, a line a module with the modules that it may import. A crate with a section has to
-//! keep it, tests included, and the rule itself must not have a cycle. A crate without a section must not have a cycle. A section marked
+//! The rule is data: [`RULES`], a section a crate, a line a module with the modules that it may import. A crate with a
+//! section has to keep it, tests included, and the rule itself must not have a cycle. A crate without a section must
+//! not have a cycle. A section marked
 //! `knots` is for a crate that still has to be put in order: its lines are the imports without which there would be no cycle. They
 //! may only become fewer: a line that nobody needs any more is an error.
 //!
-//! Imports are paths that begin with `crate::`, or with as many `super::` as lead out of the module, in `use` or anywhere else. What
-//! is not a top module by its name is the crate's root (`root` in the rule): its re-exports hide what is behind them.
+//! Imports are paths that begin with `crate::`, or with as many `super::` as lead out of the module, in `use` or
+//! anywhere else. What is not a top module by its name is the crate's root (`root` in the rule): its re-exports hide
+//! what is behind them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,10 +1,11 @@
 //! The fast policy: everything finishes at once, and as much of it as possible in a row.
 //!
-//! Cores take turns of 1024 instructions; the coprocessor goes on whenever a turn ends or a core waits for it. NoC requests
-//! wait in the outbox until the quantum ends, but for reads of DRAM: most of what the NoC moves, and nothing that another
-//! tile sees happen. DRAM does not change while tiles run. So a tile whose cores have nothing else to do has its own reads done,
-//! on its own host thread and with its L1 still in the cache, and goes on. What others see of them, the counters of the DRAM
-//! tiles' NIUs, is added up when all tiles have run ([`Reads`]). A read behind a request of another kind waits with it.
+//! Cores take turns of 1024 instructions; the coprocessor goes on whenever a turn ends or a core waits for it. NoC
+//! requests wait in the outbox until the quantum ends, but for reads of DRAM: most of what the NoC moves, and nothing
+//! that another tile sees happen. DRAM does not change while tiles run. So a tile whose cores have nothing else to do
+//! has its own reads done, on its own host thread and with its L1 still in the cache, and goes on. What others see of
+//! them, the counters of the DRAM tiles' NIUs, is added up when all tiles have run ([`Reads`]). A read behind a
+//! request of another kind waits with it.
 
 use tt_isa::insn::Opcode;
 use tt_isa::map::RiscV;

@@ -15,8 +15,8 @@
 //! | [`clocked::Clocked`] with [`jitter::Jitter`] | one instruction a clock, with pauses | a random time | each step after a random time |
 //!
 //! A mode that keeps time is one more policy. It needs what is there: [`Policy::admits`] (is the unit free, are the
-//! operands ready), [`Policy::keep`] (how long the unit is busy: opcode, word and accesses are known), a schedule of cores with a
-//! cost for each instruction, and delays of packets that depend on their way ([`packets::Delays`]).
+//! operands ready), [`Policy::keep`] (how long the unit is busy: opcode, word and accesses are known), a schedule of
+//! cores with a cost for each instruction, and delays of packets that depend on their way ([`packets::Packets`]).
 
 pub mod bus;
 pub mod clocked;

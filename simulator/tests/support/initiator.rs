@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 
-use tt_isa::noc::{NocXy, reg};
+use tt_isa::noc::{NocXy, ctrl, reg};
 use tt_simulator::Fault;
 
 use super::host::{Host, niu, tensix};

@@ -6,9 +6,10 @@
 //! (`TensixTile/BabyRISCV/PushTensixInstruction.md`).
 //!
 //! [`table`] is the only place where encodings are written: Wormhole's. Each row becomes a struct of the instruction's
-//! name (`MVMUL { dst, addr_mode, .. }`, `const` [`MVMUL::word`](table::MVMUL::word) and `decode`), an
-//! [`Opcode`], an [`InsnInfo`] for the disassembler, and [`Effects`]: what the instruction does to the machine. What another chip changes is written with that chip
-//! ([`crate::chip::blackhole::insn`]); an [`InsnSet`] is the whole of a chip's instructions.
+//! name (`MVMUL { dst, addr_mode, .. }`, `const` [`MVMUL::word`](table::MVMUL::word) and `decode`), an [`Opcode`], an
+//! [`InsnInfo`] for the disassembler, and [`Effects`]: what the instruction does to the machine. What another chip
+//! changes is written with that chip ([`crate::chip::blackhole::insn`]); an [`InsnSet`] is the whole of a chip's
+//! instructions.
 
 use core::fmt;
 

@@ -1,7 +1,8 @@
 //! The loop that executes the decoded code of one page.
 //!
-//! Most of the simulator's time is spent here, so it is one function: everything that an instruction needs stays in the host's registers.
-//! It leaves the page with a [`Leave`], which says why; the turn ([`Hart::run`]) goes on from there.
+//! Most of the simulator's time is spent here, so it is one function: everything that an instruction needs stays in
+//! the host's registers. It leaves the page with a [`Leave`], which says why; the turn ([`Hart::run`]) goes on from
+//! there.
 
 use tt_isa::map::LOCAL_RAM_BASE;
 

@@ -5,8 +5,8 @@
 //! chip:  Races (packets): NoC requests from tile to tile, DRAM (dram)
 //! ```
 //! In the fast mode units finish at once and requests arrive in the order in which they were made, so a kernel that
-//! forgets to wait works. The asynchronous mode finishes everything after a seeded delay ([`crate::engine`]) and carries this detector.
-//! Accesses are compared by happens-before, not by when they happen to come.
+//! forgets to wait works. The asynchronous mode finishes everything after a seeded delay ([`crate::engine`]) and
+//! carries this detector. Accesses are compared by happens-before, not by when they happen to come.
 //!
 //! # What is found
 //!

@@ -63,8 +63,8 @@ impl Races {
         self.tiles.iter_mut()
     }
 
-    /// A request leaves its tile's outbox: its number and what happened before, as noted when it was made, or new if the host made
-    /// it.
+    /// A request leaves its tile's outbox: its number and what happened before, as noted when it was made, or new if
+    /// the host made it.
     pub fn made(&mut self, tile: usize, request: Request) -> Note {
         let state = &mut self.tiles[tile];
         let (id, clock): (u32, VectorClock) = state.outgoing.pop_front().unwrap_or_else(|| {

@@ -46,8 +46,8 @@ enum Output {
 }
 
 impl Tracer {
-    /// Opens the trace's file, for a chip with Tensix tiles at these positions. `tiles` of the configuration are NoC 0 positions
-    /// now.
+    /// Opens the trace's file, for a chip with Tensix tiles at these positions. `tiles` of the configuration are NoC 0
+    /// positions now.
     ///
     /// # Errors
     /// The file cannot be made.
