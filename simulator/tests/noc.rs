@@ -8,7 +8,7 @@ mod host;
 mod initiator;
 
 use host::{COLUMNS, Host, ROWS, Request, all_tiles, copy, end, niu, pattern, poke, tensix, wait_for};
-use initiator::{DATA, Registers, ask, counter, refused, write_to};
+use initiator::{DATA, ask, counter, refused, write_to};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{DEBUG_REGS_BASE, L1_SIZE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::{
