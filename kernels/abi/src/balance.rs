@@ -59,7 +59,7 @@ impl Positive {
     fn inverse(self) -> Self {
         // 2^63 / mantissa: the upper half by the divider, the lower one by a step of Newton's.
         let near = u64::from(u32::MAX / (self.mantissa >> 16)) << 15;
-        let rest = (1i64 << 62) - (u64::from(self.mantissa) * near >> 1) as i64;
+        let rest = (1i64 << 62) - ((u64::from(self.mantissa) * near) >> 1) as i64;
         let step = (near as i64 * (rest >> 31)) >> 31;
         let mantissa = (near as i64 + step).min(u32::MAX.into()) as u32;
         Self { mantissa, exponent: -63 - self.exponent }.normal()
