@@ -5,7 +5,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_int};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,10 +14,12 @@ use tt_runtime::{Allocation, DramAddr, Error, OpDescriptor, TensorView};
 
 use crate::abi::guard;
 use crate::abi::host::{Host, Operator, host};
-use crate::abi::types::{BackendStruct, FLAG_COMPUTE, Function, Graph, Tensor, status};
+use crate::abi::tables::{BackendFields, BackendFunctions};
+use crate::abi::types::{Backend, Graph, Tensor, status};
+use crate::abi::uses::Uses;
 use crate::buffer::{self, Arena, arena_of, is_for_weights, status_of};
 use crate::device::Device;
-use crate::fusion::{self, Group, Uses};
+use crate::fusion::{self, Group};
 use crate::realised::{KeptCopy, Realised};
 use crate::weights::{Tiles, WeightError};
 use crate::{debug, log, passes, plan, stats};
@@ -26,50 +28,56 @@ use crate::{debug, log, passes, plan, stats};
 static GUID: [u8; 16] = *b"tenstorrent-ggml";
 
 /// A backend for a device.
-pub fn make(device: &'static Device) -> *mut c_void {
-    let mut iface: [Function; 16] = [std::ptr::null(); 16];
-    iface[0] = get_name as Function;
-    iface[1] = free as Function;
-    iface[12] = graph_compute as Function;
-    let context = (&raw const *device).cast_mut().cast();
-    Box::into_raw(Box::new(BackendStruct { guid: &GUID, iface, device: device.pointer(), context })).cast()
+pub fn make(device: &'static Device) -> *mut Backend {
+    let functions = BackendFunctions { get_name, free, graph_compute };
+    let fields = BackendFields { device: device.pointer(), context: (&raw const *device).cast_mut().cast() };
+    host().map_or(std::ptr::null_mut(), |host| host.make_backend(&GUID, &functions, fields))
 }
 
 /// The device of a backend.
 ///
 /// # Safety
 /// `backend` came from [`make`].
-unsafe fn device_of(backend: *mut c_void) -> &'static Device {
+unsafe fn device_of(backend: *mut Backend) -> Option<&'static Device> {
     // SAFETY: by contract its context is a leaked `Device`.
-    unsafe { &*(*backend.cast::<BackendStruct>()).context.cast::<Device>() }
+    unsafe { host().ok()?.backend_fields(backend).context.cast::<Device>().as_ref() }
 }
 
-unsafe extern "C" fn get_name(backend: *mut c_void) -> *const c_char {
+unsafe extern "C" fn get_name(backend: *mut Backend) -> *const c_char {
     // SAFETY: see the module.
-    unsafe { device_of(backend) }.name.as_ptr()
+    unsafe { device_of(backend) }.map_or(c"TT".as_ptr(), |device| device.name.as_ptr())
 }
 
-unsafe extern "C" fn free(backend: *mut c_void) {
+unsafe extern "C" fn free(backend: *mut Backend) {
     guard("free", (), || {
         stats::write();
         debug::report();
         passes::ended(backend as usize);
-        // SAFETY: see the module; ggml does not use the backend again.
-        drop(unsafe { Box::from_raw(backend.cast::<BackendStruct>()) });
+        // SAFETY: see the module.
+        if let Some(device) = unsafe { device_of(backend) } {
+            device.weights.report();
+        }
+        if let Ok(host) = host() {
+            // SAFETY: see the module; ggml does not use the backend again.
+            unsafe { host.free_backend(backend) };
+        }
     });
 }
 
-unsafe extern "C" fn graph_compute(backend: *mut c_void, graph: *mut Graph) -> c_int {
+unsafe extern "C" fn graph_compute(backend: *mut Backend, graph: *mut Graph) -> c_int {
     guard("graph_compute", status::FAILED, || {
-        let Ok(host) = host() else { return status::FAILED };
         // SAFETY: see the module.
-        let (device, graph, nodes) = unsafe {
+        let (Ok(host), Some(device)) = (host(), unsafe { device_of(backend) }) else { return status::FAILED };
+        // SAFETY: see the module.
+        let (graph, nodes) = unsafe {
             let graph = &*graph;
             let nodes = (0..graph.n_nodes.max(0) as usize).map(|index| &**graph.nodes.add(index));
-            (device_of(backend), graph, nodes.collect::<Vec<_>>())
+            (graph, nodes.collect::<Vec<_>>())
         };
         let begin = Instant::now();
+        device.weights.graph_begins();
         let done = compute_all(host, device, &Uses::of(graph), &nodes);
+        device.weights.graph_ends();
         passes::graph(backend as usize, &device.name.to_string_lossy(), &products(host, &nodes), begin);
         status_of(done)
     })
@@ -132,7 +140,7 @@ fn compute(
     let operator = host
         .operator(node.op)
         .ok_or_else(|| Unsupported(format!("operator {}", host.operator_name(node.op)).into()))?;
-    let skip = operator == Operator::View || plan::is_empty(node) || node.flags & FLAG_COMPUTE == 0;
+    let skip = operator == Operator::View || plan::is_empty(node) || !host.computes(node);
     if skip {
         return Ok(());
     }

@@ -17,7 +17,8 @@ use tt_runtime::{Allocation, DramAddr};
 
 use crate::abi::guard;
 use crate::abi::host::{Host, Operator, host};
-use crate::abi::types::{BufferIface, Function, Tensor, USAGE_WEIGHTS, status};
+use crate::abi::tables::{self, BufferFields, BufferFunctions, BufferTypeFields, BufferTypeFunctions};
+use crate::abi::types::{Buffer, BufferType, Tensor, USAGE_WEIGHTS, status};
 use crate::device::Device;
 use crate::weights::choice::Weight;
 use crate::weights::contiguous;
@@ -47,49 +48,40 @@ impl Arena {
     }
 }
 
-/// The words of a buffer type: its functions, its device, and ours.
-pub fn make_type(device: &'static Device) -> *mut c_void {
-    let null: Function = std::ptr::null();
-    let alloc_n = host().is_ok_and(|host| host.layout.alloc_n);
-    let mut words: Vec<Function> = vec![type_name as Function, alloc_buffer as Function];
-    if alloc_n {
-        words.push(null);
-    }
-    words.push(alignment as Function);
-    // Largest size: no limit.
-    words.extend([null, alloc_size as Function]);
-    if alloc_n {
-        words.push(null);
-    }
-    // is_host
-    words.push(null);
-    words.push(device.pointer().cast_const());
-    words.push((&raw const *device).cast());
-    Box::leak(words.into_boxed_slice()).as_mut_ptr().cast()
+/// A buffer type for a device; it is never freed.
+pub fn make_type(device: &'static Device) -> *mut BufferType {
+    let functions = BufferTypeFunctions {
+        get_name: type_name,
+        alloc_buffer,
+        get_alignment: alignment,
+        get_alloc_size: alloc_size,
+    };
+    let fields =
+        BufferTypeFields { device: device.pointer(), context: (&raw const *device).cast_mut().cast() };
+    host().map_or(std::ptr::null_mut(), |host| host.leak_buffer_type(&functions, fields))
 }
 
 /// Our device behind a buffer type.
 ///
 /// # Safety
 /// `buft` came from [`make_type`].
-unsafe fn type_device(buft: *mut c_void) -> Option<&'static Device> {
-    let functions = host().ok()?.layout.buffer_type_functions();
-    // SAFETY: by contract the words of `make_type`, of which the last is a leaked `Device`.
-    Some(unsafe { &*(*buft.cast::<*const c_void>().add(functions + 1)).cast::<Device>() })
+unsafe fn type_device(buft: *mut BufferType) -> Option<&'static Device> {
+    // SAFETY: by contract its context is a leaked `Device`.
+    unsafe { host().ok()?.buffer_type_fields(buft).context.cast::<Device>().as_ref() }
 }
 
-unsafe extern "C" fn type_name(buft: *mut c_void) -> *const c_char {
+unsafe extern "C" fn type_name(buft: *mut BufferType) -> *const c_char {
     // SAFETY: see the module.
     unsafe { type_device(buft) }.map_or(c"TT".as_ptr(), |device| device.name.as_ptr())
 }
 
-extern "C" fn alignment(_buft: *mut c_void) -> usize {
+extern "C" fn alignment(_buft: *mut BufferType) -> usize {
     ALIGNMENT
 }
 
 /// Bytes that a tensor gets: weights that are to lie in tiles may need more than ggml thinks. ggml allows that for
 /// tensors that no operator makes.
-unsafe extern "C" fn alloc_size(_buft: *mut c_void, tensor: *const Tensor) -> usize {
+unsafe extern "C" fn alloc_size(_buft: *mut BufferType, tensor: *const Tensor) -> usize {
     guard("get_alloc_size", 0, || {
         let Ok(host) = host() else { return 0 };
         // SAFETY: see the module.
@@ -106,7 +98,7 @@ pub fn weight(host: &Host, tensor: &Tensor) -> Option<Weight> {
     (matrices.nb == contiguous(&matrices.weight)).then_some(matrices.weight)
 }
 
-unsafe extern "C" fn alloc_buffer(buft: *mut c_void, size: usize) -> *mut c_void {
+unsafe extern "C" fn alloc_buffer(buft: *mut BufferType, size: usize) -> *mut Buffer {
     guard("alloc_buffer", std::ptr::null_mut(), || {
         // SAFETY: see the module.
         let (Some(device), Ok(host)) = (unsafe { type_device(buft) }, host()) else {
@@ -121,7 +113,7 @@ unsafe extern "C" fn alloc_buffer(buft: *mut c_void, size: usize) -> *mut c_void
         };
         let arena = Box::into_raw(Box::new(Arena { device, memory, base: new_base(size as u64) }));
         // SAFETY: ggml asked for a buffer of this type; the functions take an `Arena`.
-        unsafe { host.buffer_init(buft, functions(), arena.cast(), size) }
+        unsafe { host.buffer_init(buft, &FUNCTIONS, arena.cast(), size) }
     })
 }
 
@@ -131,48 +123,43 @@ fn new_base(size: u64) -> u64 {
     NEXT.fetch_add(size.next_multiple_of(BASE_ALIGN) + BASE_ALIGN, Ordering::Relaxed)
 }
 
-fn functions() -> BufferIface {
-    let mut table: [Function; 16] = [std::ptr::null(); 16];
-    table[..11].copy_from_slice(&[
-        free_buffer as Function,
-        get_base as Function,
-        std::ptr::null(),
-        memset_tensor as Function,
-        set_tensor as Function,
-        get_tensor as Function,
-        set_tensor_2d as Function,
-        get_tensor_2d as Function,
-        cpy_tensor as Function,
-        clear as Function,
-        std::ptr::null(),
-    ]);
-    BufferIface(table)
-}
+const FUNCTIONS: BufferFunctions = BufferFunctions {
+    free_buffer,
+    get_base,
+    memset_tensor,
+    set_tensor,
+    get_tensor,
+    set_tensor_2d,
+    get_tensor_2d,
+    cpy_tensor,
+    clear,
+};
 
-/// Words of `struct ggml_backend_buffer` behind its functions.
-mod word {
-    pub const CONTEXT: usize = 1;
-    pub const SIZE: usize = 2;
-    pub const USAGE: usize = 3;
-}
-
-/// A word behind the functions of a buffer.
+/// What stands behind a buffer's functions.
 ///
 /// # Safety
 /// `buffer` is a buffer of this host.
-unsafe fn word_of(buffer: *mut c_void, word: usize) -> usize {
-    let functions = host().map_or(0, |host| host.layout.buffer_functions);
-    // SAFETY: every layout has those words there.
-    unsafe { *buffer.cast::<usize>().add(functions + word) }
+unsafe fn fields(buffer: *mut Buffer) -> Option<BufferFields> {
+    // SAFETY: by contract.
+    host().ok().map(|host| unsafe { host.buffer_fields(buffer) })
+}
+
+/// Our [`Arena`] behind a buffer of ours.
+///
+/// # Safety
+/// `buffer` was made by [`alloc_buffer`].
+unsafe fn context(buffer: *mut Buffer) -> *mut Arena {
+    // SAFETY: by contract.
+    unsafe { fields(buffer) }.map_or(std::ptr::null_mut(), |fields| fields.context.cast())
 }
 
 /// The arena behind a buffer of ours.
 ///
 /// # Safety
 /// `buffer` was made by [`alloc_buffer`].
-unsafe fn arena<'a>(buffer: *mut c_void) -> &'a Arena {
+unsafe fn arena<'a>(buffer: *mut Buffer) -> &'a Arena {
     // SAFETY: by contract its context is an `Arena`.
-    unsafe { &*(word_of(buffer, word::CONTEXT) as *const Arena) }
+    unsafe { &*context(buffer) }
 }
 
 /// The arena that a tensor lies in, if it is in a buffer of ours that has memory.
@@ -184,8 +171,9 @@ pub unsafe fn arena_of<'a>(tensor: &Tensor) -> Option<&'a Arena> {
     if buffer.is_null() || tensor.data.is_null() {
         return None;
     }
-    // SAFETY: every buffer's first function is its destructor; ours is known.
-    let ours = unsafe { *buffer.cast::<*const c_void>() } == free_buffer as Function;
+    // SAFETY: by contract; ours have our destructor.
+    let ours = unsafe { tables::destructor(buffer) }
+        .is_some_and(|found| found as usize == free_buffer as *const () as usize);
     // SAFETY: it is one of ours.
     ours.then(|| unsafe { arena(buffer) }).filter(|arena| arena.memory.is_some())
 }
@@ -194,9 +182,9 @@ pub unsafe fn arena_of<'a>(tensor: &Tensor) -> Option<&'a Arena> {
 ///
 /// # Safety
 /// `buffer` is a buffer of this host.
-pub unsafe fn is_for_weights(buffer: *mut c_void) -> bool {
+pub unsafe fn is_for_weights(buffer: *mut Buffer) -> bool {
     // SAFETY: by contract.
-    unsafe { word_of(buffer, word::USAGE) as c_int == USAGE_WEIGHTS }
+    unsafe { fields(buffer) }.is_some_and(|fields| fields.usage == USAGE_WEIGHTS)
 }
 
 /// Reports a failed access; ggml gives no way to return it, but the device has failed then, and computing fails too.
@@ -208,23 +196,23 @@ fn report(what: &str, tensor: Option<&Tensor>, result: Result<(), impl Display>)
     result.is_ok()
 }
 
-unsafe extern "C" fn free_buffer(buffer: *mut c_void) {
+unsafe extern "C" fn free_buffer(buffer: *mut Buffer) {
     guard("free_buffer", (), || {
         // SAFETY: see the module; ggml does not use the buffer again.
-        let arena = unsafe { Box::from_raw(word_of(buffer, word::CONTEXT) as *mut Arena) };
+        let arena = unsafe { Box::from_raw(context(buffer)) };
         if let Some(memory) = &arena.memory {
             arena.device.weights.forget(memory.addr(), memory.len());
         }
     });
 }
 
-unsafe extern "C" fn get_base(buffer: *mut c_void) -> *mut c_void {
+unsafe extern "C" fn get_base(buffer: *mut Buffer) -> *mut c_void {
     // SAFETY: see the module.
     unsafe { arena(buffer) }.base as *mut c_void
 }
 
 unsafe extern "C" fn memset_tensor(
-    buffer: *mut c_void,
+    buffer: *mut Buffer,
     tensor: *mut Tensor,
     value: u8,
     offset: usize,
@@ -239,7 +227,7 @@ unsafe extern "C" fn memset_tensor(
 }
 
 unsafe extern "C" fn set_tensor(
-    buffer: *mut c_void,
+    buffer: *mut Buffer,
     tensor: *mut Tensor,
     data: *const u8,
     offset: usize,
@@ -269,7 +257,7 @@ unsafe extern "C" fn set_tensor(
 }
 
 unsafe extern "C" fn get_tensor(
-    buffer: *mut c_void,
+    buffer: *mut Buffer,
     tensor: *const Tensor,
     data: *mut u8,
     offset: usize,
@@ -291,7 +279,7 @@ unsafe extern "C" fn get_tensor(
 }
 
 unsafe extern "C" fn set_tensor_2d(
-    buffer: *mut c_void,
+    buffer: *mut Buffer,
     tensor: *mut Tensor,
     data: *const u8,
     offset: usize,
@@ -307,7 +295,7 @@ unsafe extern "C" fn set_tensor_2d(
 }
 
 unsafe extern "C" fn get_tensor_2d(
-    buffer: *mut c_void,
+    buffer: *mut Buffer,
     tensor: *const Tensor,
     data: *mut u8,
     offset: usize,
@@ -323,7 +311,7 @@ unsafe extern "C" fn get_tensor_2d(
 }
 
 /// Copies between two tensors of one device; `false` makes ggml copy through the host.
-unsafe extern "C" fn cpy_tensor(buffer: *mut c_void, src: *const Tensor, dst: *mut Tensor) -> bool {
+unsafe extern "C" fn cpy_tensor(buffer: *mut Buffer, src: *const Tensor, dst: *mut Tensor) -> bool {
     guard("cpy_tensor", false, || {
         // SAFETY: see the module.
         let (to, src, dst) = unsafe { (arena(buffer), &*src, &*dst) };
@@ -344,13 +332,13 @@ unsafe extern "C" fn cpy_tensor(buffer: *mut c_void, src: *const Tensor, dst: *m
     })
 }
 
-unsafe extern "C" fn clear(buffer: *mut c_void, value: u8) {
+unsafe extern "C" fn clear(buffer: *mut Buffer, value: u8) {
     guard("clear", (), || {
         // SAFETY: see the module.
-        let (arena, size) = unsafe { (arena(buffer), word_of(buffer, word::SIZE)) };
-        if let Some(memory) = &arena.memory {
-            arena.device.weights.forget(memory.addr(), size as u64);
-            report("clear", None, arena.device.runtime.fill(memory.addr(), size as u64, value));
+        let (arena, fields) = unsafe { (arena(buffer), fields(buffer)) };
+        if let (Some(memory), Some(fields)) = (&arena.memory, fields) {
+            arena.device.weights.forget(memory.addr(), fields.size as u64);
+            report("clear", None, arena.device.runtime.fill(memory.addr(), fields.size as u64, value));
         }
     });
 }

@@ -20,6 +20,7 @@ mod backend;
 mod buffer;
 mod debug;
 mod device;
+mod features;
 mod fusion;
 mod log;
 mod passes;

@@ -15,9 +15,9 @@ use tt_runtime::parse_devices;
 
 use crate::abi::guard;
 use crate::abi::host::host;
-use crate::abi::types::Reg;
+use crate::abi::types::{self, Reg, RegTable};
 use crate::device::Device;
-use crate::{debug, log, stats};
+use crate::{debug, features, log, stats};
 
 /// Which devices to use (`tt_runtime::parse_devices`).
 const DEVICES: &str = "GGML_TT_DEVICES";
@@ -53,22 +53,17 @@ fn make() -> Option<Shared> {
     };
     debug::start();
     let reg = Box::leak(Box::new(Reg {
-        api_version: host.layout.api_version,
-        iface: [
-            get_name as *const c_void,
-            get_device_count as *const c_void,
-            get_device as *const c_void,
-            get_proc_address as *const c_void,
-        ],
+        api_version: host.api_version(),
+        iface: RegTable { get_name, get_device_count, get_device, get_proc_address },
         context: std::ptr::null_mut(),
     }));
     let reg: *mut Reg = reg;
-    let devices = find_devices(reg.cast());
+    let devices = find_devices(reg);
     let _ = DEVICE_LIST.set(devices);
     Some(Shared(reg))
 }
 
-fn find_devices(reg: *mut c_void) -> Vec<&'static Device> {
+fn find_devices(reg: *mut Reg) -> Vec<&'static Device> {
     let text = std::env::var(DEVICES).ok();
     let specs = match parse_devices(text.as_deref()) {
         Ok(specs) => specs,
@@ -99,24 +94,25 @@ fn usable(device: &Arc<tt_runtime::Device>) -> bool {
     why.is_none()
 }
 
-extern "C" fn get_name(_reg: *mut c_void) -> *const c_char {
+extern "C" fn get_name(_reg: *mut Reg) -> *const c_char {
     c"Tenstorrent".as_ptr()
 }
 
-extern "C" fn get_device_count(_reg: *mut c_void) -> usize {
+extern "C" fn get_device_count(_reg: *mut Reg) -> usize {
     devices().len()
 }
 
-extern "C" fn get_device(_reg: *mut c_void, index: usize) -> *mut c_void {
+extern "C" fn get_device(_reg: *mut Reg, index: usize) -> *mut types::Device {
     guard("get_device", std::ptr::null_mut(), || {
         devices().get(index).map_or(std::ptr::null_mut(), |device| device.pointer())
     })
 }
 
 /// Functions that ggml's interface does not have, by name.
-unsafe extern "C" fn get_proc_address(_reg: *mut c_void, name: *const c_char) -> *mut c_void {
+unsafe extern "C" fn get_proc_address(_reg: *mut Reg, name: *const c_char) -> *mut c_void {
     // SAFETY: ggml passes a terminated string.
     match unsafe { CStr::from_ptr(name) }.to_bytes() {
+        b"ggml_backend_get_features" => features::get as *mut c_void,
         b"ggml_backend_tt_finish_loading" => finish_loading as *mut c_void,
         _ => std::ptr::null_mut(),
     }

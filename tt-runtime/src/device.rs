@@ -170,7 +170,19 @@ impl Device {
     /// The chip does not answer, or does not boot.
     pub fn info(&self) -> Result<DeviceInfo, Error> {
         let grid = self.with(|session| Ok(session.grid))?;
-        Ok(DeviceInfo { description: self.description(), pci_address: None, grid, dram_total: self.total })
+        Ok(DeviceInfo {
+            description: self.description(),
+            pci_address: self.pci_address(),
+            grid,
+            dram_total: self.total,
+        })
+    }
+
+    /// PCI address of the card, in lower case (`0000:c1:00.0`): simulated devices have none. The chip is not touched.
+    pub fn pci_address(&self) -> Option<String> {
+        match self.spec {
+            DeviceSpec::Sim { .. } | DeviceSpec::TtSim { .. } => None,
+        }
     }
 
     /// How much DRAM there is.

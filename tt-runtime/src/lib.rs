@@ -33,3 +33,4 @@ pub use link::Link;
 pub use spec::{DeviceSpec, SimOptions, SpecError, parse_devices};
 pub use tt_kernel_abi::target::CONGRUENCE;
 pub use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, TensorView};
+pub use tt_kernels::WITH_KERNELS;

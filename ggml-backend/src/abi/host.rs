@@ -1,39 +1,28 @@
 //! The host: which ggml it is, and its functions.
 //!
-//! The API version alone does not tell the layouts apart, so they are told by what the host exports, and its
-//! version has to agree. Operators and types are known by name: their numbers change.
+//! Which structs it has is recognised in [`super::recognise`]. Operators and types are known by name: their numbers change. A
+//! number is asked about only when a tensor of the host has it: ggml's tables of names end somewhere, and do not say where.
 //!
 //! # Safety
 //! Symbols are looked up by name and given the types that ggml's headers give them.
 
 #![allow(unsafe_code)]
 
-use std::collections::HashMap;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 
-use super::types::{BufferIface, Tensor};
+pub use super::recognise::HostError;
+pub use super::symbols::symbol;
+
+use super::recognise::{self, Recognised};
+use super::sample::Sample;
+use super::symbols::function;
+use super::tables::{BackendFields, BackendFunctions, BufferFields, BufferFunctions, BufferTypeFields};
+use super::tables::{BufferTypeFunctions, Layout};
+use super::types::{Backend, Buffer, BufferType, FLAG_COMPUTE, Tensor};
 use tt_runtime::ElementType;
 use tt_runtime::layout::GgmlType;
 use tt_runtime::ops::rows::RowFunction;
-
-/// Where things are in the structs of this host.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Layout {
-    /// `GGML_BACKEND_API_VERSION`
-    pub api_version: c_int,
-    /// Buffer types can allocate several buffers at once: two more functions.
-    pub alloc_n: bool,
-    /// Function pointers of a buffer's table.
-    pub buffer_functions: usize,
-}
-
-impl Layout {
-    /// Function pointers of a buffer type's table.
-    pub fn buffer_type_functions(&self) -> usize {
-        if self.alloc_n { 8 } else { 6 }
-    }
-}
 
 /// What we do for an operator: the families that [`crate::plan`] knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -178,45 +167,33 @@ pub enum Operator {
 
 /// The host's functions and numbers.
 pub struct Host {
-    /// Struct layouts.
-    pub layout: Layout,
+    layout: Layout,
     /// `ggml_version()`
     pub version: String,
-    buffer_init: unsafe extern "C" fn(*mut c_void, BufferIface, *mut c_void, usize) -> *mut c_void,
+    /// Nodes that are to be computed have [`FLAG_COMPUTE`]; in ggml 0.9.5 nothing has it.
+    flags_nodes: bool,
+    buffer_init: *mut c_void,
     nbytes: unsafe extern "C" fn(*const Tensor) -> usize,
     op_desc: unsafe extern "C" fn(*const Tensor) -> *const c_char,
-    operators: HashMap<c_int, Operator>,
-    names: Vec<String>,
+    op_name: NameOf,
     type_name: NameOf,
-    types: HashMap<c_int, ElementType>,
+    operators: Vec<OnceLock<Named>>,
+    types: Vec<OnceLock<Option<ElementType>>>,
 }
 
-/// Why a host cannot be served.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum HostError {
-    /// A function is missing.
-    #[error(
-        "the program does not export {0}: llama.cpp has to be built with shared libraries (GGML_BACKEND_DL)"
-    )]
-    Missing(&'static str),
-    /// An unknown version.
-    #[error(
-        "ggml {0} is not known to this version of the library (0.25 to 0.28 are); \
-         set GGML_TT_ANY_GGML=1 to try it all the same"
-    )]
-    Version(String),
-    /// Version and symbols disagree.
-    #[error("ggml {0} does not look like that version: its structs cannot be known")]
-    Mixed(String),
+// SAFETY: its only raw pointer is the address of a function.
+unsafe impl Send for Host {}
+// SAFETY: as above.
+unsafe impl Sync for Host {}
+
+/// An operator of the host, and what it is to us.
+struct Named {
+    name: String,
+    operator: Option<Operator>,
 }
 
-/// Version (0.minor) from which buffer types have `alloc_buffer_n`, buffers have `set_tensor_n`.
-const ALLOC_N_SINCE: u32 = 26;
-const TENSOR_N_SINCE: u32 = 28;
-const KNOWN: std::ops::RangeInclusive<u32> = 25..=28;
-/// The last operator of ggml's list, in every version that is known.
-const LAST_OPERATOR: &str = "GLU";
-const MOST_OPERATORS: c_int = 256;
+/// More numbers than any version of ggml has operators (102 in 0.28), or types (44).
+const MOST_NUMBERS: usize = 512;
 
 static HOST: OnceLock<Result<Host, HostError>> = OnceLock::new();
 
@@ -225,74 +202,61 @@ pub fn host() -> Result<&'static Host, &'static HostError> {
     HOST.get_or_init(Host::find).as_ref()
 }
 
-/// ggml's libraries: a program may have loaded them without making their symbols global.
-const LIBRARIES: [&CStr; 2] = [c"libggml-base.so.0", c"libggml.so.0"];
-
-/// Address of a symbol of the host.
-pub fn symbol(name: &str) -> Option<*mut c_void> {
-    let name = CString::new(name).ok()?;
-    // SAFETY: asks the dynamic linker; the strings are terminated.
-    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-    let within = |library: &CStr| {
-        // SAFETY: RTLD_NOLOAD only looks for a library that is there; its handle is kept.
-        unsafe {
-            let library = libc::dlopen(library.as_ptr(), libc::RTLD_NOLOAD | libc::RTLD_LAZY);
-            if library.is_null() { library } else { libc::dlsym(library, name.as_ptr()) }
-        }
-    };
-    let mut found = [address].into_iter().chain(LIBRARIES.into_iter().map(within));
-    found.find(|address| !address.is_null())
-}
-
-macro_rules! function {
-    ($name:literal, $type:ty) => {{
-        let address = symbol($name).ok_or(HostError::Missing($name))?;
-        // SAFETY: ggml's header declares the function so.
-        unsafe { std::mem::transmute::<*mut c_void, $type>(address) }
-    }};
-}
-
 type NameOf = unsafe extern "C" fn(c_int) -> *const c_char;
 
 impl Host {
     fn find() -> Result<Self, HostError> {
-        let version = function!("ggml_version", unsafe extern "C" fn() -> *const c_char);
-        // SAFETY: returns a constant string.
-        let version = text(unsafe { version() });
-        let layout = layout(
-            &version,
-            symbol("ggml_backend_buft_alloc_buffer_n").is_some(),
-            symbol("ggml_backend_tensor_set_n").is_some(),
-            crate::log::env_flag("GGML_TT_ANY_GGML"),
-        )?;
-        let op_name = function!("ggml_op_name", NameOf);
-        let type_name = function!("ggml_type_name", NameOf);
-        let names = operator_names(op_name);
-        let operators = names.iter().enumerate().filter_map(|(i, name)| Some((i as c_int, operator(name)?)));
+        let Recognised { layout, version, warning } = recognise::recognise()?;
+        if let Some(warning) = warning {
+            crate::log::warn(&warning);
+        }
         Ok(Self {
             layout,
-            operators: operators.collect(),
-            names,
-            type_name,
-            types: types(type_name),
             version,
-            buffer_init: function!(
-                "ggml_backend_buffer_init",
-                unsafe extern "C" fn(*mut c_void, BufferIface, *mut c_void, usize) -> *mut c_void
-            ),
-            nbytes: function!("ggml_nbytes", unsafe extern "C" fn(*const Tensor) -> usize),
-            op_desc: function!("ggml_op_desc", unsafe extern "C" fn(*const Tensor) -> *const c_char),
+            flags_nodes: flags_nodes()?,
+            buffer_init: symbol("ggml_backend_buffer_init")
+                .ok_or(super::symbols::Missing("ggml_backend_buffer_init"))?,
+            nbytes: function!("ggml_nbytes", unsafe extern "C" fn(*const Tensor) -> usize)?,
+            op_desc: function!("ggml_op_desc", unsafe extern "C" fn(*const Tensor) -> *const c_char)?,
+            op_name: function!("ggml_op_name", NameOf)?,
+            type_name: function!("ggml_type_name", NameOf)?,
+            operators: (0..MOST_NUMBERS).map(|_| OnceLock::new()).collect(),
+            types: (0..MOST_NUMBERS).map(|_| OnceLock::new()).collect(),
         })
     }
 
-    /// The operator with this number, if it is one of ours.
-    pub fn operator(&self, number: c_int) -> Option<Operator> {
-        self.operators.get(&number).copied()
+    /// `GGML_BACKEND_API_VERSION`
+    pub fn api_version(&self) -> c_int {
+        self.layout.api_version()
     }
 
-    /// Name of an operator.
+    /// The letter of its structs' layout ([`Layout`]).
+    pub fn layout_name(&self) -> String {
+        format!("{:?}", self.layout)
+    }
+
+    /// Whether a graph wants a node computed: it may contain nodes that it does not.
+    pub fn computes(&self, node: &Tensor) -> bool {
+        !self.flags_nodes || node.flags & FLAG_COMPUTE != 0
+    }
+
+    /// The operator of a node, if it is one of ours.
+    pub fn operator(&self, number: c_int) -> Option<Operator> {
+        self.named(number)?.operator
+    }
+
+    /// Name of a node's operator.
     pub fn operator_name(&self, number: c_int) -> &str {
-        self.names.get(number as usize).map_or("unknown operator", String::as_str)
+        self.named(number).map_or("unknown operator", |named| &named.name)
+    }
+
+    fn named(&self, number: c_int) -> Option<&Named> {
+        let place = self.operators.get(usize::try_from(number).ok()?)?;
+        Some(place.get_or_init(|| {
+            // SAFETY: a tensor has this operator.
+            let name = text(unsafe { (self.op_name)(number) });
+            Named { operator: operator(&name), name }
+        }))
     }
 
     /// `ggml_op_desc`: name of a node's operator, or of its function if that is `UNARY` or `GLU`.
@@ -308,9 +272,14 @@ impl Host {
         text(unsafe { (self.type_name)(number) })
     }
 
-    /// Our element type for a ggml type.
+    /// Our element type for a tensor's type. Types are part of the file format, so the numbers that matter never change; the
+    /// names have to agree.
     pub fn element_type(&self, number: c_int) -> Option<ElementType> {
-        self.types.get(&number).copied()
+        let place = self.types.get(usize::try_from(number).ok()?)?;
+        *place.get_or_init(|| {
+            let (name, ty) = element_types().find(|(_, ty)| i64::from(ty.code()) == i64::from(number))?;
+            (self.type_name(number) == name).then_some(ty)
+        })
     }
 
     /// The type of matrices that can be packed into tiles.
@@ -321,46 +290,108 @@ impl Host {
         }
     }
 
-    /// `ggml_backend_buffer_init`
-    ///
-    /// # Safety
-    /// `buft` is a buffer type of this host, and the table's functions take `context`.
-    pub unsafe fn buffer_init(
-        &self,
-        buft: *mut c_void,
-        iface: BufferIface,
-        context: *mut c_void,
-        size: usize,
-    ) -> *mut c_void {
-        // SAFETY: ggml copies the table and keeps the pointers.
-        unsafe { (self.buffer_init)(buft, iface, context, size) }
-    }
-
     /// `ggml_nbytes`
     pub fn nbytes(&self, tensor: &Tensor) -> usize {
         // SAFETY: reads the tensor.
         unsafe { (self.nbytes)(tensor) }
     }
+
+    /// Makes a buffer type, which is never freed.
+    pub fn leak_buffer_type(
+        &self,
+        functions: &BufferTypeFunctions,
+        fields: BufferTypeFields,
+    ) -> *mut BufferType {
+        self.layout.leak_buffer_type(functions, fields)
+    }
+
+    /// What stands behind a buffer type's functions.
+    ///
+    /// # Safety
+    /// `buft` is a buffer type of this host.
+    pub unsafe fn buffer_type_fields(&self, buft: *mut BufferType) -> BufferTypeFields {
+        // SAFETY: by contract.
+        unsafe { self.layout.buffer_type_fields(buft) }
+    }
+
+    /// `ggml_backend_buffer_init`
+    ///
+    /// # Safety
+    /// `buft` is a buffer type of this host, and the functions take `context`.
+    pub unsafe fn buffer_init(
+        &self,
+        buft: *mut BufferType,
+        functions: &BufferFunctions,
+        context: *mut c_void,
+        size: usize,
+    ) -> *mut Buffer {
+        // SAFETY: by contract.
+        unsafe { self.layout.init_buffer(self.buffer_init, buft, functions, context, size) }
+    }
+
+    /// What stands behind a buffer's functions.
+    ///
+    /// # Safety
+    /// `buffer` is a buffer of this host.
+    pub unsafe fn buffer_fields(&self, buffer: *mut Buffer) -> BufferFields {
+        // SAFETY: by contract.
+        unsafe { self.layout.buffer_fields(buffer) }
+    }
+
+    /// Makes a backend; [`Host::free_backend`] frees it.
+    pub fn make_backend(
+        &self,
+        guid: &'static [u8; 16],
+        functions: &BackendFunctions,
+        fields: BackendFields,
+    ) -> *mut Backend {
+        self.layout.make_backend(guid, functions, fields)
+    }
+
+    /// What stands behind a backend's functions.
+    ///
+    /// # Safety
+    /// `backend` is a backend of this host.
+    pub unsafe fn backend_fields(&self, backend: *mut Backend) -> BackendFields {
+        // SAFETY: by contract.
+        unsafe { self.layout.backend_fields(backend) }
+    }
+
+    /// Frees a backend.
+    ///
+    /// # Safety
+    /// It came from [`Host::make_backend`] and is not used again.
+    pub unsafe fn free_backend(&self, backend: *mut Backend) {
+        // SAFETY: by contract.
+        unsafe { self.layout.free_backend(backend) };
+    }
 }
 
+/// Whether the host flags nodes that are to be computed: a graph of its own shows it.
+fn flags_nodes() -> Result<bool, HostError> {
+    let sample = Sample::build()?;
+    // SAFETY: the host has just made the node.
+    Ok(unsafe { (*sample.node).flags } & FLAG_COMPUTE != 0)
+}
+
+/// A constant of the host as text.
 fn text(string: *const c_char) -> String {
     if string.is_null() {
         return String::new();
     }
-    // SAFETY: ggml's names and versions are terminated constants.
+    // SAFETY: ggml's names are terminated constants.
     unsafe { CStr::from_ptr(string) }.to_string_lossy().into_owned()
 }
 
-fn operator_names(name_of: NameOf) -> Vec<String> {
-    let mut names = Vec::new();
-    for number in 0..MOST_OPERATORS {
-        // SAFETY: numbers up to that of the last operator are valid, and we stop there.
-        names.push(text(unsafe { name_of(number) }));
-        if names.last().is_some_and(|name| name == LAST_OPERATOR) {
-            break;
-        }
-    }
-    names
+/// The types that we know, with ggml's names.
+fn element_types() -> impl Iterator<Item = (&'static str, ElementType)> {
+    let integers = [
+        ("i8", ElementType::I8),
+        ("i16", ElementType::I16),
+        ("i32", ElementType::I32),
+        ("i64", ElementType::I64),
+    ];
+    integers.into_iter().chain(GgmlType::ALL.into_iter().map(|ty| (ty.name(), ElementType::Ggml(ty))))
 }
 
 fn operator(name: &str) -> Option<Operator> {
@@ -441,68 +472,4 @@ fn operator(name: &str) -> Option<Operator> {
         "DSV4_HC_POST" => Operator::HcPost,
         _ => return None,
     })
-}
-
-/// Types are part of the file format, so the numbers that matter never change; the names have to agree.
-fn types(name_of: NameOf) -> HashMap<c_int, ElementType> {
-    let integers = [
-        ("i8", ElementType::I8),
-        ("i16", ElementType::I16),
-        ("i32", ElementType::I32),
-        ("i64", ElementType::I64),
-    ];
-    let others = GgmlType::ALL.into_iter().map(|ty| (ty.name(), ElementType::Ggml(ty)));
-    integers
-        .into_iter()
-        .chain(others)
-        .map(|(name, ty)| (name, ty.code() as c_int, ty))
-        // SAFETY: all of these are valid types in every host.
-        .filter(|&(name, number, _)| text(unsafe { name_of(number) }) == name)
-        .map(|(_, number, ty)| (number, ty))
-        .collect()
-}
-
-fn layout(version: &str, alloc_n: bool, tensor_n: bool, any: bool) -> Result<Layout, HostError> {
-    let found = Layout {
-        api_version: if alloc_n { 3 } else { 2 },
-        alloc_n,
-        buffer_functions: if tensor_n { 14 } else { 11 },
-    };
-    if any {
-        return Ok(found);
-    }
-    let mut numbers = version.split(['.', '-']).map(str::parse::<u32>);
-    let minor = match (numbers.next(), numbers.next()) {
-        (Some(Ok(0)), Some(Ok(minor))) if KNOWN.contains(&minor) => minor,
-        _ => return Err(HostError::Version(version.to_owned())),
-    };
-    // Versions between two that are known may have either.
-    let agrees = alloc_n == (minor >= ALLOC_N_SINCE)
-        && (tensor_n == (minor >= TENSOR_N_SINCE) || (ALLOC_N_SINCE < minor && minor < TENSOR_N_SINCE));
-    if agrees { Ok(found) } else { Err(HostError::Mixed(version.to_owned())) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn layouts_of_known_hosts() {
-        let a = layout("0.25.3", false, false, false).unwrap();
-        assert_eq!((a.api_version, a.buffer_functions, a.buffer_type_functions()), (2, 11, 6));
-        let b = layout("0.26.0", true, false, false).unwrap();
-        assert_eq!((b.api_version, b.buffer_functions, b.buffer_type_functions()), (3, 11, 8));
-        let c = layout("0.28.0", true, true, false).unwrap();
-        assert_eq!((c.api_version, c.buffer_functions, c.buffer_type_functions()), (3, 14, 8));
-    }
-
-    #[test]
-    fn unknown_and_contradictory_hosts_are_refused() {
-        assert!(matches!(layout("0.29.0", true, true, false), Err(HostError::Version(_))));
-        assert!(matches!(layout("1.25.0", false, false, false), Err(HostError::Version(_))));
-        assert!(matches!(layout("", false, false, false), Err(HostError::Version(_))));
-        assert!(matches!(layout("0.25.3", true, false, false), Err(HostError::Mixed(_))));
-        assert!(matches!(layout("0.28.0", true, false, false), Err(HostError::Mixed(_))));
-        assert!(layout("0.29.0", true, true, true).is_ok());
-    }
 }

@@ -1,11 +1,21 @@
 //! ggml's C ABI: the structs that it and we exchange, and the functions of the host.
 //!
-//! Three layouts are served by one binary. They differ in how many function pointers the tables of buffer types
-//! and buffers have, and so in where the fields behind them are; [`host::Layout`] knows. Structs that are the same
-//! everywhere are plain `repr(C)` ([`types`]), written by hand: they are few, and their sizes are asserted.
+//! One binary serves every ggml from 0.9.5 on. Structs that are the same in all of them are in [`types`]; those that are not, and the choice
+//! between them, in [`tables`], which is the only module that depends on a host's layout. Everything is plain `repr(C)`, written by hand:
+//! it is little, and sizes and offsets are asserted.
+//!
+//! ```text
+//! symbols, version --[recognise, self_test]--> Layout --[host]--> buffers, backends, names
+//! ```
 
 pub mod host;
+mod recognise;
+mod sample;
+mod self_test;
+pub mod symbols;
+pub mod tables;
 pub mod types;
+pub mod uses;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,4 +1,6 @@
 //! Structs that every host has in the same layout (`ggml.h`, `ggml-backend-impl.h`, `ggml-impl.h`).
+//!
+//! Those whose tables differ from host to host are opaque here; [`super::tables`] makes and reads them.
 
 use std::ffi::{c_char, c_int, c_void};
 
@@ -7,13 +9,35 @@ pub const MAX_DIMS: usize = 4;
 /// Sources of a tensor.
 pub const MAX_SRC: usize = 10;
 
+/// A struct that only pointers are passed to.
+macro_rules! opaque {
+    ($($(#[$doc:meta])* $name:ident;)*) => {
+        $($(#[$doc])*
+        #[repr(C)]
+        pub struct $name {
+            words: [usize; 0],
+        })*
+    };
+}
+
+opaque! {
+    /// `struct ggml_backend_buffer_type`, see [`super::tables`].
+    BufferType;
+    /// `struct ggml_backend_buffer`, see [`super::tables`].
+    Buffer;
+    /// `struct ggml_backend`, see [`super::tables`].
+    Backend;
+    /// `struct ggml_backend_event`: we make none.
+    Event;
+}
+
 /// `struct ggml_tensor`.
 #[repr(C)]
 pub struct Tensor {
     /// `enum ggml_type`
     pub type_: c_int,
     /// Buffer that holds the data.
-    pub buffer: *mut c_void,
+    pub buffer: *mut Buffer,
     /// Elements in each dimension.
     pub ne: [i64; MAX_DIMS],
     /// Strides in bytes.
@@ -41,7 +65,7 @@ pub struct Tensor {
 
 /// `GGML_TENSOR_FLAG_OUTPUT`
 pub const FLAG_OUTPUT: i32 = 2;
-/// `GGML_TENSOR_FLAG_COMPUTE`
+/// `GGML_TENSOR_FLAG_COMPUTE`, in hosts that have it ([`super::host::Host::computes`]).
 pub const FLAG_COMPUTE: i32 = 16;
 
 /// The part of `struct ggml_cgraph` that backends read.
@@ -74,6 +98,17 @@ pub struct HashSet {
     pub keys: *const *const Tensor,
 }
 
+/// `struct ggml_init_params`
+#[repr(C)]
+pub struct InitParams {
+    /// Bytes of the context.
+    pub mem_size: usize,
+    /// Where, or NULL: ggml allocates.
+    pub mem_buffer: *mut c_void,
+    /// Tensors get no data.
+    pub no_alloc: bool,
+}
+
 /// `enum ggml_status`
 pub mod status {
     use std::ffi::c_int;
@@ -88,7 +123,7 @@ pub const DEVICE_TYPE_GPU: c_int = 1;
 /// `GGML_BACKEND_BUFFER_USAGE_WEIGHTS`
 pub const USAGE_WEIGHTS: c_int = 1;
 
-/// `struct ggml_backend_dev_caps`
+/// `struct ggml_backend_dev_caps`; the last one came with ggml 0.25, into what was padding of [`Props`].
 #[repr(C)]
 pub struct Caps {
     /// Operations are asynchronous.
@@ -122,49 +157,72 @@ pub struct Props {
     pub caps: Caps,
 }
 
-/// A function pointer of a table, or NULL.
-pub type Function = *const c_void;
+/// `struct ggml_backend_feature`: what a build has; a list of these ends with one of NULLs.
+#[repr(C)]
+pub struct Feature {
+    /// What.
+    pub name: *const c_char,
+    /// How much, or "1".
+    pub value: *const c_char,
+}
+
+/// A function of a table that we leave out: ggml does without it.
+pub type Unused = Option<unsafe extern "C" fn()>;
+
+/// `struct ggml_backend_reg_i`
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "ggml's names")]
+pub struct RegTable {
+    pub get_name: unsafe extern "C" fn(*mut Reg) -> *const c_char,
+    pub get_device_count: unsafe extern "C" fn(*mut Reg) -> usize,
+    pub get_device: unsafe extern "C" fn(*mut Reg, usize) -> *mut Device,
+    pub get_proc_address: unsafe extern "C" fn(*mut Reg, *const c_char) -> *mut c_void,
+}
 
 /// `struct ggml_backend_reg`
 #[repr(C)]
 pub struct Reg {
     /// Has to equal the host's.
     pub api_version: c_int,
-    /// get_name, get_device_count, get_device, get_proc_address
-    pub iface: [Function; 4],
+    /// Functions.
+    pub iface: RegTable,
     /// Ours.
     pub context: *mut c_void,
+}
+
+/// `struct ggml_backend_device_i`
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "ggml's names")]
+pub struct DeviceTable {
+    pub get_name: unsafe extern "C" fn(*mut Device) -> *const c_char,
+    pub get_description: unsafe extern "C" fn(*mut Device) -> *const c_char,
+    pub get_memory: unsafe extern "C" fn(*mut Device, *mut usize, *mut usize),
+    pub get_type: unsafe extern "C" fn(*mut Device) -> c_int,
+    pub get_props: unsafe extern "C" fn(*mut Device, *mut Props),
+    pub init_backend: unsafe extern "C" fn(*mut Device, *const c_char) -> *mut Backend,
+    pub get_buffer_type: unsafe extern "C" fn(*mut Device) -> *mut BufferType,
+    pub get_host_buffer_type: Unused,
+    pub buffer_from_host_ptr: Unused,
+    pub supports_op: unsafe extern "C" fn(*mut Device, *const Tensor) -> bool,
+    pub supports_buft: unsafe extern "C" fn(*mut Device, *mut BufferType) -> bool,
+    pub offload_op: Unused,
+    pub event_new: Unused,
+    pub event_free: Unused,
+    pub event_synchronize: Unused,
 }
 
 /// `struct ggml_backend_device`
 #[repr(C)]
-pub struct DeviceStruct {
-    /// See [`crate::device`].
-    pub iface: [Function; 15],
+pub struct Device {
+    /// Functions.
+    pub iface: DeviceTable,
     /// The registry.
-    pub reg: *mut c_void,
+    pub reg: *mut Reg,
     /// Ours.
     pub context: *mut c_void,
 }
-
-/// `struct ggml_backend`
-#[repr(C)]
-pub struct BackendStruct {
-    /// Pointer to 16 bytes.
-    pub guid: *const [u8; 16],
-    /// See [`crate::backend`].
-    pub iface: [Function; 16],
-    /// The device.
-    pub device: *mut c_void,
-    /// Ours.
-    pub context: *mut c_void,
-}
-
-/// The longest buffer table of any host. It is passed by value, on the stack: a host with a shorter one reads only
-/// the front.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct BufferIface(pub [Function; 16]);
 
 const _: () = {
     use std::mem::{offset_of, size_of};
@@ -175,4 +233,6 @@ const _: () = {
     assert!(offset_of!(Graph, use_counts) == 48);
     assert!(offset_of!(Graph, visited) == 56);
     assert!(size_of::<Props>() == 56);
+    assert!(size_of::<Reg>() == 48);
+    assert!(size_of::<Device>() == 17 * 8);
 };

@@ -13,8 +13,8 @@ use std::sync::OnceLock;
 
 use parking_lot::Mutex;
 
-use crate::abi::host::symbol;
-use crate::abi::types::{Graph, Tensor, status};
+use crate::abi::symbols::{Missing, function};
+use crate::abi::types::{Graph, InitParams, Tensor, status};
 
 /// `GGML_BACKEND_DEVICE_TYPE_CPU`
 const DEVICE_TYPE_CPU: c_int = 0;
@@ -27,8 +27,8 @@ const CONTEXT_BYTES: usize = 1 << 16;
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CpuError {
     /// A function is missing.
-    #[error("the program does not export {0}")]
-    Missing(&'static str),
+    #[error(transparent)]
+    Missing(#[from] Missing),
     /// The host has no such backend.
     #[error("ggml's CPU backend is not loaded")]
     NoBackend,
@@ -38,14 +38,6 @@ pub enum CpuError {
     /// Too many nodes.
     #[error("{0} nodes are too many")]
     TooLarge(usize),
-}
-
-/// `struct ggml_init_params`
-#[repr(C)]
-struct InitParams {
-    mem_size: usize,
-    mem_buffer: *mut c_void,
-    no_alloc: bool,
 }
 
 type GraphCompute = unsafe extern "C" fn(*mut c_void, *mut Graph) -> c_int;
@@ -62,14 +54,6 @@ unsafe impl Send for Cpu {}
 // SAFETY: as above.
 unsafe impl Sync for Cpu {}
 
-macro_rules! function {
-    ($name:literal, $type:ty) => {{
-        let address = symbol($name).ok_or(CpuError::Missing($name))?;
-        // SAFETY: ggml's header declares the function so.
-        unsafe { std::mem::transmute::<*mut c_void, $type>(address) }
-    }};
-}
-
 impl Cpu {
     /// The host's CPU backend, made when it is first asked for.
     pub fn get() -> Result<&'static Self, CpuError> {
@@ -78,15 +62,13 @@ impl Cpu {
     }
 
     fn find() -> Result<Self, CpuError> {
-        let by_type = function!("ggml_backend_dev_by_type", unsafe extern "C" fn(c_int) -> *mut c_void);
-        let init = function!(
-            "ggml_backend_dev_init",
-            unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void
-        );
-        let context = function!("ggml_init", unsafe extern "C" fn(InitParams) -> *mut c_void);
-        let graph =
-            function!("ggml_new_graph_custom", unsafe extern "C" fn(*mut c_void, usize, bool) -> *mut Graph);
-        let compute = function!("ggml_backend_graph_compute", GraphCompute);
+        type Init = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
+        type NewGraph = unsafe extern "C" fn(*mut c_void, usize, bool) -> *mut Graph;
+        let by_type = function!("ggml_backend_dev_by_type", unsafe extern "C" fn(c_int) -> *mut c_void)?;
+        let init = function!("ggml_backend_dev_init", Init)?;
+        let context = function!("ggml_init", unsafe extern "C" fn(InitParams) -> *mut c_void)?;
+        let graph = function!("ggml_new_graph_custom", NewGraph)?;
+        let compute = function!("ggml_backend_graph_compute", GraphCompute)?;
         // SAFETY: see the module; NULL parameters are the defaults.
         unsafe {
             let device = by_type(DEVICE_TYPE_CPU);

@@ -6,14 +6,12 @@
 //!
 //! Here graphs are looked at, not tensors: types, shapes and memory are the plan's matter.
 
-mod uses;
-
 use std::sync::OnceLock;
 
 use crate::abi::host::{Host, Operator};
-use crate::abi::types::{FLAG_COMPUTE, Tensor};
+use crate::abi::types::Tensor;
+use crate::abi::uses::Uses;
 use crate::{log, plan};
-pub use uses::Uses;
 
 /// Which fusions to use: `0`, or names with commas.
 const NAME: &str = "GGML_TT_FUSION";
@@ -102,7 +100,7 @@ pub fn find<'a>(host: &Host, uses: &Uses<'_>, nodes: &[&'a Tensor]) -> Option<Gr
     [3, 2].into_iter().filter(|&count| count <= nodes.len() && places[0] == 0).find_map(|count| {
         let nodes = &nodes[..count];
         let kind = Kind::of(host, nodes).filter(|kind| kind.is_wanted())?;
-        let computes = |node: &&Tensor| node.flags & FLAG_COMPUTE != 0 && !node.ne.contains(&0);
+        let computes = |node: &&Tensor| host.computes(node) && !node.ne.contains(&0);
         let (last, between) = nodes.split_last()?;
         let passed_on = |node: &&Tensor| {
             (0..2).any(|i| plan::source(last, i).is_some_and(|source| passes(host, uses, node, source)))

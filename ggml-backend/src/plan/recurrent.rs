@@ -182,12 +182,18 @@ impl Node<'_> {
         Ok(steps)
     }
 
+    /// How many states are kept, of the last tokens. The parameter (`K`) is younger than the operators: before ggml 0.15 (`GATED_DELTA_NET`) and
+    /// 0.20 (`SSM_SCAN`) it is 0, and one state is kept.
+    fn states(&self) -> Result<u32, Unsupported> {
+        Ok(self.u32(0)?.max(1))
+    }
+
     /// Sources: q, k, v, logarithms of the gate (of a head or of each element), beta, state. A line is compared with its
     /// key after the gate: `a = -beta * gate * k`.
     pub(super) fn gated_delta_net(&mut self) -> Steps {
         let (q, k, v) = (self.src(0)?, self.src(1)?, self.src(2)?);
         let (gate, beta, state) = (self.src(3)?, self.src(4)?, self.src(5)?);
-        let (slots, cores) = (self.u32(0)?, self.cores);
+        let (slots, cores) = (self.states()?, self.cores);
         let [size, heads, tokens, sequences] = v.ne;
         let shape = Shape { size, lines: size, heads, tokens, sequences };
         if q.ne[3] != sequences || k.ne[3] != sequences {
@@ -218,7 +224,7 @@ impl Node<'_> {
     pub(super) fn ssm_scan(&mut self) -> Steps {
         let (states, x, dt, a) = (self.src(0)?, self.src(1)?, self.src(2)?, self.src(3)?);
         let (b, c, ids) = (self.src(4)?, self.src(5)?, self.src(6)?);
-        let (slots, cores) = (self.u32(0)?, self.cores);
+        let (slots, cores) = (self.states()?, self.cores);
         let ([size, ..], [lines, heads, tokens, sequences]) = (states.ne, x.ne);
         let groups = b.ne[1];
         if groups == 0 || !heads.is_multiple_of(groups) || c.ne != b.ne || dt.ne[0] != heads {

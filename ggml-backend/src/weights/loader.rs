@@ -218,6 +218,11 @@ impl Loader {
         is_new.then(|| queue.totals.clone())
     }
 
+    /// How many weights it was given so far.
+    pub fn count(&self) -> u64 {
+        self.shared.queue.lock().totals.kinds.values().sum()
+    }
+
     /// What was loaded so far.
     pub fn totals(&self) -> Totals {
         self.shared.queue.lock().totals.clone()

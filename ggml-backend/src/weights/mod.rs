@@ -19,6 +19,7 @@ mod updated;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tt_runtime::{Allocation, Device, DramAddr, Error, TensorView};
@@ -74,6 +75,10 @@ pub struct Weights {
     loader: Loader,
     copies: Copies,
     updated: Updated,
+    /// Whether a weight has got its tiles when it was used, not when it was set.
+    adopted: AtomicBool,
+    /// Weights that the loader was given before the graph that runs.
+    given_before: AtomicU64,
 }
 
 /// Tiles of a weight; they live as long as this.
@@ -102,6 +107,8 @@ impl Weights {
             sources: Sources::default(),
             copies: Copies::default(),
             updated: Updated::default(),
+            adopted: AtomicBool::new(false),
+            given_before: AtomicU64::new(0),
         }
     }
 
@@ -291,7 +298,6 @@ impl Weights {
             return self.copied(&Strided { weight, addr, nb: contiguous(&weight) });
         };
         job.wait().map_err(WeightError::Load)?;
-        self.report();
         Ok(Tiles { view: weight.tiles(addr.0).ok_or(WeightError::Format)?, _memory: None })
     }
 
@@ -304,7 +310,7 @@ impl Weights {
         self.copies.tiles(&self.device, of)
     }
 
-    /// A weight that was set in pieces: its bytes are in its place.
+    /// A weight that was set in pieces, or before its buffer was for weights: its bytes are in its place.
     fn adopt(
         &self,
         records: &mut BTreeMap<u64, Record>,
@@ -315,6 +321,11 @@ impl Weights {
         self.device.read(addr, &mut data)?;
         self.copies.changed(addr, data.len() as u64);
         let source = self.sources.keep(&data)?;
+        if !self.adopted.swap(true, Ordering::Relaxed) {
+            log::info(
+                "weights: some were set before their buffer was for weights; their tiles are made when they are used",
+            );
+        }
         let job = self.loader.submit(weight, source.clone(), addr, None);
         let place = Place::Tiles { source, job: Arc::clone(&job) };
         let bytes = weight.place_bytes().unwrap_or(data.len() as u64);
@@ -333,7 +344,21 @@ impl Weights {
         self.report();
     }
 
-    fn report(&self) {
+    /// A graph is about to be computed.
+    pub fn graph_begins(&self) {
+        self.given_before.store(self.loader.count(), Ordering::Relaxed);
+    }
+
+    /// A graph was computed. What was loaded is reported when a graph needed nothing new: a program that sets weights one by one as they are
+    /// used gets one report too.
+    pub fn graph_ends(&self) {
+        if self.given_before.load(Ordering::Relaxed) == self.loader.count() {
+            self.report();
+        }
+    }
+
+    /// Reports what was loaded, if that is news.
+    pub fn report(&self) {
         let Some(totals) = self.loader.news() else { return };
         let kinds: Vec<String> = totals.kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);

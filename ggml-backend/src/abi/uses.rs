@@ -8,7 +8,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::abi::types::{FLAG_OUTPUT, Graph, Tensor};
+use super::types::{FLAG_OUTPUT, Graph, Tensor};
 
 /// The counts of a graph.
 pub struct Uses<'a>(&'a Graph);
@@ -26,7 +26,8 @@ impl<'a> Uses<'a> {
             && self.count(tensor) == Some(1)
     }
 
-    fn count(&self, tensor: &Tensor) -> Option<i32> {
+    /// How many nodes read a tensor; `None` if the graph does not know it.
+    pub fn count(&self, tensor: &Tensor) -> Option<i32> {
         let table = &self.0.visited;
         if table.size == 0 || table.used.is_null() || table.keys.is_null() || self.0.use_counts.is_null() {
             return None;
