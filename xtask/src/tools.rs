@@ -36,10 +36,22 @@ impl Package {
     }
 }
 
+/// What speaks, for the test of whisper.cpp.
+const SPEECH_PACKAGES: &[Package] = &[Package { name: "espeak-ng", probe: &["espeak-ng", "--version"] }];
+
 /// Makes sure that the packages for building llama.cpp are there.
 pub fn ensure_build_packages() -> Result<()> {
+    ensure(BUILD_PACKAGES)
+}
+
+/// Makes sure that something can speak.
+pub fn ensure_speech() -> Result<()> {
+    ensure(SPEECH_PACKAGES)
+}
+
+fn ensure(packages: &[Package]) -> Result<()> {
     let missing: Vec<&str> =
-        BUILD_PACKAGES.iter().filter(|package| !package.is_there()).map(|package| package.name).collect();
+        packages.iter().filter(|package| !package.is_there()).map(|package| package.name).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -5,7 +5,7 @@
 //!    and learns from environment variables where they are;
 //! 3. the start of the README's commands on a machine where the target of the device code is not installed;
 //! 4. the packages, made, unpacked and used outside of the source tree, and a program that links the library statically;
-//! 5. with `--hosts`, the same library in two other ggml versions.
+//! 5. the same library in another version of ggml, and with `--hosts` in eight more.
 //!
 //! A test that cannot run says so in a line `SKIPPED: reason`; these lines are collected and printed at the end.
 
@@ -27,7 +27,7 @@ use crate::{backend, llama, tools};
 /// Options of `cargo xtask test`.
 #[derive(Args)]
 pub struct Options {
-    /// Also run the library in the ggml versions of two other packages (builds them on first use)
+    /// Also run the library in other versions of ggml, llama-cpp-python and whisper.cpp (builds them on first use)
     #[arg(long)]
     hosts: bool,
     /// Everything: also the hosts and the long variants of the whole-system tests
@@ -49,6 +49,14 @@ enum Step {
     Packages,
     /// A program that links the library statically
     Static,
+    /// The library in one more version of ggml, and in versions that it does not know
+    Ggml,
+    /// The library in all versions of ggml that packages carry
+    Hosts,
+    /// The library in llama-cpp-python
+    Python,
+    /// The library in whisper.cpp
+    Whisper,
 }
 
 impl Step {
@@ -57,6 +65,10 @@ impl Step {
             Self::Fresh => fresh::step(report, host),
             Self::Packages => package::steps(report, host),
             Self::Static => static_link::step(report, host),
+            Self::Ggml => hosts::quick_steps(report),
+            Self::Hosts => hosts::steps(report, host),
+            Self::Python => hosts::python(report),
+            Self::Whisper => hosts::whisper(report),
         }
     }
 }
@@ -93,7 +105,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
 
     if options.filter.is_none() {
-        [Step::Fresh, Step::Packages, Step::Static]
+        [Step::Fresh, Step::Packages, Step::Static, Step::Ggml]
             .into_iter()
             .for_each(|step| step.run(&mut report, host.as_ref()));
     }
@@ -102,7 +114,8 @@ pub fn run(options: &Options) -> Result<()> {
     let closing = suite::step(&mut report, &setting, options.filter.as_deref());
 
     if options.hosts || options.full {
-        hosts::steps(&mut report, &setting);
+        let steps = [Step::Hosts, Step::Python, Step::Whisper];
+        steps.into_iter().for_each(|step| step.run(&mut report, host.as_ref()));
     } else if options.filter.is_none() {
         report.skip("other ggml hosts", "asked for with --hosts or --full");
     }

@@ -27,7 +27,7 @@ pub struct Setting<'a> {
 }
 
 /// Settings of the library and the simulator.
-const SETTINGS: [&str; 16] = [
+pub(super) const SETTINGS: [&str; 17] = [
     "GGML_BACKEND_PATH",
     "GGML_TT_DEVICES",
     "GGML_TT_WEIGHTS",
@@ -41,6 +41,7 @@ const SETTINGS: [&str; 16] = [
     "GGML_TT_FUSION",
     "GGML_TT_SFPU",
     "GGML_TT_IMATRIX",
+    "GGML_TT_ANY_GGML",
     "TT_SIM_TRACE",
     "TT_SIM_BOARD",
     "TT_SIM_THREADS",
