@@ -247,6 +247,19 @@ mod tests {
         assert!(!is_known(&WORMHOLE.insn, word) && is_known(&BLACKHOLE.insn, word));
     }
 
+    /// The build script's own input: what it has made images of for one chip is refused for another.
+    #[test]
+    fn code_for_another_chip_is_refused() {
+        let folder = concat!(env!("OUT_DIR"), "/firmware/wormhole/riscv32im-unknown-none-elf/release/");
+        for core in RiscV::ALL {
+            let file = std::fs::read(format!("{folder}{}", core.name().to_lowercase())).unwrap();
+            assert!(flatten(&WORMHOLE, core, &file).is_ok());
+            let error = flatten(&BLACKHOLE, core, &file).unwrap_err();
+            assert!(matches!(error, ImageError::Chip { wanted: "blackhole", .. }), "{error}");
+            assert!(error.to_string().contains("0x401e1e52"), "{error}");
+        }
+    }
+
     #[test]
     fn host_code_is_refused() {
         let host = std::fs::read(std::env::current_exe().unwrap()).unwrap();

@@ -2,7 +2,7 @@
 
 use tt_isa::arc::HarvestTag;
 use tt_isa::cfg::{CfgField, Space, config as wormhole, thread as wormhole_thread};
-use tt_isa::chip::blackhole::{PHYSICAL_COLUMNS, Present, Translation, config, thread};
+use tt_isa::chip::blackhole::{BOARDS, PHYSICAL_COLUMNS, Present, Translation, config, thread};
 use tt_isa::chip::{BLACKHOLE, CHIPS, Chip, GRAYSKULL, Identity, WORMHOLE, identify};
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::{Ordering, TlbTarget};
@@ -139,6 +139,26 @@ fn harvested_columns_are_named_last() {
             let left: Vec<u8> = BLACKHOLE.workers(2).take(12).map(|tile| tables.position(tile).x).collect();
             assert!(left.windows(2).all(|pair| pair[0] < pair[1]), "{left:?}");
             assert!(!left.contains(&column) && !left.contains(&PHYSICAL_COLUMNS[b]));
+        }
+    }
+}
+
+#[test]
+fn blackhole_boards_have_what_their_data_sheets_say() {
+    let of = |name: &str| BOARDS.iter().find(|board| board.name == name).expect("a board");
+    let tiles = |name: &str| BLACKHOLE.workers(of(name).harvested_columns.into()).count();
+    assert_eq!((tiles("p100"), tiles("p150"), tiles("p300")), (120, 120, 120));
+    let banks = |name: &str| BLACKHOLE.dram.len() - usize::from(of(name).missing_banks);
+    assert_eq!((banks("p100"), banks("p150")), (7, 8));
+    for (i, board) in BOARDS.iter().enumerate() {
+        assert_eq!(board.pcie.len(), usize::from(board.chips));
+        assert!(usize::from(board.unused_ethernet) <= BLACKHOLE.ethernet.len());
+        for other in &BOARDS[i + 1..] {
+            assert!(board.types.iter().all(|id| !other.types.contains(id)), "{} {}", board.name, other.name);
+        }
+        for &endpoint in board.pcie {
+            let present = Present { other_pcie: endpoint != BLACKHOLE.pcie, ..Present::ALL };
+            assert_eq!(Translation::of(&present).position(xy(19, 24)), endpoint);
         }
     }
 }

@@ -49,10 +49,7 @@ impl Transport for Sim {
     }
 
     fn configure_window(&mut self, target: &TlbTarget) -> Result<(), TransportError> {
-        for (offset, bytes) in self.window.entry(target) {
-            self.chip.bar0_write(offset, &bytes)?;
-        }
-        Ok(())
+        Ok(self.window.point(target, |offset, bytes| self.chip.bar0_write(offset, bytes))?)
     }
 
     fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {

@@ -90,10 +90,7 @@ impl Transport for TtSim {
     }
 
     fn configure_window(&mut self, target: &TlbTarget) -> Result<(), TransportError> {
-        for (offset, bytes) in self.window.entry(target) {
-            self.server.write(self.bar0 + offset, &bytes)?;
-        }
-        Ok(())
+        Ok(self.window.point(target, |offset, bytes| self.server.write(self.bar0 + offset, bytes))?)
     }
 
     fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {

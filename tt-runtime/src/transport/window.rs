@@ -39,12 +39,22 @@ impl Window {
         self.group.bar0
     }
 
-    /// The writes to BAR 0 that point it at a target: offset and bytes.
-    pub fn entry(&self, target: &TlbTarget) -> impl Iterator<Item = (u64, Vec<u8>)> + use<> {
-        let bytes = self.group.encode(target).to_le_bytes();
-        let (at, access) = (self.host.entry(self.group.first), self.host.entry_access as usize);
-        let entry = bytes[..self.host.entry_bytes as usize].to_vec();
-        (0..entry.len()).step_by(access).map(move |i| (at + i as u64, entry[i..i + access].to_vec()))
+    /// Points it at a target: `write` gets what is to be written to BAR 0, offset and bytes, one access at a time.
+    ///
+    /// # Errors
+    /// That of `write`.
+    pub fn point<E>(
+        &self,
+        target: &TlbTarget,
+        mut write: impl FnMut(u64, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let entry = self.group.encode(target).to_le_bytes();
+        let (at, bytes) = (self.host.entry(self.group.first), self.host.entry_bytes as usize);
+        let pieces = entry[..bytes].chunks(self.host.entry_access as usize);
+        (at..)
+            .step_by(self.host.entry_access as usize)
+            .zip(pieces)
+            .try_for_each(|(at, piece)| write(at, piece))
     }
 }
 
@@ -66,15 +76,23 @@ mod tests {
 
     #[test]
     fn entries_are_written_as_the_chip_takes_them() {
+        let written = |window: Window, target: TlbTarget| {
+            let mut list: Vec<(u64, Vec<u8>)> = Vec::new();
+            let done = window.point(&target, |at, bytes| {
+                list.push((at, bytes.to_vec()));
+                Ok::<(), std::convert::Infallible>(())
+            });
+            assert!(done.is_ok());
+            list
+        };
         let target = TlbTarget::unicast(NocXy::new(3, 4), 0);
-        let entry =
-            |window: Window| window.entry(&target).map(|(at, bytes)| (at, bytes.len())).collect::<Vec<_>>();
-        assert_eq!(entry(Window::of(&WORMHOLE)), [(0x1FC0_0000 + 8 * 166, 8)]);
+        let places =
+            |window| written(window, target).iter().map(|(at, bytes)| (*at, bytes.len())).collect::<Vec<_>>();
+        assert_eq!(places(Window::of(&WORMHOLE)), [(0x1FC0_0000 + 8 * 166, 8)]);
         let first = 0x1FC0_0000;
-        assert_eq!(entry(Window::of(&BLACKHOLE)), [(first, 4), (first + 4, 4), (first + 8, 4)]);
+        assert_eq!(places(Window::of(&BLACKHOLE)), [(first, 4), (first + 4, 4), (first + 8, 4)]);
         let large = Window::of_size(&BLACKHOLE, 4 << 30).expect("it has such windows");
-        let words: Vec<(u64, Vec<u8>)> =
-            large.entry(&TlbTarget::unicast(NocXy::new(17, 12), 1 << 32)).collect();
+        let words = written(large, TlbTarget::unicast(NocXy::new(17, 12), 1 << 32));
         assert_eq!(words[0], (first + 12 * 202, vec![1, 0, 0, 0]));
         assert_eq!(words[1].1, (17_u32 | 12 << 6).to_le_bytes());
     }

@@ -42,7 +42,7 @@ pub enum TtSimError {
     #[error("the library cannot be loaded: {0}")]
     Load(String),
     /// It is a library, but another one.
-    #[error("the library has no function {0}; is it the simulator for Wormhole?")]
+    #[error("the library has no function {0}; is it the vendor's simulator?")]
     Symbol(String),
     /// The simulator ended.
     #[error("{status}; it said: {said}")]

@@ -47,6 +47,57 @@ pub const PHYSICAL_COLUMNS: [u8; 14] = [1, 16, 2, 15, 3, 14, 4, 13, 5, 12, 6, 11
 /// The PCIe tile that [`Chip::pcie`] is not: which of the two faces the host depends on the board, and its `NODE_ID` says it.
 pub const OTHER_PCIE: NocXy = xy(11, 0);
 
+/// A kind of boards with Blackhole chips.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Board {
+    /// Name, as users write it.
+    pub name: &'static str,
+    /// Board types in the upper half of the telemetry's board id.
+    pub types: &'static [u32],
+    /// Chips, each of which is a PCI device of its own.
+    pub chips: u8,
+    /// Tensix columns that are harvested, with firmware from 19.5 on.
+    pub harvested_columns: u8,
+    /// DRAM banks that are missing.
+    pub missing_banks: u8,
+    /// Ethernet tiles that are not in use.
+    pub unused_ethernet: u8,
+    /// PCIe tile that faces the host, of each chip.
+    pub pcie: &'static [NocXy],
+}
+
+/// Boards by the vendor's user-mode driver (`cluster_descriptor_types.hpp`, `blackhole_implementation.hpp`). Which columns and which
+/// bank differs from card to card.
+pub const BOARDS: &[Board] = &[
+    Board {
+        name: "p100",
+        types: &[0x36, 0x43],
+        chips: 1,
+        harvested_columns: 2,
+        missing_banks: 1,
+        unused_ethernet: 14,
+        pcie: &[OTHER_PCIE],
+    },
+    Board {
+        name: "p150",
+        types: &[0x40, 0x41, 0x42],
+        chips: 1,
+        harvested_columns: 2,
+        missing_banks: 0,
+        unused_ethernet: 2,
+        pcie: &[xy(2, 0)],
+    },
+    Board {
+        name: "p300",
+        types: &[0x44, 0x45, 0x46],
+        chips: 2,
+        harvested_columns: 2,
+        missing_banks: 0,
+        unused_ethernet: 2,
+        pcie: &[xy(2, 0), OTHER_PCIE],
+    },
+];
+
 /// NoC 0 rows of the ports of a column's banks.
 const DRAM_ROWS: [[u8; 3]; 4] = [[0, 1, 11], [2, 10, 3], [9, 4, 8], [5, 7, 6]];
 
