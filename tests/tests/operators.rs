@@ -116,6 +116,12 @@ fn linear_attention_and_state_space_models() {
 }
 
 #[test]
+fn newer_graphs() {
+    let short = r"ne_lhs=\[(10|11|17|30|42),|nb=1,|kv=(1|7|8|63|64|65),nb=32|n_tokens=";
+    family("SOLVE_TRI,LIGHTNING_INDEXER,DSV4_HC_COMB,DSV4_HC_PRE,DSV4_HC_POST", short, 130);
+}
+
+#[test]
 fn training() {
     let names = "SILU_BACK,RMS_NORM_BACK,SOFT_MAX_BACK,GET_ROWS_BACK,REPEAT_BACK,COUNT_EQUAL,CROSS_ENTROPY_LOSS,\
                  CROSS_ENTROPY_LOSS_BACK,OPT_STEP_ADAMW,OPT_STEP_SGD";

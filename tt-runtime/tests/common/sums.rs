@@ -182,9 +182,10 @@ pub struct Triangular {
 }
 
 /// Small ones, growing ones, and one whose solution is not finite.
-pub const TRIANGULAR: [Triangular; 4] = [
+pub const TRIANGULAR: [Triangular; 5] = [
     Triangular { extents: [64, 20, 2, 2], growing: false, diagonal: None },
-    Triangular { extents: [33, 417, 3, 1], growing: true, diagonal: None },
+    Triangular { extents: [33, 217, 3, 1], growing: true, diagonal: None },
+    Triangular { extents: [20, 7, 2, 1], growing: true, diagonal: None },
     Triangular { extents: [1, 5, 1, 2], growing: false, diagonal: None },
     Triangular { extents: [11, 3, 2, 1], growing: false, diagonal: Some(0.0) },
 ];
@@ -235,13 +236,13 @@ pub fn check(what: &str, outcome: Outcome, bound: f64) {
     }
 }
 
-/// All cases.
+/// The small ones of all cases.
 pub fn run(device: &Arc<Device>, rng: &mut Rng) {
-    for case in SUMS {
+    for case in SUMS.into_iter().filter(|case| case.extents[0] * case.extents[1] < 2500) {
         check(&format!("{case:?}"), sum(device, rng, case), 1e-6);
     }
     check("balance", balance(device, rng, 9), 1e-6);
-    for case in TRIANGULAR {
+    for case in TRIANGULAR.into_iter().filter(|case| case.extents[0] < 30) {
         check(&format!("{case:?}"), solve(device, rng, case), if case.growing { 1e-4 } else { 1e-6 });
     }
 }

@@ -59,9 +59,11 @@ impl Lines {
         }
     }
 
-    /// Lines of a block that have no elements yet.
+    /// Lines of a block that are zero.
     pub fn begin(&mut self, block: &Block) {
         self.count = block.len as usize;
+        self.words[..self.count * self.size].fill(0);
+        self.exponents[..self.count].fill(0);
         self.is_split = true;
     }
 
