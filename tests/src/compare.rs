@@ -42,6 +42,51 @@ pub fn perplexity(log: &str) -> Result<f64> {
     number.parse().with_context(|| format!("PPL is not a number: {number}"))
 }
 
+/// What llama-perplexity prints at the end of a comparison with saved logits, in nats.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Divergence {
+    /// Mean Kullback-Leibler divergence of the positions.
+    pub mean: f64,
+    /// The largest one.
+    pub max: f64,
+    /// Share of the positions at which both like the same token best.
+    pub same_top: f64,
+}
+
+/// Reads that from what the program printed.
+///
+/// # Errors
+/// It is not there.
+pub fn divergence(log: &str) -> Result<Divergence> {
+    let number = |label: &str| -> Result<f64> {
+        let (_, rest) = log.split_once(label).with_context(|| format!("no `{label}` in the log"))?;
+        let number = rest.split_whitespace().next().with_context(|| format!("no number after {label}"))?;
+        number.parse().with_context(|| format!("{label} is not a number: {number}"))
+    };
+    Ok(Divergence {
+        mean: number("Mean    KLD:")?,
+        max: number("Maximum KLD:")?,
+        same_top: number("Same top p:")? / 100.0,
+    })
+}
+
+/// Cosine of the angle between two vectors.
+///
+/// # Errors
+/// Lengths differ, a value is not finite, or a vector is zero.
+pub fn cosine(a: &[f32], b: &[f32]) -> Result<f64> {
+    if a.len() != b.len() {
+        bail!("vectors of {} and {} values", a.len(), b.len());
+    }
+    let dot =
+        |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum() };
+    let cosine = dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
+    if !cosine.is_finite() {
+        bail!("a vector is zero or not finite");
+    }
+    Ok(cosine)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,5 +104,21 @@ mod tests {
     fn perplexity_is_parsed() {
         assert_eq!(perplexity("x\n0.00 I Final estimate: PPL = 50.5588 +/- 4.8\n").unwrap(), 50.5588);
         assert!(perplexity("nothing").is_err());
+    }
+
+    #[test]
+    fn divergence_is_parsed() {
+        let log = "====== KL divergence statistics ======\nMean    KLD:   0.004400 ±   0.000400\nMaximum KLD:   0.032000\n\
+                   99.9%   KLD:   0.030000\nSame top p: 93.750 ± 3.432 %\n";
+        assert_eq!(divergence(log).unwrap(), Divergence { mean: 0.0044, max: 0.032, same_top: 0.9375 });
+        assert!(divergence("Mean    KLD: x").is_err());
+    }
+
+    #[test]
+    fn cosine_by_hand() {
+        assert_eq!(cosine(&[3.0, 4.0], &[6.0, 8.0]).unwrap(), 1.0);
+        assert_eq!(cosine(&[3.0, 4.0], &[4.0, -3.0]).unwrap(), 0.0);
+        assert!(cosine(&[0.0], &[1.0]).is_err());
+        assert!(cosine(&[1.0], &[1.0, 2.0]).is_err());
     }
 }

@@ -1,5 +1,5 @@
-//! Model files with random weights, in the shape of real ones: for measuring how fast a model loads, and for an
-//! architecture that llama.cpp's own generator of test models does not write.
+//! Writing and reading model files; models with random weights in the shape of real ones: for measuring how fast a model
+//! loads, and for an architecture that llama.cpp's own generator of test models does not write.
 //!
 //! Adapters for the demo model are in [`adapters`].
 //!
@@ -7,7 +7,7 @@
 //! (`ggml/docs/gguf.md` of llama.cpp). A model without a vocabulary can be loaded and asked for logits, not for text.
 
 use std::fs::File;
-use std::io::{BufWriter, Result, Write};
+use std::io::{BufWriter, Error, Result, Write};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -74,10 +74,15 @@ impl Mixture {
     }
 }
 
-struct Tensor {
-    name: String,
-    ty: GgmlType,
-    ne: Vec<u32>,
+/// A tensor to be written.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    /// Its name.
+    pub name: String,
+    /// Type of the elements.
+    pub ty: GgmlType,
+    /// Extents, the one whose elements are neighbours first.
+    pub ne: Vec<u32>,
 }
 
 impl Tensor {
@@ -120,7 +125,7 @@ impl Shape {
         all
     }
 
-    fn metadata(&self) -> Vec<(&'static str, Value)> {
+    fn metadata(&self) -> Vec<(&'static str, Value<'static>)> {
         use Value::{F32, Text, U32};
         vec![
             ("general.architecture", Text("llama")),
@@ -139,11 +144,50 @@ impl Shape {
     }
 }
 
-enum Value {
+/// A value of the metadata.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// 32 bits, unsigned.
     U32(u32),
+    /// Single precision.
     F32(f32),
+    /// True or false.
     Bool(bool),
-    Text(&'static str),
+    /// A text.
+    Text(&'a str),
+    /// An array of texts.
+    Texts(&'a [String]),
+    /// An array of 32 bits, signed.
+    I32s(&'a [i32]),
+}
+
+impl Value<'_> {
+    /// Number of the type, then the value. An array is its elements' type, their number, and the elements.
+    fn put(self, out: &mut Vec<u8>) {
+        let mut number = |kind: u32, bytes: &[u8]| {
+            out.extend(kind.to_le_bytes());
+            out.extend(bytes);
+        };
+        match self {
+            Value::U32(x) => number(4, &x.to_le_bytes()),
+            Value::F32(x) => number(6, &x.to_le_bytes()),
+            Value::Bool(x) => number(7, &[u8::from(x)]),
+            Value::Text(text) => {
+                number(8, &[]);
+                put_text(out, text);
+            }
+            Value::Texts(texts) => {
+                number(9, &8u32.to_le_bytes());
+                out.extend((texts.len() as u64).to_le_bytes());
+                texts.iter().for_each(|text| put_text(out, text));
+            }
+            Value::I32s(numbers) => {
+                number(9, &5u32.to_le_bytes());
+                out.extend((numbers.len() as u64).to_le_bytes());
+                numbers.iter().for_each(|n| out.extend(n.to_le_bytes()));
+            }
+        }
+    }
 }
 
 /// Writes a model; the same every time.
@@ -173,7 +217,7 @@ mod bert {
     const VOCABULARY: u32 = 96;
     const POSITIONS: u32 = 64;
 
-    pub fn metadata() -> Vec<(&'static str, Value)> {
+    pub fn metadata() -> Vec<(&'static str, Value<'static>)> {
         use Value::{Bool, F32, Text, U32};
         vec![
             ("general.architecture", Text("bert")),
@@ -219,23 +263,50 @@ mod bert {
     }
 }
 
-fn write_model(path: &Path, metadata: &[(&str, Value)], tensors: &[Tensor]) -> Result<()> {
-    let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
+/// Random weights, the same every time.
+fn write_model(path: &Path, metadata: &[(&str, Value<'_>)], tensors: &[Tensor]) -> Result<()> {
+    let mut random = Random(9);
+    write_file(path, metadata, tensors, |tensor, out| put_data(out, tensor, &mut random))
+}
+
+/// Writes a file; `data` is asked for the data of each tensor, in order.
+///
+/// # Errors
+/// The file cannot be written, or `data` gives an error or not as many bytes as the tensor has.
+pub fn write_file(
+    path: &Path,
+    metadata: &[(&str, Value<'_>)],
+    tensors: &[Tensor],
+    mut data: impl FnMut(&Tensor, &mut dyn Write) -> Result<()>,
+) -> Result<()> {
+    let mut out = Counted { out: BufWriter::with_capacity(1 << 20, File::create(path)?), bytes: 0 };
+    out.write_all(&header(metadata, tensors))?;
+    for tensor in tensors {
+        out.bytes = 0;
+        data(tensor, &mut out)?;
+        if out.bytes != tensor.bytes() {
+            let (name, found, wanted) = (&tensor.name, out.bytes, tensor.bytes());
+            return Err(Error::other(format!("{name}: {found} bytes of data, not {wanted}")));
+        }
+        out.write_all(&vec![0; padding(tensor)])?;
+    }
+    out.flush()
+}
+
+/// Zeros after a tensor's data.
+fn padding(tensor: &Tensor) -> usize {
+    (tensor.bytes().next_multiple_of(ALIGNMENT) - tensor.bytes()) as usize
+}
+
+/// Everything before the data.
+fn header(metadata: &[(&str, Value<'_>)], tensors: &[Tensor]) -> Vec<u8> {
     let mut header = b"GGUF".to_vec();
     header.extend(3u32.to_le_bytes());
     header.extend((tensors.len() as u64).to_le_bytes());
     header.extend((metadata.len() as u64).to_le_bytes());
     for (key, value) in metadata {
         put_text(&mut header, key);
-        match value {
-            Value::U32(x) => header.extend([4u32.to_le_bytes(), x.to_le_bytes()].concat()),
-            Value::F32(x) => header.extend([6u32.to_le_bytes(), x.to_le_bytes()].concat()),
-            Value::Bool(x) => header.extend([&7u32.to_le_bytes()[..], &[u8::from(*x)]].concat()),
-            Value::Text(text) => {
-                header.extend(8u32.to_le_bytes());
-                put_text(&mut header, text);
-            }
-        }
+        value.put(&mut header);
     }
     let mut offset = 0;
     for tensor in tensors {
@@ -247,12 +318,25 @@ fn write_model(path: &Path, metadata: &[(&str, Value)], tensors: &[Tensor]) -> R
         offset += tensor.bytes().next_multiple_of(ALIGNMENT);
     }
     header.resize(header.len().next_multiple_of(ALIGNMENT as usize), 0);
-    out.write_all(&header)?;
-    let mut random = Random(9);
-    for tensor in tensors {
-        put_data(&mut out, tensor, &mut random)?;
+    header
+}
+
+/// Counts what goes through.
+struct Counted<W> {
+    out: W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
     }
-    out.flush()
+
+    fn flush(&mut self) -> Result<()> {
+        self.out.flush()
+    }
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {
@@ -266,7 +350,7 @@ fn is_random(name: &str) -> bool {
 }
 
 /// Random blocks with scales of about 2^-7, row after row; F32 numbers between -1/8 and 1/8, or ones ([`is_random`]).
-fn put_data(out: &mut impl Write, tensor: &Tensor, random: &mut Random) -> Result<()> {
+fn put_data(out: &mut dyn Write, tensor: &Tensor, random: &mut Random) -> Result<()> {
     let bytes = tensor.bytes();
     if tensor.ty == GgmlType::F32 {
         for _ in 0..bytes / 4 {
@@ -286,8 +370,7 @@ fn put_data(out: &mut impl Write, tensor: &Tensor, random: &mut Random) -> Resul
             out.write_all(&data)?;
         }
     }
-    let padding = bytes.next_multiple_of(ALIGNMENT) - bytes;
-    out.write_all(&vec![0; padding as usize])
+    Ok(())
 }
 
 /// A tensor of a file.

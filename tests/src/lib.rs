@@ -8,6 +8,7 @@
 //! | `TT_BACKEND_SO` | `libggml-tenstorrent.so` |
 //! | `TT_LOGITS` | the program made from `tests/native/logits.cpp`; what is made from its neighbours is beside it |
 //! | `TT_EXTRA_MODELS` | folder with further models (`stories260K.gguf`) |
+//! | `TT_MODELS` | folder of the real models that `xtask` fetches |
 //! | `TTSIM_LIB` | the vendor's simulator, `libttsim.so` |
 //! | `TTSIM_DATA` | folder `data` of the sources of the vendor's simulator |
 //! | `TTNN_WHEEL` | package folder `ttnn` of the vendor's wheel, unpacked |
@@ -18,12 +19,15 @@
 
 pub mod architectures;
 pub mod bench;
+pub mod bert;
 pub mod blocks;
 pub mod compare;
 pub mod gguf;
 pub mod layers;
+pub mod models;
 pub mod nodes;
 pub mod random;
+pub mod server;
 pub mod tools;
 pub mod ttnn;
 

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::process::{Echo, Watched, capture, command, shown, watch};
 use crate::test::native;
-use crate::{backend, llama, paths, tools};
+use crate::{backend, llama, models, paths, tools};
 
 /// Options of `cargo xtask demo`.
 #[derive(Args, Clone)]
@@ -24,15 +24,18 @@ pub struct Options {
     /// [default: the environment's GGML_TT_DEVICES, else sim]
     #[arg(long)]
     device: Option<String>,
-    /// Text to continue
-    #[arg(long, default_value = "In the beginning")]
-    prompt: String,
-    /// How many tokens to generate
-    #[arg(long, default_value_t = 48)]
-    tokens: u32,
-    /// GGUF file [default: models/demo-bible-peace.gguf]
+    /// Text to continue, or with a chat model the question [default: one that suits the model]
     #[arg(long)]
-    model: Option<PathBuf>,
+    prompt: Option<String>,
+    /// How many tokens to generate, at most [default: 48; fewer with a larger model]
+    #[arg(long)]
+    tokens: Option<u32>,
+    /// A GGUF file; or smollm2 or gemma, which are fetched [default: models/demo-bible-peace.gguf]
+    #[arg(long)]
+    model: Option<String>,
+    /// Ask by the model's own chat template instead of continuing the text; smollm2 is always asked so
+    #[arg(long)]
+    chat: bool,
     /// Sampling temperature; 0 takes the likeliest token each time
     #[arg(long, default_value_t = 0.7)]
     temp: f32,
@@ -49,9 +52,10 @@ impl Options {
     fn for_bench(device: &str, tokens: u32) -> Self {
         Self {
             device: Some(device.to_owned()),
-            prompt: "In the beginning".to_owned(),
-            tokens,
+            prompt: None,
+            tokens: Some(tokens),
             model: None,
+            chat: false,
             temp: 0.0,
             seed: 7,
             verbose: false,
@@ -151,18 +155,44 @@ pub fn measure(device: &str, tokens: u32) -> Result<f64> {
     outcome.speed.generation.context("no token was generated after the first one")
 }
 
+/// A model and how it is run.
+struct Chosen {
+    file: PathBuf,
+    chat: bool,
+    prompt: &'static str,
+    tokens: u32,
+    /// Tokens per second to expect, in words; nothing where it is not worth a line.
+    expect: Option<&'static str>,
+}
+
+impl Chosen {
+    /// One of ours by its name (fetched if need be), a file, or the demo model.
+    fn by(model: Option<&str>) -> Result<Self> {
+        let like_the_demo =
+            |file| Self { file, chat: false, prompt: "In the beginning", tokens: 48, expect: None };
+        let Some(text) = model else { return Ok(like_the_demo(paths::demo_model())) };
+        if let Some(known) = models::named(text) {
+            let demo = known.demo.as_ref();
+            let demo = demo.with_context(|| format!("--model: {} generates no text", known.title))?;
+            let (chat, prompt, tokens) = (demo.chat, demo.prompt, demo.tokens);
+            return Ok(Self { file: known.ensure()?, chat, prompt, tokens, expect: Some(demo.expect) });
+        }
+        if !Path::new(text).exists() {
+            bail!("--model: {text} is neither a file nor one of {}", models::names());
+        }
+        Ok(like_the_demo(paths::existing(Path::new(text), "--model")?))
+    }
+}
+
 /// Builds what is needed and generates.
 fn generate(options: &Options, echo: Echo) -> Result<Outcome> {
     let device = options.device();
-    let model = match &options.model {
-        Some(path) => paths::existing(path, "--model")?,
-        None => paths::demo_model(),
-    };
     let on_card = device != "cpu";
     if on_card {
         // Before the long part.
         tools::ensure_device_target()?;
     }
+    let model = Chosen::by(options.model.as_deref())?;
     let llama = llama::ensure()?;
     let work = paths::target().join("demo");
     fs::create_dir_all(&work)?;
@@ -183,7 +213,11 @@ fn generate(options: &Options, echo: Echo) -> Result<Outcome> {
     {
         command.env("LD_PRELOAD", library);
     }
-    eprintln!("running {} on {device}\n", model.file_name().unwrap_or_default().to_string_lossy());
+    eprintln!("running {} on {device}", model.file.file_name().unwrap_or_default().to_string_lossy());
+    if let (Some(rate), true) = (model.expect, device.starts_with("sim")) {
+        eprintln!("the simulator is slow: {rate} on two idle processors, after the prompt");
+    }
+    eprintln!();
     let log = work.join("llama.log");
     let watched = watch(&mut command, &log, None, echo, |line| options.verbose || worth_showing(line))?;
     finish(&command, &watched, &log)?;
@@ -195,15 +229,15 @@ fn generate(options: &Options, echo: Echo) -> Result<Outcome> {
 }
 
 /// What `llama-bench` measures on the CPU. A build of llama.cpp without it leaves the figures out.
-fn cpu_speed(llama: &llama::Llama, options: &Options, model: &Path) -> Result<Speed> {
+fn cpu_speed(llama: &llama::Llama, options: &Options, model: &Chosen) -> Result<Speed> {
     let Ok(program) = llama.program("llama-bench") else { return Ok(Speed::default()) };
     let mut command = command(program);
     command
         .env_remove("GGML_BACKEND_PATH")
         .arg("-m")
-        .arg(model)
+        .arg(&model.file)
         .args(["-ngl", "0", "-r", "1", "-o", "jsonl"]);
-    command.args(["-p", "32", "-n", &options.tokens.max(1).to_string()]);
+    command.args(["-p", "32", "-n", &options.tokens.unwrap_or(model.tokens).max(1).to_string()]);
     let rows = capture(&mut command)?;
     let speed = |tokens: &str| {
         let rows = rows.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
@@ -214,12 +248,15 @@ fn cpu_speed(llama: &llama::Llama, options: &Options, model: &Path) -> Result<Sp
 }
 
 /// llama-completion, told to generate once and never to ask; all layers on the device.
-fn completion(llama: &llama::Llama, options: &Options, model: &Path) -> Result<Command> {
+fn completion(llama: &llama::Llama, options: &Options, model: &Chosen) -> Result<Command> {
     let mut command = command(llama.program("llama-completion")?);
-    command.arg("-m").arg(model).args(["-p", &options.prompt, "-n", &options.tokens.to_string()]);
+    let prompt = options.prompt.as_deref().unwrap_or(model.prompt);
+    let tokens = options.tokens.unwrap_or(model.tokens);
+    command.arg("-m").arg(&model.file).args(["-p", prompt, "-n", &tokens.to_string()]);
     command.args(["--temp", &options.temp.to_string(), "--seed", &options.seed.to_string()]);
     command.args(["-ngl", "99", "-c", "256", "-fit", "off"]);
-    command.args(["-no-cnv", "--no-warmup", "--simple-io", "--color", "off"]);
+    command.args(if options.chat || model.chat { &["-cnv", "--single-turn"][..] } else { &["-no-cnv"] });
+    command.args(["--no-warmup", "--simple-io", "--color", "off"]);
     Ok(command)
 }
 

@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask demo | test | bench | fuzz | build | dist | ttsim | sizes | layers`.
+//! Developer commands: `cargo xtask demo | models | test | bench | fuzz | build | dist | ttsim | sizes | layers`.
 //!
 //! One entry point for a person and for CI. Each command brings what it needs (system packages, the
 //! riscv target, llama.cpp) and keeps it under `target/`, so that the first run is long, the second one
@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`tools`] | system packages and Rust components: install or name them |
 //! | [`llama`] | llama.cpp: fetch, check, build once |
+//! | [`models`] | real models: fetch, check, keep |
 //! | [`backend`] | builds our shared library and gives it the name ggml users expect |
 //! | [`dist`] | the library as others get it: archive and Debian package |
 //! | [`ttsim`] | the simulator as a library for the vendor's programs |
@@ -20,8 +21,10 @@ mod dist;
 mod fuzz;
 mod layers;
 mod llama;
+mod models;
 mod paths;
 mod process;
+mod pypi;
 mod report;
 mod sizes;
 mod test;
@@ -44,6 +47,8 @@ struct Cli {
 enum Command {
     /// Generate text with llama.cpp through our library (on the simulated card unless told otherwise)
     Demo(demo::Options),
+    /// Fetch real models and print where they are
+    Models(models::Options),
     /// Formatting, lints, unit tests and whole-system tests
     Test(test::Options),
     /// Measure; `--json` prints one object per figure
@@ -65,6 +70,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo(options) => demo::run(&options),
+        Command::Models(options) => models::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),

@@ -27,8 +27,10 @@ const BUILD_PACKAGES: &[Package] = &[
     Package { name: "g++", probe: &["g++", "--version"] },
     Package { name: "cmake", probe: &["cmake", "--version"] },
     Package { name: "ninja-build", probe: &["ninja", "--version"] },
-    Package { name: "python3-venv", probe: &["python3", "-c", "import ensurepip, venv"] },
+    VENV,
 ];
+
+const VENV: Package = Package { name: "python3-venv", probe: &["python3", "-c", "import ensurepip, venv"] };
 
 impl Package {
     fn is_there(&self) -> bool {
@@ -47,6 +49,11 @@ pub fn ensure_build_packages() -> Result<()> {
 /// Makes sure that something can speak.
 pub fn ensure_speech() -> Result<()> {
     ensure(SPEECH_PACKAGES)
+}
+
+/// Makes sure that Python can make a virtual environment, which is where pip runs.
+pub fn ensure_venv() -> Result<()> {
+    ensure(&[VENV])
 }
 
 fn ensure(packages: &[Package]) -> Result<()> {

@@ -10,7 +10,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::process::{capture, command, run};
+use crate::process::{command, run};
+use crate::pypi;
 
 /// The Python package.
 const PACKAGE: &str = "llama-cpp-python";
@@ -23,9 +24,9 @@ pub const SHA256: &str = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372d
 pub fn fetch(cache: &Path, source: &Path) -> Result<()> {
     fs::create_dir_all(cache).with_context(|| format!("cannot make {}", cache.display()))?;
     let archive = cache.join(format!("llama_cpp_python-{VERSION}.tar.gz"));
-    if hash(&archive).as_deref().ok() != Some(SHA256) {
+    if pypi::sha256(&archive).as_deref().ok() != Some(SHA256) {
         download(cache)?;
-        let found = hash(&archive)?;
+        let found = pypi::sha256(&archive)?;
         if found != SHA256 {
             bail!("{} has sha256 {found}, expected {SHA256}: delete it and try again", archive.display());
         }
@@ -35,20 +36,13 @@ pub fn fetch(cache: &Path, source: &Path) -> Result<()> {
 
 fn download(cache: &Path) -> Result<()> {
     eprintln!("fetching {PACKAGE} {VERSION} (77 MB), which carries llama.cpp's sources");
-    let venv = cache.join("venv");
-    let pip = venv.join("bin/pip");
-    run(command("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+    let pip = pypi::environment(&cache.join("venv"))?.join("pip");
     run(command(&pip).args(["install", "--quiet", "--disable-pip-version-check", "scikit-build-core"]))?;
     run(command(&pip)
         .args(["download", "--disable-pip-version-check", "--no-deps", "--no-build-isolation"])
         .args(["--no-binary", PACKAGE, "--dest"])
         .arg(cache)
         .arg(format!("{PACKAGE}=={VERSION}")))
-}
-
-fn hash(file: &Path) -> Result<String> {
-    let output = capture(command("sha256sum").arg(file))?;
-    output.split_whitespace().next().map(str::to_owned).context("sha256sum printed nothing")
 }
 
 /// Unpacks `vendor/llama.cpp` of the archive as `source`, by way of a neighbour folder so that an

@@ -22,7 +22,7 @@ use clap::{Args, ValueEnum};
 
 use crate::llama::Llama;
 use crate::report::Report;
-use crate::{backend, llama, tools};
+use crate::{backend, llama, models, tools};
 
 /// Options of `cargo xtask test`.
 #[derive(Args)]
@@ -110,7 +110,13 @@ pub fn run(options: &Options) -> Result<()> {
             .for_each(|step| step.run(&mut report, host.as_ref()));
     }
 
-    let setting = suite::Setting { host: host.as_ref(), library, logits, full: options.full };
+    // A few tests by name get along with what is there.
+    if options.full || options.filter.is_none() {
+        report.step("models", || fetch_models(options.full));
+    }
+
+    let models = models::cache();
+    let setting = suite::Setting { host: host.as_ref(), library, logits, models, full: options.full };
     let closing = suite::step(&mut report, &setting, options.filter.as_deref());
 
     if options.hosts || options.full {
@@ -120,4 +126,10 @@ pub fn run(options: &Options) -> Result<()> {
         report.skip("other ggml hosts", "asked for with --hosts or --full");
     }
     report.finish(closing.as_deref())
+}
+
+/// The encoder, which is quick even on a simulated card; for the long variants all of them.
+fn fetch_models(full: bool) -> Result<()> {
+    let wanted = models::ALL.into_iter().filter(|model| full || model.name == models::MINILM.name);
+    wanted.map(|model| model.ensure()).try_for_each(|path| path.map(drop))
 }

@@ -22,6 +22,8 @@ pub struct Setting<'a> {
     pub library: Option<PathBuf>,
     /// The logits program, if it was built.
     pub logits: Option<PathBuf>,
+    /// The folder of real models; they are in it as far as they were asked for.
+    pub models: PathBuf,
     /// Run the long variants too.
     pub full: bool,
 }
@@ -61,6 +63,7 @@ impl Setting<'_> {
         if let Some(models) = paths::extra_models() {
             command.env("TT_EXTRA_MODELS", models);
         }
+        command.env("TT_MODELS", &self.models);
         if self.full {
             command.env("TT_FULL", "1");
         }
