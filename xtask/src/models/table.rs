@@ -81,7 +81,7 @@ const GEMMA: Model = Model {
     file: "gemma-3-270m-q4_k_m.gguf",
     demo: Some(Demo {
         chat: false,
-        prompt: "The capital of France is",
+        prompt: "The three primary colours are",
         tokens: 12,
         expect: "about a quarter of a token a second",
     }),
