@@ -1,5 +1,6 @@
 //! llama.cpp's programs with the demo model: where its layers are, and a run that is known to have used the card.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -55,13 +56,32 @@ impl Layers {
         Ok(command)
     }
 
+    /// The same with another model, and with weights as the library chooses them.
+    ///
+    /// # Errors
+    /// This llama.cpp build lacks the program.
+    pub fn program_with(self, tools: &Tools, name: &str, model: &Path) -> Result<Command, Missing> {
+        let mut command = tools.optional(name, self.device())?;
+        command.arg("-m").arg(model).args(self.arguments());
+        tools::preload(&mut command)?;
+        Ok(command)
+    }
+
     /// Runs a program to its successful end.
     ///
     /// # Errors
     /// It fails, or its products were to run on a card and did not.
     pub fn run(self, command: &mut Command) -> Result<Finished> {
+        self.run_within(command, LIMIT)
+    }
+
+    /// The same of a program that may take longer.
+    ///
+    /// # Errors
+    /// As [`Layers::run`].
+    pub fn run_within(self, command: &mut Command, limit: Duration) -> Result<Finished> {
         let stats = tools::scratch("layers-stats");
-        let finished = tools::run(command.env("GGML_TT_STATS", &stats), LIMIT)?.success()?;
+        let finished = tools::run(command.env("GGML_TT_STATS", &stats), limit)?.success()?;
         if self != Self::OnCpu {
             let text = std::fs::read_to_string(&stats).context("the library left no statistics")?;
             std::fs::remove_file(&stats)?;

@@ -2,27 +2,25 @@
 //! simulated card.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use tt_tests::tools::Temporary;
-use tt_tests::{Device, Tools, bert, compare, models, need, tools};
-
-const LIMIT: Duration = Duration::from_secs(900);
+use tt_tests::{Device, Layers, Tools, bert, compare, models, need};
 
 /// The vectors of some sentences, each of length 1.
-fn embeddings(tools: &Tools, on: Device<'_>, model: &Path, sentences: &[&str]) -> Result<Vec<Vec<f32>>> {
-    let mut command = tools.program("llama-embedding", on);
-    let placement: &[&str] = if on == Device::Cpu { &["-ngl", "0"] } else { &["-ngl", "99", "-dev", "TT0"] };
-    command.arg("-m").arg(model).args(["-p", &sentences.join("\n")]).args(placement);
-    command.args(["--embd-output-format", "array", "-fit", "off", "--no-warmup"]);
-    tools::preload(&mut command).map_err(|missing| anyhow!("{missing}"))?;
-    let stats = Temporary::new("embeddings-stats");
-    let finished = tools::run(command.env("GGML_TT_STATS", stats.path()), LIMIT)?.success()?;
-    if on != Device::Cpu {
-        let text = std::fs::read_to_string(stats.path()).context("the library left no statistics")?;
-        ensure!(text.contains("\"MUL_MAT\""), "no product ran on the card: {text}");
-    }
+fn embeddings(tools: &Tools, layers: Layers, model: &Path, sentences: &[&str]) -> Result<Vec<Vec<f32>>> {
+    let program = layers.program_with(tools, "llama-embedding", model);
+    let mut command = program.map_err(|missing| anyhow!("{missing}"))?;
+    command.args([
+        "-p",
+        &sentences.join("\n"),
+        "--embd-output-format",
+        "array",
+        "-fit",
+        "off",
+        "--no-warmup",
+    ]);
+    let finished = layers.run(&mut command)?;
     let array = finished.out.lines().find(|line| line.starts_with("[[")).context("no array")?;
     let found: Vec<Vec<f32>> = serde_json::from_str(array)?;
     ensure!(found.len() == sentences.len(), "{} vectors", found.len());
@@ -31,8 +29,8 @@ fn embeddings(tools: &Tools, on: Device<'_>, model: &Path, sentences: &[&str]) -
 
 /// Fails unless each vector of the card points where the CPU's does; returns those of the CPU.
 fn compare_with_cpu(tools: &Tools, model: &Path, sentences: &[&str]) -> Result<Vec<Vec<f32>>> {
-    let expected = embeddings(tools, Device::Cpu, model, sentences)?;
-    let found = embeddings(tools, Device::SIM, model, sentences)?;
+    let expected = embeddings(tools, Layers::OnCpu, model, sentences)?;
+    let found = embeddings(tools, Layers::OnCard, model, sentences)?;
     for (index, (expected, found)) in expected.iter().zip(&found).enumerate() {
         let cosine = compare::cosine(expected, found)?;
         println!("sentence {index}: 1 - cosine is {:.2e}", 1.0 - cosine);

@@ -3,7 +3,7 @@
 //! The CPU backend is no reference for a quantised model: it rounds activations to eight bits, which the card does not
 //! (`docs/models.md` has how far each is from F32).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -11,21 +11,30 @@ use serde_json::{Value as Json, json};
 use tt_tests::compare::{self, Divergence};
 use tt_tests::server::{Rig, Server};
 use tt_tests::tools::Temporary;
-use tt_tests::{Device, Tools, models, need, tools};
+use tt_tests::{Device, Layers, Missing, Tools, models, need, tools};
 
 const LIMIT: Duration = Duration::from_secs(3600);
 /// Two parts of this length; llama-perplexity looks at the second half of each.
 const CONTEXT: &str = "128";
 const CHUNKS: &str = "2";
 
-/// Runs llama-perplexity on a device; with a file of logits it saves them there, or compares with them.
-fn perplexity(tools: &Tools, model: &Path, on: Device<'_>, weights: &str, logits: &[&str]) -> Result<String> {
-    let mut command = tools.program("llama-perplexity", on);
-    let placement: &[&str] = if on == Device::Cpu { &["-ngl", "0"] } else { &["-ngl", "99", "-dev", "TT0"] };
-    command.arg("-m").arg(model).arg("-f").arg(tools::held_out_text()).args(placement).args(logits);
+/// What a long test takes: the programs and a model.
+fn needed(model: Result<PathBuf, Missing>) -> Result<(Tools, PathBuf), Missing> {
+    tools::full()?;
+    let tools = Tools::find()?;
+    for program in ["llama-quantize", "llama-server"] {
+        tools.optional(program, Device::Cpu)?;
+    }
+    Ok((tools, model?))
+}
+
+/// Runs llama-perplexity; with a file of logits it saves them there, or compares with them.
+fn perplexity(tools: &Tools, model: &Path, layers: Layers, weights: &str, logits: &[&str]) -> Result<String> {
+    let program = layers.program_with(tools, "llama-perplexity", model);
+    let mut command = program.map_err(|missing| anyhow!("{missing}"))?;
+    command.arg("-f").arg(tools::held_out_text()).args(logits).env("GGML_TT_WEIGHTS", weights);
     command.args(["-c", CONTEXT, "-b", CONTEXT, "--chunks", CHUNKS, "-fit", "off", "--no-warmup"]);
-    tools::preload(&mut command).map_err(|missing| anyhow!("{missing}"))?;
-    let finished = tools::run(command.env("GGML_TT_WEIGHTS", weights), LIMIT)?.success()?;
+    let finished = layers.run_within(&mut command, LIMIT)?;
     Ok(finished.out + &finished.err)
 }
 
@@ -41,33 +50,26 @@ struct Bound {
 fn divergences(tools: &Tools, model: &Path, bounds: &[Bound]) -> Result<()> {
     let logits = Temporary::new("logits");
     let path = logits.name();
-    perplexity(tools, &models::in_f32(tools, model)?, Device::Cpu, "", &["--kl-divergence-base", path])?;
+    perplexity(tools, &models::in_f32(tools, model)?, Layers::OnCpu, "", &["--kl-divergence-base", path])?;
     let compared = |on, weights| -> Result<Divergence> {
         let log = perplexity(tools, model, on, weights, &["--kl-divergence-base", path, "--kl-divergence"])?;
         compare::divergence(&log)
     };
-    println!("CPU: {:?}", compared(Device::Cpu, "")?);
+    println!("CPU: {:?}", compared(Layers::OnCpu, "")?);
     for bound in bounds {
-        let found = compared(Device::SIM, bound.weights)?;
+        let found = compared(Layers::OnCard, bound.weights)?;
         println!("card, {}: {found:?}", bound.weights);
-        ensure!(found.mean <= bound.mean, "{}: mean {:.2e} > {:.2e}", bound.weights, found.mean, bound.mean);
-        ensure!(found.max <= bound.max, "{}: max {:.2e} > {:.2e}", bound.weights, found.max, bound.max);
-        ensure!(
-            found.same_top >= bound.same_top,
-            "{}: {} < {}",
-            bound.weights,
-            found.same_top,
-            bound.same_top
-        );
-        ensure!(found.max > 0.0, "{}: equal to the CPU, so the device was not used", bound.weights);
+        let Bound { weights, mean, max, same_top } = bound;
+        ensure!(found.mean <= *mean, "{weights}: mean {:.2e} > {mean:.2e}", found.mean);
+        ensure!(found.max <= *max, "{weights}: max {:.2e} > {max:.2e}", found.max);
+        ensure!(found.same_top >= *same_top, "{weights}: {} < {same_top}", found.same_top);
     }
     Ok(())
 }
 
 #[test]
 fn divergence_of_smollm2() {
-    need!(tools::full());
-    let (tools, model) = (need!(Tools::find()), need!(models::smollm2()));
+    let (tools, model) = need!(needed(models::smollm2()));
     let bounds = [
         Bound { weights: "bf16", mean: 1.5e-4, max: 1.5e-3, same_top: 0.97 },
         Bound { weights: "bfp8", mean: 7e-3, max: 6e-2, same_top: 0.92 },
@@ -77,8 +79,7 @@ fn divergence_of_smollm2() {
 
 #[test]
 fn divergence_of_gemma() {
-    need!(tools::full());
-    let (tools, model) = (need!(Tools::find()), need!(models::gemma()));
+    let (tools, model) = need!(needed(models::gemma()));
     let bounds = [
         Bound { weights: "bf16", mean: 1.5e-4, max: 1e-3, same_top: 0.97 },
         Bound { weights: "bfp8", mean: 4e-3, max: 3e-2, same_top: 0.95 },
@@ -147,24 +148,21 @@ fn texts(tools: &Tools, model: &Path, chat: bool, prompt: &str, weights: &str, t
 
 #[test]
 fn text_of_smollm2() {
-    need!(tools::full());
-    let (tools, model) = (need!(Tools::find()), need!(models::smollm2()));
+    let (tools, model) = need!(needed(models::smollm2()));
     texts(&tools, &model, true, "What is the capital of France?", "bf16", 0.05).unwrap();
     texts(&tools, &model, true, "Why is the sky blue?", "bfp8", 0.3).unwrap();
 }
 
 #[test]
 fn text_of_gemma() {
-    need!(tools::full());
-    let (tools, model) = (need!(Tools::find()), need!(models::gemma()));
+    let (tools, model) = need!(needed(models::gemma()));
     texts(&tools, &model, false, "The three primary colours are", "bfp8", 0.3).unwrap();
 }
 
 /// Runs a check of the server with SmolLM2; the CPU computes with its weights in F32.
 macro_rules! served {
     ($check:ident, $prompts:expr) => {
-        need!(tools::full());
-        let (tools, model) = (need!(Tools::find()), need!(models::smollm2()));
+        let (tools, model) = need!(needed(models::smollm2()));
         let reference = models::in_f32(&tools, &model).unwrap();
         let rig = Rig { tools: &tools, model: &model, reference: &reference, tokens: 4 };
         rig.$check($prompts).unwrap();
