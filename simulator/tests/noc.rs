@@ -12,8 +12,8 @@ use initiator::{DATA, ask, counter, refused, write_to};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{DEBUG_REGS_BASE, L1_SIZE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::{
-    self, MAX_PACKET, NocXy, atomic_compare_and_swap, atomic_increment, atomic_swap, atomic_swap_mask, ctrl,
-    reg, tag,
+    MAX_PACKET, NocXy, atomic_compare_and_swap, atomic_increment, atomic_swap, atomic_swap_mask, ctrl, reg,
+    tag,
 };
 use tt_simulator::Blame;
 

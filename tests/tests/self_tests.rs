@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use tt_tests::tools::{Finished, Temporary, plain};
 use tt_tests::{Device, Layers, Tools, architectures, need, tools};
 
