@@ -175,7 +175,7 @@ impl Chip {
             tiles,
             dram,
             pcie: Pcie::default(),
-            windows: Windows::default(),
+            windows: Windows::new(chip),
             config,
             pool,
             traffic: Counters::default(),

@@ -1,10 +1,8 @@
 //! The host's side: PCI configuration words and BAR 0 with its windows (`PCIExpressTile/TLBs.md`).
 
+use tt_isa::chip::Chip as ChipData;
 use tt_isa::noc::NocXy;
-use tt_isa::tlb::{
-    ARC_APB_BAR0, ARC_CSM_BAR0, BAR0_SIZE, PCIE_NIU_BAR0, PCIE_NIU_SIZE, TLB_CONFIG_BASE, TLB_COUNT,
-    TLB_GROUPS, TlbGroup, TlbTarget,
-};
+use tt_isa::tlb::{PCIE_NIU_SIZE, TlbGroup, TlbTarget};
 
 use super::Chip;
 use crate::fault::Fault;
@@ -12,24 +10,18 @@ use crate::model::grid::Node;
 use crate::model::noc::request::check_corners;
 
 const PAGE: &str = "PCIExpressTile/TLBs.md";
-const CSM_BYTES: u64 = ARC_APB_BAR0 - ARC_CSM_BAR0;
 
-/// Configuration words of the windows.
+/// The windows of a chip, with the entries that say what they show.
 pub struct Windows {
-    words: [u64; TLB_COUNT as usize],
-}
-
-impl Default for Windows {
-    fn default() -> Self {
-        Self { words: [0; TLB_COUNT as usize] }
-    }
+    chip: &'static ChipData,
+    entries: Vec<u8>,
 }
 
 /// What a piece of BAR 0 is.
 enum Region {
     /// A window onto the NoC.
     Window(TlbTarget),
-    /// Configuration words, at a byte offset.
+    /// Entries of windows, at a byte offset.
     Config(usize),
     /// A register of the PCIe tile's NIU on a NoC.
     Niu(usize, u64),
@@ -40,27 +32,36 @@ enum Region {
 }
 
 impl Windows {
+    /// Those of a chip, all entries zero.
+    pub fn new(chip: &'static ChipData) -> Self {
+        Self { chip, entries: vec![0; (chip.host.windows() * chip.host.entry_bytes) as usize] }
+    }
+
     /// What is at `offset`, and how many bytes of it follow.
     fn find(&self, offset: u64) -> Result<(Region, u64), Fault> {
-        let config_bytes = u64::from(TLB_COUNT) * 8;
-        if let Some(at) = within(offset, TLB_CONFIG_BASE, config_bytes) {
+        let host = &self.chip.host;
+        let config_bytes = self.entries.len() as u64;
+        if let Some(at) = within(offset, host.config, config_bytes) {
             return Ok((Region::Config(at as usize), config_bytes - at));
         }
-        for (noc, base) in PCIE_NIU_BAR0.into_iter().enumerate() {
+        for (noc, base) in host.pcie_niu.into_iter().enumerate() {
             if let Some(at) = within(offset, base, PCIE_NIU_SIZE) {
                 return Ok((Region::Niu(noc, at), PCIE_NIU_SIZE - at));
             }
         }
-        if let Some(at) = within(offset, ARC_CSM_BAR0, CSM_BYTES) {
-            return Ok((Region::Csm(at), CSM_BYTES - at));
+        if let Some(arc) = self.chip.management.bar0 {
+            let (csm, apb) = (arc.apb - arc.csm, host.bars[0].1 - arc.apb);
+            if let Some(at) = within(offset, arc.csm, csm) {
+                return Ok((Region::Csm(at), csm - at));
+            }
+            if let Some(at) = within(offset, arc.apb, apb) {
+                return Ok((Region::Apb(at), apb - at));
+            }
         }
-        if let Some(at) = within(offset, ARC_APB_BAR0, BAR0_SIZE - ARC_APB_BAR0) {
-            return Ok((Region::Apb(at), BAR0_SIZE - offset));
-        }
-        for group in TLB_GROUPS {
-            let size = 1 << group.log2_size;
+        for group in host.groups.iter().filter(|group| group.bar == 0) {
+            let size = group.window_bytes();
             if let Some(at) = within(offset, group.bar0, u64::from(group.count) * size) {
-                let target = self.target(&group, at / size)?;
+                let target = self.target(group, at / size)?;
                 let target = TlbTarget { addr: target.addr + at % size, ..target };
                 return Ok((Region::Window(target), size - at % size));
             }
@@ -69,17 +70,16 @@ impl Windows {
     }
 
     fn target(&self, group: &TlbGroup, n: u64) -> Result<TlbTarget, Fault> {
-        let word = self.words[group.first as usize + n as usize];
-        TlbTarget::decode(word, group.log2_size).ok_or_else(|| {
-            Fault::program(format!(
-                "window {} has the configuration {word:#018x}",
-                u64::from(group.first) + n
-            ))
-            .page(PAGE)
+        let (window, len) = (u64::from(group.first) + n, self.chip.host.entry_bytes as usize);
+        let mut entry = [0; 16];
+        entry[..len].copy_from_slice(&self.entries[window as usize * len..][..len]);
+        let entry = u128::from_le_bytes(entry);
+        group.decode(entry).ok_or_else(|| {
+            Fault::program(format!("window {window} has the configuration {entry:#018x}")).page(PAGE)
         })
     }
 
-    /// Configuration words are read and written in pieces of 4 bytes.
+    /// Entries are read and written in pieces of 4 bytes.
     fn check_config(at: usize, len: usize) -> Result<(), Fault> {
         if at.is_multiple_of(4) && len.is_multiple_of(4) {
             return Ok(());
@@ -91,19 +91,13 @@ impl Windows {
 
     fn read_config(&self, at: usize, out: &mut [u8]) -> Result<(), Fault> {
         Self::check_config(at, out.len())?;
-        for (at, byte) in (at..).zip(out) {
-            *byte = self.words[at / 8].to_le_bytes()[at % 8];
-        }
+        out.copy_from_slice(&self.entries[at..at + out.len()]);
         Ok(())
     }
 
     fn write_config(&mut self, at: usize, data: &[u8]) -> Result<(), Fault> {
         Self::check_config(at, data.len())?;
-        for (at, &byte) in (at..).zip(data) {
-            let mut word = self.words[at / 8].to_le_bytes();
-            word[at % 8] = byte;
-            self.words[at / 8] = u64::from_le_bytes(word);
-        }
+        self.entries[at..at + data.len()].copy_from_slice(data);
         Ok(())
     }
 }

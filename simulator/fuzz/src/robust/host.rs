@@ -1,5 +1,6 @@
 //! Random host accesses: BAR 0 with its windows, BAR 2, configuration space, and every register of every kind of tile.
 
+use tt_isa::arc;
 use tt_isa::chip::BOARDS;
 use tt_isa::map::{
     DEBUG_REGS_BASE, L1_SIZE, NIU_BASE, NIU_STRIDE, NOC_OVERLAY_BASE, NOC_OVERLAY_STREAM_STRIDE,
@@ -113,10 +114,10 @@ fn register(random: &mut Random) -> u64 {
         u64::from(NIU_BASE + NIU_STRIDE),
         u64::from(NOC_OVERLAY_BASE + NOC_OVERLAY_STREAM_STRIDE),
         u64::from(L1_SIZE),
-        0xFFB4_0000,
-        0x8_8003_0000,
-        0x8_1000_0000,
-        0x8_0000_0000,
+        u64::from(NOC_OVERLAY_BASE),
+        arc::NOC_XBAR + u64::from(arc::APB_BASE + arc::RESET_UNIT),
+        arc::NOC_XBAR + u64::from(arc::CSM_BASE),
+        arc::NOC_XBAR,
     ]);
     match random.below(8) {
         0 => random.next() >> random.range(20, 60),

@@ -37,7 +37,7 @@ pub mod unpack;
 pub mod wait_gate;
 
 /// Threads of the coprocessor.
-pub const THREADS: usize = 3;
+pub const THREADS: usize = tt_isa::map::THREADS;
 
 /// What became of an instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

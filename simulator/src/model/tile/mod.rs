@@ -25,7 +25,7 @@ mod tdma;
 pub use cores::code_page;
 
 /// RISC-V cores of a tile.
-pub const HARTS: usize = 5;
+pub const HARTS: usize = tt_isa::map::CORES;
 
 /// Whether a core may run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
