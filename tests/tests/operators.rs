@@ -169,6 +169,7 @@ const STAYS: &str = "
   backend writes none either.
 - `SUM` of elements with gaps: the CPU backend sums them as if they had none (it asserts that they have none, which release builds
   leave out), so there is nothing that the right sum could agree with.
+- `GET_ROWS_BACK` of types other than F32, F16 and BF16. The CPU backend computes it in F32 and F16 alone.
 - `GET_ROWS` of token embeddings. The device computes it, but llama.cpp always keeps the input layer with the CPU: of a table that is often the largest
   tensor of a model a token needs one row, and those rows are what goes to the device then. Where output and embeddings are
   the same tensor, llama.cpp makes a second one on the device for the output. `-ot token_embd.weight=TT0` puts the table on the device.
