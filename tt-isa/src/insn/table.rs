@@ -103,13 +103,13 @@ instructions! {
     MOP_CFG = 0x03 (ok) { zmask_hi16[23, 0] } Frontend NONE [] -> []
     REPLAY = 0x04 (ok) { start_idx[18, 14]; len[9, 4]; execute_while_loading[1, 1]; load_mode[0, 0] } Frontend NONE [] -> []
     MOVD2A = 0x08 (ok) { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 15]; instr_mod[13, 12]; dst[9, 0] } Matrix MATH [Dst, Rwc, Config] -> [SrcA, Rwc] @ 1, 1
-    MOVDBGA2D = 0x09 (documented) { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 15]; instr_mod[13, 12]; dst[9, 0] } Matrix MATH [SrcA, Rwc, Config] -> [Dst, Rwc] @ 1, 1
+    MOVDBGA2D = 0x09 (documented) { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 15]; instr_mod[13, 12]; dst[9, 0] } Matrix MATH [SrcA, DstIf("dest_32b_lo"), Rwc, Config] -> [Dst, Rwc] @ 1, 1
     MOVD2B = 0x0a (ok) { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 15]; instr_mod[13, 12]; dst[9, 0] } Matrix MATH [Dst, Rwc, Config] -> [SrcB, Rwc] @ 1, 1
     MOVB2A = 0x0b (ok) { srca[22, 17]; addr_mode[16, 15]; instr_mod[13, 12]; srcb[5, 0] } Matrix MATH [SrcB, Rwc, Config] -> [SrcA, Rwc] @ 1, 1
     ZEROACC = 0x10 (ok) { clear_mode[21, 19]; addr_mode[16, 15]; dst[9, 0] } Matrix MATH [Rwc, Config] -> [DstFlags, Rwc] @ 1, 1
     ZEROSRC = 0x11 (ok) { zero_val[4, 4]; write_mode[3, 3]; bank_mask[2, 2]; src_mask[1, 0] } Matrix MATH [] -> [SrcA, SrcB] @ 1, 1
-    MOVA2D = 0x12 (ok) { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 15]; instr_mod[13, 12]; dst[9, 0] } Matrix MATH [SrcA, Rwc, Config] -> [Dst, Rwc] @ 1, 1
-    MOVB2D = 0x13 (ok) { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 15]; instr_mod[14, 12]; dst[9, 0] } Matrix MATH [SrcB, Rwc, Config] -> [Dst, Rwc] @ 1, 1
+    MOVA2D = 0x12 (ok) { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 15]; instr_mod[13, 12]; dst[9, 0] } Matrix MATH [SrcA, DstIf("dest_32b_lo"), Rwc, Config] -> [Dst, Rwc] @ 1, 1
+    MOVB2D = 0x13 (ok) { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 15]; instr_mod[14, 12]; dst[9, 0] } Matrix MATH [SrcB, DstIf("dest_32b_lo"), Rwc, Config] -> [Dst, Rwc] @ 1, 1
     TRNSPSRCA = 0x14 (no_software) {} Unknown NONE [] -> []
     RAREB = 0x15 (no_software) {} Unknown NONE [] -> []
     TRNSPSRCB = 0x16 (ok) {} Matrix MATH [SrcB] -> [SrcB] @ 1, 1

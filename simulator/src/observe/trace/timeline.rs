@@ -236,6 +236,8 @@ fn pid(tile: NocXy) -> u32 {
 /// Index in [`UNITS`] of what executes an instruction.
 fn unit(opcode: Opcode) -> usize {
     match opcode.unit() {
+        // It takes a thread's turn, as a wait does.
+        _ if opcode == Opcode::NOP => 5,
         Unit::Unpackers => 0,
         Unit::Matrix | Unit::Frontend | Unit::Unknown => 1,
         Unit::Vector(_) => 2,

@@ -45,7 +45,8 @@ pub(super) fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) 
                 unit.row(&mut t.dst, d + row, &left, &right);
             }
             Math::Int8 { phase } => {
-                let mut out = t.dst.read32(d + row);
+                let adds = !matches!(function, Function::Sum);
+                let mut out = if adds { t.dst.read32(d + row) } else { [0; COLS] };
                 for col in 0..COLS {
                     let (x, y, old) = (left[col], right[col], out[col]);
                     out[col] = match function {
