@@ -124,7 +124,14 @@ fn tokens(
 
 /// Finds element `at` of a line of a solution: `all` is the row of the equations, up to its diagonal.
 #[inline(never)]
-fn solve(lines: &mut Lines, number: usize, vectors: &split::Vectors, all: &[f32], inverse: f32, value: f32) -> f32 {
+fn solve(
+    lines: &mut Lines,
+    number: usize,
+    vectors: &split::Vectors,
+    all: &[f32],
+    inverse: f32,
+    value: f32,
+) -> f32 {
     let at = all.len() - 1;
     let x = match lines.is_split {
         true => {

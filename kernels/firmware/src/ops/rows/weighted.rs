@@ -39,7 +39,7 @@ pub fn sums(lane: &mut Lane, params: &RowsParams) {
         for i1 in 0..op.dst.ne[1] {
             piece.row[0] = i1;
             let of_row = Piece { first: 0, len: count, ..piece };
-            let given = (op.src1.ne[0] > 0).then(|| &*input.fetch(&mut lane.noc, &op.src1, &of_row));
+            let given = (op.src1.ne[0] > 0).then(|| input.fetch(&mut lane.noc, &op.src1, &of_row));
             weights.set(given, params.f[0], count as usize);
             let addend = match op.more[0].ne[3] {
                 0 => &[],
