@@ -30,6 +30,7 @@ impl Positive {
     }
 
     /// The highest bit set.
+    #[inline(always)]
     fn normal(mut self) -> Self {
         while self.mantissa >> 31 == 0 {
             self = Self { mantissa: self.mantissa << 1, exponent: self.exponent - 1 };
@@ -43,6 +44,7 @@ impl Positive {
     }
 
     /// Product, at most 2^-30 of it too small.
+    #[inline(always)]
     fn times(self, other: Self) -> Self {
         let mantissa = ((u64::from(self.mantissa) * u64::from(other.mantissa)) >> 32) as u32;
         Self { mantissa, exponent: self.exponent + other.exponent + 32 }.normal()
@@ -50,9 +52,14 @@ impl Positive {
 
     /// Sum of up to eight numbers, at most 2^-26 of it too small.
     fn sum(numbers: &[Self]) -> Self {
-        let top = numbers.iter().fold(i32::MIN, |top, number| top.max(number.exponent));
-        let part = |number: &Self| number.mantissa >> 3 >> (top - number.exponent).min(31);
-        Self { mantissa: numbers.iter().map(part).sum(), exponent: top + 3 }.normal()
+        let (mut top, mut mantissa) = (i32::MIN, 0);
+        for number in numbers {
+            top = top.max(number.exponent);
+        }
+        for number in numbers {
+            mantissa += number.mantissa >> 3 >> (top - number.exponent).min(31);
+        }
+        Self { mantissa, exponent: top + 3 }.normal()
     }
 
     /// 1 / self, at most 2^-29 of it off.
@@ -97,14 +104,12 @@ pub fn balance(matrix: &mut [f32], eps: f32, times: u32) {
         for line in 0..SIZE {
             let first = line * other;
             let mut terms = [eps; SIZE + 1];
-            for (term, &number) in terms.iter_mut().zip(numbers[first..].iter().step_by(next)) {
-                *term = number;
+            for i in 0..SIZE {
+                terms[i] = numbers[first + i * next];
             }
-            // The last one may have been a number of the next line.
-            terms[SIZE] = eps;
             let inverse = Positive::sum(&terms).inverse();
-            for number in numbers[first..].iter_mut().step_by(next).take(SIZE) {
-                *number = number.times(inverse);
+            for i in 0..SIZE {
+                numbers[first + i * next] = terms[i].times(inverse);
             }
         }
     }

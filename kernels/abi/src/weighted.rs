@@ -43,24 +43,43 @@ impl<'a> Weights<'a> {
     #[inline(never)]
     pub fn sums(&self, columns: &[u32], count: usize, results: &mut [f32]) {
         let step = results.len();
+        // Plain loops: where code is made small, iterators with steps are calls.
         for (i, result) in results.iter_mut().enumerate() {
-            let column = columns[i..].iter().step_by(step).take(count);
-            let tops = (self.exponent, fixed::top(column.clone().copied()));
-            let (Some(exponent), Some(top)) = tops else {
-                let products =
-                    column.zip(&*self.values).map(|(&x, &w)| f32::from_bits(x) * f32::from_bits(w));
-                *result = products.fold(0.0, |sum, product| sum + product);
-                continue;
-            };
-            // Half of what all products lose when they are cut off.
-            let mut sum = count as i32 / 2;
-            for (&bits, &weight) in column.zip(&*self.mantissas) {
-                if bits != 0 {
-                    sum += high(fixed::mantissa(bits, top), weight as i32);
-                }
+            let (mut top, mut at) = (1, i);
+            for _ in 0..count {
+                top = top.max(columns[at] >> 23 & 0xFF);
+                at += step;
             }
-            *result = fixed::float(i64::from(sum), exponent + fixed::exponent(top));
+            *result = match self.exponent {
+                Some(exponent) if top < 255 => {
+                    let sum = self.sum(&columns[i..], step, top, count);
+                    fixed::float_of_word(sum, exponent + fixed::exponent(top))
+                }
+                _ => self.plain(&columns[i..], step, count),
+            };
         }
+    }
+
+    /// Sum of products of mantissas.
+    #[inline(always)]
+    fn sum(&self, column: &[u32], step: usize, top: u32, count: usize) -> i32 {
+        // Half of what all products lose when they are cut off.
+        let (mut sum, mut at) = (count as i32 / 2, 0);
+        for &weight in &self.mantissas[..count] {
+            let bits = column[at];
+            if bits != 0 {
+                sum += high(fixed::mantissa(bits, top), weight as i32);
+            }
+            at += step;
+        }
+        sum
+    }
+
+    /// Sum of products in FP32.
+    #[cold]
+    fn plain(&self, column: &[u32], step: usize, count: usize) -> f32 {
+        let products = (0..count).map(|s| f32::from_bits(column[s * step]) * f32::from_bits(self.values[s]));
+        products.fold(0.0, |sum, product| sum + product)
     }
 }
 
