@@ -15,18 +15,19 @@ const FILE_HEADER: u32 = 52;
 const SEGMENT_HEADER: u32 = 32;
 const SECTION_HEADER: u32 = 40;
 const SEGMENTS: u32 = 2;
-const SECTIONS: u32 = 3;
+const SECTIONS: u32 = 4;
 /// Instructions of the image.
 const WORDS: u32 = 32;
 /// Names of its sections.
-const NAMES: &[u8] = b"\0.text\0.names\0";
+const NAMES: &[u8] = b"\0.text\0.names\0.tt_chip\0";
 
-/// A RISC-V executable with a segment of code and one of zeros, a section of code and one of names.
+/// A RISC-V executable with a segment of code and one of zeros; sections of code, of names, and of the chip that it is for.
 fn valid(core: RiscV) -> Vec<u8> {
     let base = slot(core).start;
     let code_at = FILE_HEADER + SEGMENTS * SEGMENT_HEADER;
     let names_at = code_at + 4 * WORDS;
-    let sections_at = (names_at + NAMES.len() as u32).next_multiple_of(4);
+    let chip_at = (names_at + NAMES.len() as u32).next_multiple_of(4);
+    let sections_at = chip_at + 4;
     let half = |low: u32, high: u32| low | high << 16;
     let mut file = vec![0x464C_457F, 0x0001_0101, 0, 0];
     // Executable, RISC-V; version, entry, segments, sections, flags; sizes and numbers of headers.
@@ -38,11 +39,13 @@ fn valid(core: RiscV) -> Vec<u8> {
     file.extend((0..WORDS).map(|_| nop()));
     let mut file = bytes(&file);
     file.extend(NAMES);
-    file.resize(sections_at as usize, 0);
+    file.resize(chip_at as usize, 0);
+    file.extend(WORMHOLE.pci_id.to_le_bytes());
     // Name, type, flags, address, offset, size, link, info, alignment, entry size.
     file.extend(bytes(&[0; 10]));
     file.extend(bytes(&[1, 1, 6, base, code_at, 4 * WORDS, 0, 0, 4, 0]));
     file.extend(bytes(&[7, 3, 0, 0, names_at, NAMES.len() as u32, 0, 0, 1, 0]));
+    file.extend(bytes(&[14, 1, 0, 0, chip_at, 4, 0, 0, 4, 0]));
     file
 }
 
