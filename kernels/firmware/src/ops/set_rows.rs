@@ -28,8 +28,9 @@ const INDEX_STAGE: u32 = 2 * CONGRUENCE;
 const INDICES: u32 = l1::HEAP;
 const SOURCES: u32 = INDICES + BATCH * INDEX_STAGE;
 const RESULTS: u32 = SOURCES + BATCH * STAGE;
-const _: () =
-    assert!(RESULTS + BATCH * STAGE <= l1::HEAP_END && (SOURCES | RESULTS | STAGE).is_multiple_of(CONGRUENCE));
+const _: () = assert!(
+    RESULTS + BATCH * STAGE <= l1::HEAP_END && (SOURCES | RESULTS | STAGE).is_multiple_of(CONGRUENCE)
+);
 
 /// A source row.
 #[derive(Clone, Copy, Default)]
