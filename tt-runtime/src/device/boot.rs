@@ -1,0 +1,97 @@
+//! From a chip that somebody has left to one whose workers wait for launches: which tiles there are, images and configuration into
+//! their L1 by multicast, and BRISC out of reset, which brings up the other cores of its tile.
+
+use tt_isa::chip::Chip;
+use tt_isa::map::{DEBUG_REGS_BASE, NIU_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
+use tt_isa::noc::NocXy;
+use tt_kernel_abi::boot::MAX_BANKS;
+use tt_kernel_abi::{BankEntry, BootConfig, l1};
+
+use super::{Session, bytes};
+use crate::chip::ChipError;
+use crate::error::Error;
+use crate::link::Link;
+use crate::placement;
+use crate::transport::Transport;
+
+/// Soft reset register in a tile's address space.
+const SOFT_RESET: u64 = (DEBUG_REGS_BASE + SOFT_RESET_0) as u64;
+impl Session {
+    pub(super) fn boot(transport: Box<dyn Transport>, chip: &'static Chip) -> Result<Self, Error> {
+        let now = transport.chip();
+        if now.pci_id != chip.pci_id {
+            return Err(ChipError::Exchanged { before: chip, now }.into());
+        }
+        let mut link = Link::new(transport);
+        let harvested = link.harvested()?;
+        let grid = chip.workers_grid(harvested);
+        let workers: Vec<NocXy> = chip.workers(harvested).collect();
+        let places = workers.iter().map(|&tile| place(&mut link, tile)).collect::<Result<Vec<_>, _>>()?;
+        let numbers = placement::numbers(chip, &places);
+        let mut session = Self { link, workers, numbers, grid, seq: 0, completed: 0, errors: 0, launches: 0 };
+        session.start(chip)?;
+        Ok(session)
+    }
+
+    /// Loads the firmware and waits until every worker is ready (`tt_kernel_abi::launch`).
+    fn start(&mut self, chip: &'static Chip) -> Result<(), Error> {
+        let images = match std::env::var_os("GGML_TT_KERNELS") {
+            Some(dir) => {
+                tt_kernels::images_from_dir(chip, dir.as_ref()).map_err(|e| Error::Kernels(e.to_string()))?
+            }
+            None => tt_kernels::images(chip).map_err(|_| ChipError::NoKernels { chip })?,
+        };
+        let rect = self.rect();
+        self.link.multicast(rect, SOFT_RESET, &SOFT_RESET_ALL.to_le_bytes())?;
+        for image in &images {
+            let bytes = image.bytes_for(chip).map_err(|e| Error::Kernels(e.to_string()))?;
+            self.link.multicast(rect, u64::from(image.start), bytes)?;
+        }
+        let mailbox = vec![0; (l1::MAILBOX_END - l1::MAILBOX) as usize];
+        self.link.multicast(rect, u64::from(l1::MAILBOX), &mailbox)?;
+        for position in 0..self.workers.len() {
+            let config = self.boot_config(chip, position);
+            self.link.write(
+                self.workers[position],
+                u64::from(l1::BOOT_CONFIG),
+                &bytes(&config.to_words()),
+            )?;
+        }
+        let brisc = SOFT_RESET_ALL & !RiscV::Brisc.soft_reset_bit();
+        self.link.multicast(rect, SOFT_RESET, &brisc.to_le_bytes())?;
+        self.wait("booting")
+    }
+
+    pub(super) fn rect(&self) -> (NocXy, NocXy) {
+        (self.workers[0], self.workers[self.workers.len() - 1])
+    }
+
+    /// For the worker at this position, counted row by row.
+    fn boot_config(&self, chip: &Chip, position: usize) -> BootConfig {
+        let (index, workers) = (self.numbers[position], self.workers.len() as u32);
+        let mut bank = [BankEntry::default(); MAX_BANKS];
+        for (number, (entry, b)) in (0..).zip(bank.iter_mut().zip(chip.dram)) {
+            // Weights come over NoC 0.
+            let read = placement::read_port(chip, number, index, workers);
+            let on_noc_1 = b.ports[0].mirrored(chip.grid);
+            *entry = BankEntry { node: [chip.noc.node(read), chip.noc.node(on_noc_1)], base: b.base };
+        }
+        BootConfig {
+            magic: BootConfig::MAGIC,
+            index,
+            logical_x: position as u32 % self.grid.0,
+            logical_y: position as u32 / self.grid.0,
+            grid_width: self.grid.0,
+            grid_height: self.grid.1,
+            completion_node: chip.noc.node(self.workers[0]),
+            banks: chip.dram.len() as u32,
+            bank,
+        }
+    }
+}
+
+/// Where a tile is on NoC 0, as its NIU says: translated coordinates hide which rows are harvested.
+fn place(link: &mut Link, tile: NocXy) -> Result<NocXy, Error> {
+    let id = link.read32(tile, u64::from(NIU_BASE + link.chip().noc.registers.node_id))?;
+    Ok(NocXy::new((id & 63) as u8, (id >> 6 & 63) as u8))
+}

@@ -1,0 +1,59 @@
+//! What workers say of themselves: how far they are, where they hang, and what their kernels have refused.
+
+use tt_isa::map::RiscV;
+use tt_kernel_abi::l1;
+use tt_kernel_abi::launch::{ErrorReport, Progress, Stage};
+
+use super::Session;
+use crate::error::{CoreReport, Error};
+
+impl Session {
+    /// The units of work that the cores of all workers are at.
+    pub(super) fn progress(&mut self) -> Result<Vec<u32>, Error> {
+        let mut units = Vec::new();
+        for tile in self.workers.clone() {
+            for core in RiscV::ALL {
+                units.push(self.link.read32(tile, u64::from(l1::progress_words(core)) + 4)?);
+            }
+        }
+        Ok(units)
+    }
+
+    /// Which cores have not finished, and where they are.
+    pub(super) fn hung(&mut self, what: &str) -> Result<Error, Error> {
+        let mut cores = Vec::new();
+        for tile in self.workers.clone() {
+            let mut done = Vec::new();
+            for core in RiscV::ALL {
+                let at = u64::from(l1::progress_words(core));
+                let progress =
+                    Progress { state: self.link.read32(tile, at)?, detail: self.link.read32(tile, at + 4)? };
+                done.push((core, progress, self.link.transport.pc(tile, core)));
+            }
+            let idle = Progress::state(Stage::Idle, self.seq);
+            if done.iter().any(|(_, progress, _)| progress.state != idle) {
+                cores.push(CoreReport { tile, cores: done });
+            }
+        }
+        Ok(Error::Hung { what: what.to_owned(), workers: self.workers.len(), cores })
+    }
+
+    pub(super) fn check_errors(&mut self) -> Result<(), Error> {
+        let count = self.link.read32(self.workers[0], u64::from(l1::ERROR_COUNT))?;
+        if count == self.errors {
+            return Ok(());
+        }
+        self.errors = count;
+        for tile in self.workers.clone() {
+            let mut words = [0; 4];
+            for (i, word) in (0..).zip(&mut words) {
+                *word = self.link.read32(tile, u64::from(l1::ERROR_REPORT) + 4 * i)?;
+            }
+            let report = ErrorReport::from_words(words);
+            if report.launch() == self.seq & 0xFF_FFFF && report.code & 0xFF != 0 {
+                return Err(Error::Kernel { tile, report });
+            }
+        }
+        Ok(())
+    }
+}

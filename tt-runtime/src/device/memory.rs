@@ -1,0 +1,200 @@
+//! DRAM of a device: allocations, and bytes in and out of it, plain or as weight tiles.
+//!
+//! Every call takes the device's lock for as long as its transfer takes.
+
+use std::sync::Arc;
+
+use tt_kernel_abi::{DramAddr, Shards, TensorView};
+
+use super::{Device, dram_size};
+use crate::error::Error;
+
+/// Bytes of one transfer of [`Device::fill`] and [`Device::copy`].
+const BOUNCE: usize = 1 << 20;
+
+/// How much DRAM there is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MemoryInfo {
+    /// Bytes that can be allocated on an empty device.
+    pub total: u64,
+    /// Bytes that can be allocated now.
+    pub free: u64,
+}
+
+impl Device {
+    /// How much DRAM there is.
+    pub fn memory(&self) -> MemoryInfo {
+        MemoryInfo { total: self.total, free: self.allocator.lock().free_bytes() }
+    }
+
+    /// Allocates `bytes` bytes of DRAM; their content is undefined.
+    ///
+    /// # Errors
+    /// Not enough memory in one piece.
+    pub fn alloc(self: &Arc<Self>, bytes: u64) -> Result<Allocation, Error> {
+        let mut allocator = self.allocator.lock();
+        match allocator.allocate(bytes) {
+            Some(addr) => Ok(Allocation { device: Arc::clone(self), addr: DramAddr(addr), len: bytes }),
+            None => Err(Error::OutOfMemory {
+                wanted: bytes,
+                free: allocator.free_bytes(),
+                largest: allocator.largest(),
+            }),
+        }
+    }
+
+    /// Writes DRAM.
+    ///
+    /// # Errors
+    /// Beyond the end; the chip does not answer.
+    pub fn write(&self, addr: DramAddr, data: &[u8]) -> Result<(), Error> {
+        self.with(|session| session.link.write_dram(addr, data))
+    }
+
+    /// Reads DRAM.
+    ///
+    /// # Errors
+    /// Beyond the end; the chip does not answer.
+    pub fn read(&self, addr: DramAddr, out: &mut [u8]) -> Result<(), Error> {
+        self.with(|session| session.link.read_dram(addr, out))
+    }
+
+    /// Writes weight tiles from byte `at` of them on. `tiles` is as [`TensorView::tiles`] makes it; its tiles follow one
+    /// another in the order of that function, wherever they lie in DRAM ([`Shards`]).
+    ///
+    /// # Errors
+    /// Beyond the end; the chip does not answer.
+    pub fn write_tiles(&self, tiles: &TensorView, at: u64, data: &[u8]) -> Result<(), Error> {
+        let banks = self.check_tiles(tiles, at, data.len())?;
+        self.with(|session| {
+            for (shards, at, range) in matrices(tiles, at, data.len(), banks) {
+                session.link.write_shards(&shards, at, &data[range])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Reads weight tiles from byte `at` of them on, as [`write_tiles`](Self::write_tiles) writes them.
+    ///
+    /// # Errors
+    /// Beyond the end; the chip does not answer.
+    pub fn read_tiles(&self, tiles: &TensorView, at: u64, out: &mut [u8]) -> Result<(), Error> {
+        let banks = self.check_tiles(tiles, at, out.len())?;
+        self.with(|session| {
+            for (shards, at, range) in matrices(tiles, at, out.len(), banks) {
+                session.link.read_shards(&shards, at, &mut out[range])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Number of DRAM banks, if `len` bytes of tiles from byte `at` on are within them.
+    fn check_tiles(&self, tiles: &TensorView, at: u64, len: usize) -> Result<u32, Error> {
+        self.check_view(tiles)?;
+        let (size, addr) = (tiles.span(), DramAddr(tiles.addr.saturating_add(at)));
+        match at.checked_add(len as u64) {
+            Some(end) if end <= size => Ok(self.chip()?.dram.len() as u32),
+            _ => Err(Error::OutOfRange { addr, len: len as u64, size: tiles.addr + size }),
+        }
+    }
+
+    /// Fills `len` bytes of DRAM.
+    ///
+    /// # Errors
+    /// Beyond the end; the chip does not answer.
+    pub fn fill(&self, addr: DramAddr, len: u64, byte: u8) -> Result<(), Error> {
+        let block = vec![byte; len.min(BOUNCE as u64) as usize];
+        self.with(|session| {
+            let mut done = 0;
+            while done < len {
+                let now = (len - done).min(BOUNCE as u64);
+                session.link.write_dram(addr.offset(done), &block[..now as usize])?;
+                done += now;
+            }
+            Ok(())
+        })
+    }
+
+    /// Copies DRAM to DRAM, through the host; the ranges may overlap.
+    ///
+    /// # Errors
+    /// Beyond the end; the chip does not answer.
+    pub fn copy(&self, to: DramAddr, from: DramAddr, len: u64) -> Result<(), Error> {
+        let mut block = vec![0; len.min(BOUNCE as u64) as usize];
+        // Overlapping upwards, the last piece has to go first.
+        let backwards = from.0 < to.0 && to.0 < from.0 + len;
+        self.with(|session| {
+            let mut done = 0;
+            while done < len {
+                let now = (len - done).min(BOUNCE as u64);
+                let at = if backwards { len - done - now } else { done };
+                let block = &mut block[..now as usize];
+                session.link.read_dram(from.offset(at), block)?;
+                session.link.write_dram(to.offset(at), block)?;
+                done += now;
+            }
+            Ok(())
+        })
+    }
+
+    /// Kernels trust addresses: a tensor has to lie in DRAM as a whole.
+    pub(super) fn check_view(&self, view: &TensorView) -> Result<(), Error> {
+        let (len, size) = (view.span(), dram_size(self.chip()?));
+        match view.addr.checked_add(len) {
+            Some(end) if end <= size => Ok(()),
+            _ => Err(Error::OutOfRange { addr: DramAddr(view.addr), len, size }),
+        }
+    }
+}
+
+/// The parts of `len` bytes of tiles from byte `at` on, by matrix: where that is, the first byte in it, and which of the
+/// `len` bytes.
+fn matrices(
+    tiles: &TensorView,
+    at: u64,
+    len: usize,
+    banks: u32,
+) -> impl Iterator<Item = (Shards, u64, std::ops::Range<usize>)> {
+    let (tiles, end) = (*tiles, at + len as u64);
+    let matrix = tiles.nb[2].max(1);
+    (at / matrix..end.div_ceil(matrix)).map(move |i| {
+        let (from, to) = (at.max(i * matrix), end.min((i + 1) * matrix));
+        let range = (from - at) as usize..(to - at) as usize;
+        (Shards::of_matrix(&tiles, i * matrix, banks), from - i * matrix, range)
+    })
+}
+
+/// A piece of a device's DRAM; freed when dropped.
+pub struct Allocation {
+    device: Arc<Device>,
+    addr: DramAddr,
+    len: u64,
+}
+
+impl Allocation {
+    /// First byte.
+    pub fn addr(&self) -> DramAddr {
+        self.addr
+    }
+
+    /// Bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The device that it is on.
+    pub fn device(&self) -> &Arc<Device> {
+        &self.device
+    }
+}
+
+impl Drop for Allocation {
+    fn drop(&mut self) {
+        self.device.allocator.lock().release(self.addr.0, self.len);
+    }
+}

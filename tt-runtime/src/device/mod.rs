@@ -1,0 +1,292 @@
+//! A device: one chip with our firmware on it.
+//!
+//! Opening finds out what the chip is; it is booted and given its firmware when it is first used. All calls lock the
+//! device; a [`Device`] can be shared between threads. After a fault or a hang the device is failed: every further
+//! call gives that error, and opening it again starts over.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`boot`] | from a chip in any state to workers that wait for launches |
+//! | [`queue`] | launches, and the wait for them |
+//! | [`diagnose`] | what workers say of themselves when a launch fails or hangs |
+//! | [`memory`] | DRAM: allocations, bytes in and out, weight tiles |
+
+mod boot;
+mod diagnose;
+mod memory;
+mod queue;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tt_isa::chip::Chip;
+use tt_isa::map::NIU_BASE;
+use tt_isa::noc::{NocXy, reg};
+use tt_kernel_abi::OpDescriptor;
+use tt_kernel_abi::dram::DRAM_RESERVED;
+
+pub use memory::{Allocation, MemoryInfo};
+
+use crate::alloc::Allocator;
+use crate::chip::{supported, title};
+use crate::error::Error;
+use crate::link::Link;
+use crate::spec::DeviceSpec;
+use crate::transport::{Transport, sim::Sim, ttsim::TtSim};
+
+/// What a device is.
+#[derive(Clone, Debug)]
+pub struct DeviceInfo {
+    /// Short description.
+    pub description: String,
+    /// PCI address, if it has one.
+    pub pci_address: Option<String>,
+    /// Columns and rows of worker tiles.
+    pub grid: (u32, u32),
+    /// Bytes of DRAM.
+    pub dram_total: u64,
+}
+
+impl DeviceInfo {
+    /// Number of worker tiles.
+    pub fn workers(&self) -> u32 {
+        self.grid.0 * self.grid.1
+    }
+}
+
+/// What a device has done.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Counters {
+    /// Descriptors executed.
+    pub launches: u64,
+    /// Clocks, where they are counted: not on a card.
+    pub clocks: Option<u64>,
+    /// Tensix instructions, where they are counted.
+    pub tensix_instructions: Option<u64>,
+    /// RISC-V instructions, where they are counted.
+    pub riscv_instructions: Option<u64>,
+}
+
+/// What a worker has read over NoC 0, which brings its share of the weights.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Reads {
+    /// Requests, each answered by one packet.
+    pub requests: u32,
+    /// Bytes, in whole words of a link.
+    pub bytes: u64,
+}
+
+/// A device.
+pub struct Device {
+    spec: DeviceSpec,
+    /// What it is, or why it cannot be used.
+    chip: Result<&'static Chip, Error>,
+    allocator: Mutex<Allocator>,
+    total: u64,
+    state: Mutex<State>,
+}
+
+enum State {
+    /// Not used yet.
+    Closed,
+    /// Found, not used yet.
+    Found(Box<dyn Transport>),
+    Open(Box<Session>),
+    Failed(String),
+}
+
+impl Device {
+    /// A device. Only what the chip is has been asked: one that cannot be used is known as such
+    /// ([`chip`](Self::chip)), and every use of it is that error.
+    pub fn open(spec: &DeviceSpec) -> Arc<Self> {
+        let (chip, state) = match find(spec) {
+            Ok((chip, Some(transport))) => (Ok(chip), State::Found(transport)),
+            Ok((chip, None)) => (Ok(chip), State::Closed),
+            Err(error) => (Err(error), State::Closed),
+        };
+        let size = chip.as_ref().map_or(0, |chip| dram_size(chip));
+        let allocator = Allocator::new(DRAM_RESERVED, size);
+        let total = allocator.free_bytes();
+        Arc::new(Self {
+            spec: spec.clone(),
+            chip,
+            allocator: Mutex::new(allocator),
+            total,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// What the device's chip is.
+    ///
+    /// # Errors
+    /// Why it cannot be used: it is not known, there are no kernels for it, or it does not answer.
+    pub fn chip(&self) -> Result<&'static Chip, Error> {
+        self.chip.clone()
+    }
+
+    /// What the device is, without touching the chip.
+    ///
+    /// Programs go by this text: Ollama takes devices with equal ones for cards of a kind, between which it may divide a model, and one
+    /// that contains "hip" for AMD's. So it is the same for all of a kind, and has no number of a "chip" and no name of a file.
+    pub fn description(&self) -> String {
+        let name = match &self.chip {
+            Ok(chip) => title(chip.name),
+            Err(Error::Chip(error)) => error.name().map_or("device".to_owned(), title),
+            Err(_) => "device".to_owned(),
+        };
+        match &self.spec {
+            DeviceSpec::Sim { board, .. } => format!("Tenstorrent {name} {} (simulated)", board.name),
+            DeviceSpec::TtSim { .. } => format!("Tenstorrent {name} (vendor simulator)"),
+        }
+    }
+
+    /// What the device is. Boots the chip if that has not happened yet.
+    ///
+    /// # Errors
+    /// The chip does not answer, or does not boot.
+    pub fn info(&self) -> Result<DeviceInfo, Error> {
+        let grid = self.with(|session| Ok(session.grid))?;
+        Ok(DeviceInfo {
+            description: self.description(),
+            pci_address: self.pci_address(),
+            grid,
+            dram_total: self.total,
+        })
+    }
+
+    /// PCI address of the card, in lower case (`0000:c1:00.0`): simulated devices have none. The chip is not touched.
+    pub fn pci_address(&self) -> Option<String> {
+        match self.spec {
+            DeviceSpec::Sim { .. } | DeviceSpec::TtSim { .. } => None,
+        }
+    }
+
+    /// Runs a descriptor on all workers and waits for it.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] if a kernel refused something (the device goes on); a fault or a hang fails the device.
+    pub fn execute(&self, descriptor: &OpDescriptor) -> Result<(), Error> {
+        let _span = tracing::trace_span!("launch", op = descriptor.op).entered();
+        let views = [&descriptor.src0, &descriptor.src1, &descriptor.dst];
+        for view in views.into_iter().chain(&descriptor.more) {
+            self.check_view(view)?;
+        }
+        self.with(|session| session.execute(descriptor))
+    }
+
+    /// What the device has done so far.
+    pub fn counters(&self) -> Counters {
+        match &mut *self.state.lock() {
+            State::Open(session) => {
+                let executed = session.link.transport.executed();
+                Counters {
+                    launches: session.launches,
+                    clocks: executed.map(|e| e.clocks),
+                    tensix_instructions: executed.map(|e| e.tensix),
+                    riscv_instructions: executed.map(|e| e.riscv),
+                }
+            }
+            _ => Counters::default(),
+        }
+    }
+
+    /// What every worker has read over NoC 0 since it was switched on, by number; counters wrap at 2^32.
+    ///
+    /// # Errors
+    /// The chip does not answer.
+    pub fn reads(&self) -> Result<Vec<Reads>, Error> {
+        self.with(|session| {
+            let mut reads = vec![Reads::default(); session.workers.len()];
+            let flit = u64::from(session.link.chip().noc.link_width);
+            for (&tile, &number) in session.workers.iter().zip(&session.numbers) {
+                let mut counter = |register: u32| session.link.read32(tile, u64::from(NIU_BASE + register));
+                reads[number as usize] = Reads {
+                    requests: counter(reg::MST_RD_REQ_SENT)?,
+                    bytes: u64::from(counter(reg::MST_RD_DATA_WORD_RECEIVED)?) * flit,
+                };
+            }
+            Ok(reads)
+        })
+    }
+
+    /// Forgets a failure: the next use boots the chip anew. What was in its DRAM is lost.
+    pub fn reopen(&self) {
+        *self.state.lock() = State::Closed;
+    }
+
+    /// Runs `f` on the booted chip; failures other than of the request itself fail the device.
+    fn with<T>(&self, f: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
+        let chip = self.chip()?;
+        let mut state = self.state.lock();
+        if let State::Closed | State::Found(_) = *state {
+            let transport = match std::mem::replace(&mut *state, State::Closed) {
+                State::Found(transport) => Ok(transport),
+                _ => connect(&self.spec),
+            };
+            *state = match transport.and_then(|transport| Session::boot(transport, chip)) {
+                Ok(session) => State::Open(Box::new(session)),
+                Err(error) => {
+                    *state = State::Failed(error.to_string());
+                    return Err(error);
+                }
+            };
+        }
+        match &mut *state {
+            State::Failed(why) => Err(Error::Failed(why.clone())),
+            State::Closed | State::Found(_) => unreachable!("opened above"),
+            State::Open(session) => {
+                let result = f(session);
+                if let Err(error @ (Error::Transport(_) | Error::Hung { .. })) = &result {
+                    tracing::error!("{error}");
+                    *state = State::Failed(error.to_string());
+                }
+                result
+            }
+        }
+    }
+}
+
+/// A chip and, where it had to be asked, the way to it.
+type Found = (&'static Chip, Option<Box<dyn Transport>>);
+
+/// What the chip of a device is, if there are kernels for it.
+fn find(spec: &DeviceSpec) -> Result<Found, Error> {
+    match spec {
+        DeviceSpec::Sim { board, .. } => Ok((supported(board.chip)?, None)),
+        DeviceSpec::TtSim { .. } => {
+            let transport = connect(spec)?;
+            Ok((supported(transport.chip())?, Some(transport)))
+        }
+    }
+}
+
+/// The way to the chip of a device.
+fn connect(spec: &DeviceSpec) -> Result<Box<dyn Transport>, Error> {
+    Ok(match spec {
+        DeviceSpec::Sim { board, chip, options } => Box::new(Sim::new(board, *chip, options)?),
+        DeviceSpec::TtSim { library } => Box::new(TtSim::new(library)?),
+    })
+}
+
+/// Bytes of a chip's DRAM.
+fn dram_size(chip: &Chip) -> u64 {
+    chip.dram.len() as u64 * chip.dram_bank_size
+}
+
+/// A booted chip.
+struct Session {
+    link: Link,
+    /// Row by row.
+    workers: Vec<NocXy>,
+    /// Their numbers.
+    numbers: Vec<u32>,
+    grid: (u32, u32),
+    seq: u32,
+    completed: u32,
+    errors: u32,
+    launches: u64,
+}
+
+fn bytes(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
