@@ -28,7 +28,10 @@ pub fn symbol(name: &str) -> Option<*mut c_void> {
 
 /// A function of the host has to be there and is not.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the program does not export {0}: llama.cpp has to be built with shared libraries (GGML_BACKEND_DL)")]
+#[error(
+    "the program does not export {0}: llama.cpp has to be built with shared libraries (GGML_BACKEND_DL), or a program that \
+     contains ggml be linked with -rdynamic"
+)]
 pub struct Missing(pub &'static str);
 
 /// The host's function of this name and type, or [`Missing`].
