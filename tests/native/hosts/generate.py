@@ -7,19 +7,20 @@ offloaded to it. Without it everything runs on the CPU. Prints the text.
 """
 
 import ctypes
+import os
 import sys
 
 import llama_cpp
-from llama_cpp._ggml import libggml
 
 TOKENS = 12
 
 
 def load(library):
-    """What a user writes before making a model."""
-    libggml.ggml_backend_load.argtypes = [ctypes.c_char_p]
-    libggml.ggml_backend_load.restype = ctypes.c_void_p
-    if not libggml.ggml_backend_load(library.encode()):
+    """What a user writes before making a model (docs/applications.md)."""
+    llama = ctypes.CDLL(os.path.join(os.path.dirname(llama_cpp.__file__), "lib", "libllama.so"))
+    llama.ggml_backend_load.argtypes = [ctypes.c_char_p]
+    llama.ggml_backend_load.restype = ctypes.c_void_p
+    if not llama.ggml_backend_load(library.encode()):
         sys.exit(f"{library} was refused")
 
 
