@@ -50,6 +50,17 @@ impl Server {
         Ok(server)
     }
 
+    /// Asks the server to end, as a person or Ollama does, and waits until it has: our library writes its statistics then.
+    ///
+    /// # Errors
+    /// It has ended before.
+    pub fn end(mut self) -> Result<()> {
+        let kill = format!("kill -TERM {}", self.process.id());
+        ensure!(Command::new("sh").args(["-c", &kill]).status()?.success(), "the server has ended before");
+        self.process.wait()?;
+        Ok(())
+    }
+
     /// Sends a request; the server is asked to close the connection after its answer.
     fn send(&self, what: &str, body: &str) -> Result<TcpStream> {
         let mut stream = TcpStream::connect(self.address)?;

@@ -4,14 +4,13 @@
 //! them by their descriptions, and starts another one for each model.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
+use tt_tests::server::Server;
 use tt_tests::tools::Temporary;
 use tt_tests::{Device, Missing, Tools, need, tools};
 
@@ -52,63 +51,12 @@ impl Ollama {
     }
 }
 
-/// A server that ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself; the test has its result either way.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Running {
-    /// Asks it to end, as Ollama does, and waits until it has.
-    fn end(mut self) -> Result<()> {
-        let pid = self.0.id().to_string();
-        ensure!(
-            Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status()?.success(),
-            "no process {pid}"
-        );
-        self.0.wait()?;
-        Ok(())
-    }
-}
-
-/// Body of the answer to a request.
-fn request(address: SocketAddr, what: &str, body: &str) -> Result<String> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(LIMIT))?;
-    let length = body.len();
-    write!(
-        stream,
-        "{what} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
-    )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("no end of the header")?;
-    ensure!(head.starts_with("HTTP/1.1 200"), "{answer}");
-    Ok(body.to_owned())
-}
-
 /// What a server with the demo model writes after a prompt.
-fn completion(mut command: Command, options: &[&str]) -> Result<String> {
-    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-    command.arg("-m").arg(tools::demo_model()).args(["-c", "256", "-np", "1", "--no-warmup", "-fit", "off"]);
-    command.args(options).args(["--host", "127.0.0.1", "--port"]).arg(address.port().to_string());
-    let mut running = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
-    let start = Instant::now();
-    while !request(address, "GET /health", "").is_ok_and(|answer| answer.contains("\"ok\"")) {
-        ensure!(running.0.try_wait()?.is_none(), "the server ended while it loaded the model");
-        ensure!(start.elapsed() < LIMIT, "the server did not come up");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    let body = r#"{ "prompt": "And the king said to the", "n_predict": 4, "temperature": 0 }"#;
-    let answer: serde_json::Value = serde_json::from_str(&request(address, "POST /completion", body)?)?;
-    running.end()?;
-    Ok(answer["content"].as_str().context("no content")?.to_owned())
+fn completion(command: Command, options: &[&str]) -> Result<String> {
+    let server = Server::start(command, &tools::demo_model(), &[&["-np", "1"], options].concat())?;
+    let text = server.text("And the king said to the", 4)?;
+    server.end()?;
+    Ok(text)
 }
 
 #[test]
