@@ -136,17 +136,12 @@ fn message(
     text
 }
 
-/// What ggml's CPU backend computes with tables of F16.
-const TABLES: [&str; 4] = ["GELU", "GELU_QUICK", "GEGLU", "GEGLU_QUICK"];
-
 /// The largest normalised mean squared error, as in `test-backend-ops`.
 fn bound(host: &Host, node: &Tensor) -> f64 {
     /// Everything in FP32.
     const EXACT: f64 = 1e-7;
     /// Sums of products that are rounded apart from one another.
     const SUMMED: f64 = 1e-6;
-    /// Functions that ggml's CPU backend looks up in a table of F16, for F16 arguments.
-    const TABLE: f64 = 1e-6;
     /// Products, also with operands of 16 bits or quantised ones.
     const PRODUCT: f64 = 5e-4;
     /// Products with weights of 4 bits.
@@ -158,7 +153,6 @@ fn bound(host: &Host, node: &Tensor) -> f64 {
         "MUL_MAT" | "MUL_MAT_ID" if choice::is_coarse() => COARSE,
         "MUL_MAT" | "MUL_MAT_ID" | "OUT_PROD" | "FLASH_ATTN_EXT" | "CONV_2D" | "CONV_3D" => PRODUCT,
         "LIGHTNING_INDEXER" => SUMMED,
-        "UNARY" | "GLU" if TABLES.contains(&host.function_name(node)) => TABLE,
         "ARGMAX" | "ARGSORT" | "TOP_K" => 0.0,
         _ if host.weight_type(node.type_).is_some() && !float(node) => ROUNDED,
         _ => EXACT,
