@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 /// Products with weights of a graph, in the order of the graph: the weight's address, and rows of the activations.
-pub type Product = (usize, u64);
+pub type Product = (u64, u64);
 
 /// Passes with the same number of rows.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -32,11 +32,11 @@ pub struct Total {
     pub between: Duration,
 }
 
-/// Where a backend is.
+/// Where a backend is in its passes.
 #[derive(Default)]
-struct Progress {
+pub struct Progress {
     /// The weights of this pass so far.
-    seen: HashSet<usize>,
+    seen: HashSet<u64>,
     /// Rows of this pass; none before the first one.
     rows: Option<u64>,
     /// End of the last graph.
@@ -69,23 +69,13 @@ impl Progress {
     }
 }
 
-/// By the address of the backend.
-static BACKENDS: Mutex<BTreeMap<usize, Progress>> = Mutex::new(BTreeMap::new());
-
-/// By the number of the device, and rows.
+/// By the name of the device, and rows.
 static TOTALS: Mutex<BTreeMap<String, BTreeMap<u64, Total>>> = Mutex::new(BTreeMap::new());
 
-/// Enters a graph that a backend has computed since `begin`.
-pub fn graph(backend: usize, device: &str, products: &[Product], begin: Instant) {
+/// Enters a graph that a backend of a device has computed since `begin`.
+pub fn graph(progress: &mut Progress, device: &str, products: &[Product], begin: Instant) {
     let end = Instant::now();
-    let mut totals = TOTALS.lock();
-    let totals = totals.entry(device.to_owned()).or_default();
-    BACKENDS.lock().entry(backend).or_default().graph(products, begin, end, totals);
-}
-
-/// The backend is freed; another one may get its address.
-pub fn ended(backend: usize) {
-    BACKENDS.lock().remove(&backend);
+    progress.graph(products, begin, end, TOTALS.lock().entry(device.to_owned()).or_default());
 }
 
 /// All passes so far, by device and rows.

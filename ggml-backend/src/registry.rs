@@ -1,69 +1,34 @@
-//! The registry: which devices there are.
-//!
-//! ggml may ask several times in a process, and tells backends apart by the pointer that it gets: it is made once
-//! and never freed.
-//!
-//! # Safety
-//! The functions here are called by ggml with the pointer that [`registry`] returned.
+//! The library as ggml sees it: which devices there are, and what each of them can do.
 
-#![allow(unsafe_code)]
+use std::ffi::CStr;
+use std::sync::Arc;
 
-use std::ffi::{CStr, CString, c_char, c_void};
-use std::sync::{Arc, OnceLock};
+use tt_runtime::layout::WeightFormat;
+use tt_runtime::{WITH_KERNELS, parse_devices};
 
-use tt_runtime::parse_devices;
-
-use crate::abi::guard;
-use crate::abi::host::host;
-use crate::abi::types::{self, Reg, RegTable};
+use crate::abi::TensorRef;
+use crate::abi::entry::{self, MemoryOf};
+use crate::abi::host::{Host, host};
+use crate::abi::log;
+use crate::backend::Backend;
+use crate::buffer::{ALIGNMENT, Arena, alloc_size};
 use crate::device::Device;
-use crate::{debug, features, log, stats};
+use crate::{debug, stats, support};
 
 /// Which devices to use (`tt_runtime::parse_devices`).
 const DEVICES: &str = "GGML_TT_DEVICES";
 
-/// A pointer to something that is never freed and never changes.
-struct Shared(*mut Reg);
+/// The library.
+struct Library;
 
-// SAFETY: points to a registry that is not written to once it is made.
-unsafe impl Send for Shared {}
-// SAFETY: as above.
-unsafe impl Sync for Shared {}
-
-static REGISTRY: OnceLock<Option<Shared>> = OnceLock::new();
-static DEVICE_LIST: OnceLock<Vec<&'static Device>> = OnceLock::new();
-
-/// The registry, or NULL if this host cannot be served.
-pub fn registry() -> *mut c_void {
-    REGISTRY.get_or_init(make).as_ref().map_or(std::ptr::null_mut(), |shared| shared.0.cast())
-}
-
-/// All devices.
-pub fn devices() -> &'static [&'static Device] {
-    DEVICE_LIST.get().map_or(&[], Vec::as_slice)
-}
-
-fn make() -> Option<Shared> {
-    let host = match host() {
-        Ok(host) => host,
-        Err(error) => {
-            log::announce_error(&error.to_string());
-            return None;
-        }
-    };
+/// Makes the library: looks at the settings, and for devices.
+pub fn library() -> Box<dyn entry::Library> {
     debug::start();
-    let reg = Box::leak(Box::new(Reg {
-        api_version: host.api_version(),
-        iface: RegTable { get_name, get_device_count, get_device, get_proc_address },
-        context: std::ptr::null_mut(),
-    }));
-    let reg: *mut Reg = reg;
-    let devices = find_devices(reg);
-    let _ = DEVICE_LIST.set(devices);
-    Some(Shared(reg))
+    Device::make_all(find_devices());
+    Box::new(Library)
 }
 
-fn find_devices(reg: *mut Reg) -> Vec<&'static Device> {
+fn find_devices() -> Vec<Arc<tt_runtime::Device>> {
     let text = std::env::var(DEVICES).ok();
     let specs = match parse_devices(text.as_deref()) {
         Ok(specs) => specs,
@@ -82,7 +47,7 @@ fn find_devices(reg: *mut Reg) -> Vec<&'static Device> {
         1 => log::info("found 1 device"),
         n => log::info(&format!("found {n} devices")),
     }
-    usable.into_iter().enumerate().map(|(i, device)| Device::leak(i, device, reg)).collect()
+    usable
 }
 
 /// Whether a device's chip can be used; says why not.
@@ -94,39 +59,102 @@ fn usable(device: &Arc<tt_runtime::Device>) -> bool {
     why.is_none()
 }
 
-extern "C" fn get_name(_reg: *mut Reg) -> *const c_char {
-    c"Tenstorrent".as_ptr()
-}
+impl entry::Library for Library {
+    fn name(&self) -> &'static CStr {
+        c"Tenstorrent"
+    }
 
-extern "C" fn get_device_count(_reg: *mut Reg) -> usize {
-    devices().len()
-}
+    fn devices(&self) -> Vec<&'static dyn entry::Device> {
+        Device::all().iter().map(|&device| device as &dyn entry::Device).collect()
+    }
 
-extern "C" fn get_device(_reg: *mut Reg, index: usize) -> *mut types::Device {
-    guard("get_device", std::ptr::null_mut(), || {
-        devices().get(index).map_or(std::ptr::null_mut(), |device| device.pointer())
-    })
-}
+    fn features(&self) -> Vec<(&'static str, String)> {
+        let chips: Vec<&str> = WITH_KERNELS.iter().map(|chip| chip.name).collect();
+        let formats: Vec<&str> = WeightFormat::ALL.iter().map(|format| format.name()).collect();
+        let mut all = vec![
+            ("VERSION", env!("CARGO_PKG_VERSION").to_owned()),
+            ("ARCHS", chips.join(",")),
+            ("WEIGHTS", formats.join(",")),
+            ("SIMULATOR", "1".to_owned()),
+        ];
+        all.extend(host().ok().map(|host| ("GGML_LAYOUT", host.layout_name())));
+        all
+    }
 
-/// Functions that ggml's interface does not have, by name.
-unsafe extern "C" fn get_proc_address(_reg: *mut Reg, name: *const c_char) -> *mut c_void {
-    // SAFETY: ggml passes a terminated string.
-    match unsafe { CStr::from_ptr(name) }.to_bytes() {
-        b"ggml_backend_get_features" => features::get as *mut c_void,
-        b"ggml_backend_tt_finish_loading" => finish_loading as *mut c_void,
-        _ => std::ptr::null_mut(),
+    fn finish_loading(&self) {
+        Device::all().iter().for_each(|device| device.weights.finish());
+        stats::write();
     }
 }
 
-/// `void ggml_backend_tt_finish_loading(void)`: waits until all weights are on their devices, and writes the statistics.
-extern "C" fn finish_loading() {
-    guard("finish_loading", (), || {
-        devices().iter().for_each(|device| device.weights.finish());
-        stats::write();
-    });
+impl entry::Device for Device {
+    fn name(&self) -> &CStr {
+        &self.name
+    }
+
+    fn description(&self) -> &CStr {
+        &self.description
+    }
+
+    fn id(&self) -> Option<&CStr> {
+        self.id.as_deref()
+    }
+
+    fn memory(&self) -> MemoryOf {
+        let memory = self.runtime.memory();
+        MemoryOf { free: memory.free as usize, total: memory.total as usize }
+    }
+
+    fn supports(&self, host: &'static Host, node: TensorRef<'_>) -> bool {
+        support::supported(host, node)
+    }
+
+    /// A device that does not boot says so here, where ggml can still go on without it.
+    fn backend(&'static self, _host: &'static Host) -> Option<Box<dyn entry::Backend>> {
+        match self.runtime.info() {
+            Ok(info) => {
+                let (x, y) = info.grid;
+                log::debug(&format!("{}: {x} x {y} Tensix tiles", self.label()));
+                Some(Box::new(Backend::new(self)))
+            }
+            Err(error) => {
+                log::error(&format!("{} cannot be used: {error}", self.label()));
+                None
+            }
+        }
+    }
+
+    fn alignment(&self) -> usize {
+        ALIGNMENT
+    }
+
+    fn alloc_size(&self, host: &'static Host, tensor: TensorRef<'_>) -> usize {
+        alloc_size(host, tensor)
+    }
+
+    fn alloc(&'static self, size: usize) -> Option<Box<dyn entry::Buffer>> {
+        match Arena::new(self, size as u64) {
+            Ok(arena) => Some(Box::new(arena)),
+            Err(error) => {
+                log::error(&format!("{}: {error}", self.label()));
+                None
+            }
+        }
+    }
 }
 
-/// A string for C; ours have no zero bytes.
-pub fn c_string(text: &str) -> CString {
-    CString::new(text.replace('\0', " ")).unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::entry::Library as _;
+
+    #[test]
+    fn features_name_chips_and_the_simulator() {
+        let features = Library.features();
+        assert!(
+            features.iter().any(|(name, value)| *name == "ARCHS" && value.contains("wormhole")),
+            "{features:?}"
+        );
+        assert!(features.contains(&("SIMULATOR", "1".to_owned())));
+    }
 }

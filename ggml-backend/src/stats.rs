@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::abi::log;
 use crate::debug::check;
+use crate::device::Device;
 use crate::passes::{self, Total};
 use crate::weights::Totals;
-use crate::{log, registry};
 
 static OPERATORS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
 
@@ -41,11 +42,10 @@ pub fn count_fused(name: &'static str) {
 /// Writes the totals of this process, if a file is named.
 pub fn write() {
     let Some(path) = std::env::var_os("GGML_TT_STATS") else { return };
-    let counters: Vec<_> = registry::devices().iter().map(|device| device.runtime.counters()).collect();
+    let counters: Vec<_> = Device::all().iter().map(|device| device.runtime.counters()).collect();
     let total =
         |of: fn(&tt_runtime::Counters) -> Option<u64>| counters.iter().filter_map(of).reduce(|a, b| a + b);
-    let weights: Vec<_> =
-        registry::devices().iter().map(|device| weights(&device.weights.totals())).collect();
+    let weights: Vec<_> = Device::all().iter().map(|device| weights(&device.weights.totals())).collect();
     let check = check::totals()
         .map(|(compared, different)| serde_json::json!({ "compared": compared, "different": different }));
     let line = serde_json::json!({

@@ -12,13 +12,13 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 
 pub use super::recognise::HostError;
-pub use super::symbols::symbol;
 
 use super::recognise::{self, Recognised};
 use super::sample::Sample;
-use super::symbols::function;
+use super::symbols::{Missing, function, symbol};
 use super::tables::{BackendFields, BackendFunctions, BufferFields, BufferFunctions, BufferTypeFields};
 use super::tables::{BufferTypeFunctions, Layout};
+use super::tensor::TensorRef;
 use super::types::{Backend, Buffer, BufferType, FLAG_COMPUTE, Tensor};
 use tt_runtime::ElementType;
 use tt_runtime::layout::GgmlType;
@@ -168,8 +168,6 @@ pub enum Operator {
 /// The host's functions and numbers.
 pub struct Host {
     layout: Layout,
-    /// `ggml_version()`
-    pub version: String,
     /// Nodes that are to be computed have [`FLAG_COMPUTE`]; in ggml 0.9.5 nothing has it.
     flags_nodes: bool,
     buffer_init: *mut c_void,
@@ -206,16 +204,14 @@ type NameOf = unsafe extern "C" fn(c_int) -> *const c_char;
 
 impl Host {
     fn find() -> Result<Self, HostError> {
-        let Recognised { layout, version, warning } = recognise::recognise()?;
+        let Recognised { layout, warning } = recognise::recognise()?;
         if let Some(warning) = warning {
-            crate::log::warn(&warning);
+            super::log::warn(&warning);
         }
         Ok(Self {
             layout,
-            version,
             flags_nodes: flags_nodes()?,
-            buffer_init: symbol("ggml_backend_buffer_init")
-                .ok_or(super::symbols::Missing("ggml_backend_buffer_init"))?,
+            buffer_init: symbol("ggml_backend_buffer_init").ok_or(Missing("ggml_backend_buffer_init"))?,
             nbytes: function!("ggml_nbytes", unsafe extern "C" fn(*const Tensor) -> usize)?,
             op_desc: function!("ggml_op_desc", unsafe extern "C" fn(*const Tensor) -> *const c_char)?,
             op_name: function!("ggml_op_name", NameOf)?,
@@ -236,68 +232,70 @@ impl Host {
     }
 
     /// Whether a graph wants a node computed: it may contain nodes that it does not.
-    pub fn computes(&self, node: &Tensor) -> bool {
-        !self.flags_nodes || node.flags & FLAG_COMPUTE != 0
+    pub fn computes(&self, node: TensorRef<'_>) -> bool {
+        !self.flags_nodes || node.raw().flags & FLAG_COMPUTE != 0
     }
 
     /// The operator of a node, if it is one of ours.
-    pub fn operator(&self, number: c_int) -> Option<Operator> {
-        self.named(number)?.operator
+    pub fn operator(&self, node: TensorRef<'_>) -> Option<Operator> {
+        self.named(node)?.operator
     }
 
     /// Name of a node's operator.
-    pub fn operator_name(&self, number: c_int) -> &str {
-        self.named(number).map_or("unknown operator", |named| &named.name)
+    pub fn operator_name(&self, node: TensorRef<'_>) -> &str {
+        self.named(node).map_or("unknown operator", |named| &named.name)
     }
 
-    fn named(&self, number: c_int) -> Option<&Named> {
+    fn named(&self, node: TensorRef<'_>) -> Option<&Named> {
+        let number = node.raw().op;
         let place = self.operators.get(usize::try_from(number).ok()?)?;
         Some(place.get_or_init(|| {
-            // SAFETY: a tensor has this operator.
+            // SAFETY: the function takes any operator of this host, and one of its tensors has this one.
             let name = text(unsafe { (self.op_name)(number) });
             Named { operator: operator(&name), name }
         }))
     }
 
     /// `ggml_op_desc`: name of a node's operator, or of its function if that is `UNARY` or `GLU`.
-    pub fn function_name(&self, node: &Tensor) -> &'static str {
-        // SAFETY: reads the node; the names are constants of the host.
-        let name = unsafe { CStr::from_ptr((self.op_desc)(node)) };
+    pub fn function_name(&self, node: TensorRef<'_>) -> &'static str {
+        // SAFETY: the function reads a node that is alive; its names are constants of the host.
+        let name = unsafe { CStr::from_ptr((self.op_desc)(node.raw())) };
         name.to_str().unwrap_or_default()
     }
 
     /// `ggml_type_name` of a tensor's type.
-    pub fn type_name(&self, number: c_int) -> String {
-        // SAFETY: tensors have valid types; the names are constants of the host.
-        text(unsafe { (self.type_name)(number) })
+    pub fn type_name(&self, tensor: TensorRef<'_>) -> String {
+        // SAFETY: the function takes any type of this host, and one of its tensors has this one.
+        text(unsafe { (self.type_name)(tensor.type_number()) })
     }
 
     /// Our element type for a tensor's type. Types are part of the file format, so the numbers that matter never change; the
     /// names have to agree.
-    pub fn element_type(&self, number: c_int) -> Option<ElementType> {
+    pub fn element_type(&self, tensor: TensorRef<'_>) -> Option<ElementType> {
+        let number = tensor.type_number();
         let place = self.types.get(usize::try_from(number).ok()?)?;
         *place.get_or_init(|| {
             let (name, ty) = element_types().find(|(_, ty)| i64::from(ty.code()) == i64::from(number))?;
-            (self.type_name(number) == name).then_some(ty)
+            (self.type_name(tensor) == name).then_some(ty)
         })
     }
 
     /// The type of matrices that can be packed into tiles.
-    pub fn weight_type(&self, number: c_int) -> Option<GgmlType> {
-        match self.element_type(number)? {
+    pub fn weight_type(&self, tensor: TensorRef<'_>) -> Option<GgmlType> {
+        match self.element_type(tensor)? {
             ElementType::Ggml(ty) => Some(ty),
             _ => None,
         }
     }
 
     /// `ggml_nbytes`
-    pub fn nbytes(&self, tensor: &Tensor) -> usize {
-        // SAFETY: reads the tensor.
-        unsafe { (self.nbytes)(tensor) }
+    pub fn nbytes(&self, tensor: TensorRef<'_>) -> usize {
+        // SAFETY: the function reads a tensor that is alive.
+        unsafe { (self.nbytes)(tensor.raw()) }
     }
 
     /// Makes a buffer type, which is never freed.
-    pub fn leak_buffer_type(
+    pub(super) fn leak_buffer_type(
         &self,
         functions: &BufferTypeFunctions,
         fields: BufferTypeFields,
@@ -309,7 +307,7 @@ impl Host {
     ///
     /// # Safety
     /// `buft` is a buffer type of this host.
-    pub unsafe fn buffer_type_fields(&self, buft: *mut BufferType) -> BufferTypeFields {
+    pub(super) unsafe fn buffer_type_fields(&self, buft: *mut BufferType) -> BufferTypeFields {
         // SAFETY: by contract.
         unsafe { self.layout.buffer_type_fields(buft) }
     }
@@ -318,7 +316,7 @@ impl Host {
     ///
     /// # Safety
     /// `buft` is a buffer type of this host, and the functions take `context`.
-    pub unsafe fn buffer_init(
+    pub(super) unsafe fn buffer_init(
         &self,
         buft: *mut BufferType,
         functions: &BufferFunctions,
@@ -333,13 +331,13 @@ impl Host {
     ///
     /// # Safety
     /// `buffer` is a buffer of this host.
-    pub unsafe fn buffer_fields(&self, buffer: *mut Buffer) -> BufferFields {
+    pub(super) unsafe fn buffer_fields(&self, buffer: *mut Buffer) -> BufferFields {
         // SAFETY: by contract.
         unsafe { self.layout.buffer_fields(buffer) }
     }
 
     /// Makes a backend; [`Host::free_backend`] frees it.
-    pub fn make_backend(
+    pub(super) fn make_backend(
         &self,
         guid: &'static [u8; 16],
         functions: &BackendFunctions,
@@ -352,7 +350,7 @@ impl Host {
     ///
     /// # Safety
     /// `backend` is a backend of this host.
-    pub unsafe fn backend_fields(&self, backend: *mut Backend) -> BackendFields {
+    pub(super) unsafe fn backend_fields(&self, backend: *mut Backend) -> BackendFields {
         // SAFETY: by contract.
         unsafe { self.layout.backend_fields(backend) }
     }
@@ -361,7 +359,7 @@ impl Host {
     ///
     /// # Safety
     /// It came from [`Host::make_backend`] and is not used again.
-    pub unsafe fn free_backend(&self, backend: *mut Backend) {
+    pub(super) unsafe fn free_backend(&self, backend: *mut Backend) {
         // SAFETY: by contract.
         unsafe { self.layout.free_backend(backend) };
     }

@@ -4,6 +4,8 @@
 //! call), its version, and, for a version that this library has not seen, a self-test ([`super::self_test`]) of the structs. What
 //! ggml changes without any of that showing (the meaning of an operator's parameters) cannot be recognised.
 
+#![allow(unsafe_code)]
+
 use std::ffi::{CStr, c_char};
 
 use super::self_test;
@@ -14,8 +16,6 @@ use super::tables::Layout;
 pub struct Recognised {
     /// Its structs.
     pub layout: Layout,
-    /// `ggml_version()`
-    pub version: String,
     /// What the user should know.
     pub warning: Option<String>,
 }
@@ -95,14 +95,14 @@ pub fn recognise() -> Result<Recognised, HostError> {
     )
     .ok_or_else(|| HostError::Layout(version.clone()))?;
     match verdict(&version, layout) {
-        Verdict::Serve => Ok(Recognised { layout, version, warning: None }),
-        Verdict::Refuse if !crate::log::env_flag("GGML_TT_ANY_GGML") => Err(HostError::Version(version)),
+        Verdict::Serve => Ok(Recognised { layout, warning: None }),
+        Verdict::Refuse if !super::log::env_flag("GGML_TT_ANY_GGML") => Err(HostError::Version(version)),
         Verdict::Refuse | Verdict::Test => match self_test::rehearse(layout) {
             Ok(()) => {
                 let warning = format!(
                     "ggml {version} is not known to this version of the library ({KNOWN} are); its interface passes the self-test"
                 );
-                Ok(Recognised { layout, version, warning: Some(warning) })
+                Ok(Recognised { layout, warning: Some(warning) })
             }
             Err(failure) => Err(HostError::SelfTest { version, failure }),
         },

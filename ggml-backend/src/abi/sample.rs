@@ -59,7 +59,8 @@ impl Sample {
         let scale = function!("ggml_scale", Scale)?;
         let graph = function!("ggml_new_graph_custom", NewGraph)?;
         let expand = function!("ggml_build_forward_expand", unsafe extern "C" fn(*mut Graph, *mut Tensor))?;
-        // SAFETY: see the module.
+        // SAFETY: the functions are called as the host's headers declare them: a context of its own, with room for three tensors and a
+        // graph, and what they have made in it.
         unsafe {
             let params =
                 InitParams { mem_size: CONTEXT_BYTES, mem_buffer: std::ptr::null_mut(), no_alloc: true };
@@ -76,7 +77,7 @@ impl Sample {
 
 impl Drop for Sample {
     fn drop(&mut self) {
-        // SAFETY: see the module.
+        // SAFETY: the context is the sample's own and is freed once; the tensors in it are not used after the sample.
         unsafe { (self.free)(self.context) };
     }
 }

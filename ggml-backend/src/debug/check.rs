@@ -13,15 +13,16 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use parking_lot::Mutex;
+use tt_runtime::layout::GgmlType;
 
 use super::compare::{Difference, difference, values};
-use super::cpu::Cpu;
 use super::refusals::{describe, shape};
-use super::twins::{TwinError, Twins, bytes};
+use crate::abi::TensorRef;
 use crate::abi::host::{Host, Operator};
-use crate::abi::types::Tensor;
-use crate::weights::choice;
-use crate::{log, plan};
+use crate::abi::log;
+use crate::abi::reference::{CpuError, Replicas};
+use crate::buffer::Arena;
+use crate::weights::{WeightError, choice};
 
 /// What was compared so far.
 struct Totals {
@@ -37,20 +38,40 @@ fn is_on() -> bool {
     *ON.get_or_init(|| log::env_flag("GGML_TT_CHECK"))
 }
 
+/// Why nodes are not compared.
+#[derive(Debug, thiserror::Error)]
+enum CheckError {
+    /// Not a tensor of ours.
+    #[error("{0} is not in a buffer of this backend")]
+    Elsewhere(String),
+    /// Its bytes cannot be read.
+    #[error(transparent)]
+    Read(#[from] WeightError),
+    /// The CPU.
+    #[error(transparent)]
+    Cpu(#[from] CpuError),
+}
+
 /// Nodes that are about to be computed, with copies of their inputs.
 pub struct Check<'a> {
     host: &'a Host,
-    nodes: &'a [&'a Tensor],
-    twins: Twins,
+    nodes: &'a [TensorRef<'a>],
+    replicas: Replicas<'a>,
+}
+
+/// Reads a tensor's bytes, as they are on the device.
+fn read(tensor: TensorRef<'_>, out: &mut [u8]) -> Result<(), CheckError> {
+    let arena = Arena::of(tensor).ok_or_else(|| CheckError::Elsewhere(tensor.name()))?;
+    Ok(arena.read(tensor, out)?)
 }
 
 /// Keeps the inputs of nodes that become one step of the device, if checks are asked for.
-pub fn begin<'a>(host: &'a Host, nodes: &'a [&'a Tensor]) -> Option<Check<'a>> {
+pub fn begin<'a>(host: &'a Host, nodes: &'a [TensorRef<'a>]) -> Option<Check<'a>> {
     if !is_on() {
         return None;
     }
-    match Twins::new(host, nodes) {
-        Ok(twins) => Some(Check { host, nodes, twins }),
+    match Replicas::new(host, nodes, read) {
+        Ok(replicas) => Some(Check { host, nodes, replicas }),
         Err(error) => {
             cannot(host, nodes, &error);
             None
@@ -58,8 +79,8 @@ pub fn begin<'a>(host: &'a Host, nodes: &'a [&'a Tensor]) -> Option<Check<'a>> {
     }
 }
 
-fn cannot(host: &Host, nodes: &[&Tensor], error: &TwinError) {
-    let names: Vec<String> = nodes.iter().map(|node| describe(host, node)).collect();
+fn cannot(host: &Host, nodes: &[TensorRef<'_>], error: &CheckError) {
+    let names: Vec<String> = nodes.iter().map(|&node| describe(host, node)).collect();
     log::error(&format!("check: {}: not compared: {error}", names.join(" + ")));
 }
 
@@ -72,24 +93,26 @@ impl Check<'_> {
         }
     }
 
-    fn compare(self) -> Result<(), TwinError> {
+    fn compare(self) -> Result<(), CheckError> {
         let (host, nodes) = (self.host, self.nodes);
-        let Some(node) = nodes.last() else { return Ok(()) };
-        let expected = self.twins.compute(Cpu::get()?, host)?;
-        let found = bytes(host, node)?;
+        let Some(&node) = nodes.last() else { return Ok(()) };
+        let expected = self.replicas.compute(host)?;
+        let mut found = vec![0; host.nbytes(node)];
+        read(node, &mut found)?;
         let (Some(mut expected), Some(mut found)) =
             (values(host, node, &expected), values(host, node, &found))
         else {
             log::warn(&format!("check: {}: results of this type are not compared", describe(host, node)));
             return Ok(());
         };
-        if host.operator(node.op) == Some(Operator::TopK) {
+        if host.operator(node) == Some(Operator::TopK) {
             // The order of what is found is not defined.
-            for row in expected.chunks_mut(node.ne[0] as usize).chain(found.chunks_mut(node.ne[0] as usize)) {
+            let row = node.ne()[0] as usize;
+            for row in expected.chunks_mut(row).chain(found.chunks_mut(row)) {
                 row.sort_by(f64::total_cmp);
             }
         }
-        let bound = nodes.iter().map(|node| bound(host, node)).fold(0.0, f64::max);
+        let bound = nodes.iter().map(|&node| bound(host, node)).fold(0.0, f64::max);
         let result = difference(&expected, &found, bound);
         let name = name(host, nodes);
         let mut totals = TOTALS.lock();
@@ -106,29 +129,27 @@ impl Check<'_> {
 }
 
 /// `RMS_NORM+MUL` of the nodes of one step.
-pub fn name(host: &Host, nodes: &[&Tensor]) -> String {
-    let names: Vec<&str> = nodes.iter().map(|node| host.function_name(node)).collect();
+pub fn name(host: &Host, nodes: &[TensorRef<'_>]) -> String {
+    let names: Vec<&str> = nodes.iter().map(|&node| host.function_name(node)).collect();
     names.join("+")
 }
 
 fn message(
     host: &Host,
     name: &str,
-    nodes: &[&Tensor],
+    nodes: &[TensorRef<'_>],
     difference: &Difference,
     bound: f64,
     (expected, found): (&[f64], &[f64]),
 ) -> String {
     let mut text = format!("check: {name} differs from the CPU: NMSE {:.3e} > {bound:.0e}", difference.nmse);
-    for node in nodes {
-        text += &format!("\n    result {} {}", plan::name(node), shape(host, node));
-        for index in 0..node.src.len() {
-            if let Some(source) = plan::source(node, index) {
-                text += &format!("\n      src{index} {} {}", plan::name(source), shape(host, source));
-            }
+    for &node in nodes {
+        text += &format!("\n    result {} {}", node.name(), shape(host, node));
+        for (index, source) in node.sources() {
+            text += &format!("\n      src{index} {} {}", source.name(), shape(host, source));
         }
     }
-    let ne = nodes.last().map_or([1; 4], |node| node.ne.map(|n| n as usize));
+    let ne = nodes.last().map_or([1; 4], |node| node.ne().map(|n| n as usize));
     for (which, at) in [("first", difference.first), ("worst", difference.worst)] {
         let index = [at % ne[0], at / ne[0] % ne[1], at / ne[0] / ne[1] % ne[2], at / ne[0] / ne[1] / ne[2]];
         text += &format!("\n    {which} element {index:?}: CPU {:e}, device {:e}", expected[at], found[at]);
@@ -137,7 +158,7 @@ fn message(
 }
 
 /// The largest normalised mean squared error, as in `test-backend-ops`.
-fn bound(host: &Host, node: &Tensor) -> f64 {
+fn bound(host: &Host, node: TensorRef<'_>) -> f64 {
     /// Everything in FP32.
     const EXACT: f64 = 1e-7;
     /// Sums of products that are rounded apart from one another.
@@ -148,13 +169,13 @@ fn bound(host: &Host, node: &Tensor) -> f64 {
     const COARSE: f64 = 5e-2;
     /// A value of a block type that falls on the other side of a rounding boundary.
     const ROUNDED: f64 = 1e-4;
-    let float = |tensor: &Tensor| host.weight_type(tensor.type_).is_some_and(|ty| !ty.is_quantised());
-    match host.operator_name(node.op) {
+    let ty = host.weight_type(node);
+    match host.operator_name(node) {
         "MUL_MAT" | "MUL_MAT_ID" if choice::is_coarse() => COARSE,
         "MUL_MAT" | "MUL_MAT_ID" | "OUT_PROD" | "FLASH_ATTN_EXT" | "CONV_2D" | "CONV_3D" => PRODUCT,
         "LIGHTNING_INDEXER" => SUMMED,
         "ARGMAX" | "ARGSORT" | "TOP_K" => 0.0,
-        _ if host.weight_type(node.type_).is_some() && !float(node) => ROUNDED,
+        _ if ty.is_some_and(GgmlType::is_quantised) => ROUNDED,
         _ => EXACT,
     }
 }

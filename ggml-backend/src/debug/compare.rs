@@ -3,14 +3,14 @@
 use tt_runtime::ElementType;
 use tt_runtime::layout::{GgmlType, Isa};
 
+use crate::abi::TensorRef;
 use crate::abi::host::Host;
-use crate::abi::types::Tensor;
 
 /// The values of a result in ggml's order, or `None` for a type that has none.
-pub fn values(host: &Host, tensor: &Tensor, bytes: &[u8]) -> Option<Vec<f64>> {
+pub fn values(host: &Host, tensor: TensorRef<'_>, bytes: &[u8]) -> Option<Vec<f64>> {
     let read = reader(host, tensor)?;
-    let [ne0, ne1, ne2, ne3] = tensor.ne.map(|n| n as usize);
-    let [nb0, nb1, nb2, nb3] = tensor.nb;
+    let [ne0, ne1, ne2, ne3] = tensor.ne().map(|n| n as usize);
+    let [nb0, nb1, nb2, nb3] = tensor.nb().map(|nb| nb as usize);
     let mut out = Vec::with_capacity(ne0 * ne1 * ne2 * ne3);
     for row in 0..ne1 * ne2 * ne3 {
         let start = row % ne1 * nb1 + row / ne1 % ne2 * nb2 + row / ne1 / ne2 * nb3;
@@ -33,8 +33,8 @@ enum Kind {
     Integer(ElementType),
 }
 
-fn reader(host: &Host, tensor: &Tensor) -> Option<Reader> {
-    Some(match host.element_type(tensor.type_)? {
+fn reader(host: &Host, tensor: TensorRef<'_>) -> Option<Reader> {
+    Some(match host.element_type(tensor)? {
         ElementType::Ggml(ty) => Reader { len: ty.block().0, kind: Kind::Ggml(ty) },
         ty => Reader { len: 1, kind: Kind::Integer(ty) },
     })

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use regex_lite::Regex;
 
-use crate::log;
+use crate::abi::log;
 
 const NAME: &str = "GGML_TT_OPFILTER";
 

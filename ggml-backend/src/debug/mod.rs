@@ -5,11 +5,9 @@
 
 pub mod check;
 mod compare;
-mod cpu;
 pub mod filter;
 pub mod profile;
 pub mod refusals;
-mod twins;
 
 /// Looks at the settings once, where the log can say what is wrong with them.
 pub fn start() {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tt_runtime::{Counters, Device};
 
-use crate::log;
+use crate::abi::log;
 
 /// What an operator took.
 #[derive(Clone, Copy, Default)]

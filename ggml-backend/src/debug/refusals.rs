@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 
 use parking_lot::Mutex;
 
+use crate::abi::TensorRef;
 use crate::abi::host::Host;
-use crate::abi::types::Tensor;
-use crate::{log, plan};
+use crate::abi::log;
 
 /// More reasons than this are not remembered, and not said.
 const MOST: usize = 10_000;
@@ -17,7 +17,7 @@ const MOST: usize = 10_000;
 static SAID: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 
 /// Says something about a node, unless it was said before of one like it.
-pub fn say(host: &Host, node: &Tensor, reason: &str) {
+pub fn say(host: &Host, node: TensorRef<'_>, reason: &str) {
     static ASKED: OnceLock<bool> = OnceLock::new();
     if !ASKED.get_or_init(|| log::env_flag("GGML_TT_DEBUG")) {
         return;
@@ -32,30 +32,27 @@ pub fn say(host: &Host, node: &Tensor, reason: &str) {
 }
 
 /// A node in one line: operator, name, types and extents of result and sources.
-pub fn describe(host: &Host, node: &Tensor) -> String {
-    format!("{} {}: {}", host.function_name(node), plan::name(node), shapes(host, node))
+pub fn describe(host: &Host, node: TensorRef<'_>) -> String {
+    format!("{} {}: {}", host.function_name(node), node.name(), shapes(host, node))
 }
 
-fn shapes(host: &Host, node: &Tensor) -> String {
-    let sources = (0..node.src.len()).filter_map(|index| {
-        plan::source(node, index).map(|source| format!("src{index} {}", shape(host, source)))
-    });
-    let all: Vec<String> = sources.collect();
-    format!("{} {} <- {}", host.operator_name(node.op), shape(host, node), all.join(", "))
+fn shapes(host: &Host, node: TensorRef<'_>) -> String {
+    let source = |(index, source)| format!("src{index} {}", shape(host, source));
+    let all: Vec<String> = node.sources().map(source).collect();
+    format!("{} {} <- {}", host.operator_name(node), shape(host, node), all.join(", "))
 }
 
 /// Type and extents of a tensor, and strides where there are gaps or another order.
-pub fn shape(host: &Host, tensor: &Tensor) -> String {
-    let ty = host.type_name(tensor.type_);
+pub fn shape(host: &Host, tensor: TensorRef<'_>) -> String {
+    let ty = host.type_name(tensor);
     let strides = match is_contiguous(tensor) {
         true => String::new(),
-        false => format!(" nb{:?}", tensor.nb),
+        false => format!(" nb{:?}", tensor.nb()),
     };
-    format!("{ty}{:?}{strides}", tensor.ne)
+    format!("{ty}{:?}{strides}", tensor.ne())
 }
 
-fn is_contiguous(tensor: &Tensor) -> bool {
-    (1..3)
-        .all(|dim| tensor.ne[dim + 1] == 1 || tensor.nb[dim + 1] == tensor.nb[dim] * tensor.ne[dim] as usize)
-        && tensor.nb[0] <= tensor.nb[1]
+fn is_contiguous(tensor: TensorRef<'_>) -> bool {
+    let (ne, nb) = (tensor.ne(), tensor.nb());
+    (1..3).all(|dim| ne[dim + 1] == 1 || nb[dim + 1] == nb[dim] * ne[dim] as u64) && nb[0] <= nb[1]
 }

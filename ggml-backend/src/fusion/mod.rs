@@ -9,9 +9,7 @@
 use std::sync::OnceLock;
 
 use crate::abi::host::{Host, Operator};
-use crate::abi::types::Tensor;
-use crate::abi::uses::Uses;
-use crate::{log, plan};
+use crate::abi::{GraphRef, TensorRef, log};
 
 /// Which fusions to use: `0`, or names with commas.
 const NAME: &str = "GGML_TT_FUSION";
@@ -43,13 +41,13 @@ impl Kind {
     }
 
     /// The pattern that these nodes are, by their operators.
-    fn of(host: &Host, nodes: &[&Tensor]) -> Option<Self> {
+    fn of(host: &Host, nodes: &[TensorRef<'_>]) -> Option<Self> {
         use Operator::{Binary, Glu, MulMat, Norm, Rope, SetRows};
         let mut operators = [None; 3];
-        for (to, node) in operators.iter_mut().zip(nodes) {
-            *to = host.operator(node.op);
+        for (to, &node) in operators.iter_mut().zip(nodes) {
+            *to = host.operator(node);
         }
-        let name = |index: usize| host.operator_name(nodes[index].op);
+        let name = |index: usize| host.operator_name(nodes[index]);
         match operators {
             [Some(Norm(_)), Some(Binary), None] if name(1) == "MUL" => Some(Self::NormMul),
             [Some(Rope(_)), Some(SetRows), None] => Some(Self::RopeSetRows),
@@ -87,23 +85,23 @@ pub struct Group<'a> {
     /// The pattern.
     pub kind: Kind,
     /// The nodes without the views between them.
-    pub nodes: Vec<&'a Tensor>,
+    pub nodes: Vec<TensorRef<'a>>,
     /// How many nodes of the graph that are, views included.
     pub len: usize,
 }
 
 /// The group that the first of `nodes` begins.
-pub fn find<'a>(host: &Host, uses: &Uses<'_>, nodes: &[&'a Tensor]) -> Option<Group<'a>> {
+pub fn find<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> Option<Group<'a>> {
     let computed =
-        nodes.iter().enumerate().filter(|(_, node)| host.operator(node.op) != Some(Operator::View));
-    let (places, nodes): (Vec<usize>, Vec<&Tensor>) = computed.take(3).unzip();
+        nodes.iter().copied().enumerate().filter(|(_, node)| host.operator(*node) != Some(Operator::View));
+    let (places, nodes): (Vec<usize>, Vec<TensorRef<'a>>) = computed.take(3).unzip();
     [3, 2].into_iter().filter(|&count| count <= nodes.len() && places[0] == 0).find_map(|count| {
         let nodes = &nodes[..count];
         let kind = Kind::of(host, nodes).filter(|kind| kind.is_wanted())?;
-        let computes = |node: &&Tensor| host.computes(node) && !node.ne.contains(&0);
+        let computes = |node: &TensorRef<'_>| host.computes(*node) && !node.is_empty();
         let (last, between) = nodes.split_last()?;
-        let passed_on = |node: &&Tensor| {
-            (0..2).any(|i| plan::source(last, i).is_some_and(|source| passes(host, uses, node, source)))
+        let passed_on = |node: &TensorRef<'_>| {
+            (0..2).any(|i| last.source(i).is_some_and(|source| passes(host, graph, *node, source)))
         };
         (nodes.iter().all(computes) && between.iter().all(passed_on)).then(|| Group {
             kind,
@@ -114,18 +112,18 @@ pub fn find<'a>(host: &Host, uses: &Uses<'_>, nodes: &[&'a Tensor]) -> Option<Gr
 }
 
 /// Whether `source` is the result of `node`, or a view of all of it, and nobody else ever sees that result.
-fn passes(host: &Host, uses: &Uses<'_>, node: &Tensor, source: &Tensor) -> bool {
+fn passes(host: &Host, graph: GraphRef<'_>, node: TensorRef<'_>, source: TensorRef<'_>) -> bool {
     let mut at = source;
-    while !std::ptr::eq(at, node) {
-        let Some(of) = plan::source(at, 0).filter(|_| host.operator(at.op) == Some(Operator::View)) else {
+    while !at.is(node) {
+        let Some(of) = at.source(0).filter(|_| host.operator(at) == Some(Operator::View)) else {
             return false;
         };
-        if !uses.is_used_once(at, true) || at.data != of.data {
+        if !graph.is_used_once(at, true) || at.address() != of.address() {
             return false;
         }
         at = of;
     }
-    uses.is_used_once(node, false)
+    graph.is_used_once(node, false)
 }
 
 #[cfg(test)]

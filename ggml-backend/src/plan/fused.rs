@@ -7,21 +7,21 @@ use tt_runtime::ops::rows::RowFunction;
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, TensorView};
 
-use super::{Memory, Node, Steps, source};
+use super::{Memory, Node, Steps};
+use crate::abi::TensorRef;
 use crate::abi::host::{Host, Operator};
-use crate::abi::types::Tensor;
 use crate::fusion::Kind;
 
 /// The descriptors of a group, or why its nodes have to be computed one by one.
-pub fn fused(host: &Host, kind: Kind, nodes: &[&Tensor], cores: u32, memory: &mut dyn Memory) -> Steps {
+pub fn fused(host: &Host, kind: Kind, nodes: &[TensorRef<'_>], cores: u32, memory: &mut dyn Memory) -> Steps {
     // The kernels keep what is between nodes in FP32.
-    let is_f32 = |node: &&Tensor| host.element_type(node.type_) == Some(ElementType::F32);
+    let is_f32 = |node: &TensorRef<'_>| host.element_type(*node) == Some(ElementType::F32);
     let &[tensor, .., last] = nodes else { return Err("not several nodes".into()) };
     if !nodes[..nodes.len() - 1].iter().all(is_f32) {
         return Err("a result between the nodes is not F32".into());
     }
     let mut first = Node { host, tensor, cores, memory };
-    match (kind, host.operator(tensor.op)) {
+    match (kind, host.operator(tensor)) {
         (Kind::NormMul, Some(Operator::Norm(function))) => first.norm_mul(function, last),
         (Kind::RopeSetRows, Some(Operator::Rope(backwards))) => first.rope_set_rows(backwards, last),
         (Kind::MulMatAdd, _) => first.mul_mat_add(last),
@@ -31,41 +31,39 @@ pub fn fused(host: &Host, kind: Kind, nodes: &[&Tensor], cores: u32, memory: &mu
 }
 
 /// Whether a source of `node` has the elements of `tensor` in the same places: a view may transpose them.
-fn reads(node: &Tensor, index: usize, tensor: &Tensor) -> bool {
-    let layout = |tensor: &Tensor| (tensor.data, tensor.ne, tensor.nb);
-    source(node, index).is_some_and(|source| layout(source) == layout(tensor))
+fn reads(node: TensorRef<'_>, index: usize, tensor: TensorRef<'_>) -> bool {
+    let layout = |tensor: TensorRef<'_>| (tensor.address(), tensor.ne(), tensor.nb());
+    node.source(index).is_some_and(|source| layout(source) == layout(tensor))
 }
 
 /// Of the first two sources of `node`, the one that is `tensor`.
-fn place_of(tensor: &Tensor, node: &Tensor) -> Result<usize, Unsupported> {
+fn place_of(tensor: TensorRef<'_>, node: TensorRef<'_>) -> Result<usize, Unsupported> {
     [0, 1].into_iter().find(|&i| reads(node, i, tensor)).ok_or("a view is between the nodes".into())
 }
 
 impl Node<'_> {
     /// A source of the node that follows.
-    fn of(&mut self, next: &Tensor, index: usize) -> Result<TensorView, Unsupported> {
-        let tensor = source(next, index).ok_or("a source is missing")?;
+    fn of(&mut self, next: TensorRef<'_>, index: usize) -> Result<TensorView, Unsupported> {
+        let tensor = next.source(index).ok_or("a source is missing")?;
         self.memory.place(tensor)
     }
 
-    fn norm_mul(&mut self, function: RowFunction, mul: &Tensor) -> Steps {
+    fn norm_mul(&mut self, function: RowFunction, mul: TensorRef<'_>) -> Steps {
         let (src, factors) = (self.src(0)?, self.of(mul, 1 - place_of(self.tensor, mul)?)?);
         let dst = self.memory.place(mul)?;
         Ok(vec![ops::norm_mul(function, self.f32(0), &src, &factors, &dst, self.cores)?])
     }
 
-    fn rope_set_rows(&mut self, backwards: bool, set_rows: &Tensor) -> Steps {
-        let rows = source(set_rows, 0).ok_or("a source is missing")?;
-        let [ne0, heads, tokens, batches] = self.tensor.ne;
-        let dense = |tensor: &Tensor| {
-            let strides = tensor
-                .ne
-                .iter()
-                .zip(&tensor.nb)
-                .try_fold(4, |dense, (&ne, &nb)| (nb == dense || ne == 1).then_some(dense * ne as usize));
-            strides.is_some()
+    fn rope_set_rows(&mut self, backwards: bool, set_rows: TensorRef<'_>) -> Steps {
+        let rows = set_rows.source(0).ok_or("a source is missing")?;
+        let [ne0, heads, tokens, batches] = self.tensor.ne();
+        let dense = |tensor: TensorRef<'_>| {
+            let mut dims = tensor.ne().into_iter().zip(tensor.nb());
+            let stride =
+                dims.try_fold(4, |dense, (ne, nb)| (nb == dense || ne == 1).then_some(dense * ne as u64));
+            stride.is_some()
         };
-        if rows.ne != [ne0 * heads, tokens, batches, 1] || !dense(rows) || !dense(self.tensor) {
+        if rows.ne() != [ne0 * heads, tokens, batches, 1] || !dense(rows) || !dense(self.tensor) {
             return Err("rows are not the heads of tokens".into());
         }
         let (rope, src, positions, factors) = self.rope_operands(backwards)?;
@@ -75,7 +73,7 @@ impl Node<'_> {
         Ok(vec![fused?])
     }
 
-    fn mul_mat_add(&mut self, add: &Tensor) -> Steps {
+    fn mul_mat_add(&mut self, add: TensorRef<'_>) -> Steps {
         // A sum is the same either way round.
         let addend = self.of(add, 1 - place_of(self.tensor, add)?)?;
         let dst = self.memory.place(add)?;
@@ -85,7 +83,7 @@ impl Node<'_> {
         Ok(steps)
     }
 
-    fn mul_mat_glu(&mut self, second: &Tensor, glu: &Tensor) -> Steps {
+    fn mul_mat_glu(&mut self, second: TensorRef<'_>, glu: TensorRef<'_>) -> Steps {
         let (x, gate) = (place_of(self.tensor, glu)?, place_of(second, glu)?);
         if x == gate {
             return Err("both sources are one product".into());

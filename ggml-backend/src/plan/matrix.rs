@@ -36,7 +36,7 @@ impl Node<'_> {
         ty: ElementType,
         steps: &mut Vec<OpDescriptor>,
     ) -> Result<TensorView, Unsupported> {
-        self.realised(&view, TensorView::contiguous(ty, 0, view.ne), ops::copy, steps)
+        self.materialised(&view, TensorView::contiguous(ty, 0, view.ne), ops::copy, steps)
     }
 
     /// `view`, or if it is quantised a copy of it in type `ty`, which can be transposed.
@@ -82,7 +82,7 @@ impl Node<'_> {
         if !ops::tilizes(&view) || (ready && !ops::worth_tiles(&view, src1, self.cores)) {
             return Ok(view);
         }
-        self.realised(&view, TensorView::tiles(ElementType::TilesF32, 0, view.ne), ops::tilize, steps)
+        self.materialised(&view, TensorView::tiles(ElementType::TilesF32, 0, view.ne), ops::tilize, steps)
     }
 
     pub(super) fn mul_mat(&mut self) -> Steps {

@@ -3,10 +3,9 @@
 //! `supports_op` asks it with tensors that have no memory yet, `graph_compute` with those that have; both go through
 //! [`steps`], so what is promised is what is done. A family of operators is a module.
 
-#![allow(unsafe_code)]
-
 mod attention;
 mod convolution;
+mod dry_run;
 mod elementwise;
 mod fused;
 mod matrix;
@@ -16,114 +15,75 @@ mod rows;
 mod streams;
 mod training;
 
-use std::ffi::CStr;
-
+pub use dry_run::dry_run;
 pub use fused::fused;
 
 use tt_runtime::ops::{self, Unsupported};
-use tt_runtime::{DramAddr, ElementType, OpDescriptor, TensorView};
+use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
-use crate::abi::host::{Host, Operator, host};
-use crate::abi::types::Tensor;
-use crate::debug::{filter, refusals};
-use crate::weights::choice::Weight;
-use crate::weights::copies::Strided;
-
-/// Where a tensor without memory is taken to be: any address with the alignment of the buffer type.
-const ANYWHERE: u64 = 1 << 24;
-/// Cores that `supports_op` plans for; how many there are makes no difference to what is possible.
-const ANY_CORES: u32 = 1;
-
-/// A tensor's name, for messages.
-pub fn name(tensor: &Tensor) -> String {
-    // SAFETY: ggml terminates names; the array is ours to read.
-    let name = unsafe { CStr::from_ptr(tensor.name.as_ptr()) };
-    name.to_string_lossy().into_owned()
-}
-
-/// Whether there is nothing to compute: recurrent models copy ranges of states that may hold none.
-pub fn is_empty(node: &Tensor) -> bool {
-    node.ne.contains(&0)
-}
-
-/// A source of a node.
-pub fn source(node: &Tensor, index: usize) -> Option<&Tensor> {
-    // SAFETY: ggml's graphs point to live tensors or nowhere.
-    unsafe { node.src[index].as_ref() }
-}
+use crate::abi::TensorRef;
+use crate::abi::host::{Host, Operator};
 
 /// What a node writes: itself, and what belongs to an optimiser.
-pub fn written(operator: Operator, node: &Tensor) -> impl Iterator<Item = &Tensor> {
+pub fn written(operator: Operator, node: TensorRef<'_>) -> impl Iterator<Item = TensorRef<'_>> {
     let momenta: &[usize] = if operator == Operator::OptStepAdamw { &[2, 3] } else { &[] };
-    std::iter::once(node).chain(momenta.iter().filter_map(|&index| source(node, index)))
+    std::iter::once(node).chain(momenta.iter().filter_map(move |&index| node.source(index)))
 }
 
 /// The view of a tensor whose first byte is at `addr`.
-pub fn view(host: &Host, tensor: &Tensor, addr: u64) -> Result<TensorView, Unsupported> {
-    let Some(ty) = host.element_type(tensor.type_) else {
-        return Err(Unsupported(format!("{} has type {}", name(tensor), tensor.type_).into()));
+pub fn view(host: &Host, tensor: TensorRef<'_>, addr: u64) -> Result<TensorView, Unsupported> {
+    let Some(ty) = host.element_type(tensor) else {
+        return Err(format!("{} has type {}", tensor.name(), tensor.type_number()).into());
     };
-    let mut ne = [0; 4];
-    for (to, from) in ne.iter_mut().zip(tensor.ne) {
-        *to = u32::try_from(from).map_err(|_| Unsupported(format!("extent {from}").into()))?;
-    }
-    Ok(TensorView::new(ty, addr, ne, tensor.nb.map(|nb| nb as u64)))
+    let ne = tensor.extents().ok_or_else(|| format!("extents {:?}", tensor.ne()))?;
+    Ok(TensorView::new(ty, addr, ne, tensor.nb()))
 }
 
 /// The view of a tensor that a product multiplies with as it is.
 ///
 /// # Errors
 /// The kernel does not read such rows: they have to be packed into tiles.
-pub fn multiplied(host: &Host, tensor: &Tensor, addr: u64) -> Result<TensorView, Unsupported> {
+pub fn multiplied(host: &Host, tensor: TensorRef<'_>, addr: u64) -> Result<TensorView, Unsupported> {
     let view = view(host, tensor, addr)?;
     match view.element_type() {
         Some(ty) if ops::multiplies_with(ty) => Ok(view),
-        _ => Err(format!("{} has type {}, which has to be packed", name(tensor), tensor.type_).into()),
+        _ => {
+            let (name, ty) = (tensor.name(), tensor.type_number());
+            Err(format!("{name} has type {ty}, which has to be packed").into())
+        }
     }
 }
 
-/// Matrices of a type that can be packed into tiles, whose first byte is at `addr`.
-pub fn matrices(host: &Host, tensor: &Tensor, addr: u64) -> Option<Strided> {
-    let ty = host.weight_type(tensor.type_)?;
-    let mut ne = [0; 4];
-    for (to, from) in ne.iter_mut().zip(tensor.ne) {
-        *to = u32::try_from(from).ok()?;
-    }
-    let rows = tensor.nb[0] == ty.block().1 && ty.row_bytes(ne[0] as usize).is_some();
-    let nb = tensor.nb.map(|nb| nb as u64);
-    rows.then_some(Strided { weight: Weight { ty, ne }, addr: DramAddr(addr), nb })
-}
-
-/// Where tensors are, and room for what a node needs only while it is computed.
+/// Where tensors are, and memory for what a node needs only while it is computed.
 pub trait Memory {
     /// The view of a tensor as ggml has it.
     ///
     /// # Errors
     /// It is not on the device.
-    fn place(&mut self, tensor: &Tensor) -> Result<TensorView, Unsupported>;
+    fn place(&mut self, tensor: TensorRef<'_>) -> Result<TensorView, Unsupported>;
 
     /// The view of what a product multiplies with: tiles, if it can have them. To be asked for after all other tensors of
     /// the node have been placed: a weight that one of them reads as bytes gets its tiles elsewhere.
     ///
     /// # Errors
     /// It is not on the device.
-    fn place_weights(&mut self, tensor: &Tensor) -> Result<TensorView, Unsupported>;
+    fn place_weights(&mut self, tensor: TensorRef<'_>) -> Result<TensorView, Unsupported>;
 
     /// Address of `bytes` bytes that are the node's until it is computed.
     ///
     /// # Errors
-    /// There is no room.
+    /// There is no memory left.
     fn scratch(&mut self, bytes: u64) -> Result<u64, Unsupported>;
 
     /// A copy of `source` in the form of `form` (whose address does not matter), for reading: where it is, and whether it is there
     /// already or the node has to make it.
     ///
     /// # Errors
-    /// There is no room.
-    fn realise(&mut self, source: &TensorView, form: TensorView) -> Result<CopyPlace, Unsupported>;
+    /// There is no memory left.
+    fn materialise(&mut self, source: &TensorView, form: TensorView) -> Result<CopyPlace, Unsupported>;
 }
 
-/// A place for a copy of a view ([`Memory::realise`]).
+/// A place for a copy of a view ([`Memory::materialise`]).
 pub struct CopyPlace {
     /// The copy.
     pub view: TensorView,
@@ -132,14 +92,14 @@ pub struct CopyPlace {
 }
 
 /// Bytes of a tensor without gaps but behind its rows, with what is behind the last one.
-pub fn room(form: &TensorView) -> u64 {
+pub fn padded_span(form: &TensorView) -> u64 {
     form.span().max(u64::from(form.ne[3]) * form.nb[3])
 }
 
 /// A node with what its families need: operands as views, parameters.
 struct Node<'a> {
     host: &'a Host,
-    tensor: &'a Tensor,
+    tensor: TensorRef<'a>,
     cores: u32,
     memory: &'a mut dyn Memory,
 }
@@ -152,12 +112,12 @@ impl Node<'_> {
 
     /// A source that may be missing.
     fn optional(&mut self, index: usize) -> Result<Option<TensorView>, Unsupported> {
-        source(self.tensor, index).map(|tensor| self.memory.place(tensor)).transpose()
+        self.tensor.source(index).map(|tensor| self.memory.place(tensor)).transpose()
     }
 
     /// What a product multiplies with ([`Memory::place_weights`]).
     fn weights(&mut self) -> Result<TensorView, Unsupported> {
-        let tensor = source(self.tensor, 0).ok_or("source 0 is missing")?;
+        let tensor = self.tensor.source(0).ok_or("source 0 is missing")?;
         self.memory.place_weights(tensor)
     }
 
@@ -167,14 +127,14 @@ impl Node<'_> {
     }
 
     /// A copy of `view` in the form of `form`, for reading; `make` is the step that makes it.
-    fn realised(
+    fn materialised(
         &mut self,
         view: &TensorView,
         form: TensorView,
         make: impl FnOnce(&TensorView, &TensorView, u32) -> Result<OpDescriptor, Unsupported>,
         steps: &mut Vec<OpDescriptor>,
     ) -> Result<TensorView, Unsupported> {
-        let copy = self.memory.realise(view, form)?;
+        let copy = self.memory.materialise(view, form)?;
         if !copy.is_there {
             steps.push(make(view, &copy.view, self.cores)?);
         }
@@ -195,12 +155,12 @@ impl Node<'_> {
 
     /// Word `index` of `op_params` as a float.
     fn f32(&self, index: usize) -> f32 {
-        f32::from_bits(self.tensor.op_params[index] as u32)
+        f32::from_bits(self.i32(index) as u32)
     }
 
     /// Word `index` of `op_params`.
     fn i32(&self, index: usize) -> i32 {
-        self.tensor.op_params[index]
+        self.tensor.param(index)
     }
 
     /// Word `index` of `op_params`, as a number of elements or bytes.
@@ -295,57 +255,15 @@ pub type Steps = Result<Vec<OpDescriptor>, Unsupported>;
 ///
 /// # Errors
 /// Why the device cannot compute it.
-pub fn steps(host: &Host, operator: Operator, node: &Tensor, cores: u32, memory: &mut dyn Memory) -> Steps {
-    if is_empty(node) {
+pub fn steps(
+    host: &Host,
+    operator: Operator,
+    node: TensorRef<'_>,
+    cores: u32,
+    memory: &mut dyn Memory,
+) -> Steps {
+    if node.is_empty() {
         return Ok(Vec::new());
     }
     Node { host, tensor: node, cores, memory }.steps(operator)
-}
-
-/// Stands in for memory where only the plan is wanted.
-struct Anywhere<'a> {
-    host: &'a Host,
-}
-
-impl Memory for Anywhere<'_> {
-    fn place(&mut self, tensor: &Tensor) -> Result<TensorView, Unsupported> {
-        view(self.host, tensor, ANYWHERE + tensor.view_offs as u64)
-    }
-
-    fn place_weights(&mut self, tensor: &Tensor) -> Result<TensorView, Unsupported> {
-        let plain = multiplied(self.host, tensor, ANYWHERE + tensor.view_offs as u64);
-        if plain.is_ok() {
-            return plain;
-        }
-        // Kernels multiply with any type, once it is packed into tiles.
-        matrices(self.host, tensor, ANYWHERE).and_then(|of| of.weight.tiles(ANYWHERE)).map_or(plain, Ok)
-    }
-
-    fn scratch(&mut self, _bytes: u64) -> Result<u64, Unsupported> {
-        Ok(ANYWHERE)
-    }
-
-    fn realise(&mut self, _source: &TensorView, form: TensorView) -> Result<CopyPlace, Unsupported> {
-        Ok(CopyPlace { view: TensorView { addr: ANYWHERE, ..form }, is_there: false })
-    }
-}
-
-/// Whether the device can compute a node.
-pub fn supported(node: &Tensor) -> bool {
-    let Ok(host) = host() else { return false };
-    let names = [host.operator_name(node.op), host.function_name(node)];
-    let Some(operator) = host.operator(node.op) else {
-        refusals::say(host, node, "not supported: no kernel for this operator");
-        return false;
-    };
-    if operator != Operator::View && filter::keeps_off(names, || name(node)) {
-        refusals::say(host, node, "not supported: kept off by GGML_TT_OPFILTER");
-        return false;
-    }
-    let mut memory = Anywhere { host };
-    let result = steps(host, operator, node, ANY_CORES, &mut memory);
-    if let Err(reason) = &result {
-        refusals::say(host, node, &format!("not supported: {reason}"));
-    }
-    result.is_ok()
 }

@@ -4,7 +4,7 @@ use tt_runtime::ops::rows::{LONGEST_RUN, Rope, SoftMax, Triangle, mask_suits_sfp
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{CONGRUENCE, ElementType, OpDescriptor, TensorView};
 
-use super::{Node, Steps, room};
+use super::{Node, Steps, padded_span};
 
 /// `GGML_ROPE_TYPE_*`
 mod mode {
@@ -55,13 +55,13 @@ impl Node<'_> {
         }
         let ([ne0, ne1, _, _], [_, _, ne2, ne3]) = (src.ne, mask.ne);
         let used = TensorView { ne: [ne0.min(mask.ne[0]), ne1.min(mask.ne[1]), ne2, ne3], ..mask };
-        self.realised(&used, aligned(used.ne), ops::copy, steps).map(Some)
+        self.materialised(&used, aligned(used.ne), ops::copy, steps).map(Some)
     }
 
     /// FP32 rows in scratch memory, each where the NoC can bring it to L1 as it is.
     pub(super) fn aligned_scratch(&mut self, ne: [u32; 4]) -> Result<TensorView, Unsupported> {
         let rows = aligned(ne);
-        Ok(TensorView { addr: self.memory.scratch(room(&rows))?, ..rows })
+        Ok(TensorView { addr: self.memory.scratch(padded_span(&rows))?, ..rows })
     }
 
     pub(super) fn diag_mask(&mut self, fill: u32) -> Result<OpDescriptor, Unsupported> {

@@ -62,7 +62,7 @@ impl Node<'_> {
     ) -> Result<TensorView, Unsupported> {
         match training::reaches(&view) {
             true => Ok(view),
-            false => self.realised(&view, aligned(view.ne), ops::copy, steps),
+            false => self.materialised(&view, aligned(view.ne), ops::copy, steps),
         }
     }
 

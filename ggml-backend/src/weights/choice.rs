@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use tt_runtime::TensorView;
 use tt_runtime::layout::{GgmlType, Packing, Rule, WeightFormat, packed_bytes};
 
-use crate::log;
+use crate::abi::log;
 
 /// Format of tiles: `tf32`, `bf16`, `bfp8` or `bfp4`.
 const FORMAT: &str = "GGML_TT_WEIGHTS";
@@ -30,15 +30,15 @@ impl Weight {
         self.ne[1..].iter().try_fold(row, |bytes, &n| bytes.checked_mul(u64::from(n)))
     }
 
-    /// Matrices.
-    pub fn matrices(&self) -> usize {
+    /// How many matrices.
+    pub fn count(&self) -> usize {
         self.ne[2] as usize * self.ne[3] as usize
     }
 
     /// Bytes of its tiles.
     pub fn tile_bytes(&self) -> u64 {
         let [k, n, ..] = self.ne.map(|n| n as usize);
-        packed_bytes(self.packing().format, k, n, self.matrices()) as u64
+        packed_bytes(self.packing().format, k, n, self.count()) as u64
     }
 
     /// What its tiles are: as the user says, else the smallest format that loses nothing that matters.

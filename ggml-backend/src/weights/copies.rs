@@ -11,52 +11,8 @@ use parking_lot::Mutex;
 use tt_runtime::layout::pack;
 use tt_runtime::{Allocation, Device, DramAddr, TensorView};
 
-use super::choice::Weight;
+use super::strided::Strided;
 use super::{Tiles, WeightError};
-
-/// Matrices with strides.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Strided {
-    /// Type and extents.
-    pub weight: Weight,
-    /// First byte.
-    pub addr: DramAddr,
-    /// Strides in bytes; elements of a row lie side by side.
-    pub nb: [u64; 4],
-}
-
-impl Strided {
-    /// Bytes from the first to the end of the last row.
-    pub fn span(&self) -> u64 {
-        if self.weight.ne.contains(&0) {
-            return 0;
-        }
-        let row = self.weight.ty.row_bytes(self.weight.ne[0] as usize).unwrap_or(0) as u64;
-        let last = self.weight.ne[1..].iter().zip(&self.nb[1..]);
-        last.map(|(&n, nb)| u64::from(n - 1) * nb).sum::<u64>() + row
-    }
-
-    /// All rows, one after the other.
-    fn gather(&self, device: &Device) -> Result<Vec<u8>, WeightError> {
-        let mut span = vec![0; self.span() as usize];
-        device.read(self.addr, &mut span)?;
-        if self.weight.bytes() == Some(span.len() as u64)
-            && self.nb[1] <= self.nb[2]
-            && self.nb[2] <= self.nb[3]
-        {
-            return Ok(span);
-        }
-        let row = self.weight.ty.row_bytes(self.weight.ne[0] as usize).unwrap_or(0);
-        let [_, n1, n2, n3] = self.weight.ne.map(u64::from);
-        let mut rows = Vec::with_capacity(self.weight.bytes().unwrap_or(0) as usize);
-        for i in 0..n1 * n2 * n3 {
-            let (i1, i2, i3) = (i % n1, i / n1 % n2, i / n1 / n2);
-            let at = (i1 * self.nb[1] + i2 * self.nb[2] + i3 * self.nb[3]) as usize;
-            rows.extend_from_slice(&span[at..at + row]);
-        }
-        Ok(rows)
-    }
-}
 
 struct Copy {
     of: Strided,
@@ -94,7 +50,7 @@ impl Copies {
         }
         let [k, n, ..] = of.weight.ne.map(|n| n as usize);
         let bytes = of.gather(device)?;
-        let packed = pack(of.weight.packing(), of.weight.ty, &bytes, k, n, of.weight.matrices())
+        let packed = pack(of.weight.packing(), of.weight.ty, &bytes, k, n, of.weight.count())
             .map_err(|error| WeightError::Load(error.to_string()))?;
         let tiles = Arc::new(device.alloc(packed.len() as u64)?);
         let view = of.weight.tiles(tiles.addr().0).ok_or(WeightError::Format)?;

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use super::choice::Weight;
-use crate::log;
+use crate::abi::log;
 
 /// The file.
 const FILE: &str = "GGML_TT_IMATRIX";
@@ -75,13 +75,13 @@ impl Imatrix {
     pub fn of(&self, name: &str, weight: &Weight) -> Option<Arc<[f32]>> {
         let values = self.entries.get(name)?;
         let k = weight.ne[0] as usize;
-        if values.len() == k || values.len() == k * weight.matrices() {
+        if values.len() == k || values.len() == k * weight.count() {
             return Some(Arc::clone(values));
         }
         log::warn(&format!(
             "importance of {name}: {} values for {} matrices of {k} columns: not used",
             values.len(),
-            weight.matrices()
+            weight.count()
         ));
         None
     }

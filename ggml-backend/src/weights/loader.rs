@@ -18,7 +18,7 @@ use tt_runtime::{Device, DramAddr};
 use super::WeightError;
 use super::choice::Weight;
 use super::source::Source;
-use crate::log;
+use crate::abi::log;
 
 /// Values of a piece: some megabytes of tiles.
 const PIECE: usize = 1 << 21;
@@ -178,13 +178,13 @@ impl Loader {
         let packing = weight.packing();
         let strips = (weight.ne[1] as usize).div_ceil(32);
         let per_piece = (PIECE / (32 * weight.ne[0] as usize).max(1)).clamp(1, strips.max(1));
-        let pieces = strips.div_ceil(per_piece) * weight.matrices();
+        let pieces = strips.div_ceil(per_piece) * weight.count();
         let state = Mutex::new(JobState { pieces, failure: None });
         let changed = Condvar::new();
         let job = Arc::new(Job { weight, packing, source, addr, importance, state, changed });
         let mut queue = self.shared.queue.lock();
         queue.count(&job);
-        for matrix in 0..weight.matrices() {
+        for matrix in 0..weight.count() {
             for first in (0..strips).step_by(per_piece) {
                 let strips = first..strips.min(first + per_piece);
                 queue.pieces.push_back(Piece { job: Arc::clone(&job), matrix, strips });

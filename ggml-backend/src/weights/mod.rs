@@ -11,10 +11,11 @@
 //! that is trained has no tiles at all from one graph to the next ([`updated`]).
 
 pub mod choice;
-pub mod copies;
+mod copies;
 mod imatrix;
 mod loader;
 mod source;
+pub mod strided;
 mod updated;
 
 use std::collections::BTreeMap;
@@ -24,13 +25,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tt_runtime::{Allocation, Device, DramAddr, Error, TensorView};
 
-use crate::log;
+use crate::abi::log;
 use choice::Weight;
-use copies::{Copies, Strided};
+use copies::Copies;
 use imatrix::Imatrix;
 pub use loader::{Importance, Totals};
 use loader::{Job, Loader};
 use source::{Source, Sources};
+use strided::Strided;
 use updated::Updated;
 
 /// Why a weight cannot be used.
@@ -295,7 +297,7 @@ impl Weights {
         };
         let Some(job) = job else {
             self.before_compute(addr, weight.bytes().unwrap_or(0))?;
-            return self.copied(&Strided { weight, addr, nb: contiguous(&weight) });
+            return self.copied(&Strided::contiguous(weight, addr));
         };
         job.wait().map_err(WeightError::Load)?;
         Ok(Tiles { view: weight.tiles(addr.0).ok_or(WeightError::Format)?, _memory: None })
@@ -390,14 +392,6 @@ impl Weights {
             ));
         }
     }
-}
-
-/// Strides without gaps.
-pub fn contiguous(weight: &Weight) -> [u64; 4] {
-    let (_, block) = weight.ty.block();
-    let row = weight.ty.row_bytes(weight.ne[0] as usize).unwrap_or(0) as u64;
-    let matrix = row * u64::from(weight.ne[1]);
-    [block as u64, row, matrix, matrix * u64::from(weight.ne[2])]
 }
 
 /// Records whose places share bytes with a range; places do not overlap.

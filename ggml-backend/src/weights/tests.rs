@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
+use crate::abi::testing::Mapped;
 use tt_runtime::DeviceSpec;
 use tt_runtime::layout::{GgmlType, pack};
 
@@ -28,7 +29,7 @@ impl Random {
 
 fn expected_tiles(weight: Weight, data: &[u8]) -> Vec<u8> {
     let [k, n, ..] = weight.ne.map(|n| n as usize);
-    pack(weight.packing(), weight.ty, data, k, n, weight.matrices()).unwrap()
+    pack(weight.packing(), weight.ty, data, k, n, weight.count()).unwrap()
 }
 
 fn tiles_on_device(device: &Device, tiles: &Tiles, bytes: usize) -> Vec<u8> {
@@ -65,9 +66,7 @@ fn every_type_is_set_packed_and_read_back() {
     for (addr, weight, data) in &set {
         let tiles = match weight.place_bytes() {
             Some(_) => weights.tiles(*addr, *weight).unwrap(),
-            None => {
-                weights.copied(&Strided { weight: *weight, addr: *addr, nb: contiguous(weight) }).unwrap()
-            }
+            None => weights.copied(&Strided::contiguous(*weight, *addr)).unwrap(),
         };
         let want = expected_tiles(*weight, data);
         assert!(tiles_on_device(&device, &tiles, want.len()) == want, "{:?}", weight.ty);
@@ -267,35 +266,6 @@ fn a_file_that_ends_early_fails_the_weight() {
     let mut back = vec![0; 64];
     assert!(matches!(weights.read(memory.addr(), &mut back), Err(WeightError::Source(_))));
     std::fs::remove_file(&path).unwrap();
-}
-
-/// A file mapped as llama.cpp maps a model.
-struct Mapped(*mut libc::c_void, usize);
-
-impl Mapped {
-    fn new(path: &std::path::Path, len: usize) -> Self {
-        use std::os::fd::AsRawFd as _;
-        let file = std::fs::File::open(path).unwrap();
-        // SAFETY: a new mapping, for reading; it is the file's from the first byte on.
-        let start = unsafe {
-            let null = std::ptr::null_mut();
-            libc::mmap(null, len, libc::PROT_READ, libc::MAP_SHARED, file.as_raw_fd(), 0)
-        };
-        assert_ne!(start, libc::MAP_FAILED);
-        Self(start, len)
-    }
-
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: mapped until this is dropped, and read only while the file has all its bytes.
-        unsafe { std::slice::from_raw_parts(self.0.cast(), self.1) }
-    }
-}
-
-impl Drop for Mapped {
-    fn drop(&mut self) {
-        // SAFETY: `new` has mapped it.
-        unsafe { libc::munmap(self.0, self.1) };
-    }
 }
 
 #[test]

@@ -23,7 +23,8 @@ pub fn run(test: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     let cannot =
         |what: &str| format!("the self-test cannot run ({what}: {})", std::io::Error::last_os_error());
     let (read, write) = pipe().ok_or_else(|| cannot("pipe"))?;
-    // SAFETY: see the module.
+    // SAFETY: the child has one thread and memory of its own; it runs the test, writes the verdict, and ends without running anything of
+    // the program that it was copied from. glibc keeps its allocator usable in it.
     match unsafe { libc::fork() } {
         -1 => Err(cannot("fork")),
         0 => in_child(write.as_raw_fd(), test),
@@ -54,7 +55,8 @@ fn pipe() -> Option<(OwnedFd, OwnedFd)> {
 }
 
 fn in_child(verdict: RawFd, test: impl FnOnce() -> Result<(), Failure>) -> ! {
-    // SAFETY: see the module. ggml prints and starts a debugger when it aborts: nobody is to see that.
+    // SAFETY: this is the child, which has one thread and ends here: its signals, limits, environment and descriptors are its own. ggml
+    // prints and starts a debugger when it aborts: nobody is to see that.
     unsafe {
         for signal in [libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE] {
             libc::signal(signal, libc::SIG_DFL);

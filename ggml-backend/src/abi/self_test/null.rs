@@ -176,7 +176,7 @@ unsafe extern "C" fn memset_tensor(
     offset: usize,
     size: usize,
 ) {
-    // SAFETY: see the module.
+    // SAFETY: the host passes a tensor of the sample, which lives during the test.
     unsafe { within(tensor, offset, size, |bytes| bytes.fill(value)) };
 }
 
@@ -187,7 +187,7 @@ unsafe extern "C" fn set_tensor(
     offset: usize,
     size: usize,
 ) {
-    // SAFETY: see the module; the data are as long as the size says.
+    // SAFETY: the host passes a tensor of the sample, and `size` bytes of data.
     unsafe {
         within(tensor, offset, size, |bytes| bytes.copy_from_slice(std::slice::from_raw_parts(data, size)))
     };
@@ -306,7 +306,7 @@ pub fn check(layout: Layout) -> Result<(), Failure> {
     data(layout, buffer, &sample)?;
     compute(device, &sample)?;
     let free = host!("ggml_backend_buffer_free", (*mut Buffer));
-    // SAFETY: see the module; it is not used again.
+    // SAFETY: the host's function gets a buffer that the host has made, and nobody uses it after this.
     unsafe { free(buffer) };
     holds(ALIVE.load(Relaxed) == 0, "a buffer or a backend is not freed by its function")
 }
@@ -342,7 +342,7 @@ fn registry(reg: *mut Reg, device: *mut Device) -> Result<(), Failure> {
     let get = host!("ggml_backend_reg_dev_get", (*mut Reg, usize) -> *mut Device);
     let address = host!("ggml_backend_reg_get_proc_address", (*mut Reg, *const c_char) -> *mut c_void);
     let asked = c"asked";
-    // SAFETY: see the module.
+    // SAFETY: the host's functions get a registry with our table, which lives during the test, and a string that ends with a zero byte.
     let right = unsafe {
         std::ptr::eq(name(reg), reg_name(reg))
             && count(reg) == 1
@@ -365,7 +365,8 @@ fn properties(device: *mut Device) -> Result<(), Failure> {
     // The host may clear more than we fill in.
     let mut room = [0_usize; 64];
     let found: *mut Props = room.as_mut_ptr().cast();
-    // SAFETY: see the module.
+    // SAFETY: the host's functions get a device with our table, two numbers to write to, and more room for the properties than any layout
+    // has.
     unsafe {
         memory(device, &raw mut free, &raw mut total);
         props(device, found);
@@ -390,7 +391,7 @@ fn buffer_of(layout: Layout, buft: *mut BufferType, sample: &Sample) -> Result<*
     let base = host!("ggml_backend_buffer_get_base", (*mut Buffer) -> *mut c_void);
     let size = host!("ggml_backend_buffer_get_size", (*mut Buffer) -> usize);
     let set_usage = host!("ggml_backend_buffer_set_usage", (*mut Buffer, c_int));
-    // SAFETY: see the module.
+    // SAFETY: the host's functions get the buffer type and the buffer of this test, and a tensor of the sample.
     unsafe {
         let typed = alignment(buft) == ALIGNMENT
             && max_size(buft) == usize::MAX
@@ -418,7 +419,8 @@ fn data(layout: Layout, buffer: *mut Buffer, sample: &Sample) -> Result<(), Fail
     let clear = host!("ggml_backend_buffer_clear", (*mut Buffer, u8));
     let at = BASE + ALIGNMENT;
     let mut found = [0_u8; 16];
-    // SAFETY: see the module.
+    // SAFETY: the host's functions get the buffer of this test, tensors of the sample, which are placed within it, and arrays of at least
+    // the bytes that are copied.
     unsafe {
         place(buffer, sample.leaf, at as *mut c_void);
         place_view(sample.view);
@@ -452,7 +454,8 @@ fn compute(device: *mut Device, sample: &Sample) -> Result<(), Failure> {
     let of = host!("ggml_backend_get_device", (*mut Backend) -> *mut Device);
     let compute = host!("ggml_backend_graph_compute", (*mut Backend, *mut Graph) -> c_int);
     let free = host!("ggml_backend_free", (*mut Backend));
-    // SAFETY: see the module.
+    // SAFETY: the host's functions get the device of this test, a backend that it has made and that is freed once, and nodes and graph of
+    // the sample.
     unsafe {
         let backend = init(device, null());
         holds(!backend.is_null(), "no backend can be made")?;

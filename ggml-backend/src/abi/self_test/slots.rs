@@ -143,7 +143,7 @@ fn registry() -> Result<(), Failure> {
     let count = host!("ggml_backend_reg_dev_count", (*mut Reg) -> usize);
     let get = host!("ggml_backend_reg_dev_get", (*mut Reg, usize) -> *mut Device);
     let address = host!("ggml_backend_reg_get_proc_address", (*mut Reg, *const c_char) -> *mut c_void);
-    // SAFETY: see the module, here and in all calls below.
+    // SAFETY: the host's functions get a registry of which every word that they may call is a function of this module.
     unsafe {
         calls("ggml_backend_reg_name", &[offset_of!(Reg, iface.get_name)], 0, || {
             name(reg);
@@ -185,7 +185,8 @@ fn device(sample: &Sample) -> Result<(), Failure> {
             })?
         };
     }
-    // SAFETY: see the module.
+    // SAFETY: the host's functions get a device of which every word that they may call is a function of this module, and more room for what
+    // they write than any layout has.
     unsafe {
         calls_its!(get_name, name(device));
         calls_its!(get_description, description(device));
@@ -232,7 +233,8 @@ fn buffer_type(layout: Layout, sample: &Sample) -> Result<(), Failure> {
             )?
         };
     }
-    // SAFETY: see the module.
+    // SAFETY: the host's functions get a buffer type of which every word that they may call is a function of this module, and a tensor of
+    // the sample.
     unsafe {
         calls_its!(get_name, 0, name(buft));
         calls_its!(alloc_buffer, 0, alloc(buft, SIZE));
@@ -283,7 +285,8 @@ fn buffer(layout: Layout, sample: &Sample) -> Result<(), Failure> {
             })?
         };
     }
-    // SAFETY: see the module; the host takes as many words of the table as its own has.
+    // SAFETY: the host takes as many words of the table as its own has, all of them functions of this module; its functions get the buffer
+    // that it has made, tensors of the sample, and arrays of more bytes than are copied.
     unsafe {
         let buffer = init(struct_as(), STRUCT, CONTEXT as *mut c_void, SIZE);
         fields(layout, buffer)?;
@@ -315,7 +318,7 @@ unsafe fn fields(layout: Layout, buffer: *mut Buffer) -> Result<(), Failure> {
     let set_usage = host!("ggml_backend_buffer_set_usage", (*mut Buffer, c_int));
     let size = host!("ggml_backend_buffer_get_size", (*mut Buffer) -> usize);
     let buft = host!("ggml_backend_buffer_get_type", (*mut Buffer) -> *mut BufferType);
-    // SAFETY: see the module. If the host's buffers are smaller, what is behind them is read: in a child.
+    // SAFETY: the host has made the buffer. If the host's buffers are smaller, what is behind them is read: in a child.
     unsafe {
         holds(size(buffer) == SIZE && buft(buffer) == struct_as(), "a buffer is made with other arguments")?;
         let fields = layout.buffer_fields(buffer);
@@ -336,7 +339,7 @@ fn two_dimensions(layout: Layout, sample: &Sample, data: &mut [u8; 64]) -> Resul
         Layout::C => (offset_of!(Buffer14, first.set_tensor_2d), offset_of!(Buffer14, first.get_tensor_2d)),
         _ => (offset_of!(Buffer11, set_tensor_2d), offset_of!(Buffer11, get_tensor_2d)),
     };
-    // SAFETY: see the module.
+    // SAFETY: the host's functions get a tensor of the sample in the buffer of this test, and more bytes than two copies of four.
     unsafe {
         calls("a buffer's set_tensor_2d", &[set_at], 0, || set(sample.leaf, data.as_ptr(), 0, 4, 2, 8, 8))?;
         calls("a buffer's get_tensor_2d", &[get_at], 0, || get(sample.leaf, data.as_mut_ptr(), 0, 4, 2, 8, 8))
@@ -352,7 +355,8 @@ fn many(sample: &Sample, data: &mut [u8; 64]) -> Result<(), Failure> {
     let copy = host!("ggml_backend_tensor_copy_n", (*const *mut Tensor, *const *mut Tensor, usize));
     let (tensors, zeros, sizes) = ([sample.leaf], [0], [4]);
     let (tensors, zeros, sizes) = (tensors.as_ptr(), zeros.as_ptr(), sizes.as_ptr());
-    // SAFETY: see the module.
+    // SAFETY: the host's functions get arrays of one element: a tensor of the sample in the buffer of this test, offsets, sizes, and more
+    // bytes than are copied.
     unsafe {
         calls("a buffer's set_tensor_n", &[offset_of!(Buffer14, set_tensor_n)], 0, || {
             set(tensors, data.as_ptr(), zeros, sizes, zeros, 1);
@@ -387,7 +391,8 @@ fn backend(layout: Layout, sample: &Sample) -> Result<(), Failure> {
             })?
         };
     }
-    // SAFETY: see the module.
+    // SAFETY: the host's functions get a backend of which every word that they may call is a function of this module, tensors and graph of
+    // the sample, and more bytes than are copied.
     unsafe {
         (*sample.leaf).data = BASE as *mut c_void;
         is_at("a backend's GUID", guid(backend), 0)?;

@@ -1,4 +1,4 @@
-//! ggml's CPU backend, as the host process has it: the reference for [`super::check`].
+//! ggml's CPU backend, as the host process has it: the reference.
 //!
 //! Nothing of it is linked. The registry, which every program that loads backends has, gives its device by type.
 //!
@@ -13,8 +13,8 @@ use std::sync::OnceLock;
 
 use parking_lot::Mutex;
 
-use crate::abi::symbols::{Missing, function};
-use crate::abi::types::{Graph, InitParams, Tensor, status};
+use super::super::symbols::{Missing, function};
+use super::super::types::{Graph, InitParams, Tensor, status};
 
 /// `GGML_BACKEND_DEVICE_TYPE_CPU`
 const DEVICE_TYPE_CPU: c_int = 0;
@@ -69,7 +69,8 @@ impl Cpu {
         let context = function!("ggml_init", unsafe extern "C" fn(InitParams) -> *mut c_void)?;
         let graph = function!("ggml_new_graph_custom", NewGraph)?;
         let compute = function!("ggml_backend_graph_compute", GraphCompute)?;
-        // SAFETY: see the module; NULL parameters are the defaults.
+        // SAFETY: the functions are called as ggml's headers declare them: a device that the host gave, NULL for default parameters, a new
+        // context for the graph. What they return is checked before it is used.
         unsafe {
             let device = by_type(DEVICE_TYPE_CPU);
             let backend = if device.is_null() { device } else { init(device, std::ptr::null()) };

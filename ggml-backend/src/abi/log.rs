@@ -4,9 +4,6 @@
 //! when they end, and do not show lines of information unless asked. So what a user has to know to get any further
 //! ([`announce`]) goes to standard error directly where the program has a log of its own, and into that log as a line
 //! for developers, so that it is not normally shown twice.
-//!
-//! # Safety
-//! `ggml_log_internal` is variadic; it is given the format `%s` and a terminated string. `ggml_log_get` writes two pointers.
 
 #![allow(unsafe_code)]
 
@@ -15,7 +12,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::sync::OnceLock;
 
-use crate::abi::host::symbol;
+use super::symbols::symbol;
 
 type Log = unsafe extern "C" fn(c_int, *const c_char, ...);
 
@@ -25,7 +22,7 @@ const WARN: c_int = 3;
 const ERROR: c_int = 4;
 
 fn find() -> Option<Log> {
-    // SAFETY: ggml's header gives the function this type.
+    // SAFETY: ggml's header declares the function so, in every version.
     symbol("ggml_log_internal").map(|address| unsafe { std::mem::transmute::<*mut c_void, Log>(address) })
 }
 
@@ -37,7 +34,7 @@ fn log(level: c_int, text: &str) {
     static LOG: OnceLock<Option<Log>> = OnceLock::new();
     let line = line_of(text);
     match (LOG.get_or_init(find), CString::new(line.as_str())) {
-        // SAFETY: see the module.
+        // SAFETY: the function is variadic: it gets the format `%s` and one string that ends with a zero byte.
         (Some(log), Ok(line)) => unsafe { log(level, c"%s".as_ptr(), line.as_ptr()) },
         // No ggml to log through: a program that does not export it, or one in Rust.
         _ => print(&line),
@@ -65,7 +62,7 @@ fn is_ggmls_own() -> Option<bool> {
     type Get = unsafe extern "C" fn(*mut *mut c_void, *mut *mut c_void);
     let (get, own) = (symbol("ggml_log_get")?, symbol("ggml_log_callback_default")?);
     let (mut callback, mut data) = (std::ptr::null_mut(), std::ptr::null_mut());
-    // SAFETY: ggml's header gives the function this type; it writes to both places.
+    // SAFETY: ggml's header declares the function so; it writes to two places that are ours.
     unsafe { std::mem::transmute::<*mut c_void, Get>(get)(&raw mut callback, &raw mut data) };
     Some(callback == own)
 }

@@ -18,7 +18,7 @@ const MOST_BYTES: u64 = 256 << 20;
 
 /// A copy in device memory.
 #[derive(Clone)]
-pub struct KeptCopy {
+pub struct CachedCopy {
     /// What it was made of.
     pub source: TensorView,
     /// Where it is, and in which form.
@@ -27,7 +27,7 @@ pub struct KeptCopy {
     pub memory: Arc<Allocation>,
 }
 
-impl KeptCopy {
+impl CachedCopy {
     /// Whether it is the copy of `source` in this form, whose address does not matter.
     pub fn is(&self, source: &TensorView, form: &TensorView) -> bool {
         self.source == *source && TensorView { addr: form.addr, ..self.view } == *form
@@ -41,20 +41,20 @@ impl KeptCopy {
 
 /// The copies of a graph run.
 #[derive(Default)]
-pub struct Realised {
-    copies: VecDeque<KeptCopy>,
+pub struct CopyCache {
+    copies: VecDeque<CachedCopy>,
 }
 
-impl Realised {
+impl CopyCache {
     /// The copy of `source` in a form, whose address does not matter.
-    pub fn find(&self, source: &TensorView, form: &TensorView) -> Option<&KeptCopy> {
+    pub fn find(&self, source: &TensorView, form: &TensorView) -> Option<&CachedCopy> {
         self.copies.iter().find(|copy| copy.is(source, form))
     }
 
     /// Keeps copies that have been made, of what is there as long as the graph.
-    pub fn keep(&mut self, copies: Vec<KeptCopy>) {
+    pub fn keep(&mut self, copies: Vec<CachedCopy>) {
         self.copies.extend(copies);
-        let bytes = |copies: &VecDeque<KeptCopy>| copies.iter().map(|copy| copy.memory.len()).sum::<u64>();
+        let bytes = |copies: &VecDeque<CachedCopy>| copies.iter().map(|copy| copy.memory.len()).sum::<u64>();
         while bytes(&self.copies) > MOST_BYTES {
             self.copies.pop_front();
         }
@@ -82,11 +82,11 @@ mod tests {
         Device::open(&parse_devices(Some("sim")).unwrap()[0])
     }
 
-    fn copy(device: &Arc<Device>, addr: u64, n: u32) -> KeptCopy {
+    fn copy(device: &Arc<Device>, addr: u64, n: u32) -> CachedCopy {
         let source = TensorView::contiguous(ElementType::F16, addr, [n, 1, 1, 1]);
         let memory = Arc::new(device.alloc(u64::from(n) * 4).unwrap());
         let view = TensorView::contiguous(ElementType::F32, memory.addr().0, source.ne);
-        KeptCopy { source, view, memory }
+        CachedCopy { source, view, memory }
     }
 
     fn form(ty: ElementType, n: u32) -> TensorView {
@@ -96,31 +96,29 @@ mod tests {
     #[test]
     fn copies_are_found_by_source_and_form_until_the_source_is_written() {
         let device = device();
-        let mut realised = Realised::default();
+        let mut cache = CopyCache::default();
         let (a, b) = (copy(&device, 0x1000, 64), copy(&device, 0x1080, 64));
-        realised.keep(vec![a.clone(), b.clone()]);
-        assert_eq!(realised.find(&a.source, &form(ElementType::F32, 64)).unwrap().view, a.view);
-        assert!(realised.find(&a.source, &form(ElementType::BF16, 64)).is_none());
-        assert!(
-            realised.find(&TensorView { addr: 0x1002, ..a.source }, &form(ElementType::F32, 64)).is_none()
-        );
+        cache.keep(vec![a.clone(), b.clone()]);
+        assert_eq!(cache.find(&a.source, &form(ElementType::F32, 64)).unwrap().view, a.view);
+        assert!(cache.find(&a.source, &form(ElementType::BF16, 64)).is_none());
+        assert!(cache.find(&TensorView { addr: 0x1002, ..a.source }, &form(ElementType::F32, 64)).is_none());
         // Up to the first byte of b, then that.
-        realised.written(0x107E, 2);
-        assert!(realised.find(&a.source, &form(ElementType::F32, 64)).is_none());
-        assert!(realised.find(&b.source, &form(ElementType::F32, 64)).is_some());
-        realised.written(0x1080, 1);
-        assert!(!realised.clear());
+        cache.written(0x107E, 2);
+        assert!(cache.find(&a.source, &form(ElementType::F32, 64)).is_none());
+        assert!(cache.find(&b.source, &form(ElementType::F32, 64)).is_some());
+        cache.written(0x1080, 1);
+        assert!(!cache.clear());
     }
 
     #[test]
     fn the_oldest_go_when_there_are_too_many() {
         let device = device();
-        let mut realised = Realised::default();
+        let mut cache = CopyCache::default();
         let n = (MOST_BYTES / 4 / 2 + 1) as u32;
         let [old, new] = [0, 1 << 32].map(|addr| copy(&device, addr, n));
-        realised.keep(vec![old.clone()]);
-        realised.keep(vec![new.clone()]);
-        assert!(realised.find(&old.source, &form(ElementType::F32, n)).is_none());
-        assert!(realised.find(&new.source, &form(ElementType::F32, n)).is_some());
+        cache.keep(vec![old.clone()]);
+        cache.keep(vec![new.clone()]);
+        assert!(cache.find(&old.source, &form(ElementType::F32, n)).is_none());
+        assert!(cache.find(&new.source, &form(ElementType::F32, n)).is_some());
     }
 }
