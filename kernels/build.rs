@@ -39,6 +39,12 @@ fn run() -> Result<(), String> {
     for path in [
         "abi/src",
         "abi/Cargo.toml",
+        "numerics/src",
+        "numerics/Cargo.toml",
+        "quant/src",
+        "quant/Cargo.toml",
+        "sfpu/src",
+        "sfpu/Cargo.toml",
         "../tt-isa/src",
         "../tt-isa/Cargo.toml",
         "build.rs",

@@ -6,7 +6,7 @@
 
 use tt_isa::sfpu::{LANES, lreg};
 use tt_kernel_abi::elementwise::{Binary, Unary};
-use tt_kernel_abi::sfpu::{CONSTANTS, Program, binary, functions as f, unary};
+use tt_kernel_sfpu::{CONSTANTS, Program, binary, functions as f, unary};
 use tt_simulator::VectorUnit;
 
 /// Own parameters of functions that have some.
@@ -316,7 +316,7 @@ fn page_says_what_the_functions_do() {
     let text = format!(
         "# Functions on the vector unit\n\n\
          Elementwise operators on FP32 tensors run on the vector unit (SFPU) of each Tensix tile, by programs that\n\
-         `kernels/abi/src/sfpu/` builds. This page is written by `simulator/tests/sfpu_functions.rs`, which executes the very\n\
+         `kernels/sfpu/src/` builds. This page is written by `simulator/tests/sfpu_functions.rs`, which executes the very\n\
          instructions of the kernels and compares with FP64: `TT_UPDATE_DOCS=1 cargo test -p tt-simulator --test sfpu_functions`.\n\n\
          ## Errors\n\n\
          Largest errors found over 2^24 arguments from all of FP32 and all arguments around the worst of them\n\

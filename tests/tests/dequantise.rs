@@ -5,7 +5,7 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 
 use libloading::Library;
-use tt_kernel_abi::quant::encode;
+use tt_kernel_quant::encode;
 use tt_runtime::layout::{GgmlType, Isa};
 use tt_tests::blocks::half_fields;
 use tt_tests::random::Random;

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Rng, quantised, simulator};
 use tt_kernel_abi::GgmlType;
-use tt_kernel_abi::quant::encode;
+use tt_kernel_quant::encode;
 use tt_runtime::ops::rows::LONGEST_RUN;
 use tt_runtime::ops::{argsort_long, copy};
 use tt_runtime::{ElementType, TensorView};

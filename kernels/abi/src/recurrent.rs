@@ -7,7 +7,7 @@
 //! line = line * w + v * k  (+ (line . a) * b),   result = scale * (line . q)
 //! ```
 //!
-//! Lines are computed with as integers that share an exponent ([`crate::fixed`]).
+//! Lines are computed with as integers that share an exponent (`tt_kernel_numerics::fixed`).
 //!
 //! The vectors of a token and head lie side by side ([`Plane`]). Units of work are blocks of lines; each lane takes a
 //! contiguous range of them, and every token of the sequence for each.

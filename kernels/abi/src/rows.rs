@@ -68,7 +68,7 @@ pub enum RowFunction {
     /// A row counted here is `[u0]` elements of all rows of an index of dimensions 2 and 3; u1 = how many of them a row has,
     /// u2 = 1: negative x count as zero.
     WeightedSum = 24,
-    /// Matrices as rows of [`crate::balance::ELEMENTS`] elements: softmax of each row of `src1 * x + more[0]` plus f0, where src1 is
+    /// Matrices as rows of 16 elements: softmax of each row of `src1 * x + more[0]` plus f0, where src1 is
     /// one element; then columns and rows in turn are divided by their sums plus f0, columns first and last, u0 times.
     Balance = 25,
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use tt_isa::format::DataFormat;
 
-use crate::ggml_type::GgmlType;
+use tt_kernel_quant::GgmlType;
 
 /// Element types that a view can have. Block types as in ggml: a stride `nb[0]` is that of one block.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,7 +25,7 @@ pub enum ElementType {
     TilesBfp8,
     /// Our weight tiles of 576 bytes (BFP4_b), not a row-major type.
     TilesBfp4,
-    /// Tiles of 4096 bytes, FP32 rounded as SrcA holds it ([`crate::num::round_for_srca`]): weights of F32, and operands that are no weights.
+    /// Tiles of 4096 bytes, FP32 rounded as SrcA holds it (ten mantissa bits): weights of F32, and operands that are no weights.
     TilesF32,
 }
 

@@ -1,6 +1,6 @@
 //! The hot path: strips of 32 rows to tiles, compiled once for each instruction set.
 //!
-//! There is one implementation: decoders are plain loops ([`tt_kernel_abi::quant`]), packers are written over sixteen lanes
+//! There is one implementation: decoders are plain loops ([`tt_kernel_quant`]), packers are written over sixteen lanes
 //! ([`super::pack`]). The functions here compile it with other instruction sets enabled; which one runs is decided by
 //! what the processor says. Lane by lane integer and single precision arithmetic without fused operations gives
 //! the same bits everywhere, and a test holds them to that.
@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use tt_isa::format::{FACE_DIM, TILE_DIM};
-use tt_kernel_abi::quant;
+use tt_kernel_quant as quant;
 
 use super::{GgmlType, Matrices, Packing, pack};
 

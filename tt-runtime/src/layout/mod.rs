@@ -10,8 +10,8 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`tt_kernel_abi::ggml_type`] | ggml's types: numbers, names, block sizes |
-//! | [`tt_kernel_abi::quant`] | blocks to single precision |
+//! | [`tt_kernel_quant::ggml_type`] | ggml's types: numbers, names, block sizes |
+//! | [`tt_kernel_quant`] | blocks to single precision |
 //! | [`pack`] | single precision to tiles: TF32, BF16, BFP8_b, BFP4_b, BFP2_b |
 //! | [`error`] | what that costs: squared errors |
 //! | [`hot`] | both, compiled for several instruction sets |

@@ -12,7 +12,7 @@
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
-use tt_kernel_abi::quant::arithmetic::{Arithmetic, Floats, codes};
+use tt_kernel_quant::arithmetic::{Arithmetic, Floats, codes};
 
 /// Values that are computed at a time.
 const LANES: usize = 16;

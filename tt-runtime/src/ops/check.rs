@@ -1,8 +1,8 @@
 //! Checks that several builders share.
 
 use super::Unsupported;
-use tt_kernel_abi::quant::encode;
 use tt_kernel_abi::{ElementType, TensorView};
+use tt_kernel_quant::encode;
 
 /// Types of elements that kernels compute with, in FP32.
 pub const FLOATS: &[ElementType] = &[ElementType::F32, ElementType::F16, ElementType::BF16];

@@ -9,8 +9,9 @@ use super::{Unsupported, check};
 pub use tt_kernel_abi::elementwise::{Binary, Glu, Unary};
 use tt_kernel_abi::elementwise::{MAX_PIECE, PIECE_STEP, Pieces};
 use tt_kernel_abi::launch::LANES;
-use tt_kernel_abi::sfpu::{self, ON_SFPU, Program};
+use tt_kernel_abi::sfpu::{ALIGN, BLOCK, ON_SFPU};
 use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
+use tt_kernel_sfpu::{self as sfpu, Program};
 
 /// Descriptor for `dst[i] = function(src0[i])` on up to `cores` workers; any strides, types F32, F16, BF16.
 /// `params` are the function's own ([`Unary`]).
@@ -144,8 +145,8 @@ pub(super) fn sfpu_allowed() -> bool {
 pub(super) fn sfpu_reaches(view: &TensorView) -> bool {
     view.element_type() == Some(ElementType::F32)
         && view.nb[0] == 4
-        && view.addr.is_multiple_of(sfpu::ALIGN)
-        && (1..4).all(|dim| view.ne[dim] == 1 || view.nb[dim].is_multiple_of(sfpu::ALIGN))
+        && view.addr.is_multiple_of(ALIGN)
+        && (1..4).all(|dim| view.ne[dim] == 1 || view.nb[dim].is_multiple_of(ALIGN))
 }
 
 /// Whether the vector unit can take these operands, and should: FP32 in rows without gaps, at addresses that unpackers and
@@ -169,7 +170,7 @@ fn descriptor(
     let on_sfpu = program.is_some() && suits_sfpu(&views);
     let [src0, src1, dst] = views;
     // A tile's cores work together, or each data-movement core on its own.
-    let (lanes, longest) = if on_sfpu { (1, sfpu::BLOCK) } else { (LANES, MAX_PIECE) };
+    let (lanes, longest) = if on_sfpu { (1, BLOCK) } else { (LANES, MAX_PIECE) };
     let pieces = cut(function, &dst, cores, lanes, longest)?;
     Ok(OpDescriptor {
         op: op as u32,

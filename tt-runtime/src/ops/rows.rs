@@ -3,13 +3,13 @@
 use super::check::FLOATS;
 use super::elementwise::{sfpu_allowed, sfpu_reaches};
 use super::{Unsupported, check};
-use tt_kernel_abi::balance::ELEMENTS;
 use tt_kernel_abi::elementwise::{MAX_PIECE, PIECE_STEP};
 use tt_kernel_abi::launch::LANES;
 use tt_kernel_abi::rows::{MAX_ROPE, MAX_RUNS, MAX_SORT, MAX_SUMMED, RowsParams, SUMMED_ELEMENTS};
 pub use tt_kernel_abi::rows::{Rope, RowFunction};
 use tt_kernel_abi::sfpu::ON_SFPU;
 use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
+use tt_kernel_numerics::balance::ELEMENTS;
 
 /// Checks a tensor's type and strides.
 fn operand(what: &str, view: &TensorView, types: &[ElementType]) -> Result<(), Unsupported> {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use tt_kernel_abi::sfpu::{self, ON_SFPU};
+use tt_kernel_abi::sfpu::ON_SFPU;
+use tt_kernel_sfpu as sfpu;
 use tt_runtime::ops::elementwise::{Binary, Glu, Unary};
 use tt_runtime::{Device, DramAddr, ElementType, OpDescriptor, TensorView, ops};
 

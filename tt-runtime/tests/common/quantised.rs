@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tt_kernel_abi::GgmlType;
-use tt_kernel_abi::quant::encode;
+use tt_kernel_quant::encode;
 use tt_runtime::layout::Isa;
 use tt_runtime::{Device, DramAddr, ElementType, Error, OpDescriptor, TensorView, ops};
 

@@ -1,22 +1,12 @@
-//! Functions of FP32 numbers on the vector unit (SFPU), and how elementwise operators use it.
+//! How elementwise operators use the vector unit (SFPU): blocks of elements, and where they are in L1 and in Dst.
 //!
 //! ```text
 //! DRAM -> ring of blocks in L1 -> Dst (32 bits) -> program of the function, 32 elements at a time -> Dst -> L1 -> DRAM
 //! ```
 //!
-//! [`Program`] builds instruction sequences, [`functions`] holds the building blocks (exp, recip, ..), [`unary`],
-//! [`binary`], [`glu`] and [`opt_step`] name the program of each function. All of them are constants: the firmware emits
-//! their words in line, and tests on the host execute the same words. Functions of whole rows: [`rows`].
+//! Functions of whole rows: [`rows`]. The programs are in `tt-kernel-sfpu`.
 
-pub mod functions;
-pub mod gradients;
-mod operators;
-mod program;
 pub mod rows;
-pub mod soft_max;
-
-pub use operators::{binary, glu, opt_step, unary};
-pub use program::{CONSTANTS, Constants, MAX_WORDS, Program};
 
 use crate::l1::HEAP;
 use crate::target::{CONGRUENCE, offset};

@@ -2,9 +2,8 @@
 //!
 //! A row is cut into segments that fit a half of Dst together with their partners, those of a second operand: a mask, labels, the other
 //! factor of a product. A row of one segment is brought there once; a longer one for every [`Pass`] that its function needs: for its
-//! maximum, for a sum, and for the result. What is computed: [`super::soft_max`], [`super::gradients`].
+//! maximum, for a sum, and for the result. What is computed is in the programs of `tt-kernel-sfpu`.
 
-use super::program::{CONSTANTS, Program, Reg};
 use super::{BLOCK, BLOCK_BYTES};
 use crate::l1::{HEAP, HEAP_END};
 use crate::rows::RowFunction;
@@ -172,47 +171,6 @@ impl Iterator for Segments {
             };
         }
         Some(segment)
-    }
-}
-
-/// Register of sums: of powers, of products.
-pub const SUM: Reg = 1;
-
-/// An empty program that leaves the constant registers to others.
-pub(super) const fn without_constants() -> Program {
-    Program::new(CONSTANTS)
-}
-
-/// `LReg[1]` = the sum of all of its elements. Spoils all but 7, whose elements are alike.
-pub const fn sum() -> Program {
-    let mut p = without_constants();
-    p.mov(0, SUM);
-    p.mov(2, SUM);
-    p.mov(3, SUM);
-    // So that 7 stays what it is.
-    p.mov(4, 7);
-    p.mov(5, 7);
-    p.mov(6, 7);
-    p.transpose_rows();
-    p.add(0, 0, 1);
-    p.add(2, 2, 3);
-    p.add(1, 0, 2);
-    let mut distance = 1;
-    while distance < 8 {
-        rotate(&mut p, 0, 1, distance);
-        p.add(1, 1, 0);
-        distance *= 2;
-    }
-    p.finish()
-}
-
-/// `d` = `c`, whose rows are rotated by `distance`.
-pub(super) const fn rotate(p: &mut Program, d: Reg, c: Reg, distance: u32) {
-    p.rotate(d, c);
-    let mut i = 1;
-    while i < distance {
-        p.rotate(d, d);
-        i += 1;
     }
 }
 

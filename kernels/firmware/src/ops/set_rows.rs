@@ -12,9 +12,9 @@ use crate::rt::mmio::{load, order, store, store16};
 use crate::rt::noc::Noc;
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul::share;
-use tt_kernel_abi::num::f32_to_f16;
 use tt_kernel_abi::target::{CONGRUENCE, offset};
 use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, l1};
+use tt_kernel_numerics::num::f32_to_f16;
 
 /// Rows in flight.
 const BATCH: u32 = 32;

@@ -9,10 +9,10 @@ use super::heap::{Heap, bytes_at, floats_at};
 use super::mmio::{load, load8, load16, order, store, store8, store16};
 use super::noc::Noc;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece};
-use tt_kernel_abi::num::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
-use tt_kernel_abi::quant::{self, encode};
 use tt_kernel_abi::target::{CONGRUENCE, offset};
 use tt_kernel_abi::{DramAddr, ElementType, GgmlType, TensorView};
+use tt_kernel_numerics::num::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
+use tt_kernel_quant::{self as quant, encode};
 
 /// Bytes of raw elements: a piece of the widest type, with room for the alignment offset.
 const RAW_BYTES: u32 = 8 * MAX_PIECE + 2 * CONGRUENCE;

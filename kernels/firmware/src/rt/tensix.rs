@@ -45,7 +45,7 @@ macro_rules! semwait {
     };
 }
 
-/// Emits the words of a constant [`Program`](tt_kernel_abi::sfpu::Program) in line.
+/// Emits the words of a constant [`Program`](tt_kernel_sfpu::Program) in line.
 #[macro_export]
 macro_rules! ttprogram {
     ($program:ident) => {

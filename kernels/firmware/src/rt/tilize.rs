@@ -2,16 +2,16 @@
 //!
 //! A row of the matrix becomes a column of K x N tiles: element k of the row goes to row k of the tile, so the transposition
 //! that the matrix unit needs costs nothing. A matrix that is a transposed view is read by the rows that lie in memory: each brings 32
-//! elements of a row of the tile. The number formats are in [`tt_kernel_abi::num`].
+//! elements of a row of the tile. The number formats are in [`tt_kernel_numerics::num`].
 
 use super::mmio::{load, load8, load16, store};
 use super::noc::Noc;
 use super::rows::decode;
 use tt_isa::format::FACE_DIM;
 use tt_kernel_abi::matmul::{TILE, WEIGHT_STAGE_PIECE, WEIGHT_STAGE_ROW, block_tiles};
-use tt_kernel_abi::num::{Scale, f16_for_srca, round_for_srca};
 use tt_kernel_abi::target::offset;
 use tt_kernel_abi::{DramAddr, ElementType, TensorView};
+use tt_kernel_numerics::num::{Scale, f16_for_srca, round_for_srca};
 
 /// A range of k-tiles.
 #[derive(Clone, Copy)]

@@ -1,7 +1,7 @@
 //! Sixteen 32-bit lanes: what packing needs of a vector, and the portable one.
 
 use tt_isa::format::FACE_DIM;
-use tt_kernel_abi::quant::arithmetic::{Arithmetic, Floats};
+use tt_kernel_quant::arithmetic::{Arithmetic, Floats};
 
 /// Sixteen neighbouring columns of ggml's matrix, one in each 32-bit lane.
 pub trait Lanes: Copy {

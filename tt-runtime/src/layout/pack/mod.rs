@@ -15,7 +15,7 @@ use std::array;
 
 use bfp::{face_datums, shared_exponents};
 use tt_isa::format::{FACE_DATUMS, FACE_DIM, TILE_DIM, TILE_EXPONENTS};
-use tt_kernel_abi::num::round_for_srca;
+use tt_kernel_numerics::num::round_for_srca;
 
 use super::{Rule, WeightFormat};
 pub(super) use lanes::{Lanes, Portable};

@@ -4,9 +4,10 @@ use super::{Block, patterns};
 use crate::rt::heap::Heap;
 use crate::rt::noc::Noc;
 use crate::rt::rows::Port;
+use tt_kernel_abi::TensorView;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece};
 use tt_kernel_abi::recurrent::MAX_STATE;
-use tt_kernel_abi::{TensorView, fixed};
+use tt_kernel_numerics::fixed;
 
 /// The lines of a block: mantissas with an exponent for each line ([`fixed`]), or FP32 patterns.
 pub struct Lines {

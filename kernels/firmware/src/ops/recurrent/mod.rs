@@ -20,10 +20,10 @@ use crate::rt::mmio::load;
 use crate::rt::noc::Noc;
 use crate::rt::rows::Port;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece};
-use tt_kernel_abi::fixed;
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::recurrent::{Kind, MAX_STATE, Plane, RecurrentParams};
 use tt_kernel_abi::{OpDescriptor, TensorView};
+use tt_kernel_numerics::fixed;
 
 const _: () = assert!(4 * (MAX_STATE + 3 * MAX_PIECE) + 3 * Port::BYTES <= heap::BYTES);
 

@@ -8,8 +8,8 @@ use super::lines::Line;
 use super::patterns;
 use crate::rt::heap::Heap;
 use tt_kernel_abi::elementwise::MAX_PIECE;
-use tt_kernel_abi::fixed::{self, high};
 use tt_kernel_abi::recurrent::{Kind, PLANES, Plane};
+use tt_kernel_numerics::fixed::{self, high};
 
 /// The vectors of a token and head, as mantissas.
 pub struct Vectors {

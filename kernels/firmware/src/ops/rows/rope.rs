@@ -15,9 +15,10 @@ use crate::rt::mmio::load;
 use crate::rt::rows::Port;
 use libm::{logf, sincosf};
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
-use tt_kernel_abi::fixed::{self, high};
 use tt_kernel_abi::rows::{MAX_ROPE, Rope, RowsParams};
-use tt_kernel_abi::{OpDescriptor, TensorView, trig};
+use tt_kernel_abi::{OpDescriptor, TensorView};
+use tt_kernel_numerics::fixed::{self, high};
+use tt_kernel_numerics::trig;
 
 /// Cosine and sine of every pair, times the factor of the result: mantissas ([`fixed`]), patterns of I32.
 struct Rotation {

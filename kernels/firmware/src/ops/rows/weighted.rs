@@ -9,10 +9,10 @@ use super::write;
 use crate::rt::heap;
 use crate::rt::lane::Lane;
 use crate::rt::rows::Port;
-use tt_kernel_abi::balance::{ELEMENTS, balance};
 use tt_kernel_abi::elementwise::{Piece, split_row};
 use tt_kernel_abi::rows::{MAX_SUMMED, RowsParams, SUMMED_ELEMENTS};
-use tt_kernel_abi::weighted::Weights;
+use tt_kernel_numerics::balance::{ELEMENTS, balance};
+use tt_kernel_numerics::weighted::Weights;
 
 const _: () = assert!(4 * (SUMMED_ELEMENTS + 2 * MAX_SUMMED) + 2 * Port::BYTES <= heap::BYTES);
 

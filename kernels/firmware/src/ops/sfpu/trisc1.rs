@@ -17,9 +17,8 @@ use tt_isa::sfpu::{lreg, mod0_fmt, sfploadi};
 use tt_kernel_abi::Op;
 use tt_kernel_abi::elementwise::{Binary, Glu, OptStep, PARAMS, Unary};
 use tt_kernel_abi::launch::ErrorCode;
-use tt_kernel_abi::sfpu::{
-    self, BLOCK, BLOCK_ROWS, CONSTANTS, Constants, DST_SLOTS, Program, parameters_slot,
-};
+use tt_kernel_abi::sfpu::{BLOCK, BLOCK_ROWS, DST_SLOTS, parameters_slot};
+use tt_kernel_sfpu::{self as sfpu, CONSTANTS, Constants, Program};
 
 /// Address modifiers (sections 0 and 1).
 pub mod step {

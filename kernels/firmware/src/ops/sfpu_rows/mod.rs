@@ -1,5 +1,5 @@
-//! Functions of FP32 rows on the vector unit: softmax, gradients, loss. What every program computes is in [`tt_kernel_abi::sfpu::soft_max`]
-//! and [`tt_kernel_abi::sfpu::gradients`].
+//! Functions of FP32 rows on the vector unit: softmax, gradients, loss. What every program computes is in [`tt_kernel_sfpu::soft_max`]
+//! and [`tt_kernel_sfpu::gradients`].
 //!
 //! ```text
 //! BRISC --rows, partners, heads in L1--> TRISC0 --half of Dst--> TRISC1 --half of Dst--> TRISC2 --ring in L1--> NCRISC

@@ -12,10 +12,11 @@ use crate::rt::sync::BLOCKS_READY;
 use crate::rt::tensix::{block, push, sem, sem_cond, setc16, sync, until};
 use crate::{semwait, ttinsn, ttprogram};
 use tt_kernel_abi::rows::{RowFunction, RowsParams};
-use tt_kernel_abi::sfpu::Program;
-use tt_kernel_abi::sfpu::gradients::{self, EPS, FACTOR, ONE_OVER_N, SQUARES};
-use tt_kernel_abi::sfpu::rows::{self, PARTNER_ROW, Pass, SUM, Segment, head};
-use tt_kernel_abi::sfpu::soft_max::{self, LOGIT, MAX, SCALE, SLOPE};
+use tt_kernel_abi::sfpu::rows::{PARTNER_ROW, Pass, Segment, head};
+use tt_kernel_sfpu::Program;
+use tt_kernel_sfpu::gradients::{self, EPS, FACTOR, ONE_OVER_N, SQUARES};
+use tt_kernel_sfpu::rows::{self, SUM};
+use tt_kernel_sfpu::soft_max::{self, LOGIT, MAX, SCALE, SLOPE};
 
 const LOGITS: Program = soft_max::logits(false);
 const MASKED_LOGITS: Program = soft_max::logits(true);

@@ -7,8 +7,8 @@
 //! Results of the MAD sub-unit are there one cycle late (`SFPMAD.md`, "Instruction scheduling"): where the next
 //! instruction would read one, the builder puts an `SFPNOP` in between.
 
-use crate::target::insn::*;
 use tt_isa::sfpu::{lreg, sfp_stoch_rnd, sfpiadd, sfploadi, sfpmov, sfpsetcc, sfpshft2, sfpswap, simple};
+use tt_kernel_abi::target::insn::*;
 
 /// Most words of a program.
 pub const MAX_WORDS: usize = 192;

@@ -1,4 +1,4 @@
-//! Gradients of functions of rows, and the loss, on the vector unit: programs ([`super::rows`] brings the rows).
+//! Gradients of functions of rows, and the loss, on the vector unit: programs ([`tt_kernel_abi::sfpu::rows`] says how rows come to Dst).
 //!
 //! A row is in `LReg[0]`, its partner in `LReg[2]`. Registers that live from segment to segment:
 //!

@@ -4,8 +4,8 @@
 
 use super::functions::{self as f, where_nan};
 use super::program::{Program, Reg};
-use crate::elementwise::{Binary, Glu, OptStep, Unary};
 use tt_isa::sfpu::lreg::{ONE, ZERO};
+use tt_kernel_abi::elementwise::{Binary, Glu, OptStep, Unary};
 
 const SQRT_2_OVER_PI: f32 = 0.797_884_6;
 const GELU_COEF_A: f32 = 0.044_715;

@@ -1,4 +1,4 @@
-//! `SOFT_MAX` on the vector unit: programs ([`super::rows`] brings the rows).
+//! `SOFT_MAX` on the vector unit: programs ([`tt_kernel_abi::sfpu::rows`] says how rows come to Dst).
 //!
 //! Registers that live from segment to segment:
 //!

@@ -7,7 +7,7 @@
 use super::iq::IQ4;
 use super::small::{e8m0_half, ue4m3_half};
 use crate::ggml_type::GgmlType;
-use crate::num::f32_to_f16;
+use tt_kernel_numerics::num::f32_to_f16;
 
 macro_rules! blocks {
     ($encode:path, $len:literal => $bytes:literal, $values:ident, $row:ident) => {{

@@ -1,21 +1,29 @@
 //! ggml's quantised types: rows of blocks as single precision numbers, bit for bit what ggml's own `to_float` gives, and
-//! the blocks nearest to such numbers ([`encode`]).
+//! the blocks nearest to such numbers ([`encode`]). The table of types is in [`ggml_type`].
+//!
+//! It is a crate of its own because a type of ggml is what it is without a card: the host packs weights with it before
+//! there is a device, and the tests compare it with ggml's own code.
 //!
 //! The host packs weights from these values and the cores read weights and caches with the same code. Every decoder is
 //! a plain loop over one block, written so that it vectorises where there is something to vectorise with: the host
 //! compiles [`row`] once for each instruction set. There is no fused multiply-add in any of them: the results are the
 //! same everywhere, whatever computes the products ([`arithmetic`]). (Which of two NaNs an addition gives is open, here as in C.)
 
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
 pub mod arithmetic;
 pub mod encode;
+pub mod ggml_type;
 mod grids;
 mod iq;
 mod k;
 mod simple;
 mod small;
 
+pub use self::ggml_type::GgmlType;
+
 use self::arithmetic::Arithmetic;
-use crate::ggml_type::GgmlType;
 
 macro_rules! blocks {
     ($decode:path, $bytes:literal => $len:literal, $row:ident, $out:ident) => {{
