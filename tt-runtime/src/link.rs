@@ -1,7 +1,12 @@
-//! Access to a chip's tiles and DRAM over a transport's window.
+//! Access to a chip's tiles and DRAM over a transport's windows.
 //!
-//! The window shows a piece of one tile's addresses (or a rectangle of tiles'). It is pointed somewhere else only when
-//! an access lies outside of what it shows; transfers of linear DRAM go bank by bank for that reason.
+//! A window shows a piece of one tile's addresses (or a rectangle of tiles'). One is pointed somewhere else only when an access lies outside
+//! of what all of its kind show ([`cache`]); transfers of linear DRAM go bank by bank for that reason. Nothing above this module
+//! knows that there are windows.
+//!
+//! # Order
+//! Launches and registers go through control windows, which keep the order of writes. Bulk data may still be under way when its write
+//! returns; the next write to control reads a word back first, since no read overtakes a write on its way from the host to the NoC.
 
 use tt_isa::arc;
 use tt_isa::chip::Chip;
@@ -12,7 +17,11 @@ use tt_kernel_abi::dram::DRAM_PAGE;
 
 use crate::DramAddr;
 use crate::error::Error;
-use crate::transport::{Advance, Transport, TransportError};
+use crate::transport::{Advance, Purpose, Simulated, Transport, TransportError};
+
+mod cache;
+
+use cache::Cache;
 
 /// No telemetry table has more entries.
 const MOST_TAGS: u32 = 256;
@@ -21,15 +30,16 @@ const MOST_TAGS: u32 = 256;
 pub struct Link {
     pub(crate) transport: Box<dyn Transport>,
     chip: &'static Chip,
-    window_bytes: u64,
-    window: Option<TlbTarget>,
+    windows: Cache,
+    /// Where bulk data was written last, if nothing has been read since.
+    unsettled: Option<TlbTarget>,
 }
 
 impl Link {
     /// The chip of a transport.
     pub fn new(transport: Box<dyn Transport>) -> Self {
-        let (chip, window_bytes) = (transport.chip(), transport.window_bytes());
-        Self { transport, chip, window_bytes, window: None }
+        let (chip, windows) = (transport.chip(), Cache::new(transport.windows()));
+        Self { transport, chip, windows, unsettled: None }
     }
 
     /// What the chip is.
@@ -74,45 +84,71 @@ impl Link {
         }
     }
 
-    /// Offset of `target.addr` in the window, after pointing the window there.
-    fn show(&mut self, target: TlbTarget) -> Result<u64, TransportError> {
-        let base = target.addr / self.window_bytes * self.window_bytes;
-        let shown = TlbTarget { addr: base, ..target };
-        if self.window != Some(shown) {
-            self.window = None;
-            self.transport.configure_window(&shown)?;
-            self.window = Some(shown);
+    /// The window that shows `target.addr`, and where in it, after pointing one there; and how many bytes follow.
+    fn show(&mut self, purpose: Purpose, target: TlbTarget) -> Result<(usize, u64, usize), TransportError> {
+        let (found, base) = self.windows.find(purpose, &target);
+        if !found.points {
+            let target = TlbTarget { addr: base, ordering: purpose.ordering(), ..target };
+            self.transport.configure_window(found.window, &target)?;
+            self.windows.points(found.window, target);
         }
-        Ok(target.addr - base)
+        let offset = target.addr - base;
+        Ok((found.window, offset, (found.bytes - offset).try_into().unwrap_or(usize::MAX)))
     }
 
-    /// Reads a tile's memory.
-    ///
-    /// # Errors
-    /// Nothing answers there.
-    pub fn read(&mut self, tile: NocXy, mut addr: u64, mut out: &mut [u8]) -> Result<(), TransportError> {
+    fn read_as(
+        &mut self,
+        purpose: Purpose,
+        tile: NocXy,
+        mut addr: u64,
+        mut out: &mut [u8],
+    ) -> Result<(), TransportError> {
         while !out.is_empty() {
-            let offset = self.show(TlbTarget::unicast(tile, addr))?;
-            let len = out.len().min((self.window_bytes - offset) as usize);
+            let (window, offset, most) = self.show(purpose, TlbTarget::unicast(tile, addr))?;
+            let len = out.len().min(most);
             let (now, rest) = out.split_at_mut(len);
-            self.transport.read(offset, now)?;
+            self.transport.read(window, offset, now)?;
+            self.unsettled = None;
             out = rest;
             addr += len as u64;
         }
         Ok(())
     }
 
-    /// Writes memory of one tile, or of every Tensix tile of a rectangle.
-    fn write_target(&mut self, mut target: TlbTarget, mut data: &[u8]) -> Result<(), TransportError> {
+    fn write_as(
+        &mut self,
+        purpose: Purpose,
+        mut target: TlbTarget,
+        mut data: &[u8],
+    ) -> Result<(), TransportError> {
         while !data.is_empty() {
-            let offset = self.show(target)?;
-            let len = data.len().min((self.window_bytes - offset) as usize);
+            let (window, offset, most) = self.show(purpose, target)?;
+            let len = data.len().min(most);
             let (now, rest) = data.split_at(len);
-            self.transport.write(offset, now)?;
+            self.transport.write(window, offset, now)?;
+            if purpose == Purpose::Bulk {
+                self.unsettled = Some(TlbTarget { addr: target.addr & !3, ..target });
+            }
             data = rest;
             target.addr += len as u64;
         }
         Ok(())
+    }
+
+    /// Waits until bulk data is where it was written to.
+    fn settle(&mut self) -> Result<(), TransportError> {
+        match self.unsettled {
+            Some(last) => self.read_as(Purpose::Bulk, last.end, last.addr, &mut [0; 4]),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads a tile's memory.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn read(&mut self, tile: NocXy, addr: u64, out: &mut [u8]) -> Result<(), TransportError> {
+        self.read_as(Purpose::Control, tile, addr, out)
     }
 
     /// Writes a tile's memory.
@@ -120,7 +156,8 @@ impl Link {
     /// # Errors
     /// Nothing answers there.
     pub fn write(&mut self, tile: NocXy, addr: u64, data: &[u8]) -> Result<(), TransportError> {
-        self.write_target(TlbTarget::unicast(tile, addr), data)
+        self.settle()?;
+        self.write_as(Purpose::Control, TlbTarget::unicast(tile, addr), data)
     }
 
     /// Writes the same to every Tensix tile of a rectangle.
@@ -128,7 +165,16 @@ impl Link {
     /// # Errors
     /// Nothing answers there.
     pub fn multicast(&mut self, rect: (NocXy, NocXy), addr: u64, data: &[u8]) -> Result<(), TransportError> {
-        self.write_target(TlbTarget::rect(rect.0, rect.1, addr), data)
+        self.settle()?;
+        self.write_as(Purpose::Control, TlbTarget::rect(rect.0, rect.1, addr), data)
+    }
+
+    fn read_bulk(&mut self, tile: NocXy, addr: u64, out: &mut [u8]) -> Result<(), TransportError> {
+        self.read_as(Purpose::Bulk, tile, addr, out)
+    }
+
+    fn write_bulk(&mut self, tile: NocXy, addr: u64, data: &[u8]) -> Result<(), TransportError> {
+        self.write_as(Purpose::Bulk, TlbTarget::unicast(tile, addr), data)
     }
 
     /// Reads a word.
@@ -146,7 +192,12 @@ impl Link {
     /// # Errors
     /// A fault on the chip.
     pub fn advance(&mut self, clocks: u32) -> Result<Advance, TransportError> {
-        self.transport.advance(clocks)
+        self.simulated().map_or(Ok(Advance { asleep: false }), |simulated| simulated.advance(clocks))
+    }
+
+    /// What only a simulator answers.
+    pub fn simulated(&mut self) -> Option<&mut dyn Simulated> {
+        self.transport.simulated()
     }
 
     /// Bytes of DRAM.
@@ -170,7 +221,7 @@ impl Link {
         self.check(addr, out.len())?;
         for bank in 0..self.chip.dram.len() {
             for (range, noc) in pieces(self.chip, addr, out.len(), bank) {
-                self.read(self.chip.dram_port(bank, 0), noc, &mut out[range])?;
+                self.read_bulk(self.chip.dram_port(bank, 0), noc, &mut out[range])?;
             }
         }
         Ok(())
@@ -184,7 +235,7 @@ impl Link {
         self.check(addr, data.len())?;
         for bank in 0..self.chip.dram.len() {
             for (range, noc) in pieces(self.chip, addr, data.len(), bank) {
-                self.write(self.chip.dram_port(bank, 0), noc, &data[range])?;
+                self.write_bulk(self.chip.dram_port(bank, 0), noc, &data[range])?;
             }
         }
         Ok(())
@@ -197,7 +248,7 @@ impl Link {
     pub fn read_shards(&mut self, shards: &Shards, at: u64, out: &mut [u8]) -> Result<(), TransportError> {
         for (range, bank, offset) in runs(shards, at, out.len()) {
             let (port, base) = (self.chip.dram_port(bank, 0), self.chip.dram[bank].base);
-            self.read(port, base + offset, &mut out[range])?;
+            self.read_bulk(port, base + offset, &mut out[range])?;
         }
         Ok(())
     }
@@ -209,7 +260,7 @@ impl Link {
     pub fn write_shards(&mut self, shards: &Shards, at: u64, data: &[u8]) -> Result<(), TransportError> {
         for (range, bank, offset) in runs(shards, at, data.len()) {
             let (port, base) = (self.chip.dram_port(bank, 0), self.chip.dram[bank].base);
-            self.write(port, base + offset, &data[range])?;
+            self.write_bulk(port, base + offset, &data[range])?;
         }
         Ok(())
     }

@@ -48,7 +48,7 @@ fn the_pci_id_names_the_chip() {
     let mut transport = TtSim::new(&library).unwrap();
     assert_eq!(transport.pci_id().unwrap(), BLACKHOLE.pci_id);
     assert_eq!(transport.chip().name, "blackhole");
-    assert_eq!(transport.window_bytes(), WINDOWS[0]);
+    assert_eq!(transport.windows()[0].bytes, WINDOWS[0]);
     let error = TtSim::with_window_of(&library, 16 << 20).err().expect("no such windows");
     assert!(matches!(error, TransportError::Window { chip: "blackhole", .. }), "{error}");
 }
@@ -226,8 +226,8 @@ fn windows_move_over_addresses() {
     let mut transport = TtSim::new(&library).unwrap();
     let bank = BLACKHOLE.dram_port(1, 0);
     for (at, byte) in [(0, 1), (WINDOWS[0], 2), (5 * WINDOWS[0], 3)] {
-        transport.configure_window(&TlbTarget::unicast(bank, at)).unwrap();
-        transport.write(64, &[byte; 64]).unwrap();
+        transport.configure_window(0, &TlbTarget::unicast(bank, at)).unwrap();
+        transport.write(0, 64, &[byte; 64]).unwrap();
     }
     let mut link = Link::new(Box::new(transport));
     for (at, byte) in [(0, 1), (WINDOWS[0], 2), (5 * WINDOWS[0], 3)] {

@@ -18,7 +18,7 @@ use tt_isa::tlb::TlbTarget;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::ops::resample::Filter;
 use tt_runtime::transport::ttsim::TtSim;
-use tt_runtime::transport::{Transport, TransportError};
+use tt_runtime::transport::{Simulated, Transport, TransportError};
 use tt_runtime::{Device, DeviceSpec, DramAddr, ElementType, Error, TensorView, ops};
 
 /// The vendor's library, or the reason why the test does nothing.
@@ -280,9 +280,9 @@ fn what_the_vendor_refuses_is_an_error_that_says_so() {
     let Some(library) = library() else { return };
     let mut chip = TtSim::new(&library).unwrap();
     let tile = tt_isa::noc::NocXy::new(18, 18);
-    chip.configure_window(&TlbTarget::unicast(tile, 0xFF00_0000)).unwrap();
+    chip.configure_window(0, &TlbTarget::unicast(tile, 0xFF00_0000)).unwrap();
     // Nothing is mapped there in a Tensix tile.
-    let error = chip.read(0x80_0000, &mut [0; 4]).unwrap_err();
+    let error = chip.read(0, 0x80_0000, &mut [0; 4]).unwrap_err();
     assert!(matches!(&error, TransportError::TtSim(why) if why.contains("ERROR")), "{error}");
     let error = chip.advance(1).unwrap_err();
     assert!(matches!(error, TransportError::TtSim(_)), "{error}");

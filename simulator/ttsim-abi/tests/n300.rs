@@ -21,8 +21,8 @@ use tt_isa::eth::{TXQ_BASE, txq};
 use tt_isa::map::{DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
-use tt_runtime::transport::Transport;
 use tt_runtime::transport::ttsim::TtSim;
+use tt_runtime::transport::{Simulated, Transport};
 
 /// Names the library for the child process, and the file for what it saw.
 const CHILD: [&str; 2] = ["N300_LIBRARY", "N300_TRANSCRIPT"];
@@ -52,8 +52,8 @@ struct Host {
 
 impl Host {
     fn write(&mut self, tile: NocXy, addr: u32, data: &[u8]) {
-        self.card.configure_window(&TlbTarget::unicast(tile, addr.into())).expect("a window");
-        self.card.write(u64::from(addr) % (16 << 20), data).expect("a write");
+        self.card.configure_window(0, &TlbTarget::unicast(tile, addr.into())).expect("a window");
+        self.card.write(0, u64::from(addr) % (16 << 20), data).expect("a write");
     }
 
     fn write32(&mut self, tile: NocXy, addr: u32, word: u32) {
@@ -62,8 +62,8 @@ impl Host {
 
     fn read(&mut self, tile: NocXy, addr: u32, len: usize) -> Vec<u8> {
         let mut out = vec![0; len];
-        self.card.configure_window(&TlbTarget::unicast(tile, addr.into())).expect("a window");
-        self.card.read(u64::from(addr) % (16 << 20), &mut out).expect("a read");
+        self.card.configure_window(0, &TlbTarget::unicast(tile, addr.into())).expect("a window");
+        self.card.read(0, u64::from(addr) % (16 << 20), &mut out).expect("a read");
         out
     }
 

@@ -13,7 +13,7 @@ use support::library;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
 use tt_runtime::transport::ttsim::TtSim;
-use tt_runtime::transport::{Transport, TransportError};
+use tt_runtime::transport::{Simulated, Transport, TransportError};
 use tt_runtime::{Device, DeviceSpec, DramAddr, ElementType, Error, TensorView, ops};
 
 fn both() -> [Arc<Device>; 2] {
@@ -76,9 +76,9 @@ fn scattered_rows_are_the_same_bytes() {
 #[test]
 fn a_fault_reaches_the_runtime_as_text() {
     let mut chip = TtSim::new(&library()).unwrap();
-    chip.configure_window(&TlbTarget::unicast(NocXy::new(18, 18), 0xFF00_0000)).unwrap();
+    chip.configure_window(0, &TlbTarget::unicast(NocXy::new(18, 18), 0xFF00_0000)).unwrap();
     // Nothing is mapped there in a Tensix tile.
-    let error = chip.read(0x80_0000, &mut [0; 4]).unwrap_err();
+    let error = chip.read(0, 0x80_0000, &mut [0; 4]).unwrap_err();
     assert!(
         matches!(&error, TransportError::TtSim(why) if why.contains("libttsim_pci_mem_rd_bytes")),
         "{error}"

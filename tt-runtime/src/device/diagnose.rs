@@ -28,7 +28,11 @@ impl Session {
                 let at = u64::from(l1::progress_words(core));
                 let progress =
                     Progress { state: self.link.read32(tile, at)?, detail: self.link.read32(tile, at + 4)? };
-                done.push((core, progress, self.link.transport.pc(tile, core)));
+                done.push((
+                    core,
+                    progress,
+                    self.link.simulated().and_then(|simulated| simulated.pc(tile, core)),
+                ));
             }
             let idle = Progress::state(Stage::Idle, self.seq);
             if done.iter().any(|(_, progress, _)| progress.state != idle) {

@@ -178,7 +178,7 @@ impl Device {
     pub fn counters(&self) -> Counters {
         match &mut *self.state.lock() {
             State::Open(session) => {
-                let executed = session.link.transport.executed();
+                let executed = session.link.simulated().and_then(|simulated| simulated.executed());
                 Counters {
                     launches: session.launches,
                     clocks: executed.map(|e| e.clocks),

@@ -1,7 +1,8 @@
 //! The one seam between the runtime and a card: host windows onto the NoC.
 //!
 //! A [`Transport`] is the least that a chip offers its host. Everything above it is the same code for every
-//! one of them: which tiles there are, booting, memory, launches. What differs from chip to chip is in [`Transport::chip`].
+//! one of them: which tiles there are, booting, memory, launches. What differs from chip to chip is in [`Transport::chip`]; what
+//! only a simulator can tell is in [`Simulated`].
 //!
 //! | transport | reaches |
 //! |---|---|
@@ -9,6 +10,8 @@
 //! | [`ttsim::TtSim`] | the vendor's simulator, a library in a child process |
 
 use tt_isa::chip::Chip;
+use tt_isa::map::RiscV;
+use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
 
 use crate::chip::ChipError;
@@ -17,7 +20,7 @@ pub mod sim;
 pub mod ttsim;
 mod window;
 
-pub use window::Window;
+pub use window::{Purpose, Shown, Window};
 
 /// Why an access failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -44,10 +47,10 @@ pub enum TransportError {
     },
 }
 
-/// How far a transport's time went.
+/// How far a simulator's time went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Advance {
-    /// Nothing on the chip will move until the host does something. Only a simulator can know.
+    /// Nothing on the chip will move until the host does something.
     pub asleep: bool,
 }
 
@@ -62,32 +65,35 @@ pub struct Executed {
     pub tensix: u64,
 }
 
-/// A chip as its host sees it: a window onto the NoC, and ARC's registers.
+/// A chip as its host sees it: windows onto the NoC, and ARC's registers.
+///
+/// A window is named by its place in [`windows`](Self::windows).
 pub trait Transport: Send {
     /// What the chip is, as its PCI id says.
     fn chip(&self) -> &'static Chip;
 
-    /// Bytes that the window shows.
-    fn window_bytes(&self) -> u64;
+    /// The windows; there is at least one.
+    fn windows(&self) -> &[Shown];
 
-    /// Points the window at a piece of the NoC's address space; `target.addr` is a multiple of
-    /// [`window_bytes`](Self::window_bytes).
+    /// Points a window at a piece of the NoC's address space; `target.addr` is a multiple of its bytes. What was written through it
+    /// before goes where it pointed then.
     ///
     /// # Errors
     /// The chip does not answer.
-    fn configure_window(&mut self, target: &TlbTarget) -> Result<(), TransportError>;
+    fn configure_window(&mut self, window: usize, target: &TlbTarget) -> Result<(), TransportError>;
 
-    /// Reads through the window. Registers are read in 4 aligned bytes.
+    /// Reads through a window. Registers are read in 4 aligned bytes. What the host has written before, through any window, has
+    /// arrived before the read does.
     ///
     /// # Errors
     /// Nothing answers there.
-    fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError>;
+    fn read(&mut self, window: usize, offset: u64, out: &mut [u8]) -> Result<(), TransportError>;
 
-    /// Writes through the window. Registers are written in 4 aligned bytes.
+    /// Writes through a window. Registers are written in 4 aligned bytes.
     ///
     /// # Errors
     /// Nothing answers there.
-    fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), TransportError>;
+    fn write(&mut self, window: usize, offset: u64, data: &[u8]) -> Result<(), TransportError>;
 
     /// Reads a word of BAR 0: where a chip has ARC's memory and registers there.
     ///
@@ -101,13 +107,21 @@ pub trait Transport: Send {
     /// The chip does not answer.
     fn pci_id(&mut self) -> Result<u32, TransportError>;
 
-    /// Lets time pass on a simulator; does nothing on a card.
+    /// What only a simulator answers; `None` on a card, where time passes by itself.
+    fn simulated(&mut self) -> Option<&mut dyn Simulated> {
+        None
+    }
+}
+
+/// A chip whose time the host lets pass, and that can be looked into.
+pub trait Simulated {
+    /// Lets time pass.
     ///
     /// # Errors
     /// A fault on the chip.
     fn advance(&mut self, clocks: u32) -> Result<Advance, TransportError>;
 
-    /// Clocks that a simulator gets between two looks at the completion word.
+    /// Clocks between two looks at the completion word.
     fn poll_clocks(&self) -> u32 {
         4096
     }
@@ -118,7 +132,7 @@ pub trait Transport: Send {
     }
 
     /// Pc of a core, where that is known.
-    fn pc(&mut self, _tile: tt_isa::noc::NocXy, _core: tt_isa::map::RiscV) -> Option<u32> {
+    fn pc(&mut self, _tile: NocXy, _core: RiscV) -> Option<u32> {
         None
     }
 }

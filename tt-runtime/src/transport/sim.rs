@@ -8,13 +8,14 @@ use tt_simulator::{Chip, ChipConfig, Mode, TraceConfig};
 
 use crate::spec::SimOptions;
 
-use super::{Advance, Executed, Transport, TransportError, Window};
+use super::{Advance, Executed, Shown, Simulated, Transport, TransportError, Window};
 
 /// A simulated chip in this process.
 pub struct Sim {
     chip: Chip,
     kind: &'static chip::Chip,
-    window: Window,
+    windows: Vec<Window>,
+    shown: Vec<Shown>,
     /// Clocks that passed so far.
     clocks: u64,
 }
@@ -35,7 +36,9 @@ impl Sim {
         }
         config.trace = TraceConfig::from_env()?;
         let kind = board.chip;
-        Ok(Self { chip: Chip::new(config)?, kind, window: Window::of(kind), clocks: 0 })
+        let windows = Window::all(kind);
+        let shown = windows.iter().map(Window::shown).collect();
+        Ok(Self { chip: Chip::new(config)?, kind, windows, shown, clocks: 0 })
     }
 }
 
@@ -44,20 +47,20 @@ impl Transport for Sim {
         self.kind
     }
 
-    fn window_bytes(&self) -> u64 {
-        self.window.bytes()
+    fn windows(&self) -> &[Shown] {
+        &self.shown
     }
 
-    fn configure_window(&mut self, target: &TlbTarget) -> Result<(), TransportError> {
-        Ok(self.window.point(target, |offset, bytes| self.chip.bar0_write(offset, bytes))?)
+    fn configure_window(&mut self, window: usize, target: &TlbTarget) -> Result<(), TransportError> {
+        Ok(self.windows[window].point(target, |offset, bytes| self.chip.bar0_write(offset, bytes))?)
     }
 
-    fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
-        Ok(self.chip.bar0_read(self.window.offset() + offset, out)?)
+    fn read(&mut self, window: usize, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
+        Ok(self.chip.bar0_read(self.windows[window].offset() + offset, out)?)
     }
 
-    fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), TransportError> {
-        Ok(self.chip.bar0_write(self.window.offset() + offset, data)?)
+    fn write(&mut self, window: usize, offset: u64, data: &[u8]) -> Result<(), TransportError> {
+        Ok(self.chip.bar0_write(self.windows[window].offset() + offset, data)?)
     }
 
     fn read_bar(&mut self, offset: u64) -> Result<u32, TransportError> {
@@ -70,6 +73,12 @@ impl Transport for Sim {
         Ok(self.chip.pci_config_read32(0))
     }
 
+    fn simulated(&mut self) -> Option<&mut dyn Simulated> {
+        Some(self)
+    }
+}
+
+impl Simulated for Sim {
     fn advance(&mut self, clocks: u32) -> Result<Advance, TransportError> {
         let progress = self.chip.advance(u64::from(clocks))?;
         self.clocks += progress.clocks;

@@ -8,7 +8,7 @@ use tt_sys::ttsim::{Server, TtSimError};
 
 use crate::chip::recognise;
 
-use super::{Advance, Transport, TransportError, Window};
+use super::{Advance, Shown, Simulated, Transport, TransportError, Window};
 
 /// Offset of the first base address register in PCI configuration space. BARs have 64 bits: two registers each.
 const BARS: u32 = 0x10;
@@ -22,11 +22,12 @@ const POLL_CLOCKS: u32 = 256;
 pub struct TtSim {
     server: Server,
     chip: &'static Chip,
-    window: Window,
     /// Address of BAR 0.
     bar0: u64,
-    /// Address of the window.
-    shown: u64,
+    windows: Vec<Window>,
+    /// What the windows show, and where each is.
+    shown: Vec<Shown>,
+    at: Vec<u64>,
 }
 
 impl From<TtSimError> for TransportError {
@@ -36,35 +37,38 @@ impl From<TtSimError> for TransportError {
 }
 
 impl TtSim {
-    /// The first chip of the library at a path, powered on, seen through the window that the runtime uses.
+    /// The first chip of the library at a path, powered on, seen through the windows that the runtime uses.
     ///
     /// # Errors
     /// The library cannot be loaded, or gives up; its chip is not described.
     pub fn new(library: &Path) -> Result<Self, TransportError> {
-        Self::with_window(library, |chip| Ok(Window::of(chip)))
+        Self::with_windows(library, |chip| Ok(Window::all(chip)))
     }
 
-    /// The same through a window of so many bytes.
+    /// The same through one window of so many bytes.
     ///
     /// # Errors
     /// As for [`new`](Self::new); the chip has no such windows.
     pub fn with_window_of(library: &Path, bytes: u64) -> Result<Self, TransportError> {
-        Self::with_window(library, |chip| {
-            Window::of_size(chip, bytes).ok_or(TransportError::Window { chip: chip.name, bytes })
+        Self::with_windows(library, |chip| {
+            let window = Window::of_size(chip, bytes);
+            Ok(vec![window.ok_or(TransportError::Window { chip: chip.name, bytes })?])
         })
     }
 
-    fn with_window(
+    fn with_windows(
         library: &Path,
-        window: impl FnOnce(&'static Chip) -> Result<Window, TransportError>,
+        windows: impl FnOnce(&'static Chip) -> Result<Vec<Window>, TransportError>,
     ) -> Result<Self, TransportError> {
         let mut server = Server::start(library)
             .map_err(|error| TransportError::TtSim(format!("{}: {error}", library.display())))?;
         let chip = recognise(server.config_read32(0)?)?;
-        let window = window(chip)?;
+        let windows = windows(chip)?;
         let bar0 = bar(&mut server, 0)?;
-        let shown = bar(&mut server, window.bar())? + window.offset();
-        Ok(Self { server, chip, window, bar0, shown })
+        let shown = windows.iter().map(Window::shown).collect();
+        let at = windows.iter().map(|window| Ok(bar(&mut server, window.bar())? + window.offset()));
+        let at = at.collect::<Result<_, TransportError>>()?;
+        Ok(Self { server, chip, bar0, windows, shown, at })
     }
 
     /// Process that runs the library.
@@ -85,20 +89,21 @@ impl Transport for TtSim {
         self.chip
     }
 
-    fn window_bytes(&self) -> u64 {
-        self.window.bytes()
+    fn windows(&self) -> &[Shown] {
+        &self.shown
     }
 
-    fn configure_window(&mut self, target: &TlbTarget) -> Result<(), TransportError> {
-        Ok(self.window.point(target, |offset, bytes| self.server.write(self.bar0 + offset, bytes))?)
+    fn configure_window(&mut self, window: usize, target: &TlbTarget) -> Result<(), TransportError> {
+        Ok(self.windows[window]
+            .point(target, |offset, bytes| self.server.write(self.bar0 + offset, bytes))?)
     }
 
-    fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
-        Ok(self.server.read(self.shown + offset, out)?)
+    fn read(&mut self, window: usize, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
+        Ok(self.server.read(self.at[window] + offset, out)?)
     }
 
-    fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), TransportError> {
-        Ok(self.server.write(self.shown + offset, data)?)
+    fn write(&mut self, window: usize, offset: u64, data: &[u8]) -> Result<(), TransportError> {
+        Ok(self.server.write(self.at[window] + offset, data)?)
     }
 
     fn read_bar(&mut self, offset: u64) -> Result<u32, TransportError> {
@@ -111,6 +116,12 @@ impl Transport for TtSim {
         Ok(self.server.config_read32(0)?)
     }
 
+    fn simulated(&mut self) -> Option<&mut dyn Simulated> {
+        Some(self)
+    }
+}
+
+impl Simulated for TtSim {
     fn advance(&mut self, clocks: u32) -> Result<Advance, TransportError> {
         self.server.clock(clocks)?;
         Ok(Advance { asleep: false })
