@@ -4,7 +4,9 @@
 //! The lists of operands are upper bounds: which of them a word touches depends on its fields and on the configuration. An
 //! operand that a field names carries that field.
 
-use super::Field;
+use core::fmt;
+
+use super::{Field, InsnInfo};
 use crate::stall::block;
 
 /// Who executes an instruction (`TensixCoprocessor/README.md`).
@@ -35,6 +37,27 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// Name in listings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Unit::Frontend => "frontend",
+            Unit::Sync => "sync",
+            Unit::Misc => "misc",
+            Unit::Config => "config",
+            Unit::Scalar => "scalar",
+            Unit::Mover => "mover",
+            Unit::Unpackers => "unpacker",
+            Unit::Matrix => "matrix",
+            Unit::Vector(SubUnit::Load) => "vector load",
+            Unit::Vector(SubUnit::Simple) => "vector simple",
+            Unit::Vector(SubUnit::Mad) => "vector MAD",
+            Unit::Vector(SubUnit::Round) => "vector round",
+            Unit::Vector(SubUnit::Store) => "vector store",
+            Unit::Packers => "packer",
+            Unit::Unknown => "unknown",
+        }
+    }
+
     /// Whether it is the vector unit.
     pub const fn is_vector(self) -> bool {
         matches!(self, Unit::Vector(_))
@@ -136,7 +159,7 @@ pub struct Effects {
 }
 
 /// Block mask bits that hold instructions of one kind back, by the names of the table.
-pub(super) mod wait {
+pub(crate) mod wait {
     use super::block;
 
     pub const NONE: u32 = 0;
@@ -177,9 +200,74 @@ impl Operand {
         };
         first..first + count
     }
+
+    /// Whether it is a GPR, or several.
+    const fn is_gpr(self) -> bool {
+        matches!(
+            self,
+            Operand::Gpr(_)
+                | Operand::GprUnless(..)
+                | Operand::GprHalf(_)
+                | Operand::GprSignals(_)
+                | Operand::GprsStored(_)
+                | Operand::GprsIf(..)
+                | Operand::GprsIfZero(..)
+        )
+    }
+
+    /// The field that names it, if one does.
+    pub const fn field(self) -> Option<Field> {
+        match self {
+            Operand::Semaphores(field)
+            | Operand::Mutex(field)
+            | Operand::Gpr(field)
+            | Operand::GprUnless(field, _)
+            | Operand::GprHalf(field)
+            | Operand::GprSignals(field)
+            | Operand::GprsStored(field)
+            | Operand::GprsIf(field, _)
+            | Operand::GprsIfZero(field, _)
+            | Operand::LReg(field) => Some(field),
+            _ => None,
+        }
+    }
+
+    /// Whether a word has it.
+    fn is_in(self, word: u32) -> bool {
+        match self {
+            Operand::DstIf(field) => field.get(word) != 0,
+            operand => !operand.is_gpr() || !operand.gprs(word).is_empty(),
+        }
+    }
+
+    /// Prints what it is in a word.
+    fn print(self, word: u32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Operand::DstIf(_) => f.write_str("Dst"),
+            Operand::DstFlags => f.write_str("Dst flags"),
+            Operand::LaneFlags => f.write_str("lane flags"),
+            Operand::Semaphores(field) => write!(f, "semaphores {:#x}", field.get(word)),
+            Operand::Mutex(field) => write!(f, "mutex {}", field.get(word)),
+            Operand::LReg(field) => write!(f, "LReg[{}]", field.get(word)),
+            gprs if gprs.is_gpr() => match gprs.gprs(word) {
+                one if one.len() == 1 => write!(f, "GPR {}", one.start),
+                several => write!(f, "GPR {}..{}", several.start, several.end - 1),
+            },
+            plain => write!(f, "{plain:?}"),
+        }
+    }
 }
 
 impl Effects {
+    /// Of what is no instruction.
+    pub const NONE: Self =
+        Self { unit: Unit::Unknown, wait: wait::NONE, reads: &[], writes: &[], cost: None };
+
+    /// Prints who executes a word and what it reads and writes, as `matrix: SrcA, SrcB, Dst -> Dst`.
+    pub const fn of(&self, word: u32) -> WordEffects<'_> {
+        WordEffects { effects: self, word }
+    }
+
     /// GPRs that a word reads.
     pub fn gprs_read(&self, word: u32) -> impl Iterator<Item = u32> {
         self.reads.iter().flat_map(move |operand| operand.gprs(word))
@@ -220,8 +308,100 @@ impl Effects {
     }
 }
 
+/// The [`Effects`] of a word, as text.
+#[derive(Clone, Copy)]
+pub struct WordEffects<'a> {
+    effects: &'a Effects,
+    word: u32,
+}
+
+impl fmt::Display for WordEffects<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let &Effects { unit, reads, writes, .. } = self.effects;
+        write!(f, "{}:", unit.name())?;
+        self.list(f, reads)?;
+        if !writes.is_empty() {
+            f.write_str(" ->")?;
+            self.list(f, writes)?;
+        }
+        Ok(())
+    }
+}
+
+impl WordEffects<'_> {
+    fn list(&self, f: &mut fmt::Formatter<'_>, operands: &[Operand]) -> fmt::Result {
+        let mut separator = " ";
+        for operand in operands.iter().filter(|operand| operand.is_in(self.word)) {
+            f.write_str(separator)?;
+            operand.print(self.word, f)?;
+            separator = ", ";
+        }
+        Ok(())
+    }
+}
+
+/// The columns of a row, with operands that name their fields.
+pub(crate) struct Columns {
+    pub unit: Unit,
+    pub wait: u32,
+    pub reads: &'static [Operand<&'static str>],
+    pub writes: &'static [Operand<&'static str>],
+    pub cost: Option<Cost>,
+}
+
+impl Columns {
+    /// What they say of words whose fields are known.
+    pub const fn with(&self, reads: &'static [Operand], writes: &'static [Operand]) -> Effects {
+        Effects { unit: self.unit, wait: self.wait, reads, writes, cost: self.cost }
+    }
+}
+
+/// The [`Columns`] of a row: unit, what a wait calls it, what it reads and writes, and perhaps its cost.
+macro_rules! columns {
+    ($unit:ident $wait:ident [$($read:expr),*] -> [$($write:expr),*] $(@ $issue:literal, $latency:literal)?) => {
+        Columns {
+            unit: columns!(@unit $unit),
+            wait: wait::$wait,
+            reads: &[$($read),*],
+            writes: &[$($write),*],
+            cost: columns!(@cost $($issue, $latency)?),
+        }
+    };
+    (@unit Load) => { Unit::Vector(SubUnit::Load) };
+    (@unit Simple) => { Unit::Vector(SubUnit::Simple) };
+    (@unit Mad) => { Unit::Vector(SubUnit::Mad) };
+    (@unit Round) => { Unit::Vector(SubUnit::Round) };
+    (@unit Store) => { Unit::Vector(SubUnit::Store) };
+    (@unit $unit:ident) => { Unit::$unit };
+    (@cost) => { None };
+    (@cost $issue:literal, $latency:literal) => { Some(Cost { issue: $issue, latency: $latency }) };
+}
+pub(crate) use columns;
+
+/// The [`Effects`] of a row: its [`Columns`] with its fields put in.
+macro_rules! effects {
+    ($columns:expr, $fields:expr) => {{
+        use $crate::insn::{Operand, resolve};
+        const READS: [Operand; $columns.reads.len()] = resolve($columns.reads, $fields);
+        const WRITES: [Operand; $columns.writes.len()] = resolve($columns.writes, $fields);
+        $columns.with(&READS, &WRITES)
+    }};
+}
+pub(crate) use effects;
+
+/// [`Effects`] of a chip's rows, by opcode.
+pub(crate) const fn by_opcode(rows: &[InsnInfo]) -> [Effects; 256] {
+    let mut all = [Effects::NONE; 256];
+    let mut i = 0;
+    while i < rows.len() {
+        all[rows[i].opcode as usize] = rows[i].effects;
+        i += 1;
+    }
+    all
+}
+
 /// Operands of the table with the fields that they name.
-pub(super) const fn resolve<const N: usize>(named: &[Operand<&str>], fields: &[Field]) -> [Operand; N] {
+pub(crate) const fn resolve<const N: usize>(named: &[Operand<&str>], fields: &[Field]) -> [Operand; N] {
     let mut operands = [Operand::L1; N];
     let mut i = 0;
     while i < N {
@@ -276,10 +456,12 @@ const fn find(fields: &[Field], name: &str) -> Field {
 #[cfg(test)]
 mod tests {
     extern crate std;
+    use std::string::ToString;
     use std::vec;
     use std::vec::Vec;
 
     use super::super::*;
+    use crate::chip::CHIPS;
 
     #[test]
     fn operands_name_gprs() {
@@ -298,13 +480,37 @@ mod tests {
 
     #[test]
     fn every_instruction_that_software_uses_has_a_unit() {
-        for row in INSTRUCTIONS {
-            let effects = Opcode::of(u32::from(row.opcode) << 24).unwrap().effects();
+        for row in CHIPS.iter().flat_map(|chip| chip.insn.rows) {
+            let effects = row.effects;
             assert_eq!(row.used_by_software, effects.unit != Unit::Unknown, "{}", row.name);
             let gated = !matches!(effects.unit, Unit::Unknown | Unit::Frontend);
             assert_eq!(gated, effects.wait != 0, "{}", row.name);
             let timed = effects.unit.is_vector() || effects.unit == Unit::Matrix;
             assert_eq!(timed, effects.cost.is_some(), "{}", row.name);
         }
+    }
+
+    #[test]
+    fn effects_print_what_a_word_touches() {
+        let text = |word: u32| WORMHOLE.effects(word).of(word).to_string();
+        assert_eq!(text(MVMUL::ZERO.word()), "matrix: SrcA, SrcB, Dst, Rwc, Config -> Dst, Rwc, Owners");
+        assert_eq!(text(SETADC::ZERO.word()), "misc: -> Adc");
+        assert_eq!(text(NOP {}.word()), "misc:");
+        let low = MOVA2D { dest_32b_lo: 1, ..MOVA2D::ZERO };
+        assert_eq!(text(low.word()), "matrix: SrcA, Dst, Rwc, Config -> Dst, Rwc");
+        assert_eq!(text(MOVA2D::ZERO.word()), "matrix: SrcA, Rwc, Config -> Dst, Rwc");
+        let add = ADDDMAREG { op_b_is_const: 1, result_reg_index: 3, op_b_reg_index: 5, op_a_reg_index: 7 };
+        assert_eq!(text(add.word()), "scalar: GPR 7 -> GPR 3");
+        assert_eq!(
+            text(WRCFG { gpr_address: 8, wr128b: 1, cfg_reg: 0 }.word()),
+            "config: GPR 8..11 -> Config"
+        );
+        assert_eq!(text(SEMPOST { sem_sel: 6 }.word()), "sync: semaphores 0x6 -> semaphores 0x6");
+        let word = SFPXOR { lreg_c: 3, lreg_dest: 2 }.word();
+        assert_eq!(text(word), "vector simple: LReg[3], LReg[2] -> LReg[2]");
+        assert_eq!(
+            std::format!("{:#}", Disassembly(word)),
+            "SFPXOR lreg_c=0x3 lreg_dest=0x2 ; vector simple: LReg[3], LReg[2] -> LReg[2]"
+        );
     }
 }

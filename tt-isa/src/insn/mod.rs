@@ -7,9 +7,9 @@
 //!
 //! [`table`] is the only place where encodings are written: Wormhole's. Each row becomes a struct of the instruction's
 //! name (`MVMUL { dst, addr_mode, .. }`, `const` [`MVMUL::word`](table::MVMUL::word) and `decode`), an [`Opcode`], an
-//! [`InsnInfo`] for the disassembler, and [`Effects`]: what the instruction does to the machine. What another chip
-//! changes is written with that chip ([`crate::chip::blackhole::insn`]); an [`InsnSet`] is the whole of a chip's
-//! instructions.
+//! [`InsnInfo`] with its encoding and its [`Effects`]: what the instruction does to the machine. What another chip
+//! changes, of either, is written with that chip ([`crate::chip::blackhole::insn`]); an [`InsnSet`] is the whole of a
+//! chip's instructions.
 
 use core::fmt;
 
@@ -49,11 +49,21 @@ macro_rules! operands {
 }
 pub(crate) use operands;
 
+/// Makes the fields of a row from its operands.
+macro_rules! fields {
+    ($($field:ident[$hi:literal, $lo:literal]);*) => {
+        &[ $( $crate::insn::Field { name: stringify!($field), hi: $hi, lo: $lo } ),* ]
+    };
+}
+pub(crate) use fields;
+
 mod effects;
 mod set;
 mod table;
-pub use effects::{Cost, Effects, Operand, SubUnit, Unit};
-pub use set::*;
+pub(crate) use effects::{Columns, by_opcode, columns, effects, resolve, wait};
+pub use effects::{Cost, Effects, Operand, SubUnit, Unit, WordEffects};
+pub(crate) use set::row_of;
+pub use set::{Disassembled, InsnSet};
 pub use table::*;
 
 /// One operand of an instruction: its name and its bits `hi:lo` in the word.
@@ -91,6 +101,8 @@ pub struct InsnInfo {
     /// `false`: exists in silicon, but no published software issues it and the operands are not tabulated. `true`
     /// also for the few that the documents describe all the same.
     pub used_by_software: bool,
+    /// What it does to the machine.
+    pub effects: Effects,
 }
 
 impl InsnInfo {
@@ -107,7 +119,7 @@ impl InsnInfo {
 }
 
 /// Wormhole's instructions.
-pub const WORMHOLE: InsnSet = InsnSet { rows: INSTRUCTIONS };
+pub const WORMHOLE: InsnSet = InsnSet { rows: INSTRUCTIONS, by_opcode: &table::EFFECTS };
 
 /// Row of Wormhole's table for `word`'s opcode, if there is one.
 pub const fn info(word: u32) -> Option<&'static InsnInfo> {

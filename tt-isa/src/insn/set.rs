@@ -2,26 +2,21 @@
 
 use core::fmt;
 
-use super::InsnInfo;
+use super::{Effects, InsnInfo};
 
 /// The instructions of a chip, by rising opcode.
 #[derive(Clone, Copy, Debug)]
 pub struct InsnSet {
     /// The rows.
     pub rows: &'static [InsnInfo],
+    /// What they do, by opcode; of opcodes that the chip does not have [`Effects::NONE`].
+    pub by_opcode: &'static [Effects; 256],
 }
 
 impl InsnSet {
     /// Row for `word`'s opcode, if there is one.
     pub const fn info(&self, word: u32) -> Option<&'static InsnInfo> {
-        let mut i = 0;
-        while i < self.rows.len() {
-            if self.rows[i].opcode as u32 == word >> 24 {
-                return Some(&self.rows[i]);
-            }
-            i += 1;
-        }
-        None
+        row_of(self.rows, word)
     }
 
     /// Row of the instruction called `name`, if there is one.
@@ -36,13 +31,32 @@ impl InsnSet {
         None
     }
 
+    /// What the instruction of a word does to the machine.
+    #[inline(always)]
+    pub const fn effects(&self, word: u32) -> &'static Effects {
+        &self.by_opcode[(word >> 24) as usize]
+    }
+
     /// A word as text.
     pub const fn disassemble(&self, word: u32) -> Disassembled {
         Disassembled { set: *self, word }
     }
 }
 
-/// A word of an [`InsnSet`], printed as `MVMUL clear_dvalid=0x3 instr_mod19=0x0 addr_mode=0x1 dst=0x0`.
+/// The row of a word's opcode.
+pub(crate) const fn row_of(rows: &'static [InsnInfo], word: u32) -> Option<&'static InsnInfo> {
+    let mut i = 0;
+    while i < rows.len() {
+        if rows[i].opcode as u32 == word >> 24 {
+            return Some(&rows[i]);
+        }
+        i += 1;
+    }
+    None
+}
+
+/// A word of an [`InsnSet`], printed as `MVMUL clear_dvalid=0x3 instr_mod19=0x0 addr_mode=0x1 dst=0x0`; with `{:#}` also who
+/// executes it and what it may read and write: `.. dst=0x0 ; matrix: SrcA, SrcB, Dst, Rwc, Config -> Dst, Rwc, Owners`.
 #[derive(Clone, Copy)]
 pub struct Disassembled {
     set: InsnSet,
@@ -62,6 +76,7 @@ impl fmt::Display for Disassembled {
             write!(f, " {}={:#x}", field.name, field.get(self.word))?;
         }
         match self.word & row.reserved_mask() {
+            0 if f.alternate() => write!(f, " ; {}", row.effects.of(self.word)),
             0 => Ok(()),
             bits => write!(f, " (reserved bits {bits:#08x} set)"),
         }

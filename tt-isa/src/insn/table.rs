@@ -7,14 +7,11 @@
 #![allow(non_camel_case_types)]
 
 use super::effects::Operand::*;
-use super::effects::{Cost, Effects, Operand, SubUnit, Unit, resolve, wait};
+use super::effects::{Columns, Cost, Effects, SubUnit, Unit, by_opcode, columns, effects, wait};
 use super::{Field, InsnInfo};
 
-/// Of what is no instruction.
-const NONE: Effects = Effects { unit: Unit::Unknown, wait: wait::NONE, reads: &[], writes: &[], cost: None };
-
 impl Opcode {
-    /// What an instruction does to the machine.
+    /// What one of Wormhole's instructions does to the machine; that of a chip's word is [`super::InsnSet::effects`].
     #[inline(always)]
     pub fn effects(self) -> &'static Effects {
         &EFFECTS[self as usize]
@@ -47,6 +44,12 @@ macro_rules! instructions {
 
         $(
             operands! { $(#[$doc])* $name = $opcode; { $($field[$hi, $lo]);* } }
+
+            impl $name {
+                /// The columns of its row, for a chip that gives it other operands.
+                pub(crate) const COLUMNS: Columns =
+                    columns!($unit $wait [$($read),*] -> [$($write),*] $(@ $issue, $latency)?);
+            }
         )*
 
         /// Each instruction's word, taken apart into operands and put together again.
@@ -55,47 +58,24 @@ macro_rules! instructions {
             &[ $( (stringify!($name), |word| $name::decode(word).word()), )* ];
 
         /// Every instruction, by rising opcode.
-        pub const INSTRUCTIONS: &[InsnInfo] = &[ $(
+        pub const INSTRUCTIONS: &[InsnInfo] = &[ $( {
+            const FIELDS: &[Field] = fields![$($field[$hi, $lo]);*];
             InsnInfo {
                 name: stringify!($name),
                 opcode: $opcode,
-                fields: &[ $( Field { name: stringify!($field), hi: $hi, lo: $lo } ),* ],
+                fields: FIELDS,
                 used_by_software: instructions!(@use $use),
-            },
-        )* ];
-
-        /// [`Effects`] by opcode.
-        static EFFECTS: [Effects; 256] = {
-            let mut all = [NONE; 256];
-            $( all[$opcode] = {
-                const FIELDS: &[Field] = &[ $( Field { name: stringify!($field), hi: $hi, lo: $lo } ),* ];
-                const NAMED_READ: &[Operand<&str>] = &[$($read),*];
-                const NAMED_WRITE: &[Operand<&str>] = &[$($write),*];
-                const READS: [Operand; NAMED_READ.len()] = resolve(NAMED_READ, FIELDS);
-                const WRITES: [Operand; NAMED_WRITE.len()] = resolve(NAMED_WRITE, FIELDS);
-                Effects {
-                    unit: instructions!(@unit $unit),
-                    wait: wait::$wait,
-                    reads: &READS,
-                    writes: &WRITES,
-                    cost: instructions!(@cost $($issue, $latency)?),
-                }
-            }; )*
-            all
-        };
+                effects: effects!($name::COLUMNS, FIELDS),
+            }
+        }, )* ];
     };
-    (@unit Load) => { Unit::Vector(SubUnit::Load) };
-    (@unit Simple) => { Unit::Vector(SubUnit::Simple) };
-    (@unit Mad) => { Unit::Vector(SubUnit::Mad) };
-    (@unit Round) => { Unit::Vector(SubUnit::Round) };
-    (@unit Store) => { Unit::Vector(SubUnit::Store) };
-    (@unit $unit:ident) => { Unit::$unit };
-    (@cost) => { None };
-    (@cost $issue:literal, $latency:literal) => { Some(Cost { issue: $issue, latency: $latency }) };
     (@use ok) => { true };
     (@use documented) => { true };
     (@use no_software) => { false };
 }
+
+/// [`Effects`] by opcode.
+pub(super) static EFFECTS: [Effects; 256] = by_opcode(INSTRUCTIONS);
 
 instructions! {
     MOP = 0x01 (ok) { mop_type[23, 23]; loop_count[22, 16]; zmask_lo16[15, 0] } Frontend NONE [] -> []

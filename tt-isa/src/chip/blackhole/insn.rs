@@ -1,22 +1,28 @@
 //! Blackhole's instructions: Wormhole's, but for the rows below.
 //!
-//! Twelve instructions have an address mode of three bits, or one at another place; eight have other operands; nine are
-//! new. Everything else is Wormhole's, the types of operands included: the names of this module are those of
-//! [`crate::insn`], and the ones below take the place of what is there.
+//! Twelve instructions have an address mode of three bits, or one at another place; eight have other operands; two read more;
+//! nine are new. Everything else is Wormhole's, the types of operands and what an instruction does included: the names of
+//! this module are those of [`crate::insn`], and the ones below take the place of what is there.
 //!
-//! Facts from the vendor simulator's opcode list for Blackhole, from `BlackholeA0/` pages of the ISA documents, and for
+//! Encodings from the vendor simulator's opcode list for Blackhole, from `BlackholeA0/` pages of the ISA documents, and for
 //! instructions that neither has the operands of (`MOVDBGA2D`, `DOTPV`, `SHIFTXB`, `RESOURCEDECL`, `MOVDBGB2D`,
-//! `STREAMWAIT`, `STREAMWRCFG`) from the vendor's low-level kernels.
+//! `STREAMWAIT`, `STREAMWRCFG`) from the vendor's low-level kernels. What new instructions do is from their pages; units and
+//! waits from `ConfigurationUnit.md`, `VectorUnit.md` and `STALLWAIT.md` there. `MOVDBGB2D` has no page: as `MOVB2D`, as
+//! `MOVDBGA2D` is to `MOVA2D`.
 #![allow(non_camel_case_types)]
 
 pub use crate::insn::*;
 
-use crate::insn::{WORMHOLE as BASE, operands};
+use crate::insn::Operand::*;
+use crate::insn::{Columns, WORMHOLE as BASE, by_opcode, columns, effects, fields, operands, row_of, wait};
 
 macro_rules! differences {
     (
-        changed { $( $changed:ident { $($field:ident[$hi:literal, $lo:literal]);* } )* }
-        added { $( $added:ident = $opcode:literal as $like:ident { $($operand:ident[$high:literal, $low:literal]);* } )* }
+        operands { $( $changed:ident { $($field:ident[$hi:literal, $lo:literal]);* } )* }
+        effects { $( $other:ident
+            $unit:ident $wait:ident [$($read:expr),*] -> [$($write:expr),*] $(@ $issue:literal, $latency:literal)? )* }
+        added { $( $added:ident = $opcode:literal { $($operand:ident[$high:literal, $low:literal]);* }
+            $in:ident $held:ident [$($reads:expr),*] -> [$($writes:expr),*] $(@ $every:literal, $until:literal)? )* }
     ) => {
         $( operands! { $changed = crate::insn::Opcode::$changed; { $($field[$hi, $lo]);* } } )*
         $( operands! { $added = $opcode; { $($operand[$high, $low]);* } } )*
@@ -29,27 +35,38 @@ macro_rules! differences {
         ];
 
         /// Rows that take the place of Wormhole's: the same instruction with other operands.
-        pub const CHANGED: &[InsnInfo] = &[ $(
-            InsnInfo {
-                fields: &[ $( Field { name: stringify!($field), hi: $hi, lo: $lo } ),* ],
-                ..wormhole(stringify!($changed))
-            },
-        )* ];
+        pub const CHANGED: &[InsnInfo] = &[ $( {
+            const FIELDS: &[Field] = fields![$($field[$hi, $lo]);*];
+            let effects = effects!(crate::insn::$changed::COLUMNS, FIELDS);
+            InsnInfo { fields: FIELDS, effects, ..wormhole(stringify!($changed)) }
+        }, )* ];
 
-        /// Rows that Wormhole does not have. What is not said of them is as for an instruction of the same unit.
-        pub const ADDED: &[InsnInfo] = &[ $(
+        /// Rows that take the place of Wormhole's: the same operands, and other effects.
+        pub const OTHER_EFFECTS: &[InsnInfo] = &[ $( {
+            const ROW: InsnInfo = wormhole(stringify!($other));
+            const COLUMNS: Columns =
+                columns!($unit $wait [$($read),*] -> [$($write),*] $(@ $issue, $latency)?);
+            InsnInfo { effects: effects!(COLUMNS, ROW.fields), ..ROW }
+        }, )* ];
+
+        /// Rows that Wormhole does not have.
+        pub const ADDED: &[InsnInfo] = &[ $( {
+            const FIELDS: &[Field] = fields![$($operand[$high, $low]);*];
+            const COLUMNS: Columns =
+                columns!($in $held [$($reads),*] -> [$($writes),*] $(@ $every, $until)?);
             InsnInfo {
                 name: stringify!($added),
                 opcode: $opcode,
-                fields: &[ $( Field { name: stringify!($operand), hi: $high, lo: $low } ),* ],
-                ..wormhole(stringify!($like))
-            },
-        )* ];
+                fields: FIELDS,
+                used_by_software: true,
+                effects: effects!(COLUMNS, FIELDS),
+            }
+        }, )* ];
     };
 }
 
 differences! {
-    changed {
+    operands {
         MOVD2A { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 14]; instr_mod[13, 12]; dst[9, 0] }
         MOVDBGA2D { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 14]; instr_mod[13, 12]; dst[9, 0] }
         MOVD2B { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 14]; instr_mod[13, 12]; dst[9, 0] }
@@ -74,16 +91,21 @@ differences! {
         SFPLOADMACRO { lreg_ind[23, 20]; instr_mod0[19, 16]; sfpu_addr_mode[15, 13]; dest_reg_addr[9, 0] }
         STALLWAIT { stall_res[23, 15]; wait_res[12, 0] }
     }
+    effects {
+        // Their second source may be another register than the result.
+        SFPAND Simple SFPU [LReg("imm12_math"), LReg("lreg_c"), LReg("lreg_dest")] -> [LReg("lreg_dest")] @ 1, 1
+        SFPOR Simple SFPU [LReg("imm12_math"), LReg("lreg_c"), LReg("lreg_dest")] -> [LReg("lreg_dest")] @ 1, 1
+    }
     added {
-        RESOURCEDECL = 0x05 as NOP { linger_time[23, 13]; resources[12, 4]; op_class[3, 0] }
-        MOVDBGB2D = 0x0c as MOVB2D { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 14]; instr_mod[13, 11]; dst[9, 0] }
-        SFPLE = 0x96 as SFPSETCC { lreg_c[11, 8]; lreg_dest[7, 4]; instr_mod1[3, 0] }
-        SFPGT = 0x97 as SFPSETCC { lreg_c[11, 8]; lreg_dest[7, 4]; instr_mod1[3, 0] }
-        SFPMUL24 = 0x98 as SFPMUL { lreg_src_a[19, 16]; lreg_src_b[15, 12]; lreg_src_c[11, 8]; lreg_dest[7, 4]; instr_mod1[3, 0] }
-        SFPARECIP = 0x99 as SFPMOV { imm12_math[15, 12]; lreg_c[11, 8]; lreg_dest[7, 4]; instr_mod1[3, 0] }
-        STREAMWAIT = 0xa7 as SEMWAIT { stall_res[23, 15]; target_value[14, 4]; target_sel[3, 3]; wait_stream_sel[2, 0] }
-        STREAMWRCFG = 0xb7 as WRCFG { stream_id_sel[23, 21]; stream_reg_addr[20, 11]; cfg_reg[10, 0] }
-        CFGSHIFTMASK = 0xb8 as RMWCIB0 { disable_mask_on_old_val[23, 23]; operation[22, 20]; mask_width[19, 15]; right_cshift_amt[14, 10]; scratch_sel[9, 8]; cfg_reg[7, 0] }
+        RESOURCEDECL = 0x05 { linger_time[23, 13]; resources[12, 4]; op_class[3, 0] } Frontend NONE [] -> []
+        MOVDBGB2D = 0x0c { dest_32b_lo[23, 23]; src[22, 17]; addr_mode[16, 14]; instr_mod[13, 11]; dst[9, 0] } Matrix MATH [SrcB, DstIf("dest_32b_lo"), Rwc, Config] -> [Dst, Rwc] @ 1, 1
+        SFPLE = 0x96 { lreg_c[11, 8]; lreg_dest[7, 4]; instr_mod1[3, 0] } Simple SFPU [LReg("lreg_c"), LReg("lreg_dest"), LaneFlags] -> [LReg("lreg_dest"), LaneFlags] @ 1, 1
+        SFPGT = 0x97 { lreg_c[11, 8]; lreg_dest[7, 4]; instr_mod1[3, 0] } Simple SFPU [LReg("lreg_c"), LReg("lreg_dest"), LaneFlags] -> [LReg("lreg_dest"), LaneFlags] @ 1, 1
+        SFPMUL24 = 0x98 { lreg_src_a[19, 16]; lreg_src_b[15, 12]; lreg_src_c[11, 8]; lreg_dest[7, 4]; instr_mod1[3, 0] } Mad SFPU [LReg("lreg_src_a"), LReg("lreg_src_b"), LReg("lreg_src_c")] -> [LReg("lreg_dest")] @ 1, 2
+        SFPARECIP = 0x99 { imm12_math[15, 12]; lreg_c[11, 8]; lreg_dest[7, 4]; instr_mod1[3, 0] } Simple SFPU [LReg("imm12_math"), LReg("lreg_c")] -> [LReg("lreg_dest")] @ 1, 1
+        STREAMWAIT = 0xa7 { stall_res[23, 15]; target_value[14, 4]; target_sel[3, 3]; wait_stream_sel[2, 0] } Sync SYNC [Registers, ThreadConfig] -> []
+        STREAMWRCFG = 0xb7 { stream_id_sel[23, 21]; stream_reg_addr[20, 11]; cfg_reg[10, 0] } Config CFG [Registers, ThreadConfig] -> [Config]
+        CFGSHIFTMASK = 0xb8 { disable_mask_on_old_val[23, 23]; operation[22, 20]; mask_width[19, 15]; right_cshift_amt[14, 10]; scratch_sel[9, 8]; cfg_reg[7, 0] } Config CFG [Config] -> [Config]
     }
 }
 
@@ -100,19 +122,16 @@ const ROWS: usize = BASE.rows.len() + ADDED.len();
 /// Every instruction, by rising opcode.
 pub const INSTRUCTIONS: &[InsnInfo] = &rows();
 
+static EFFECTS: [Effects; 256] = by_opcode(INSTRUCTIONS);
+
 /// The whole of it.
-pub const BLACKHOLE: InsnSet = InsnSet { rows: INSTRUCTIONS };
+pub const BLACKHOLE: InsnSet = InsnSet { rows: INSTRUCTIONS, by_opcode: &EFFECTS };
 
 const fn rows() -> [InsnInfo; ROWS] {
     let mut rows = [BASE.rows[0]; ROWS];
     let (mut n, mut opcode) = (0, 0);
     while opcode <= 0xFF {
-        let changed = InsnSet { rows: CHANGED }.info(opcode << 24);
-        let added = InsnSet { rows: ADDED }.info(opcode << 24);
-        if let Some(row) = match (changed, added) {
-            (Some(row), _) | (None, Some(row)) => Some(row),
-            (None, None) => BASE.info(opcode << 24),
-        } {
+        if let Some(row) = row(opcode << 24) {
             rows[n] = *row;
             n += 1;
         }
@@ -120,6 +139,19 @@ const fn rows() -> [InsnInfo; ROWS] {
     }
     assert!(n == ROWS, "an added row has the opcode of another");
     rows
+}
+
+/// The row of a word's opcode: the first that has it.
+const fn row(word: u32) -> Option<&'static InsnInfo> {
+    let tables = [CHANGED, OTHER_EFFECTS, ADDED, BASE.rows];
+    let mut i = 0;
+    while i < tables.len() {
+        if let Some(row) = row_of(tables[i], word) {
+            return Some(row);
+        }
+        i += 1;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -179,6 +211,56 @@ mod tests {
             assert!(set.disassemble(opcode | unused).to_string().contains("reserved bits"), "{name}");
         }
         1
+    }
+
+    /// Operands by name, wherever a chip has their fields.
+    fn named(operands: &[Operand]) -> std::vec::Vec<std::string::String> {
+        let name = |operand: &Operand| match *operand {
+            DstIf(field) => format!("DstIf {}", field.name),
+            operand => operand.field().map_or_else(|| format!("{operand:?}"), |field| field.name.to_string()),
+        };
+        operands.iter().map(name).collect()
+    }
+
+    #[test]
+    fn effects_are_wormholes_but_for_those_listed() {
+        for row in INSTRUCTIONS {
+            let (here, Some(base)) = (row.effects, BASE.named(row.name)) else { continue };
+            let there = base.effects;
+            assert_eq!(
+                (here.unit, here.wait, here.cost),
+                (there.unit, there.wait, there.cost),
+                "{}",
+                row.name
+            );
+            let listed = OTHER_EFFECTS.iter().any(|other| other.name == row.name);
+            assert_eq!(!listed, named(here.reads) == named(there.reads), "{}", row.name);
+            assert_eq!(named(here.writes), named(there.writes), "{}", row.name);
+            if CHANGED.iter().all(|other| other.name != row.name) {
+                assert_eq!(row.fields, base.fields, "{}", row.name);
+                assert!(listed || (here.reads, here.writes) == (there.reads, there.writes), "{}", row.name);
+            }
+        }
+    }
+
+    /// An operand that a field names has the field of this chip's row.
+    #[test]
+    fn effects_name_fields_of_their_row() {
+        for row in INSTRUCTIONS {
+            let operands = row.effects.reads.iter().chain(row.effects.writes);
+            for field in operands.filter_map(|operand| operand.field()) {
+                assert!(row.fields.contains(&field), "{} {field:?}", row.name);
+            }
+            assert_eq!(BLACKHOLE.effects(u32::from(row.opcode) << 24).unit, row.effects.unit, "{}", row.name);
+        }
+        assert_eq!(BLACKHOLE.effects(0xFF00_0000).unit, Unit::Unknown);
+        let word = MOVA2D { dest_32b_lo: 1, ..MOVA2D::ZERO }.word();
+        assert!(BLACKHOLE.effects(word).reads_dst(word));
+        assert_eq!(
+            format!("{:#}", BLACKHOLE.disassemble(0x9801_2340)),
+            "SFPMUL24 lreg_src_a=0x1 lreg_src_b=0x2 lreg_src_c=0x3 lreg_dest=0x4 instr_mod1=0x0 ; vector MAD: LReg[1], LReg[2], \
+             LReg[3] -> LReg[4]"
+        );
     }
 
     #[test]
