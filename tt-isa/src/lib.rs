@@ -18,6 +18,7 @@
 //! | [`chip`] | what differs from chip to chip, as a constant for each; boards |
 //! | [`pcie`] | the PCIe controller's address translation and DMA engines, host memory as the NoC sees it |
 //! | [`eth`] | Ethernet tiles: queues, links, what their firmware leaves in L1 |
+//! | [`timing`] | what things cost, in clocks |
 //! | [`tlb`] | host windows (TLBs) of the PCIe BARs |
 //! | [`format`](mod@format) | data formats, and the geometry of tiles and faces in them |
 //!
@@ -42,4 +43,5 @@ pub mod rv32;
 pub mod sfpu;
 pub mod stall;
 mod text;
+pub mod timing;
 pub mod tlb;

@@ -122,6 +122,13 @@ impl<P: Policy, O: Observer> CoreBus<'_, P, O> {
 }
 
 impl<P: Policy, O: Observer> Bus for CoreBus<'_, P, O> {
+    const PACED: bool = P::PACED;
+
+    #[inline(always)]
+    fn may_execute(&mut self, pc: u32, op: &Op, operands: [u32; 2]) -> bool {
+        self.policy.may_execute(self.tile, self.now.core, pc, op, operands)
+    }
+
     /// Empty if accesses are observed: then they go through [`Bus::load`] and [`Bus::store`].
     #[inline(always)]
     fn l1(&mut self) -> &mut [u8] {

@@ -1,25 +1,22 @@
 //! Clock by clock: in each, every core executes an instruction and every thread lets one pass its gate, if they may.
 //!
-//! - An instruction that passes the gate stays in its unit: unpackers 0 and 1, matrix unit, vector unit, packers; each takes
-//!   its instructions in order, a few at a time, and keeps them for a while ([`Delays`]). Until then `STALLWAIT` finds the
-//!   unit busy, TTSync waits, and a bank of SrcA or SrcB has not changed hands.
+//! - An instruction that passes the gate stays in its unit ([`super::pipes`]) for a while ([`Delays`]).
 //! - The scalar unit holds its thread up until it is done. The other units take effect at the gate.
 //! - Where nothing happens, time goes on to the next event.
-
-use std::collections::VecDeque;
 
 use tt_isa::insn::{Opcode, Unit};
 use tt_isa::map::RiscV;
 
 use super::Policy;
-use super::bus::CoreBus;
+use super::cores::{self, Lane};
 use super::pipeline::{self, Progress};
+use super::pipes::Pipes;
 use crate::fault::Fault;
-use crate::model::rv32::{Kind, Retired, Spin, Stop, decode};
-use crate::model::tensix::pipe::{PIPES, Pipe, packers};
-use crate::model::tensix::{Busy, THREADS, Tensix};
+use crate::model::rv32::Stop;
+use crate::model::tensix::pipe::Pipe;
+use crate::model::tensix::{THREADS, Tensix};
 use crate::model::tile::{HARTS, Tile};
-use crate::observe::{Executing, Handover, Issued, Observer};
+use crate::observe::{Issued, Observer};
 
 /// How long things take, in clocks.
 pub trait Delays {
@@ -36,25 +33,12 @@ pub trait Delays {
     fn scalar(&mut self, issued: &Issued) -> u64;
 }
 
-/// Instructions that a pipe holds before the thread has to wait. The pages give the matrix unit's five stages and
-/// that unpackers and packers take an instruction when they can start it; the rest is small on purpose.
-const fn depth(pipe: Pipe) -> usize {
-    match pipe {
-        Pipe::Matrix => 5,
-        Pipe::Vector => 4,
-        Pipe::Unpacker0 | Pipe::Unpacker1 | Pipe::Packers => 2,
-    }
-}
-
 /// A core between two instructions.
 #[derive(Default)]
 struct Core {
     /// Does not run before this clock.
     pause: u64,
-    /// Notices that it only polls.
-    spin: Spin,
-    /// Its own effects that the tile's change count leaves out.
-    effects: u64,
+    lane: Lane,
 }
 
 /// A thread between two instructions.
@@ -66,17 +50,6 @@ struct Thread {
     pause: u64,
 }
 
-/// An instruction in a pipe.
-struct Kept {
-    thread: usize,
-    /// When it leaves the pipe.
-    done: u64,
-    /// Packers that it uses, as bits.
-    packers: u32,
-    /// Banks that change hands then.
-    handovers: Vec<Handover>,
-}
-
 /// The policy, and what it keeps of a tile.
 pub struct Clocked<D> {
     delays: D,
@@ -85,24 +58,21 @@ pub struct Clocked<D> {
     origin: u64,
     cores: [Core; HARTS],
     threads: [Thread; THREADS],
-    /// Oldest first.
-    pipes: [VecDeque<Kept>; PIPES],
+    pipes: Pipes,
     /// The scalar unit does one instruction at a time: until when.
     scalar_busy: u64,
-    /// Banks of SrcA and SrcB that an instruction in a pipe is about to hand over.
-    late: [[bool; 2]; 2],
 }
 
 impl<D: Delays> Policy for Clocked<D> {
     const ON_DEMAND: bool = false;
     const KEEPS: bool = true;
 
-    fn admits(&mut self, tensix: &Tensix, thread: usize, opcode: Opcode, pipe: Option<Pipe>) -> bool {
+    fn admits(&mut self, tensix: &Tensix, thread: usize, opcode: Opcode, _: u32, pipe: Option<Pipe>) -> bool {
         if is_scalar(opcode) && self.scalar_busy > self.now {
             self.threads[thread].pause = self.scalar_busy;
             return false;
         }
-        pipe.is_none_or(|pipe| self.has_room(tensix, pipe))
+        pipe.is_none_or(|pipe| self.pipes.has_room(tensix, pipe))
     }
 
     /// Keeps an instruction in its pipe; banks change hands when it is done.
@@ -115,16 +85,8 @@ impl<D: Delays> Policy for Clocked<D> {
             }
             return false;
         };
-        for &Handover { which, bank, given } in issued.handovers {
-            tensix.set_valid(which, bank, !given);
-            self.late[which][bank] = true;
-        }
-        let packers = if pipe == Pipe::Packers { packers(issued.opcode, issued.word) } else { 0 };
         let done = self.now + self.delays.pipe(pipe, issued);
-        let queue = &mut self.pipes[pipe as usize];
-        let done = queue.back().map_or(done, |last| done.max(last.done));
-        queue.push_back(Kept { thread: issued.thread, done, packers, handovers: issued.handovers.to_vec() });
-        self.show_busy(tensix);
+        self.pipes.keep(tensix, pipe, issued, done);
         true
     }
 }
@@ -144,14 +106,13 @@ impl<D: Delays> Clocked<D> {
             threads: Default::default(),
             pipes: Default::default(),
             scalar_busy: 0,
-            late: [[false; 2]; 2],
         }
     }
 
     /// Whether something will happen in a tile without its cores.
     pub fn pending(&self, tile: &Tile) -> bool {
         (0..THREADS).any(|thread| self.may_move(tile, thread))
-            || self.pipes.iter().any(|pipe| !pipe.is_empty())
+            || !self.pipes.is_empty()
     }
 
     /// Whether a thread has an instruction that was not tried since something changed.
@@ -173,7 +134,7 @@ impl<D: Delays> Clocked<D> {
         }
         let end = self.now + u64::from(budget);
         while self.now < end {
-            let mut moved = self.leave_pipes(tile, observer);
+            let mut moved = self.pipes.leave(tile, observer, self.now) != 0;
             for core in RiscV::ALL {
                 moved |= self.core_step(tile, observer, core)?;
             }
@@ -194,8 +155,7 @@ impl<D: Delays> Clocked<D> {
         let cores = cores.map(|core| self.cores[core as usize].pause);
         let threads = (0..THREADS).filter(|&thread| self.may_move(tile, thread));
         let threads = threads.map(|thread| self.threads[thread].pause);
-        let pipes = self.pipes.iter().filter_map(|pipe| pipe.front().map(|kept| kept.done));
-        cores.chain(threads).chain(pipes).filter(|&at| at >= self.now).min().unwrap_or(u64::MAX)
+        cores.chain(threads).chain([self.pipes.next()]).filter(|&at| at >= self.now).min().unwrap_or(u64::MAX)
     }
 
     fn clock(&self) -> u64 {
@@ -205,54 +165,7 @@ impl<D: Delays> Clocked<D> {
     /// Cores that have left reset begin anew.
     fn forget_spins(&mut self, released: u8) {
         let released = |i: &usize| released >> i & 1 == 1;
-        (0..HARTS).filter(released).for_each(|i| self.cores[i].spin = Spin::default());
-    }
-
-    /// Takes instructions that are done out of their pipes; whether there were any.
-    fn leave_pipes<O: Observer>(&mut self, tile: &mut Tile, observer: &mut O) -> bool {
-        let (mut any, now) = (false, self.now);
-        for pipe in Pipe::ALL {
-            while let Some(kept) = self.pipes[pipe as usize].pop_front_if(|kept| kept.done <= now) {
-                for Handover { which, bank, given } in kept.handovers {
-                    self.late[which][bank] = false;
-                    tile.tensix_mut().set_valid(which, bank, given);
-                }
-                observer.left_pipe(pipe);
-                any = true;
-            }
-        }
-        if any {
-            self.show_busy(tile.tensix_mut());
-            tile.changed();
-        }
-        any
-    }
-
-    /// Tells the wait gates which units are busy for whom.
-    fn show_busy(&self, tensix: &mut Tensix) {
-        let mut busy = [Busy::default(); THREADS];
-        for pipe in Pipe::ALL {
-            for kept in &self.pipes[pipe as usize] {
-                busy[kept.thread].instructions += 1;
-                busy[kept.thread].unmet |= pipe.condition(kept.packers);
-            }
-        }
-        tensix.set_busy(busy);
-    }
-
-    /// Whether an instruction can enter a pipe.
-    fn has_room(&self, tensix: &Tensix, pipe: Pipe) -> bool {
-        let (a, b) = (tensix.banks(0), tensix.banks(1));
-        let late = match pipe {
-            Pipe::Unpacker0 => self.late[0][a.unpack_bank],
-            Pipe::Unpacker1 => self.late[1][b.unpack_bank],
-            Pipe::Matrix => {
-                self.late[0][a.matrix_bank] && a.matrix_ready()
-                    || self.late[1][b.matrix_bank] && b.matrix_ready()
-            }
-            Pipe::Vector | Pipe::Packers => false,
-        };
-        !late && self.pipes[pipe as usize].len() < depth(pipe)
+        (0..HARTS).filter(released).for_each(|i| self.cores[i].lane.forget());
     }
 
     /// Lets a thread's next instruction pass the gate, if it may; whether anything happened.
@@ -289,9 +202,12 @@ impl<D: Delays> Clocked<D> {
         if self.cores[i].pause > self.now || !tile.wake(core) {
             return Ok(false);
         }
-        let pc = tile.hart(core).pc;
-        let result = self.core_instruction(tile, observer, core, pc);
-        let stop = result.map_err(|fault| fault.on_core(core, pc))?;
+        let mut lane = std::mem::take(&mut self.cores[i].lane);
+        let clock = self.clock();
+        let result = cores::single(tile, self, observer, core, &mut lane, clock);
+        self.cores[i].lane = lane;
+        let (stop, released) = result?;
+        self.forget_spins(released);
         if matches!(stop, Stop::Blocked | Stop::Spinning) {
             tile.sleep(core);
         }
@@ -301,40 +217,5 @@ impl<D: Delays> Clocked<D> {
             self.cores[i].pause = self.now + pause;
         }
         Ok(stop != Stop::Blocked)
-    }
-
-    fn core_instruction<O: Observer>(
-        &mut self,
-        tile: &mut Tile,
-        observer: &mut O,
-        core: RiscV,
-        pc: u32,
-    ) -> Result<Stop, Fault> {
-        tile.refresh_code();
-        let word = tile.fetch(core, pc)?;
-        let now = Executing { core, pc, op: decode(word) };
-        observer.core_executes(&now)?;
-        let (mut hart, mut code) = tile.take_hart(core);
-        let before = (hart.x, hart.executed);
-        let mut bus = CoreBus::executing(tile, self, observer, now);
-        let result = hart.run(&mut code, &mut bus, 1);
-        let (stored, volatile, released) = (bus.stored, bus.volatile, bus.released);
-        if let Some(addr) = stored {
-            code.stored(addr);
-        }
-        self.forget_spins(released);
-        let lane = &mut self.cores[core as usize];
-        let stores = matches!(now.op.kind, Kind::Sw | Kind::Sh | Kind::Sb | Kind::TtInsn);
-        lane.effects += u64::from(stores) + u64::from(volatile);
-        let changes = tile.changes() + lane.effects;
-        let spins = hart.pc <= pc && lane.spin.backward(hart.pc, &hart.x, changes);
-        if hart.executed > before.1 && observer.wants_instructions(core) {
-            observer.core_retired(self.clock(), core, &Retired::new(pc, word, &before.0, &hart.x));
-        }
-        tile.put_hart(core, hart, code);
-        match result? {
-            Stop::Budget if spins => Ok(Stop::Spinning),
-            stop => Ok(stop),
-        }
     }
 }

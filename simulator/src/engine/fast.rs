@@ -35,7 +35,7 @@ impl Policy for Fast {
     const KEEPS: bool = false;
 
     #[inline(always)]
-    fn admits(&mut self, _: &Tensix, _: usize, _: Opcode, _: Option<Pipe>) -> bool {
+    fn admits(&mut self, _: &Tensix, _: usize, _: Opcode, _: u32, _: Option<Pipe>) -> bool {
         true
     }
 

@@ -13,10 +13,7 @@
 //! |---|---|---|---|
 //! | [`fast::Fast`] | 1024 instructions a turn | done at once | delivered at the end of a quantum; reads of DRAM at once |
 //! | [`clocked::Clocked`] with [`jitter::Jitter`] | one instruction a clock, with pauses | a random time | each step after a random time |
-//!
-//! A mode that keeps time is one more policy. It needs what is there: [`Policy::admits`] (is the unit free, are the
-//! operands ready), [`Policy::keep`] (how long the unit is busy: opcode, word and accesses are known), a schedule of
-//! cores with a cost for each instruction, and delays of packets that depend on their way ([`packets::Packets`]).
+//! | [`timed::Timed`] | each instruction when silicon would | what silicon takes | each step when its way is done ([`network`]) |
 
 pub mod bus;
 pub mod clocked;
@@ -25,13 +22,19 @@ pub mod ethernet;
 pub mod fast;
 pub mod jitter;
 pub mod packets;
+pub mod network;
 pub mod pipeline;
+pub mod pipes;
 pub mod random;
+pub mod timed;
 
+use tt_isa::chip::Chip;
 use tt_isa::insn::Opcode;
+use tt_isa::map::RiscV;
 
 use crate::fault::Fault;
 use crate::model::noc::Request;
+use crate::model::rv32::Op;
 use crate::model::tensix::Tensix;
 use crate::model::tensix::pipe::Pipe;
 use crate::model::tile::Tile;
@@ -43,6 +46,7 @@ use crate::observe::{Both, Issued, Observer};
 use clocked::Clocked;
 use fast::{Fast, Memory, Reads};
 use jitter::Jitter;
+use timed::Timed;
 
 /// How time passes inside of a chip.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -55,6 +59,8 @@ pub enum Mode {
         /// All delays follow from it.
         seed: u64,
     },
+    /// Everything takes the time that it takes on silicon, as far as that is known.
+    Timed,
 }
 
 /// Decides when the coprocessor's instructions happen.
@@ -65,10 +71,20 @@ pub trait Policy {
     const KEEPS: bool;
 
     /// Whether an instruction that the gate lets through may go to its unit now.
-    fn admits(&mut self, tensix: &Tensix, thread: usize, opcode: Opcode, pipe: Option<Pipe>) -> bool;
+    fn admits(&mut self, tensix: &Tensix, thread: usize, opcode: Opcode, word: u32, pipe: Option<Pipe>) -> bool;
 
     /// An instruction has taken effect; whether its unit keeps it. Then its hand-overs are the policy's to make, later.
     fn keep(&mut self, tensix: &mut Tensix, issued: &Issued) -> bool;
+
+    /// Whether cores ask before each instruction.
+    const PACED: bool = false;
+
+    /// Whether there is time for a core's instruction at `pc`, whose register operands have these values; if not, its turn
+    /// ends in front of it.
+    #[inline(always)]
+    fn may_execute(&mut self, _tile: &mut Tile, _core: RiscV, _pc: u32, _op: &Op, _operands: [u32; 2]) -> bool {
+        true
+    }
 }
 
 /// What runs one tile.
@@ -77,6 +93,8 @@ pub enum Engine {
     Fast(Fast),
     /// Clock by clock, with random delays.
     Jitter(Box<Clocked<Jitter>>),
+    /// From event to event, with the costs of silicon.
+    Timed(Box<Timed>),
 }
 
 /// Who looks at a tile.
@@ -90,10 +108,15 @@ pub struct Observers<'a> {
 }
 
 impl Engine {
-    /// The engine of the `index`-th tile of a chip.
-    pub fn new(mode: Mode, index: usize) -> Self {
+    /// The engine of the `index`-th tile of a chip. A chip whose costs are not known has no timed mode: its engine is the
+    /// fast one.
+    pub fn new(mode: Mode, index: usize, chip: &'static Chip) -> Self {
         match mode {
             Mode::Fast => Self::Fast(Fast::default()),
+            Mode::Timed => match chip.timing {
+                Some(timing) => Self::Timed(Box::new(Timed::new(timing))),
+                None => Self::Fast(Fast::default()),
+            },
             Mode::Async { seed } => Self::Jitter(Box::new(Clocked::new(Jitter::new(seed, index)))),
         }
     }
@@ -103,8 +126,25 @@ impl Engine {
         let pending = match self {
             Self::Fast(_) => false,
             Self::Jitter(clocked) => clocked.pending(tile),
+            Self::Timed(timed) => timed.next_event(tile) != u64::MAX,
         };
         pending || tile.has_awake_core()
+    }
+
+    /// When a tile next does something, if nothing comes from outside; `clock` if that may be at once.
+    pub fn next_event(&self, tile: &Tile, clock: u64) -> Option<u64> {
+        match self {
+            Self::Timed(timed) => Some(timed.next_event(tile)).filter(|&at| at != u64::MAX),
+            _ => self.is_awake(tile).then_some(clock),
+        }
+    }
+
+    /// Takes the clocks at which the requests that wait were made, where they are known.
+    pub fn take_made(&mut self, tile: &Tile, clock: u64) -> Option<Vec<u64>> {
+        match self {
+            Self::Timed(timed) => Some(timed.take_made(tile, clock)),
+            Self::Fast(_) | Self::Jitter(_) => None,
+        }
     }
 
     /// Runs a tile for at most `budget` clocks.
@@ -134,6 +174,7 @@ impl Engine {
         match self {
             Self::Fast(fast) => fast.run(tile, observer, budget, memory),
             Self::Jitter(clocked) => clocked.run(tile, observer, budget),
+            Self::Timed(timed) => timed.run(tile, observer, budget),
         }
     }
 
@@ -141,7 +182,7 @@ impl Engine {
     pub fn do_read(&mut self, tile: &mut Tile, memory: Memory, request: &Request) -> bool {
         match self {
             Self::Fast(fast) => fast.do_read(tile, memory, request),
-            Self::Jitter(_) => false,
+            Self::Jitter(_) | Self::Timed(_) => false,
         }
     }
 
@@ -149,7 +190,7 @@ impl Engine {
     pub fn reads_mut(&mut self) -> Option<&mut Reads> {
         match self {
             Self::Fast(fast) => Some(&mut fast.reads),
-            Self::Jitter(_) => None,
+            Self::Jitter(_) | Self::Timed(_) => None,
         }
     }
 }

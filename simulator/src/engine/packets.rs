@@ -3,15 +3,27 @@
 //! ```text
 //! made -> depart (a write's data leaves) -> arrive (what it is for) -> respond (the response comes back and is counted)
 //! ```
-//! A delay comes before each step. Packets overtake each other freely, but for those from one tile to the same place whose
-//! requests ask for a static or linked virtual channel: they arrive in the order in which they were made
-//! (`NoC/Ordering.md`). What a step does is the fabric's; here is only the time.
+//! A delay comes before each step: a random one, or what the way takes ([`Network`]). Random packets overtake each other
+//! freely, but for those from one tile to the same place whose requests ask for a static or linked virtual channel: they
+//! arrive in the order in which they were made (`NoC/Ordering.md`). What a step does is the fabric's; here is only the time.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use tt_isa::noc::NocXy;
+
+use super::network::Network;
 use super::random::{Pace, Random};
+use crate::model::grid::Grid;
 use crate::model::noc::{Data, Request};
 
-/// Clocks between two looks at the NoC, at most.
+/// Clocks between two looks at the NoC, at most, where delays are random.
 const QUANTUM: u64 = 112;
+/// Where packets take the time of their way: less than the shortest way to another tile, one hop and two ports. So what
+/// tiles do in a quantum reaches others in a later one, on any number of host threads.
+const TIMED_QUANTUM: u64 = 16;
+/// Clocks that a step may be late, so that not every packet ends a quantum.
+const LATE: u64 = 4;
 
 /// What a packet does next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,8 +42,11 @@ pub enum Step {
 /// A packet under way, with what observers want to remember of it.
 pub struct InFlight<N> {
     due: u64,
-    /// Index of the tile that made its request.
+    /// When it arrives, if it is known before.
+    arrives: u64,
+    /// Index of the tile that made its request, and its NoC 0 position.
     pub tile: usize,
+    own: NocXy,
     /// The packet.
     pub packet: Request,
     /// Its data.
@@ -42,11 +57,34 @@ pub struct InFlight<N> {
     pub note: N,
 }
 
+/// A request, and when and where it was made.
+pub struct Made<N> {
+    /// Clock.
+    pub clock: u64,
+    /// Index of its tile.
+    pub tile: usize,
+    /// The tile's NoC 0 position.
+    pub own: NocXy,
+    /// The packet.
+    pub packet: Request,
+    /// The observers' note.
+    pub note: N,
+}
+
+/// Where delays come from.
+enum Delays {
+    Random(Random, Pace),
+    Network(Box<Network>),
+}
+
 /// Packets under way on a chip.
 pub struct Packets<N> {
-    in_flight: Vec<InFlight<N>>,
-    random: Random,
-    pace: Pace,
+    /// Those with something to do first, by time and then in the order in which they came.
+    queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
+    slots: Vec<Option<InFlight<N>>>,
+    free: Vec<usize>,
+    count: u64,
+    delays: Delays,
 }
 
 impl<N> Packets<N> {
@@ -54,66 +92,100 @@ impl<N> Packets<N> {
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed, u64::MAX);
         let pace = Pace::choose(&mut random, 16);
-        Self { in_flight: Vec::new(), random, pace }
+        Self::with(Delays::Random(random, pace))
+    }
+
+    /// None yet; they take the time of their way.
+    pub fn timed(network: Network) -> Self {
+        Self::with(Delays::Network(Box::new(network)))
+    }
+
+    fn with(delays: Delays) -> Self {
+        Self { queue: BinaryHeap::new(), slots: Vec::new(), free: Vec::new(), count: 0, delays }
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.in_flight.is_empty()
+        self.queue.is_empty()
     }
 
-    /// Clocks until the NoC is to be looked at again: few while tiles run, or until the next packet has something to do.
-    pub fn quantum(&mut self, clock: u64, awake: bool) -> u64 {
-        match self.in_flight.iter().map(|packet| packet.due).min() {
-            Some(due) if !awake => due.saturating_sub(clock),
-            _ => 16 + self.random.below(QUANTUM - 16),
+    /// Clocks until the NoC is to be looked at again: few while tiles run (`event`: when the first of them does something), or
+    /// until the next packet has something to do.
+    pub fn quantum(&mut self, clock: u64, event: Option<u64>) -> u64 {
+        let due = self.queue.peek().map(|&Reverse((due, ..))| due);
+        match &mut self.delays {
+            Delays::Random(random, _) => match due {
+                Some(due) if event.is_none() => due.saturating_sub(clock),
+                _ => 16 + random.below(QUANTUM - 16),
+            },
+            Delays::Network(_) => {
+                let due = due.unwrap_or(u64::MAX).saturating_sub(clock);
+                let event = event.unwrap_or(u64::MAX).saturating_sub(clock);
+                // Nothing happens until then; from the first event on, others may have to wait for what it does.
+                let idle = due.min(event);
+                if idle >= TIMED_QUANTUM { idle } else { due.clamp(LATE, TIMED_QUANTUM) }
+            }
         }
     }
 
-    /// A packet of a request that was made by `clock`.
-    pub fn add(&mut self, clock: u64, tile: usize, packet: Request, note: N) {
-        let due = clock + self.pace.delay(&mut self.random);
+    /// Sends a packet on its way.
+    pub fn add(&mut self, grid: &Grid, made: Made<N>) {
+        let Made { clock, tile, own, packet, note } = made;
         let next = if packet.is_write() { Step::Depart } else { Step::Arrive };
-        self.in_flight.push(InFlight { due, tile, packet, data: Data::default(), next, note });
+        let (due, arrives) = match &mut self.delays {
+            Delays::Random(random, pace) => (clock + pace.delay(random), 0),
+            Delays::Network(network) => {
+                let (departs, arrives) = network.request(grid, clock, own, &packet);
+                (if next == Step::Depart { departs } else { arrives }, arrives)
+            }
+        };
+        self.put_back(InFlight { due, arrives, tile, own, packet, data: Data::default(), next, note });
     }
 
-    /// Takes the packets whose next step is due, in the order in which they are.
-    pub fn take_due(&mut self, clock: u64) -> Vec<InFlight<N>> {
-        let in_flight = std::mem::take(&mut self.in_flight);
-        let (mut due, later): (Vec<_>, Vec<_>) =
-            in_flight.into_iter().partition(|packet| packet.due <= clock);
-        self.in_flight = later;
-        due.sort_by_key(|packet| packet.due);
-        due
+    /// Takes the next packet whose step is due.
+    pub fn take_due(&mut self, clock: u64) -> Option<InFlight<N>> {
+        let &Reverse((due, _, slot)) = self.queue.peek()?;
+        if due > clock {
+            return None;
+        }
+        self.queue.pop();
+        self.free.push(slot);
+        self.slots[slot].take()
     }
 
     /// A packet goes on to another step; see [`Self::put_back`].
-    pub fn advance(&mut self, clock: u64, packet: &mut InFlight<N>, next: Step) {
-        packet.due = match next {
-            // What must not be overtaken is not.
-            Step::Arrive => self.due_in_order(clock, packet.tile, &packet.packet),
-            _ => clock + self.pace.delay(&mut self.random),
+    pub fn advance(&mut self, grid: &Grid, clock: u64, packet: &mut InFlight<N>, next: Step) {
+        packet.due = match (&mut self.delays, next) {
+            (Delays::Network(_), Step::Arrive) => packet.arrives,
+            (Delays::Network(network), _) => network.respond(grid, packet.due, packet.own, &packet.packet),
+            (Delays::Random(random, pace), next) => {
+                let due = clock + pace.delay(random);
+                // What must not be overtaken is not.
+                let held = next == Step::Arrive && packet.packet.in_order;
+                if held { due.max(self.last_in_order(packet)) } else { due }
+            }
         };
         packet.next = next;
     }
 
     /// A packet that has more to do is under way again.
     pub fn put_back(&mut self, packet: InFlight<N>) {
-        self.in_flight.push(packet);
+        let slot = self.free.pop().unwrap_or(self.slots.len());
+        self.queue.push(Reverse((packet.due, self.count, slot)));
+        self.count += 1;
+        if slot == self.slots.len() {
+            self.slots.push(Some(packet));
+        } else {
+            self.slots[slot] = Some(packet);
+        }
     }
 
-    /// When a packet may arrive: not before an older one that it must not overtake.
-    fn due_in_order(&mut self, clock: u64, tile: usize, packet: &Request) -> u64 {
-        let due = clock + self.pace.delay(&mut self.random);
+    /// When the last packet arrives that another one must not overtake.
+    fn last_in_order(&self, packet: &InFlight<N>) -> u64 {
         let same = |other: &&InFlight<N>| {
-            let r = &other.packet;
-            other.tile == tile && r.in_order && (r.noc, r.remote) == (packet.noc, packet.remote)
+            let (r, own) = (&other.packet, &packet.packet);
+            other.tile == packet.tile && r.in_order && (r.noc, r.remote) == (own.noc, own.remote)
         };
-        match packet.in_order {
-            true => {
-                self.in_flight.iter().filter(same).map(|other| other.due).max().map_or(due, |at| due.max(at))
-            }
-            false => due,
-        }
+        self.slots.iter().flatten().filter(same).map(|other| other.due).max().unwrap_or(0)
     }
 }

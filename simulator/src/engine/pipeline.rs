@@ -58,7 +58,7 @@ pub fn step<P: Policy, O: Observer>(
         return Ok(waits);
     }
     let pipe = if O::ACCESSES || P::KEEPS { Pipe::of(opcode, word) } else { None };
-    if !policy.admits(tile.tensix(), thread, opcode, pipe) {
+    if !policy.admits(tile.tensix(), thread, opcode, word, pipe) {
         return Ok(waits);
     }
     let issued =

@@ -17,6 +17,7 @@ use tt_isa::noc::NocXy;
 
 use super::system;
 use crate::engine::fast::Memory;
+use crate::engine::network::Network;
 use crate::engine::packets::Packets;
 use crate::engine::{self, Engine, Mode, Observers};
 use crate::fault::Fault;
@@ -142,6 +143,10 @@ impl Chip {
     /// # Errors
     /// The host cannot start the worker threads, or write the trace.
     pub fn new(config: ChipConfig) -> Result<Self, Fault> {
+        let name = config.board.chip.name;
+        if config.mode == Mode::Timed && config.board.chip.timing.is_none() {
+            return Err(Fault::not_implemented(format!("the timed mode of {name}: its costs are not known")));
+        }
         let pool = pool(config.threads)?;
         let trace = config.trace.clone();
         let mut chip = Self::on_threads(config, pool);
@@ -166,7 +171,7 @@ impl Chip {
         let ethernet =
             ethernet.map(|(n, &at)| EthernetTile::new(at, nius(at), &config.identity(n))).collect();
         let mut chip = Self {
-            engines: (0..tiles.len()).map(|index| Engine::new(config.mode, index)).collect(),
+            engines: (0..tiles.len()).map(|index| Engine::new(config.mode, index, chip)).collect(),
             executed: tiles.iter().map(|_| Executed::default()).collect(),
             arc: Arc::new(config.board, config.index, config.harvested),
             in_flight: None,
@@ -187,9 +192,15 @@ impl Chip {
             last_run: Duration::ZERO,
             faults: VecDeque::new(),
         };
-        if let Mode::Async { seed } = chip.config.mode {
-            chip.in_flight = Some(Packets::new(seed));
-            chip.detect_races(seed, &positions);
+        match (chip.config.mode, chip.config.board.chip.timing) {
+            (Mode::Async { seed }, _) => {
+                chip.in_flight = Some(Packets::new(seed));
+                chip.detect_races(seed, &positions);
+            }
+            (Mode::Timed, Some(timing)) => {
+                chip.in_flight = Some(Packets::timed(Network::new(chip.config.board.chip, timing)));
+            }
+            (Mode::Timed, None) | (Mode::Fast, _) => {}
         }
         chip
     }
@@ -314,11 +325,20 @@ impl Chip {
 
     /// Clocks between two deliveries from now on.
     pub(super) fn quantum(&mut self) -> u32 {
-        let awake = self.has_awake_tile() || self.ethernet.iter().any(EthernetTile::is_awake);
+        let event = self.next_event();
         match &mut self.in_flight {
             None => QUANTUM,
-            Some(packets) => packets.quantum(self.clock, awake).clamp(1, u64::from(u32::MAX)) as u32,
+            Some(packets) => packets.quantum(self.clock, event).clamp(1, u64::from(u32::MAX)) as u32,
         }
+    }
+
+    /// When a tile next does something, if none hears from others.
+    fn next_event(&self) -> Option<u64> {
+        if self.in_flight.is_none() || self.ethernet.iter().any(EthernetTile::is_awake) {
+            return Some(self.clock);
+        }
+        let events = self.engines.iter().zip(&self.tiles);
+        events.filter_map(|(engine, tile)| engine.next_event(tile, self.clock)).min()
     }
 
     /// A quantum has passed.

@@ -3,7 +3,7 @@
 
 use super::Chip;
 use super::deliver::located;
-use crate::engine::packets::{InFlight, Step};
+use crate::engine::packets::{InFlight, Made, Step};
 use crate::fault::Fault;
 use crate::model::grid::Node;
 use crate::model::noc::{Remote, Request};
@@ -28,30 +28,40 @@ impl Chip {
         self.step_packets()
     }
 
-    /// Sends the requests that the tiles have made on their way.
+    /// Sends the requests that the tiles have made on their way, in the order in which they were made where that is known.
     fn send(&mut self) {
-        let Some(in_flight) = &mut self.in_flight else { return };
-        for (index, tile) in self.tiles.iter_mut().enumerate() {
-            if !tile.has_requests() {
+        let mut made = Vec::new();
+        for index in 0..self.tiles.len() {
+            if !self.tiles[index].has_requests() {
                 continue;
             }
-            for request in std::mem::take(&mut tile.port_mut().outbox) {
+            let clocks = self.engines[index].take_made(&self.tiles[index], self.clock);
+            let tile = &mut self.tiles[index];
+            let own = tile.position();
+            let requests = std::mem::take(&mut tile.port_mut().outbox);
+            for (n, request) in requests.into_iter().enumerate() {
+                let clock = clocks.as_ref().and_then(|clocks| clocks.get(n)).copied().unwrap_or(self.clock);
                 let note = self.races.as_mut().map(|races| races.made(index, request));
-                for n in 0..request.packet_count() {
-                    in_flight.add(self.clock, index, request.packet(n), note.clone());
-                }
+                made.push((clock, index, own, request, note));
+            }
+        }
+        made.sort_by_key(|&(clock, ..)| clock);
+        let Some(in_flight) = &mut self.in_flight else { return };
+        for (clock, tile, own, request, note) in made {
+            for n in 0..request.packet_count() {
+                let packet = request.packet(n);
+                in_flight.add(&self.grid, Made { clock, tile, own, packet, note: note.clone() });
             }
         }
     }
 
     /// Lets packets do the steps whose time has come.
     fn step_packets(&mut self) -> Result<(), Fault> {
-        let due = self.in_flight.as_mut().map_or_else(Vec::new, |in_flight| in_flight.take_due(self.clock));
-        for mut packet in due {
+        while let Some(mut packet) = self.in_flight.as_mut().and_then(|packets| packets.take_due(self.clock)) {
             let at = self.tiles[packet.tile].position();
             let next = self.step_packet(&mut packet).map_err(|fault| located(fault, at, &packet.packet))?;
             if let (Some(next), Some(in_flight)) = (next, &mut self.in_flight) {
-                in_flight.advance(self.clock, &mut packet, next);
+                in_flight.advance(&self.grid, self.clock, &mut packet, next);
                 in_flight.put_back(packet);
             }
         }

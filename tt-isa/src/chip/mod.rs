@@ -19,6 +19,7 @@ use crate::insn::InsnSet;
 use crate::map::TileMap;
 use crate::noc::{NiuMap, NocXy};
 use crate::stall::Conditions;
+use crate::timing::Timing;
 use crate::tlb::HostMap;
 
 pub mod blackhole;
@@ -101,6 +102,8 @@ pub struct Chip {
     pub registers: Registers,
     /// Conditions of `STALLWAIT`.
     pub until: Conditions,
+    /// What things cost, if that is known.
+    pub timing: Option<&'static Timing>,
 }
 
 impl Chip {

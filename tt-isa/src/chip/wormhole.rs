@@ -7,6 +7,7 @@ use crate::insn;
 use crate::map::{ResetPc, TileMap};
 use crate::noc::{NiuMap, NiuRegisters, NocXy};
 use crate::stall::{Conditions, until};
+use crate::timing;
 use crate::tlb::{HostMap, TlbFields, TlbGroup};
 
 /// ARC CSM (scratch memory, 512 KiB) in BAR 0.
@@ -161,4 +162,5 @@ pub const WORMHOLE: Chip = Chip {
         sfpu: until::SFPU,
         config: None,
     },
+    timing: Some(&timing::WORMHOLE),
 };

@@ -73,6 +73,8 @@ pub struct Request {
     pub tag: u32,
     /// It does not overtake earlier ones of this kind to the same place: a static or linked virtual channel.
     pub in_order: bool,
+    /// A broadcast reserves its way before it leaves.
+    pub reserves: bool,
     /// A posted write's first 16 bytes go here as well.
     pub header_store: Option<u64>,
     /// The core that made it, for faults; `None` if the host or the coprocessor did.
@@ -104,6 +106,7 @@ impl Request {
             include_self: c & ctrl::BRCST_SRC_INCLUDE != 0,
             tag: packet_tag >> tag::TRANSACTION_ID_SHIFT & (TRANSACTION_IDS - 1),
             in_order: c & (ctrl::VC_STATIC | ctrl::VC_LINKED) != 0,
+            reserves: c & ctrl::BRCST_PACKET != 0 && c & ctrl::PATH_RESERVE != 0,
             header_store: (packet_tag & tag::HEADER_STORE != 0
                 && c & (ctrl::WR | ctrl::RESP_MARKED) == ctrl::WR)
                 .then(|| u64::from(at(reg::AT_DATA)) << 4),

@@ -1,6 +1,6 @@
 //! What a core is connected to.
 
-use super::CodeCache;
+use super::{CodeCache, Op};
 use crate::fault::Fault;
 
 /// What a load or store came to.
@@ -19,6 +19,16 @@ pub enum Access<T> {
 /// L1 and the core's local RAM are plain bytes, so that nothing stands between the core's loop and them; all else
 /// goes through [`Bus::load`] and [`Bus::store`].
 pub trait Bus {
+    /// Whether the core asks before each instruction ([`Bus::may_execute`]).
+    const PACED: bool = false;
+
+    /// Whether there is time for the instruction at `pc`, whose register operands have these values; if not, the turn ends
+    /// in front of it. One that has not been decoded yet is asked for again.
+    #[inline(always)]
+    fn may_execute(&mut self, _pc: u32, _op: &Op, _operands: [u32; 2]) -> bool {
+        true
+    }
+
     /// L1: address 0 on.
     fn l1(&mut self) -> &mut [u8];
 

@@ -154,6 +154,9 @@ impl Hart {
                         };
                         let (a, b) = (x[op.rs1 as usize % SLOTS], x[op.rs2 as usize % SLOTS]);
                         let imm = op.imm as u32;
+                        if B::PACED && !bus.may_execute(base.wrapping_add(here!()), op, [a, b]) {
+                            leave!(before, Leave::Stop(Stop::Budget));
+                        }
                         let value = with_arithmetic!(op.kind, a, b, imm, {
                             Kind::Lui => imm,
                             Kind::Auipc => base.wrapping_add(here!()).wrapping_add(imm),

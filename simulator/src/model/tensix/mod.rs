@@ -251,6 +251,24 @@ impl Tensix {
         banks.valid[bank] = valid;
     }
 
+    /// What the last `UNPACR` has read.
+    #[inline]
+    pub fn fetched(&self) -> unpack::Fetched {
+        self.unpack.fetched
+    }
+
+    /// What the last `PACR` has written: the most of any packer.
+    #[inline]
+    pub fn packed(&self) -> pack::Packed {
+        self.pack.packed
+    }
+
+    /// Blocks of eight 16-bit rows of Dst that an instruction of the matrix unit is about to write, a bit each.
+    #[inline]
+    pub fn dst_blocks(&self, thread: usize, opcode: Opcode, word: u32) -> u128 {
+        sfpu::matrix_writes(self, thread, opcode, word)
+    }
+
     /// Whether the last instruction asks the tile for something.
     #[inline(always)]
     pub fn has_requests(&self) -> bool {

@@ -78,6 +78,18 @@ impl Tile {
         }
     }
 
+    /// Whether a core is neither asleep nor in reset.
+    #[inline]
+    pub fn is_awake(&self, core: RiscV) -> bool {
+        self.activity(core) == Activity::Awake
+    }
+
+    /// Cores that have left reset since [`Self::take_released`], a bit each.
+    #[inline]
+    pub fn released(&self) -> u8 {
+        self.released
+    }
+
     /// Takes the cores that have left reset since the last call, a bit each.
     pub fn take_released(&mut self) -> u8 {
         std::mem::take(&mut self.released)

@@ -261,6 +261,7 @@ mod tests {
             include_self: false,
             tag: 0,
             in_order: false,
+            reserves: false,
             header_store: None,
             core: None,
         }

@@ -236,6 +236,7 @@ pub const BLACKHOLE: Chip = Chip {
         sfpu: 1 << 11,
         config: Some(1 << 12),
     },
+    timing: None,
 };
 
 /// Scratch registers of ARC's reset unit.

@@ -53,9 +53,22 @@ struct Progress {
     position: Position,
 }
 
+/// What a `PACR` has written: the most of any packer.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Packed {
+    /// Datums that it has read.
+    pub datums: u32,
+    /// Bytes that it has written.
+    pub bytes: u32,
+    /// They were added to what was there.
+    pub accumulates: bool,
+}
+
 /// State of the packers.
 #[derive(Default)]
 pub struct PackState {
+    /// What the last `PACR` has written.
+    pub packed: Packed,
     /// `None` between tiles.
     tiles: [Option<Progress>; PACKERS],
     /// `None` until somebody asks for them.
@@ -112,6 +125,7 @@ fn pacr(t: &mut Tensix, thread: usize, op: &PACR, l1: &mut L1) -> Exec {
     let common = Common::read(t, thread)?;
     let mut counted_on = [false; THREADS];
     let mut last = None;
+    let mut packed = Packed::default();
     let histogram = (0..THREADS).any(|thread| t.cfg.thread(thread, tc::ENABLE_ACC_STATS_Enable) != 0);
     if histogram {
         t.pack.statistics.get_or_insert_default();
@@ -139,7 +153,9 @@ fn pacr(t: &mut Tensix, thread: usize, op: &PACR, l1: &mut L1) -> Exec {
         }
         t.pack.tiles[packer] = (!ends).then_some(progress);
         last = Some((job.formats, job.conversion));
+        packed = job.most(packed);
     }
+    t.pack.packed = packed;
     for of in (0..THREADS).filter(|&of| counted_on[of]) {
         address::apply_addr_mod(t, thread, op.addr_mode, of);
     }
@@ -205,6 +221,16 @@ impl Job {
                 mask => mask,
             },
         })
+    }
+
+    /// The most of what it has written and `other`.
+    fn most(&self, other: Packed) -> Packed {
+        let bytes = (self.count * self.sink.format.datum_bits()).div_ceil(8) as u32;
+        Packed {
+            datums: other.datums.max(self.count as u32),
+            bytes: other.bytes.max(bytes),
+            accumulates: other.accumulates | self.sink.accumulate,
+        }
     }
 
     /// Shows the intermediate values that will be packed, those that are left out as well.

@@ -40,9 +40,20 @@ const SRCA_SKIP: u32 = 64;
 /// Configuration contexts of an unpacker.
 const CONTEXTS: usize = 8;
 
+/// What an `UNPACR` has read.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Fetched {
+    /// Bytes of datums; shared exponents have a port of their own (`TensixTile/L1.md`).
+    pub bytes: u32,
+    /// Speed that it wants: x1, x2 or x4, counted from 0 (`UNPACR_Regular.md`, "Performance").
+    pub speed: u8,
+}
+
 /// What the unpackers remember: `[unpacker][thread]`.
 #[derive(Default)]
 pub struct UnpackState {
+    /// What the last `UNPACR` has read.
+    pub fetched: Fetched,
     /// Row of SrcA or SrcB that the thread's data starts at, where addresses count from it.
     src_row: [[u8; THREADS]; 2],
     /// The configuration context of an instruction that leaves it to the counter.
@@ -72,6 +83,7 @@ fn banks(t: &mut Tensix, unpacker: usize) -> &mut SrcBanks {
 
 fn unpacr(t: &mut Tensix, thread: usize, op: &UNPACR, l1: &L1) -> Exec {
     let unpacker = op.unpack_block_selection as usize;
+    t.unpack.fetched = Fetched::default();
     if op.search_cache_flush != 0 {
         return Ok(Step::Done);
     }
@@ -90,6 +102,7 @@ fn unpacr(t: &mut Tensix, thread: usize, op: &UNPACR, l1: &L1) -> Exec {
     let setup = Setup::read(t, thread, op, context, counters)?;
     let run = Run::locate(&setup, &t.adc, thread)?;
     move_datums(t, &setup, &run, l1)?;
+    t.unpack.fetched = fetched(&setup, &run);
     if op.ovrd_thread_id != 0 && op.auto_inc_context_id != 0 {
         set_context_counter(t, thread, unpacker, context as u8 + 1);
     }
@@ -105,6 +118,17 @@ fn unpacr(t: &mut Tensix, thread: usize, op: &UNPACR, l1: &L1) -> Exec {
         }
     }
     Ok(Step::Done)
+}
+
+fn fetched(setup: &Setup, run: &Run) -> Fetched {
+    let bits = setup.conversion.input.datum_bits();
+    let speed = match (setup.tilize, bits) {
+        (true, _) => 2,
+        (_, 2) => 0,
+        (_, 4) if setup.conversion.to_dst => setup.throttle_mode.min(1) as u8,
+        _ => setup.throttle_mode.min(2) as u8,
+    };
+    Fetched { bytes: (run.count * bits).div_ceil(8) as u32, speed }
 }
 
 /// Reads the run and writes it where it belongs.

@@ -1,0 +1,358 @@
+//! When a core's instructions enter its integer unit (`TensixTile/BabyRISCV/README.md`, `BabyRISCV/MemoryOrdering.md`).
+//!
+//! The core is in order: an instruction enters the integer unit when the one before has left it and its operands are
+//! there, and goes on to the load/store unit, which instructions leave in order, loads when their value has come. An
+//! operand is there when the instruction that makes it moves from one unit to the next, and from then on when it has left
+//! the load/store unit: what waits there behind a load cannot be read.
+
+use tt_isa::map::{self, RiscV};
+use tt_isa::timing::CoreTiming;
+
+use super::icache::ICache;
+use crate::model::rv32::{Kind, Op};
+
+/// Room for the longest of the queues below.
+const QUEUE: usize = 8;
+
+/// Times of the last few instructions of a kind, the oldest first.
+#[derive(Clone, Copy, Default)]
+struct Recent {
+    times: [u64; QUEUE],
+    at: usize,
+}
+
+impl Recent {
+    /// The time of the instruction that was the `n`-th last one.
+    fn nth_last(&self, n: u8) -> u64 {
+        self.times[(self.at + QUEUE - usize::from(n)) % QUEUE]
+    }
+
+    fn push(&mut self, time: u64) {
+        self.times[self.at] = time;
+        self.at = (self.at + 1) % QUEUE;
+    }
+}
+
+/// What memory a load or store reaches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// L1.
+    L1,
+    /// The core's local RAM.
+    Local,
+    /// Mailboxes, PCBufs, TTSync, semaphores; pushes of instructions.
+    Sync,
+    /// GPRs and configuration of the coprocessor.
+    Coprocessor,
+    /// Any other register.
+    Register,
+}
+
+impl Place {
+    /// What is at an address.
+    #[inline]
+    pub const fn of(addr: u32) -> Self {
+        const LOCAL_END: u32 = map::LOCAL_RAM_BASE + 0x1000;
+        match addr {
+            0..map::L1_SIZE => Self::L1,
+            map::LOCAL_RAM_BASE..LOCAL_END => Self::Local,
+            map::CFG_BASE.. => Self::Coprocessor,
+            map::INSTRN_BUF_BASE.. => Self::Sync,
+            map::REGFILE_BASE.. => Self::Coprocessor,
+            _ => Self::Register,
+        }
+    }
+}
+
+/// An instruction that has entered the integer unit.
+#[derive(Clone, Copy)]
+struct Entered {
+    at: u64,
+    pc: u32,
+    op: Op,
+    /// Of a load or store.
+    place: Place,
+    addr: u32,
+    /// Clocks in the integer unit.
+    occupied: u64,
+}
+
+/// The core's last jump or branch, until it is known where it went.
+#[derive(Clone, Copy)]
+struct Branch {
+    pc: u32,
+    kind: Kind,
+    backward: bool,
+}
+
+/// A core between two instructions.
+pub struct Scoreboard {
+    timing: &'static CoreTiming,
+    icache: ICache,
+    /// When the next instruction may enter.
+    next: u64,
+    /// When each register's value moves on from the unit that makes it, and when it has been written.
+    moves: [u64; 33],
+    written: [u64; 33],
+    /// When the last instructions leave the load/store unit.
+    leave: Recent,
+    /// When the last loads from elsewhere than local RAM have entered, and their latency.
+    loads: Recent,
+    /// When the last stores leave the store queue, and when the last one to L1 does.
+    stores: Recent,
+    /// Their addresses.
+    stored: [u32; QUEUE],
+    last_store: u64,
+    entered: Option<Entered>,
+    branch: Option<Branch>,
+    accepted: u64,
+}
+
+impl Scoreboard {
+    /// A core that has not run yet.
+    pub fn new(timing: &'static CoreTiming, core: RiscV) -> Self {
+        Self {
+            timing,
+            icache: ICache::new(timing, core),
+            next: 0,
+            moves: [0; 33],
+            written: [0; 33],
+            leave: Recent::default(),
+            loads: Recent::default(),
+            stores: Recent::default(),
+            stored: [u32::MAX; QUEUE],
+            last_store: 0,
+            entered: None,
+            branch: None,
+            accepted: 0,
+        }
+    }
+
+    /// Leaves reset at `now`: nothing is under way, and the instruction cache is empty.
+    pub fn reset(&mut self, now: u64, core: RiscV) {
+        *self = Self { next: now, ..Self::new(self.timing, core) };
+    }
+
+    /// When the next instruction may enter, operands aside.
+    #[inline]
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The core has slept until `now`.
+    #[inline]
+    pub fn wake(&mut self, now: u64) {
+        self.next = self.next.max(now);
+    }
+
+    /// Instructions that have been let in.
+    pub fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    /// Lets an instruction enter if it can before `limit`: when it does, or `None`. Those before it have been executed.
+    #[inline]
+    pub fn enter(&mut self, pc: u32, op: &Op, [a, b]: [u32; 2], limit: u64) -> Option<(u64, Place)> {
+        self.commit();
+        self.follow(pc);
+        let kind = op.kind;
+        let mut at = self.next;
+        if at >= limit {
+            return None;
+        }
+        let (uses_a, uses_b) = uses(kind);
+        // The later of the two may make the other one wait.
+        for _ in 0..1 + u32::from(uses_b) {
+            if uses_a {
+                at = self.ready(op.rs1, at);
+            }
+            if uses_b {
+                at = self.ready(op.rs2, at);
+            }
+        }
+        at = at.max(self.leave.nth_last(self.timing.queue).saturating_sub(1));
+        let mut place = Place::Sync;
+        let mut addr = 0;
+        if is_load(kind) || is_store(kind) {
+            addr = a.wrapping_add(op.imm as u32);
+            place = Place::of(addr);
+        }
+        if is_memory(kind) {
+            // Neither enters while the store queue is full.
+            at = at.max(self.stores.nth_last(self.timing.stores_queued));
+        }
+        if is_load(kind) && place != Place::Local {
+            let latency = self.latency(place);
+            at = at.max((self.loads.nth_last(self.timing.loads_in_flight) + latency).saturating_sub(1));
+        }
+        if at >= limit {
+            return None;
+        }
+        let occupied = self.occupied(kind, a, b);
+        self.entered = Some(Entered { at, pc, op: *op, place, addr, occupied });
+        self.accepted += 1;
+        Some((at, place))
+    }
+
+    /// The last instruction that entered has not been executed, and comes again.
+    pub fn cancel(&mut self) {
+        if self.entered.take().is_some() {
+            self.accepted -= 1;
+        }
+    }
+
+    /// The last instruction that entered has been executed.
+    #[inline]
+    pub fn commit(&mut self) {
+        let Some(Entered { at, pc, op, place, addr, occupied }) = self.entered.take() else { return };
+        self.next = at + occupied;
+        let kind = op.kind;
+        let mut leave = at + occupied + 1;
+        if is_load(kind) {
+            let latency = self.latency(place);
+            if place != Place::Local {
+                self.loads.push(at);
+            }
+            // A load from where a store still waits enters behind it.
+            let conflict = if place == Place::L1 && self.last_store > at { self.conflict(addr) } else { 0 };
+            leave = leave.max(at.max(conflict) + latency);
+        } else if is_memory(kind) {
+            self.store(at, place, addr);
+        }
+        leave = leave.max(self.leave.nth_last(1) + 1);
+        self.leave.push(leave);
+        if writes(kind) {
+            let rd = usize::from(op.rd).min(32);
+            self.moves[rd] = if is_load(kind) { leave } else { at + occupied };
+            self.written[rd] = leave;
+        }
+        if is_branch(kind) {
+            self.branch = Some(Branch { pc, kind, backward: op.imm < 0 });
+        }
+    }
+
+    /// When the last store to the same address leaves the store queue.
+    fn conflict(&self, addr: u32) -> u64 {
+        let stores = self.stored.iter().zip(&self.stores.times);
+        stores.filter(|&(&stored, _)| stored == addr).map(|(_, &time)| time).max().unwrap_or(0)
+    }
+
+    fn store(&mut self, at: u64, place: Place, addr: u32) {
+        let done = match place {
+            Place::L1 => {
+                self.last_store = self.last_store.max(at) + u64::from(self.timing.store_l1);
+                self.last_store
+            }
+            _ => at + 1,
+        };
+        self.stored[self.stores.at] = addr;
+        // The queue is in order.
+        self.stores.push(done.max(self.stores.nth_last(1)));
+    }
+
+    /// Where the last jump led to, and whether the code is at hand.
+    #[inline]
+    fn follow(&mut self, pc: u32) {
+        let mut taken = false;
+        if let Some(branch) = self.branch.take() {
+            taken = pc != branch.pc.wrapping_add(4);
+            let predicted = match branch.kind {
+                Kind::Jal => taken,
+                Kind::Jalr => !taken,
+                // Backward branches are taken to be loops.
+                _ => branch.backward,
+            };
+            if taken != predicted {
+                self.next += u64::from(self.timing.mispredict);
+            }
+        }
+        self.next += self.icache.fetch(pc, taken);
+    }
+
+    #[inline]
+    fn ready(&self, register: u8, at: u64) -> u64 {
+        let register = usize::from(register);
+        let moves = self.moves[register];
+        // On its way between two units, or written.
+        if at <= moves { moves } else { at.max(self.written[register]) }
+    }
+
+    fn latency(&self, place: Place) -> u64 {
+        let timing = self.timing;
+        u64::from(match place {
+            Place::L1 => timing.load_l1,
+            Place::Local => timing.load_local,
+            Place::Sync => timing.load_sync,
+            Place::Coprocessor => timing.load_coprocessor,
+            Place::Register => timing.load_register,
+        })
+    }
+
+    #[inline]
+    fn occupied(&self, kind: Kind, a: u32, b: u32) -> u64 {
+        match kind {
+            Kind::Mul | Kind::Mulh | Kind::Mulhsu | Kind::Mulhu => u64::from(self.timing.multiply),
+            Kind::Div | Kind::Rem => self.divide(a as i32 as i64, b as i32 as i64),
+            Kind::Divu | Kind::Remu => self.divide(i64::from(a), i64::from(b)),
+            _ => 1,
+        }
+    }
+
+    fn divide(&self, a: i64, b: i64) -> u64 {
+        let [least, most] = self.timing.divide.map(u64::from);
+        if b == 0 || b == 1 || (a == i64::from(i32::MIN) && b == -1) {
+            return u64::from(self.timing.divide_trivial);
+        }
+        let bits = u64::from(64 - a.unsigned_abs().leading_zeros());
+        (bits + 1).clamp(least, most)
+    }
+}
+
+#[inline]
+const fn is_load(kind: Kind) -> bool {
+    matches!(kind, Kind::Lb | Kind::Lh | Kind::Lw | Kind::Lbu | Kind::Lhu)
+}
+
+#[inline]
+const fn is_store(kind: Kind) -> bool {
+    matches!(kind, Kind::Sb | Kind::Sh | Kind::Sw)
+}
+
+/// Loads, stores, and pushes in line, which are stores.
+#[inline]
+const fn is_memory(kind: Kind) -> bool {
+    is_load(kind) || is_store(kind) || matches!(kind, Kind::TtInsn)
+}
+
+#[inline]
+const fn is_branch(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Jal
+            | Kind::Jalr
+            | Kind::Beq
+            | Kind::Bne
+            | Kind::Blt
+            | Kind::Bge
+            | Kind::Bltu
+            | Kind::Bgeu
+    )
+}
+
+/// Which register operands an instruction has.
+#[inline]
+const fn uses(kind: Kind) -> (bool, bool) {
+    use Kind::*;
+    match kind {
+        Lui | Auipc | Jal | TtInsn | Fence | Unknown | Illegal | Ecall | Ebreak => (false, false),
+        Beq | Bne | Blt | Bge | Bltu | Bgeu | Sb | Sh | Sw | Add | Sub | Sll | Slt | Sltu | Xor | Srl | Sra
+        | Or | And | Mul | Mulh | Mulhsu | Mulhu | Div | Divu | Rem | Remu => (true, true),
+        _ => (true, false),
+    }
+}
+
+/// Whether it has a destination register.
+#[inline]
+const fn writes(kind: Kind) -> bool {
+    !is_store(kind) && !matches!(kind, Kind::TtInsn | Kind::Fence) && (!is_branch(kind) || matches!(kind, Kind::Jal | Kind::Jalr))
+}

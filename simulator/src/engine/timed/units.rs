@@ -1,0 +1,233 @@
+//! When the coprocessor's units take instructions, and for how long they keep them.
+//!
+//! | unit | takes one | keeps it |
+//! |---|---|---|
+//! | matrix, vector | as the instruction table says; not while a block of Dst that it reads is being written | its latency |
+//! | unpackers | one of both in two clocks | as long as its bytes take at the speed that both leave each other |
+//! | packers | one a clock; not while Dst is being written | as long as its datums or bytes take |
+//! | scalar | when it is done with the last one; its thread waits, too | |
+//! | all others | one a clock | |
+
+use tt_isa::insn::{Cost, Opcode, Unit};
+use tt_isa::timing::UnitTiming;
+
+use crate::model::tensix::Tensix;
+use crate::model::tensix::pipe::Pipe;
+use crate::observe::Issued;
+
+/// Blocks of Dst, of eight 16-bit rows each.
+const BLOCKS: usize = 128;
+
+/// What an unpacker reads for the instruction that it works on.
+#[derive(Clone, Copy, Default)]
+struct Fetch {
+    /// Bytes that were left at `since`.
+    left: u64,
+    since: u64,
+    /// Speed that it wants.
+    wants: u8,
+}
+
+/// What the units are busy with.
+pub struct Units {
+    timing: &'static UnitTiming,
+    /// When matrix unit, vector unit, unpackers and packers take the next instruction.
+    matrix: u64,
+    vector: u64,
+    unpackers: u64,
+    /// When the scalar unit is done.
+    scalar: u64,
+    /// When each block of Dst can be read, and the last of them.
+    blocks: [u64; BLOCKS],
+    blocks_last: u64,
+    /// Blocks of the instruction that has just been let in.
+    written: u128,
+    /// The last move of rows, and when.
+    moved: Option<(Opcode, u64)>,
+    fetches: [Fetch; 2],
+    /// Bytes and speed of the unpackers' instructions that wait behind them.
+    queued: [Option<(u64, u8)>; 2],
+}
+
+fn cost(opcode: Opcode) -> Cost {
+    // The table's test finds instructions without.
+    opcode.effects().cost.unwrap_or(Cost { issue: 1, latency: 1 })
+}
+
+impl Units {
+    /// All idle.
+    pub fn new(timing: &'static UnitTiming) -> Self {
+        Self {
+            timing,
+            matrix: 0,
+            vector: 0,
+            unpackers: 0,
+            scalar: 0,
+            blocks: [0; BLOCKS],
+            blocks_last: 0,
+            written: 0,
+            moved: None,
+            fetches: Default::default(),
+            queued: Default::default(),
+        }
+    }
+
+    /// When an instruction's unit takes it at the earliest.
+    pub fn free(&mut self, tensix: &Tensix, thread: usize, opcode: Opcode, word: u32) -> u64 {
+        match opcode.unit() {
+            Unit::Scalar => self.scalar,
+            Unit::Vector(_) => self.vector,
+            Unit::Unpackers => self.unpackers,
+            Unit::Packers => self.blocks_last,
+            Unit::Matrix => {
+                self.written = tensix.dst_blocks(thread, opcode, word);
+                self.matrix.max(self.after_move(opcode)).max(self.readable(opcode, word))
+            }
+            _ => 0,
+        }
+    }
+
+    /// When the blocks of Dst that a matrix instruction accumulates on can be read.
+    fn readable(&self, opcode: Opcode, word: u32) -> u64 {
+        let effects = opcode.effects();
+        if self.written == 0 {
+            // It may read other rows: of all that were written.
+            return if effects.reads_dst(word) { self.blocks_last } else { 0 };
+        }
+        if !effects.reads_dst(word) {
+            return 0;
+        }
+        bits(self.written).map(|block| self.blocks[block]).max().unwrap_or(0)
+    }
+
+    /// What moves of rows keep back (`MOVD2A.md`, `MOVD2B.md`, `MOVA2D.md`, `MOVB2D.md`).
+    fn after_move(&self, opcode: Opcode) -> u64 {
+        use Opcode::*;
+        match self.moved {
+            Some((MOVD2A, at)) if !matches!(opcode, MOVD2A | MOVB2A) => at + 2,
+            Some((MOVD2B, at)) if opcode != MOVD2B => at + 4,
+            Some((MOVA2D | MOVB2D, at))
+                if matches!(opcode, MOVD2A | MOVD2B | ELWMUL | MVMUL | DOTPV | GMPOOL | GAPOOL) =>
+            {
+                at + 4
+            }
+            _ => 0,
+        }
+    }
+
+    /// An instruction that no pipe keeps has been executed at `now`: when its thread's next one may be.
+    pub fn executed(&mut self, opcode: Opcode, now: u64) -> u64 {
+        let done = now + u64::from(cost(opcode).issue);
+        if opcode.unit() == Unit::Scalar {
+            self.scalar = done;
+        }
+        done
+    }
+
+    /// An instruction of a pipe has been let in at `now`: when it is done (an unpacker's may change), and when its
+    /// thread's next one may be let in.
+    pub fn keep(&mut self, tensix: &Tensix, issued: &Issued, pipe: Pipe, now: u64, last: u64) -> (u64, u64) {
+        let Cost { issue, latency } = cost(issued.opcode);
+        let next = now + u64::from(issue);
+        match pipe {
+            Pipe::Matrix => {
+                self.matrix = next;
+                self.write(now);
+                self.moved = is_move(issued.opcode).then_some((issued.opcode, now));
+                (now + u64::from(latency), now + 1)
+            }
+            Pipe::Vector => {
+                self.vector = next;
+                (now + u64::from(latency), now + 1)
+            }
+            Pipe::Packers => (now.max(last) + self.packing(tensix, issued.opcode), next),
+            Pipe::Unpacker0 | Pipe::Unpacker1 => {
+                self.unpackers = next;
+                (self.fetch(tensix, issued.opcode, pipe as usize, next, last), next)
+            }
+        }
+    }
+
+    fn write(&mut self, now: u64) {
+        let readable = now + 1 + u64::from(self.timing.dst_hazard);
+        for block in bits(self.written) {
+            self.blocks[block] = readable;
+        }
+        if self.written != 0 {
+            self.blocks_last = readable;
+        }
+    }
+
+    /// Clocks of a pack.
+    fn packing(&self, tensix: &Tensix, opcode: Opcode) -> u64 {
+        if opcode != Opcode::PACR {
+            return u64::from(cost(opcode).latency);
+        }
+        let packed = tensix.packed();
+        let clocks = if packed.accumulates { u64::from(self.timing.pack_accumulate) } else { 1 };
+        let bytes = u64::from(packed.bytes.div_ceil(u32::from(self.timing.pack_bytes))) * clocks;
+        bytes.max(packed.datums.div_ceil(u32::from(self.timing.pack_datums)).into()).max(1)
+    }
+
+    /// Starts to fetch an unpack's bytes, or notes them if another one is being fetched; when it is done.
+    fn fetch(&mut self, tensix: &Tensix, opcode: Opcode, unpacker: usize, now: u64, last: u64) -> u64 {
+        let fetched = if opcode == Opcode::UNPACR { tensix.fetched() } else { Default::default() };
+        let (bytes, wants) = (u64::from(fetched.bytes), fetched.speed.min(2));
+        if last != 0 {
+            self.queued[unpacker] = Some((bytes, wants));
+            return u64::MAX;
+        }
+        self.settle(now);
+        self.fetches[unpacker] = Fetch { left: bytes, since: now, wants };
+        self.done(unpacker)
+    }
+
+    /// An unpacker's instruction has left: the next one's bytes are fetched from now on.
+    pub fn fetch_next(&mut self, unpacker: usize, now: u64) {
+        self.settle(now);
+        let (left, wants) = self.queued[unpacker].take().unwrap_or_default();
+        self.fetches[unpacker] = Fetch { left, since: now, wants };
+    }
+
+    /// When an unpacker's instruction is done, if nothing changes.
+    pub fn done(&self, unpacker: usize) -> u64 {
+        let fetch = self.fetches[unpacker];
+        fetch.since + fetch.left.div_ceil(self.speed(unpacker))
+    }
+
+    /// Bytes a clock that an unpacker gets.
+    fn speed(&self, unpacker: usize) -> u64 {
+        let [first, second] = &self.fetches;
+        let bytes = self.timing.unpack_bytes;
+        let speed = if first.left == 0 || second.left == 0 {
+            self.fetches[unpacker].wants
+        } else {
+            self.timing.unpack_together[usize::from(second.wants)][usize::from(first.wants)][unpacker]
+        };
+        u64::from(bytes[usize::from(speed)])
+    }
+
+    /// Notes how far both unpackers have come.
+    fn settle(&mut self, now: u64) {
+        let speeds = [self.speed(0), self.speed(1)];
+        for (fetch, speed) in self.fetches.iter_mut().zip(speeds) {
+            if now > fetch.since {
+                fetch.left = fetch.left.saturating_sub((now - fetch.since) * speed);
+                fetch.since = now;
+            }
+        }
+    }
+}
+
+fn is_move(opcode: Opcode) -> bool {
+    use Opcode::*;
+    matches!(opcode, MOVD2A | MOVD2B | MOVA2D | MOVB2D)
+}
+
+fn bits(mut set: u128) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = set.trailing_zeros() as usize;
+        set &= set.wrapping_sub(1);
+        (bit < BLOCKS).then_some(bit)
+    })
+}

@@ -1,0 +1,171 @@
+//! The timed mode on small programs: cores and coprocessor take the clocks that the documents give, as a program itself
+//! measures them with the wall clock.
+
+#[path = "support/asm.rs"]
+mod asm;
+#[path = "support/code.rs"]
+mod code;
+#[path = "support/host.rs"]
+mod host;
+
+use asm::{b, i, jal, li, nop, r, s};
+use code::Code;
+use host::{Host, end, tensix};
+use tt_isa::insn::{
+    ADDDMAREG, ATCAS, MOVB2D, MOVD2A, MVMUL, SETDMAREG, SETDVALID, SFPMAD, SFPNOP, SFPSWAP, SHIFTXB, ttinsn,
+};
+use tt_isa::map::{DEBUG_REGS_BASE, LOCAL_RAM_BASE, RiscV, WALL_CLOCK_L};
+use tt_simulator::Mode;
+
+/// Where the programs leave what they have measured.
+const RESULT: u32 = 0x3_0000;
+/// L1 and other places that they access: x10 to x13.
+const DATA: u32 = 0x2_0000;
+const GPRS: u32 = 0xFFE0_0000;
+
+/// A program that measures `words` the second time that it executes them, when they are in the instruction cache.
+fn measured(words: &[u32]) -> Vec<u32> {
+    let wall_clock = DEBUG_REGS_BASE + WALL_CLOCK_L;
+    let mut code = Code::default();
+    for (register, value) in [(10, DATA), (11, LOCAL_RAM_BASE), (12, GPRS), (20, wall_clock), (23, RESULT), (25, 2)] {
+        code.add(li(register, value));
+    }
+    // What was under way has come to its end.
+    let settled = vec![nop(); 16];
+    let round = [&settled[..], &[i("Lw", 21, 20, 0)], words, &[i("Lw", 22, 20, 0), r("Sub", 24, 22, 21)]].concat();
+    code.add(round.iter().copied());
+    code.add([s("Sw", 24, 23, 0), i("Addi", 25, 25, -1)]);
+    let back = -4 * (round.len() as i32 + 2);
+    code.add([b("Bne", 25, 0, back)]);
+    code.add(end());
+    code.0
+}
+
+fn run(core: RiscV, words: &[u32]) -> u32 {
+    let mut host = Host::with_mode(Mode::Timed);
+    let tile = tensix(0, 0);
+    host.load(tile, core, &measured(words));
+    host.release(tile, &[core]);
+    host.settle();
+    host.read32(tile, RESULT)
+}
+
+/// Clocks from the first of `words` to what comes behind them.
+fn clocks_on(core: RiscV, words: &[u32]) -> u32 {
+    run(core, words) - run(core, &[])
+}
+
+fn clocks(words: &[u32]) -> u32 {
+    clocks_on(RiscV::Brisc, words)
+}
+
+fn addi(rd: u32, rs1: u32) -> u32 {
+    i("Addi", rd, rs1, 1)
+}
+
+#[test]
+fn integer_instructions_take_a_clock_and_others_more() {
+    assert_eq!(clocks(&[nop(); 12]), 12);
+    assert_eq!(clocks(&[addi(5, 5); 12]), 12, "results are forwarded");
+    assert_eq!(clocks(&[r("Mul", 5, 6, 7); 4]), 8);
+    assert_eq!(clocks(&[r("Divu", 5, 6, 0)]), 2, "by zero");
+    let small = [i("Addi", 6, 0, 100), i("Addi", 7, 0, 7), r("Divu", 5, 6, 7)];
+    assert_eq!(clocks(&small), 2 + 8, "seven bits of dividend");
+    let large = [i("Addi", 6, 0, -1), i("Addi", 7, 0, 7), r("Divu", 5, 6, 7)];
+    assert_eq!(clocks(&large), 2 + 33);
+}
+
+#[test]
+fn loads_take_what_their_place_takes() {
+    for (base, latency, place) in [(11, 2, "local RAM"), (12, 4, "GPRs"), (20, 7, "registers"), (10, 8, "L1")] {
+        assert_eq!(clocks(&[i("Lw", 5, base, 0), addi(6, 5)]), latency + 1, "load and use: {place}");
+        let hidden = [&[i("Lw", 5, base, 0)][..], &vec![nop(); latency as usize - 1], &[addi(6, 5)]].concat();
+        assert_eq!(clocks(&hidden), latency + 1, "hidden behind others: {place}");
+    }
+    // What comes out of the integer unit waits behind a load, unless the next instruction takes it.
+    assert_eq!(clocks(&[i("Lw", 5, 10, 0), addi(6, 7), addi(8, 6), nop()]), 4);
+    assert_eq!(clocks(&[i("Lw", 5, 10, 0), addi(6, 7), nop(), addi(8, 6)]), 9);
+}
+
+#[test]
+fn four_loads_are_in_flight_and_stores_drain_slowly() {
+    let loads = |n: usize| clocks(&vec![i("Lw", 5, 10, 0); n]);
+    assert_eq!(loads(4), 4);
+    assert_eq!(loads(44) - loads(4), 10 * 7, "four in seven clocks");
+    let local = |n: usize| clocks(&vec![i("Lw", 5, 11, 0); n]);
+    assert_eq!(local(40), 40);
+    let stores = |n: usize| clocks(&vec![s("Sw", 5, 10, 0); n]);
+    assert_eq!(stores(4), 4, "the queue takes them");
+    assert_eq!(stores(44) - stores(24), 20 * 5);
+    let local = |n: usize| clocks(&vec![s("Sw", 5, 11, 0); n]);
+    assert_eq!(local(40), 40);
+}
+
+#[test]
+fn branches_that_are_not_predicted_cost_two_clocks() {
+    assert_eq!(clocks(&[b("Beq", 0, 0, 8), nop(), nop()]), 1 + 2 + 1, "forward and taken");
+    assert_eq!(clocks(&[b("Bne", 0, 0, 8), nop(), nop()]), 3, "forward and not taken");
+    assert_eq!(clocks(&[jal(0, 8), nop(), nop()]), 2);
+    let round = [i("Addi", 5, 0, 10), i("Addi", 5, 5, -1), b("Bne", 5, 0, -4)];
+    assert_eq!(clocks(&round), 1 + 20 + 2, "a loop of ten rounds");
+}
+
+#[test]
+fn code_beyond_the_instruction_cache_costs_at_jumps() {
+    // Blocks of eight instructions that jump over as many.
+    let block = [&[jal(0, 64)][..], &[nop(); 15]].concat();
+    let far = |blocks: usize| [&block.repeat(blocks)[..], &[nop()]].concat();
+    assert_eq!(clocks(&far(20)), 20 + 1, "1280 bytes fit 2 KiB");
+    assert_eq!(clocks_on(RiscV::Ncrisc, &far(20)), 20 * (1 + 8) + 1, "and do not fit 512 bytes");
+}
+
+/// Pushes `words` from T1 and waits for them, less what the waiting takes.
+fn coprocessor(words: &[u32]) -> u32 {
+    let program = |words: &[u32]| {
+        let mut code = Code::default();
+        // Both banks of SrcA and SrcB belong to the matrix unit.
+        code.add(words.iter().map(|&word| ttinsn(word)));
+        code.ttsync(true);
+        code.0
+    };
+    clocks_on(RiscV::Trisc1, &program(words)) - clocks_on(RiscV::Trisc1, &program(&[]))
+}
+
+/// Clocks of `n` instructions more than `start`, which has to be long enough to hide what happens once.
+fn slope(word: impl Fn(u32) -> u32, first: &[u32], start: u32, n: u32) -> u32 {
+    let run = |count| coprocessor(&first.iter().copied().chain((0..count).map(&word)).collect::<Vec<_>>());
+    run(start + n) - run(start)
+}
+
+fn both_banks() -> [u32; 1] {
+    [SETDVALID { setvalid: 3 }.word()]
+}
+
+#[test]
+fn a_product_of_tiles_takes_16_clocks_a_fidelity_phase() {
+    // Sixteen instructions over eight blocks of Dst for each phase.
+    let mvmul = |n: u32| MVMUL { clear_dvalid: 0, instr_mod19: 0, addr_mode: 0, dst: n % 8 * 8 }.word();
+    for phases in 1..=4 {
+        assert_eq!(slope(mvmul, &both_banks(), 16, 16 * phases), 16 * phases);
+    }
+    let four = |n: u32| MVMUL { clear_dvalid: 0, instr_mod19: 0, addr_mode: 0, dst: n % 4 * 8 }.word();
+    assert_eq!(slope(four, &both_banks(), 16, 16), 4 * 5, "five blocks hide the latency, four do not");
+    let one = MVMUL { clear_dvalid: 0, instr_mod19: 0, addr_mode: 0, dst: 0 }.word();
+    assert_eq!(slope(|_| one, &both_banks(), 16, 16), 16 * 5);
+}
+
+#[test]
+fn units_take_an_instruction_when_they_can() {
+    let same = |word: u32| move |_| word;
+    assert_eq!(slope(same(SFPNOP {}.word()), &[], 8, 16), 16);
+    let mad = SFPMAD { lreg_src_a: 0, lreg_src_b: 1, lreg_src_c: 2, lreg_dest: 3, instr_mod1: 0 };
+    assert_eq!(slope(same(mad.word()), &[], 8, 16), 16, "software looks after the latency");
+    assert_eq!(slope(same(SFPSWAP { lreg_src_c: 1, ..SFPSWAP::ZERO }.word()), &[], 8, 16), 32);
+    assert_eq!(slope(same(SETDMAREG::ZERO.word()), &[], 8, 16), 16);
+    let add = ADDDMAREG { op_b_is_const: 1, ..ADDDMAREG::ZERO };
+    assert_eq!(slope(same(add.word()), &[], 8, 16), 48);
+    assert_eq!(slope(same(ATCAS::ZERO.word()), &[], 4, 4), 60);
+    assert_eq!(slope(same(SHIFTXB::ZERO.word()), &both_banks(), 4, 8), 16);
+    let moves = |n: u32| if n.is_multiple_of(2) { MOVB2D::ZERO.word() } else { MOVD2A::ZERO.word() };
+    assert_eq!(slope(moves, &both_banks(), 4, 8), 4 * (4 + 2), "they wait for each other");
+}
