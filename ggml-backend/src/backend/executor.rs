@@ -1,18 +1,22 @@
-//! Nodes one after the other: what is computed together, and what watches it.
+//! Nodes one after the other, or in groups. A node's way leads forward only:
+//!
+//! ```text
+//! plan (planning) -> resources (resources) -> launches
+//! ```
 
 use tt_runtime::ops::Unsupported;
-use tt_runtime::{DramAddr, Error, OpDescriptor};
+use tt_runtime::{Error, OpDescriptor};
 
-use super::operands::{placed, written};
-use super::resources::NodeResources;
-use crate::abi::entry::is_for_weights;
+use super::planning::Planning;
+use super::resources::Needs;
 use crate::abi::host::{Host, Operator};
 use crate::abi::{GraphRef, TensorRef, log};
 use crate::copy_cache::CopyCache;
 use crate::device::Device;
 use crate::fusion::{self, Group};
+use crate::plan::{self, Memory, Steps};
 use crate::weights::WeightError;
-use crate::{debug, plan, stats};
+use crate::{debug, stats};
 
 /// Why a node could not be computed.
 #[derive(Debug, thiserror::Error)]
@@ -28,135 +32,113 @@ pub enum ComputeError {
     Weight(#[from] WeightError),
 }
 
-/// Computes nodes one after the other, or in groups; the log says what went wrong.
-pub fn compute_all(
+/// A graph that is being computed.
+pub struct Executor<'a> {
     host: &'static Host,
     device: &'static Device,
-    graph: GraphRef<'_>,
-    nodes: &[TensorRef<'_>],
-) -> bool {
-    let mut rest = nodes;
-    let mut copies = CopyCache::default();
-    while let Some(&node) = rest.first() {
-        let group = fusion::find(host, graph, rest);
-        let done = match group.map(|group| (compute_group(host, device, &group, &mut copies), group.len)) {
-            Some((Ok(true), len)) => Ok(len),
-            Some((Err(error), _)) => Err(error),
-            Some((Ok(false), _)) | None => compute(host, device, node, &mut copies).map(|()| 1),
-        };
-        match done {
-            Ok(len) => rest = &rest[len..],
-            Err(error) => {
-                log::error(&format!("{} {}: {error}", host.operator_name(node), node.name()));
-                return false;
+    graph: GraphRef<'a>,
+    copies: CopyCache,
+}
+
+/// A plan: descriptors, and what they need.
+struct Plan {
+    steps: Vec<OpDescriptor>,
+    needs: Needs,
+}
+
+impl<'a> Executor<'a> {
+    /// Nothing is computed yet.
+    pub fn new(host: &'static Host, device: &'static Device, graph: GraphRef<'a>) -> Self {
+        Self { host, device, graph, copies: CopyCache::default() }
+    }
+
+    /// Computes the graph's nodes; the log says what went wrong.
+    pub fn run(&mut self, nodes: &[TensorRef<'a>]) -> bool {
+        let mut rest = nodes;
+        while let Some(&node) = rest.first() {
+            match self.next(node, rest) {
+                Ok(len) => rest = &rest[len..],
+                Err(error) => {
+                    log::error(&format!("{} {}: {error}", self.host.operator_name(node), node.name()));
+                    return false;
+                }
             }
         }
+        true
     }
-    true
-}
 
-fn compute(
-    host: &'static Host,
-    device: &'static Device,
-    node: TensorRef<'_>,
-    copies: &mut CopyCache,
-) -> Result<(), ComputeError> {
-    let operator = host
-        .operator(node)
-        .ok_or_else(|| Unsupported(format!("operator {}", host.operator_name(node)).into()))?;
-    let skip = operator == Operator::View || node.is_empty() || !host.computes(node);
-    if skip {
-        return Ok(());
-    }
-    let nodes = [node];
-    let run = Run::begin(host, device, &nodes);
-    let cores = device.runtime.info()?.workers();
-    let mut memory = NodeResources::new(host, device, node, copies);
-    let steps = plan::steps(host, operator, node, cores, &mut memory);
-    if let Some(error) = memory.failed.take() {
-        return Err(error);
-    }
-    run.execute(&steps?)?;
-    memory.computed()
-}
-
-/// Computes a group as one; `false` if its nodes have to be computed one by one.
-fn compute_group(
-    host: &'static Host,
-    device: &'static Device,
-    group: &Group<'_>,
-    copies: &mut CopyCache,
-) -> Result<bool, ComputeError> {
-    let Some(&node) = group.nodes.last() else { return Ok(false) };
-    let cores = device.runtime.info()?.workers();
-    let mut memory = NodeResources::new(host, device, node, copies);
-    let steps = plan::fused(host, group.kind, &group.nodes, cores, &mut memory);
-    if let Some(error) = memory.failed.take() {
-        return Err(error);
-    }
-    let steps = match steps {
-        Ok(steps) => steps,
-        Err(reason) => {
-            debug::refusals::say(host, node, &format!("not fused as {}: {reason}", group.kind.name()));
-            return Ok(false);
+    /// Computes the first of the nodes that are left, or a group of them; gives how many those are.
+    fn next(&mut self, node: TensorRef<'a>, rest: &[TensorRef<'a>]) -> Result<usize, ComputeError> {
+        if let Some(group) = fusion::find(self.host, self.graph, rest)
+            && self.compute_group(&group)?
+        {
+            return Ok(group.len);
         }
-    };
-    Run::begin(host, device, &group.nodes).execute(&steps)?;
-    memory.computed()?;
-    stats::count_fused(group.kind.name());
-    Ok(true)
-}
+        self.compute(node).map(|()| 1)
+    }
 
-/// Nodes that are computed in one go, with what watches them.
-struct Run<'a> {
-    host: &'static Host,
-    device: &'static Device,
-    nodes: &'a [TensorRef<'a>],
-    check: Option<debug::check::Check<'a>>,
-    profile: Option<debug::profile::Running<'a>>,
-}
+    fn compute(&mut self, node: TensorRef<'a>) -> Result<(), ComputeError> {
+        let host = self.host;
+        let operator = host
+            .operator(node)
+            .ok_or_else(|| Unsupported(format!("operator {}", host.operator_name(node)).into()))?;
+        let skip = operator == Operator::View || node.is_empty() || !host.computes(node);
+        if skip {
+            return Ok(());
+        }
+        let plan = self.plan(node, |cores, memory| plan::steps(host, operator, node, cores, memory))?;
+        self.execute(&[node], plan)
+    }
 
-impl<'a> Run<'a> {
-    fn begin(host: &'static Host, device: &'static Device, nodes: &'a [TensorRef<'a>]) -> Self {
+    /// Computes a group as one; `false` if its nodes have to be computed one by one.
+    fn compute_group(&mut self, group: &Group<'a>) -> Result<bool, ComputeError> {
+        let (host, Some(&node)) = (self.host, group.nodes.last()) else { return Ok(false) };
+        let fused = |cores, memory: &mut dyn Memory| plan::fused(host, group.kind, &group.nodes, cores, memory);
+        let plan = match self.plan(node, fused) {
+            Ok(plan) => plan,
+            Err(ComputeError::Unsupported(reason)) => {
+                debug::refusals::say(host, node, &format!("not fused as {}: {reason}", group.kind.name()));
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        self.execute(&group.nodes, plan)?;
+        stats::count_fused(group.kind.name());
+        Ok(true)
+    }
+
+    /// Plans a node, or a group by its last node. Nothing happens on the device.
+    fn plan(
+        &mut self,
+        node: TensorRef<'_>,
+        steps: impl FnOnce(u32, &mut dyn Memory) -> Steps,
+    ) -> Result<Plan, ComputeError> {
+        let cores = self.device.runtime.info()?.workers();
+        let mut planning = Planning::new(self.host, self.device, node, &mut self.copies);
+        let steps = steps(cores, &mut planning);
+        // An error that is no question of support comes first.
+        let needs = planning.finish()?;
+        Ok(Plan { steps: steps?, needs })
+    }
+
+    /// Gets what a plan needs, and runs it. The last node's result is written.
+    fn execute(&mut self, nodes: &[TensorRef<'_>], plan: Plan) -> Result<(), ComputeError> {
+        let (host, device, Some(&node)) = (self.host, self.device, nodes.last()) else { return Ok(()) };
+        let resources = plan.needs.acquire(host, device, node)?;
         let check = debug::check::begin(host, nodes);
-        Self { host, device, nodes, check, profile: debug::profile::begin(&device.runtime) }
-    }
-
-    /// Runs their descriptors; the last node's result is written.
-    fn execute(self, steps: &[OpDescriptor]) -> Result<(), ComputeError> {
-        let Self { host, device, nodes, check, profile } = self;
-        if let Some(&node) = nodes.last() {
-            before_writing(host, device, node)?;
-        }
-        for descriptor in steps {
+        let profile = debug::profile::begin(&device.runtime);
+        for descriptor in &plan.steps {
             device.runtime.execute(descriptor)?;
         }
-        nodes.iter().for_each(|&node| stats::count(host.operator_name(node)));
         if let Some(profile) = profile {
             profile.end(&debug::check::name(host, nodes), operand_bytes(host, nodes));
         }
         if let Some(check) = check {
             check.end();
         }
-        Ok(())
+        nodes.iter().for_each(|&node| stats::count(host.operator_name(node)));
+        resources.computed(host, node, &mut self.copies)
     }
-}
-
-/// Prepares the memory that a node writes to. A weight is prepared for being written again and again.
-fn before_writing(
-    host: &'static Host,
-    device: &'static Device,
-    node: TensorRef<'_>,
-) -> Result<(), ComputeError> {
-    for tensor in written(host, node) {
-        let view = placed(host, tensor)?;
-        let (addr, len) = (DramAddr(view.addr), view.span());
-        match is_for_weights(host, tensor) {
-            true => device.weights.before_update(addr, len)?,
-            false => device.weights.before_write(addr, len)?,
-        }
-    }
-    Ok(())
 }
 
 /// Bytes of the result and sources of nodes, without what one of them makes for another.

@@ -1,14 +1,17 @@
 //! A backend: computes graphs on a device, node by node, or groups of nodes as one.
 //!
 //! ```text
-//! graph --[executor]--> a node or a group --[plan, with resources]--> descriptors --> the device
+//! graph --[executor]--> a node or a group --[crate::plan, planning]--> descriptors, and what they need
+//!                                         --[resources]--> weights ready, memory --> launches
 //! ```
 
 mod executor;
-mod operands;
+mod planning;
 mod resources;
 
 use std::time::Instant;
+
+use executor::Executor;
 
 use crate::abi::entry::{self, is_for_weights};
 use crate::abi::host::{Host, Operator};
@@ -35,7 +38,7 @@ impl entry::Backend for Backend {
         let (device, nodes) = (self.device, graph.nodes());
         let begin = Instant::now();
         device.weights.graph_begins();
-        let done = executor::compute_all(host, device, graph, &nodes);
+        let done = Executor::new(host, device, graph).run(&nodes);
         device.weights.graph_ends();
         passes::graph(&mut self.progress, &device.label(), &products(host, &nodes), begin);
         done

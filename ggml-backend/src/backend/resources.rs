@@ -1,132 +1,143 @@
-//! What a node has for itself while it is computed: tiles of weights, scratch memory, copies of views.
-
-use std::sync::Arc;
+//! What a node has while it is computed: weights where and as it wants them, scratch memory, copies of views.
+//!
+//! ```text
+//! Needs, from planning --[acquire: weights are restored, converted, waited for]--> NodeResources --[launches]--> copies are kept
+//! ```
 
 use tt_runtime::ops::Unsupported;
-use tt_runtime::{Allocation, TensorView};
+use tt_runtime::{Allocation, DramAddr, TensorView};
 
 use super::executor::ComputeError;
-use super::operands::{Operand, bytes, factor, placed, written};
 use crate::abi::TensorRef;
-use crate::abi::host::Host;
+use crate::abi::entry::is_for_weights;
+use crate::abi::host::{Host, Operator};
+use crate::buffer::Arena;
 use crate::copy_cache::{CachedCopy, CopyCache};
 use crate::device::Device;
-use crate::weights::Tiles;
+use crate::weights::{PlannedTiles, Tiles, WeightError};
 use crate::{plan, stats};
 
-/// The resources of a node, or of a group by its last node: dropped, and so freed, after the launches.
-pub struct NodeResources<'a> {
-    host: &'static Host,
-    device: &'static Device,
-    node: TensorRef<'a>,
-    tiles: Vec<Tiles>,
-    scratch: Vec<Allocation>,
-    /// Copies that earlier nodes have made, and those that this one uses or makes.
-    copies: &'a mut CopyCache,
-    used: Vec<CachedCopy>,
-    made: Vec<CachedCopy>,
-    /// What is no question of support.
-    pub failed: Option<ComputeError>,
+/// What a plan counts on.
+#[derive(Default)]
+pub struct Needs {
+    /// Ranges that are read as ggml's bytes: first byte, length.
+    pub reads: Vec<(DramAddr, u64)>,
+    /// Tiles of weights.
+    pub tiles: Vec<PlannedTiles>,
+    /// Memory of its own.
+    pub memory: OwnMemory,
 }
 
-impl<'a> NodeResources<'a> {
-    /// None yet.
-    pub fn new(
-        host: &'static Host,
-        device: &'static Device,
-        node: TensorRef<'a>,
-        copies: &'a mut CopyCache,
-    ) -> Self {
-        let (tiles, scratch, used, made) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { host, device, node, tiles, scratch, copies, used, made, failed: None }
-    }
+/// Device memory that a node has for itself; its content does not matter yet.
+#[derive(Default)]
+pub struct OwnMemory {
+    /// For what comes between steps.
+    pub scratch: Vec<Allocation>,
+    /// Copies of earlier nodes that it reads.
+    pub used: Vec<CachedCopy>,
+    /// Copies that its steps make.
+    pub made: Vec<CachedCopy>,
+}
 
-    /// The node's steps have run: its copies can be used again, but for those of what it has written.
-    pub fn computed(self) -> Result<(), ComputeError> {
-        stats::count_reused(self.used.len());
-        self.copies.keep(self.made);
-        for tensor in written(self.host, self.node) {
-            let written = placed(self.host, tensor)?;
-            self.copies.written(written.addr, written.span());
-        }
-        Ok(())
-    }
-
-    /// Memory of the device; if there is none left, copies of earlier nodes give theirs back.
-    fn alloc(&mut self, bytes: u64) -> Result<Allocation, Unsupported> {
-        let runtime = &self.device.runtime;
-        let memory = match runtime.alloc(bytes) {
-            Err(_) if self.copies.clear() => runtime.alloc(bytes),
-            result => result,
-        };
-        self.kept(memory.map_err(ComputeError::from))
-    }
-
-    /// Whether an address is in memory that this node has for itself. A later step may write there, and what is copied from there
-    /// is nothing that another node can ask for.
-    fn is_own(&self, addr: u64) -> bool {
+impl OwnMemory {
+    /// Whether an address is in it. A later step may write there, and what is copied from there is nothing that another node can
+    /// ask for.
+    pub fn contains(&self, addr: u64) -> bool {
         let copies = self.used.iter().chain(&self.made).map(|copy| &*copy.memory);
         let mut all = copies.chain(&self.scratch);
         all.any(|memory| (memory.addr().0..memory.addr().0 + memory.len()).contains(&addr))
     }
+}
 
-    fn weights(&mut self, tensor: TensorRef<'_>) -> Result<TensorView, ComputeError> {
-        match factor(self.host, self.device, tensor)? {
-            Operand::Plain(view) => Ok(view),
-            Operand::Tiles(tiles) => {
-                let view = tiles.view;
-                self.tiles.push(tiles);
-                Ok(view)
-            }
-        }
+impl Needs {
+    /// Whether some of these bytes are read as they are.
+    pub fn reads(&self, addr: DramAddr, len: u64) -> bool {
+        self.reads.iter().any(|(start, bytes)| start.0 < addr.0 + len && addr.0 < start.0 + bytes)
     }
 
-    /// Keeps what is no question of support for the end.
-    fn kept<T>(&mut self, result: Result<T, ComputeError>) -> Result<T, Unsupported> {
-        result.map_err(|error| match error {
-            ComputeError::Unsupported(why) => why,
-            other => {
-                let why = other.to_string().into();
-                self.failed = Some(other);
-                why
-            }
-        })
+    /// Adds tiles; gives the kernel's view of them.
+    ///
+    /// # Errors
+    /// The kernel cannot read them.
+    pub fn tiles(&mut self, tiles: PlannedTiles) -> Result<TensorView, WeightError> {
+        let view = tiles.view()?;
+        self.tiles.push(tiles);
+        Ok(view)
+    }
+
+    /// Makes everything ready for the launches: bytes are where they are read, tiles are on the device, and what the node
+    /// writes to is plain memory. Blocks until weights that are on their way are resident.
+    ///
+    /// # Errors
+    /// A weight is not to be had, or the device failed.
+    pub fn acquire(
+        self,
+        host: &'static Host,
+        device: &Device,
+        node: TensorRef<'_>,
+    ) -> Result<NodeResources, ComputeError> {
+        let Self { reads, tiles, memory } = self;
+        for (addr, len) in reads {
+            device.weights.before_compute(addr, len)?;
+        }
+        let tiles = tiles.into_iter().map(|planned| device.weights.acquire(planned));
+        let tiles = tiles.collect::<Result<_, _>>()?;
+        before_writing(host, device, node)?;
+        Ok(NodeResources { _tiles: tiles, memory })
     }
 }
 
-impl plan::Memory for NodeResources<'_> {
-    fn place(&mut self, tensor: TensorRef<'_>) -> Result<TensorView, Unsupported> {
-        let view = bytes(self.host, self.device, self.node, tensor);
-        self.kept(view)
-    }
+/// The resources of a node: dropped, and so freed, after the launches.
+pub struct NodeResources {
+    _tiles: Vec<Tiles>,
+    memory: OwnMemory,
+}
 
-    fn place_weights(&mut self, tensor: TensorRef<'_>) -> Result<TensorView, Unsupported> {
-        let view = self.weights(tensor);
-        self.kept(view)
-    }
-
-    fn scratch(&mut self, bytes: u64) -> Result<u64, Unsupported> {
-        let memory = self.alloc(bytes)?;
-        let addr = memory.addr().0;
-        self.scratch.push(memory);
-        Ok(addr)
-    }
-
-    fn materialise(&mut self, source: &TensorView, form: TensorView) -> Result<plan::CopyPlace, Unsupported> {
-        if self.is_own(source.addr) {
-            let addr = self.scratch(plan::padded_span(&form))?;
-            return Ok(plan::CopyPlace { view: TensorView { addr, ..form }, is_there: false });
+impl NodeResources {
+    /// The node's steps have run: its copies can be used again, but for those of what it has written.
+    ///
+    /// # Errors
+    /// What it has written is nowhere.
+    pub fn computed(
+        self,
+        host: &Host,
+        node: TensorRef<'_>,
+        copies: &mut CopyCache,
+    ) -> Result<(), ComputeError> {
+        stats::count_reused(self.memory.used.len());
+        copies.keep(self.memory.made);
+        for tensor in written(host, node) {
+            let written = placed(host, tensor)?;
+            copies.written(written.addr, written.span());
         }
-        let earlier = self.made.iter().find(|copy| copy.is(source, &form));
-        if let Some(copy) = earlier.or_else(|| self.copies.find(source, &form)) {
-            let copy = copy.clone();
-            let view = copy.view;
-            self.used.push(copy);
-            return Ok(plan::CopyPlace { view, is_there: true });
-        }
-        let memory = self.alloc(plan::padded_span(&form))?;
-        let view = TensorView { addr: memory.addr().0, ..form };
-        self.made.push(CachedCopy { source: *source, view, memory: Arc::new(memory) });
-        Ok(plan::CopyPlace { view, is_there: false })
+        Ok(())
     }
+}
+
+/// Prepares the memory that a node writes to. A weight is prepared for being written again and again.
+fn before_writing(host: &'static Host, device: &Device, node: TensorRef<'_>) -> Result<(), ComputeError> {
+    for tensor in written(host, node) {
+        let view = placed(host, tensor)?;
+        let (addr, len) = (DramAddr(view.addr), view.span());
+        match is_for_weights(host, tensor) {
+            true => device.weights.before_update(addr, len)?,
+            false => device.weights.before_write(addr, len)?,
+        }
+    }
+    Ok(())
+}
+
+/// The tensors that a node writes to.
+fn written<'a>(host: &Host, node: TensorRef<'a>) -> impl Iterator<Item = TensorRef<'a>> {
+    plan::written(host.operator(node).unwrap_or(Operator::View), node)
+}
+
+/// The arena of ours that a tensor is in.
+pub fn arena(tensor: TensorRef<'_>) -> Result<&Arena, Unsupported> {
+    Arena::of(tensor).ok_or_else(|| format!("{} is not in a buffer of this backend", tensor.name()).into())
+}
+
+/// The view of a tensor in an arena of ours.
+pub fn placed(host: &Host, tensor: TensorRef<'_>) -> Result<TensorView, Unsupported> {
+    plan::view(host, tensor, arena(tensor)?.address(tensor).0)
 }

@@ -14,6 +14,7 @@ use tt_runtime::{Allocation, Device, DramAddr, TensorView};
 use super::strided::Strided;
 use super::{Tiles, WeightError};
 
+#[derive(Clone)]
 struct Copy {
     of: Strided,
     view: TensorView,
@@ -37,25 +38,60 @@ impl Copies {
         copies.retain(|&start, copy| end <= start || start + copy.of.span() <= addr.0);
     }
 
-    /// Tiles of matrices, converted if that has not been done.
+    /// The copy that there is, or memory for one. Nothing is converted yet.
     ///
     /// # Errors
-    /// No room for them, or the device failed.
-    pub fn tiles(&self, device: &Arc<Device>, of: &Strided) -> Result<Tiles, WeightError> {
+    /// No memory for it.
+    pub fn plan(&self, device: &Arc<Device>, of: &Strided) -> Result<PlannedCopy, WeightError> {
+        let there = self.copies.lock().get(&of.addr.0).filter(|copy| copy.of == *of).cloned();
+        let copy = match there {
+            Some(copy) => copy,
+            None => {
+                let tiles = Arc::new(device.alloc(of.weight.tile_bytes())?);
+                let view = of.weight.tiles(tiles.addr().0).ok_or(WeightError::Format)?;
+                Copy { of: *of, view, tiles }
+            }
+        };
+        Ok(PlannedCopy(copy))
+    }
+
+    /// Tiles as they were planned, converted if that has not been done.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn make(&self, device: &Device, PlannedCopy(copy): PlannedCopy) -> Result<Tiles, WeightError> {
         let mut copies = self.copies.lock();
-        if let Some(copy) = copies.get(&of.addr.0)
-            && copy.of == *of
-        {
-            return Ok(Tiles { view: copy.view, _memory: Some(Arc::clone(&copy.tiles)) });
+        let there = copies.get(&copy.of.addr.0);
+        if !there.is_some_and(|there| there.of == copy.of && Arc::ptr_eq(&there.tiles, &copy.tiles)) {
+            copy.convert(device)?;
+            copies.insert(copy.of.addr.0, copy.clone());
         }
-        let [k, n, ..] = of.weight.ne.map(|n| n as usize);
-        let bytes = of.gather(device)?;
-        let packed = pack(of.weight.packing(), of.weight.ty, &bytes, k, n, of.weight.count())
+        Ok(Tiles { _memory: Some(copy.tiles) })
+    }
+}
+
+/// A copy that a plan counts on: its tiles may not be there yet, their memory is.
+pub struct PlannedCopy(Copy);
+
+impl PlannedCopy {
+    /// What it is of.
+    pub fn of(&self) -> &Strided {
+        &self.0.of
+    }
+
+    /// The kernel's view of its tiles.
+    pub fn view(&self) -> TensorView {
+        self.0.view
+    }
+}
+
+impl Copy {
+    fn convert(&self, device: &Device) -> Result<(), WeightError> {
+        let weight = self.of.weight;
+        let [k, n, ..] = weight.ne.map(|n| n as usize);
+        let bytes = self.of.gather(device)?;
+        let packed = pack(weight.packing(), weight.ty, &bytes, k, n, weight.count())
             .map_err(|error| WeightError::Load(error.to_string()))?;
-        let tiles = Arc::new(device.alloc(packed.len() as u64)?);
-        let view = of.weight.tiles(tiles.addr().0).ok_or(WeightError::Format)?;
-        device.write_tiles(&view, 0, &packed)?;
-        copies.insert(of.addr.0, Copy { of: *of, view, tiles: Arc::clone(&tiles) });
-        Ok(Tiles { view, _memory: Some(tiles) })
+        Ok(device.write_tiles(&self.view, 0, &packed)?)
     }
 }

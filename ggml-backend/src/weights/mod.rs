@@ -3,7 +3,7 @@
 //! When a whole matrix is set in a buffer for weights, its place in the arena gets the tiles that the matmul kernel streams
 //! (`get_alloc_size` has made that place large enough), and the bytes themselves stay in the file that they come from
 //! ([`source`]). Reading and converting happen on threads of their own ([`loader`]) while the program goes on to the
-//! next tensor; whoever needs the tiles waits for them.
+//! next tensor; consumers block until the weight is resident.
 //!
 //! Whatever else happens to such a place, the answer is that of plain memory. Reading gives the bytes that were set, from
 //! their source. Writing to a part of it, or an operator other than `MUL_MAT` that reads it, first puts the bytes back
@@ -27,7 +27,7 @@ use tt_runtime::{Allocation, Device, DramAddr, Error, TensorView};
 
 use crate::abi::log;
 use choice::Weight;
-use copies::Copies;
+use copies::{Copies, PlannedCopy};
 use imatrix::Imatrix;
 pub use loader::{Importance, Totals};
 use loader::{Job, Loader};
@@ -44,6 +44,9 @@ pub enum WeightError {
     /// Its bytes are not where they were.
     #[error("the weight's bytes are gone: {0}")]
     Source(#[from] std::io::Error),
+    /// Two graphs at a time wanted its bytes and its tiles.
+    #[error("the weight was put to another use while a node was planned: compute the graph again")]
+    Changed,
     /// The kernel cannot read the chosen tiles.
     #[error("the kernel cannot read tiles of this format")]
     Format,
@@ -83,10 +86,39 @@ pub struct Weights {
     given_before: AtomicU64,
 }
 
-/// Tiles of a weight; they live as long as this.
-pub struct Tiles {
+/// Where the tiles of a weight will be when a node has them ([`Weights::acquire`]).
+pub enum PlannedTiles {
+    /// In the weight's place in the arena.
+    InPlace {
+        /// Its first byte.
+        addr: DramAddr,
+        /// The weight.
+        weight: Weight,
+    },
+    /// Beside the bytes.
+    Copy(PlannedCopy),
+}
+
+impl PlannedTiles {
     /// The kernel's view of them.
-    pub view: TensorView,
+    ///
+    /// # Errors
+    /// The kernel cannot read the chosen tiles.
+    pub fn view(&self) -> Result<TensorView, WeightError> {
+        match self {
+            Self::InPlace { addr, weight } => weight.tiles(addr.0).ok_or(WeightError::Format),
+            Self::Copy(copy) => Ok(copy.view()),
+        }
+    }
+
+    /// Whether they are a copy of these matrices.
+    pub fn is_copy_of(&self, of: &Strided) -> bool {
+        matches!(self, Self::Copy(copy) if copy.of() == of)
+    }
+}
+
+/// Tiles of a weight that are on the device. Those beside the bytes live as long as this; those in the weight's place as long as that.
+pub struct Tiles {
     _memory: Option<Arc<Allocation>>,
 }
 
@@ -276,40 +308,64 @@ impl Weights {
         Ok(())
     }
 
-    /// Tiles of a whole tensor of a buffer for weights, whose place has room for them: those that it has, or new ones
-    /// from the bytes that are there. Waits until they are on the device.
+    /// Where the tiles will be of a whole tensor of a buffer for weights, whose place has room for them: there, unless an operator wants the
+    /// bytes that are in that place (`read_as_bytes`: the one that is planned does), else beside them. Nothing is changed yet.
     ///
     /// # Errors
-    /// They are not, and will not be until the weight is set again.
-    pub fn tiles(&self, addr: DramAddr, weight: Weight) -> Result<Tiles, WeightError> {
+    /// No memory for tiles beside the bytes.
+    pub fn plan_tiles(
+        &self,
+        addr: DramAddr,
+        weight: Weight,
+        read_as_bytes: bool,
+    ) -> Result<PlannedTiles, WeightError> {
+        let in_place = match self.records.lock().get(&addr.0) {
+            Some(record) => record.weight == weight && !matches!(record.place, Place::Plain),
+            None => true,
+        };
+        match in_place && !read_as_bytes {
+            true => Ok(PlannedTiles::InPlace { addr, weight }),
+            false => self.plan_copy(&Strided::contiguous(weight, addr)),
+        }
+    }
+
+    /// Where tiles beside the bytes will be, for any matrices.
+    ///
+    /// # Errors
+    /// No memory for them.
+    pub fn plan_copy(&self, of: &Strided) -> Result<PlannedTiles, WeightError> {
+        self.copies.plan(&self.device, of).map(PlannedTiles::Copy)
+    }
+
+    /// Tiles as they were planned. Consumers block here until the weight is resident.
+    ///
+    /// # Errors
+    /// It is not, and will not be until it is set again; or another graph has used it in another way since the plan was made.
+    pub fn acquire(&self, planned: PlannedTiles) -> Result<Tiles, WeightError> {
+        match planned {
+            PlannedTiles::InPlace { addr, weight } => self.in_place(addr, weight),
+            PlannedTiles::Copy(copy) => {
+                self.before_compute(copy.of().addr, copy.of().span())?;
+                self.copies.make(&self.device, copy)
+            }
+        }
+    }
+
+    /// The tiles in a weight's place: those that it has, or new ones from the bytes that are there.
+    fn in_place(&self, addr: DramAddr, weight: Weight) -> Result<Tiles, WeightError> {
         let job = {
             let mut records = self.records.lock();
             match records.get(&addr.0) {
-                Some(record) if record.weight == weight => match &record.place {
-                    Place::Tiles { job, .. } => Some(Arc::clone(job)),
-                    Place::Failed(why) => return Err(WeightError::Load(why.clone())),
-                    Place::Plain => None,
-                },
-                // Other extents at the same address.
-                Some(_) => None,
-                None => Some(self.adopt(&mut records, addr, weight)?),
+                Some(Record { weight: of, place: Place::Tiles { job, .. }, .. }) if *of == weight => {
+                    Arc::clone(job)
+                }
+                Some(Record { place: Place::Failed(why), .. }) => return Err(WeightError::Load(why.clone())),
+                Some(_) => return Err(WeightError::Changed),
+                None => self.adopt(&mut records, addr, weight)?,
             }
         };
-        let Some(job) = job else {
-            self.before_compute(addr, weight.bytes().unwrap_or(0))?;
-            return self.copied(&Strided::contiguous(weight, addr));
-        };
         job.wait().map_err(WeightError::Load)?;
-        Ok(Tiles { view: weight.tiles(addr.0).ok_or(WeightError::Format)?, _memory: None })
-    }
-
-    /// Tiles beside the bytes, for any matrices.
-    ///
-    /// # Errors
-    /// No room for them, or the device failed.
-    pub fn copied(&self, of: &Strided) -> Result<Tiles, WeightError> {
-        self.before_compute(of.addr, of.span())?;
-        self.copies.tiles(&self.device, of)
+        Ok(Tiles { _memory: None })
     }
 
     /// A weight that was set in pieces, or before its buffer was for weights: its bytes are in its place.

@@ -32,7 +32,22 @@ fn expected_tiles(weight: Weight, data: &[u8]) -> Vec<u8> {
     pack(weight.packing(), weight.ty, data, k, n, weight.count()).unwrap()
 }
 
-fn tiles_on_device(device: &Device, tiles: &Tiles, bytes: usize) -> Vec<u8> {
+/// Tiles that a node has.
+struct Resident {
+    view: TensorView,
+    _tiles: Tiles,
+}
+
+fn resident(weights: &Weights, planned: PlannedTiles) -> Result<Resident, WeightError> {
+    Ok(Resident { view: planned.view()?, _tiles: weights.acquire(planned)? })
+}
+
+/// Tiles of a weight that no operator reads as bytes.
+fn tiles(weights: &Weights, addr: DramAddr, weight: Weight) -> Result<Resident, WeightError> {
+    resident(weights, weights.plan_tiles(addr, weight, false)?)
+}
+
+fn tiles_on_device(device: &Device, tiles: &Resident, bytes: usize) -> Vec<u8> {
     let mut out = vec![0; bytes];
     device.read_tiles(&tiles.view, 0, &mut out).unwrap();
     out
@@ -65,8 +80,8 @@ fn every_type_is_set_packed_and_read_back() {
     }
     for (addr, weight, data) in &set {
         let tiles = match weight.place_bytes() {
-            Some(_) => weights.tiles(*addr, *weight).unwrap(),
-            None => weights.copied(&Strided::contiguous(*weight, *addr)).unwrap(),
+            Some(_) => tiles(&weights, *addr, *weight).unwrap(),
+            None => resident(&weights, weights.plan_copy(&Strided::contiguous(*weight, *addr)).unwrap()).unwrap(),
         };
         let want = expected_tiles(*weight, data);
         assert!(tiles_on_device(&device, &tiles, want.len()) == want, "{:?}", weight.ty);
@@ -124,7 +139,7 @@ fn random_windows_match_plain_memory() {
                 }
                 4 => weights.before_compute(place, len as u64).unwrap(),
                 5 => {
-                    let tiles = weights.tiles(at(i), weight).unwrap();
+                    let tiles = tiles(&weights, at(i), weight).unwrap();
                     let want = expected_tiles(weight, &bytes[i]);
                     assert!(tiles_on_device(&device, &tiles, want.len()) == want, "sequence {sequence}");
                 }
@@ -158,7 +173,7 @@ fn what_did_not_get_to_the_device_is_never_computed_with() {
     let nowhere = DramAddr(12 << 30);
     weights.set(nowhere, weight, "w", &data);
     for _ in 0..2 {
-        assert!(matches!(weights.tiles(nowhere, weight), Err(WeightError::Load(_))));
+        assert!(matches!(tiles(&weights, nowhere, weight), Err(WeightError::Load(_))));
     }
     // The bytes are still there to be read.
     let mut back = vec![0; data.len()];
@@ -180,7 +195,7 @@ fn a_weight_that_operators_write_to_is_its_bytes() {
     let place = device.alloc(weight.place_bytes().unwrap()).unwrap();
     let addr = place.addr();
     weights.set(addr, weight, "w", &data);
-    weights.tiles(addr, weight).unwrap();
+    tiles(&weights, addr, weight).unwrap();
     assert!(!weights.is_updated(addr, len));
     let kept = weights.sources.copied();
     let mut back = vec![0; data.len()];
@@ -199,7 +214,7 @@ fn a_weight_that_operators_write_to_is_its_bytes() {
     let data = floats(7.0);
     weights.set(addr, weight, "w", &data);
     assert!(!weights.is_updated(addr, len));
-    let (tiles, want) = (weights.tiles(addr, weight).unwrap(), expected_tiles(weight, &data));
+    let (tiles, want) = (tiles(&weights, addr, weight).unwrap(), expected_tiles(weight, &data));
     assert!(tiles_on_device(&device, &tiles, want.len()) == want);
 }
 
@@ -219,7 +234,7 @@ fn a_thread_that_does_not_start_fails_the_weight_until_it_is_set_again() {
     let memory = device.alloc(weight.place_bytes().unwrap()).unwrap();
     weights.set(memory.addr(), weight, "w", &data);
     for _ in 0..2 {
-        match weights.tiles(memory.addr(), weight) {
+        match tiles(&weights, memory.addr(), weight) {
             Err(WeightError::Load(why)) => assert!(why.contains("no more threads"), "{why}"),
             _ => panic!("tiles of what was never loaded"),
         }
@@ -231,7 +246,7 @@ fn a_thread_that_does_not_start_fails_the_weight_until_it_is_set_again() {
     weights.finish();
     NONE_LEFT.store(false, Ordering::Relaxed);
     weights.set(memory.addr(), weight, "w", &data);
-    let tiles = weights.tiles(memory.addr(), weight).unwrap();
+    let tiles = tiles(&weights, memory.addr(), weight).unwrap();
     let want = expected_tiles(weight, &data);
     assert!(tiles_on_device(&device, &tiles, want.len()) == want);
 }
@@ -258,7 +273,7 @@ fn a_file_that_ends_early_fails_the_weight() {
     let work: Vec<loader::Work> = std::mem::take(&mut *WAITING.lock());
     assert!(!work.is_empty());
     work.into_iter().for_each(|work| work());
-    match weights.tiles(memory.addr(), weight) {
+    match tiles(&weights, memory.addr(), weight) {
         Err(WeightError::Load(why)) => assert!(why.contains("cannot be read"), "{why}"),
         _ => panic!("tiles of half a weight"),
     }
@@ -284,7 +299,7 @@ fn one_large_and_many_small_weights_share_the_threads() {
         placed.push((memory, weight, data));
     }
     for (memory, weight, data) in &placed {
-        let tiles = weights.tiles(memory.addr(), *weight).unwrap();
+        let tiles = tiles(&weights, memory.addr(), *weight).unwrap();
         let want = expected_tiles(*weight, data);
         assert!(tiles_on_device(&device, &tiles, want.len()) == want, "{weight:?}");
     }
