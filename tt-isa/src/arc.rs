@@ -64,6 +64,9 @@ impl HarvestTag {
 pub const CSM_BASE: u32 = 0x1000_0000;
 /// Bytes of CSM.
 pub const CSM_SIZE: u32 = 512 << 10;
+/// Where the NoC sees CSM once more, in ARC's address space: the vendor's user-mode driver reads the older telemetry there
+/// (`smbus_arc_telemetry_reader.hpp`); older versions of it add [`CSM_BASE`] to an answer that has it already.
+pub const CSM_ALIAS: u32 = 0x2000_0000;
 /// ARC's address space, as the NoC sees it.
 pub const NOC_XBAR: u64 = 0x8_0000_0000;
 /// APB peripherals in ARC's own address space.
@@ -88,15 +91,22 @@ pub const MESSAGE_UNKNOWN: u32 = u32::MAX;
 pub const MISC_CNTL: u32 = 0x100;
 /// [`MISC_CNTL`]: a message is waiting; the firmware clears it.
 pub const MISC_CNTL_IRQ0: u32 = 1 << 16;
-/// Reset unit: address of the queues for messages of newer firmware; 0 if it has none.
+/// [`MESSAGE_STATUS`]: a message is there, its code in the low byte.
+pub const MESSAGE_PRESENT: u32 = 0xAA00;
+/// Reset unit: address of the description of the queue for messages of newer firmware ([`queue`]); 0 if it has none.
 pub const MESSAGE_QUEUES: u32 = 0x1D8;
+/// Reset unit: scratch registers 6 and 7 with [`DBI_ENABLE`] send the NoC's reads (6) and writes (7) of host memory to the PCIe
+/// controller's own registers instead (the vendor's kernel driver, `wormhole.c`).
+pub const DBI_MODE: [u32; 2] = [SCRATCH + 4 * 6, SCRATCH + 4 * 7];
+/// See [`DBI_MODE`].
+pub const DBI_ENABLE: u32 = 1 << 21;
 /// Reset unit: address of the telemetry table.
 pub const TELEMETRY_TABLE: u32 = 0x1D0;
 /// Reset unit: address of the telemetry values.
 pub const TELEMETRY_VALUES: u32 = 0x1D4;
 
 /// Byte offset in CSM of the telemetry of older firmware: a word a field.
-pub const OLD_TELEMETRY: u32 = 0;
+pub const OLD_TELEMETRY: u32 = 0x7_8D60;
 /// Field of the older telemetry: version of the firmware bundle. From 18.4 on there is the newer telemetry.
 pub const OLD_BUNDLE_VERSION: u32 = 49;
 /// Version 18.4 of the firmware bundle.
@@ -104,13 +114,41 @@ pub const BUNDLE_18_4: u32 = 0x1204_0000;
 /// In the order of the bits that [`message::GET_HARVESTING`] gives: NoC 0 row of the Tensix tiles.
 pub const HARVESTING_ROWS: [u8; 10] = [11, 1, 10, 2, 9, 3, 8, 4, 7, 5];
 
+/// The queue for messages of newer firmware (the vendor's kernel driver, `msgqueue.c` and `wormhole.c`).
+///
+/// The description has two words: where the queue is in CSM, and in the low byte of the other its number of entries. The queue
+/// has a header, then as many requests, then as many responses, of [`ENTRY_WORDS`](queue::ENTRY_WORDS) words each. Pointers count
+/// entries modulo twice the number. The host writes a request, moves the request write pointer, and raises
+/// [`MISC_CNTL_IRQ0`]; the firmware writes the response and moves the response write pointer.
+pub mod queue {
+    /// Bytes of the header.
+    pub const HEADER_BYTES: u32 = 32;
+    /// Words of a request or a response. The first is its header: a request's type in the low byte; 0 in a response that is good.
+    pub const ENTRY_WORDS: u32 = 8;
+    /// Header: next request that the host writes.
+    pub const REQUEST_WRITE: u32 = 0x00;
+    /// Header: next response that the host reads.
+    pub const RESPONSE_READ: u32 = 0x04;
+    /// Header: next request that the firmware reads.
+    pub const REQUEST_READ: u32 = 0x10;
+    /// Header: next response that the firmware writes.
+    pub const RESPONSE_WRITE: u32 = 0x14;
+    /// Type of a request: power. Its header has the number of valid flags in bits 11:8 and of settings in bits 15:12, and flags
+    /// from bit 16 on; then settings of 16 bits.
+    pub const POWER: u8 = 0xC0;
+    /// A response to a request that the firmware does not know.
+    pub const UNKNOWN: u32 = 0xFF;
+    /// Flag of [`POWER`]: the highest AI clock.
+    pub const POWER_MAX_AICLK: u16 = 1 << 0;
+}
+
 /// Codes of messages to the firmware (vendor's user-mode driver and kernel driver).
 pub mod message {
     /// Nothing.
     pub const NOP: u8 = 0x11;
     /// PCIe and power settings that the host's drivers make.
     pub const POWER_SETTING: u8 = 0x21;
-    /// Where in CSM the older telemetry is.
+    /// Address of the older telemetry, in ARC's own address space.
     pub const GET_OLD_TELEMETRY: u8 = 0x2C;
     /// AI clock, MHz.
     pub const GET_AICLK: u8 = 0x34;
@@ -122,7 +160,7 @@ pub mod message {
     pub const GO_SHORT_IDLE: u8 = 0x53;
     /// Low clock.
     pub const GO_LONG_IDLE: u8 = 0x54;
-    /// The board's microcontroller is to reset the chip.
+    /// The board's microcontroller is to reset the chip (argument 0), and itself (3).
     pub const TRIGGER_RESET: u8 = 0x56;
     /// Harvested rows, see [`super::HARVESTING_ROWS`].
     pub const GET_HARVESTING: u8 = 0x57;
@@ -203,6 +241,10 @@ pub mod tag {
     pub const TDP: u16 = 7;
     /// Current, A.
     pub const TDC: u16 = 8;
+    /// Limits of the core voltage, mV: highest in the upper half, lowest in the lower one.
+    pub const VDD_LIMITS: u16 = 9;
+    /// Temperature at which the board switches off, degrees Celsius.
+    pub const THM_LIMIT_SHUTDOWN: u16 = 10;
     /// Temperature of the chip, 16.16 degrees Celsius.
     pub const ASIC_TEMPERATURE: u16 = 11;
     /// Temperature of the board, 16.16 degrees Celsius.
@@ -223,6 +265,10 @@ pub mod tag {
     pub const ETH_FW_VERSION: u16 = 24;
     /// AXI clock, MHz, in firmware bundles for this chip.
     pub const AXICLK_WORMHOLE: u16 = 25;
+    /// Version of the board microcontroller's application.
+    pub const DM_APP_FW_VERSION: u16 = 26;
+    /// Version of the board microcontroller's boot loader.
+    pub const DM_BL_FW_VERSION: u16 = 27;
     /// Version of the firmware bundle.
     pub const FLASH_BUNDLE_VERSION: u16 = 28;
     /// Version of the ARC firmware.
@@ -243,6 +289,18 @@ pub mod tag {
     pub const PCIE_USAGE: u16 = 38;
     /// NIUs translate coordinates.
     pub const NOC_TRANSLATION: u16 = 40;
+    /// Limit of the current, A.
+    pub const TDC_LIMIT_MAX: u16 = 55;
+    /// Temperature above which clocks go down, degrees Celsius.
+    pub const THM_LIMIT_THROTTLE: u16 = 56;
+    /// Version of the tool that has written the flash memory.
+    pub const TT_FLASH_VERSION: u16 = 58;
+    /// Unique id of the chip, upper word.
+    pub const ASIC_ID_HIGH: u16 = 61;
+    /// Unique id of the chip, lower word.
+    pub const ASIC_ID_LOW: u16 = 62;
+    /// Limit of the power, W.
+    pub const TDP_LIMIT_MAX: u16 = 64;
     /// Limit of the AI clock, MHz.
     pub const AICLK_LIMIT_MAX: u16 = 63;
     /// Place of the chip on its board.

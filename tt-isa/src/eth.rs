@@ -123,8 +123,10 @@ pub mod rxq {
 
 /// What the base firmware (6.14.0) leaves in L1, and looks for there.
 pub mod firmware {
-    /// Counts while the firmware runs.
+    /// Counts in its lower half while the firmware runs; the upper half is [`HEARTBEAT_MARK`].
     pub const HEARTBEAT: u32 = 0x1C;
+    /// Says that this is the base firmware (the vendor's user-mode driver, `erisc_firmware.hpp`).
+    pub const HEARTBEAT_MARK: u32 = 0xABCD << 16;
     /// Version word.
     pub const VERSION: u32 = 0x210;
     /// Version 6.14.0: major in bits 23:16, minor in 15:12.

@@ -11,6 +11,15 @@ pub const HOST_WINDOW: u64 = 0x8_0000_0000;
 /// Bytes of that window.
 pub const HOST_WINDOW_SIZE: u64 = 0xFFFE_0000;
 
+/// Bytes of the controller's own registers that the NoC sees in the window while [`crate::arc::DBI_MODE`] is on: PCI configuration
+/// space.
+pub const DBI_BYTES: u64 = 0x1000;
+/// In them: PCI vendor and device id.
+pub const DBI_ID: u64 = 0x00;
+/// In them: PCI Express device control (lower half) and status; bits 7:5 are the largest payload. The vendor's kernel driver
+/// keeps these over a reset (`wormhole.c`).
+pub const DBI_DEVICE_CONTROL: u64 = 0x78;
+
 /// The iATU's registers.
 pub mod iatu {
     /// First register, an offset of BAR 2.

@@ -23,6 +23,8 @@ pub struct HostMap {
     pub driver_window: u32,
     /// The PCIe tile's NIUs in BAR 0, by NoC.
     pub pcie_niu: [u64; 2],
+    /// The same NIUs where the vendor's kernel driver reads their counters (`wormhole.c`), by NoC, if that is elsewhere.
+    pub pcie_niu_alias: Option<[u64; 2]>,
 }
 
 impl HostMap {

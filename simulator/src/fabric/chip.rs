@@ -121,6 +121,10 @@ pub struct Chip {
     pub(super) arc: Arc,
     pub(super) pcie: Pcie,
     pub(super) windows: Windows,
+    /// PCI's command register.
+    pub(super) pci_command: u16,
+    /// Ethernet links are trained with the other chips of the board.
+    pub(super) linked: bool,
     pool: Shared<rayon::ThreadPool>,
     pub(super) traffic: Counters,
     /// Data of the packet that is being delivered.
@@ -179,8 +183,10 @@ impl Chip {
             grid,
             tiles,
             dram,
-            pcie: Pcie::default(),
+            pcie: Pcie::new(chip.pci_id),
             windows: Windows::new(chip),
+            pci_command: 0,
+            linked: false,
             config,
             pool,
             traffic: Counters::default(),
@@ -203,6 +209,36 @@ impl Chip {
             (Mode::Timed, None) | (Mode::Fast, _) => {}
         }
         chip
+    }
+
+    /// Does what a message to ARC has asked for: the chip is as after power-on, but that it is still on the same board and in the same
+    /// host. What was in its memories is lost.
+    pub(super) fn reset_if_asked(&mut self) {
+        if !self.arc.take_reset() {
+            return;
+        }
+        let mut chip = Self::on_threads(self.config.clone(), Shared::clone(&self.pool));
+        self.pcie.take_host().into_iter().for_each(|host| chip.pcie.set_host(host));
+        // The trace goes on with the tiles that there are now; time does not begin anew for it.
+        (chip.tracer, chip.clock) = (self.tracer.take(), self.clock);
+        let linked = self.linked;
+        *self = chip;
+        if linked {
+            self.train_links();
+        }
+    }
+
+    /// The Ethernet links to the other chips of the board are there.
+    pub(super) fn train_links(&mut self) {
+        let (board, index) = (self.config.board, self.config.index);
+        for (channel, tile) in self.ethernet.iter_mut().enumerate() {
+            if let Some(peer) = board.peer(index, channel) {
+                let (at, n) = (usize::from(peer.chip), usize::from(peer.channel));
+                let identity = ChipConfig::of_board(board, at).identity(n);
+                tile.connect(channel, &identity, board.chip.ethernet[n]);
+            }
+        }
+        self.linked = true;
     }
 
     /// From now on accesses are watched: memories keep logs, DRAM remembers what was written.

@@ -292,6 +292,7 @@ impl Chip {
             Node::Ethernet(index) => self.ethernet[index].noc_read(addr, out),
             Node::Dram { group, .. } if self.dram[group].read(addr, out) => Ok(()),
             Node::Arc(_) => self.arc.noc_read(addr, out),
+            Node::Pcie(_) if self.arc.dbi_mode()[0] => self.pcie.dbi_read(addr, out),
             Node::Pcie(_) => self.pcie.noc_read(addr, out),
             _ => Err(self.nothing(node, addr, out.len())),
         }
@@ -309,7 +310,12 @@ impl Chip {
             Node::Tensix(index) => self.write_tile(index, addr, data),
             Node::Ethernet(index) => self.ethernet[index].noc_write(addr, data),
             Node::Dram { group, .. } if self.dram[group].write(addr, data) => Ok(()),
-            Node::Arc(_) => self.arc.noc_write(addr, data),
+            Node::Arc(_) => {
+                self.arc.noc_write(addr, data)?;
+                self.reset_if_asked();
+                Ok(())
+            }
+            Node::Pcie(_) if self.arc.dbi_mode()[1] => self.pcie.dbi_write(addr, data),
             Node::Pcie(_) => self.pcie.noc_write(addr, data),
             _ => Err(self.nothing(node, addr, data.len())),
         }

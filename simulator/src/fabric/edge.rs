@@ -5,8 +5,8 @@
 //! well, for both NoCs.
 
 use tt_isa::arc::{APB_BASE, APB_NIU, NOC_XBAR};
-use tt_isa::chip::{DRAM_APB_NIU, DRAM_APB_NIU_NOC_STRIDE, DRAM_APB_NIU_STRIDE};
-use tt_isa::noc::{CMD_BUF_STRIDE, EDGE_NIU_BASE, NocXy, reg};
+use tt_isa::chip::{DRAM_APB_NIU, DRAM_APB_NIU_NOC_STRIDE, DRAM_APB_NIU_PORT, DRAM_APB_NIU_STRIDE};
+use tt_isa::noc::{CMD_BUF_STRIDE, EDGE_NIU_BASE, reg};
 
 use super::Chip;
 use crate::fault::Fault;
@@ -45,11 +45,10 @@ impl Chip {
         }
     }
 
-    /// NIUs of the three tiles of a DRAM group, in the order of their rows.
+    /// NIUs of the three tiles of a DRAM group.
     fn dram_niu(&self, group: usize, at: u64) -> Option<EdgeNiu> {
-        let mut ports: Vec<NocXy> = self.config.board.chip.dram[2 * group].ports.to_vec();
-        ports.sort_by_key(|port| port.y);
-        let port = ports.get((at / DRAM_APB_NIU_STRIDE) as usize)?;
+        let port = *DRAM_APB_NIU_PORT.get((at / DRAM_APB_NIU_STRIDE) as usize)?;
+        let port = self.config.board.chip.dram[2 * group].ports.get(port)?;
         let noc = (at % DRAM_APB_NIU_STRIDE / DRAM_APB_NIU_NOC_STRIDE) as usize;
         Some(EdgeNiu { edge: self.grid.number(*port), noc, offset: at % NIU_BYTES })
     }

@@ -11,6 +11,9 @@ use crate::model::noc::request::check_corners;
 
 const PAGE: &str = "PCIExpressTile/TLBs.md";
 
+/// PCI's command register, in configuration space.
+const PCI_COMMAND: u32 = 4;
+
 /// The windows of a chip, with the entries that say what they show.
 pub struct Windows {
     chip: &'static ChipData,
@@ -44,9 +47,11 @@ impl Windows {
         if let Some(at) = within(offset, host.config, config_bytes) {
             return Ok((Region::Config(at as usize), config_bytes - at));
         }
-        for (noc, base) in host.pcie_niu.into_iter().enumerate() {
-            if let Some(at) = within(offset, base, PCIE_NIU_SIZE) {
-                return Ok((Region::Niu(noc, at), PCIE_NIU_SIZE - at));
+        for nius in [Some(host.pcie_niu), host.pcie_niu_alias].into_iter().flatten() {
+            for (noc, base) in nius.into_iter().enumerate() {
+                if let Some(at) = within(offset, base, PCIE_NIU_SIZE) {
+                    return Ok((Region::Niu(noc, at), PCIE_NIU_SIZE - at));
+                }
             }
         }
         if let Some(arc) = self.chip.management.bar0 {
@@ -107,9 +112,19 @@ fn within(offset: u64, base: u64, len: u64) -> Option<u64> {
 }
 
 impl Chip {
-    /// A word of PCI configuration space; only identification is modelled.
+    /// A word of PCI configuration space; identification is modelled, and the command register.
     pub fn pci_config_read32(&self, offset: u32) -> u32 {
-        if offset == 0 { self.config.board.chip.pci_id } else { 0 }
+        match offset {
+            0 => self.config.board.chip.pci_id,
+            PCI_COMMAND => u32::from(self.pci_command),
+            _ => 0,
+        }
+    }
+
+    /// Sets PCI's command register. It does nothing here; that a board reset clears it is how the vendor's kernel driver sees that
+    /// one has happened.
+    pub fn set_pci_command(&mut self, command: u16) {
+        self.pci_command = command;
     }
 
     /// Reads BAR 0. Registers take 4 aligned bytes.
@@ -124,7 +139,7 @@ impl Chip {
             match region {
                 Region::Config(at) => self.windows.read_config(at, now)?,
                 Region::Niu(noc, offset) => self.read_edge_niu(self.pcie_niu(noc, offset), now)?,
-                Region::Csm(at) => now.copy_from_slice(self.arc.csm(at, len)?),
+                Region::Csm(at) => self.arc.csm_read(at, now)?,
                 Region::Apb(at) => match self.arc_niu(at) {
                     Some(niu) => self.read_edge_niu(niu, now)?,
                     None => register(now)?.copy_from_slice(&self.arc.apb_read(at)?.to_le_bytes()),
@@ -161,6 +176,7 @@ impl Chip {
                     None => {
                         let word: [u8; 4] = now.try_into().map_err(|_| narrow(len))?;
                         self.arc.apb_write(at, u32::from_le_bytes(word))?;
+                        self.reset_if_asked();
                     }
                 },
                 Region::Window(target) if target.multicast => self.broadcast(&target, now)?,

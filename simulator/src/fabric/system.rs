@@ -33,18 +33,7 @@ impl System {
                 None => Chip::new(config)?,
             });
         }
-        for (chip, index) in chips.iter_mut().zip(0..) {
-            for (channel, tile) in chip.ethernet.iter_mut().enumerate() {
-                if let Some(peer) = board.peer(index, channel) {
-                    let (at, n) = (usize::from(peer.chip), usize::from(peer.channel));
-                    tile.connect(
-                        channel,
-                        &ChipConfig::of_board(board, at).identity(n),
-                        board.chip.ethernet[n],
-                    );
-                }
-            }
-        }
+        chips.iter_mut().for_each(Chip::train_links);
         Ok(Self { chips })
     }
 

@@ -2,19 +2,21 @@
 //! (`ARCTile/README.md`, `ARCTile/ResetUnit.md`; telemetry and messages as the vendor's user-mode driver expects them).
 //!
 //! The reset unit has the addresses, in ARC's own address space, of a table of telemetry tags and of their values;
-//! both lie in CSM. A message is answered at once. Older and newer telemetry are both there: the host's
+//! both lie in CSM. A message is answered at once, whether it comes in scratch registers or in the queue of newer firmware ([`queue`]). Older and newer telemetry are both there: the host's
 //! driver reads the version of the firmware in the older one, and the rest in the newer.
 
 use tt_isa::arc::{
-    AICLK_BUSY, AICLK_IDLE, APB_BASE, APB_SIZE, BUNDLE_18_4, CSM_BASE, CSM_SIZE, HARVESTING_ROWS,
-    MESSAGE_ARGUMENT, MESSAGE_QUEUES, MESSAGE_STATUS, MESSAGE_UNKNOWN, MISC_CNTL, MISC_CNTL_IRQ0, NOC_XBAR,
-    OLD_BUNDLE_VERSION, OLD_TELEMETRY, REFCLK_COUNTER, REFCLK_MHZ, RESET_UNIT, SCRATCH, SCRATCH_BOOTED,
-    TELEMETRY_TABLE, TELEMETRY_VALUES, message, old, tag,
+    AICLK_BUSY, AICLK_IDLE, APB_BASE, APB_SIZE, BUNDLE_18_4, CSM_ALIAS, CSM_BASE, CSM_SIZE, DBI_ENABLE,
+    DBI_MODE, HARVESTING_ROWS, MESSAGE_ARGUMENT, MESSAGE_PRESENT, MESSAGE_QUEUES, MESSAGE_STATUS,
+    MESSAGE_UNKNOWN, MISC_CNTL, MISC_CNTL_IRQ0, NOC_XBAR, OLD_BUNDLE_VERSION, OLD_TELEMETRY, REFCLK_COUNTER,
+    REFCLK_MHZ, RESET_UNIT, SCRATCH, SCRATCH_BOOTED, TELEMETRY_TABLE, TELEMETRY_VALUES, message, old, tag,
 };
 use tt_isa::chip::Board;
 use tt_isa::eth::firmware::VERSION_6_14_0;
 
 use crate::fault::Fault;
+
+mod queue;
 
 const PAGE: &str = "ARCTile/README.md";
 /// Where this firmware keeps its tables, in CSM.
@@ -22,6 +24,9 @@ const TABLE: u32 = 0x100;
 const VALUES: u32 = 0x200;
 /// Entries that fit between the two.
 const MOST_ENTRIES: u32 = (VALUES - TABLE - 8) / 4;
+/// Where it keeps its message queue, in CSM, and the words that describe it.
+const QUEUE: u32 = 0x400;
+const QUEUE_WORDS: u32 = 0x3F0;
 const SCRATCH_WORDS: usize = 8;
 const REFCLK_COUNTER_HIGH: u32 = REFCLK_COUNTER + 4;
 const AXICLK_MHZ: u32 = 900;
@@ -34,7 +39,14 @@ const TDP_W: u32 = 15;
 const TDP_LIMIT_W: u32 = 85;
 const TDC_A: u32 = 19;
 const TDC_LIMIT_A: u32 = 160;
+/// Highest and lowest core voltage, mV.
+const VDD_LIMITS_MV: u32 = 950 << 16 | 700;
+const SHUTDOWN_DEGREES: u32 = 103;
+const THROTTLE_DEGREES: u32 = 75;
 const CM_FW_VERSION: u32 = 0x0221_0100;
+const DM_APP_FW_VERSION: u32 = 0x050C_0000;
+const DM_BL_FW_VERSION: u32 = 0x8102_0000;
+const TT_FLASH_VERSION: u32 = 0x0003_0100;
 const NO_FAN: u32 = u32::MAX;
 const GDDR_MT: u32 = 12_000;
 /// All six DRAM tiles trained, 12 GT/s.
@@ -51,6 +63,10 @@ pub struct Arc {
     refclk: u64,
     /// Answer to [`message::GET_HARVESTING`].
     harvesting: u32,
+    /// Offset in CSM of the heartbeat, which goes on whenever it is looked at: the host's time passes where no clock of the chip does.
+    heartbeat: u32,
+    /// A message has asked for a reset of the chip.
+    reset: bool,
 }
 
 impl Arc {
@@ -64,7 +80,16 @@ impl Arc {
         let harvesting =
             HARVESTING_ROWS.iter().enumerate().fold(0, |mask, (i, y)| mask | u32::from(is_harvested(y)) << i);
         let csm = vec![0; CSM_SIZE as usize].into_boxed_slice();
-        let mut arc = Self { csm, scratch, misc_cntl: 0, aiclk: AICLK_BUSY, refclk: 0, harvesting };
+        let mut arc = Self {
+            csm,
+            scratch,
+            misc_cntl: 0,
+            aiclk: AICLK_BUSY,
+            refclk: 0,
+            harvesting,
+            heartbeat: 0,
+            reset: false,
+        };
         let telemetry = [
             (tag::BOARD_ID_HIGH, (board.id(index) >> 32) as u32),
             (tag::BOARD_ID_LOW, board.id(index) as u32),
@@ -80,6 +105,16 @@ impl Arc {
             (tag::VCORE, VCORE_MV),
             (tag::TDP, TDP_W),
             (tag::TDC, TDC_A),
+            (tag::VDD_LIMITS, VDD_LIMITS_MV),
+            (tag::THM_LIMIT_SHUTDOWN, SHUTDOWN_DEGREES),
+            (tag::THM_LIMIT_THROTTLE, THROTTLE_DEGREES),
+            (tag::TDC_LIMIT_MAX, TDC_LIMIT_A),
+            (tag::TDP_LIMIT_MAX, TDP_LIMIT_W),
+            (tag::ASIC_ID_HIGH, board.id(index) as u32),
+            (tag::ASIC_ID_LOW, 1 + index as u32),
+            (tag::DM_APP_FW_VERSION, DM_APP_FW_VERSION),
+            (tag::DM_BL_FW_VERSION, DM_BL_FW_VERSION),
+            (tag::TT_FLASH_VERSION, TT_FLASH_VERSION),
             (tag::FAN_SPEED, NO_FAN),
             (tag::GDDR_SPEED, GDDR_MT),
             (tag::ETH_FW_VERSION, VERSION_6_14_0),
@@ -118,8 +153,22 @@ impl Arc {
         for (i, (tag, value)) in (0..).zip(telemetry) {
             arc.put(TABLE + 8 + 4 * i, u32::from(tag) | i << 16);
             arc.put(VALUES + 4 * i, value);
+            if tag == tag::TIMER_HEARTBEAT {
+                arc.heartbeat = VALUES + 4 * i;
+            }
         }
+        arc.open_queue();
         arc
+    }
+
+    /// Whether somebody has asked for a reset of the chip since this was asked last.
+    pub fn take_reset(&mut self) -> bool {
+        std::mem::take(&mut self.reset)
+    }
+
+    /// Whether the NoC's reads and writes of host memory go to the PCIe controller's registers instead.
+    pub fn dbi_mode(&self) -> [bool; 2] {
+        DBI_MODE.map(|register| self.scratch[((register - SCRATCH) / 4) as usize] & DBI_ENABLE != 0)
     }
 
     /// Tells the time, in AI clocks.
@@ -161,6 +210,15 @@ impl Arc {
         }
     }
 
+    /// Reads CSM at an offset.
+    pub fn csm_read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), Fault> {
+        if (offset..offset.saturating_add(out.len() as u64)).contains(&self.heartbeat.into()) {
+            self.put(self.heartbeat, self.word(self.heartbeat).wrapping_add(1));
+        }
+        out.copy_from_slice(self.csm(offset, out.len())?);
+        Ok(())
+    }
+
     /// Reads a register below the APB base.
     pub fn apb_read(&self, offset: u64) -> Result<u32, Fault> {
         match offset.checked_sub(u64::from(RESET_UNIT)).map(|register| register as u32) {
@@ -169,7 +227,7 @@ impl Arc {
             Some(REFCLK_COUNTER_HIGH) => Ok((self.refclk >> 32) as u32),
             Some(TELEMETRY_TABLE) => Ok(CSM_BASE + TABLE),
             Some(TELEMETRY_VALUES) => Ok(CSM_BASE + VALUES),
-            Some(MESSAGE_QUEUES) => Ok(0),
+            Some(MESSAGE_QUEUES) => Ok(CSM_BASE + QUEUE_WORDS),
             Some(register) => {
                 scratch_index(register).map(|i| self.scratch[i]).ok_or_else(|| unmapped("APB", offset))
             }
@@ -183,6 +241,7 @@ impl Arc {
         if register == MISC_CNTL {
             if value & MISC_CNTL_IRQ0 != 0 {
                 self.answer();
+                self.serve_queue();
             }
             self.misc_cntl = value & !MISC_CNTL_IRQ0;
             return Ok(());
@@ -196,9 +255,12 @@ impl Arc {
     fn answer(&mut self) {
         let [argument, status] =
             [MESSAGE_ARGUMENT, MESSAGE_STATUS].map(|register| ((register - SCRATCH) / 4) as usize);
+        if self.scratch[status] & 0xFF00 != MESSAGE_PRESENT {
+            return;
+        }
         let code = self.scratch[status] as u8;
         let result = match code {
-            message::GET_OLD_TELEMETRY => Some(OLD_TELEMETRY),
+            message::GET_OLD_TELEMETRY => Some(CSM_BASE + OLD_TELEMETRY),
             message::GET_AICLK => Some(self.aiclk),
             message::GET_HARVESTING => Some(self.harvesting),
             message::SET_ETH_DRAM_TRAINED_STATUS => Some(1),
@@ -208,6 +270,10 @@ impl Arc {
             }
             message::GO_SHORT_IDLE | message::GO_LONG_IDLE => {
                 self.set_aiclk(AICLK_IDLE);
+                None
+            }
+            message::TRIGGER_RESET => {
+                self.reset = true;
                 None
             }
             // Power and watchdogs have no part in this model.
@@ -226,7 +292,7 @@ impl Arc {
     /// Reads over the NoC.
     pub fn noc_read(&mut self, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
         match place(addr)? {
-            Place::Csm(offset) => out.copy_from_slice(self.csm(offset, out.len())?),
+            Place::Csm(offset) => self.csm_read(offset, out)?,
             Place::Apb(offset) => {
                 let out = word_mut(out, addr)?;
                 *out = self.apb_read(offset)?.to_le_bytes();
@@ -250,12 +316,10 @@ impl Arc {
 }
 
 /// Messages that are answered and change nothing.
-const ACCEPTED: [u8; 10] = [
+const ACCEPTED: [u8; 9] = [
     message::NOP,
     message::POWER_SETTING,
     message::PCIE_INDEX,
-    // Nobody is there who would reset the chip: the host makes a new one.
-    message::TRIGGER_RESET,
     message::TEST,
     message::PCIE_RETRAIN,
     message::CURR_DATE,
@@ -274,7 +338,7 @@ fn place(addr: u64) -> Result<Place, Fault> {
     let within = |base: u32, size: u32| {
         addr.checked_sub(NOC_XBAR + u64::from(base)).filter(|&offset| offset < u64::from(size))
     };
-    if let Some(offset) = within(CSM_BASE, CSM_SIZE) {
+    if let Some(offset) = [CSM_BASE, CSM_ALIAS].into_iter().find_map(|base| within(base, CSM_SIZE)) {
         return Ok(Place::Csm(offset));
     }
     within(APB_BASE, APB_SIZE).map(Place::Apb).ok_or_else(|| {
@@ -302,7 +366,7 @@ fn unmapped(what: &str, offset: u64) -> Fault {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::fault::Blame;
     use tt_isa::chip::board;
@@ -312,7 +376,7 @@ mod tests {
     }
 
     /// Sends a message as the host's driver does, over the NoC; status and result.
-    fn send(arc: &mut Arc, code: u8) -> [u32; 2] {
+    pub(super) fn send(arc: &mut Arc, code: u8) -> [u32; 2] {
         let unit = NOC_XBAR + u64::from(APB_BASE + RESET_UNIT);
         let mut write = |register: u32, word: u32| {
             arc.noc_write(unit + u64::from(register), &word.to_le_bytes()).expect("a register");
@@ -345,6 +409,41 @@ mod tests {
             assert!(shown.contains(&clock), "{shown:?}");
         }
         assert_eq!(send(&mut arc, 0xFE)[0], MESSAGE_UNKNOWN);
+    }
+
+    pub(super) fn read(arc: &mut Arc, address: u32) -> u32 {
+        let mut word = [0; 4];
+        arc.noc_read(NOC_XBAR + u64::from(address), &mut word).expect("a word");
+        u32::from_le_bytes(word)
+    }
+
+    /// A telemetry value, found as the kernel driver finds it.
+    fn telemetry(arc: &mut Arc, tag: u16) -> Option<u32> {
+        let [table, values] =
+            [TELEMETRY_TABLE, TELEMETRY_VALUES].map(|at| read(arc, APB_BASE + RESET_UNIT + at));
+        let entries = (0..read(arc, table + 4)).map(|i| read(arc, table + 8 + 4 * i)).collect::<Vec<_>>();
+        let entry = entries.into_iter().find(|&entry| entry as u16 == tag)?;
+        Some(read(arc, values + 4 * (entry >> 16)))
+    }
+
+    #[test]
+    fn the_older_telemetry_is_where_drivers_look() {
+        let mut arc = arc(0);
+        let [_, address] = send(&mut arc, message::GET_OLD_TELEMETRY);
+        assert_eq!(read(&mut arc, address), old::MARKER, "an address of ARC's own");
+        assert_eq!(read(&mut arc, 0x2007_8D60), old::MARKER, "the address that the user-mode driver has");
+    }
+
+    #[test]
+    fn limits_are_told_and_the_heartbeat_goes_on() {
+        let mut arc = arc(0);
+        assert_eq!(telemetry(&mut arc, tag::THM_LIMIT_THROTTLE), Some(THROTTLE_DEGREES));
+        assert_eq!(telemetry(&mut arc, tag::TDP_LIMIT_MAX), Some(TDP_LIMIT_W));
+        assert_eq!(telemetry(&mut arc, tag::VDD_LIMITS).map(|limits| limits >> 16), Some(950));
+        let id = [tag::ASIC_ID_HIGH, tag::ASIC_ID_LOW].map(|tag| telemetry(&mut arc, tag));
+        assert!(id[0].is_some() && id[1].is_some());
+        let beats = [0; 3].map(|_| telemetry(&mut arc, tag::TIMER_HEARTBEAT).expect("a heartbeat"));
+        assert!(beats[0] < beats[1] && beats[1] < beats[2], "{beats:?}");
     }
 
     #[test]

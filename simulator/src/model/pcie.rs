@@ -6,7 +6,7 @@
 //! ```
 //! Host memory is whatever the program that owns the chip says it is ([`HostMemory`]). Inbound regions are kept and not used: BAR 4 has its place.
 
-use tt_isa::pcie::{HOST_WINDOW, HOST_WINDOW_SIZE, dma, iatu};
+use tt_isa::pcie::{DBI_BYTES, DBI_DEVICE_CONTROL, DBI_ID, HOST_WINDOW, HOST_WINDOW_SIZE, dma, iatu};
 
 use crate::fault::Fault;
 
@@ -33,14 +33,14 @@ pub struct Pcie {
     inbound: [Region; iatu::REGIONS],
     dma: [u32; DMA_WORDS],
     host: Option<Box<dyn HostMemory>>,
+    /// PCI vendor and device id.
+    id: u32,
+    /// Device control, the writable half of its word.
+    device_control: u16,
 }
 
-impl Default for Pcie {
-    fn default() -> Self {
-        let regions = [[0; 7]; iatu::REGIONS];
-        Self { outbound: regions, inbound: regions, dma: [0; DMA_WORDS], host: None }
-    }
-}
+/// Device control after power-on: payloads of 128 bytes, requests to read of 512, and what the specification has on.
+const DEVICE_CONTROL: u16 = 0x2810;
 
 /// The two DMA engines: what a transfer moves is read and written by who has the windows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,6 +52,24 @@ pub enum Engine {
 }
 
 impl Pcie {
+    /// The controller of a chip with this PCI id, after power-on.
+    pub fn new(id: u32) -> Self {
+        let regions = [[0; 7]; iatu::REGIONS];
+        Self {
+            outbound: regions,
+            inbound: regions,
+            dma: [0; DMA_WORDS],
+            host: None,
+            id,
+            device_control: DEVICE_CONTROL,
+        }
+    }
+
+    /// Takes host memory away, for who makes a new controller of this one.
+    pub fn take_host(&mut self) -> Option<Box<dyn HostMemory>> {
+        self.host.take()
+    }
+
     /// Gives the controller host memory to reach.
     pub fn set_host(&mut self, host: Box<dyn HostMemory>) {
         self.host = Some(host);
@@ -108,6 +126,24 @@ impl Pcie {
     pub fn noc_write(&self, addr: u64, data: &[u8]) -> Result<(), Fault> {
         let host = self.host_address(window_offset(addr, data.len())?, data.len())?;
         self.write_host(host, data)
+    }
+
+    /// Reads a register of the controller, in the place of host memory (`tt_isa::arc::DBI_MODE`).
+    pub fn dbi_read(&self, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
+        let word = match dbi_offset(addr, out.len())? {
+            DBI_ID => self.id,
+            _ => self.device_control.into(),
+        };
+        out.copy_from_slice(&word.to_le_bytes());
+        Ok(())
+    }
+
+    /// Writes a register of the controller, in the place of host memory.
+    pub fn dbi_write(&mut self, addr: u64, data: &[u8]) -> Result<(), Fault> {
+        if dbi_offset(addr, data.len())? == DBI_DEVICE_CONTROL {
+            self.device_control = u16::from_le_bytes([data[0], data[1]]);
+        }
+        Ok(())
     }
 
     /// Reads host memory at a host address.
@@ -180,6 +216,24 @@ fn window_offset(addr: u64, len: usize) -> Result<u64, Fault> {
         let what = format!("{len} bytes at {addr:#x} of the PCIe tile: host memory is at {HOST_WINDOW:#x}");
         Fault::program(what).page(PAGE)
     })
+}
+
+/// Offset of a word of the controller's registers.
+fn dbi_offset(addr: u64, len: usize) -> Result<u64, Fault> {
+    let offset = addr.wrapping_sub(HOST_WINDOW);
+    match offset {
+        DBI_ID | DBI_DEVICE_CONTROL if len == 4 => Ok(offset),
+        _ if offset < DBI_BYTES && len == 4 && offset.is_multiple_of(4) => {
+            Err(Fault::not_implemented(format!("PCIe controller register, DBI offset {offset:#x}"))
+                .page(PAGE))
+        }
+        _ => {
+            let what = format!(
+                "{len} bytes at {addr:#x} of the PCIe tile, whose window shows the controller's registers now: 4 aligned bytes are one"
+            );
+            Err(Fault::program(what).page(PAGE))
+        }
+    }
 }
 
 fn no_host(there: bool, what: &str, addr: u64, len: usize) -> Fault {

@@ -43,6 +43,8 @@ pub struct DramBank {
 pub const DRAM_APB_NIU: u64 = 0x1_0008_0000;
 /// Distance between the blocks of two tiles.
 pub const DRAM_APB_NIU_STRIDE: u64 = 0x1_0000;
+/// Which of a group's ports ([`DramBank::ports`]) each block is of (the vendor's user-mode driver, `test_noc.cpp`).
+pub const DRAM_APB_NIU_PORT: [usize; 3] = [1, 0, 2];
 /// Distance between the two NIUs of a tile.
 pub const DRAM_APB_NIU_NOC_STRIDE: u64 = 0x8000;
 

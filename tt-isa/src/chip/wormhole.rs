@@ -128,6 +128,7 @@ pub const WORMHOLE: Chip = Chip {
         groups: &WINDOWS,
         driver_window: 185,
         pcie_niu: [0x1FD2_0000, 0x1FDA_0000],
+        pcie_niu_alias: Some([0x1FD0_2000, 0x1FD0_A000]),
     },
     management: Management {
         noc: 0x8_0000_0000,

@@ -6,8 +6,8 @@
 //! not followed: it is carried out where it is for, between quanta.
 
 use tt_isa::eth::firmware::{
-    APP, APP_STACK, CONNECTED, CONNECTION_INFO, FUNCTION_TABLE, HEARTBEAT, LAUNCH_APP, LINK_ERROR,
-    LINK_ERROR_NOT_POPULATED, LOCAL_BOARD_ID, LOCAL_BOARD_TYPE, LOCAL_PLACE, REMOTE_BOARD_ID,
+    APP, APP_STACK, CONNECTED, CONNECTION_INFO, FUNCTION_TABLE, HEARTBEAT, HEARTBEAT_MARK, LAUNCH_APP,
+    LINK_ERROR, LINK_ERROR_NOT_POPULATED, LOCAL_BOARD_ID, LOCAL_BOARD_TYPE, LOCAL_PLACE, REMOTE_BOARD_ID,
     REMOTE_BOARD_TYPE, REMOTE_CHANNEL, REMOTE_PLACE, ROUTING_OFF, TRAIN_NOT_CONNECTED, TRAIN_STATUS,
     TRAIN_SUCCESS, UNCONNECTED, VERSION, VERSION_6_14_0,
 };
@@ -135,7 +135,7 @@ impl EthernetTile {
             (0, JUMP_TO_IDLE),
             (IDLE, STAY),
             (YIELD, RETURN),
-            (HEARTBEAT, 1),
+            (HEARTBEAT, HEARTBEAT_MARK | 1),
             (VERSION, VERSION_6_14_0),
             (ROUTING_OFF, u32::from(!own.routing)),
             (TRAIN_STATUS, TRAIN_NOT_CONNECTED),
@@ -189,7 +189,7 @@ impl EthernetTile {
     /// The heartbeat is read: it has gone on since it was read last.
     pub(super) fn beat(&mut self) {
         if self.firmware.present && self.activity != Activity::Reset {
-            self.put(HEARTBEAT, self.word(HEARTBEAT).wrapping_add(1));
+            self.put(HEARTBEAT, HEARTBEAT_MARK | self.word(HEARTBEAT).wrapping_add(1) & 0xFFFF);
         }
     }
 

@@ -200,6 +200,7 @@ pub const BLACKHOLE: Chip = Chip {
         groups: &WINDOWS,
         driver_window: 201,
         pcie_niu: [0x1FD0_4000, 0x1FD1_4000],
+        pcie_niu_alias: None,
     },
     management: Management {
         noc: 0,
