@@ -315,23 +315,23 @@ fn page_says_what_the_functions_do() {
         .collect();
     let text = format!(
         "# Functions on the vector unit\n\n\
-         Elementwise operators on FP32 tensors run on the vector unit (SFPU) of each Tensix tile, by programs that\n\
-         `kernels/sfpu/src/` builds. This page is written by `simulator/tests/sfpu_functions.rs`, which executes the very\n\
-         instructions of the kernels and compares with FP64: `TT_UPDATE_DOCS=1 cargo test -p tt-simulator --test sfpu_functions`.\n\n\
+         Elementwise operators on FP32 tensors run on the vector unit (SFPU) of each Tensix tile. `kernels/sfpu/src/` builds\n\
+         their programs. The test `simulator/tests/sfpu_functions.rs` executes the kernels' instructions, compares the results with FP64\n\
+         and writes this page: `TT_UPDATE_DOCS=1 cargo test -p tt-simulator --test sfpu_functions`.\n\n\
          ## Errors\n\n\
-         Largest errors found over 2^24 arguments from all of FP32 and all arguments around the worst of them\n\
-         (`TT_SFPU_SWEEP=1`), rounded up to a tenth, in units of the last place (ulp) of the exact result, where 0.5 is the best that can be had.\n\
-         Formulas that cancel, as the CPU's do too, have no bound in their results' units; for them the unit is that of the\n\
-         argument, or of 1 where that is larger. Words are instructions for 32 elements, waits for results included.\n\n\
+         The largest errors over 2^24 arguments from all of FP32, and over all arguments around the worst of them\n\
+         (`TT_SFPU_SWEEP=1`), rounded up to a tenth. The unit is the unit in the last place (ulp) of the exact result; 0.5 is the best possible.\n\
+         Formulas with cancellation (the CPU's have it too) have no bound in ulp of the result; their unit is the ulp of the\n\
+         argument, or of 1 if that is larger. Words are instructions for 32 elements, including waits for results.\n\n\
          | function | arguments | ulp of the result | ulp of the argument | words |\n|---|---|---|---|---|\n{}\n\n\
-         `sin` and `cos` serve kernels that know their arguments; the operators SIN and COS, which do not, stay on the\n\
-         data-movement cores. So do operators with other types, gaps in rows or few elements; `GGML_TT_SFPU=0` keeps all there.\n\n\
-         ## What is not as on the CPU\n\n\
+         `sin` and `cos` are for kernels whose arguments are known to be in range. The operators SIN and COS stay on the\n\
+         data-movement cores, and so do operators with other types, gaps in rows or few elements. `GGML_TT_SFPU=0` keeps all of them there.\n\n\
+         ## Differences from the CPU\n\n\
          - The unit has no denormals: arguments and results of arithmetic below 2^-126 are zero, and some functions lose results\n\
-         below 2^-125. ABS, NEG and RELU pass denormals on.\n\
-         - Zeros that are computed are +0.\n\
-         - Quotients from 2^126 on may become infinite.\n\n\
-         Special arguments that give something else (own parameters are {OWN:?}); signs of zeros and NaN are not compared:\n\n\
+         below 2^-125. ABS, NEG and RELU preserve denormals.\n\
+         - Computed zeros are +0.\n\
+         - Quotients of 2^126 and more may become infinite.\n\n\
+         Special arguments with different results (operator parameters are {OWN:?}); signs of zeros and NaN are not compared:\n\n\
          | operator | argument | CPU | vector unit |\n|---|---|---|---|\n{}\n",
         table.join("\n"),
         deviations().join("\n"),

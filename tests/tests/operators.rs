@@ -159,20 +159,19 @@ fn support(tools: &Tools) -> BTreeMap<String, Support> {
     table
 }
 
-/// What the table cannot say.
+/// The page's last section: what the table cannot say.
 const STAYS: &str = "
 ## What stays on the CPU
 
-- Blocks of K-quants and of most `IQ` types: ggml searches for the scales that fit a block best, for dozens of candidates each, and the result
-  has to be the same bytes. Such types are for files; no graph writes them. Those whose blocks follow from their values by a rule
-  (`Q4_0` to `Q8_0`, `Q1_0`, `Q2_0`, `IQ4_NL`, `TQ1_0`, `TQ2_0`, `MXFP4`, `NVFP4`) are written by the device. Of `IQ1` to `IQ3` ggml's CPU
-  backend writes none either.
-- `SUM` of elements with gaps: the CPU backend sums them as if they had none (it asserts that they have none, which release builds
-  leave out), so there is nothing that the right sum could agree with.
-- `GET_ROWS_BACK` of types other than F32, F16 and BF16. The CPU backend computes it in F32 and F16 alone.
-- `GET_ROWS` of token embeddings. The device computes it, but llama.cpp always keeps the input layer with the CPU: of a table that is often the largest
-  tensor of a model a token needs one row, and those rows are what goes to the device then. Where output and embeddings are
-  the same tensor, llama.cpp makes a second one on the device for the output. `-ot token_embd.weight=TT0` puts the table on the device.
+- Writing K-quants and most `IQ` types. For these, ggml searches dozens of candidate scales for each block, and the result would have to be the
+  same bytes. Such types are for files; no graph writes them. The device does write the types whose blocks follow from the values by a rule:
+  `Q4_0` to `Q8_0`, `Q1_0`, `Q2_0`, `IQ4_NL`, `TQ1_0`, `TQ2_0`, `MXFP4`, `NVFP4`. ggml's CPU backend does not write `IQ1` to `IQ3` either.
+- `SUM` of elements with gaps. The CPU backend ignores the gaps (it asserts that there are none, but release builds have no
+  assertions), so a correct sum would not agree with it.
+- `GET_ROWS_BACK` of types other than F32, F16 and BF16. The CPU backend supports only F32 and F16.
+- `GET_ROWS` of token embeddings. The device supports it, but llama.cpp always keeps the input layer on the CPU. The table is often the largest
+  tensor of a model, and a token needs only one row of it, which is then copied to the device. Where output and embeddings are
+  the same tensor, llama.cpp makes a second copy on the device for the output. `-ot token_embd.weight=TT0` puts the table on the device.
 ";
 
 /// `docs/operators.md` says what the library does; `TT_UPDATE_DOCS=1` writes it anew.
@@ -182,14 +181,14 @@ fn table_of_supported_operators() {
     let counts = support(&tools);
     let (ours, all) = counts.values().fold((0, 0), |sum, n| (sum.0 + n.yes, sum.1 + n.all));
     let mut text = format!(
-        "# Operators\n\nCases of llama.cpp's `test-backend-ops` that the device takes: {ours} of {all}. This table is made by the test \
-         `table_of_supported_operators`\n(`TT_UPDATE_DOCS=1` writes it anew).\n\n\
+        "# Operators\n\nThe device supports {ours} of {all} cases of llama.cpp's `test-backend-ops`. The test \
+         `table_of_supported_operators` writes this page\n(`TT_UPDATE_DOCS=1`) and compares it with the library.\n\n\
          | operator | supported | cases |\n|---|---|---|\n"
     );
     for (name, Support { yes, all, .. }) in &counts {
         writeln!(text, "| {name} | {yes} | {all} |").unwrap();
     }
-    text += "\n## Refused\n\nThe reasons that `supports_op` gives; `GGML_TT_DEBUG=1` prints them with types and shapes.\n\n\
+    text += "\n## Refused\n\nThe reasons that `supports_op` gives. `GGML_TT_DEBUG=1` prints them with types and shapes.\n\n\
              | operator | cases | reasons |\n|---|---|---|\n";
     for (name, Support { yes, all, reasons }) in
         counts.iter().filter(|(_, support)| support.yes < support.all)

@@ -94,7 +94,7 @@ fn an_importance_matrix_is_read_and_the_error_by_it_said() {
     std::fs::write(&file, &bytes).unwrap();
     let log = run(&tools, &program, "threads", &[("GGML_TT_IMATRIX", &file)]).err;
     assert!(log.contains("importance of 1 weights"), "{log}");
-    let (_, said) = log.split_once("squared error over squares ").expect(&log);
+    let (_, said) = log.split_once("relative squared error ").expect(&log);
     let (weighted, said) = said.split_once(" by importance, ").expect(&log);
     let (plain, _) = said.split_once(" without").expect(&log);
     let [weighted, plain] = [weighted, plain].map(|number| number.parse::<f64>().unwrap());

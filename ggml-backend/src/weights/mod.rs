@@ -433,7 +433,7 @@ impl Weights {
             && weights > 0
         {
             log::info(&format!(
-                "weights: squared error over squares {:.3e} by importance, {:.3e} without, of {weights} weights",
+                "weights: relative squared error {:.3e} by importance, {:.3e} without, of {weights} weights",
                 weighted.relative(),
                 plain.relative()
             ));
