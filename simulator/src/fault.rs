@@ -1,7 +1,7 @@
-//! What can go wrong in simulated hardware, and whose fault it is.
+//! Faults: what went wrong in the simulated hardware, and who is to blame.
 //!
-//! Every unit returns a [`Fault`] instead of guessing. The unit that finds it knows *what* is wrong; the layers
-//! that it passes on its way up add *where*: Tensix thread and instruction, core and pc, tile.
+//! Every unit returns a [`Fault`] instead of guessing. The unit that finds it says *what* is wrong; the layers
+//! above add *where*: Tensix thread and instruction, core and pc, tile.
 
 use std::fmt;
 

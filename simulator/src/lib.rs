@@ -3,14 +3,14 @@
 //! ```text
 //! fabric   Chip, System: which tile an access reaches, delivery of packets, windows of the host
 //! engine   runs tiles: one pipeline, and a policy that decides when things happen
-//! observe  race detector, trace, timeline, counters: they look on
+//! observe  race detector, trace, timeline, counters: they change nothing
 //! model    state and effects of one thing: rv32 tensix l1 noc dram eth arc pcie tile grid
 //! ```
-//! Each may use those below it, and all of them [`fault`]; `cargo xtask layers` checks that.
+//! Each may use those below it, and all of them may use [`fault`]; `cargo xtask layers` checks that.
 //!
-//! [`Chip`] is all that a host program needs: the same accesses to BAR 0 that reach a card reach it, and time
-//! passes in [`Chip::advance`]. What the hardware does not define, or this simulator does not have, is a
-//! [`fault::Fault`] that says whose fault it is, and where; nothing is guessed.
+//! A host program needs only [`Chip`]: it takes the same accesses to BAR 0 as a card, and time passes in
+//! [`Chip::advance`]. Anything undefined in hardware, or unimplemented here, is a [`fault::Fault`] that says who is
+//! to blame, and where; nothing is guessed.
 
 mod engine;
 mod fabric;

@@ -1,7 +1,7 @@
-//! A Tensix tile as one of its cores sees it, while it executes.
+//! A Tensix tile as one of its cores sees it, while the core executes.
 //!
-//! Loads and stores that the tile cannot serve yet are where core and coprocessor meet: a full FIFO, TTSync. An engine
-//! whose coprocessor runs on demand ([`Policy::ON_DEMAND`]) lets it catch up there; otherwise the core has to come again.
+//! Some loads and stores must wait for the coprocessor: a push into a full FIFO, a load from TTSync. If the policy runs the
+//! coprocessor on demand ([`Policy::ON_DEMAND`]), it catches up at that point; otherwise the core retries later.
 
 use tt_isa::map::{self, RiscV};
 

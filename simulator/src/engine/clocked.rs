@@ -1,8 +1,8 @@
-//! Clock by clock: in each, every core executes an instruction and every thread lets one pass its gate, if they may.
+//! Clock by clock: in each clock every core executes one instruction, and every thread passes one through its gate, if it can.
 //!
 //! - An instruction that passes the gate stays in its unit ([`super::pipes`]) for a while ([`Delays`]).
-//! - The scalar unit holds its thread up until it is done. The other units take effect at the gate.
-//! - Where nothing happens, time goes on to the next event.
+//! - The scalar unit blocks its thread until it is done. The other units take effect at the gate.
+//! - When nothing can happen, time skips to the next event.
 
 use tt_isa::insn::{Opcode, Unit};
 use tt_isa::map::RiscV;

@@ -1,4 +1,4 @@
-//! A core's turn: it executes on a copy of its registers, and falls asleep if it can do nothing but wait.
+//! A core's turn: it executes on a copy of its registers, and is put to sleep if it can only wait.
 
 use tt_isa::map::RiscV;
 

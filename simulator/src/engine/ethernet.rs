@@ -1,4 +1,4 @@
-//! Runs the core of an Ethernet tile: as the fast policy runs cores, whatever the Tensix tiles do.
+//! Runs the core of an Ethernet tile: always as the fast policy does, whatever policy the Tensix tiles have.
 
 use crate::fault::Fault;
 use crate::model::eth::{EthernetTile, PAGE};

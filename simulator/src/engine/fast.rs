@@ -1,11 +1,11 @@
-//! The fast policy: everything finishes at once, and as much of it as possible in a row.
+//! The fast policy: every operation completes at once, and each core runs many instructions in a row.
 //!
-//! Cores take turns of 1024 instructions; the coprocessor goes on whenever a turn ends or a core waits for it. NoC
-//! requests wait in the outbox until the quantum ends, but for reads of DRAM: most of what the NoC moves, and nothing
-//! that another tile sees happen. DRAM does not change while tiles run. So a tile whose cores have nothing else to do
-//! has its own reads done, on its own host thread and with its L1 still in the cache, and goes on. What others see of
-//! them, the counters of the DRAM tiles' NIUs, is added up when all tiles have run ([`Reads`]). A read behind a
-//! request of another kind waits with it.
+//! Cores take turns of 1024 instructions. The coprocessor runs when a turn ends or a core waits for it. NoC requests wait
+//! in the outbox until the quantum ends, except for reads of DRAM. These are most of the NoC's traffic, no other tile can
+//! observe them, and DRAM does not change while tiles run. So when all cores of a tile wait, the tile does its own reads
+//! at once, on its own host thread, while its L1 is still in the host's cache. Their one visible effect elsewhere, the
+//! counters of the DRAM tiles' NIUs, is added up when all tiles have run ([`Reads`]). A read that was made after a request
+//! of another kind waits with it.
 
 use tt_isa::insn::Opcode;
 use tt_isa::map::RiscV;

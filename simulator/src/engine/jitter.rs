@@ -1,7 +1,7 @@
-//! Random delays: all from the seed, so that a seed reproduces a run exactly, on any number of host threads.
+//! Random delays. All come from the seed, so a seed reproduces a run exactly, on any number of host threads.
 //!
-//! Paces differ from seed to seed by a factor of 64 ([`Pace`]): every order of events that is far from the usual one has its
-//! seeds.
+//! The speed of each unit differs from seed to seed by up to a factor of 64 ([`Pace`]), so that unusual orders of events
+//! occur with some seeds.
 
 use super::clocked::Delays;
 use super::random::{Pace, Random};

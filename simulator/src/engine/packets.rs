@@ -1,11 +1,12 @@
-//! When the NoC's packets move, where they take their time.
+//! When the NoC's packets move, in modes in which they have delays.
 //!
 //! ```text
 //! made -> depart (a write's data leaves) -> arrive (what it is for) -> respond (the response comes back and is counted)
 //! ```
-//! A delay comes before each step: a random one, or what the way takes ([`Network`]). Random packets overtake each other
-//! freely, but for those from one tile to the same place whose requests ask for a static or linked virtual channel: they
-//! arrive in the order in which they were made (`NoC/Ordering.md`). What a step does is the fabric's; here is only the time.
+//! A delay comes before each step: a random one, or what the way takes ([`Network`]). Packets with random delays may overtake
+//! each other, except those from one tile to the same place whose requests ask for a static or linked virtual channel: they
+//! arrive in the order in which they were made (`NoC/Ordering.md`). The fabric implements the steps; this module only
+//! schedules them.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,7 +1,7 @@
-//! The way of a Tensix instruction: FIFO, expanders, wait gate, unit, effects. There is no other one.
+//! The pipeline of a Tensix instruction: FIFO, expanders, wait gate, unit, effects. All modes use this one.
 //!
-//! An instruction takes effect when it goes to its unit. How long the unit keeps it, and so what `STALLWAIT` and TTSync wait
-//! for and when banks of SrcA and SrcB change hands, is the policy's.
+//! An instruction takes effect when it enters its unit. The policy decides how long the unit keeps it, and therefore how long
+//! `STALLWAIT` and TTSync wait and when banks of SrcA and SrcB change owners.
 
 use tt_isa::insn::Opcode;
 

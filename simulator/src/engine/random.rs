@@ -1,4 +1,4 @@
-//! Delays: all from the seed, by a counter-based generator for each tile.
+//! The generator of random delays: counter-based, one for each tile, all from one seed.
 
 /// A generator whose n-th number is a function of its key and n only.
 #[derive(Clone, Debug)]

@@ -1,10 +1,10 @@
 //! A chip: tiles, DRAM, the NoC between them, and time.
 //!
-//! Time passes in [`Chip::advance`] (or that of a [`crate::System`] of chips), in quanta. In a quantum every tile that
-//! is awake runs on its own, on any number of host threads; then the requests that the tiles made are delivered, tile
-//! by tile in a fixed order, each tile's in the order in which its cores made them. So nothing depends on the number
-//! of threads, and a request's effect, its response and its counter become visible together: between quanta, or for
-//! reads of DRAM when the tile's cores have nothing else to do ([`crate::engine::fast`]).
+//! Time passes in [`Chip::advance`] (or in that of a [`crate::System`] of chips), in quanta. In a quantum every awake tile
+//! runs independently, on any number of host threads. Then the tiles' requests are delivered, tile by tile in a fixed
+//! order, and each tile's in the order in which its cores made them. So results do not depend on the number of threads,
+//! and a request's effect, response and counter become visible together: between quanta, or, for reads of DRAM,
+//! when all cores of the tile wait ([`crate::engine::fast`]).
 
 use std::collections::VecDeque;
 use std::sync::Arc as Shared;

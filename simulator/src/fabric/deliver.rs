@@ -1,9 +1,9 @@
-//! Delivery: what requests do to the tiles that they leave, come to and answer.
+//! Delivery: what a request does at its source, at its destination, and when its response returns.
 //!
-//! Both networks deliver everything that waits, tile by tile in a fixed order, each tile's requests in the order in
-//! which they were made: one of the orders that `NoC/Ordering.md` allows, and the same on any number of host
-//! threads. The three steps know nothing of each other but the request, the data on its way and the
-//! number of answers, so that they can also be taken apart in time ([`super::transit`]).
+//! Both networks deliver all waiting requests, tile by tile in a fixed order, and each tile's in the order in
+//! which they were made. This is one of the orders that `NoC/Ordering.md` allows, and the same on any number of host
+//! threads. The three steps share only the request, its data and the number of responses, so that they can also
+//! happen at different times ([`super::transit`]).
 
 use tt_isa::noc::{MMIO_BASE, NocXy};
 

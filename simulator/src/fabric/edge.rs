@@ -1,8 +1,8 @@
 //! Registers of the NIUs of tiles that make no requests: DRAM, PCIe, ARC, and tiles with nothing but NIUs
 //! (`NoC/MemoryMap.md`).
 //!
-//! Every NIU is at the top of its own NoC's address space; those of DRAM and ARC tiles are among their APB peripherals as
-//! well, for both NoCs.
+//! Every NIU is at the top of its own NoC's address space. Those of DRAM and ARC tiles are also among the tile's APB
+//! peripherals, for both NoCs.
 
 use tt_isa::arc::{APB_BASE, APB_NIU, NOC_XBAR};
 use tt_isa::chip::{DRAM_APB_NIU, DRAM_APB_NIU_NOC_STRIDE, DRAM_APB_NIU_PORT, DRAM_APB_NIU_STRIDE};

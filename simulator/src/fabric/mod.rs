@@ -1,10 +1,10 @@
-//! The fabric: a chip and a board, what an access comes to, what a packet does on its way, and the host's windows.
+//! The fabric: a chip and a board, which tile an access reaches, what a packet does, and the host's windows.
 //!
 //! ```text
 //! host -> windows of BAR 0 (host), BAR 2 (pcie) -> tiles
 //! time -> system: chips in step -> chip: tiles run, on any number of threads
 //!                               -> deliver: packets depart, arrive, respond -> tiles, DRAM, ARC, host memory
-//!                                  (transit: the same, each step at a time of its own)
+//!                                  (transit: the same steps, each after its own delay)
 //! ```
 
 mod chip;

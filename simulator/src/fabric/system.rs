@@ -1,8 +1,8 @@
 //! Several chips with Ethernet links between them, and time for all of them (`EthernetTile/EthernetTxRx.md`).
 //!
-//! A quantum is one of every chip: its tiles run, then its NoCs deliver; then packets go over the links, in the order
-//! of chips and channels, and the Ethernet tiles' firmware does what hosts and customers' code have asked it for. A chip of its
-//! own is a system of one, all of whose links end in nothing.
+//! In a quantum, first the tiles of every chip run and its NoCs deliver. Then packets go over the links, in the order of
+//! chips and channels, and the Ethernet tiles' firmware handles requests of hosts and of customers' code. A single chip is a
+//! system of one, with all links unconnected.
 
 use tt_isa::chip::Board;
 

@@ -1,4 +1,4 @@
-//! What a chip tells its trace.
+//! The events that a chip reports to its trace.
 
 use tt_isa::noc::NocXy;
 

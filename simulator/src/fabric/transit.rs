@@ -1,4 +1,4 @@
-//! Packets that take their time: each goes through the three steps of [`super::deliver`], with delays of
+//! Packets with delays: each goes through the three steps of [`super::deliver`], with delays of
 //! [`crate::engine::packets`] between them.
 
 use super::Chip;
