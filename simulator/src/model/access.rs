@@ -1,8 +1,8 @@
-//! Access logs: what an instruction reads and writes, noted by the memories themselves while it executes.
+//! Access logs: what an instruction reads and writes, recorded by the memories themselves while it executes.
 //!
-//! A memory has a log only if an observer asked for one; without it an access costs one test. The engine starts the logs before an
-//! instruction and hands what they hold ([`Accesses`]) to the observers after it. So models know of no observer, and
-//! an observer does not need to know how an instruction finds its operands.
+//! A memory has a log only if an observer asked for one; without a log an access costs one test. The engine starts the logs
+//! before an instruction and passes their contents ([`Accesses`]) to the observers after it. So models do not know observers,
+//! and observers do not need to know how an instruction finds its operands.
 
 use std::cell::{Cell, RefCell};
 

@@ -1,8 +1,8 @@
 //! Which tile a NoC coordinate means (`NoC/Coordinates.md`).
 //!
-//! Each NoC counts from its own corner: NoC 0's positions are those that everything here is named by, NoC 1's are
-//! counted from the opposite corner. Software mostly uses translated coordinates, the same on both NoCs: columns
-//! from 16 on, rows from 16 on, harvested Tensix rows last. The tables that translate them are in the NIUs' registers;
+//! Each NoC counts from its own corner. This crate names tiles by NoC 0's coordinates; NoC 1 counts from the opposite
+//! corner. Software mostly uses translated coordinates, which are the same on both NoCs: columns
+//! from 16 on, rows from 16 on, harvested Tensix rows last. The translation tables are in the NIUs' registers;
 //! [`Grid::translation`] is what firmware writes there.
 
 use tt_isa::chip::Chip;

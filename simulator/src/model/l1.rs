@@ -1,7 +1,7 @@
 //! L1: the tile's 1464 KiB of RAM, shared by its RISC-V cores, the Tensix coprocessor and the NoC.
 //!
-//! Cores keep decoded code of what L1 holds, so whoever writes has to say so. The tile does when it writes itself;
-//! the coprocessor's units cannot, so they write through [`L1::change`], which takes note of the pages.
+//! Cores cache decoded code of L1, so every write must invalidate it. The tile does that for its own writes. The
+//! coprocessor's units have no access to that cache, so they write through [`L1::change`], which records the pages.
 
 use tt_isa::map::L1_SIZE;
 

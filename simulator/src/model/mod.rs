@@ -1,12 +1,12 @@
-//! State and effects of one thing each: what a register holds, what an instruction or a packet does to it.
+//! Models: the state of each hardware block, and what an instruction or a packet does to it.
 //!
 //! ```text
 //! tile:  rv32 (cores) -> registers -> tensix (coprocessor) <-> l1 <-> noc (NIUs)
 //! eth, dram, arc, pcie: the other tiles       grid: which tile a coordinate means
 //! ```
 //!
-//! Nothing here knows of the chip around it, of time, or of who watches. Memories can keep a log of what is accessed
-//! ([`access`]), for whoever runs them.
+//! A model does not know the chip around it, time, or observers. Memories can keep a log of accesses
+//! ([`access`]), which the engine reads.
 
 pub mod access;
 pub mod arc;

@@ -1,9 +1,9 @@
 //! The base firmware of an Ethernet tile, as far as host software sees it (`EthernetTile/L1.md`; layouts in
 //! [`tt_isa::eth::firmware`] and [`tt_isa::eth::routing`]).
 //!
-//! It leaves in L1 what it knows of its chip and of the other end of the link, starts and stops customers' code, and
-//! carries out commands for memory of chips that the host does not reach itself. The way of such a command over several chips is
-//! not followed: it is carried out where it is for, between quanta.
+//! It writes to L1 what it knows about its chip and about the other end of the link, starts and stops customers' code, and
+//! executes commands that access memory of chips which the host cannot reach directly. The route of such a command over several
+//! chips is not simulated: it takes effect at its destination, between quanta.
 
 use tt_isa::eth::firmware::{
     APP, APP_STACK, CONNECTED, CONNECTION_INFO, FUNCTION_TABLE, HEARTBEAT, HEARTBEAT_MARK, LAUNCH_APP,

@@ -5,9 +5,9 @@
 //! core -> transmit queue -> outbox -> (between quanta) -> receive queue of the other tile -> L1, registers
 //! ```
 //!
-//! Silicon runs the vendor's firmware on the core, which hosts of boards with several chips cannot do without; its
-//! code is not open. [`firmware`] does in its place what host software sees of it, without executing instructions: a core that
-//! runs none is not stepped at all. Customers' code is executed as on Tensix tiles.
+//! Silicon runs the vendor's firmware on the core, and hosts of boards with several chips need it; its code is closed
+//! source. [`firmware`] imitates what host software sees of it, without executing instructions: a core without code of
+//! its own is not stepped at all. Customers' code is executed as on Tensix tiles.
 
 use tt_isa::eth;
 use tt_isa::eth::firmware::HEARTBEAT;

@@ -1,8 +1,8 @@
 //! Transmit and receive queues of an Ethernet tile (`EthernetTile/EthernetTxRx.md`).
 //!
-//! A command makes a [`Frame`] of a transmit queue's registers; its data is read when it is delivered, between
-//! quanta, and it always arrives: nothing is ever sent again. How long headers are is documented nowhere, so the counters
-//! of words on the wire are not there.
+//! A command turns a transmit queue's registers into a [`Frame`]. Its data is read when it is delivered, between
+//! quanta. It always arrives; nothing is ever sent again. The length of headers is not documented, so the counters
+//! of words on the wire are not implemented.
 
 use tt_isa::eth::{L1_SIZE, QUEUES, rxq, txq};
 

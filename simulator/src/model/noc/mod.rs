@@ -1,17 +1,12 @@
-//! The network on chip: what becomes of a request between the NIU that makes it and the NIUs that it comes to.
+//! The network on chip: a request's way from the NIU that makes it to the NIUs that receive it.
 //!
 //! ```text
 //! CMD_CTRL = 1 -> niu: registers -> request -> outbox of the tile
 //! between quanta:  depart (a write's data leaves) -> arrive (effects where it goes) -> respond (data, counters)
 //! ```
 //!
-//! Both networks deliver everything that waits, tile by tile in a fixed order, each tile's requests in the order in
-//! which they were made: one of the orders that `NoC/Ordering.md` allows, and the same on any number of host
-//! threads. The three steps of [`deliver`] know nothing of each other but the request, the data on its way and the
-//! number of answers, so that they can also be taken apart in time.
-//!
-//! Virtual channels, priorities and path reservations decide when a packet moves and never what it does: their
-//! fields are checked, and otherwise without effect.
+//! The steps are in `fabric::deliver`. Virtual channels, priorities and path reservations decide when a packet moves, never
+//! what it does: their fields are checked, and otherwise have no effect.
 
 pub mod alignment;
 pub mod atomic;

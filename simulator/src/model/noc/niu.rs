@@ -1,7 +1,7 @@
 //! A tile's network interfaces: registers and counters (`NoC/MemoryMap.md`, `NoC/Counters.md`).
 //!
-//! A store to `CMD_CTRL` translates the coordinates of the initiator's registers and makes a [`Request`] of them,
-//! which waits in the tile's outbox. The NIU takes it at once, so `CMD_CTRL` always reads zero.
+//! A store to `CMD_CTRL` translates the coordinates in the initiator's registers and makes a [`Request`],
+//! which waits in the tile's outbox. The NIU accepts it at once, so `CMD_CTRL` always reads zero.
 
 use tt_isa::noc::{CMD_BUF_STRIDE, CMD_BUFS, MAX_PACKET, NocXy, TRANSACTION_IDS, ctrl, niu_cfg, reg, tag};
 

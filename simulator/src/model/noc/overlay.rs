@@ -1,7 +1,7 @@
 //! Overlay streams as sets of registers (`NoC/Overlay/AsGeneralUse.md`).
 //!
 //! Software that moves its data itself uses idle streams to synchronise: a register adds what is written to it, so a
-//! store is an atomic increment. Streams at work are not here: what would start one is a fault.
+//! store is an atomic increment. Active streams are not implemented: an access that would start one is a fault.
 
 use tt_isa::map::NOC_OVERLAY_STREAM_STRIDE;
 use tt_isa::overlay::{

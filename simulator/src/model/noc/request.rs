@@ -1,4 +1,4 @@
-//! A request as it travels (`NoC/MemoryMap.md`).
+//! A request, as it travels over the NoC (`NoC/MemoryMap.md`).
 
 use tt_isa::map::RiscV;
 use tt_isa::noc::{MAX_PACKET, NocXy, TRANSACTION_IDS, ctrl, reg, tag};

@@ -1,10 +1,10 @@
 //! Decoded code of a tile, by pages.
 //!
-//! A word is decoded when a core first fetches it. Whoever writes to memory that may hold code says so: decoded
-//! words in the range are forgotten, so that a core sees new code at once. (Silicon may show the old code until the
+//! A word is decoded when a core first fetches it. Every write to memory that may hold code invalidates the decoded
+//! words in its range, so that a core sees new code at once. (Silicon may show the old code until the
 //! instruction cache is invalidated; no program may rely on that.)
 //!
-//! Pages have numbers of the owner's choice: the tile gives numbers to L1 first, then to NCRISC's instruction RAM.
+//! The owner numbers the pages: in a tile, L1's pages come first, then those of NCRISC's instruction RAM.
 
 use super::Op;
 

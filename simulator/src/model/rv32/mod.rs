@@ -1,8 +1,8 @@
 //! The baby RISC-V cores: RV32IM, one instruction at a time, no traps (`TensixTile/BabyRISCV/README.md`).
 //!
-//! [`decode`] turns a code word into a compact [`Op`], [`CodeCache`] keeps those of a tile, [`alu`] says what the
-//! instructions compute, and [`Hart`] executes them, page by page ([`mod@page`]); what its loads and stores reach is
-//! the tile's ([`Bus`]).
+//! [`decode`] turns a code word into a compact [`Op`], [`CodeCache`] keeps the decoded words of a tile, [`alu`] defines
+//! what instructions compute, and [`Hart`] executes them, page by page ([`mod@page`]). Loads and stores go to the tile
+//! through [`Bus`].
 //!
 //! A code word whose low two bits are not `11` is a Tensix instruction in line (`.ttinsn`).
 

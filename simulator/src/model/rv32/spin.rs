@@ -1,10 +1,10 @@
-//! Notices loops that cannot end by themselves.
+//! Detects polling loops, which cannot end by themselves.
 //!
-//! A core is the function of its registers and of what it loads. If it comes back to the same pc with the same
-//! registers, and in between neither has it stored anything nor has anything changed that it could load, it will do
-//! the same for ever, until something changes: it may sleep. Every endless loop has a backward jump, so only those
-//! are looked at, and a loop of any length is found as Brent does it: against one remembered state, replaced after
-//! 1, 2, 4, 8 ... jumps.
+//! A core's next step depends only on its registers and on what it loads. If it returns to the same pc with the same
+//! registers, has stored nothing in between, and nothing that it can load has changed, it will repeat itself until
+//! something changes. So it may sleep. Every endless loop has a backward jump, so only those are checked. Brent's
+//! algorithm finds loops of any length: compare with one remembered state, which is replaced after 1, 2, 4, 8 ...
+//! jumps.
 
 /// The remembered state.
 #[derive(Clone)]

@@ -1,12 +1,12 @@
-//! Frontend of a thread: what a RISC-V core pushed becomes single instructions, and waits for its turn.
+//! Frontend of a thread: expands what a RISC-V core pushed into single instructions, which wait for their turn.
 //!
 //! ```text
 //! stores, .ttinsn -> FIFO -> MOP expander -> replay expander -> wait gate -> units
 //! BRISC's stores ----------------------------^
 //! ```
 //!
-//! (`TensixCoprocessor/README.md`, `MOPExpander.md`, `REPLAY.md`, `STALLWAIT.md`.) The FIFO is the only place
-//! where words pile up: the expanders make one instruction at a time, when the units can take it.
+//! (`TensixCoprocessor/README.md`, `MOPExpander.md`, `REPLAY.md`, `STALLWAIT.md`.) Only the FIFO
+//! buffers words: the expanders make one instruction at a time, when the units can accept it.
 
 use std::collections::VecDeque;
 

@@ -6,9 +6,9 @@
 //!                                                    Dst -> packers -> L1
 //! ```
 //!
-//! An instruction takes effect as a whole ([`Tensix::dispatch`]) if the registers that it needs are its unit's to use;
-//! otherwise it stalls and is offered again. When a thread's next instruction is offered, and for how long it keeps its
-//! unit busy ([`Tensix::set_busy`]), is the engine's to say.
+//! An instruction takes effect as a whole ([`Tensix::dispatch`]) if its unit owns the registers that it needs;
+//! otherwise it stalls and is offered again. The engine decides when a thread's next instruction is offered, and how long
+//! an instruction keeps its unit busy ([`Tensix::set_busy`]).
 
 use tt_isa::cfg::thread::UNPACK_MISC_CFG_CfgContextCntReset_0;
 #[cfg(test)]

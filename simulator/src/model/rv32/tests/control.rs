@@ -1,4 +1,4 @@
-//! Branches, jumps, pages of code, code that changes, and what the cores cannot execute.
+//! Branches, jumps, pages of code, code that changes, and illegal instructions.
 
 use crate::fault::Blame;
 use crate::model::rv32::testing::asm::{b, encode, i, jal, li, nop, r, s};

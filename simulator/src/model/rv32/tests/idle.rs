@@ -1,4 +1,4 @@
-//! When a core may sleep: if and only if it would repeat itself for ever.
+//! A core sleeps if and only if it would repeat itself for ever.
 
 use tt_isa::map::LOCAL_RAM_BASE;
 

@@ -1,7 +1,7 @@
 //! Columns that the vector unit's `LaneConfig.BLOCK_DEST_MOV` takes out of moves to and from Dst
 //! (`MOVA2D.md`, `MOVB2D.md`, `MOVD2A.md`, `MOVD2B.md`).
 //!
-//! Hardly any program does that: the move is done as a whole, and the columns get back what they had.
+//! This is rare, so the whole move is done, and then the columns get their old values back.
 
 use tt_isa::insn::Opcode;
 

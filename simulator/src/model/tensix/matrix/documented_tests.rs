@@ -1,4 +1,4 @@
-//! What the ISA pages define and the vendor's simulator refuses: by hand.
+//! Features that the ISA pages define and the vendor's simulator refuses: expected values are worked out by hand.
 
 use tt_isa::cfg::CfgField;
 use tt_isa::cfg::config as c;

@@ -1,6 +1,6 @@
 //! `ELWADD`, `ELWSUB`, `ELWMUL`: eight rows of SrcA and SrcB to Dst (`ELWADD.md`, `ELWSUB.md`, `ELWMUL.md`).
 //!
-//! The same data path as `MVMUL`'s with one product or one sum instead of sixteen products; SrcB can be broadcast
+//! The data path is `MVMUL`'s, with one product or one sum instead of sixteen products. SrcB can be broadcast
 //! from one row, from its first column, or from one datum.
 
 use tt_isa::insn::{ELWADD, Opcode};

@@ -1,8 +1,8 @@
 //! Integer arithmetic: "integer 8" datums of SrcA and SrcB, 32-bit sums in Dst (`ELWMUL.md`, `SrcASrcB.md`).
 //!
-//! A datum of SrcA or SrcB is sign and ten bits of magnitude where a half precision number has its mantissa. A fidelity
-//! phase multiplies some of the bits, which stay where they are: 1 and 3 SrcA's low five, 0 and 2 the three
-//! above; 2 and 3 SrcB's low four, 0 and 1 the six above. Sums saturate at ±(2^31 - 1); Dst holds sign and magnitude.
+//! A datum of SrcA or SrcB is a sign, and ten bits of magnitude in the place of a half precision number's mantissa. A
+//! fidelity phase multiplies some of these bits, at their own weight: phases 1 and 3 take SrcA's low five, 0 and 2 the three
+//! above; phases 2 and 3 take SrcB's low four, 0 and 1 the six above. Sums saturate at ±(2^31 - 1); Dst holds sign and magnitude.
 
 use super::operand::INNER;
 use crate::model::tensix::dst::{self, Dst};

@@ -1,9 +1,9 @@
 //! Moves between SrcA, SrcB and Dst (`MOVA2D.md`, `MOVB2D.md`, `MOVD2A.md`, `MOVD2B.md`, `MOVB2A.md`,
 //! `MOVDBGA2D.md`).
 //!
-//! Datums keep their bits where the formats allow it: a move to Dst changes to Dst's storage form, a move from
-//! Dst back to a left aligned 19-bit datum. SrcA's format decides the form, of SrcB's datums too. Rows that are not
-//! aligned as a move needs them lose the low bits of their number.
+//! Datums keep their bits where the formats allow it: a move to Dst converts to Dst's storage form, a move from
+//! Dst converts back to a left aligned 19-bit datum. SrcA's format decides the form, also for SrcB's datums. If a row number
+//! is not aligned as the move needs it, its low bits are dropped.
 
 use tt_isa::cfg::config as c;
 use tt_isa::format::DataFormat::{Fp16, Tf32};

@@ -2,8 +2,8 @@
 //! phase multiplies, with the datum's sign.
 //!
 //! A fidelity phase's bit 0 selects SrcA's slice (the five high bits of the significand or the five below), bit 1
-//! SrcB's (the seven high bits or the four low ones). Taking datums apart costs as much as multiplying them, and
-//! the same datums are multiplied several times, so [`Operands`] keeps the parts until the bank changes.
+//! SrcB's (the seven high bits or the four low ones). Decoding datums costs as much as multiplying them, and
+//! the same datums are multiplied several times, so [`Operands`] caches the parts until the bank changes.
 //!
 //! The sixteen products of an output come in two groups of eight. Both are computed side by side: a 32-bit word
 //! holds the parts of datum k in its low half and those of datum k + 8 in its high half.

@@ -1,9 +1,8 @@
 //! Every pair of 16-bit operands, through every path of [`product::multiply`](super::product::multiply).
 //!
-//! Sixteen products of an output have the same exponent, so none of them loses a bit to another one: the sum shows each. With
-//! `TT_FULL` set these are all 2^32 pairs of a format in each fidelity phase, otherwise those of some datums of SrcA.
-//! What products of different exponents do to each other, and what Dst held before, is looked at in
-//! [`product_tests`](super::product_tests).
+//! All sixteen products of an output have the same exponent, so none loses bits to another, and the sum shows each. With
+//! `TT_FULL` set all 2^32 pairs of a format run in each fidelity phase, otherwise those of some datums of SrcA.
+//! [`product_tests`](super::product_tests) covers products of different exponents, and the previous value of Dst.
 
 use rayon::prelude::*;
 

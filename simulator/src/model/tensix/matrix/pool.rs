@@ -1,7 +1,7 @@
 //! `GMPOOL`: the largest datum of each column of sixteen rows of SrcA and of a row of Dst (`GMPOOL.md`).
 //!
-//! Row 0 of SrcB scales the rows of SrcA by powers of two (its exponents are added); where it is zero the row does not
-//! count. With `max_pool_index_en` the row of the largest of the first eight is tracked in the low bits of 32-bit Dst.
+//! Row 0 of SrcB scales the rows of SrcA by powers of two (its exponents are added); a row whose datum is zero is
+//! ignored. With `max_pool_index_en` the row of the largest of the first eight is tracked in the low bits of 32-bit Dst.
 
 use tt_isa::insn::GMPOOL;
 

@@ -1,5 +1,5 @@
-//! All paths of [`product::multiply`] against a second formulation of the arithmetic: wide integers, one output at a
-//! time, straight from the datums.
+//! All paths of [`product::multiply`] against an independent implementation: wide integers, one output at a
+//! time, directly from the datums.
 
 use super::accumulate::{Accumulator, Term, accumulate};
 use super::operand::{BLOCK_ROWS, BlockB, FaceA, INNER, Style};

@@ -1,7 +1,7 @@
-//! What configuration and counters ask of a matrix unit instruction: formats, fidelity phase, rows.
+//! What configuration and counters set for a matrix unit instruction: formats, fidelity phase, rows.
 //!
 //! SrcA's format (or its override) decides how the matrix unit reads both operands and what 16-bit Dst holds;
-//! SrcB's own format only says how many mantissa bits count.
+//! SrcB's own format only sets the number of significant mantissa bits.
 
 use tt_isa::cfg::{config as c, thread as tc};
 use tt_isa::format::DataFormat::{self, *};
