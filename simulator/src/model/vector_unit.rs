@@ -1,4 +1,4 @@
-//! The vector unit alone: for programs that want its arithmetic without a chip around it.
+//! The vector unit alone, for programs that need its arithmetic without a chip.
 
 use tt_isa::insn::Opcode;
 use tt_isa::sfpu::{LANES, lreg, sfpencc};

@@ -1,4 +1,4 @@
-//! What the tests of several units need.
+//! Helpers shared by the tests of several units.
 
 use super::wait_gate::Gate;
 use super::{Step, Tensix, check_word};

@@ -1,8 +1,8 @@
 //! Wait gate: holds a thread's instructions back until a latched condition is met (`STALLWAIT.md`,
 //! `SEMWAIT.md`).
 //!
-//! `STALLWAIT` and `SEMWAIT` latch a condition and a mask of the kinds of instruction that must wait for it. A
-//! later one of another kind passes. Whether a unit is busy is what the engine says ([`Tensix::set_busy`]); where units finish
+//! `STALLWAIT` and `SEMWAIT` latch a condition and a mask of the kinds of instruction that must wait for it.
+//! Instructions of other kinds pass. The engine says whether a unit is busy ([`Tensix::set_busy`]). Where units complete
 //! at once, only conditions on the owners of SrcA and SrcB can be unmet.
 
 use tt_isa::insn::{Opcode, SEMWAIT, STALLWAIT};

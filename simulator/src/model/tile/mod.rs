@@ -1,7 +1,7 @@
 //! A Tensix tile: five RISC-V cores, the coprocessor, L1 and two NIUs.
 //!
-//! What cores and coprocessor do reaches only the tile's own memory and registers; NoC requests wait in its outbox for
-//! whoever delivers them. A core that only polls, or that waits for the coprocessor, sleeps until something in the tile
+//! Cores and coprocessor access only the tile's own memory and registers; NoC requests wait in its outbox until the fabric
+//! delivers them. A core that only polls, or waits for the coprocessor, sleeps until something in the tile
 //! changes ([`Tile::changes`]).
 
 use std::collections::VecDeque;

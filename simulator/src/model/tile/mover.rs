@@ -1,7 +1,7 @@
 //! The mover: copies from L1, and fills with zeros, in 16-byte units (`Mover.md`).
 //!
-//! It writes to L1, or (the documents call it "L0") to the coprocessor's configuration and NCRISC's instruction RAM.
-//! `XMOV` and TDMA-RISC start it; here it is done before anything else happens, so nobody ever finds it busy.
+//! It writes to L1, or to what the documents call "L0": the coprocessor's configuration and NCRISC's instruction RAM.
+//! `XMOV` and TDMA-RISC start it. Here it completes before anything else happens, so it is never busy.
 
 use tt_isa::map;
 

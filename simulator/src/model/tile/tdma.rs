@@ -1,8 +1,8 @@
-//! TDMA-RISC: registers through which cores command the mover, and set what `PACR_SETREG` and the packers' output
-//! addresses take from here (`TDMA-RISC.md`).
+//! TDMA-RISC: registers through which cores command the mover, and set values for `PACR_SETREG` and for the packers'
+//! output addresses (`TDMA-RISC.md`).
 //!
-//! Commands are executed as they are written, so their queue is always empty. What packers tell of their tiles (sizes,
-//! zero flags) is not here: the pages do not say what they count without compression.
+//! Commands execute when they are written, so their queue is always empty. The packers' tile sizes and zero flags
+//! are not implemented: the pages do not define them without compression.
 
 use tt_isa::map::{self, RiscV, tdma_command as command};
 

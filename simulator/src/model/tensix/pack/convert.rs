@@ -1,7 +1,7 @@
 //! Rows of Dst to rows of the output format: early conversion, edge mask, ReLU, exponent threshold, late conversion.
 //!
-//! The pages leave rounding and special values of some pairs to experiment; where the vendor's simulator has a pair,
-//! the bits are its.
+//! For some pairs of formats the pages do not define rounding and special values. Where the vendor's simulator supports such
+//! a pair, the bits here are the same.
 
 use tt_isa::cfg::config as c;
 use tt_isa::format::DataFormat::{self, *};

@@ -1,7 +1,7 @@
 //! The early conversion: what Dst holds to the intermediate format, rounding half up (`Packers/FormatConversion.md`).
 //!
-//! Values leave it as the bits of one of few [`Class`]es, whatever their precision: formats with fewer mantissa bits
-//! have zeros in the others.
+//! The result has one of a few bit layouts ([`Class`]), whatever the precision: formats with fewer mantissa bits
+//! have zeros in the rest.
 
 use tt_isa::format::DataFormat::{self, *};
 

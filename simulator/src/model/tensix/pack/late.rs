@@ -1,6 +1,6 @@
-//! The late conversion: intermediate values to what L1 holds, always cutting (`Packers/FormatConversion.md`).
+//! The late conversion: intermediate values to L1's format, always truncating (`Packers/FormatConversion.md`).
 //!
-//! Block-float datums leave it as sign, exponent and seven mantissa bits, in the places that bfloat16 has them in:
+//! Its result for block-float datums is sign, exponent and seven mantissa bits, in bfloat16's layout;
 //! [`store`](super::store) finds their common exponent.
 
 use tt_isa::format::DataFormat::{self, *};

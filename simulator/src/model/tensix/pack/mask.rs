@@ -1,7 +1,7 @@
 //! Edge masks: which datums of a tile are replaced, by their position in it (`Packers/EdgeMasking.md`).
 //!
 //! A tile position generator counts the datums that a packer takes. The position's y selects one of four masks of
-//! sixteen columns. The selection by faces, which the page has too, needs a register that silicon lacks.
+//! sixteen columns. The page also describes a selection by faces, but silicon lacks its register.
 
 use tt_isa::cfg::CfgField;
 use tt_isa::cfg::config as c;

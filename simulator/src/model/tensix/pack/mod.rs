@@ -6,12 +6,12 @@
 //!        `----------------------- convert -----------------------------'
 //! ```
 //!
-//! Four packers work side by side, each from its own rows of Dst to its own address in L1. A tile may take several
-//! `PACR`s: until one says `last`, each packer goes on where it stopped. What a packer holds back until it has 16
-//! bytes is written at once here.
+//! Four packers work in parallel, each from its own rows of Dst to its own address in L1. A tile may take several
+//! `PACR`s: until one has `last` set, each packer continues where it stopped. Hardware packers collect 16 bytes before they
+//! write; here every byte is written at once.
 //!
-//! Compression is not here: its flag is not looked at, and what comes out is as if it were off. Nor are the tile sizes
-//! and zero flags that packers tell of.
+//! Compression is not implemented: its flag is ignored, and data is packed as if it were off. Neither are the tile sizes
+//! and zero flags that packers report.
 
 use tt_isa::cfg::CfgField;
 use tt_isa::cfg::config as c;

@@ -1,7 +1,7 @@
-//! What packers count of exponents on their way (`Packers/ExponentHistogram.md`).
+//! Packers' statistics of exponents (`Packers/ExponentHistogram.md`).
 //!
-//! A histogram while a thread has it enabled, and the largest exponent always. To keep packing fast the latter is only
-//! looked at from the first `CLREXPHIST` on; before that there is nothing that a program could have measured.
+//! Packers count a histogram while a thread has it enabled, and always track the largest exponent. To keep packing fast, the
+//! latter is tracked only from the first `CLREXPHIST` on; before that it is not defined anyway.
 
 use tt_isa::format::DataFormat::Int8;
 

@@ -1,7 +1,7 @@
 //! GPRs to and from L1, memory-mapped registers and the unpackers' banks, and atomics on L1.
 //!
-//! An address in L1 is a GPR in units of 16 bytes, to which loads and stores add a half GPR in bytes, which they may
-//! count on.
+//! An address in L1 is a GPR in units of 16 bytes. Loads and stores add half a GPR in bytes to it, and may increment
+//! that half.
 
 use tt_isa::insn::{ATCAS, ATINCGET, ATINCGETPTR, ATSWAP, LOADIND, LOADREG, Opcode, STOREIND, STOREREG};
 use tt_isa::map::{LOCAL_RAM_BASE, TDMA_REGS_BASE};

@@ -1,10 +1,10 @@
 //! Scalar unit ("ThCon"): 64 GPRs a thread, and the instructions on them (`ScalarUnit.md`).
 //!
 //! It computes addresses and counts for the other units, moves words between GPRs, configuration, address counters
-//! and L1 or memory-mapped registers, and has the coprocessor's atomics on L1. Here each instruction is finished
-//! when the next one starts: what the pages call "some later point in time" is at once.
+//! and L1 or memory-mapped registers, and has the coprocessor's atomics on L1. Here each instruction completes
+//! before the next one starts: the pages' "some later point in time" is at once.
 //!
-//! The unit itself does not reach memory-mapped registers: it leaves [`TileRequest`](super::TileRequest)s.
+//! The unit does not access memory-mapped registers itself: it leaves [`TileRequest`](super::TileRequest)s.
 
 use tt_isa::insn::{Opcode, SETDMAREG};
 

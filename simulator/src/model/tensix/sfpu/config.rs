@@ -1,7 +1,7 @@
 //! What `SFPCONFIG` writes: constant registers, lane configuration, and the tables of `SFPLOADMACRO`
 //! (`SFPCONFIG.md`).
 //!
-//! Values come from the first row of `LReg[0]`, a value for each of eight columns, and hold for the four
+//! Values come from the first row of `LReg[0]`: one value for each of eight columns, which applies to the four
 //! lanes of the column.
 
 use tt_isa::insn::Opcode;

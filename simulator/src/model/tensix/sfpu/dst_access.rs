@@ -7,8 +7,8 @@
 //! row 4r + 1                 i . j .    p  .      lanes  8..15: of the next
 //! ```
 //!
-//! A row's columns are handled as eight pairs, one pair a lane. Bits are those of the pages, but that storing
-//! single precision flushes denormals to zero as the vendor's simulator does.
+//! A row's columns are handled as eight pairs, one pair a lane. Bits are those of the pages, with one exception: storing
+//! single precision flushes denormals to zero, as in the vendor's simulator.
 
 use tt_isa::cfg::{config as c, thread as tc};
 use tt_isa::format::DataFormat;

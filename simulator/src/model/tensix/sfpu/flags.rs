@@ -1,4 +1,4 @@
-//! Predication: lane flags, and the stack on which compilers put `if` and `else` (`VectorUnit.md`, Lane
+//! Predication: lane flags, and the flag stack that compilers use for `if` and `else` (`VectorUnit.md`, Lane
 //! Predication Masks; `SFPSETCC.md`, `SFPENCC.md`, `SFPPUSHC.md`, `SFPPOPC.md`, `SFPCOMPC.md`).
 
 use tt_isa::insn::Opcode;

@@ -10,7 +10,7 @@
 //! 5. A result that is not a number has the lowest bit set; its other bits are those of the sum, as if the
 //!    operands had been numbers.
 //!
-//! Conditions are computed for every lane and selected between at the end: no lane branches.
+//! Every case is computed for every lane, and the right one is selected at the end, so no lane branches.
 
 use tt_isa::format::fp32::{EXPONENT as INFINITY, MANTISSA, SIGN};
 

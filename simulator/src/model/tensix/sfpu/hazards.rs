@@ -1,9 +1,9 @@
 //! Results that come late: what a program must not do right after certain instructions ("Instruction
 //! scheduling" on the pages of `SFPMAD`, `SFPSHFT2`, `SFPCONFIG` and `SFPLOAD`).
 //!
-//! Here an instruction's results are there at once, and so they are at the vendor's simulator. Hardware
-//! gives whatever the register held before. With [`SfpuState::hazard_checks`] such a program is a program
-//! error. Distances are counted in instructions of the thread: any other instruction in between takes its
+//! Here, and in the vendor's simulator, an instruction's results are visible at once. On hardware, an instruction that
+//! reads them too early gets the register's previous value. With [`SfpuState::hazard_checks`] that is a program
+//! error. Distances are counted in instructions of the thread: any other instruction in between takes one
 //! cycle.
 
 use tt_isa::cfg::{config as c, thread as tc};

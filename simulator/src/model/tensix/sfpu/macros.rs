@@ -1,4 +1,4 @@
-//! `SFPLOADMACRO`: a load, and up to four instructions at a time to come, one for each sub-unit but the
+//! `SFPLOADMACRO`: a load, and up to four instructions scheduled for later, one for each sub-unit except the
 //! load's (`SFPLOADMACRO.md`).
 //!
 //! ```text
@@ -8,13 +8,13 @@
 //! 2          ..                delay 1    ..
 //! ```
 //!
-//! Time is counted in instructions of the thread: each takes one cycle. What executes in one cycle reads
-//! what the registers held before it, and the MAD sub-unit's results are there one cycle later than the
-//! others'. That holds while something is scheduled; otherwise instructions execute one after another, as
-//! everywhere else here.
+//! Time is counted in instructions of the thread: each takes one cycle. All instructions of one cycle read the
+//! registers as they were before it, and the MAD sub-unit's results appear one cycle later than the
+//! others'. This applies while something is scheduled; otherwise instructions execute one after another, as
+//! everywhere else in this module.
 //!
-//! Delays in cycles would depend on how long the thread stalls. Software counts instructions
-//! (`WaitForElapsedInstructions`); other delays than 0 in cycles are refused.
+//! Delays in cycles would depend on how long the thread stalls. Software uses delays in instructions
+//! (`WaitForElapsedInstructions`); delays in cycles other than 0 are refused.
 
 use tt_isa::insn::{Opcode, SubUnit, Unit};
 use tt_isa::sfpu::{lreg, sfploadmacro as bits, sfpshft2};

@@ -10,7 +10,7 @@
 //! and [`shuffle`] (simple, round), [`round`]; [`flags`] holds predication, [`config`] what `SFPCONFIG`
 //! writes, [`macros`] what `SFPLOADMACRO` schedules.
 //!
-//! An instruction executes as a whole. Hardware's results come a cycle later in some cases; [`hazards`] finds
+//! An instruction executes as a whole. On hardware some results come a cycle later; [`hazards`] finds
 //! programs that do not wait for them.
 
 use tt_isa::insn::Opcode;

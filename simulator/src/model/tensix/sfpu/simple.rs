@@ -1,5 +1,5 @@
-//! The simple sub-unit: integers, bits, and the fields of single precision numbers, lane by lane. The page of
-//! each instruction has its name.
+//! The simple sub-unit: integers, bits, and the fields of single precision numbers, lane by lane. Each
+//! instruction's page has its name.
 
 use tt_isa::format::fp32::{EXPONENT, MANTISSA, SIGN};
 use tt_isa::insn::Opcode;

@@ -1,7 +1,7 @@
 //! Datums in L1 to datums of SrcA and SrcB, or of Dst (`Unpackers/FormatConversion.md`).
 //!
 //! SrcA/SrcB datums are 19 bits, left aligned: sign, eight exponent bits, ten mantissa bits. Formats with five
-//! exponent bits leave the upper three exponent bits zero; integers are half precision numbers to the registers.
+//! exponent bits leave the upper three exponent bits zero; integers are stored as half precision numbers are.
 
 use tt_isa::format::DataFormat::{self, *};
 

@@ -7,11 +7,11 @@
 //!                    L1 -> run -> convert -> place -> SrcA, SrcB, Dst
 //! ```
 //!
-//! `UNPACR` reads a run of datums: where it starts comes from the base address and the channel 0 address
-//! counters, how long it is from the x range; it fills rows of the bank that the unpacker owns, and may then hand
-//! the bank to the matrix unit. Block-float datums have their shared exponents in front of the tile.
+//! `UNPACR` reads a run of datums. The base address and the channel 0 address counters give its start, the x range gives
+//! its length. It fills rows of the bank that the unpacker owns, and may then pass the bank to the matrix unit.
+//! Block-float datums have their shared exponents at the start of the tile.
 //!
-//! Compressed input is not here, and so neither is the cache of row starts, which `UNPACR` can flush.
+//! Compressed input is not implemented, nor is the cache of row starts, which `UNPACR` can flush.
 
 use tt_isa::cfg::config as c;
 use tt_isa::cfg::thread as tc;

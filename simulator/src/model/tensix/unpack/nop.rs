@@ -1,4 +1,4 @@
-//! `UNPACR_NOP`: what an unpacker does without data, in order with its `UNPACR`s. The low three bits say what.
+//! `UNPACR_NOP`: an unpacker's actions without data, in order with its `UNPACR`s. The low three bits select the action.
 
 use tt_isa::insn::UNPACR_NOP;
 

@@ -1,4 +1,4 @@
-//! The run of datums that an instruction moves: where it is in L1, how long it is, and where it goes.
+//! The run of datums that an instruction moves: its place in L1, its length, and its destination.
 
 use super::PAGE;
 use super::convert;

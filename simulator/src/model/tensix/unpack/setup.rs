@@ -1,4 +1,4 @@
-//! What the configuration says about an unpack: formats, addresses in L1, where to.
+//! The configuration of an unpack: formats, addresses in L1, destination.
 
 use tt_isa::cfg::CfgField;
 use tt_isa::cfg::config as c;

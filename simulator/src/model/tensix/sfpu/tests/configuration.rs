@@ -1,4 +1,4 @@
-//! `SFPCONFIG`, what it switches, and `SFPMOV`, which reads it back.
+//! `SFPCONFIG`, the modes that it sets, and `SFPMOV`, which reads them back.
 
 use tt_isa::insn::*;
 use tt_isa::sfpu::{lane_config as bits, lreg, sfpconfig, sfpmov};

@@ -1,4 +1,4 @@
-//! Predication against a model with one stack a lane.
+//! Predication against a model with one stack for each lane.
 
 use tt_isa::insn::*;
 use tt_isa::sfpu::{sfpencc, sfpexexp, sfpiadd, sfplz, sfpsetcc};

@@ -1,4 +1,4 @@
-//! Findings on programs that do not wait, and none on those that do.
+//! Programs that do not wait are reported, and programs that wait are not.
 
 use tt_isa::cfg::config::ALU_ACC_CTRL_Fp32_enabled;
 use tt_isa::insn::*;

@@ -1,4 +1,4 @@
-//! `SFPLOADMACRO`: what it schedules, for when, and what is refused.
+//! `SFPLOADMACRO`: what it schedules and when, and what is refused.
 
 use tt_isa::insn::*;
 use tt_isa::sfpu::{mod0_fmt as fmt, sfpconfig, sfploadmacro as bits};

@@ -1,5 +1,5 @@
-//! The unit against formulations that share nothing with it. The vendor's simulator is compared with in
-//! `tests/sfpu_vectors.rs` and `tests/sfpu_differential.rs`; what only the ISA pages define is here.
+//! The unit against independent implementations. `tests/sfpu_vectors.rs` and `tests/sfpu_differential.rs` compare with
+//! the vendor's simulator; features that only the ISA pages define are tested here.
 
 mod arithmetic;
 mod configuration;
