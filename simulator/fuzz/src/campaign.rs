@@ -1,8 +1,8 @@
-//! A campaign: many cases on both simulators, and what came of them.
+//! A campaign: many cases on both simulators, and their outcomes.
 //!
-//! Case `n` of seed `s` is always the same case. Batches fill all tiles. What this simulator refuses is mended: the
-//! instruction that it names is left out, up to [`MENDS`] times, and a few refusals of each kind are shown to the
-//! vendor's simulator too, which has to refuse them as well.
+//! Case `n` of seed `s` is always the same case. Batches fill all tiles. When this simulator refuses a case, the
+//! instruction that it names is removed, up to [`MENDS`] times. A few refusals of each kind are also given to the
+//! vendor's simulator, which must refuse them too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,10 +1,10 @@
-//! A case: what a tile's memory holds, what one of its cores does, and what is looked at in the end.
+//! A case: the initial memory of a tile, the actions of one of its cores, and the memory that is the result.
 //!
 //! ```text
 //! fills -> L1      setup, body -> list -> core -> registers, instruction buffers      looks -> list -> core -> L1 -> result
 //! ```
 //!
-//! A case knows nothing of where it runs: [`crate::image`] turns it into bytes for one tile (or a pair of tiles), and the
+//! A case does not depend on where it runs: [`crate::image`] turns it into bytes for one tile (or a pair of tiles), and the
 //! same bytes go to both simulators. Its parts are plain lists so that [`crate::shrink`] can cut them.
 
 use tt_isa::map::RiscV;

@@ -1,4 +1,4 @@
-//! What two outcomes of one case mean.
+//! Compares the two simulators' outcomes of one case.
 
 use crate::case::Case;
 use crate::run::{Here, Outcome, RunError, Vendor};

@@ -1,4 +1,4 @@
-//! Cases as text, with what the vendor's simulator made of them.
+//! Cases as text, with the vendor's results.
 //!
 //! ```text
 //! case matrix TRISC1

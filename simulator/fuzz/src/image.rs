@@ -1,7 +1,7 @@
-//! From a case to the bytes that go into a tile, and from there to its result.
+//! Converts a case to the bytes of a tile, and a tile's memory to the case's result.
 //!
-//! A small program is resident on the core; it walks over a list in L1. Each entry of the list begins with the address of
-//! the code that carries it out:
+//! A small program on the core walks over a list in L1. Each entry of the list begins with the address of
+//! the code that handles it:
 //!
 //! | entry | words |
 //! |---|---|
@@ -9,7 +9,7 @@
 //! | pairs | handler, bytes, (address, value) ..: each value is stored to its address |
 //! | copy | handler, from, to, bytes |
 //! | wait | handler, address, value: polls |
-//! | end | handler: sets the done word and stays |
+//! | end | handler: sets the done word and loops for ever |
 //!
 //! Cases of RISC-V code bring their own program.
 

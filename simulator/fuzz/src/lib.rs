@@ -1,8 +1,8 @@
 //! Fuzzers of the simulator.
 //!
-//! Two kinds. **Differential**: random instruction sequences with legal configuration run on this simulator and on the
-//! vendor's, and all state that can be observed has to be equal. **Robustness**: random code, random host accesses and
-//! damaged images, which may be refused but must not panic, hang or leak.
+//! There are two. The **differential** fuzzer runs random instruction sequences with legal configuration on this simulator and
+//! on the vendor's; all observable state must be equal. The **robustness** fuzzer runs random code, random host accesses and
+//! damaged images; they may be refused, but must not panic, hang or leak.
 //!
 //! ```text
 //! family (generators) -> case -> image (bytes for a tile) -> run (64 tiles at once) -> compare -> campaign -> report

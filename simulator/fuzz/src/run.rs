@@ -1,8 +1,8 @@
 //! Runs cases on both simulators, a tile each, through the same accesses to BAR 0.
 //!
 //! [`Here`] makes a fresh chip of this simulator for each batch. [`Vendor`] runs each batch as a
-//! [trial](tt_sys::ttsim::Trial): on a copy of a chip that was powered on once. What the vendor's library does not support ends
-//! the copy and with it the batch; halves of it are run then, until the case that did it is alone.
+//! [trial](tt_sys::ttsim::Trial): on a copy of a chip that was powered on once. An unsupported feature ends the copy
+//! and with it the batch. Then each half of the batch runs alone, and so on, until the case with that feature is found.
 
 use std::path::Path;
 

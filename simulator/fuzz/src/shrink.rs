@@ -1,7 +1,7 @@
 //! Makes a case smaller while the simulators still differ on it in the same way: fewer instructions, less configuration,
 //! plainer data, smaller operands.
 //!
-//! Delta debugging: pieces of a list are left out, first large ones, then small ones. All candidates of a round run at
+//! This is delta debugging: pieces of a list are removed, first large ones, then small ones. All candidates of a round run at
 //! once, a tile each.
 
 use tt_isa::insn;

@@ -1,7 +1,7 @@
-//! The corpus: cases that were worth keeping, with what the vendor's simulator made of them.
+//! Replays the corpus: cases with the vendor's recorded results.
 //!
-//! Without the vendor's library the recorded results are what this simulator has to give. With `TTSIM_LIB` the record is
-//! checked too, and a slice of a campaign runs on both simulators.
+//! This simulator must give the recorded results. With `TTSIM_LIB` the vendor's library must give them
+//! too, and a short campaign runs on both simulators.
 
 use std::path::{Path, PathBuf};
 

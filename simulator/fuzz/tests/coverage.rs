@@ -2,10 +2,10 @@
 //!
 //! Cases of the corpus are vectors as data: instructions, configuration, and a hash of the vendor's result, checked by
 //! the test `corpus`. A mode is a value of an operand of one or two bits; wider operands (modes of the vector unit's
-//! instructions, formats) have vectors of their own in `simulator/tests/vectors`. What the vendor's simulator does not
-//! have is tested against its page of the ISA documentation.
+//! instructions, formats) have vectors of their own in `simulator/tests/vectors`. Features that the vendor's simulator does
+//! not have are tested against their page of the ISA documentation.
 //!
-//! The tables are exact: a row that is not needed any more fails, too.
+//! The tables are exact: a row that is no longer needed is an error too.
 
 use std::collections::BTreeSet;
 use std::path::Path;

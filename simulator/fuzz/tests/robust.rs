@@ -1,4 +1,4 @@
-//! A slice of the robustness fuzzer that is the same in every run.
+//! A short run of the robustness fuzzer, the same every time.
 
 use tt_fuzz::robust::{Limit, run};
 

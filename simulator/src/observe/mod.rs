@@ -1,13 +1,13 @@
-//! Observers: they look at what happens in a chip, and never change it.
+//! Observers: they see what happens in a chip, and never change it.
 //!
 //! ```text
 //! engine, while a tile runs -> Observer: counters, trace recorder, race detector
 //! fabric, while packets are delivered -> Tracer, Races: the chip's ends of the same
 //! ```
 //!
-//! The engine is generic over its [`Observer`]: one that does not look at something has an empty method there, which
-//! compiles to nothing. So the fast mode without trace is the loop that it would be if there were no observers. An
-//! observer may refuse what it sees, with a [`Fault`]: a data race ends the run.
+//! The engine is generic over its [`Observer`]. A method that an observer does not need is empty and compiles to
+//! nothing, so the fast mode without a trace pays nothing for observers. An observer can end the run with a [`Fault`],
+//! as the race detector does.
 
 mod both;
 pub mod counters;

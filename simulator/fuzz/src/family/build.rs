@@ -1,4 +1,4 @@
-//! Builds cases: configuration fields, memory, and what brings state to memory.
+//! Builds cases: configuration fields, memory, and the code that copies state to memory.
 //!
 //! ```text
 //! L1: 0x3_0000 words that were read    0x4_0000 input    0x6_0000 dumps of Dst    0x8_0000 what packers write

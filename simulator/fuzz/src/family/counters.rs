@@ -1,4 +1,4 @@
-//! Address counters: what they are is seen in which datums an unpacker reads and where it puts them, and in which rows a
+//! Address counters. Their values show in which datums an unpacker reads and where it writes them, and in which rows a
 //! packer reads.
 
 use tt_isa::cfg::config as c;

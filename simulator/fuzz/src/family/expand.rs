@@ -1,4 +1,4 @@
-//! MOP and replay expanders: what they make is arithmetic on GPRs whose result depends on the order.
+//! MOP and replay expanders. They expand to GPR arithmetic whose result depends on the order.
 
 use tt_isa::insn::{ADDDMAREG, MOP, MOP_CFG, MULDMAREG, NOP, REPLAY, SETDMAREG};
 use tt_isa::map::MOP_CFG_BASE;

@@ -1,8 +1,8 @@
-//! Generators: one family of cases a block of the hardware.
+//! Generators: one family of cases for each block of the hardware.
 //!
-//! A generator makes a configuration that is legal as a whole, a random sequence of instructions whose operands are legal
-//! most of the time, and what brings all state that they can change to memory. What is not legal is no loss: both
-//! simulators have to refuse it.
+//! A generator makes a legal configuration, a random sequence of instructions whose operands are legal
+//! most of the time, and code that copies all state that they can change to memory. Illegal cases are useful too: both
+//! simulators must refuse them.
 
 use tt_isa::map::RiscV;
 

@@ -1,4 +1,4 @@
-//! Semaphores, mutexes and waits: of one thread, such that it comes to its end; and of three, such that their order shows.
+//! Semaphores, mutexes and waits: of one thread, so that it never blocks for ever, and of three threads, so that their order shows.
 
 use tt_isa::cfg::config as c;
 use tt_isa::insn::{

@@ -1,4 +1,4 @@
-//! Unpackers: formats, contexts, transpose, tilize, counters, clears; seen in SrcA, SrcB or Dst.
+//! Unpackers: formats, contexts, transpose, tilize, counters, clears; the results are in SrcA, SrcB or Dst.
 
 use tt_isa::cfg::config as c;
 use tt_isa::cfg::thread as tc;

@@ -1,4 +1,4 @@
-//! Kernel images: an ELF file that is right, then cut, flipped or with any number in any field of its headers.
+//! Kernel images: a valid ELF file, then truncated, with flipped bits, or with any number in any field of its headers.
 
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::RiscV;

@@ -1,4 +1,4 @@
-//! Robustness: whatever a host or a program does, the simulator answers with a result or a fault.
+//! Robustness: the simulator answers every action of a host or a program with a result or a fault.
 //!
 //! An execution is one random input: code for the cores of some tiles ([`code`]), a sequence of host accesses
 //! ([`host`]), or an image file ([`elf`]). It may not panic, may not take long, and memory may not grow with the number of

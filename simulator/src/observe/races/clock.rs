@@ -1,8 +1,8 @@
-//! Who did what before whom: vector clocks.
+//! Vector clocks, which track happens-before.
 //!
-//! A [`Component`] is something whose accesses are in a known order among themselves: a core's stores to L1, a
-//! thread's instructions in one unit. An access is the n-th of its component. A [`VectorClock`] says, for every component,
-//! up to which n the accesses happened before whatever its owner does next.
+//! A [`Component`] is a source of accesses with a known order among themselves: a core's stores to L1, a
+//! thread's instructions in one unit. An access is the n-th of its component. A [`VectorClock`] has, for every component,
+//! the number n up to which its accesses happened before the clock owner's next action.
 
 use crate::model::tensix::THREADS;
 use crate::model::tensix::pipe::{PIPES, Pipe};

@@ -1,7 +1,7 @@
 //! Instruction caches, and which loads are polls.
 //!
-//! A core may hold on to a code word that it has fetched until its cache is invalidated
-//! (`BabyRISCV/InstructionCache.md`), so fetching a word that has changed since is a finding.
+//! A core may keep a fetched code word in its cache until the cache is invalidated
+//! (`BabyRISCV/InstructionCache.md`), so executing a word that has changed since then is reported.
 
 use tt_isa::map::L1_SIZE;
 

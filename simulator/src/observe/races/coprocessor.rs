@@ -1,4 +1,4 @@
-//! What the coprocessor's instructions do: accesses to L1, Dst, SrcA, SrcB, configuration and GPRs, and what they order.
+//! The coprocessor's instructions: their accesses to L1, Dst, SrcA, SrcB, configuration and GPRs, and the order they create.
 
 use tt_isa::insn::{Opcode, Operand, Unit};
 use tt_isa::stall::until;

@@ -1,11 +1,11 @@
-//! What happened before a RISC-V core's next instruction, and which of its own stores happened before what it hands on
+//! What happened before a RISC-V core's next instruction, and which of its own stores happened before a message that it sends
 //! (`BabyRISCV/MemoryOrdering.md`).
 //!
-//! Stores to one region of memory arrive in order; a store to another region may overtake them. So whatever a
-//! core hands on (an instruction, a NoC request, a mailbox word) comes with the core's vector clock, and of its own
-//! stores to L1 or to configuration only with those that have arrived for certain: a load from the same address,
-//! or from the same region after four more stores, has returned. A load has returned once an instruction uses its
-//! result, or seven instructions later.
+//! Stores to one region of memory arrive in order; a store to another region may overtake them. So a message of the
+//! core (an instruction, a NoC request, a mailbox word) carries the core's vector clock, but of its own stores
+//! to L1 or to configuration only those that have certainly arrived. A store has certainly arrived when a load from the
+//! same address, or from the same region after four more stores, has returned. A load has returned once an
+//! instruction uses its result, or seven instructions later.
 
 use std::collections::VecDeque;
 

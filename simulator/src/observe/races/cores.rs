@@ -1,4 +1,4 @@
-//! What the cores of a tile do: loads and stores in L1 and registers, and what they order.
+//! The cores of a tile: their loads and stores to L1 and registers, and the order they create.
 
 use tt_isa::insn::Opcode;
 use tt_isa::map::{self, RiscV};

@@ -1,17 +1,17 @@
-//! What NoC packets do in DRAM, and which of it nothing orders.
+//! Races of NoC packets in DRAM.
 //!
-//! The shadow keeps, for every 32 bytes, who wrote them last and who has read them since. A packet that comes to DRAM
-//! is compared with those, if one of the two writes. What orders them:
+//! The shadow keeps, for every 32 bytes, the last write and the reads since then. A packet that reaches DRAM
+//! is compared with these, if one of the two writes. Order comes from:
 //!
 //! - in one tile, the vector clock of the core that made the later request, if the NIU had counted the earlier one's
-//!   response by then ([`VectorClock`]), or that both take the same static or linked virtual channel;
-//! - between tiles, a chain of NoC writes, atomics or reads of L1 that started in the one tile after the response was
-//!   counted there, and has come to the other ([`Completed`]);
-//! - whatever is done when the host writes to a tile's L1 comes before everything after that.
+//!   response by then ([`VectorClock`]), or a static or linked virtual channel that both requests use;
+//! - between tiles, a chain of NoC writes, atomics or reads of L1 that starts in the first tile after the response was
+//!   counted there, and ends in the second ([`Completed`]);
+//! - a host write to a tile's L1: everything complete at that time comes before everything after it.
 //!
-//! Two writes without order are a race at once. A read may touch bytes that are being written, as long as nobody
-//! uses what it brings of them: those are poisoned ([`super::shadow::L1Shadow::poison`]), as is what a read brings of
-//! bytes that nothing ever wrote. If they have been used already when the write comes, that is the race.
+//! Two writes without order are a race at once. A read may touch bytes that are being written, as long as the data is not
+//! used: such bytes are poisoned in L1 ([`super::shadow::L1Shadow::poison`]), as are bytes that nothing ever wrote. If
+//! they have already been used when the write comes, that is the race.
 
 use std::collections::HashMap;
 

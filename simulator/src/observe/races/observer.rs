@@ -1,4 +1,4 @@
-//! What the detector of a tile looks at.
+//! The race detector of a tile as an [`Observer`]: which events it handles.
 
 use tt_isa::insn::Opcode;
 use tt_isa::map::RiscV;

@@ -1,7 +1,7 @@
-//! The chip's end of the race detector: NoC requests from the tile that makes them to the memory that they come to.
+//! The chip's part of the race detector: NoC requests, from the tile that makes them to the memory that they reach.
 //!
-//! Until a step of a packet is done, its end of the request is under way: nothing may write what is to be read there, nor
-//! touch what is to be written ([`TileRaces::l1_access`]). What packets do in DRAM is compared in [`super::dram`].
+//! Until a step of a packet is done, nothing may write memory that the step will read, nor
+//! touch memory that it will write ([`TileRaces::l1_access`]). Accesses to DRAM are compared in [`super::dram`].
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Race reports, as faults: what was accessed, the two accesses, what would have ordered them, the seed.
+//! Race reports as faults: what was accessed, the two accesses, what would have created order, the seed.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Shadow of memory and registers: the latest accesses to each word or row, and what was ever written.
+//! Shadow of memory and registers: the latest accesses to each word or row, and which were ever written.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What the race detector keeps of a tile.
+//! The race detector's state of a tile.
 
 use std::collections::{HashMap, VecDeque};
 

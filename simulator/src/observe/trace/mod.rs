@@ -5,10 +5,10 @@
 //!                                    chip, between quanta (Tracer) -> text lines (text) or JSON events (timeline)
 //! NoC packets, while delivered   -> /
 //! ```
-//! A chip without a trace has no [`Tracer`], and its tiles no [`Recorder`]. With one the chip does exactly the same, slower.
+//! A chip without a trace has no [`Tracer`], and its tiles no [`Recorder`]. With one it does exactly the same, only slower.
 //!
 //! Clocks: the n-th instruction of a core in a quantum has the clock n after the quantum's first. The coprocessor's
-//! instructions have the clock of the core that ran last, packets that of the end of the quantum, when they are delivered.
+//! instructions have the clock of the core that ran last. Packets have the clock of the quantum's end, when they are delivered.
 
 mod config;
 mod recorder;

@@ -1,6 +1,6 @@
-//! The tile's end of a trace: notes what its cores and its coprocessor do, in the order in which they do it.
+//! The tile's part of a trace: records the events of its cores and its coprocessor, in order.
 //!
-//! A tile runs a quantum on a thread of its own; the chip collects what was noted when all tiles have had their turn.
+//! Tiles run a quantum on different host threads; the chip collects the records when all tiles are done.
 
 use tt_isa::insn::Opcode;
 use tt_isa::map::RiscV;

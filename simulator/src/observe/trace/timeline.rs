@@ -1,9 +1,9 @@
 //! A trace as a timeline: Chrome's JSON trace events, which <https://ui.perfetto.dev> opens.
 //!
-//! A process is a tile, a thread a core with spans for what it does. Each tile has counters of the Tensix instructions that
-//! each unit, and of the bytes that the NoC, moved in a quantum. One microsecond of the display is one clock.
+//! A tile is shown as a process, a core as a thread with spans for its states. Each tile has counters, with a value for each
+//! quantum: Tensix instructions by unit, and NoC bytes. One microsecond of the display is one clock.
 //!
-//! The file is one array. Readers accept it without its end, which a process that dies does not write.
+//! The file is one JSON array. Readers accept it without its end, which a process that dies does not write.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
