@@ -1,11 +1,11 @@
-//! The asynchronous mode: kernels that forget to wait are found, with both accesses named, and their correct twins
-//! are clean.
+//! The asynchronous mode reports kernels with a missing wait, naming both accesses, and reports nothing for their correct
+//! versions.
 //!
 //! The kernel is a pipeline of all five cores: BRISC reads blocks from DRAM into a ring in L1, T0 unpacks them to
 //! SrcA, T1 moves them to one half of Dst and then the other, T2 packs them to two buffers in L1, NCRISC writes
-//! those to DRAM. [`Bug`] takes one thing out of it.
+//! those to DRAM. A [`Bug`] removes one step of it.
 //!
-//! `TT_ASYNC_SEEDS=N` runs the twins with N seeds (the default is few); a bug has to show within [`SEEDS_OF_A_BUG`].
+//! `TT_ASYNC_SEEDS=N` runs the correct versions with N seeds (the default is few); a bug must show within [`SEEDS_OF_A_BUG`].
 
 #[path = "support/asm.rs"]
 mod asm;

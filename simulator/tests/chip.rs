@@ -1,4 +1,4 @@
-//! The chip as a host program meets it: windows, cores that run and sleep, NoC, faults, threads.
+//! The chip as a host program sees it: windows, cores that run and sleep, NoC, faults, threads.
 
 #[path = "support/asm.rs"]
 mod asm;

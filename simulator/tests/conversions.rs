@@ -1,7 +1,7 @@
 //! The format conversions of unpackers and packers on every datum of formats with at most 16 bits, and on 10^5
 //! adversarial ones of the others.
 //!
-//! Results are too long to keep: of each there is a digest (FNV-1a, 64 bits) in `vectors/<case>.fnv`, recorded from the
+//! Results are too long to store, so `vectors/<case>.fnv` has a digest of each (FNV-1a, 64 bits), recorded from the
 //! vendor's library (release_wh build of ttsim, November 2026) as `support/vectors.rs` says. With `TTSIM_LIB` set the
 //! bytes themselves are compared.
 

@@ -1,4 +1,4 @@
-//! Ethernet tiles and boards of several chips: cores, queues, links, the firmware that hosts rely on.
+//! Ethernet tiles and boards with several chips: cores, queues, links, the firmware that hosts need.
 
 #[path = "support/asm.rs"]
 mod asm;

@@ -1,5 +1,5 @@
-//! One small program for each kind of fault of the fast mode, and what the simulator says to it: the examples of
-//! `docs/simulator.md`, which these tests compare with the page word by word.
+//! One small program for each kind of fault of the fast mode. Their faults are the examples of `docs/simulator.md`; these
+//! tests compare them with the page word by word.
 
 #[path = "support/asm.rs"]
 mod asm;

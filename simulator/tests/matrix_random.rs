@@ -1,7 +1,7 @@
-//! Random matrix unit instructions, here and on the vendor's simulator: equal Dst, SrcA and SrcB.
+//! Random matrix unit instructions give equal Dst, SrcA and SrcB here and on the vendor's simulator.
 //!
 //! Needs `TTSIM_LIB`. `MATRIX_RANDOM_PROGRAMS` is how many programs of each kind run (default 2); a program has about
-//! a thousand instructions, of which the tests print the numbers.
+//! a thousand instructions. The tests print the numbers of instructions.
 
 mod support;
 

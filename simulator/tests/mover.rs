@@ -1,5 +1,5 @@
-//! The mover by way of `XMOV` and TDMA-RISC, and registers by way of the scalar unit and packers. The vendor's simulator
-//! has of all this only the mover's way to instruction RAM (`chip.rs`): expected values are worked out by hand from
+//! The mover, started by `XMOV` and TDMA-RISC, and registers written by the scalar unit and packers. Of these, the vendor's
+//! simulator has only the mover's copies to instruction RAM (`chip.rs`), so expected values are worked out by hand from
 //! `Mover.md`, `XMOV.md`, `TDMA-RISC.md`, `LOADREG.md` and `PACR_SETREG.md`.
 
 mod support;

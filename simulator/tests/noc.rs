@@ -1,4 +1,4 @@
-//! The NoC as programs meet it: every kind of request, its effects, counters and answers, and what is refused.
+//! The NoC as programs see it: every kind of request, its effects, counters and responses, and refused requests.
 
 #[path = "support/asm.rs"]
 mod asm;

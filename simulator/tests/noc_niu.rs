@@ -1,4 +1,4 @@
-//! The NIUs as programs meet them: corners of multicasts, translation, registers of every tile, malformed requests.
+//! The NIUs as programs see them: corner cases of multicasts, translation, registers of every tile, malformed requests.
 
 #[path = "support/asm.rs"]
 mod asm;

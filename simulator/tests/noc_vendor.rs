@@ -1,7 +1,8 @@
-//! Random sequences of NoC requests, and of accesses to overlay registers, on this simulator and on the vendor's: the same memory and the same counters.
+//! Random sequences of NoC requests, and of accesses to overlay registers, give the same memory and the same counters on
+//! this simulator and on the vendor's.
 //!
-//! Only what the vendor's has: reads, writes, multicasts with reserved paths, increments of whole words; all of it
-//! without a response still to come when the next request is made.
+//! Only features that the vendor's simulator has: reads, writes, multicasts with reserved paths, increments of whole words.
+//! Each request is made after the response to the one before.
 
 mod support;
 

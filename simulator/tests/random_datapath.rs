@@ -1,8 +1,8 @@
-//! Random programs for the scalar unit, address counters, unpackers and packers, in whatever modes the vendor's
+//! Random programs for the scalar unit, address counters, unpackers and packers, in all modes that the vendor's
 //! simulator has.
 //!
-//! Of the first programs of each kind the results' digests are in `vectors/random_<kind>_<seed>.fnv`, recorded as
-//! `support/vectors.rs` says; with `TTSIM_LIB` set there are many more, compared byte by byte.
+//! `vectors/random_<kind>_<seed>.fnv` has the digests of results of the first programs of each kind, recorded as
+//! `support/vectors.rs` says. With `TTSIM_LIB` set many more programs run, compared byte by byte.
 
 mod support;
 

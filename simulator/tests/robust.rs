@@ -1,4 +1,4 @@
-//! Whatever a host writes, and wherever: the answer is a value or a fault, never a panic, and the chip can be used again.
+//! Every host access, to any address, gives a value or a fault, never a panic, and the chip can still be used.
 
 #[path = "support/asm.rs"]
 mod asm;

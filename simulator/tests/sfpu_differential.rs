@@ -1,9 +1,9 @@
-//! Random vector unit instructions on random registers: the same results here and at the vendor's simulator.
+//! Random vector unit instructions on random registers give the same results here and on the vendor's simulator.
 //!
 //! For each instruction that the vendor has, and for sequences of them with the flag stack, at least
 //! [`CASES`] cases: the instruction in a lane with random operands, most of which are awkward numbers; and
 //! every operand of 16 bits in every format that is loaded, stored or an immediate. `TTSIM_LIB` names the
-//! vendor's library, and without it nothing is compared and the test says so. `SFPU_CASES` asks for more.
+//! vendor's library; without it the tests are skipped and say so. `SFPU_CASES` asks for more.
 //!
 //! The library ends the process on errors, so each instruction has a child process: this test binary again.
 

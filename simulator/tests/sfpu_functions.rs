@@ -1,8 +1,8 @@
-//! The vector unit's functions against FP64: the very instruction sequences that the kernels run, on this simulator's vector unit.
+//! The vector unit's functions against FP64: the kernels' instruction sequences, on this simulator's vector unit.
 //!
-//! `docs/sfpu-functions.md` states the largest errors. They are the bounds of this test: a run looks at a part of all
-//! FP32 numbers, one with `TT_SFPU_SWEEP=1` at 2^24 and more of each function, around the worst ones at every one, and
-//! then the bounds have to be tight, too. `TT_UPDATE_DOCS=1` writes the page anew.
+//! `docs/sfpu-functions.md` states the largest errors, which are the bounds of this test. A normal run checks a part of all
+//! FP32 numbers. With `TT_SFPU_SWEEP=1` a run checks at least 2^24 numbers for each function, and every number around the worst
+//! ones; then the bounds must be tight too. `TT_UPDATE_DOCS=1` writes the page again.
 
 use tt_isa::sfpu::{LANES, lreg};
 use tt_kernel_abi::elementwise::{Binary, Unary};

@@ -1,4 +1,4 @@
-//! Keeps the library loaded once it is: worker threads may still be ending when a caller closes it.
+//! Keeps the library loaded after `dlclose`: worker threads may still be ending when a caller closes it.
 
 fn main() {
     println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");

@@ -1,6 +1,6 @@
 //! Ethernet tiles: address map, transmit and receive queues, and the base firmware's memory
 //! (`EthernetTile/BabyRISCV/README.md`, `EthernetTile/EthernetTxRx.md`, `EthernetTile/CycleCounters.md`; what firmware
-//! leaves in L1 as the vendor's user-mode driver and luwen read it).
+//! writes to L1 as the vendor's user-mode driver and luwen read it).
 //!
 //! A tile has one RISC-V core, 256 KiB of L1, two NIUs and one end of a link. NIUs, overlay, soft reset and wall
 //! clock are where a Tensix tile has them ([`crate::map`]).

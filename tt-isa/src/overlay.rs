@@ -1,8 +1,8 @@
 //! NoC overlay: registers of a stream, 4 bytes each (`NoC/Overlay/README.md`, `NoC/Overlay/AsGeneralUse.md`; numbers of the
 //! registers as in the vendor's `noc_overlay_parameters.h`).
 //!
-//! A stream that does nothing serves as a set of registers with atomic increments. Streams at work are another matter:
-//! they move messages by themselves.
+//! Software uses an idle stream as a set of registers with atomic increments. (Active streams move messages by
+//! themselves; they are not described here.)
 
 /// Streams of a Tensix tile.
 pub const TENSIX_STREAMS: u32 = 64;

@@ -1,6 +1,6 @@
 //! The PCIe tile: the controller's registers in BAR 2, and host memory as the NoC sees it (`PCIExpressTile/README.md`).
 //!
-//! The outbound iATU maps addresses of the window to host addresses by regions, and by identity outside of them. The DMA
+//! The outbound iATU maps addresses of the window to host addresses: by regions, and unchanged outside of them. The DMA
 //! engines copy between host memory and BAR 0 windows: one writes to the host, one reads from it. Register offsets are
 //! those of the controller (DesignWare), as the vendor's kernel and user-mode drivers use them.
 

@@ -1,8 +1,8 @@
-//! Encodings of RV32IM (RISC-V unprivileged specification, "RV32/64G Instruction Set Listings"), for programs that are
-//! made at run time (tests and fuzzers), and for the disassembler.
+//! Encodings of RV32IM (RISC-V unprivileged specification, "RV32/64G Instruction Set Listings"), for programs that tests and
+//! fuzzers make at run time, and for the disassembler.
 //!
-//! Written as the specification's listing, fixed bits and format, and so differently from the simulator's decoder:
-//! each checks the other.
+//! The table follows the specification's listing: fixed bits and format. The simulator's decoder is written differently, so
+//! that each checks the other.
 
 use core::fmt::{self, Write as _};
 

@@ -1,4 +1,4 @@
-//! Facts of both chips that were seen elsewhere: on the vendor's simulator, or in software that runs on cards.
+//! Facts of both chips, compared with independent sources: the vendor's simulator, or software that runs on cards.
 
 use tt_isa::arc::HarvestTag;
 use tt_isa::cfg::{CfgField, Space, config as wormhole, thread as wormhole_thread};

@@ -1,5 +1,5 @@
-//! Wormhole's tables are what they were when the kernels and the simulator were proven with them: a row that is
-//! changed by mistake, while another chip is described, fails here.
+//! Wormhole's tables are unchanged since the kernels and the simulator were tested with them. A row that is changed by
+//! mistake, while another chip is described, fails here.
 
 use tt_isa::cfg::CfgField;
 use tt_isa::chip::WORMHOLE;

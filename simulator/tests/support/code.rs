@@ -1,4 +1,4 @@
-//! Programs of cores, put together step by step.
+//! Builds programs for cores, step by step.
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 

@@ -1,4 +1,4 @@
-//! Small programs with one thing forgotten each, and the same with it.
+//! Small programs with one missing wait each, and the correct versions.
 
 use tt_isa::cfg::config as cfg;
 use tt_isa::chip::WORMHOLE;

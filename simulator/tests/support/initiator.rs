@@ -1,4 +1,4 @@
-//! Requests that a test makes by the registers of a tile's NIU.
+//! Requests that a test makes through the registers of a tile's NIU.
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 

@@ -1,8 +1,8 @@
 //! Programs of random matrix unit instructions on random datums, in all modes that the vendor's simulator has.
 //!
 //! A program has rounds. A round fills Dst and both banks of SrcA and SrcB, sets formats and address modifiers, runs
-//! instructions of one [`Kind`] on whatever rows their counters have come to, and copies all of Dst and then the
-//! banks that the matrix unit looks at to L1: that is its result.
+//! instructions of one [`Kind`] on the rows that their counters have reached, and copies all of Dst and then the
+//! matrix unit's banks to L1 as the result.
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 

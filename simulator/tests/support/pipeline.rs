@@ -1,4 +1,4 @@
-//! A kernel of all five cores with everything that can be forgotten, and what happens when it is.
+//! A kernel of all five cores, with every wait that can be missing, and the report for each.
 
 use tt_isa::cfg::{CfgField, config as cfg, thread};
 use tt_isa::chip::WORMHOLE;

@@ -1,4 +1,4 @@
-//! Vector unit programs: registers filled from Dst, an instruction, and what it left stored to Dst again.
+//! Vector unit programs: registers are filled from Dst, an instruction executes, and all registers are stored to Dst.
 //!
 //! ```text
 //! L1 -unpacker-> Dst rows 0..63 -SFPLOAD-> LReg 0..7 -> the instruction

@@ -1,13 +1,13 @@
 //! A board's chips as PCI devices: configuration words, base address registers, physical addresses, clocks.
 //!
-//! Each chip that the host reaches is a device; device n's addresses are those of device 0 and n times [`STRIDE`].
+//! Each chip that the host reaches is a device. Device n's addresses are those of device 0 plus n times [`STRIDE`].
 //!
 //! ```text
 //! BAR 0   512 MiB   windows onto the NoC, their configuration, ARC     (Chip::bar0_read, bar0_write)
 //! BAR 2     1 MiB   the PCIe controller's DMA engine and address translation
 //! BAR 4    32 MiB   the last 32 MiB of BAR 0 once more
 //! ```
-//! Where the BARs are is decided here, in the place of a host's firmware; callers learn it from the configuration words.
+//! This module chooses the BARs' addresses, as a host's firmware would; callers read them from the configuration words.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Why a call did not do what it says.
+//! Errors of calls.
 
 use tt_simulator::Fault;
 

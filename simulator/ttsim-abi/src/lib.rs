@@ -1,8 +1,8 @@
 //! `libttsim.so`: the simulated Wormhole behind the C ABI of the vendor's simulator.
 //!
-//! The vendor's user-mode driver (tt-umd), and what stands on it, loads a simulator as a shared library with ten C
-//! functions and sees a PCI device: configuration words, base address registers, physical reads and writes, and a
-//! clock. This library has the same functions, so that these programs run on our chip unchanged.
+//! The vendor's user-mode driver (tt-umd), and programs based on it, load a simulator as a shared library with ten C
+//! functions and see a PCI device: configuration words, base address registers, physical reads and writes, and a
+//! clock. This library has the same functions, so these programs run on this simulator unchanged.
 //!
 //! ```text
 //! tt-umd -> libttsim_* (here: pointers become slices, panics stop) -> Session (session) -> Device (device) -> Chip
@@ -11,22 +11,23 @@
 //! # Errors
 //! The ABI has no error returns, and the vendor's library ends the process instead. This one never does:
 //!
-//! * what is wrong goes to stderr, one line, once;
+//! * each error is written to stderr, as one line, once;
 //! * a read that fails fills its buffer with ones, as a PCI bus does; a write that fails changes nothing;
-//! * a fault in [`libttsim_clock`] stops the chip: time no longer passes, but the host can still look at everything;
-//! * [`libttsim_last_error`], which the vendor's library does not have, gives the text. What stopped the chip
+//! * a fault in [`libttsim_clock`] stops the chip: time no longer passes, but the host can still read everything;
+//! * [`libttsim_last_error`], which the vendor's library does not have, returns the text. The fault that stopped the chip
 //!   stays the last error until [`libttsim_init`].
 //!
 //! # Threads and forks
-//! Calls may come from any thread, one at a time is served. A DMA callback must not call back into the library. The
+//! Calls may come from any thread; one at a time is served. A DMA callback must not call back into the library. The
 //! library starts worker threads; after a fork the child starts its own.
 //!
 //! # Settings
-//! `TT_SIM_BOARD` is the board (default: `galaxy`, the Wormhole with all its rows of tiles, as the vendor's library
-//! has it; of a board with several chips those that are on the bus are devices 0, 1, ..); `TT_SIM_THREADS` the number of worker threads; `TT_SIM_TRACE` asks for a trace.
+//! `TT_SIM_BOARD` is the board. The default is `galaxy`, a Wormhole with all its rows of tiles, as in the vendor's library.
+//! On a board with several chips, those on the bus are devices 0, 1, ... `TT_SIM_THREADS` is the number of worker threads;
+//! `TT_SIM_TRACE` asks for a trace.
 //!
 //! # Safety
-//! Everything unsafe is in this file: turning a caller's pointer and size into a slice. The caller vouches for
+//! All unsafe code is in this file: it turns a caller's pointer and size into a slice. The caller guarantees
 //! both, as in the vendor's header; null is refused.
 #![allow(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! The process's one simulator: is there a chip, what went wrong, and the fence that panics do not pass.
+//! The process's one simulator: its chip, if there is one, the last error, and the boundary that catches panics.
 
 use std::any::Any;
 use std::cell::Cell;

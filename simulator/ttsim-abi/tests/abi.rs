@@ -1,4 +1,4 @@
-//! The C ABI as a C program meets it: the library is loaded by path and called through its symbols.
+//! The C ABI as a C program uses it: the library is loaded by path and called through its symbols.
 //!
 //! The library is one chip per process, so every test takes the lock first.
 #![allow(unsafe_code, reason = "calls C functions")]

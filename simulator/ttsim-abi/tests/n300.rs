@@ -1,9 +1,9 @@
-//! An n300 here and at the vendor's: the same host program on the same board, through the same C ABI, sees the same.
+//! The same host program, through the same C ABI, sees the same n300 here and in the vendor's simulator.
 //!
 //! `TTSIM_N300_LIB` names the vendor's library of that board; without it, `release_wh_x2/libttsim.so` beside the folder
-//! of `TTSIM_LIB` is taken, which is where the vendor's build leaves it. The host reaches the second chip as the vendor's
-//! driver does: by commands in the L1 of an Ethernet tile of the first one. What either simulator shows is written down
-//! as text by a process of its own, since the board is a setting of the process, and the vendor's ends it at an error.
+//! of `TTSIM_LIB` is used, where the vendor's build puts it. The host reaches the second chip as the vendor's
+//! driver does: by commands in the L1 of an Ethernet tile of the first one. Each simulator runs in its own process, which
+//! writes what it sees as text: the board is a setting of the process, and the vendor's library ends it at an error.
 
 #[path = "../../tests/support/asm.rs"]
 mod asm;

@@ -1,5 +1,5 @@
-//! The runtime's transport for the vendor's library, with our library in its place: the same kernels on the same chip,
-//! once in process and once through the C ABI, give the same bytes.
+//! The runtime's transport for the vendor's library, with this project's library in its place. The same kernels give the same
+//! bytes in process and through the C ABI.
 
 #[path = "../../../tt-runtime/tests/common/mod.rs"]
 mod common;

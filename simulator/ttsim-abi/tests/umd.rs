@@ -1,4 +1,4 @@
-//! The vendor's user-mode driver on our library, and the chip description that it wants next to it.
+//! The vendor's user-mode driver on this library, and the chip description that it needs next to it.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! A chip's registers written as differences from Wormhole's.
+//! A chip's registers, written as differences from Wormhole's.
 
 use super::CfgField;
 use crate::text::equal;

@@ -1,8 +1,8 @@
 //! Chips and boards as data: what differs from one chip to the next, in one place for each chip.
 //!
-//! A [`Chip`] is a constant. The host takes the one of the device that it has opened ([`identify`]); code that is
-//! compiled for a chip takes the constant itself, so that what it reads from it is a constant too. What all chips share
-//! stands in the modules of its subject ([`crate::map`], [`crate::noc`], ..) and is not repeated here.
+//! A [`Chip`] is a constant. The host uses the one of the device that it has opened ([`identify`]). Code that is
+//! compiled for one chip uses the constant itself, so its fields are constants too. What all chips share
+//! is in the modules of its subject ([`crate::map`], [`crate::noc`], ..) and is not repeated here.
 //!
 //! | module | what it holds |
 //! |---|---|

@@ -1,34 +1,34 @@
 //! The vendor's simulator, a shared library, served from a child process.
 //!
-//! The library is a singleton of its process and ends that process (`_Exit`) at the first thing it does not like. So
-//! it gets a process of its own: [`Server::start`] forks; the child loads the library and answers requests on a socket
-//! until the socket closes. There may be any number of servers, and one that dies is an error of the next request.
+//! The library is a singleton of its process and ends that process (`_Exit`) at the first error. So
+//! it gets its own process: [`Server::start`] forks; the child loads the library and answers requests on a socket
+//! until the socket closes. There may be any number of servers. If one dies, its next request returns an error.
 //!
 //! ```text
 //! request   op: u32, len: u32, addr: u64, then `len` bytes if it is a write    (host byte order: the same machine)
 //! answer    start: one word; config: 4 bytes; read: `len` bytes; clock: one word; write: none
-//! trial     an order of `len` bytes lies in shared memory; the answer is one word
+//! trial     the requests of the trial, `len` bytes, are in shared memory; the answer is one word
 //! ```
-//! Writes are posted, as on the bus of a card: what goes wrong in one is reported by the next request that has an answer.
+//! Writes are posted, as on the bus of a card: an error in one is reported by the next request that has an answer.
 //!
 //! # Why fork and not a helper program
-//! The runtime is itself a library in somebody else's program; a helper executable would have to be installed and
-//! found. After a fork in a program with threads only async-signal-safe calls are certain to work. The child keeps to
-//! these, with one exception: `dlopen`, whose locks and those of `malloc` glibc makes usable in the child.
-//! Limits: a fork in the very moment when another thread loads a library can catch the list of libraries half changed;
+//! The runtime is itself a library in another program; a helper executable would have to be installed and
+//! found. After a fork in a program with threads, only async-signal-safe calls are certain to work. The child uses only
+//! these, with one exception: `dlopen`. glibc makes its locks, and those of `malloc`, usable in the child.
+//! Limits: if another thread is loading a library at the moment of the fork, the child's list of libraries may be inconsistent;
 //! with another C library than glibc the child may block in `dlopen`. Both end in the time-out of the start.
 //!
 //! The child closes every descriptor that it inherits, so that servers do not keep each other's sockets open. When the
-//! parent is gone the socket is closed and the child ends. (A parent-death signal would do harm: it is sent when
+//! parent ends, the socket closes and the child ends. (A parent-death signal would be wrong: it is sent when
 //! the *thread* that forked ends.)
 //!
-//! Our own `libttsim.so` (package `tt-ttsim-abi`) lives on after an error and says so in a function that the vendor's does
-//! not have; the child asks it and ends there too, so that both are the same to a caller.
+//! This project's own `libttsim.so` (package `tt-ttsim-abi`) continues after an error and reports it in a function that the
+//! vendor's does not have. The child calls that function and ends too, so that callers see no difference.
 //!
-//! A [`Trial`] is a run that leaves no trace: a child of the child does it, and the child itself stays as it was. So
-//! thousands of short runs need one start, each begins with the same chip, and one that dies costs only itself.
+//! A [`Trial`] is a run without side effects: a child of the child runs it, and the child's own simulator does not change. So
+//! thousands of short runs need one start, each begins with the same chip, and one that dies affects no other.
 //!
-//! What the library prints goes to a memory file rather than to a pipe, which nobody might empty; the last line explains a death.
+//! The library's output goes to a memory file. (A pipe could fill up and block.) Its last line explains why the child died.
 
 mod child;
 mod server;

@@ -2,7 +2,7 @@
 //!
 //! # Safety
 //! `fork` is called with everything ready that the child needs, and the child goes straight to [`child::run`], which
-//! never returns here. The other calls are of the system, with plain numbers, on a child and descriptors that the
+//! never returns here. The other calls are system calls with plain numbers, on a child and descriptors that the
 //! [`Server`] owns.
 #![allow(unsafe_code)]
 

@@ -1,7 +1,7 @@
-//! Trials: runs on a copy of the simulator that is thrown away.
+//! Trials: runs on a temporary copy of the simulator.
 //!
-//! The order is a sequence of [`Request`]s in memory that both processes share, each followed by its data and
-//! padding to eight bytes. What its reads return is put behind it, from the next page on.
+//! The *order* is a sequence of [`Request`]s in memory that both processes share, each followed by its data and
+//! padding to eight bytes. The results of its reads follow, from the next page on.
 //!
 //! ```text
 //! Write   `len` bytes of data go to physical address `addr`

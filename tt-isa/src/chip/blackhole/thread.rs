@@ -1,7 +1,7 @@
-//! Blackhole's thread configuration registers: Wormhole's ([`crate::cfg::thread`]), most of them at another place.
+//! Blackhole's thread configuration registers: Wormhole's ([`crate::cfg::thread`]), most of them at another index.
 //!
-//! `@index { field[shift, width] .. }` is a register of Blackhole's own; `@index from n {}` has the fields of Wormhole's
-//! register n, but for those whose bits a listed field takes, and those that it or the register before it lists. From the
+//! `@index { field[shift, width] .. }` defines a register of Blackhole's own. `@index from n {}` takes the fields of Wormhole's
+//! register n, except those whose bits a listed field uses, and those listed in this register or the one before. Source: the
 //! vendor simulator's list of Blackhole's registers.
 #![allow(non_upper_case_globals)]
 

@@ -1,13 +1,13 @@
 //! What a Blackhole's firmware writes into the translation tables of its NIUs (`noc_init.c`).
 //!
 //! A request names a tile by x and y. Each NIU looks both up in tables of 32 entries before it routes. Unlike Wormhole's,
-//! these tables have no part in which every tile is named by its position, and NoC 1's tables make the same names mean the same tiles.
+//! these tables have no part in which tiles are named by their position, and NoC 1's tables give the same tiles the same names.
 //!
 //! ```text
-//! Tensix     x 1..7, 10..16  the columns that are left, rising; harvested ones from 16 down.  y as it is
-//! DRAM       x 17, 18        the columns of banks, that with all banks first.  y 12..23: three ports a bank
+//! Tensix     x 1..7, 10..16  the remaining columns, rising; harvested ones from 16 down.  y unchanged
+//! DRAM       x 17, 18        the columns of banks, the one with all banks first.  y 12..23: three ports a bank
 //! PCIe       (19, 24)        the endpoint
-//! Ethernet   (20.., 25)      the channels that are left, in their order
+//! Ethernet   (20.., 25)      the remaining channels, in order
 //! L2CPU      (8, 26..29)     security (8, 30)     ARC (8, 0)
 //! ```
 
