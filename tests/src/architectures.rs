@@ -1,4 +1,4 @@
-//! llama.cpp's `test-llama-archs`: tiny models of every architecture with random weights, run and written as files.
+//! llama.cpp's `test-llama-archs`: runs tiny models of every architecture with random weights, and writes them as files.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

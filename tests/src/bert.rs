@@ -1,8 +1,8 @@
-//! A BERT for sentence embeddings, from the folder in which Python's sentence-transformers keeps it to a model file of llama.cpp.
+//! Converts a BERT for sentence embeddings from a folder of Python's sentence-transformers to a model file of llama.cpp.
 //!
-//! llama.cpp's architecture `bert` (`src/models/bert.cpp`) wants each tensor by a name of its own, the extents in the metadata, and the
-//! vocabulary in another spelling: WordPiece marks pieces that continue a word with `##`, llama.cpp's tokenizer (`llm_tokenizer_wpm`
-//! in `src/llama-vocab.cpp`) marks those that begin one with U+2581. Numbers stay what they are, in the type that they have.
+//! llama.cpp's architecture `bert` (`src/models/bert.cpp`) has other tensor names, the extents in the metadata, and another
+//! spelling of the vocabulary: WordPiece marks pieces that continue a word with `##`, llama.cpp's tokenizer (`llm_tokenizer_wpm`
+//! in `src/llama-vocab.cpp`) marks pieces that begin a word with U+2581. Values and their types do not change.
 //!
 //! | file in the folder | what |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | `model.safetensors` | tensors |
 //! | `vocab.txt` | one piece a line; a piece's line is its number |
 //! | `tokenizer_config.json` | whether texts become lower case |
-//! | `1_Pooling/config.json` | how the vectors of the tokens become one |
+//! | `1_Pooling/config.json` | how the tokens' vectors are combined |
 
 use std::fs;
 use std::path::Path;

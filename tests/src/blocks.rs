@@ -1,4 +1,4 @@
-//! Blocks of quantised types that are made to be difficult: where their scales are, and what is put there.
+//! Difficult blocks of quantised types: where their scales are, and which values are put there.
 
 use tt_runtime::layout::GgmlType;
 

@@ -1,10 +1,10 @@
-//! Writing and reading model files; models with random weights in the shape of real ones: for measuring how fast a model
-//! loads, and for an architecture that llama.cpp's own generator of test models does not write.
+//! Writing and reading model files, and models with random weights in the shape of real ones. The latter measure how fast a
+//! model loads, and test an architecture that llama.cpp's own generator of test models does not write.
 //!
 //! Adapters for the demo model are in [`adapters`].
 //!
 //! A GGUF file (version 3) is a header, key-value pairs, descriptions of tensors, and their data, aligned to 32 bytes
-//! (`ggml/docs/gguf.md` of llama.cpp). A model without a vocabulary can be loaded and asked for logits, not for text.
+//! (`ggml/docs/gguf.md` of llama.cpp). A model without a vocabulary gives logits, but no text.
 
 use std::fs::File;
 use std::io::{BufWriter, Error, Result, Write};

@@ -1,4 +1,4 @@
-//! llama.cpp's programs with the demo model: where its layers are, and a run that is known to have used the card.
+//! Runs llama.cpp's programs with the demo model, with its layers on a given device, and checks that the card was used.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,12 +1,12 @@
-//! Support for whole-system tests: real llama.cpp programs with our library underneath.
+//! Support for whole-system tests: real llama.cpp programs with this library.
 //!
-//! `cargo xtask test` builds what these tests need and says where it is:
+//! `cargo xtask test` builds what these tests need and passes the paths in variables:
 //!
 //! | variable | names |
 //! |---|---|
 //! | `TT_LLAMA_BIN` | folder of llama.cpp's programs and libraries |
 //! | `TT_BACKEND_SO` | `libggml-tenstorrent.so` |
-//! | `TT_LOGITS` | the program made from `tests/native/logits.cpp`; what is made from its neighbours is beside it |
+//! | `TT_LOGITS` | the program made from `tests/native/logits.cpp`; programs of the other sources are in the same folder |
 //! | `TT_EXTRA_MODELS` | folder with further models (`stories260K.gguf`) |
 //! | `TT_MODELS` | folder of the real models that `xtask` fetches |
 //! | `TTSIM_LIB` | the vendor's simulator, `libttsim.so` |

@@ -1,4 +1,4 @@
-//! `llama-server`, started and asked over HTTP.
+//! Starts `llama-server` and sends it HTTP requests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};

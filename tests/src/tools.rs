@@ -1,4 +1,4 @@
-//! The programs under test and how they are run.
+//! The programs under test, and running them.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

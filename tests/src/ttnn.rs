@@ -1,4 +1,4 @@
-//! The vendor's packing functions as an oracle, where the `ttnn` wheel is unpacked (`TTNN_WHEEL`).
+//! The vendor's packing functions as a reference, where `TTNN_WHEEL` names the unpacked `ttnn` wheel.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
-//! Applications that find the library in a way of their own (docs/applications.md).
+//! Applications with their own way of finding the library (docs/applications.md).
 //!
-//! Ollama looks for `lib/ollama/NAME/libggml-NAME.so`, asks a `llama-server` with that in `GGML_BACKEND_PATH` for its devices, sorts
-//! them by their descriptions, and starts another one for each model.
+//! Ollama looks for `lib/ollama/NAME/libggml-NAME.so`, starts a `llama-server` with that in `GGML_BACKEND_PATH` to list its
+//! devices, sorts them by their descriptions, and starts another server for each model.
 
 use std::fs;
 use std::os::unix::fs::symlink;

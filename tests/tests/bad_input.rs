@@ -1,4 +1,4 @@
-//! Wrong settings: the log says what is wrong, the process and the other devices live on.
+//! Wrong settings: the log says what is wrong, and the process and the other devices continue.
 
 use std::time::Duration;
 

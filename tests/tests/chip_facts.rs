@@ -1,8 +1,8 @@
 //! Facts about chips are written in `tt-isa` and nowhere else.
 //!
-//! This reads the sources of every other crate and looks for what must not come back: addresses and sizes that a chip's
-//! data has, typed as numbers, and constants that say again what `tt-isa` says. Comments and tests may name them: a test
-//! that checks a fact against a number is what a fact needs.
+//! This test reads the sources of every other crate and searches for copies: addresses and sizes of a chip's data, typed as
+//! numbers, and constants that repeat those of `tt-isa`. Comments and tests may contain them: a test should check
+//! a fact against a number.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What llama.cpp's programs show and ask of every backend: properties, memory, features, ways to split a model.
+//! What llama.cpp's programs display and expect of every backend: properties, memory, features, ways to split a model.
 
 use std::process::Command;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! llama.cpp's examples and tools that do more than write text, with the demo model on the simulated card: importance matrices,
-//! embeddings, batches of sequences, speculative decoding, adapters. Results are those of the CPU.
+//! embeddings, batches of sequences, speculative decoding, adapters. Results equal the CPU's.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Whole models with all layers on the simulated card: logits of the first 32 positions against the CPU backend.
 //!
-//! Several ways through a model are taken (`tests/native/logits.cpp`): all positions in one call, one after the other as in
-//! generation, with a shifted cache, by way of a saved state, as parallel sequences, in two contexts at once.
+//! `tests/native/logits.cpp` runs a model in several ways: all positions in one call, one after the other as in
+//! generation, with a shifted cache, from a saved state, as parallel sequences, in two contexts at once.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Real models with all layers on the simulated card, against their own weights in F32 on the CPU: texts, distributions, the server.
 //!
-//! The CPU backend is no reference for a quantised model: it rounds activations to eight bits, which the card does not
-//! (`docs/models.md` has how far each is from F32).
+//! The CPU backend is not a reference for a quantised model, since it rounds activations to eight bits and the card does not
+//! (`docs/models.md` has the distance of each from F32).
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! Graphs of whole models, node by node: every result on the card against the CPU's, and nothing but the lookup of token
-//! embeddings on the CPU, with flash attention and without.
+//! Graphs of whole models, node by node, with flash attention and without. Every result on the card is compared with the
+//! CPU's. Only the lookup of token embeddings may run on the CPU.
 //!
-//! Weights are kept in BF16, so errors are those of rounding operands to 8 bits of fraction, and of their propagation.
+//! Weights are in BF16, so errors come from rounding operands to 8 bits of fraction, and from propagation.
 
 use std::path::Path;
 use std::time::Duration;

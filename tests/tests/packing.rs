@@ -1,5 +1,5 @@
-//! Packing against the vendor's host functions, bit for bit: recorded tiles always, the wheel's own functions where
-//! `TTNN_WHEEL` names the unpacked wheel. `TTNN_RECORD=1` records the tiles anew.
+//! Packing equals the vendor's host functions, bit for bit: always for recorded tiles, and for the wheel's own functions where
+//! `TTNN_WHEEL` names the unpacked wheel. `TTNN_RECORD=1` records the tiles again.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

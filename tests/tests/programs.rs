@@ -1,4 +1,4 @@
-//! llama.cpp's programs with all layers on simulated cards: what they print is what they print on the CPU.
+//! llama.cpp's programs with all layers on simulated cards print the same as on the CPU.
 
 use std::path::Path;
 use std::time::Duration;

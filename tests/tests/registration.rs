@@ -1,4 +1,4 @@
-//! What a user has to know when a program starts reaches standard error, once, whatever the program does with its log.
+//! Problems at program start are written to standard error, once, whatever the program does with its log.
 
 use std::time::Duration;
 

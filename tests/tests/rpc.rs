@@ -1,5 +1,5 @@
-//! Several machines as one, by llama.cpp's own RPC: servers offer their simulated cards, and a llama.cpp without our library computes
-//! on them over TCP. Here all of them are on this machine ([docs/rpc.md](../../docs/rpc.md)).
+//! Several machines as one, through llama.cpp's RPC: servers offer their simulated cards, and a llama.cpp without this library uses
+//! them over TCP. Here all of them run on one machine ([docs/rpc.md](../../docs/rpc.md)).
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -1,5 +1,5 @@
-//! llama.cpp's own test programs beyond `test-backend-ops` and `test-llama-archs`, on the simulated card and on the CPU: each one has
-//! to pass, and to say the same in both places. `docs/development.md` has the table.
+//! llama.cpp's own test programs beyond `test-backend-ops` and `test-llama-archs`, on the simulated card and on the CPU. Each one must
+//! pass, and give the same results on both. `docs/development.md` has the table.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! llama.cpp's whole `test-backend-ops` on the simulated card: in CI a fixed tenth of the cases that the device takes, drawn by
-//! the hash of their text; everything, whole graphs for fusion included, in the full test.
+//! llama.cpp's whole `test-backend-ops` on the simulated card. CI runs a fixed tenth of the cases that the device supports,
+//! chosen by the hash of their text; the full test runs all, including whole graphs for fusion.
 
 use std::time::{Duration, Instant};
 

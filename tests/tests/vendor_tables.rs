@@ -1,4 +1,4 @@
-//! The instructions and configuration registers of every chip, against the lists that the vendor's simulator is made from.
+//! The instructions and configuration registers of every chip, against the lists from which the vendor's simulator is generated.
 //!
 //! `TTSIM_DATA` names the folder `data` of its sources: `wh/tensix_isa.json`, `bh/tensix_regs.json`, ..
 

@@ -1,4 +1,4 @@
-//! Products with weights through ggml's interface: a weight times itself, no memory, no threads, experts in pieces, and a
+//! Products with weights through ggml's interface: a weight times itself, lack of memory, lack of threads, experts in pieces, a
 //! weight with an importance matrix, blocks with the smallest and largest scales.
 
 use std::path::Path;

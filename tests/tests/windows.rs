@@ -1,4 +1,4 @@
-//! Buffers are byte-exact: random windows of tensors and views, against a plain array.
+//! Buffers are byte-exact: random windows of tensors and views are compared with a plain array.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Host windows: parts of a chip's PCIe BARs are windows (TLBs), each of which shows an aligned piece of one tile's (or a
-//! rectangle of tiles') NoC address space (`PCIExpressTile/TLBs.md`). What a window shows is said by an entry of a table in BAR 0.
+//! rectangle of tiles') NoC address space (`PCIExpressTile/TLBs.md`). An entry of a table in BAR 0 sets what a window shows.
 //!
-//! Which windows there are, and where the parts of an entry stand, is a chip's: [`HostMap`].
+//! The windows, and the layout of their entries, differ from chip to chip: [`HostMap`].
 
 use crate::chip::WORMHOLE;
 use crate::noc::NocXy;

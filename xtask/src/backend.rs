@@ -1,4 +1,4 @@
-//! Our shared library: built in release mode and given the file name that ggml users expect.
+//! Builds the shared library in release mode and gives it the file name that ggml users expect.
 //!
 //! Cargo names a shared library after its crate, with underscores; ggml names backends `libggml-NAME.so`.
 

@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: figures, as a table or as JSON (one object per figure).
 //!
 //! The simulator's own figures come from the program `tt-bench-sim` of package `tt-tests`, which drives the built-in
-//! and, when `TTSIM_LIB` names it, the vendor's simulator through the same transport; `demo.tokens_per_s` is a run of the demo.
-//! Those of weights come from `tt-bench-weights`.
+//! and, when `TTSIM_LIB` names it, the vendor's simulator through the same transport; `demo.tokens_per_s` comes from a run of the demo.
+//! Figures of weights come from `tt-bench-weights`.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,8 +1,8 @@
-//! `cargo xtask demo`: text from an unmodified llama.cpp with our library underneath.
+//! `cargo xtask demo`: text from an unmodified llama.cpp with this library.
 //!
-//! What is shown comes from the one JSON line that our library writes to the file named by `GGML_TT_STATS`: operators,
+//! The statistics come from the one JSON line that the library writes to the file named by `GGML_TT_STATS`: operators,
 //! instructions, and the times of passes over the model. llama.cpp's own timing lines are in its log, whose end is not always
-//! written. On the CPU, without our library, `llama-bench` measures: it prints its results.
+//! written. On the CPU, without the library, `llama-bench` measures the speed.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,14 +1,13 @@
 //! `cargo xtask layers`: which top module of a crate imports which, and whether it may.
 //!
-//! The rule is data: [`RULES`], a section a crate, a line a module with the modules that it may import. A crate with a
-//! section has to keep it, tests included, and the rule itself must not have a cycle. A crate without a section must
-//! not have a cycle. A section marked
-//! `knots` is for a crate that still has to be put in order: its lines are the imports without which there would be no cycle. They
-//! may only become fewer: a line that nobody needs any more is an error.
+//! The rules are data: [`RULES`] has a section for each crate, with a line for each module that lists the modules it may import.
+//! A crate with a section must keep it, tests included, and the section itself must not have a cycle. A crate without a
+//! section must not have a cycle. A section marked `knots` is for a crate that still has cycles: its lines are the imports
+//! without which there would be none. They may only become fewer: a line that is no longer needed is an error.
 //!
-//! Imports are paths that begin with `crate::`, or with as many `super::` as lead out of the module, in `use` or
-//! anywhere else. What is not a top module by its name is the crate's root (`root` in the rule): its re-exports hide
-//! what is behind them.
+//! Imports are paths that begin with `crate::`, or with enough `super::` to lead out of the module, in `use` or
+//! anywhere else. A name that is not a top module counts as the crate's root (`root` in the rules), because re-exports hide
+//! the module behind them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,16 +1,16 @@
 //! Developer commands: `cargo xtask demo | models | test | bench | fuzz | build | dist | ttsim | sizes | layers`.
 //!
-//! One entry point for a person and for CI. Each command brings what it needs (system packages, the
-//! riscv target, llama.cpp) and keeps it under `target/`, so that the first run is long, the second one
-//! starts within seconds, and `cargo clean` forgets everything.
+//! One entry point for people and for CI. Each command fetches what it needs (system packages, the
+//! RISC-V target, llama.cpp) and caches it under `target/`. So the first run takes long, later runs
+//! start within seconds, and `cargo clean` removes everything.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`tools`] | system packages and Rust components: install or name them |
 //! | [`llama`] | llama.cpp: fetch, check, build once |
 //! | [`models`] | real models: fetch, check, keep |
-//! | [`backend`] | builds our shared library and gives it the name ggml users expect |
-//! | [`dist`] | the library as others get it: archive and Debian package |
+//! | [`backend`] | builds the shared library and gives it the name that ggml users expect |
+//! | [`dist`] | the packages: archive and Debian package |
 //! | [`ttsim`] | the simulator as a library for the vendor's programs |
 //! | [`demo`], [`test`], [`bench`], [`fuzz`], [`sizes`], [`layers`] | the commands |
 

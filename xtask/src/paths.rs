@@ -1,4 +1,4 @@
-//! Where things are: the repository, its `target/` folder and the model files.
+//! Paths: the repository, its `target/` folder and the model files.
 
 use std::env;
 use std::path::{Path, PathBuf};

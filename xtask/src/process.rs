@@ -1,6 +1,6 @@
-//! Running other programs: with their output shown, or kept, or both.
+//! Runs other programs, with their output shown, captured, or both.
 //!
-//! No shell is involved and standard input is always closed, so nothing here can wait for a person.
+//! No shell is used, and standard input is always closed, so no program can wait for input.
 
 use std::ffi::OsStr;
 use std::fs;

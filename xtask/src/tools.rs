@@ -1,9 +1,9 @@
-//! What must be on the machine: Debian packages and Rust components.
+//! Requirements of the machine: Debian packages and Rust components.
 //!
-//! As root the missing packages are installed with apt-get; otherwise the exact command is printed
-//! and the run stops there. Rust's own parts come with rustup, which needs no root, where rustup manages the toolchain.
+//! As root, missing packages are installed with apt-get; otherwise the command is printed and the run stops.
+//! Rust components come from rustup, which needs no root, where rustup manages the toolchain.
 //!
-//! `xtask` depends on nothing that is built for the cores of the card: it has to run before that can be built.
+//! `xtask` must not depend on anything that is built for the card's cores, since it runs before that can be built.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -8,8 +8,8 @@
 //!   [MUL_MAT] NMSE = 1.5 > 0.0005   MUL_MAT(...): FAIL
 //! ```
 //!
-//! Nothing but text is needed for that, so this is a package of its own: `xtask` uses it too, and `xtask` has to build with
-//! a host compiler alone, before anything for the cores of the card can be built.
+//! It is a package of its own because `xtask` uses it too, and `xtask` must build with
+//! a host compiler alone, before anything for the card's cores can be built.
 
 /// How one case ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

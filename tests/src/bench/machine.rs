@@ -1,5 +1,5 @@
-//! What measurements ask of the machine: room on large pages where the system has them, so that looking up addresses is no part of
-//! a figure, and a clock that stands still while other programs run.
+//! What measurements need from the machine: memory on large pages, where the system has them, so that TLB misses do not
+//! count, and a clock of processor time, which stops while other programs run.
 
 #![allow(unsafe_code)]
 

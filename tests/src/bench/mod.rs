@@ -1,8 +1,8 @@
 //! How fast a simulator is: RISC-V instructions, products or bytes moved per second of wall time.
 //!
-//! The work is the same program on every simulator and it counts itself: each hart runs a loop of known length and keeps the
-//! number of rounds in a word of its tile's L1. What is measured is thus what was executed, whatever a clock means to
-//! the simulator, and no simulator is asked for its own counters.
+//! Every simulator runs the same program, which counts its own work: each hart runs a loop of known length and keeps the
+//! number of rounds in a word of its tile's L1. So the figure is what was really executed, whatever a clock means to
+//! the simulator, and no simulator's own counters are used.
 
 pub mod load;
 pub mod machine;

@@ -1,6 +1,6 @@
 //! How fast a simulator's matrix units are: `MVMUL`s per second of wall time, in a whole launch of the matmul kernel.
 //!
-//! What unpackers, packers and cores do for a product is part of the time: this is the rate that a user gets.
+//! The time includes the work of unpackers, packers and cores for the product: this is the rate that a user gets.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! How fast a simulator moves data: bytes per second of wall time that cores read from DRAM over the NoC.
 //!
-//! BRISC of 64 tiles reads 8 KiB four times, waits until they have arrived, counts, and does it again: all at once, from
-//! all banks. A kernel keeps that many reads under way.
+//! BRISC of each of 64 tiles makes four reads of 8 KiB, waits until they have arrived, counts, and repeats. All tiles run at
+//! once and read from all banks. Kernels have as many reads in flight.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A runtime's transport as the machine to be measured.
+//! A transport of the runtime as the machine to measure.
 
 use anyhow::{Context as _, Result};
 use tt_isa::noc::NocXy;

@@ -1,8 +1,8 @@
-//! How fast weights become tiles: values per second, beside what memory and the vendor's functions do in the same run.
+//! How fast weights become tiles: values per second, with the speed of memory and of the vendor's functions in the same run.
 //!
-//! Every figure is the best of many short runs that take turns with the ones it is compared with: other work on the machine
-//! only ever makes a run longer. What one thread does is told in its processor's time, as the vendor's function on one processor
-//! is: waiting for a busy processor is no part of it. Two threads are told by the clock on the wall.
+//! Every figure is the best of many short runs, which alternate with the runs that it is compared with: other work on the
+//! machine can only make a run longer. Figures of one thread use processor time, and so does the vendor's function on one
+//! processor, so waiting for a busy processor does not count. Figures of two threads use wall time.
 
 use std::hint::black_box;
 use std::sync::OnceLock;

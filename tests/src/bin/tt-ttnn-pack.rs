@@ -5,12 +5,12 @@
 //! tt-ttnn-pack FORMAT SECONDS [one]   packs 4 Mi values again and again; prints values per second of the best run
 //! ```
 //!
-//! With `one` it stays on one processor, and seconds are those of the processor: the library uses as many threads as there are
+//! With `one` it stays on one processor and counts processor time. Otherwise the library uses as many threads as there are
 //! processors.
 //!
 //! FORMAT is `bf16`, `bfp8`, `bfp4` or `bfp2`. Values are little-endian floats in the order of a tile's datums, 1024 a tile.
 //! `TTNN_WHEEL` names the unpacked package folder `ttnn` (0.81.1); the library asks for two more variables, which
-//! [`tt_tests::ttnn`] sets. It is a program of its own because the library ends its process when it dislikes something.
+//! [`tt_tests::ttnn`] sets. It is a separate program because the library ends its process at an error.
 
 #![allow(unsafe_code)]
 

@@ -1,8 +1,8 @@
-//! Adapters for the demo model (`models/README.md` has its extents), with random numbers: a low-rank one of all its projections, and
-//! a control vector.
+//! Adapters for the demo model (`models/README.md` has its extents), with random numbers: a low-rank adapter (LoRA) of all its projections,
+//! and a control vector.
 //!
 //! `--lora`: two matrices A and B for a weight W; llama.cpp adds `alpha / rank * B (A x)` to every product `W x`.
-//! `--control-vector`: a direction for every layer but the first, added to what the layer puts out.
+//! `--control-vector`: a direction for every layer except the first, added to the layer's output.
 
 use std::io::Result;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! tar archives whose bytes follow from their contents: entries in the order given, folders before what is in them, owner 0.
+//! Reproducible tar archives: entries in the given order, folders before their contents, owner 0.
 
 use std::collections::BTreeSet;
 

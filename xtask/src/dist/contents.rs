@@ -1,7 +1,7 @@
-//! What lies where, in the archive and in the Debian package.
+//! The files of the archive and of the Debian package, and their paths.
 //!
-//! The package has the library once, and links where programs look for backends by themselves: Ollama in
-//! `lib/ollama/NAME/`, Debian's ggml in its folder of plugins.
+//! The package has the library once, and links in the folders where programs search for backends: Ollama's
+//! `lib/ollama/NAME/`, and the plugin folder of Debian's ggml.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! A Debian package: an `ar` archive of a version number, of what dpkg has to know, and of the files (`man 5 deb`).
+//! A Debian package: an `ar` archive with a version number, the control data for dpkg, and the files (`man 5 deb`).
 
 use anyhow::{Result, bail};
 

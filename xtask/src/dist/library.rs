@@ -1,7 +1,7 @@
-//! The library as it is given to others: without debugging information, and for systems that are not the newest.
+//! The library for packages: without debugging information, and loadable on older systems.
 //!
-//! glibc gives functions whose meaning has changed a version, and a library names the ones that it was linked with: a system
-//! with an older glibc does not load it. What the library names is read from its table of needed versions (`.gnu.version_r`).
+//! glibc gives its functions versions. A library names the versions that it was linked with, and a system with an older glibc
+//! does not load it. This module reads the library's table of needed versions (`.gnu.version_r`).
 
 use std::fs;
 use std::path::Path;

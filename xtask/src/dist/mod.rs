@@ -1,12 +1,12 @@
-//! `cargo xtask dist`: what is given to others, in `target/dist/`.
+//! `cargo xtask dist`: makes the packages, in `target/dist/`.
 //!
 //! ```text
 //! release library -> without debugging information, symbol versions checked  (library)
-//!                 -> what lies where                                         (contents)
+//!                 -> files and their paths                                   (contents)
 //!                 -> archive, Debian package                                 (archive, debian)
 //! ```
 //!
-//! Nothing but files is packed, and no program of the system packs them: the same sources and compiler give the same bytes
+//! The packages contain only files, and no program of the system packs them: the same sources and compiler give the same bytes
 //! (times come from `SOURCE_DATE_EPOCH`, else from the last commit).
 
 mod archive;

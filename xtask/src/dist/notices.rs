@@ -1,4 +1,4 @@
-//! Licences of the packages that the library contains, as they ask for it: each one's own licence files, beside its name.
+//! Licences of the packages that the library contains, as they require: each package's name and its own licence files.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -2,7 +2,7 @@
 //!
 //! The source distribution of the Python package `llama-cpp-python` holds a whole llama.cpp tree, tests
 //! included, at a fixed version with a fixed hash. pip fetches it. To read a source distribution's metadata pip
-//! runs its build system; with that one already in the virtual environment this takes seconds, without it pip would
+//! runs its build system. With the build system already in the virtual environment this takes seconds; without it pip would
 //! first build CMake.
 
 use std::fs;

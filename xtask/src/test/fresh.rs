@@ -1,9 +1,9 @@
-//! A machine that has Rust, but not the target of the device code, and where nothing is installed by itself.
+//! Tests on a machine that has Rust, but not the target of the device code, and that installs nothing by itself.
 //!
-//! This is where a new user starts, and no machine that has built the project once. It is made from the toolchain that is
-//! there, which must not be changed (others may be building with it): a folder of links to all of it but the target, a `rustc`
-//! that takes this folder for its own, and a `rustup` that does what the real one would do with `target add`, from the target
-//! that is there, and writes down what it was asked for. Everything is compiled anew, `xtask` first.
+//! This is a new user's situation, and it no longer exists on a machine that has built the project. The test makes it from the
+//! installed toolchain, which must not change (other builds may be using it): a folder of links to everything except the
+//! target, a `rustc` that uses this folder as its sysroot, and a fake `rustup` that does `target add` from the installed
+//! target and logs its calls. Everything is compiled again, `xtask` first.
 //!
 //! - With a Rust that is not from rustup, both commands of the README end with a message that names target and command.
 //! - With rustup, they add the target and get past the device code.

@@ -1,13 +1,13 @@
-//! `cargo xtask test`: everything that must hold, in one run.
+//! `cargo xtask test`: all checks, in one run.
 //!
 //! 1. rustfmt and clippy over the workspace and over the device code, which is a workspace of its own;
-//! 2. all Rust tests; among them package `tt-tests`, which drives real llama.cpp programs with our library
-//!    and learns from environment variables where they are;
-//! 3. the start of the README's commands on a machine where the target of the device code is not installed;
+//! 2. all Rust tests; among them package `tt-tests`, which drives real llama.cpp programs with this library
+//!    and gets their paths from environment variables;
+//! 3. the first steps of the README's commands on a machine without the target of the device code;
 //! 4. the packages, made, unpacked and used outside of the source tree, and a program that links the library statically;
 //! 5. the same library in another version of ggml, and with `--hosts` in eight more.
 //!
-//! A test that cannot run says so in a line `SKIPPED: reason`; these lines are collected and printed at the end.
+//! A test that cannot run prints a line `SKIPPED: reason`; these lines are collected and printed at the end.
 
 mod fresh;
 mod hosts;

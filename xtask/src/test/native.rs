@@ -1,4 +1,4 @@
-//! The C++ test programs of `tests/native`, compiled against the very headers and libraries of the llama.cpp in use.
+//! The C++ test programs of `tests/native`, compiled against the headers and libraries of the llama.cpp in use.
 
 use std::fs;
 use std::path::{Path, PathBuf};

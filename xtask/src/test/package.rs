@@ -1,7 +1,7 @@
-//! The packages that `cargo xtask dist` makes, unpacked and used where there is no source tree.
+//! The packages of `cargo xtask dist`, unpacked and used without the source tree.
 //!
-//! Nothing is installed on this machine: dpkg unpacks into a folder of its own. From there llama.cpp generates text with the
-//! packaged library and the packaged model, the library found by the value that the packaged `environment.d` file has.
+//! Nothing is installed on this machine: dpkg unpacks into a separate folder. llama.cpp then generates text with the
+//! packaged model and the packaged library, found through the value in the packaged `environment.d` file.
 
 use std::fs;
 use std::path::{Path, PathBuf};

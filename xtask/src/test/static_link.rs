@@ -1,4 +1,4 @@
-//! `examples/static`: a program with ggml and our library inside, as the documentation says to build one.
+//! `examples/static`: a program that contains ggml and this library, built as the documentation says.
 
 use anyhow::{bail, ensure};
 

@@ -1,7 +1,7 @@
 //! The Rust tests of the whole workspace: with cargo-nextest if it is there, else with `cargo test`.
 //!
-//! Skips are a line of text in a test's output (`SKIPPED: reason`). nextest keeps the output of passing tests in its JUnit
-//! file (see `.config/nextest.toml`), where this module looks for these lines; with `cargo test` they are found in the shown output.
+//! A skipped test prints a line `SKIPPED: reason`. nextest keeps the output of passing tests in its JUnit
+//! file (see `.config/nextest.toml`), where this module finds these lines; with `cargo test` it finds them in the shown output.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Packages that carry a ggml: pinned versions, pinned hashes, fetched by the registries' own clients.
+//! Packages that contain a ggml: pinned versions, pinned hashes, fetched by the registries' own clients.
 
 use std::fs;
 use std::path::{Path, PathBuf};

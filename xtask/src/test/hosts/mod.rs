@@ -1,9 +1,9 @@
-//! Our library in other ggml versions: one binary must serve them all.
+//! The library in other ggml versions: one binary must serve them all.
 //!
-//! Packages of the registries carry ggml of many versions ([`HOSTS`]). Each is built (or installed) and runs our test program
-//! `tests/native/hosts`, which computes the same operators on the simulated card and on that ggml's CPU backend. What the library
-//! does in a version that it does not know is tested with a version that is not there ([`unknown`]). Two applications that bring a ggml
-//! of their own run too: llama-cpp-python ([`python`]) and whisper.cpp ([`whisper`]).
+//! Packages of public registries contain ggml in many versions ([`HOSTS`]). Each is built (or installed) and runs the test program
+//! `tests/native/hosts`, which computes the same operators on the simulated card and on that ggml's CPU backend. A made-up version
+//! tests what the library does in an unknown one ([`unknown`]). Two applications with their own ggml
+//! run too: llama-cpp-python ([`python`]) and whisper.cpp ([`whisper`]).
 
 mod build;
 mod fetch;

@@ -1,5 +1,5 @@
-//! llama-cpp-python as its users have it: the package from PyPI, built by pip, with a ggml that has the CPU backend in itself. It loads ours by
-//! its path, and must generate the text that it generates on the CPU.
+//! llama-cpp-python as users install it: the package from PyPI, built by pip, with a ggml that contains the CPU backend. It loads
+//! this library by path, and must generate the same text as on the CPU.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! What the library does in a ggml that it does not know: a library in front of a real one says another version, or makes one of its
-//! functions another one (`tests/native/hosts/newer.cpp`).
+//! The library in an unknown ggml: a library preloaded before a real ggml reports another version, or replaces one of its
+//! functions (`tests/native/hosts/newer.cpp`).
 
 use std::path::Path;
 use std::process::Output;

@@ -1,6 +1,6 @@
-//! whisper.cpp, with the ggml that it brings: a spoken sentence must become the text that it becomes on the CPU.
+//! whisper.cpp with its own ggml: the transcript of a spoken sentence must equal the CPU's.
 //!
-//! The model is whisper's tiny.en as a PyPI package has it, put into whisper.cpp's format ([`model`]). espeak speaks.
+//! The model is whisper's tiny.en from a PyPI package, converted to whisper.cpp's format ([`model`]). espeak speaks the sentence.
 
 mod model;
 

@@ -1,7 +1,7 @@
-//! A Whisper model of CTranslate2's format (`model.bin`, version 6, with `vocabulary.txt`) as a file of whisper.cpp.
+//! Converts a Whisper model from CTranslate2's format (`model.bin`, version 6, with `vocabulary.txt`) to whisper.cpp's.
 //!
-//! Both have the same tensors of 16-bit floats under other names. CTranslate2 keeps the projections of attention in one matrix, which is cut
-//! by rows. whisper.cpp wants 32-bit floats where a tensor has one dimension, and the filter bank of the spectrogram with the model.
+//! Both have the same tensors of 16-bit floats under other names. CTranslate2 keeps the projections of attention in one matrix, which is
+//! split by rows. whisper.cpp needs 32-bit floats for tensors with one dimension, and the spectrogram's filter bank in the model file.
 
 use std::collections::HashMap;
 use std::fs;
