@@ -9,7 +9,7 @@ use tt_isa::insn::Disassembly;
 use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 
-/// Who has to act on a fault.
+/// Who is to blame for a fault, and has to act.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Blame {
     /// The program (or host) did what the documents forbid or leave undefined.
@@ -74,7 +74,7 @@ impl Fault {
         Self::new(Blame::Program, what)
     }
 
-    /// Nobody says what happens here.
+    /// No document says what happens here.
     pub fn undocumented(what: impl Into<String>) -> Self {
         Self::new(Blame::Undocumented, what)
     }

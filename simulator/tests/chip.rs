@@ -321,7 +321,7 @@ fn a_fault_names_tile_core_and_pc() {
         if what != "no code" {
             assert_eq!(fault.at.pc, Some(at + 4), "{fault}");
         }
-        // The chip can still be looked at.
+        // The chip can still be read.
         assert_eq!(host.chip.pc(tile, RiscV::Trisc2), fault.at.pc);
     }
 }

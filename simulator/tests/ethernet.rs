@@ -29,7 +29,7 @@ fn pattern(len: usize, seed: u32) -> Vec<u8> {
     (0..len as u32).map(|n| (n.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 13) as u8).collect()
 }
 
-/// A board and its host, who looks at every chip past the windows.
+/// A board and its host, which accesses every chip directly, not through windows.
 struct Board {
     system: System,
 }

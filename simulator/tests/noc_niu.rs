@@ -203,7 +203,7 @@ fn every_tile_has_its_nius() {
     let at = EDGE_NIU_BASE + u64::from(niu(0, reg::SLV_RD_DATA_WORD_SENT));
     host.try_read(port, at, &mut word).expect("a register");
     assert_eq!(u32::from_le_bytes(word), 2);
-    // Nobody can make these tiles send.
+    // These tiles cannot be made to send.
     let at = EDGE_NIU_BASE + u64::from(niu(0, reg::CMD_CTRL));
     assert_eq!(host.try_write(port, at, &[1, 0, 0, 0]).expect_err("no").blame, Blame::Program);
 }

@@ -14,7 +14,7 @@ use tt_isa::noc::{CMD_BUF_STRIDE, NocXy, atomic_increment, ctrl, reg, tag};
 use tt_isa::overlay::reg as overlay;
 
 const OWN: NocXy = NocXy::new(18, 18);
-/// What programs do and what they read back lies here, in the tiles too.
+/// Programs and their results are here, also in the tiles.
 const DATA: u32 = 0x1_0000;
 const DATA_LEN: u32 = 0x8000;
 /// Bytes of a request.
@@ -63,7 +63,7 @@ fn request(p: &mut Program, random: &mut Random) {
             // Above the rows that differ between chips with and without a harvested row.
             let [a, b] = [tensix(random), tensix(random)];
             let first = NocXy::new(a.x.min(b.x), a.y.min(b.y));
-            // At least two columns, so that somebody receives it.
+            // At least two columns, so that at least one tile receives it.
             let last = NocXy::new(a.x.max(b.x).max(first.x + 1).min(25), a.y.max(b.y));
             let first = NocXy::new(first.x.min(last.x - 1), first.y);
             let rect = if noc == 0 { first.mid_rect(last) } else { last.mid_rect(first) };

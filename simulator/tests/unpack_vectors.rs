@@ -111,7 +111,7 @@ fn multiply_and_pack(p: &mut Program, format: DataFormat) {
     p.push(0, PACR { pack_sel: 1, last: 1, ..PACR::ZERO }.word());
 }
 
-/// A bank that was partly filled, cleared, and handed over empty but for one row.
+/// A bank that was partly filled, cleared, and handed over with only one row filled.
 fn unpack_nop() -> Program {
     unpack_case(Bf16, Bf16, |p| {
         p.push(0, UNPACR { ovrd_thread_id: 1, last: 1, ..UNPACR::ZERO }.word());

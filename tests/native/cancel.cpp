@@ -1,4 +1,4 @@
-// Gives up loading a model half way, with all layers on a device: its memory has to be free again, and the model can be loaded after.
+// Cancels loading a model half way, with all layers on a device. The device's memory must be free again, and the model can be loaded then.
 //
 //   cancel MODEL DEVICE
 //

@@ -1,8 +1,8 @@
-// Loads a model onto a device and says how long it took.
+// Loads a model onto a device and prints the time.
 //
 //   load MODEL DEVICE
 //
-// Prints one line: seconds until llama.cpp took the model for loaded, and seconds until all its weights were where they belong.
+// Prints one line: seconds until llama.cpp reports the model as loaded, and seconds until all its weights are resident on the device.
 
 #include "ggml-backend.h"
 #include "llama.h"

@@ -1,8 +1,8 @@
-// Loaded in front of programs of llama.cpp (LD_PRELOAD), for what some of them leave out.
+// Preloaded into programs of llama.cpp (LD_PRELOAD), to do what some of them omit.
 //
-// `test-llama-archs` never loads backends: with backends as libraries it finds none. And llama.cpp's log is written by a
-// thread that nobody waits for at the end, so that the last lines of a program are lost now and then. `TT_LOAD_FIRST` names a
-// backend that is to come before ggml's own.
+// `test-llama-archs` never loads backends, so it finds none when they are libraries. A thread writes llama.cpp's log, and
+// programs do not wait for it at the end, so their last lines are lost now and then. `TT_LOAD_FIRST` names a
+// backend to load before ggml's own.
 
 #include "ggml-backend.h"
 #include "log.h"

@@ -1,8 +1,8 @@
-// Products with weights through ggml's interface, where the bytes of a weight and its tiles could get in each other's way.
+// Products with weights through ggml's interface, where the bytes of a weight and its tiles could conflict.
 //
 //   weights DEVICE self      a weight times itself and times views of it
-//   weights DEVICE memory    no room: for a buffer, and for tiles beside the bytes
-//   weights DEVICE experts   experts that come in pieces which overlap
+//   weights DEVICE memory    no memory: for a buffer, and for a copy in tiles
+//   weights DEVICE experts   experts that are set in overlapping pieces
 //   weights DEVICE threads   a weight that cannot be loaded because no thread can be started
 //   weights DEVICE views     a view that has to be copied, for several products, and written to between them
 //   weights DEVICE blocks    the weights in the file TT_BLOCKS, against the CPU backend

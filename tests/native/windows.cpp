@@ -3,9 +3,9 @@
 //   windows DEVICE SEED STEPS
 //
 // Everything that ggml can do to the bytes of a buffer is used: set, get, memset, clear, copies between tensors and between
-// buffers, through tensors, views of them and views of views. One of the two buffers is for weights, and every now and then
-// a matrix of one of them is multiplied with, so that its place has tiles. After every step some window is compared, at the
-// end all.
+// buffers, through tensors, views of them and views of views. One of the two buffers is for weights, and sometimes
+// a matrix in a buffer is used in a product, so that its bytes are replaced by tiles. After every step some window is compared, at the
+// end everything.
 
 #include "ggml-alloc.h"
 #include "ggml-backend.h"

@@ -95,7 +95,7 @@ fn tensors<'a>(stored: &SafeTensors<'a>, config: &Config) -> Result<Vec<(Tensor,
         let ne = tensor.shape().iter().rev().map(|&n| n as u32).collect();
         all.push((Tensor { name, ty, ne }, tensor.data()));
     }
-    // A weight and a bias each, but for the three tables.
+    // A weight and a bias each, except for the three tables.
     let wanted = 2 * (BEFORE.len() + IN_LAYER.len() * config.layers as usize) - 3;
     ensure!(
         all.len() == wanted,

@@ -118,7 +118,7 @@ impl Tools {
     /// A program of ours that links llama.cpp.
     pub fn prepare(&self, program: impl AsRef<OsStr>, device: Device<'_>) -> Command {
         let mut command = Command::new(program);
-        // Backends are looked for in the working folder too: this is where ggml-cpu lies.
+        // ggml also searches the working folder for backends: this is where ggml-cpu is.
         command.stdin(Stdio::null()).current_dir(&self.bin);
         for name in SETTINGS {
             command.env_remove(name);
@@ -246,7 +246,7 @@ fn tail(text: &str) -> String {
 }
 
 /// Runs a program of llama.cpp that logs from a thread, again if that log ends before what `complete` looks for: the pinned
-/// version loses the end of its log now and then, on any backend. The last try is returned whatever it printed.
+/// version loses the end of its log now and then, on any backend. The last try is returned, complete or not.
 pub fn run_logged(
     command: &mut Command,
     limit: Duration,

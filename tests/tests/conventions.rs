@@ -20,7 +20,7 @@ fn completion(tools: &Tools, options: &[&str]) -> Result<Finished> {
     tools::run(&mut command, LIMIT)
 }
 
-/// llama.cpp's table of a device's memory, in MiB: total, free, own, and what nobody accounts for.
+/// llama.cpp's table of a device's memory, in MiB: total, free, own, and unaccounted.
 fn breakdown(log: &str) -> Result<[i64; 4]> {
     // The first one is from before anything is allocated.
     let row = log.lines().rfind(|line| line.contains("- TT0 (")).context("no memory breakdown of TT0")?;
@@ -35,7 +35,7 @@ fn breakdown(log: &str) -> Result<[i64; 4]> {
     }
 }
 
-/// What is allocated is missing from the free memory, and nothing else is. With `-fit on` llama.cpp measures first and sizes by it.
+/// Free memory is reduced by exactly what is allocated. With `-fit on` llama.cpp measures it first and sizes by it.
 #[test]
 fn memory_is_counted() {
     let tools = need!(Tools::find());
@@ -76,7 +76,7 @@ fn rows_are_not_split() {
     assert!(finished.err.contains("does not support split buffers"), "{}", finished.err);
 }
 
-/// The features stand in `system_info`, and `-v` names the device with its memory.
+/// `system_info` has the features, and `-v` names the device with its memory.
 #[test]
 fn the_log_names_features_and_device() {
     let tools = need!(Tools::find());

@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(900);
 /// Largest normalised mean squared error of a node: what ggml allows a single product.
 const BOUND: f64 = 5e-4;
 
-/// The nodes of a model's graphs, and the numbers of splits that the scheduler made of them.
+/// The nodes of a model's graphs, and the scheduler's number of splits for each graph.
 fn nodes(
     tools: &Tools,
     program: &Path,

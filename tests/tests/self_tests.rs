@@ -56,7 +56,7 @@ fn sampler(tools: &Tools, test: &str, layers: Layers) -> Result<Finished> {
 }
 
 /// What a test of samplers says of tokens, without numbers that have a fraction, and without the order in which the best tokens are listed:
-/// it is nobody's promise.
+/// nothing guarantees it.
 fn choices(out: &str) -> Vec<String> {
     const DEBUGGER: [&str; 5] = ["#", "0x", "[", "30\t", "Using host"];
     let number = |word: &str| word.trim_matches(|c: char| "=,".contains(c)).parse::<f64>().is_ok();

@@ -169,7 +169,7 @@ pub mod firmware {
     pub const REMOTE_CHANNEL: u32 = RESULTS + 4 * 76;
     /// The other board's type.
     pub const REMOTE_BOARD_TYPE: u32 = RESULTS + 4 * 77;
-    /// Set to 1 by the host: start what lies at [`APP`]; back to 0: stop it.
+    /// Set to 1 by the host: start the code at [`APP`]; back to 0: stop it.
     pub const LAUNCH_APP: u32 = 0x9004;
     /// Addresses of functions that an application calls to let the firmware go on.
     pub const FUNCTION_TABLE: u32 = 0x9020;

@@ -112,7 +112,7 @@ pub mod sfplut {
 pub mod sfplutfp32 {
     /// Three entries of single precision.
     pub const FP32_3ENTRY_TABLE: u32 = 0;
-    /// Three entries of half precision. Writes to the register that `LReg[7]` names, whatever `VD` is.
+    /// Three entries of half precision. Writes to the register that `LReg[7]` names, not to `VD`.
     pub const FP16_3ENTRY_TABLE: u32 = 10;
     /// Six entries of half precision, the last from 3.0 on.
     pub const FP16_6ENTRY_TABLE1: u32 = 2;

@@ -206,7 +206,7 @@ fn generate(options: &Options, echo: Echo) -> Result<Outcome> {
     } else {
         command.env_remove("GGML_BACKEND_PATH");
     }
-    // llama.cpp writes its text from a thread that nobody waits for at the end; this library does. Without it (no compiler, or another
+    // llama.cpp writes its text from a thread that it does not wait for at the end; this library does. Without it (no compiler, or another
     // llama.cpp), the last words may be missing now and then.
     if llama.bin().join("libllama-common.so").is_file()
         && let Ok(library) = native::build_preload(&llama)
@@ -260,7 +260,7 @@ fn completion(llama: &llama::Llama, options: &Options, model: &Chosen) -> Result
     Ok(command)
 }
 
-/// Our library's own lines, and whatever llama.cpp calls an error.
+/// The library's own lines, and llama.cpp's errors.
 fn worth_showing(line: &str) -> bool {
     line.contains("ggml_tenstorrent") || line.contains(" E ")
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 
 /// Root of the repository.
 ///
-/// Cargo tells where the manifest is at run time; the path known at compile time is the fallback for a
+/// Cargo passes the manifest's path at run time; the compile-time path is the fallback for a
 /// binary that is started by hand.
 pub fn root() -> PathBuf {
     let manifest = env::var_os("CARGO_MANIFEST_DIR")
@@ -23,7 +23,7 @@ pub fn target() -> PathBuf {
     }
 }
 
-/// The model that lies in the repository.
+/// The model in the repository.
 pub fn demo_model() -> PathBuf {
     root().join("models/demo-bible-peace.gguf")
 }

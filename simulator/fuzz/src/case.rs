@@ -242,7 +242,7 @@ pub enum Action {
     Code(u32),
 }
 
-/// Memory that is looked at in the end.
+/// Memory that is the result of the case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Look {
     /// Whose.

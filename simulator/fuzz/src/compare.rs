@@ -6,7 +6,7 @@ use crate::run::{Here, Outcome, RunError, Vendor};
 /// The verdict on a case.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// Equal results (or neither comes to an end).
+    /// Equal results (or neither ends).
     Same,
     /// Both refuse it.
     BothRefuse,

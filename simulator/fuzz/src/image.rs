@@ -149,7 +149,7 @@ fn as_code(action: &Action) -> Option<u32> {
     }
 }
 
-/// Words as they lie in memory.
+/// Words as bytes of memory.
 pub fn bytes(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }

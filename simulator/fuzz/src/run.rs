@@ -39,7 +39,7 @@ const SHARED: usize = 64 << 20;
 /// What became of a case.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// It ran to its end, and this is what was looked at.
+    /// It ran to its end, with this result.
     Done(Vec<u8>),
     /// The simulator refused to go on.
     Refused(Refusal),

@@ -20,7 +20,7 @@ pub struct CoreBus<'a, P, O> {
     pub tile: &'a mut Tile,
     /// When the coprocessor's instructions happen.
     pub policy: &'a mut P,
-    /// Who looks on.
+    /// The observer.
     pub observer: &'a mut O,
     /// The core, and for observers of accesses the instruction.
     pub now: Executing,
@@ -33,7 +33,7 @@ pub struct CoreBus<'a, P, O> {
 }
 
 impl<'a, P, O> CoreBus<'a, P, O> {
-    /// The bus of a core whose instructions nobody looks at one by one.
+    /// The bus of a core whose instructions are not observed one by one.
     #[inline(always)]
     pub fn new(tile: &'a mut Tile, policy: &'a mut P, observer: &'a mut O, core: RiscV) -> Self {
         Self::executing(tile, policy, observer, Executing { core, pc: 0, op: Op::UNKNOWN })

@@ -126,7 +126,7 @@ impl<'a> Memory<'a> {
         let node = self.grid.at(request.noc, at)?;
         let Node::Dram { group, edge } = node else { return None };
         let dram = &self.dram[group];
-        // What is amiss is said when the request is delivered.
+        // Errors are reported when the request is delivered.
         let fine = dram.holds(request.addr, request.len as usize) && check_alignment(request, node).is_ok();
         fine.then_some((dram, edge))
     }

@@ -110,7 +110,7 @@ impl<N> Packets<N> {
         self.queue.is_empty()
     }
 
-    /// Clocks until the NoC is to be looked at again: few while tiles run (`event`: when the first of them does something), or
+    /// Clocks until the NoC must be processed again: few while tiles run (`event`: when the first of them does something), or
     /// until the next packet has something to do.
     pub fn quantum(&mut self, clock: u64, event: Option<u64>) -> u64 {
         let due = self.queue.peek().map(|&Reverse((due, ..))| due);

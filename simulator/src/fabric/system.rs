@@ -63,7 +63,7 @@ pub(super) fn advance(chips: &mut [Chip], clocks: u64) -> Result<Progress, Fault
         }
         let quantum = chips.iter_mut().map(Chip::quantum).min().unwrap_or(1);
         let quantum = quantum.min((clocks - passed).try_into().unwrap_or(quantum));
-        // Every chip has its turn, whatever happens to the others.
+        // Every chip runs, even if another one has a fault.
         chips.iter_mut().for_each(|chip| chip.run_tiles(quantum));
         chips.iter_mut().map(Chip::untold).enumerate().try_for_each(on_chip)?;
         chips.iter_mut().map(Chip::deliver).enumerate().try_for_each(on_chip)?;

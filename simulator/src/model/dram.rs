@@ -33,7 +33,7 @@ impl Dram {
     }
 
     /// The runs of `addr..addr + len` that nothing has written since [`remember_writes`](Self::remember_writes), as
-    /// offset and length; none if nobody asked.
+    /// offset and length; `None` if not requested.
     pub fn unwritten(&self, addr: u64, len: u32) -> Vec<(u32, u32)> {
         let mut runs: Vec<(u32, u32)> = Vec::new();
         let Some(written) = &self.written else { return runs };

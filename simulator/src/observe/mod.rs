@@ -89,7 +89,7 @@ pub struct Issued<'a> {
     pub accesses: &'a Accesses,
 }
 
-/// Somebody who looks at what happens in a tile. Methods are called in the order in which things happen; clocks are those
+/// An observer of a tile. Methods are called in the order of events; clocks are those
 /// of the engine.
 #[allow(unused_variables)]
 pub trait Observer {

@@ -4,7 +4,7 @@
 
 pub use tt_isa::rv32::*;
 
-/// Words as they lie in memory.
+/// Words as bytes of memory.
 pub fn bytes(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }

@@ -44,7 +44,7 @@ impl Code {
         self.add(poke(addr, value));
     }
 
-    /// Loads a word and uses it: whatever was stored to the same place has arrived.
+    /// Loads a word and uses it: stores to the same address have arrived then.
     pub fn settle(&mut self, addr: u32) {
         self.add([&li(5, addr)[..], &[i("Lw", 7, 5, 0), r("And", 7, 7, 7)]].concat());
     }

@@ -58,7 +58,7 @@ pub fn interesting(seed: u64, count: usize) -> Vec<u32> {
         .collect()
 }
 
-/// Fills 32-bit Dst rows 0 to 63 by way of unpacker 0.
+/// Fills 32-bit Dst rows 0 to 63 through unpacker 0.
 pub fn fill_dst(p: &mut Program, datums: &[u32]) {
     p.memory(IN, datums.iter().flat_map(|d| d.to_le_bytes()).collect::<Vec<_>>());
     unpacker0(p, Fp32, Fp32);

@@ -257,7 +257,7 @@ impl Trials {
         }
     }
 
-    /// Copies Dst, and then the matrix unit's banks by way of Dst, to L1.
+    /// Copies Dst, and then the matrix unit's banks through Dst, to L1.
     fn dump(&mut self, wide: bool, result: u32) {
         self.p.sync(0);
         let format = if wide { Int32 } else { Int16 };

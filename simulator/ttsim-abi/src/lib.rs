@@ -81,7 +81,7 @@ pub extern "C" fn libttsim_pci_config_wr32(bus_device_function: u32, offset: u32
 /// Reads `size` bytes at a physical address, that is, from a BAR.
 ///
 /// # Safety
-/// `out` points to `size` bytes that nobody else uses.
+/// `out` points to `size` bytes that nothing else uses.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libttsim_pci_mem_rd_bytes(paddr: u64, out: *mut c_void, size: u32) {
     // SAFETY: as the caller promises.
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn libttsim_pci_mem_wr_bytes(paddr: u64, data: *const c_vo
 /// Reads `size` bytes of the tile at a NoC 0 coordinate. (The vendor's library refuses this on Wormhole.)
 ///
 /// # Safety
-/// `out` points to `size` bytes that nobody else uses.
+/// `out` points to `size` bytes that nothing else uses.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libttsim_tile_rd_bytes(x: u32, y: u32, addr: u64, out: *mut c_void, size: u32) {
     // SAFETY: as the caller promises.
@@ -179,7 +179,7 @@ fn read(
 /// A caller's buffer to fill.
 ///
 /// # Safety
-/// `at` is null or points to `size` bytes that nobody else uses while the slice lives.
+/// `at` is null or points to `size` bytes that nothing else uses while the slice lives.
 unsafe fn bytes_mut<'a>(at: *mut c_void, size: u32) -> Result<&'a mut [u8], AbiError> {
     if at.is_null() {
         return Err(AbiError::Null);
@@ -196,7 +196,7 @@ unsafe fn bytes_mut<'a>(at: *mut c_void, size: u32) -> Result<&'a mut [u8], AbiE
 /// A caller's data.
 ///
 /// # Safety
-/// `at` is null or points to `size` bytes that nobody changes while the slice lives.
+/// `at` is null or points to `size` bytes that nothing changes while the slice lives.
 unsafe fn bytes<'a>(at: *const c_void, size: u32) -> Result<&'a [u8], AbiError> {
     if at.is_null() {
         return Err(AbiError::Null);

@@ -1,9 +1,9 @@
-// Computes operators on our device and on the CPU backend of one ggml, and compares.
+// Computes operators on the simulated device and on the CPU backend of one ggml, and compares the results.
 //
 //   hosts LIBRARY CPU-LIBRARY [OPERATOR...]
 //
-// Written over the part of ggml's public interface that all versions have since 0.9.5, so that one source serves every version. The library is
-// loaded as an application does that has its own list of backends: the CPU's first (CPU-LIBRARY, where the program has none yet), then ours by its path.
+// It uses only the part of ggml's public interface that all versions since 0.9.5 have, so that one source serves every version. The library is
+// loaded as by an application with its own list of backends: the CPU's first (CPU-LIBRARY, where the program has none yet), then ours by its path.
 // One line per operator (all of them, if none is named), and at the end "N passed, N failed, N absent". Exit code 0 if none failed and the device is there.
 
 #include "ggml-alloc.h"

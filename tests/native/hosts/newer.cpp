@@ -1,13 +1,13 @@
-// Stands in front of ggml, to make a host that our library does not know.
+// Preloaded before ggml, to make a host that the library does not know.
 //
-//   HOST_VERSION=0.99.0   what ggml_version() says
+//   HOST_VERSION=0.99.0   result of ggml_version()
 //   HOST_FAULT=NAME       what is different in it:
-//     slot        a buffer type's alignment is taken from the function behind it
-//     field       a backend's device is the word behind it
-//     argument    bytes are written one further
-//     abort, segv, hang   a device's memory cannot be asked for
+//     slot        a buffer type's alignment comes from the next function of the table
+//     field       a backend's device is read from the next word
+//     argument    bytes are written one byte further
+//     abort, segv, hang   asking for a device's memory aborts, crashes or hangs
 //
-// Whatever is not asked for is ggml's own.
+// Everything else is ggml's own.
 
 #include <cstddef>
 #include <cstdio>

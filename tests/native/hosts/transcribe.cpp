@@ -1,4 +1,4 @@
-// Writes down what is said in a sound file.
+// Transcribes a sound file.
 //
 //   transcribe MODEL SOUND.wav CPU-LIBRARY [LIBRARY]
 //

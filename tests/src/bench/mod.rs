@@ -68,7 +68,7 @@ struct Work<'a> {
     harts: &'static [RiscV],
     /// The program of a hart of the `n`-th tile.
     program: &'a dyn Fn(usize, RiscV) -> Vec<u8>,
-    /// Clocks that pass at most before the time is looked at.
+    /// Clocks that pass at most before the time is checked.
     clocks: u32,
 }
 

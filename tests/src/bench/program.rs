@@ -7,7 +7,7 @@ use super::rv32::{X, add, addi, jump_back, lui, or, slli, sub, sw, xor};
 /// Instructions in one round of the loop.
 pub const INSTRUCTIONS_PER_ROUND: u32 = 9;
 
-/// Where the counters lie: above all five programs, which start where the reset pcs are.
+/// Address of the counters: above all five programs, which start at the reset pcs.
 pub const COUNTERS: u32 = 0x2_0000;
 
 /// L1 address of a hart's count of rounds.

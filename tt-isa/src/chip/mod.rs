@@ -147,7 +147,7 @@ impl Chip {
         }
     }
 
-    /// `NODE_ID` of the tile at a NoC 0 coordinate, but for the dateline bits.
+    /// `NODE_ID` of the tile at a NoC 0 coordinate, without the dateline bits.
     pub const fn node_id(&self, tile: NocXy, noc: u8) -> u32 {
         use crate::noc::node_id::{HEIGHT_SHIFT, WIDTH_SHIFT, X_FIRST};
         let (at, order) = match noc {

@@ -39,7 +39,7 @@ macro_rules! operands {
                 word
             }
 
-            /// Operands of `word`, whose opcode is not looked at.
+            /// Operands of `word`; its opcode is ignored.
             #[allow(unused_variables)]
             pub const fn decode(word: u32) -> Self {
                 Self { $($field: $crate::insn::Field { name: "", hi: $hi, lo: $lo }.get(word),)* }
@@ -126,7 +126,7 @@ pub const fn info(word: u32) -> Option<&'static InsnInfo> {
     WORMHOLE.info(word)
 }
 
-/// The in-line (`.ttinsn`) form of an instruction word, as it stands in RISC-V code.
+/// The in-line (`.ttinsn`) form of an instruction word, as it is in RISC-V code.
 pub const fn ttinsn(word: u32) -> u32 {
     word.rotate_left(2)
 }

@@ -194,7 +194,7 @@ fn answer(library: &Library, data: &[u8]) -> bool {
 
 /// Status of a child that has carried out the order in `shared`, or that the library or the clock has ended.
 fn trial_in_child(library: &Library, shared: &mut [u8], len: usize, seconds: u32) -> c_int {
-    // SAFETY: this process has one thread, so the child may do whatever this one may.
+    // SAFETY: this process has one thread, so the child may do everything that this one may.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
         // SAFETY: a plain number; the signal ends a child that does not come to an end.

@@ -40,7 +40,7 @@ impl Llama {
 }
 
 /// Programs that the commands and tests need, as ninja targets; their libraries come along.
-/// `ggml-cpu` and `ggml-rpc` are loaded at run time and so are nobody's link dependency.
+/// `ggml-cpu` and `ggml-rpc` are loaded at run time, so no target links them.
 const TARGETS: &[&str] = &[
     "ggml-cpu",
     "ggml-rpc",

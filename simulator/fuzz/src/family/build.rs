@@ -217,7 +217,7 @@ impl Builder {
         self.push(SETADCXX { cnt_set_mask: 4, x_start: 0, x_end2: 255 }.word());
     }
 
-    /// Brings so many 16-bit rows of Dst (a multiple of 64) to memory, whatever the configuration was, and looks at them.
+    /// Copies this many 16-bit rows of Dst (a multiple of 64) to memory, under any configuration, as part of the result.
     /// The packers have to be between tiles.
     pub fn dump_dst(&mut self, rows: u32) {
         self.part(Part::Dump);
@@ -267,7 +267,7 @@ impl Builder {
         self.case.looks.iter().filter(in_dst).map(|look| look.len).sum()
     }
 
-    /// Brings the matrix unit's banks of SrcA and SrcB, which must be valid, to memory by way of Dst.
+    /// Copies the matrix unit's banks of SrcA and SrcB, which must be valid, to memory through Dst.
     pub fn dump_sources(&mut self, a: bool, b: bool) {
         self.part(Part::Dump);
         self.neutral_math();

@@ -16,7 +16,7 @@ use super::{Family, t_core};
 use crate::case::{Case, Data};
 use crate::random::Random;
 
-/// Formats of SrcA and SrcB that go together: `ALU_FORMAT_SPEC`, how the unpackers are told, what memory holds.
+/// Formats of SrcA and SrcB that go together: `ALU_FORMAT_SPEC`, the unpackers' format, the format in memory.
 const KINDS: [(u32, [DataFormat; 2], [DataFormat; 2], Data); 11] = [
     (4, [Tf32, Tf32], [Fp32, Tf32], Data::Floats),
     (6, [Bf16, Bf16], [Bf16, Bf16], Data::Bfloats),

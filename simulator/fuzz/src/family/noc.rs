@@ -12,7 +12,7 @@ use crate::random::Random;
 /// L1 that requests reach, in both tiles.
 const AREA: u32 = 0x4_0000;
 const AREA_BYTES: u32 = 0x8000;
-/// L1 that nobody looks at.
+/// L1 that is not part of the result.
 const NOWHERE: u32 = AREA + AREA_BYTES;
 /// Counters at the end, of both NIUs.
 const COUNTERS: [u32; 6] = [

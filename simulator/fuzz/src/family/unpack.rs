@@ -59,7 +59,7 @@ pub fn generate(random: &mut Random) -> Case {
             change_banks(&mut b, random);
         }
     }
-    // Both banks change hands in the end, so that they can be looked at.
+    // Both banks change owners at the end, so that they can be compared.
     b.part(Part::Dump);
     b.push(SETDVALID { setvalid: 3 }.word());
     b.sync();

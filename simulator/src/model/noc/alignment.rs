@@ -16,7 +16,7 @@ pub enum Kind {
     Mmio,
     /// L1 of a Tensix or Ethernet tile.
     L1,
-    /// Whatever other tiles have.
+    /// Any other tile.
     Other,
 }
 

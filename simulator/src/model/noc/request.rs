@@ -218,7 +218,7 @@ fn destination(noc: u8, c: u32, mid: u32) -> Result<Remote, Fault> {
     Ok(Remote::Rect(first, last))
 }
 
-/// A rectangle whose first tile lies behind its last would reach round the edges of the NoC, over nearly the whole
+/// A rectangle whose first tile is after its last would wrap around the edges of the NoC, over nearly the whole
 /// chip: that is taken for the mistake of not swapping corners on NoC 1.
 pub fn check_corners(noc: u8, first: NocXy, last: NocXy) -> Result<(), Fault> {
     if first.x <= last.x && first.y <= last.y {

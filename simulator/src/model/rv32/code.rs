@@ -16,7 +16,7 @@ pub const PAGE_WORDS: usize = PAGE_BYTES as usize / 4;
 /// The decoded words of a page.
 pub type Page = [Op; PAGE_WORDS];
 
-/// The cache. The default has no pages: it stands in while a core runs with the real one.
+/// The cache. The default has no pages; it is a placeholder while a core runs with the real one.
 #[derive(Default)]
 pub struct CodeCache {
     pages: Vec<Option<Box<Page>>>,

@@ -64,7 +64,7 @@ pub enum Kind {
     Ebreak,
 }
 
-/// Destination of results that nobody keeps, in place of `x0`.
+/// Destination of discarded results, in place of `x0`.
 pub const NO_REGISTER: u8 = 32;
 
 /// A decoded instruction.

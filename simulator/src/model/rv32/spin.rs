@@ -17,7 +17,7 @@ pub struct Spin {
     jumps: u32,
     /// Jumps until the state is replaced.
     limit: u32,
-    /// A register that differed last time: looked at first.
+    /// A register that differed last time: compared first.
     witness: usize,
 }
 

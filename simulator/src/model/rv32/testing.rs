@@ -137,7 +137,7 @@ impl Machine {
         self
     }
 
-    /// Writes words to L1 as somebody else would.
+    /// Writes words to L1, as another core would.
     pub fn put(&mut self, addr: u32, words: &[u32]) {
         let bytes = asm::bytes(words);
         self.bus.l1[addr as usize..addr as usize + bytes.len()].copy_from_slice(&bytes);

@@ -420,7 +420,7 @@ mod tests {
         assert!(check_word(0xFF00_0000).is_err());
     }
 
-    /// Whatever words a program pushes under whatever configuration, it gets results or faults, never a panic.
+    /// Any pushed words under any configuration give results or faults, never a panic.
     #[test]
     fn random_programs_do_not_panic() {
         let mut state = 0x1234_5678_9ABC_DEF1u64;

@@ -61,7 +61,7 @@ pub struct Tile {
     /// Words on their way, by sender and receiver: B, T0, T1, T2.
     mailboxes: [[VecDeque<u32>; 4]; 4],
     tdma: tdma::TdmaRisc,
-    /// Cores that have left reset and that nobody has asked about, a bit each.
+    /// Cores that have left reset since this was last queried, a bit each.
     released: u8,
 }
 
@@ -299,7 +299,7 @@ impl Tile {
     }
 }
 
-/// A tile's NoC address space has 32 bits that mean anything; NIU registers show whatever the bits above are.
+/// A tile's NoC address space has 32 significant bits; NIU registers ignore the bits above.
 fn tile_address(addr: u64) -> Result<u32, Fault> {
     let low = addr as u32;
     let is_niu = (map::NIU_BASE..map::NIU_BASE + 2 * map::NIU_STRIDE).contains(&low);

@@ -41,7 +41,7 @@ fn base_of(core: Option<RiscV>) -> usize {
 }
 
 impl Tile {
-    /// Reads a register; `core` is who does, if a core does.
+    /// Reads a register; `core` is the reading core, if it is a core.
     pub(super) fn tdma_read(&self, core: Option<RiscV>, offset: u32) -> Result<u32, Fault> {
         Ok(match offset {
             map::XMOV_SRC_ADDR

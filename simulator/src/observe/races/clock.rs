@@ -153,7 +153,7 @@ impl VectorClock {
         self.get(component) >= n
     }
 
-    /// Access `n` of `component`, and those before it, happened before whatever comes now.
+    /// Access `n` of `component`, and those before it, happened before everything from now on.
     pub fn advance(&mut self, component: Component, n: u32) {
         if let Some(entry) = self.0.get_mut(usize::from(component.0)) {
             *entry = n.max(*entry);

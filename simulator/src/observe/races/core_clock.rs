@@ -109,7 +109,7 @@ impl CoreClock {
         let mut returned = VectorClock::ZERO;
         self.pending.retain_mut(|load| {
             load.age += 1;
-            // Responses come back in order, so nothing behind the used one has to be looked at.
+            // Responses come back in order, so nothing after the used one needs a check.
             let back = used.contains(&load.register) || load.age > RETIRE_QUEUE;
             if back {
                 returned.join(&load.clock);
@@ -179,7 +179,7 @@ impl CoreClock {
         self.time
     }
 
-    /// What happened before whatever a store to `region` hands on.
+    /// What happened before a message sent by a store to `region`.
     pub fn release(&self, region: Region) -> VectorClock {
         let mut clock = self.clock;
         let [stores, config, loads] = self.own();

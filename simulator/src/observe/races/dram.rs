@@ -107,7 +107,7 @@ pub struct Packet<'a> {
 }
 
 impl Races {
-    /// Whatever is done when the host writes to L1 comes before what follows.
+    /// Everything complete when the host writes to L1 comes before everything after the write.
     pub fn order_after_host(&mut self) {
         if self.tiles.iter_mut().fold(false, |any, tile| any | std::mem::take(&mut tile.host_wrote)) {
             let mut shadow = std::mem::take(&mut self.dram);

@@ -145,7 +145,7 @@ impl fmt::Display for RequestInfo {
     }
 }
 
-/// Who made an access.
+/// The source of an access.
 pub struct Who<'a> {
     /// The access.
     pub access: &'a Access,

@@ -10,7 +10,7 @@ use super::clock::{Component, VectorClock};
 /// An access as the shadow remembers it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Access {
-    /// Who, and the how manieth access of theirs.
+    /// The component, and the number of its access.
     pub component: Component,
     /// See `component`.
     pub n: u32,

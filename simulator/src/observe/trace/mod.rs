@@ -149,7 +149,7 @@ impl Tracer {
 impl Drop for Tracer {
     fn drop(&mut self) {
         if let Output::Timeline(timeline) = &mut self.out {
-            // Nobody is left to tell.
+            // There is nobody to report the error to.
             let _ = timeline.finish();
         }
     }

@@ -88,7 +88,7 @@ pub const WHISPER_TINY: Python = Python {
 };
 
 impl Crate {
-    /// Has cargo fetch the package, by way of a manifest that names it; returns its folder.
+    /// Lets cargo fetch the package, through a manifest that names it; returns its folder.
     pub fn fetch(&self, to: &Path) -> Result<PathBuf> {
         let folder = to.join("fetch");
         fs::create_dir_all(folder.join("src"))?;

@@ -108,7 +108,7 @@ impl Host {
         format!("ggml {}, layout {} ({from})", self.ggml, self.layout)
     }
 
-    /// Where everything of it lies.
+    /// Its folder.
     fn folder(&self) -> PathBuf {
         folder(self.ggml)
     }
@@ -154,7 +154,7 @@ impl Host {
     }
 }
 
-/// Where everything of a version of ggml lies.
+/// The folder of a version of ggml.
 fn folder(ggml: &str) -> PathBuf {
     crate::paths::target().join("hosts").join(format!("ggml-{ggml}"))
 }

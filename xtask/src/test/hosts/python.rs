@@ -10,7 +10,7 @@ use crate::paths;
 use crate::process::{command, run};
 use crate::report::Report;
 
-/// What the package's build is told: nothing that needs more than a compiler, and results that do not depend on the machine.
+/// Options of the package's build: it needs only a compiler, and results do not depend on the machine.
 const CMAKE_ARGS: &str = "-DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_TOOLS=OFF \
                           -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_CURL=OFF";
 

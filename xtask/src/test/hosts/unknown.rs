@@ -28,7 +28,7 @@ pub fn passes(programs: &Programs, library: &Path) -> Result<()> {
     served(&run(programs, library, FUTURE, "", false)?, &format!("ggml {FUTURE} is not known"))
 }
 
-/// Newer ones are served if they pass the self-test, and refused if not; older ones are refused. Nothing crashes, whatever is set.
+/// Newer ones are served if they pass the self-test, and refused if not; older ones are refused. Nothing crashes with any setting.
 pub fn check(programs: &Programs, library: &Path) -> Result<()> {
     let run = |version: &str, fault: &str, any: bool| run(programs, library, version, fault, any);
     passes(programs, library)?;

@@ -11,7 +11,7 @@ fn listed(word: u32) -> Option<&'static str> {
     LISTING.iter().find(|(_, format, bits)| word & format.mask() == *bits).map(|row| row.0)
 }
 
-/// An immediate that the format can hold, made of any number.
+/// An immediate that the format can hold, from any number.
 fn fitting(format: Format, any: i32) -> i32 {
     match format {
         Format::R | Format::Fence | Format::Fixed => 0,

@@ -55,7 +55,7 @@ fn stores_write_as_many_bytes_as_they_say() {
                 assert_eq!(machine.word(base).to_le_bytes(), expected, "{name} {base:#x} + {at}");
             }
         }
-        // Registers are told the size.
+        // Registers get the size of the access.
         let mut machine = Machine::new(&[s(name, 2, 1, 0)]).with(&[(1, PLAIN), (2, value)]);
         machine.steps(1);
         assert_eq!(machine.bus.stores, [(PLAIN, size, value)]);

@@ -28,13 +28,13 @@ pub struct Term {
     pub exponent: i32,
 }
 
-/// Bits that a sum lies above the last bit of a single precision mantissa.
+/// Bits by which a sum is above the last bit of a single precision mantissa.
 const SUM_SHIFT: u32 = 13;
 
 /// `value` shifted right, rounded half towards plus infinity.
 #[inline(always)]
 fn align(value: i32, shift: i32) -> i32 {
-    // Whatever a term is, 31 places leave nothing of it.
+    // A shift by 31 leaves nothing of any term.
     let shift = shift.min(31) as u32;
     (value + ((1u32 << shift) >> 1) as i32) >> shift
 }

@@ -227,7 +227,7 @@ fn every_pair_of_mantissas() {
     for (op, styles) in operations() {
         let bits = if styles[0] == Style::Bf16 { 7 } else { 10 };
         let bits_b = if styles[1] == Style::Bf16 { 7 } else { 10 };
-        // Of ten bits every seventh pair of neighbours and every sixteenth: all slices, all that lies below them.
+        // Of ten bits every seventh pair of neighbours and every sixteenth: all slices, and all bits below them.
         let values = |bits: u32| -> Vec<u32> {
             (0..1u32 << bits)
                 .filter(|m| bits == 7 || m % 7 < 2 || m & 15 == 15)

@@ -93,7 +93,7 @@ impl EdgeMask {
 mod tests {
     use super::*;
 
-    /// By hand from the page, but for the order of rows, which the vendor's simulator has as well.
+    /// By hand from the page, except for the order of rows, which is the vendor simulator's.
     #[test]
     fn positions_go_row_by_row_or_plane_by_plane() {
         let mask = EdgeMask {

@@ -71,7 +71,7 @@ pub struct PackState {
     pub packed: Packed,
     /// `None` between tiles.
     tiles: [Option<Progress>; PACKERS],
-    /// `None` until somebody asks for them.
+    /// `None` until they are first requested.
     pub statistics: Option<Box<Statistics>>,
     /// Added to a packer's address where its section says so; set by TDMA-RISC.
     pub l1_dest_addr_offset: [u16; PACKERS],
@@ -162,7 +162,7 @@ fn pacr(t: &mut Tensix, thread: usize, op: &PACR, l1: &mut L1) -> Exec {
     Ok(Step::Done)
 }
 
-/// The formats of a packer and its least exponent, by which conversions are told apart.
+/// The formats of a packer and its least exponent, which identify a conversion.
 type Formats = (DataFormat, DataFormat, Option<u32>);
 
 /// What one packer is asked to do.

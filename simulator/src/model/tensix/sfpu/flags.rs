@@ -108,7 +108,7 @@ fn sfpsetcc(sfpu: &mut SfpuState, op: &Operands, lanes: LaneMask) -> Result<(), 
             _ => return Err(op.undefined_modifier()),
         }
     };
-    // Lanes that take part whatever their flags are get them cleared.
+    // Lanes that take part independent of their flags get them cleared.
     let flags = flags & sfpu.use_flags;
     sfpu.replace_flags(flags, lanes & sfpu.enabled());
     Ok(())

@@ -4,7 +4,7 @@ use tt_isa::insn::{Opcode, SFP_STOCH_RND, SFPIADD, SFPLOAD, SFPLOADI, SFPLUT, SF
 
 use crate::fault::Fault;
 
-/// A decoded instruction. What an instruction does not have is 0, but `vb` is `vd` where nothing else is
+/// A decoded instruction. Operands that an instruction does not have are 0, except `vb`, which is `vd` where nothing else is
 /// said.
 #[derive(Clone, Copy, Debug)]
 pub struct Operands {
@@ -16,7 +16,7 @@ pub struct Operands {
     pub vd: usize,
     /// `Mod0` or `Mod1`.
     pub modifier: u32,
-    /// The immediate as it stands in the word, not extended.
+    /// The immediate as in the word, not extended.
     pub immediate: u32,
 }
 

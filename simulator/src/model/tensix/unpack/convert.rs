@@ -175,7 +175,7 @@ fn bfp8_to_bf16(datum: u8, exponent: u8) -> u16 {
     sign | u16::from(exponent) << 7 | u16::from(magnitude << shift & 0x7E)
 }
 
-/// A BFP8a datum with its shared exponent, as a half precision number; like [`bfp8_to_bf16`], but for the lowest
+/// A BFP8a datum with its shared exponent, as a half precision number; like [`bfp8_to_bf16`], except for the lowest
 /// number, which is finite.
 fn bfp8a_to_fp16(datum: u8, exponent: u8) -> u16 {
     let sign = u16::from(datum >> 7) << 15;

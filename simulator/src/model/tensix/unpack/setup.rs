@@ -38,7 +38,7 @@ pub(super) struct Setup {
     /// Whether output counters matter, or the context's start alone does.
     pub counted: bool,
     pub output: Output,
-    /// Zeros are written, whatever L1 holds.
+    /// Zeros are written, independent of L1.
     pub zeros: bool,
 }
 
@@ -73,7 +73,7 @@ impl Wrap {
     }
 }
 
-/// Fields of each unpacker, `[unpacker]`; the sections of both are alike, but for their distance.
+/// Fields of each unpacker, `[unpacker]`; the sections of both have the same layout.
 const DESCRIPTORS: [CfgField; 2] = [c::THCON_SEC0_REG0_TileDescriptor, c::THCON_SEC1_REG0_TileDescriptor];
 const OUT_XY: [CfgField; 2] = [c::UNP0_ADDR_CTRL_XY_REG_1_Ystride, c::UNP1_ADDR_CTRL_XY_REG_1_Ystride];
 const OUT_Z: [CfgField; 2] = [c::UNP0_ADDR_CTRL_ZW_REG_1_Zstride, c::UNP1_ADDR_CTRL_ZW_REG_1_Zstride];

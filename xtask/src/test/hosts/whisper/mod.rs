@@ -14,7 +14,7 @@ use crate::process::{command, run};
 use crate::report::Report;
 
 const SENTENCE: &str = "The weather is cold today, and the train to London leaves at seven in the morning.";
-/// What has to be understood, whatever the punctuation.
+/// The expected words; punctuation is ignored.
 const UNDERSTOOD: &[&str] = &["cold today", "train to London", "seven in the morning"];
 
 /// One step.

@@ -157,7 +157,7 @@ struct Part {
     of: usize,
 }
 
-/// whisper.cpp's tensors, and what they are made of.
+/// whisper.cpp's tensors, and their sources.
 fn names(layers: usize) -> Vec<(String, Part)> {
     let mut all = Vec::new();
     let mut add =

@@ -209,7 +209,7 @@ fn tables_choose_by_magnitude() {
     let signed = run(singles, sfplutfp32::FP32_3ENTRY_TABLE | sfplutfp32::SGN_RETAIN);
     (0..LANES).for_each(|i| assert_eq!(signed[i], got[i] | argument(i).to_bits() & 0x8000_0000));
 
-    // Writes where LReg[7] says, whatever VD is.
+    // Writes to the register that LReg[7] names, independent of VD.
     let indirect = [pair(0), pair(1), pair(2), x, zero, zero, zero, [5; LANES]];
     let mut unit = TestUnit::with(indirect);
     unit.run(SFPLUTFP32 { lreg_dest: 6, instr_mod1: sfplutfp32::FP16_3ENTRY_TABLE }.word());

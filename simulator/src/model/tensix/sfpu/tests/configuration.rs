@@ -86,7 +86,7 @@ fn instructions_become_templates() {
     unit.run(SFPIADD { imm12_math: 2, lreg_c: 0, lreg_dest: 13, instr_mod1: 5 }.word());
     assert_eq!(read(&mut unit, 1), [word; LANES]);
     assert_eq!(unit.lreg(13), [lreg::AFTER_RESET[2]; LANES]);
-    // What happens with lanes off, nobody says.
+    // With lanes off the behaviour is undocumented.
     let mut unit = TestUnit::new();
     (unit.0.sfpu.use_flags, unit.0.sfpu.flags) = (u32::MAX, 1);
     assert!(unit.try_run(word).unwrap_err().to_string().contains("template"));

@@ -52,7 +52,7 @@ impl Random {
     }
 }
 
-/// Whatever words a program pushes, it gets results or faults, never a panic.
+/// Any pushed word gives results or a fault, never a panic.
 #[test]
 fn random_instructions_do_not_panic() {
     let mut random = Random(0xDEAD);
