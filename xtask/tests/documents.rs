@@ -46,27 +46,20 @@ fn read(path: &Path) -> Document {
 
 fn parse(text: &str) -> Document {
     let mut document = Document::default();
-    let mut heading: Option<String> = None;
+    let mut heading = None;
     for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
+        if let (Some(heading), Event::Text(part) | Event::Code(part)) = (&mut heading, &event) {
+            *heading += part;
+        }
         match event {
             Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
             Event::End(TagEnd::Heading(_)) => {
-                document.anchors.extend(heading.take().map(|heading| anchor(&heading)));
+                document.anchors.extend(heading.take().map(|text| anchor(&text)))
             }
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
                 document.links.push(dest_url.into_string());
             }
-            Event::Code(code) => {
-                if let Some(heading) = &mut heading {
-                    heading.push_str(&code);
-                }
-                document.code.push(code.into_string());
-            }
-            Event::Text(text) => {
-                if let Some(heading) = &mut heading {
-                    heading.push_str(&text);
-                }
-            }
+            Event::Code(code) => document.code.push(code.into_string()),
             _ => {}
         }
     }
