@@ -27,12 +27,15 @@ const GPRS: u32 = 0xFFE0_0000;
 fn measured(words: &[u32]) -> Vec<u32> {
     let wall_clock = DEBUG_REGS_BASE + WALL_CLOCK_L;
     let mut code = Code::default();
-    for (register, value) in [(10, DATA), (11, LOCAL_RAM_BASE), (12, GPRS), (20, wall_clock), (23, RESULT), (25, 2)] {
+    for (register, value) in
+        [(10, DATA), (11, LOCAL_RAM_BASE), (12, GPRS), (20, wall_clock), (23, RESULT), (25, 2)]
+    {
         code.add(li(register, value));
     }
     // What was under way has come to its end.
-    let settled = vec![nop(); 16];
-    let round = [&settled[..], &[i("Lw", 21, 20, 0)], words, &[i("Lw", 22, 20, 0), r("Sub", 24, 22, 21)]].concat();
+    let settled = [nop(); 16];
+    let round =
+        [&settled[..], &[i("Lw", 21, 20, 0)], words, &[i("Lw", 22, 20, 0), r("Sub", 24, 22, 21)]].concat();
     code.add(round.iter().copied());
     code.add([s("Sw", 24, 23, 0), i("Addi", 25, 25, -1)]);
     let back = -4 * (round.len() as i32 + 2);
@@ -77,7 +80,8 @@ fn integer_instructions_take_a_clock_and_others_more() {
 
 #[test]
 fn loads_take_what_their_place_takes() {
-    for (base, latency, place) in [(11, 2, "local RAM"), (12, 4, "GPRs"), (20, 7, "registers"), (10, 8, "L1")] {
+    for (base, latency, place) in [(11, 2, "local RAM"), (12, 4, "GPRs"), (20, 7, "registers"), (10, 8, "L1")]
+    {
         assert_eq!(clocks(&[i("Lw", 5, base, 0), addi(6, 5)]), latency + 1, "load and use: {place}");
         let hidden = [&[i("Lw", 5, base, 0)][..], &vec![nop(); latency as usize - 1], &[addi(6, 5)]].concat();
         assert_eq!(clocks(&hidden), latency + 1, "hidden behind others: {place}");

@@ -167,11 +167,7 @@ pub const WORMHOLE: Timing = Timing {
     },
     unit: UnitTiming {
         unpack_bytes: [16, 32, 64],
-        unpack_together: [
-            [[0, 0], [1, 0], [2, 0]],
-            [[0, 1], [0, 0], [1, 0]],
-            [[0, 2], [0, 1], [1, 1]],
-        ],
+        unpack_together: [[[0, 0], [1, 0], [2, 0]], [[0, 1], [0, 0], [1, 0]], [[0, 2], [0, 1], [1, 1]]],
         pack_bytes: 16,
         pack_accumulate: 5,
         pack_datums: 16,

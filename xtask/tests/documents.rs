@@ -46,10 +46,10 @@ fn read(path: &Path) -> Document {
 
 fn parse(text: &str) -> Document {
     let mut document = Document::default();
-    let mut heading = None;
+    let mut heading: Option<String> = None;
     for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
         if let (Some(heading), Event::Text(part) | Event::Code(part)) = (&mut heading, &event) {
-            *heading += part;
+            heading.push_str(part);
         }
         match event {
             Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),

@@ -93,7 +93,8 @@ impl<'a> Executor<'a> {
     /// Computes a group as one; `false` if its nodes have to be computed one by one.
     fn compute_group(&mut self, group: &Group<'a>) -> Result<bool, ComputeError> {
         let (host, Some(&node)) = (self.host, group.nodes.last()) else { return Ok(false) };
-        let fused = |cores, memory: &mut dyn Memory| plan::fused(host, group.kind, &group.nodes, cores, memory);
+        let fused =
+            |cores, memory: &mut dyn Memory| plan::fused(host, group.kind, &group.nodes, cores, memory);
         let plan = match self.plan(node, fused) {
             Ok(plan) => plan,
             Err(ComputeError::Unsupported(reason)) => {

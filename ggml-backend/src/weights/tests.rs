@@ -81,7 +81,9 @@ fn every_type_is_set_packed_and_read_back() {
     for (addr, weight, data) in &set {
         let tiles = match weight.place_bytes() {
             Some(_) => tiles(&weights, *addr, *weight).unwrap(),
-            None => resident(&weights, weights.plan_copy(&Strided::contiguous(*weight, *addr)).unwrap()).unwrap(),
+            None => {
+                resident(&weights, weights.plan_copy(&Strided::contiguous(*weight, *addr)).unwrap()).unwrap()
+            }
         };
         let want = expected_tiles(*weight, data);
         assert!(tiles_on_device(&device, &tiles, want.len()) == want, "{:?}", weight.ty);

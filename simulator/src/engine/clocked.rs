@@ -111,8 +111,7 @@ impl<D: Delays> Clocked<D> {
 
     /// Whether something will happen in a tile without its cores.
     pub fn pending(&self, tile: &Tile) -> bool {
-        (0..THREADS).any(|thread| self.may_move(tile, thread))
-            || !self.pipes.is_empty()
+        (0..THREADS).any(|thread| self.may_move(tile, thread)) || !self.pipes.is_empty()
     }
 
     /// Whether a thread has an instruction that was not tried since something changed.

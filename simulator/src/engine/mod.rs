@@ -21,8 +21,8 @@ pub mod cores;
 pub mod ethernet;
 pub mod fast;
 pub mod jitter;
-pub mod packets;
 pub mod network;
+pub mod packets;
 pub mod pipeline;
 pub mod pipes;
 pub mod random;
@@ -71,7 +71,14 @@ pub trait Policy {
     const KEEPS: bool;
 
     /// Whether an instruction that the gate lets through may go to its unit now.
-    fn admits(&mut self, tensix: &Tensix, thread: usize, opcode: Opcode, word: u32, pipe: Option<Pipe>) -> bool;
+    fn admits(
+        &mut self,
+        tensix: &Tensix,
+        thread: usize,
+        opcode: Opcode,
+        word: u32,
+        pipe: Option<Pipe>,
+    ) -> bool;
 
     /// An instruction has taken effect; whether its unit keeps it. Then its hand-overs are the policy's to make, later.
     fn keep(&mut self, tensix: &mut Tensix, issued: &Issued) -> bool;
@@ -82,7 +89,14 @@ pub trait Policy {
     /// Whether there is time for a core's instruction at `pc`, whose register operands have these values; if not, its turn
     /// ends in front of it.
     #[inline(always)]
-    fn may_execute(&mut self, _tile: &mut Tile, _core: RiscV, _pc: u32, _op: &Op, _operands: [u32; 2]) -> bool {
+    fn may_execute(
+        &mut self,
+        _tile: &mut Tile,
+        _core: RiscV,
+        _pc: u32,
+        _op: &Op,
+        _operands: [u32; 2],
+    ) -> bool {
         true
     }
 }

@@ -89,7 +89,8 @@ impl Network {
         let noc = &self.timing.noc;
         let (issued, write_extra, complete) = (made + u64::from(noc.request), noc.write_extra, noc.complete);
         let mut start = issued * TICKS;
-        let flits = 1 + if packet.is_write() { u64::from(packet.flits()) } else { u64::from(is_atomic(packet)) };
+        let flits =
+            1 + if packet.is_write() { u64::from(packet.flits()) } else { u64::from(is_atomic(packet)) };
         let mut enter = TICKS;
         if packet.is_write() && flits > u64::from(noc.small) {
             enter += u64::from(write_extra) * TICKS / flits;
@@ -104,7 +105,11 @@ impl Network {
             self.reserved[usize::from(packet.noc)] = arrival.tail;
         }
         let departed = start / TICKS + flits;
-        let reached = if packet.is_write() { arrival.tail.div_ceil(TICKS) + u64::from(complete) / 2 } else { arrival.head / TICKS };
+        let reached = if packet.is_write() {
+            arrival.tail.div_ceil(TICKS) + u64::from(complete) / 2
+        } else {
+            arrival.head / TICKS
+        };
         (departed, reached.max(departed))
     }
 
@@ -116,8 +121,13 @@ impl Network {
             Remote::Rect(..) => None,
         };
         let noc = &self.timing.noc;
-        let (complete, serve, extra) = (u64::from(noc.complete), u64::from(noc.serve), u64::from(noc.read_extra_ticks));
-        let flits = 1 + if packet.action == Action::Read { u64::from(packet.flits()) } else { u64::from(is_atomic(packet)) };
+        let (complete, serve, extra) =
+            (u64::from(noc.complete), u64::from(noc.serve), u64::from(noc.read_extra_ticks));
+        let flits = 1 + if packet.action == Action::Read {
+            u64::from(packet.flits())
+        } else {
+            u64::from(is_atomic(packet))
+        };
         let ready = at * TICKS;
         let (start, pace, last) = match (node, packet.action) {
             (Some(Node::Dram { group, edge }), Action::Read) => self.read_dram(group, edge, packet, ready),
@@ -156,7 +166,8 @@ impl Network {
     /// A read reaches a DRAM tile: when the response starts, ticks for each of its flits, and when the last bytes come.
     fn read_dram(&mut self, group: usize, edge: usize, packet: &Request, ready: u64) -> (u64, u64, u64) {
         let dram = &self.timing.dram;
-        let (pace, serve, burst) = (u64::from(dram.ticks_32_bytes), u64::from(dram.serve) * TICKS, dram.burst);
+        let (pace, serve, burst) =
+            (u64::from(dram.ticks_32_bytes), u64::from(dram.serve) * TICKS, dram.burst);
         let endpoint = &mut self.endpoints[usize::from(packet.noc)][edge];
         let taken = ready.max(*endpoint);
         *endpoint = taken + u64::from(dram.request_ticks);

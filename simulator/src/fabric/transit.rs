@@ -57,7 +57,8 @@ impl Chip {
 
     /// Lets packets do the steps whose time has come.
     fn step_packets(&mut self) -> Result<(), Fault> {
-        while let Some(mut packet) = self.in_flight.as_mut().and_then(|packets| packets.take_due(self.clock)) {
+        while let Some(mut packet) = self.in_flight.as_mut().and_then(|packets| packets.take_due(self.clock))
+        {
             let at = self.tiles[packet.tile].position();
             let next = self.step_packet(&mut packet).map_err(|fault| located(fault, at, &packet.packet))?;
             if let (Some(next), Some(in_flight)) = (next, &mut self.in_flight) {

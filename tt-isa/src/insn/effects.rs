@@ -485,7 +485,12 @@ mod tests {
             assert_eq!(row.used_by_software, effects.unit != Unit::Unknown, "{}", row.name);
             let gated = !matches!(effects.unit, Unit::Unknown | Unit::Frontend);
             assert_eq!(gated, effects.wait != 0, "{}", row.name);
-            assert_eq!(effects.unit != Unit::Unknown, effects.cost.is_some(), "{}: what does it cost?", row.name);
+            assert_eq!(
+                effects.unit != Unit::Unknown,
+                effects.cost.is_some(),
+                "{}: what does it cost?",
+                row.name
+            );
         }
     }
 

@@ -15,10 +15,10 @@ use tt_isa::insn::Opcode;
 use tt_isa::map::RiscV;
 use tt_isa::timing::Timing;
 
+use super::Policy;
 use super::cores::{self, Lane};
 use super::pipeline::{self, Progress};
 use super::pipes::Pipes;
-use super::Policy;
 use crate::fault::Fault;
 use crate::model::rv32::{Kind, Op, Stop};
 use crate::model::tensix::pipe::Pipe;
@@ -76,7 +76,14 @@ impl Policy for Timed {
     const KEEPS: bool = true;
     const PACED: bool = true;
 
-    fn admits(&mut self, tensix: &Tensix, thread: usize, opcode: Opcode, word: u32, pipe: Option<Pipe>) -> bool {
+    fn admits(
+        &mut self,
+        tensix: &Tensix,
+        thread: usize,
+        opcode: Opcode,
+        word: u32,
+        pipe: Option<Pipe>,
+    ) -> bool {
         let free = self.units.free(tensix, thread, opcode, word);
         if free > self.now {
             self.threads[thread].pause = free;

@@ -328,14 +328,7 @@ const fn is_memory(kind: Kind) -> bool {
 const fn is_branch(kind: Kind) -> bool {
     matches!(
         kind,
-        Kind::Jal
-            | Kind::Jalr
-            | Kind::Beq
-            | Kind::Bne
-            | Kind::Blt
-            | Kind::Bge
-            | Kind::Bltu
-            | Kind::Bgeu
+        Kind::Jal | Kind::Jalr | Kind::Beq | Kind::Bne | Kind::Blt | Kind::Bge | Kind::Bltu | Kind::Bgeu
     )
 }
 
@@ -345,8 +338,8 @@ const fn uses(kind: Kind) -> (bool, bool) {
     use Kind::*;
     match kind {
         Lui | Auipc | Jal | TtInsn | Fence | Unknown | Illegal | Ecall | Ebreak => (false, false),
-        Beq | Bne | Blt | Bge | Bltu | Bgeu | Sb | Sh | Sw | Add | Sub | Sll | Slt | Sltu | Xor | Srl | Sra
-        | Or | And | Mul | Mulh | Mulhsu | Mulhu | Div | Divu | Rem | Remu => (true, true),
+        Beq | Bne | Blt | Bge | Bltu | Bgeu | Sb | Sh | Sw | Add | Sub | Sll | Slt | Sltu | Xor | Srl
+        | Sra | Or | And | Mul | Mulh | Mulhsu | Mulhu | Div | Divu | Rem | Remu => (true, true),
         _ => (true, false),
     }
 }
@@ -354,5 +347,7 @@ const fn uses(kind: Kind) -> (bool, bool) {
 /// Whether it has a destination register.
 #[inline]
 const fn writes(kind: Kind) -> bool {
-    !is_store(kind) && !matches!(kind, Kind::TtInsn | Kind::Fence) && (!is_branch(kind) || matches!(kind, Kind::Jal | Kind::Jalr))
+    !is_store(kind)
+        && !matches!(kind, Kind::TtInsn | Kind::Fence)
+        && (!is_branch(kind) || matches!(kind, Kind::Jal | Kind::Jalr))
 }
