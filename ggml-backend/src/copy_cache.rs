@@ -1,8 +1,8 @@
-//! Copies of views that kernels cannot walk: made when a node first needs one, and there for all later nodes of the graph run, until
-//! somebody writes to what they were made of.
+//! The copy cache: copies of views that kernels cannot read in place. A node that first needs one materialises it; all later nodes of the
+//! graph run share it, until a node writes to the source.
 //!
 //! ```text
-//! view + form -> a kept copy, or memory for a new one -> the node's steps -> kept -> a write to the source drops it
+//! view + form -> a cached copy, or memory for a new one -> the node's steps -> cached -> a write to the source drops it
 //! ```
 //!
 //! llama.cpp's graphs ask for the same copy again and again: every layer adds the one mask, which the vector unit wants in FP32, and

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tt_runtime::layout::WeightFormat;
 use tt_runtime::{WITH_KERNELS, parse_devices};
+use tt_settings::DEVICES;
 
 use crate::abi::TensorRef;
 use crate::abi::entry::{self, MemoryOf};
@@ -15,35 +16,33 @@ use crate::buffer::{ALIGNMENT, Arena, alloc_size};
 use crate::device::Device;
 use crate::{debug, stats, support};
 
-/// Which devices to use (`tt_runtime::parse_devices`).
-const DEVICES: &str = "GGML_TT_DEVICES";
-
 /// The library.
 struct Library;
 
 /// Makes the library: looks at the settings, and for devices.
 pub fn library() -> Box<dyn entry::Library> {
+    tt_settings::read_all();
     debug::start();
     Device::make_all(find_devices());
     Box::new(Library)
 }
 
 fn find_devices() -> Vec<Arc<tt_runtime::Device>> {
-    let text = std::env::var(DEVICES).ok();
-    let specs = match parse_devices(text.as_deref()) {
+    let (name, text) = (DEVICES.name, DEVICES.text());
+    let specs = match parse_devices(text) {
         Ok(specs) => specs,
         Err(error) => {
-            log::announce_error(&format!("{DEVICES}={}: {error}", text.unwrap_or_default()));
+            log::announce_error(&format!("{name}={}: {error}", text.unwrap_or_default()));
             return Vec::new();
         }
     };
     let opened: Vec<_> = specs.iter().map(tt_runtime::Device::open).collect();
     let usable: Vec<_> = opened.into_iter().filter(usable).collect();
     match usable.len() {
-        0 if !specs.is_empty() => log::error(&format!("no device of {DEVICES} can be used")),
-        0 => log::announce_idle(&format!(
-            "no Tenstorrent card found, so no device; {DEVICES}=sim simulates one"
-        )),
+        0 if !specs.is_empty() => log::error(&format!("no device of {name} can be used")),
+        0 => {
+            log::announce_idle(&format!("no Tenstorrent card found, so no device; {name}=sim simulates one"))
+        }
         1 => log::info("found 1 device"),
         n => log::info(&format!("found {n} devices")),
     }

@@ -41,7 +41,7 @@ pub fn count_fused(name: &'static str) {
 
 /// Writes the totals of this process, if a file is named.
 pub fn write() {
-    let Some(path) = std::env::var_os("GGML_TT_STATS") else { return };
+    let Some(path) = tt_settings::STATS.get() else { return };
     let counters: Vec<_> = Device::all().iter().map(|device| device.runtime.counters()).collect();
     let total =
         |of: fn(&tt_runtime::Counters) -> Option<u64>| counters.iter().filter_map(of).reduce(|a, b| a + b);
@@ -60,8 +60,8 @@ pub fn write() {
         "riscv_instructions": total(|c| c.riscv_instructions),
         "weights": weights,
     });
-    if let Err(error) = std::fs::write(&path, format!("{line}\n")) {
-        log::warn(&format!("GGML_TT_STATS={}: {error}", path.to_string_lossy()));
+    if let Err(error) = std::fs::write(path, format!("{line}\n")) {
+        log::warn(&format!("{}={}: {error}", tt_settings::STATS.name, path.display()));
     }
 }
 

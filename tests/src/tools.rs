@@ -52,22 +52,6 @@ pub fn from_environment(name: &str, what: &str) -> Result<PathBuf, Missing> {
     }
 }
 
-/// Settings of the library and of tests: those of the person's own shell must not change what is tested.
-const SETTINGS: [&str; 12] = [
-    "GGML_BACKEND_PATH",
-    "GGML_TT_DEVICES",
-    "GGML_TT_WEIGHTS",
-    "GGML_TT_PACK",
-    "GGML_TT_STATS",
-    "GGML_TT_KERNELS",
-    "GGML_TT_DEBUG",
-    "GGML_TT_OPFILTER",
-    "GGML_TT_PROFILE",
-    "GGML_TT_CHECK",
-    "GGML_TT_FUSION",
-    "TT_LOAD_FIRST",
-];
-
 /// Where a program computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device<'a> {
@@ -120,7 +104,8 @@ impl Tools {
         let mut command = Command::new(program);
         // ggml also searches the working folder for backends: this is where ggml-cpu is.
         command.stdin(Stdio::null()).current_dir(&self.bin);
-        for name in SETTINGS {
+        // Settings of the person's own shell must not change what is tested.
+        for name in tt_settings::ALL.iter().map(|setting| setting.name).chain(["TT_LOAD_FIRST"]) {
             command.env_remove(name);
         }
         if let Device::Tenstorrent(devices) = device {

@@ -22,148 +22,6 @@ use super::tensor::TensorRef;
 use super::types::{Backend, Buffer, BufferType, FLAG_COMPUTE, Tensor};
 use tt_runtime::ElementType;
 use tt_runtime::layout::GgmlType;
-use tt_runtime::ops::rows::RowFunction;
-
-/// What we do for an operator: the families that [`crate::plan`] knows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Operator {
-    /// Nothing to compute: no operator, or a view.
-    View,
-    /// `MUL_MAT`
-    MulMat,
-    /// `MUL_MAT_ID`
-    MulMatId,
-    /// `OUT_PROD`
-    OutProd,
-    /// `FLASH_ATTN_EXT`
-    FlashAttention,
-    /// `SET_ROWS`
-    SetRows,
-    /// `UNARY` and the other functions of one element.
-    Unary,
-    /// `FILL`, `ARANGE`: made from nothing.
-    Fill,
-    /// `ADD` and the other functions of two elements.
-    Binary,
-    /// `ADD1`
-    Add1,
-    /// `GLU`
-    Glu,
-    /// `DUP`, `CPY`, `CONT`
-    Copy,
-    /// `REPEAT`
-    Repeat,
-    /// `CONCAT`
-    Concat,
-    /// `PAD`
-    Pad,
-    /// `PAD_REFLECT_1D`
-    PadReflect,
-    /// `ROLL`
-    Roll,
-    /// `SET`
-    Set,
-    /// `ACC`
-    Acc,
-    /// `RMS_NORM`, `NORM`, `L2_NORM`
-    Norm(RowFunction),
-    /// `GROUP_NORM`
-    GroupNorm,
-    /// `SUM_ROWS`
-    SumRows,
-    /// `MEAN`
-    Mean,
-    /// `SUM`
-    Sum,
-    /// `CUMSUM`
-    CumSum,
-    /// `ARGMAX`
-    ArgMax,
-    /// `ARGSORT`
-    ArgSort,
-    /// `TOP_K`
-    TopK,
-    /// `SOFT_MAX`
-    SoftMax,
-    /// `DIAG_MASK_INF`, `DIAG_MASK_ZERO`: what stands behind the diagonal.
-    DiagMask(u32),
-    /// `TRI`
-    Tri,
-    /// `DIAG`
-    Diag,
-    /// `GET_ROWS`
-    GetRows,
-    /// `ROPE`, `ROPE_BACK`: backwards.
-    Rope(bool),
-    /// `ADD_ID`
-    AddId,
-    /// `IM2COL`
-    Im2col,
-    /// `IM2COL_3D`
-    Im2col3d,
-    /// `CONV_2D`
-    Conv2d,
-    /// `CONV_3D`
-    Conv3d,
-    /// `CONV_2D_DW`
-    Conv2dDw,
-    /// `SSM_CONV`
-    SsmConv,
-    /// `POOL_1D`
-    Pool1d,
-    /// `POOL_2D`
-    Pool2d,
-    /// `COL2IM_1D`
-    Col2im1d,
-    /// `CONV_TRANSPOSE_1D`
-    ConvTranspose1d,
-    /// `CONV_TRANSPOSE_2D`
-    ConvTranspose2d,
-    /// `UPSCALE`
-    Upscale,
-    /// `TIMESTEP_EMBEDDING`
-    TimestepEmbedding,
-    /// `SSM_SCAN`
-    SsmScan,
-    /// `GATED_DELTA_NET`
-    GatedDeltaNet,
-    /// `GATED_LINEAR_ATTN`
-    GatedLinearAttention,
-    /// `RWKV_WKV6`
-    RwkvWkv6,
-    /// `RWKV_WKV7`
-    RwkvWkv7,
-    /// `SILU_BACK`
-    SiluBack,
-    /// `RMS_NORM_BACK`
-    RmsNormBack,
-    /// `SOFT_MAX_BACK`
-    SoftMaxBack,
-    /// `GET_ROWS_BACK`
-    GetRowsBack,
-    /// `REPEAT_BACK`
-    RepeatBack,
-    /// `CROSS_ENTROPY_LOSS`
-    CrossEntropyLoss,
-    /// `CROSS_ENTROPY_LOSS_BACK`
-    CrossEntropyLossBack,
-    /// `COUNT_EQUAL`
-    CountEqual,
-    /// `OPT_STEP_ADAMW`
-    OptStepAdamw,
-    /// `OPT_STEP_SGD`
-    OptStepSgd,
-    /// `SOLVE_TRI`
-    SolveTri,
-    /// `LIGHTNING_INDEXER`
-    LightningIndexer,
-    /// `DSV4_HC_COMB`
-    HcComb,
-    /// `DSV4_HC_PRE`
-    HcPre,
-    /// `DSV4_HC_POST`
-    HcPost,
-}
 
 /// The host's functions and numbers.
 pub struct Host {
@@ -184,10 +42,10 @@ unsafe impl Send for Host {}
 // SAFETY: as above.
 unsafe impl Sync for Host {}
 
-/// An operator of the host, and what it is to us.
+/// An operator of the host.
 struct Named {
     name: String,
-    operator: Option<Operator>,
+    is_view: bool,
 }
 
 /// More numbers than any version of ggml has operators (102 in 0.28), or types (44).
@@ -236,12 +94,12 @@ impl Host {
         !self.flags_nodes || node.raw().flags & FLAG_COMPUTE != 0
     }
 
-    /// The operator of a node, if it is one of ours.
-    pub fn operator(&self, node: TensorRef<'_>) -> Option<Operator> {
-        self.named(node)?.operator
+    /// Whether a node has nothing to compute: it has no operator, or is a view.
+    pub fn is_view(&self, node: TensorRef<'_>) -> bool {
+        self.named(node).is_some_and(|named| named.is_view)
     }
 
-    /// Name of a node's operator.
+    /// `ggml_op_name`: name of a node's operator.
     pub fn operator_name(&self, node: TensorRef<'_>) -> &str {
         self.named(node).map_or("unknown operator", |named| &named.name)
     }
@@ -252,7 +110,8 @@ impl Host {
         Some(place.get_or_init(|| {
             // SAFETY: the function takes any operator of this host, and one of its tensors has this one.
             let name = text(unsafe { (self.op_name)(number) });
-            Named { operator: operator(&name), name }
+            let is_view = matches!(&*name, "NONE" | "RESHAPE" | "VIEW" | "PERMUTE" | "TRANSPOSE");
+            Named { name, is_view }
         }))
     }
 
@@ -390,84 +249,4 @@ fn element_types() -> impl Iterator<Item = (&'static str, ElementType)> {
         ("i64", ElementType::I64),
     ];
     integers.into_iter().chain(GgmlType::ALL.into_iter().map(|ty| (ty.name(), ElementType::Ggml(ty))))
-}
-
-fn operator(name: &str) -> Option<Operator> {
-    Some(match name {
-        "NONE" | "RESHAPE" | "VIEW" | "PERMUTE" | "TRANSPOSE" => Operator::View,
-        "MUL_MAT" => Operator::MulMat,
-        "MUL_MAT_ID" => Operator::MulMatId,
-        "OUT_PROD" => Operator::OutProd,
-        "FLASH_ATTN_EXT" => Operator::FlashAttention,
-        "SET_ROWS" => Operator::SetRows,
-        "UNARY" | "SQR" | "SQRT" | "LOG" | "SIN" | "COS" | "SCALE" | "CLAMP" | "LEAKY_RELU" => {
-            Operator::Unary
-        }
-        "FILL" | "ARANGE" => Operator::Fill,
-        "ADD" | "SUB" | "MUL" | "DIV" => Operator::Binary,
-        "ADD1" => Operator::Add1,
-        "GLU" => Operator::Glu,
-        "DUP" | "CPY" | "CONT" => Operator::Copy,
-        "REPEAT" => Operator::Repeat,
-        "CONCAT" => Operator::Concat,
-        "PAD" => Operator::Pad,
-        "PAD_REFLECT_1D" => Operator::PadReflect,
-        "ROLL" => Operator::Roll,
-        "SET" => Operator::Set,
-        "ACC" => Operator::Acc,
-        "RMS_NORM" => Operator::Norm(RowFunction::RmsNorm),
-        "NORM" => Operator::Norm(RowFunction::Norm),
-        "L2_NORM" => Operator::Norm(RowFunction::L2Norm),
-        "GROUP_NORM" => Operator::GroupNorm,
-        "SUM_ROWS" => Operator::SumRows,
-        "MEAN" => Operator::Mean,
-        "SUM" => Operator::Sum,
-        "CUMSUM" => Operator::CumSum,
-        "ARGMAX" => Operator::ArgMax,
-        "ARGSORT" => Operator::ArgSort,
-        "TOP_K" => Operator::TopK,
-        "SOFT_MAX" => Operator::SoftMax,
-        "DIAG_MASK_INF" => Operator::DiagMask(f32::NEG_INFINITY.to_bits()),
-        "DIAG_MASK_ZERO" => Operator::DiagMask(0),
-        "TRI" => Operator::Tri,
-        "DIAG" => Operator::Diag,
-        "GET_ROWS" => Operator::GetRows,
-        "ROPE" => Operator::Rope(false),
-        "ROPE_BACK" => Operator::Rope(true),
-        "ADD_ID" => Operator::AddId,
-        "IM2COL" => Operator::Im2col,
-        "IM2COL_3D" => Operator::Im2col3d,
-        "CONV_2D" => Operator::Conv2d,
-        "CONV_3D" => Operator::Conv3d,
-        "CONV_2D_DW" => Operator::Conv2dDw,
-        "SSM_CONV" => Operator::SsmConv,
-        "POOL_1D" => Operator::Pool1d,
-        "POOL_2D" => Operator::Pool2d,
-        "COL2IM_1D" => Operator::Col2im1d,
-        "CONV_TRANSPOSE_1D" => Operator::ConvTranspose1d,
-        "CONV_TRANSPOSE_2D" => Operator::ConvTranspose2d,
-        "UPSCALE" => Operator::Upscale,
-        "TIMESTEP_EMBEDDING" => Operator::TimestepEmbedding,
-        "SSM_SCAN" => Operator::SsmScan,
-        "GATED_DELTA_NET" => Operator::GatedDeltaNet,
-        "GATED_LINEAR_ATTN" => Operator::GatedLinearAttention,
-        "RWKV_WKV6" => Operator::RwkvWkv6,
-        "RWKV_WKV7" => Operator::RwkvWkv7,
-        "SILU_BACK" => Operator::SiluBack,
-        "RMS_NORM_BACK" => Operator::RmsNormBack,
-        "SOFT_MAX_BACK" => Operator::SoftMaxBack,
-        "GET_ROWS_BACK" => Operator::GetRowsBack,
-        "REPEAT_BACK" => Operator::RepeatBack,
-        "CROSS_ENTROPY_LOSS" => Operator::CrossEntropyLoss,
-        "CROSS_ENTROPY_LOSS_BACK" => Operator::CrossEntropyLossBack,
-        "COUNT_EQUAL" => Operator::CountEqual,
-        "OPT_STEP_ADAMW" => Operator::OptStepAdamw,
-        "OPT_STEP_SGD" => Operator::OptStepSgd,
-        "SOLVE_TRI" => Operator::SolveTri,
-        "LIGHTNING_INDEXER" => Operator::LightningIndexer,
-        "DSV4_HC_COMB" => Operator::HcComb,
-        "DSV4_HC_PRE" => Operator::HcPre,
-        "DSV4_HC_POST" => Operator::HcPost,
-        _ => return None,
-    })
 }

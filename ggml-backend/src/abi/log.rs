@@ -109,9 +109,3 @@ pub fn warn(text: &str) {
 pub fn error(text: &str) {
     log(ERROR, text);
 }
-
-/// Whether an environment variable asks for something: `1`, `on`, `yes` or `true`.
-pub fn env_flag(name: &str) -> bool {
-    let value = std::env::var(name).unwrap_or_default();
-    ["1", "on", "yes", "true"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
-}

@@ -96,7 +96,7 @@ pub fn recognise() -> Result<Recognised, HostError> {
     .ok_or_else(|| HostError::Layout(version.clone()))?;
     match verdict(&version, layout) {
         Verdict::Serve => Ok(Recognised { layout, warning: None }),
-        Verdict::Refuse if !super::log::env_flag("GGML_TT_ANY_GGML") => Err(HostError::Version(version)),
+        Verdict::Refuse if !tt_settings::ANY_GGML.is_on() => Err(HostError::Version(version)),
         Verdict::Refuse | Verdict::Test => match self_test::rehearse(layout) {
             Ok(()) => {
                 let warning = format!(

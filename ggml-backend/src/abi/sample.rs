@@ -14,9 +14,9 @@ use std::ffi::{c_char, c_int, c_void};
 use super::symbols::{Missing, function};
 use super::types::{Graph, InitParams, Tensor};
 
-/// Bytes of the context: three tensors and a graph of [`ROOM`] nodes need less than a tenth.
+/// Bytes of the context: three tensors and a graph of [`MOST_NODES`] nodes need less than a tenth.
 const CONTEXT_BYTES: usize = 1 << 17;
-const ROOM: usize = 8;
+const MOST_NODES: usize = 8;
 
 type Free = unsafe extern "C" fn(*mut c_void);
 
@@ -68,7 +68,7 @@ impl Sample {
             let leaf = tensor(context, F32, LEAF as i64);
             let view = view(context, leaf, VIEW as i64, VIEW_OFFSET);
             let node = scale(context, view, FACTOR);
-            let graph = graph(context, ROOM, false);
+            let graph = graph(context, MOST_NODES, false);
             expand(graph, node);
             Ok(Self { leaf, view, node, graph, context, free })
         }

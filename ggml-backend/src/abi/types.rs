@@ -71,7 +71,7 @@ pub const FLAG_COMPUTE: i32 = 16;
 /// The part of `struct ggml_cgraph` that backends read.
 #[repr(C)]
 pub struct Graph {
-    /// Room.
+    /// How many nodes it can have.
     pub size: c_int,
     /// Nodes.
     pub n_nodes: c_int,

@@ -9,7 +9,7 @@ use tt_runtime::{Error, OpDescriptor};
 
 use super::planning::Planning;
 use super::resources::Needs;
-use crate::abi::host::{Host, Operator};
+use crate::abi::host::Host;
 use crate::abi::{GraphRef, TensorRef, log};
 use crate::copy_cache::CopyCache;
 use crate::device::Device;
@@ -79,14 +79,10 @@ impl<'a> Executor<'a> {
 
     fn compute(&mut self, node: TensorRef<'a>) -> Result<(), ComputeError> {
         let host = self.host;
-        let operator = host
-            .operator(node)
-            .ok_or_else(|| Unsupported(format!("operator {}", host.operator_name(node)).into()))?;
-        let skip = operator == Operator::View || node.is_empty() || !host.computes(node);
-        if skip {
+        if host.is_view(node) || node.is_empty() || !host.computes(node) {
             return Ok(());
         }
-        let plan = self.plan(node, |cores, memory| plan::steps(host, operator, node, cores, memory))?;
+        let plan = self.plan(node, |cores, memory| plan::steps(host, node, cores, memory))?;
         self.execute(&[node], plan)
     }
 

@@ -14,7 +14,7 @@ use std::time::Instant;
 use executor::Executor;
 
 use crate::abi::entry::{self, is_for_weights};
-use crate::abi::host::{Host, Operator};
+use crate::abi::host::Host;
 use crate::abi::{GraphRef, TensorRef};
 use crate::device::Device;
 use crate::passes::{self, Progress};
@@ -54,13 +54,13 @@ impl Drop for Backend {
     }
 }
 
-/// The products of a graph with matrices of weights.
+/// The products of a graph with weights.
 fn products(host: &'static Host, nodes: &[TensorRef<'_>]) -> Vec<passes::Product> {
     let product = |&node: &TensorRef<'_>| {
         let (weight, activations) = (node.source(0)?, node.source(1)?);
         let rows = activations.ne()[1..].iter().product::<i64>() as u64;
         let wanted = is_for_weights(host, weight)
-            && host.operator(node) == Some(Operator::MulMat)
+            && host.operator_name(node) == "MUL_MAT"
             && weight.ne()[2..] == [1, 1]
             && activations.ne()[1] > 0;
         wanted.then_some((weight.address(), rows))

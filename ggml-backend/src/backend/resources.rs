@@ -10,7 +10,7 @@ use tt_runtime::{Allocation, DramAddr, TensorView};
 use super::executor::ComputeError;
 use crate::abi::TensorRef;
 use crate::abi::entry::is_for_weights;
-use crate::abi::host::{Host, Operator};
+use crate::abi::host::Host;
 use crate::buffer::Arena;
 use crate::copy_cache::{CachedCopy, CopyCache};
 use crate::device::Device;
@@ -106,7 +106,7 @@ impl NodeResources {
     ) -> Result<(), ComputeError> {
         stats::count_reused(self.memory.used.len());
         copies.keep(self.memory.made);
-        for tensor in written(host, node) {
+        for tensor in plan::written(host, node) {
             let written = placed(host, tensor)?;
             copies.written(written.addr, written.span());
         }
@@ -116,7 +116,7 @@ impl NodeResources {
 
 /// Prepares the memory that a node writes to. A weight is prepared for being written again and again.
 fn before_writing(host: &'static Host, device: &Device, node: TensorRef<'_>) -> Result<(), ComputeError> {
-    for tensor in written(host, node) {
+    for tensor in plan::written(host, node) {
         let view = placed(host, tensor)?;
         let (addr, len) = (DramAddr(view.addr), view.span());
         match is_for_weights(host, tensor) {
@@ -125,11 +125,6 @@ fn before_writing(host: &'static Host, device: &Device, node: TensorRef<'_>) -> 
         }
     }
     Ok(())
-}
-
-/// The tensors that a node writes to.
-fn written<'a>(host: &Host, node: TensorRef<'a>) -> impl Iterator<Item = TensorRef<'a>> {
-    plan::written(host.operator(node).unwrap_or(Operator::View), node)
 }
 
 /// The arena of ours that a tensor is in.

@@ -6,24 +6,23 @@
 use std::sync::OnceLock;
 
 use regex_lite::Regex;
+use tt_settings::OPFILTER;
 
 use crate::abi::log;
-
-const NAME: &str = "GGML_TT_OPFILTER";
 
 static FILTER: OnceLock<Option<Regex>> = OnceLock::new();
 
 /// Reads the setting.
 pub fn start() {
     FILTER.get_or_init(|| {
-        let text = std::env::var(NAME).ok().filter(|text| !text.is_empty())?;
-        match Regex::new(&text) {
+        let (name, text) = (OPFILTER.name, OPFILTER.text()?);
+        match Regex::new(text) {
             Ok(regex) => {
-                log::info(&format!("{NAME}={text}: operators that match stay off the device"));
+                log::info(&format!("{name}={text}: operators that match stay off the device"));
                 Some(regex)
             }
             Err(error) => {
-                log::error(&format!("{NAME}={text} is no regular expression and is ignored: {error}"));
+                log::error(&format!("{name}={text} is no regular expression and is ignored: {error}"));
                 None
             }
         }

@@ -4,7 +4,6 @@
 //! host's clock. The share of an operator is that of clocks, where they are known, or of time.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -27,8 +26,7 @@ struct Row {
 static ROWS: Mutex<BTreeMap<String, Row>> = Mutex::new(BTreeMap::new());
 
 fn is_on() -> bool {
-    static ON: OnceLock<bool> = OnceLock::new();
-    *ON.get_or_init(|| log::env_flag("GGML_TT_PROFILE"))
+    tt_settings::PROFILE.is_on()
 }
 
 /// The measurement of an operator that runs.

@@ -3,7 +3,6 @@
 //! ggml asks thousands of times about the same operators; what was said is remembered.
 
 use std::collections::HashSet;
-use std::sync::OnceLock;
 
 use parking_lot::Mutex;
 
@@ -18,8 +17,7 @@ static SAID: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 
 /// Says something about a node, unless it was said before of one like it.
 pub fn say(host: &Host, node: TensorRef<'_>, reason: &str) {
-    static ASKED: OnceLock<bool> = OnceLock::new();
-    if !ASKED.get_or_init(|| log::env_flag("GGML_TT_DEBUG")) {
+    if !tt_settings::DEBUG.is_on() {
         return;
     }
     let text = format!("{}: {reason}", describe(host, node));

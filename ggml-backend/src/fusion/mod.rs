@@ -8,11 +8,8 @@
 
 use std::sync::OnceLock;
 
-use crate::abi::host::{Host, Operator};
+use crate::abi::host::Host;
 use crate::abi::{GraphRef, TensorRef, log};
-
-/// Which fusions to use: `0`, or names with commas.
-const NAME: &str = "GGML_TT_FUSION";
 
 /// A pattern of nodes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,27 +39,23 @@ impl Kind {
 
     /// The pattern that these nodes are, by their operators.
     fn of(host: &Host, nodes: &[TensorRef<'_>]) -> Option<Self> {
-        use Operator::{Binary, Glu, MulMat, Norm, Rope, SetRows};
-        let mut operators = [None; 3];
-        for (to, &node) in operators.iter_mut().zip(nodes) {
-            *to = host.operator(node);
-        }
-        let name = |index: usize| host.operator_name(nodes[index]);
-        match operators {
-            [Some(Norm(_)), Some(Binary), None] if name(1) == "MUL" => Some(Self::NormMul),
-            [Some(Rope(_)), Some(SetRows), None] => Some(Self::RopeSetRows),
-            [Some(MulMat), Some(Binary), None] if name(1) == "ADD" => Some(Self::MulMatAdd),
-            [Some(MulMat), Some(MulMat), Some(Glu)] => Some(Self::MulMatGlu),
+        let names: Vec<&str> = nodes.iter().map(|&node| host.operator_name(node)).collect();
+        match names.as_slice() {
+            ["RMS_NORM" | "NORM" | "L2_NORM", "MUL"] => Some(Self::NormMul),
+            ["ROPE" | "ROPE_BACK", "SET_ROWS"] => Some(Self::RopeSetRows),
+            ["MUL_MAT", "ADD"] => Some(Self::MulMatAdd),
+            ["MUL_MAT", "MUL_MAT", "GLU"] => Some(Self::MulMatGlu),
             _ => None,
         }
     }
 
     fn is_wanted(self) -> bool {
         static WANTED: OnceLock<Vec<Kind>> = OnceLock::new();
-        WANTED.get_or_init(|| wanted(std::env::var(NAME).ok().as_deref())).contains(&self)
+        WANTED.get_or_init(|| wanted(tt_settings::FUSION.text())).contains(&self)
     }
 }
 
+/// `0`, or names with commas.
 fn wanted(text: Option<&str>) -> Vec<Kind> {
     match text {
         None | Some("" | "1") => Kind::ALL.to_vec(),
@@ -75,7 +68,7 @@ fn named(name: &str) -> Option<Kind> {
     let kind = Kind::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name));
     if kind.is_none() {
         let names = Kind::ALL.map(Kind::name).join(", ");
-        log::error(&format!("{NAME}: {name} is no fusion; 0, or some of: {names}"));
+        log::error(&format!("{}: {name} is no fusion; 0, or some of: {names}", tt_settings::FUSION.name));
     }
     kind
 }
@@ -92,8 +85,7 @@ pub struct Group<'a> {
 
 /// The group that the first of `nodes` begins.
 pub fn find<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> Option<Group<'a>> {
-    let computed =
-        nodes.iter().copied().enumerate().filter(|(_, node)| host.operator(*node) != Some(Operator::View));
+    let computed = nodes.iter().copied().enumerate().filter(|(_, node)| !host.is_view(*node));
     let (places, nodes): (Vec<usize>, Vec<TensorRef<'a>>) = computed.take(3).unzip();
     [3, 2].into_iter().filter(|&count| count <= nodes.len() && places[0] == 0).find_map(|count| {
         let nodes = &nodes[..count];
@@ -115,7 +107,7 @@ pub fn find<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> Op
 fn passes(host: &Host, graph: GraphRef<'_>, node: TensorRef<'_>, source: TensorRef<'_>) -> bool {
     let mut at = source;
     while !at.is(node) {
-        let Some(of) = at.source(0).filter(|_| host.operator(at) == Some(Operator::View)) else {
+        let Some(of) = at.source(0).filter(|_| host.is_view(at)) else {
             return false;
         };
         if !graph.is_used_once(at, true) || at.address() != of.address() {

@@ -332,6 +332,11 @@ impl Node<'_> {
         ops::fold(folds, &src, 0, &dst, self.cores)
     }
 
+    pub(super) fn conv_transpose_1d(&mut self) -> Result<OpDescriptor, Unsupported> {
+        let stride = self.u32(0)?;
+        ops::conv_transpose_1d(stride, &self.src(0)?, &self.src(1)?, &self.dst()?, self.cores)
+    }
+
     /// Image by image: what every element of the kernel makes of every pixel, a product; then all of it where it belongs.
     pub(super) fn conv_transpose_2d(&mut self) -> Steps {
         let mut steps = Vec::new();

@@ -5,7 +5,7 @@ use tt_runtime::{DramAddr, TensorView};
 
 use super::{CopyPlace, Memory, multiplied, steps, view};
 use crate::abi::TensorRef;
-use crate::abi::host::{Host, Operator};
+use crate::abi::host::Host;
 use crate::weights::strided::Strided;
 
 /// Where a tensor without memory is taken to be: any address with the alignment of the buffer type.
@@ -17,8 +17,8 @@ const ANY_CORES: u32 = 1;
 ///
 /// # Errors
 /// Why the device cannot compute it.
-pub fn dry_run(host: &Host, operator: Operator, node: TensorRef<'_>) -> Result<(), Unsupported> {
-    steps(host, operator, node, ANY_CORES, &mut DryRun { host }).map(drop)
+pub fn dry_run(host: &Host, node: TensorRef<'_>) -> Result<(), Unsupported> {
+    steps(host, node, ANY_CORES, &mut DryRun { host }).map(drop)
 }
 
 /// Memory that is nowhere.

@@ -3,13 +3,12 @@
 //! A group that the kernels cannot compute as one is no error: its nodes are computed one by one.
 
 use tt_runtime::ops::elementwise::Glu;
-use tt_runtime::ops::rows::RowFunction;
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, TensorView};
 
 use super::{Memory, Node, Steps};
 use crate::abi::TensorRef;
-use crate::abi::host::{Host, Operator};
+use crate::abi::host::Host;
 use crate::fusion::Kind;
 
 /// The descriptors of a group, or why its nodes have to be computed one by one.
@@ -21,12 +20,11 @@ pub fn fused(host: &Host, kind: Kind, nodes: &[TensorRef<'_>], cores: u32, memor
         return Err("a result between the nodes is not F32".into());
     }
     let mut first = Node { host, tensor, cores, memory };
-    match (kind, host.operator(tensor)) {
-        (Kind::NormMul, Some(Operator::Norm(function))) => first.norm_mul(function, last),
-        (Kind::RopeSetRows, Some(Operator::Rope(backwards))) => first.rope_set_rows(backwards, last),
-        (Kind::MulMatAdd, _) => first.mul_mat_add(last),
-        (Kind::MulMatGlu, _) => first.mul_mat_glu(nodes[1], last),
-        _ => Err("no pattern".into()),
+    match kind {
+        Kind::NormMul => first.norm_mul(last),
+        Kind::RopeSetRows => first.rope_set_rows(last),
+        Kind::MulMatAdd => first.mul_mat_add(last),
+        Kind::MulMatGlu => first.mul_mat_glu(nodes[1], last),
     }
 }
 
@@ -48,13 +46,13 @@ impl Node<'_> {
         self.memory.place(tensor)
     }
 
-    fn norm_mul(&mut self, function: RowFunction, mul: TensorRef<'_>) -> Steps {
+    fn norm_mul(&mut self, mul: TensorRef<'_>) -> Steps {
         let (src, factors) = (self.src(0)?, self.of(mul, 1 - place_of(self.tensor, mul)?)?);
         let dst = self.memory.place(mul)?;
-        Ok(vec![ops::norm_mul(function, self.f32(0), &src, &factors, &dst, self.cores)?])
+        Ok(vec![ops::norm_mul(self.norm_function()?, self.f32(0), &src, &factors, &dst, self.cores)?])
     }
 
-    fn rope_set_rows(&mut self, backwards: bool, set_rows: TensorRef<'_>) -> Steps {
+    fn rope_set_rows(&mut self, set_rows: TensorRef<'_>) -> Steps {
         let rows = set_rows.source(0).ok_or("a source is missing")?;
         let [ne0, heads, tokens, batches] = self.tensor.ne();
         let dense = |tensor: TensorRef<'_>| {
@@ -66,7 +64,7 @@ impl Node<'_> {
         if rows.ne() != [ne0 * heads, tokens, batches, 1] || !dense(rows) || !dense(self.tensor) {
             return Err("rows are not the heads of tokens".into());
         }
-        let (rope, src, positions, factors) = self.rope_operands(backwards)?;
+        let (rope, src, positions, factors) = self.rope_operands()?;
         let (indices, cache) = (self.of(set_rows, 1)?, self.memory.place(set_rows)?);
         let fused =
             ops::rope_set_rows(rope, &src, &positions, factors.as_ref(), &indices, &cache, self.cores);

@@ -1,7 +1,10 @@
 //! From a ggml node to descriptors: the one function that says what the device can compute.
 //!
-//! `supports_op` asks it with tensors that have no memory yet, `graph_compute` with those that have; both go through
-//! [`steps`], so what is promised is what is done. A family of operators is a module.
+//! `supports_op` asks it with tensors that have no memory yet ([`dry_run`]), `graph_compute` with those that have; both go through
+//! [`steps`], so what is promised is what is done. An operator is a row of the table in [`operators`], a family of operators is a module.
+//!
+//! Planning is pure: it decides by types, shapes and addresses, and whatever has to happen on the device before the launches is the
+//! matter of who implements [`Memory`].
 
 mod attention;
 mod convolution;
@@ -10,6 +13,7 @@ mod elementwise;
 mod fused;
 mod matrix;
 mod movement;
+mod operators;
 mod recurrent;
 mod rows;
 mod streams;
@@ -17,18 +21,13 @@ mod training;
 
 pub use dry_run::dry_run;
 pub use fused::fused;
+pub use operators::{operator, written};
 
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
 use crate::abi::TensorRef;
-use crate::abi::host::{Host, Operator};
-
-/// What a node writes: itself, and what belongs to an optimiser.
-pub fn written(operator: Operator, node: TensorRef<'_>) -> impl Iterator<Item = TensorRef<'_>> {
-    let momenta: &[usize] = if operator == Operator::OptStepAdamw { &[2, 3] } else { &[] };
-    std::iter::once(node).chain(momenta.iter().filter_map(move |&index| node.source(index)))
-}
+use crate::abi::host::Host;
 
 /// The view of a tensor whose first byte is at `addr`.
 pub fn view(host: &Host, tensor: TensorRef<'_>, addr: u64) -> Result<TensorView, Unsupported> {
@@ -168,84 +167,6 @@ impl Node<'_> {
         let value = self.i32(index);
         u32::try_from(value).map_err(|_| format!("parameter {index} is {value}").into())
     }
-
-    fn steps(mut self, operator: Operator) -> Steps {
-        let cores = self.cores;
-        let one = match operator {
-            Operator::View => return Ok(Vec::new()),
-            Operator::MulMat => return self.mul_mat(),
-            Operator::MulMatId => return self.mul_mat_id(),
-            Operator::OutProd => return self.out_prod(),
-            Operator::FlashAttention => return self.flash_attention(),
-            Operator::SetRows => return self.set_rows(),
-            Operator::Unary => self.unary(),
-            Operator::Fill => self.fill(),
-            Operator::Binary => self.binary(),
-            Operator::Add1 => self.add1(),
-            Operator::Glu => self.glu(),
-            Operator::Copy => ops::copy(&self.src(0)?, &self.dst()?, cores),
-            Operator::Repeat => ops::repeat(&self.src(0)?, &self.dst()?, cores),
-            Operator::Pad => self.pad(),
-            Operator::PadReflect => self.pad_reflect(),
-            Operator::Roll => self.roll(),
-            Operator::Norm(function) => ops::norm(function, self.f32(0), &self.src(0)?, &self.dst()?, cores),
-            Operator::GroupNorm => self.group_norm(),
-            Operator::SumRows => ops::sum_rows(1.0, &self.src(0)?, &self.dst()?, cores),
-            Operator::Mean => self.mean(),
-            Operator::Sum => ops::sum(&self.src(0)?, &self.dst()?, cores),
-            Operator::CumSum => ops::cumsum(&self.src(0)?, &self.dst()?, cores),
-            Operator::ArgMax => ops::argmax(&self.src(0)?, &self.dst()?, cores),
-            Operator::ArgSort => return self.sorted(self.i32(0) != 0),
-            Operator::TopK => return self.sorted(true),
-            Operator::SoftMax => return self.soft_max(),
-            Operator::DiagMask(fill) => self.diag_mask(fill),
-            Operator::Tri => self.tri(),
-            Operator::Diag => ops::diag(&self.src(0)?, &self.dst()?, cores),
-            Operator::GetRows => ops::get_rows(&self.src(0)?, &self.src(1)?, &self.dst()?, cores),
-            Operator::Rope(backwards) => self.rope(backwards),
-            Operator::AddId => ops::add_id(&self.src(0)?, &self.src(1)?, &self.src(2)?, &self.dst()?, cores),
-            Operator::Im2col => return self.im2col(),
-            Operator::Im2col3d => return self.im2col_3d(),
-            Operator::Conv2d => return self.conv_2d(),
-            Operator::Conv3d => return self.conv_3d(),
-            Operator::Conv2dDw => return self.conv_2d_dw(),
-            Operator::SsmConv => self.ssm_conv(),
-            Operator::Pool1d => self.pool_1d(),
-            Operator::Pool2d => self.pool_2d(),
-            Operator::Col2im1d => self.col2im_1d(),
-            Operator::ConvTranspose1d => {
-                let stride = self.u32(0)?;
-                ops::conv_transpose_1d(stride, &self.src(0)?, &self.src(1)?, &self.dst()?, cores)
-            }
-            Operator::ConvTranspose2d => return self.conv_transpose_2d(),
-            Operator::Upscale => return self.upscale(),
-            Operator::TimestepEmbedding => return self.timestep_embedding(),
-            Operator::SsmScan => return self.ssm_scan(),
-            Operator::GatedDeltaNet => return self.gated_delta_net(),
-            Operator::GatedLinearAttention => return self.gated_linear_attention(),
-            Operator::RwkvWkv6 => return self.rwkv_wkv6(),
-            Operator::RwkvWkv7 => return self.rwkv_wkv7(),
-            Operator::SolveTri => ops::solve_tri(&self.src(0)?, &self.src(1)?, &self.dst()?, cores),
-            Operator::LightningIndexer => return self.lightning_indexer(),
-            Operator::HcComb => self.hc_comb(),
-            Operator::HcPre => return self.hc_pre(),
-            Operator::HcPost => return self.hc_post(),
-            Operator::Concat => return self.concat(),
-            Operator::Set => return self.set(),
-            Operator::Acc => return self.acc(),
-            Operator::SiluBack => self.silu_back(),
-            Operator::RmsNormBack => return self.rms_norm_back(),
-            Operator::SoftMaxBack => return self.soft_max_back(),
-            Operator::GetRowsBack => return self.get_rows_back(),
-            Operator::RepeatBack => return self.repeat_back(),
-            Operator::CrossEntropyLoss => return self.cross_entropy_loss(),
-            Operator::CrossEntropyLossBack => return self.cross_entropy_loss_back(),
-            Operator::CountEqual => self.count_equal(),
-            Operator::OptStepAdamw => return self.opt_step_adamw(),
-            Operator::OptStepSgd => return self.opt_step_sgd(),
-        };
-        one.map(|descriptor| vec![descriptor])
-    }
 }
 
 /// What is to be executed for a node, in this order, or why the device cannot compute it.
@@ -255,15 +176,10 @@ pub type Steps = Result<Vec<OpDescriptor>, Unsupported>;
 ///
 /// # Errors
 /// Why the device cannot compute it.
-pub fn steps(
-    host: &Host,
-    operator: Operator,
-    node: TensorRef<'_>,
-    cores: u32,
-    memory: &mut dyn Memory,
-) -> Steps {
+pub fn steps(host: &Host, node: TensorRef<'_>, cores: u32, memory: &mut dyn Memory) -> Steps {
+    let operator = operator(host, node).ok_or("no kernel for this operator")?;
     if node.is_empty() {
         return Ok(Vec::new());
     }
-    Node { host, tensor: node, cores, memory }.steps(operator)
+    operator.steps(Node { host, tensor: node, cores, memory })
 }

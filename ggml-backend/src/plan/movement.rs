@@ -8,6 +8,10 @@ use tt_runtime::{OpDescriptor, TensorView};
 use super::{Node, Steps};
 
 impl Node<'_> {
+    pub(super) fn copy(&mut self) -> Result<OpDescriptor, Unsupported> {
+        ops::copy(&self.src(0)?, &self.dst()?, self.cores)
+    }
+
     /// `op_params`: before and behind, for each dimension; whether it is circular.
     pub(super) fn pad(&mut self) -> Result<OpDescriptor, Unsupported> {
         let circular = self.i32(8) != 0;

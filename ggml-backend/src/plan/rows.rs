@@ -1,6 +1,8 @@
 //! Norms, reductions, softmax, rotary positions.
 
-use tt_runtime::ops::rows::{LONGEST_RUN, Rope, SoftMax, Triangle, mask_suits_sfpu, soft_max_suits_sfpu};
+use tt_runtime::ops::rows::{
+    LONGEST_RUN, Rope, RowFunction, SoftMax, Triangle, mask_suits_sfpu, soft_max_suits_sfpu,
+};
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{CONGRUENCE, ElementType, OpDescriptor, TensorView};
 
@@ -16,6 +18,19 @@ mod mode {
 }
 
 impl Node<'_> {
+    pub(super) fn norm_function(&self) -> Result<RowFunction, Unsupported> {
+        Ok(match self.host.operator_name(self.tensor) {
+            "RMS_NORM" => RowFunction::RmsNorm,
+            "NORM" => RowFunction::Norm,
+            "L2_NORM" => RowFunction::L2Norm,
+            other => return Err(format!("{other} as a norm").into()),
+        })
+    }
+
+    pub(super) fn norm(&mut self) -> Result<OpDescriptor, Unsupported> {
+        ops::norm(self.norm_function()?, self.f32(0), &self.src(0)?, &self.dst()?, self.cores)
+    }
+
     pub(super) fn group_norm(&mut self) -> Result<OpDescriptor, Unsupported> {
         let (groups, eps) = (self.u32(0)?, self.f32(1));
         ops::group_norm(groups, eps, &self.src(0)?, &self.dst()?, self.cores)
@@ -64,8 +79,9 @@ impl Node<'_> {
         Ok(TensorView { addr: self.memory.scratch(padded_span(&rows))?, ..rows })
     }
 
-    pub(super) fn diag_mask(&mut self, fill: u32) -> Result<OpDescriptor, Unsupported> {
-        let kind = Triangle::Causal { past: self.u32(0)?, fill };
+    /// `fill` is what stands behind the diagonal.
+    pub(super) fn diag_mask(&mut self, fill: f32) -> Result<OpDescriptor, Unsupported> {
+        let kind = Triangle::Causal { past: self.u32(0)?, fill: fill.to_bits() };
         ops::triangle(kind, &self.src(0)?, &self.dst()?, self.cores)
     }
 
@@ -76,19 +92,18 @@ impl Node<'_> {
 
     /// `op_params`: n_past, n_dims, mode, n_ctx, n_ctx_orig, freq_base, freq_scale, ext_factor, attn_factor, beta_fast,
     /// beta_slow, four sections, first rotated element.
-    pub(super) fn rope(&mut self, backwards: bool) -> Result<OpDescriptor, Unsupported> {
+    pub(super) fn rope(&mut self) -> Result<OpDescriptor, Unsupported> {
         if self.u32(1)? == 0 {
             // Nothing is rotated. llama.cpp asks with this node where frequency factors may be kept.
             return ops::copy(&self.src(0)?, &self.dst()?, self.cores);
         }
-        let (rope, src, positions, factors) = self.rope_operands(backwards)?;
+        let (rope, src, positions, factors) = self.rope_operands()?;
         ops::rope(rope, &src, &positions, factors.as_ref(), &self.dst()?, self.cores)
     }
 
     /// How to rotate, what, positions, frequency factors.
     pub(super) fn rope_operands(
         &mut self,
-        backwards: bool,
     ) -> Result<(Rope, TensorView, TensorView, Option<TensorView>), Unsupported> {
         let (src, positions, factors) = (self.src(0)?, self.src(1)?, self.optional(2)?);
         let (dims, kind) = (self.u32(1)?, self.i32(2));
@@ -108,6 +123,7 @@ impl Node<'_> {
             _ => [self.u32(11)?, self.u32(12)?, self.u32(13)?, self.u32(14)?],
         };
         let freq_base = self.f32(5);
+        let backwards = self.host.operator_name(self.tensor) == "ROPE_BACK";
         let rope = Rope {
             offset: self.u32(15)?,
             distance,

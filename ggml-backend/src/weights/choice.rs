@@ -5,12 +5,10 @@ use std::sync::OnceLock;
 use tt_runtime::TensorView;
 use tt_runtime::layout::{GgmlType, Packing, Rule, WeightFormat, packed_bytes};
 
+use tt_settings::{PACK, WEIGHTS};
+
 use crate::abi::log;
 
-/// Format of tiles: `tf32`, `bf16`, `bfp8` or `bfp4`.
-const FORMAT: &str = "GGML_TT_WEIGHTS";
-/// How block-float exponents are chosen: `rule` or `search`.
-const PACK: &str = "GGML_TT_PACK";
 /// Matrices with fewer rows would be mostly padding.
 const FEWEST_ROWS: usize = 32;
 
@@ -84,10 +82,7 @@ impl Choice {
     /// From the environment, looked at once.
     fn get() -> Self {
         static CHOICE: OnceLock<Choice> = OnceLock::new();
-        *CHOICE.get_or_init(|| {
-            let value = |name| std::env::var(name).unwrap_or_default();
-            Self::parse(&value(FORMAT), &value(PACK))
-        })
+        *CHOICE.get_or_init(|| Self::parse(WEIGHTS.text().unwrap_or(""), PACK.text().unwrap_or("")))
     }
 
     fn parse(format: &str, pack: &str) -> Self {
@@ -98,7 +93,7 @@ impl Choice {
             "bfp8" => Some(WeightFormat::Bfp8),
             "bfp4" => Some(WeightFormat::Bfp4),
             other => {
-                log::warn(&format!("{FORMAT}={other} is none of tf32, bf16, bfp8, bfp4: not used"));
+                log::warn(&format!("{}={other} is none of tf32, bf16, bfp8, bfp4: not used", WEIGHTS.name));
                 None
             }
         };
@@ -106,7 +101,7 @@ impl Choice {
             "" | "rule" => Rule::Vendor,
             "search" => Rule::Search,
             other => {
-                log::warn(&format!("{PACK}={other} is neither rule nor search: not used"));
+                log::warn(&format!("{}={other} is neither rule nor search: not used", PACK.name));
                 Rule::Vendor
             }
         };

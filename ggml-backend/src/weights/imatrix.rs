@@ -15,8 +15,6 @@ use std::sync::{Arc, OnceLock};
 use super::choice::Weight;
 use crate::abi::log;
 
-/// The file.
-const FILE: &str = "GGML_TT_IMATRIX";
 const MAGIC: &[u8] = b"GGUF";
 /// Type of tensors: F32.
 const F32: u32 = 0;
@@ -52,7 +50,7 @@ impl Imatrix {
     pub fn get() -> Option<&'static Self> {
         static IMATRIX: OnceLock<Option<Imatrix>> = OnceLock::new();
         let read = || {
-            let path = PathBuf::from(std::env::var_os(FILE).filter(|path| !path.is_empty())?);
+            let path = PathBuf::from(tt_settings::IMATRIX.get()?);
             match std::fs::read(&path).map_err(ImatrixError::from).and_then(|bytes| Self::parse(&bytes)) {
                 Ok(imatrix) => {
                     log::info(&format!(
@@ -63,7 +61,11 @@ impl Imatrix {
                     Some(imatrix)
                 }
                 Err(error) => {
-                    log::error(&format!("{FILE}={}: not used: {error}", path.display()));
+                    log::error(&format!(
+                        "{}={}: not used: {error}",
+                        tt_settings::IMATRIX.name,
+                        path.display()
+                    ));
                     None
                 }
             }

@@ -302,14 +302,14 @@ fn work(device: &Device, shared: &Shared) {
                 .unwrap_or_else(|_| Err("internal error while converting".to_owned()))
         };
         let (row, _) = piece.job.geometry();
-        let room = (buffers.0.capacity() + buffers.1.capacity()) as u64;
+        let buffered = (buffers.0.capacity() + buffers.1.capacity()) as u64;
         let line = {
             let mut queue = shared.queue.lock();
-            queue.staged(room - staged);
+            queue.staged(buffered - staged);
             queue.finished((piece.strips.len() * 32 * row) as u64, &done);
             queue.progress(PROGRESS)
         };
-        staged = room;
+        staged = buffered;
         if let Some(line) = line {
             log::info(&line);
         }

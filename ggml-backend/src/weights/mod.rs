@@ -163,7 +163,7 @@ impl Weights {
                 Place::Tiles { source, job }
             }
             Err(error) => {
-                let why = format!("no room for its bytes in the folder for temporary files: {error}");
+                let why = format!("no space for its bytes in the folder for temporary files: {error}");
                 log::error(&format!("weight at {addr}: {why}"));
                 Place::Failed(why)
             }
@@ -194,7 +194,7 @@ impl Weights {
     /// # Errors
     /// The device, or a weight's source, failed.
     pub fn read(&self, addr: DramAddr, out: &mut [u8]) -> Result<(), WeightError> {
-        let held = {
+        let kept = {
             let records = self.records.lock();
             let found = overlapping(&records, addr, out.len() as u64).next();
             match found.map(|(start, record)| (start, &record.place)) {
@@ -207,7 +207,7 @@ impl Weights {
                 _ => None,
             }
         };
-        match held {
+        match kept {
             Some((source, at)) => {
                 source.check()?;
                 Ok(source.read(at, out)?)
@@ -308,7 +308,7 @@ impl Weights {
         Ok(())
     }
 
-    /// Where the tiles will be of a whole tensor of a buffer for weights, whose place has room for them: there, unless an operator wants the
+    /// Where the tiles will be of a whole tensor of a buffer for weights, whose place is large enough for them: there, unless an operator wants the
     /// bytes that are in that place (`read_as_bytes`: the one that is planned does), else beside them. Nothing is changed yet.
     ///
     /// # Errors

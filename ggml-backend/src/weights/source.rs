@@ -77,7 +77,7 @@ impl Sources {
     /// A source with these bytes: the file that they are mapped from, else a copy.
     ///
     /// # Errors
-    /// No room for a copy.
+    /// No disk space for a copy.
     pub fn keep(&self, data: &[u8]) -> io::Result<Source> {
         match self.mapped(data) {
             Some(source) => Ok(source),
@@ -118,7 +118,7 @@ impl Sources {
 
     fn copy(&self, data: &[u8]) -> io::Result<Source> {
         let mut spill = self.spill.lock();
-        // A file that no weight uses any more gives its room back.
+        // A file that no weight uses any more gives its disk space back.
         if spill.as_ref().is_none_or(|file| Arc::strong_count(file) == 1) {
             let file = temporary_file()?;
             let identity = Identity { bytes: 0, modified: (0, 0) };

@@ -5,7 +5,7 @@ use tt_runtime::{Device, DramAddr};
 use super::WeightError;
 use super::choice::Weight;
 use crate::abi::TensorRef;
-use crate::abi::host::{Host, Operator};
+use crate::abi::host::Host;
 
 /// Matrices with strides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,7 +21,7 @@ pub struct Strided {
 impl Weight {
     /// What a tensor is as a weight: whole contiguous matrices that no operator makes.
     pub fn of(host: &Host, tensor: TensorRef<'_>) -> Option<Self> {
-        let leaf = tensor.view_of().is_none() && host.operator(tensor) == Some(Operator::View);
+        let leaf = tensor.view_of().is_none() && host.is_view(tensor);
         let strided = Strided::of(host, tensor, DramAddr(0)).filter(|_| leaf)?;
         (strided.nb == Strided::contiguous(strided.weight, DramAddr(0)).nb).then_some(strided.weight)
     }

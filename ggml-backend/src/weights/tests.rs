@@ -310,3 +310,37 @@ fn one_large_and_many_small_weights_share_the_threads() {
     let staging = weights.totals().staging_bytes;
     assert!(staging > 0 && staging <= threads * (12 << 20), "{staging} bytes");
 }
+
+#[test]
+fn a_plan_changes_nothing_and_does_not_outlive_another_use() {
+    let device = device();
+    let weights = Weights::new(Arc::clone(&device));
+    let weight = Weight { ty: GgmlType::Q8_0, ne: [64, 64, 1, 1] };
+    let data = Random(9).bytes(weight.bytes().unwrap() as usize);
+    let memory = device.alloc(weight.place_bytes().unwrap()).unwrap();
+    let addr = memory.addr();
+    weights.set(addr, weight, "w", &data);
+    weights.finish();
+    let want = expected_tiles(weight, &data);
+    let in_place = || {
+        let view = weight.tiles(addr.0).unwrap();
+        let mut found = vec![0; want.len()];
+        device.read_tiles(&view, 0, &mut found).unwrap();
+        found == want
+    };
+    let planned = weights.plan_tiles(addr, weight, false).unwrap();
+    assert_eq!(planned.view().unwrap().addr, addr.0);
+    // An operator that wants its bytes too.
+    let beside = weights.plan_tiles(addr, weight, true).unwrap();
+    assert_ne!(beside.view().unwrap().addr, addr.0);
+    assert!(in_place(), "planning has touched the weight's place");
+    let resident = resident(&weights, beside).unwrap();
+    assert!(tiles_on_device(&device, &resident, want.len()) == want);
+    let mut bytes = vec![0; data.len()];
+    device.read(addr, &mut bytes).unwrap();
+    assert!(bytes == data, "the bytes are back in their place");
+    // The first plan counted on tiles that are not there any more.
+    assert!(matches!(weights.acquire(planned), Err(WeightError::Changed)));
+    let again = weights.plan_tiles(addr, weight, false).unwrap();
+    assert_eq!(again.view().unwrap().addr, resident.view.addr, "the copy that there is");
+}

@@ -35,7 +35,7 @@ impl Session {
 
     /// Loads the firmware and waits until every worker is ready (`tt_kernel_abi::launch`).
     fn start(&mut self, chip: &'static Chip) -> Result<(), Error> {
-        let images = match std::env::var_os("GGML_TT_KERNELS") {
+        let images = match tt_settings::KERNELS.get() {
             Some(dir) => {
                 tt_kernels::images_from_dir(chip, dir.as_ref()).map_err(|e| Error::Kernels(e.to_string()))?
             }

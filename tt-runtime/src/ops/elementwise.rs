@@ -2,8 +2,6 @@
 //!
 //! Tensors of equal shape without gaps are taken as one long row, so that the work splits evenly.
 
-use std::sync::LazyLock;
-
 use super::check::FLOATS;
 use super::{Unsupported, check};
 pub use tt_kernel_abi::elementwise::{Binary, Glu, Unary};
@@ -133,12 +131,10 @@ const SFPU_MIN: u64 = 256;
 /// Elements of a row from which on a row may be a block: shorter ones would leave most of it empty.
 const SFPU_MIN_ROW: u32 = 256;
 
-/// `GGML_TT_SFPU=0` keeps elementwise operators and softmax on the data-movement cores: for tests, and to look for errors.
-static SFPU: LazyLock<bool> = LazyLock::new(|| std::env::var_os("GGML_TT_SFPU").is_none_or(|v| v != "0"));
-
-/// Whether the vector unit may be used.
+/// Whether the vector unit may be used: `GGML_TT_SFPU=0` keeps elementwise operators and softmax on the data-movement cores, for tests
+/// and to look for errors.
 pub(super) fn sfpu_allowed() -> bool {
-    *SFPU
+    tt_settings::SFPU.get().is_none_or(|value| value != "0")
 }
 
 /// Whether unpackers and packers can reach every row: FP32 without gaps in a row.

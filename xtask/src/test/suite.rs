@@ -28,27 +28,6 @@ pub struct Setting<'a> {
     pub full: bool,
 }
 
-/// Settings of the library and the simulator.
-pub(super) const SETTINGS: [&str; 17] = [
-    "GGML_BACKEND_PATH",
-    "GGML_TT_DEVICES",
-    "GGML_TT_WEIGHTS",
-    "GGML_TT_PACK",
-    "GGML_TT_STATS",
-    "GGML_TT_KERNELS",
-    "GGML_TT_DEBUG",
-    "GGML_TT_OPFILTER",
-    "GGML_TT_PROFILE",
-    "GGML_TT_CHECK",
-    "GGML_TT_FUSION",
-    "GGML_TT_SFPU",
-    "GGML_TT_IMATRIX",
-    "GGML_TT_ANY_GGML",
-    "TT_SIM_TRACE",
-    "TT_SIM_BOARD",
-    "TT_SIM_THREADS",
-];
-
 impl Setting<'_> {
     fn apply(&self, command: &mut Command) {
         if let Some(host) = self.host {
@@ -68,8 +47,8 @@ impl Setting<'_> {
             command.env("TT_FULL", "1");
         }
         // Settings of the person's own shell must not change what is tested.
-        for name in SETTINGS {
-            command.env_remove(name);
+        for setting in tt_settings::ALL {
+            command.env_remove(setting.name);
         }
     }
 }

@@ -93,7 +93,7 @@ impl Cpu {
             return Err(CpuError::TooLarge(nodes.len()));
         }
         let mut graph = self.graph.lock();
-        // SAFETY: the graph has room for so many nodes and is ours while it is locked.
+        // SAFETY: the graph takes so many nodes and is ours while it is locked.
         let status = unsafe {
             std::ptr::copy_nonoverlapping(nodes.as_ptr(), (**graph).nodes, nodes.len());
             (**graph).n_nodes = nodes.len() as c_int;

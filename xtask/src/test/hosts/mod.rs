@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::suite::SETTINGS;
 use crate::backend;
 use crate::llama::Llama;
 use crate::process::{Echo, Watched, command, watch};
@@ -162,8 +161,8 @@ fn folder(ggml: &str) -> PathBuf {
 /// A program of a host, without settings of the person's own shell.
 fn program(path: &Path) -> Command {
     let mut command = command(path);
-    for name in SETTINGS {
-        command.env_remove(name);
+    for setting in tt_settings::ALL {
+        command.env_remove(setting.name);
     }
     command
 }
