@@ -8,7 +8,7 @@ use tt_runtime::{WITH_KERNELS, parse_devices};
 use tt_settings::DEVICES;
 
 use crate::abi::TensorRef;
-use crate::abi::entry::{self, MemoryOf};
+use crate::abi::entry::{self, MemoryBytes};
 use crate::abi::host::{Host, host};
 use crate::abi::log;
 use crate::backend::Backend;
@@ -99,9 +99,9 @@ impl entry::Device for Device {
         self.id.as_deref()
     }
 
-    fn memory(&self) -> MemoryOf {
+    fn memory(&self) -> MemoryBytes {
         let memory = self.runtime.memory();
-        MemoryOf { free: memory.free as usize, total: memory.total as usize }
+        MemoryBytes { free: memory.free as usize, total: memory.total as usize }
     }
 
     fn supports(&self, host: &'static Host, node: TensorRef<'_>) -> bool {

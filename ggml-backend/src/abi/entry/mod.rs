@@ -44,7 +44,7 @@ pub trait Library: Send + Sync {
 
 /// Bytes of a device's memory.
 #[derive(Clone, Copy)]
-pub struct MemoryOf {
+pub struct MemoryBytes {
     /// Free.
     pub free: usize,
     /// In all.
@@ -60,7 +60,7 @@ pub trait Device: Sync {
     /// PCI address, if it has one: ggml drops a card that two backends offer.
     fn id(&self) -> Option<&CStr>;
     /// Its memory.
-    fn memory(&self) -> MemoryOf;
+    fn memory(&self) -> MemoryBytes;
     /// Whether it computes a node, whose tensors need not have memory.
     fn supports(&self, host: &'static Host, node: TensorRef<'_>) -> bool;
     /// Makes a backend; if it cannot be used, the log says why.
