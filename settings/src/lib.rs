@@ -210,6 +210,7 @@ pub fn markdown(audience: Audience, docs: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::{Path, PathBuf};
 
     #[test]
     fn yes_has_four_words() {
@@ -220,10 +221,9 @@ mod tests {
     /// The pages have the tables; `TT_UPDATE_DOCS=1` writes them anew.
     #[test]
     fn pages_have_the_table() {
-        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../");
         for (page, audience, docs) in [("README.md", Users, "docs/"), ("docs/development.md", Developers, "")]
         {
-            let path = format!("{root}{page}");
+            let path = format!("{ROOT}{page}");
             let text = std::fs::read_to_string(&path).unwrap();
             let table = markdown(audience, docs);
             let first = ALL.iter().find(|setting| setting.audience == audience).unwrap().name;
@@ -239,6 +239,48 @@ mod tests {
                 table,
                 "{page} is not what the table says: run with TT_UPDATE_DOCS=1"
             );
+        }
+    }
+
+    const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../");
+
+    fn files(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => files(&path, extension, found),
+                false if path.extension().is_some_and(|it| it == extension) => found.push(path),
+                false => {}
+            }
+        }
+    }
+
+    /// A page names no setting that is not in the table: `GGML_TT_*`, `TT_SIM_*`.
+    #[test]
+    fn pages_name_settings_of_the_table() {
+        let mut pages = vec![Path::new(ROOT).join("README.md"), Path::new(ROOT).join("CONTRIBUTING.md")];
+        files(&Path::new(ROOT).join("docs"), "md", &mut pages);
+        for page in pages {
+            let text = std::fs::read_to_string(&page).unwrap();
+            let words = text.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'));
+            for word in words.filter(|word| word.starts_with("GGML_TT_") || word.starts_with("TT_SIM_")) {
+                let is_known = ALL.iter().any(|setting| setting.name == word);
+                assert!(is_known || word.ends_with('_'), "{}: {word} is not in the table", page.display());
+            }
+        }
+    }
+
+    /// The library and the runtime look at the environment nowhere else.
+    #[test]
+    fn nobody_else_reads_the_environment() {
+        let mut sources = Vec::new();
+        files(&Path::new(ROOT).join("ggml-backend/src"), "rs", &mut sources);
+        files(&Path::new(ROOT).join("tt-runtime/src"), "rs", &mut sources);
+        assert!(sources.len() > 50, "{sources:?}");
+        for source in sources {
+            let text = std::fs::read_to_string(&source).unwrap();
+            let reads = text.lines().find(|line| line.contains("env::var") && !line.contains("TT_FULL"));
+            assert_eq!(reads, None, "{}", source.display());
         }
     }
 }
