@@ -252,8 +252,15 @@ pub mod tag {
     pub const TRANSACTION_ID_SHIFT: u32 = 10;
 }
 
-/// Fields of `NODE_ID` above the position.
+/// Fields of `NODE_ID`.
 pub mod node_id {
+    use super::NocXy;
+
+    /// The position.
+    pub const fn place(word: u32) -> NocXy {
+        NocXy::new((word & 63) as u8, (word >> 6 & 63) as u8)
+    }
+
     /// Columns of the NoC.
     pub const WIDTH_SHIFT: u32 = 12;
     /// Rows of the NoC.

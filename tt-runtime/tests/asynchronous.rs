@@ -165,7 +165,7 @@ fn elements_copies_and_rows() {
 fn windows_over_images() {
     with_seeds(|device, rng| {
         for &case in &windows::CASES[..3] {
-            let [got, want] = windows::run_unroll(device, rng, case).expect("no finding");
+            let [got, want] = windows::run_im2col(device, rng, case).expect("no finding");
             assert!(got == want, "{case:?}: other bytes");
         }
         let kind = windows::Kind::WeightedSum;

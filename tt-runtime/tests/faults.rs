@@ -4,6 +4,7 @@ mod common;
 
 use common::{simulator, upload};
 use tt_runtime::{DramAddr, ElementType, Error, OpDescriptor, TensorView, ops};
+use zerocopy::IntoBytes;
 
 fn matmul_at(src0: u64) -> OpDescriptor {
     let view = |addr, ne| TensorView::contiguous(ElementType::F32, addr, ne);
@@ -34,7 +35,7 @@ fn cores_that_do_not_finish_are_named() {
     device.execute(&OpDescriptor::NOP).unwrap();
     // Weights that never come: the plan says that there is work for a core whose other cores see none.
     let mut broken = matmul_at(34 << 20);
-    broken.params.fill(u32::MAX);
+    broken.params.as_mut_bytes().fill(u8::MAX);
     match device.execute(&broken) {
         Err(Error::Hung { cores, workers, .. }) => {
             assert_eq!(workers, 72);

@@ -4,7 +4,7 @@ mod common;
 
 use common::fused::{Outcome, norms, products, ropes};
 use common::{Rng, simulator};
-use tt_runtime::ops::rows::{Rope, RowFunction};
+use tt_runtime::ops::rows::{NormFunction, Rope};
 use tt_runtime::{ElementType, TensorView, ops};
 
 fn assert_equal(outcomes: Vec<Outcome>) {
@@ -40,7 +40,7 @@ fn products_with_sums_and_gated_units() {
 fn a_result_over_operands_is_refused() {
     let view = |addr, ne| TensorView::contiguous(ElementType::F32, addr, ne);
     let (x, w) = (view(0x1000, [64, 4, 1, 1]), view(0x8000, [64, 1, 1, 1]));
-    let norm = |dst| ops::norm_mul(RowFunction::RmsNorm, 0.0, &x, &w, &dst, 8);
+    let norm = |dst| ops::norm_mul(NormFunction::RmsNorm, 0.0, &x, &w, &dst, 8);
     assert!(norm(x).is_ok() && norm(view(0x2000, x.ne)).is_ok());
     for addr in [0x1100, 0x0F00, 0x7F00] {
         assert!(norm(view(addr, x.ne)).unwrap_err().0.contains("lies where"), "{addr:#x}");

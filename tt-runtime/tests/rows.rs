@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{Rng, encode, simulator, upload};
-use tt_runtime::ops::rows::{Rope, RowFunction, SoftMax, Triangle};
+use tt_runtime::ops::rows::{NormFunction, Rope, SoftMax, Triangle};
 use tt_runtime::ops::{argmax, argsort, cumsum, get_rows, norm, rope, soft_max, sum, sum_rows, triangle};
 use tt_runtime::{Allocation, Device, ElementType, Error, OpDescriptor, TensorView};
 
@@ -53,19 +53,19 @@ fn norms_of_short_and_long_rows() {
         let values: Vec<f32> = (0..n * 3).map(|_| rng.unit() + 0.5).collect();
         let ne = [n, 3, 1, 1];
         let (_x, x) = f32s(&device, &values, ne);
-        for function in [RowFunction::RmsNorm, RowFunction::Norm, RowFunction::L2Norm] {
+        for function in [NormFunction::RmsNorm, NormFunction::Norm, NormFunction::L2Norm] {
             let expected: Vec<f64> = values
                 .chunks(n as usize)
                 .flat_map(|row| {
                     let row: Vec<f64> = row.iter().map(|&x| f64::from(x)).collect();
                     let count = row.len() as f64;
                     let mean = match function {
-                        RowFunction::Norm => row.iter().sum::<f64>() / count,
+                        NormFunction::Norm => row.iter().sum::<f64>() / count,
                         _ => 0.0,
                     };
                     let squares: f64 = row.iter().map(|x| (x - mean).powi(2)).sum();
                     let scale = match function {
-                        RowFunction::L2Norm => 1.0 / squares.sqrt().max(1e-2),
+                        NormFunction::L2Norm => 1.0 / squares.sqrt().max(1e-2),
                         _ => 1.0 / (squares / count + 1e-2).sqrt(),
                     };
                     row.into_iter().map(move |x| (x - mean) * scale)

@@ -173,7 +173,7 @@ fn scattered_rows_are_the_same_bytes() {
 fn windows_are_the_same_bytes() {
     let Some([ours, vendor]) = both() else { return };
     for case in windows::CASES {
-        let [a, b] = [&ours, &vendor].map(|device| windows::run_unroll(device, &mut Rng(5), case).unwrap());
+        let [a, b] = [&ours, &vendor].map(|device| windows::run_im2col(device, &mut Rng(5), case).unwrap());
         assert!(a == b && a[0] == a[1], "{case:?}: other bytes");
     }
     for kind in [windows::Kind::AverageInside, windows::Kind::Maximum, windows::Kind::WeightedSum] {

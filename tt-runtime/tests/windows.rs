@@ -1,8 +1,8 @@
-//! Windows over images on the simulated card: unrolled ones bit for bit, reduced ones against FP64 on the host.
+//! Windows over images on the simulated card: those that become rows bit for bit, reduced ones against FP64 on the host.
 
 mod common;
 
-use common::windows::{CASES, Kind, run_reduce, run_unroll};
+use common::windows::{CASES, Kind, run_im2col, run_reduce};
 use common::{Rng, folds, simulator};
 use tt_runtime::ops::resample::Filter;
 
@@ -10,7 +10,7 @@ use tt_runtime::ops::resample::Filter;
 fn windows_become_rows() {
     let device = simulator();
     for case in CASES {
-        let [got, want] = run_unroll(&device, &mut Rng(3), case).unwrap();
+        let [got, want] = run_im2col(&device, &mut Rng(3), case).unwrap();
         assert!(got == want, "{case:?}: byte {:?} differs", (0..got.len()).find(|&i| got[i] != want[i]));
     }
 }

@@ -107,7 +107,7 @@ impl Node<'_> {
             }
         };
         let windows = self.windows(&kernel, dims, 2)?;
-        Ok(vec![ops::unroll(windows, &images, &dst, self.cores)?])
+        Ok(vec![ops::im2col(windows, &images, &dst, self.cores)?])
     }
 
     pub(super) fn im2col_3d(&mut self) -> Steps {
@@ -117,7 +117,7 @@ impl Node<'_> {
             return Ok(Vec::new());
         }
         let images = volumes(&image, self.u32(9)?)?;
-        Ok(vec![ops::unroll(self.windows(&kernel, 3, 3)?, &images, &dst, self.cores)?])
+        Ok(vec![ops::im2col(self.windows(&kernel, 3, 3)?, &images, &dst, self.cores)?])
     }
 
     pub(super) fn conv_2d(&mut self) -> Steps {
@@ -228,7 +228,7 @@ impl Node<'_> {
                 let images = Images { view: TensorView { addr, ..images.view }, count: per_step, ..images };
                 let ne = [elements, band[0], band[1], band[2] * per_step];
                 let rows = TensorView::contiguous(ElementType::F32, scratch.addr, ne);
-                steps.push(ops::unroll(moved, &images, &rows, self.cores)?);
+                steps.push(ops::im2col(moved, &images, &rows, self.cores)?);
                 let matrix = [elements, layer * band[dim], per_step, 1];
                 let rows = TensorView::contiguous(ElementType::F32, scratch.addr, matrix);
                 // One kernel for all images.

@@ -1,7 +1,7 @@
 //! Norms, reductions, softmax, rotary positions.
 
 use tt_runtime::ops::rows::{
-    LONGEST_RUN, Rope, RowFunction, SoftMax, Triangle, mask_suits_sfpu, soft_max_suits_sfpu,
+    LONGEST_RUN, NormFunction, Rope, SoftMax, Triangle, mask_suits_sfpu, soft_max_suits_sfpu,
 };
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{CONGRUENCE, ElementType, OpDescriptor, TensorView};
@@ -18,11 +18,11 @@ mod mode {
 }
 
 impl Node<'_> {
-    pub(super) fn norm_function(&self) -> Result<RowFunction, Unsupported> {
+    pub(super) fn norm_function(&self) -> Result<NormFunction, Unsupported> {
         Ok(match self.host.operator_name(self.tensor) {
-            "RMS_NORM" => RowFunction::RmsNorm,
-            "NORM" => RowFunction::Norm,
-            "L2_NORM" => RowFunction::L2Norm,
+            "RMS_NORM" => NormFunction::RmsNorm,
+            "NORM" => NormFunction::Norm,
+            "L2_NORM" => NormFunction::L2Norm,
             other => return Err(format!("{other} as a norm").into()),
         })
     }

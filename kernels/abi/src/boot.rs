@@ -1,12 +1,12 @@
 //! What a worker is told before its BRISC leaves reset.
 
-use crate::view::put_u64;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Most DRAM banks of any chip.
 pub const MAX_BANKS: usize = 24;
 
 /// A DRAM bank as the cores reach it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct BankEntry {
     /// The port that this worker uses, by NoC, as the NIU's registers name it ([`tt_isa::noc::NiuMap::node`]).
@@ -20,7 +20,7 @@ pub struct BankEntry {
 /// Boot configuration, at [`crate::l1::BOOT_CONFIG`].
 ///
 /// It differs from worker to worker in the worker's number and place, and in the ports that it reads through.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct BootConfig {
     /// [`BootConfig::MAGIC`]: the firmware does not start without it.
@@ -48,36 +48,8 @@ pub struct BootConfig {
 impl BootConfig {
     /// Value of [`BootConfig::magic`]; changes with every incompatible change of this crate.
     pub const MAGIC: u32 = 0x5454_0001;
-    /// Words of a boot configuration.
-    pub const WORDS: usize = 8 + 4 * MAX_BANKS;
     /// Bytes of a boot configuration.
-    pub const BYTES: usize = 4 * Self::WORDS;
-
-    /// The configuration as little-endian words, as it stands in L1.
-    pub fn to_words(&self) -> [u32; Self::WORDS] {
-        let mut words = [0; Self::WORDS];
-        words[..8].copy_from_slice(&[
-            self.magic,
-            self.index,
-            self.logical_x,
-            self.logical_y,
-            self.grid_width,
-            self.grid_height,
-            self.completion_node,
-            self.banks,
-        ]);
-        for (i, bank) in self.bank.iter().enumerate() {
-            words[8 + 4 * i] = bank.node[0];
-            words[9 + 4 * i] = bank.node[1];
-            put_u64(&mut words, 10 + 4 * i, bank.base);
-        }
-        words
-    }
+    pub const BYTES: usize = size_of::<Self>();
 }
 
-const _: () = {
-    use core::mem::{offset_of, size_of};
-    assert!(size_of::<BootConfig>() == BootConfig::BYTES);
-    assert!(size_of::<BankEntry>() == 16);
-    assert!(offset_of!(BootConfig, bank) == 32);
-};
+const _: () = assert!(BootConfig::BYTES == crate::l1::BOOT_CONFIG_BYTES as usize);

@@ -4,24 +4,26 @@
 //! correspond in the order in which ggml counts them, whatever the shapes ([`Mode::Linear`]). Values keep their bits
 //! unless the types differ.
 
-use crate::descriptor::PARAM_WORDS;
-use crate::elementwise::Pieces;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// How elements correspond.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
-pub enum Mode {
-    /// By dimension.
-    ByDimension = 0,
-    /// Element number n of the one is element number n of the other.
-    Linear = 1,
-    /// Equal indices, where the source's neighbours are in dimension 1: by blocks of [`BLOCK_ROWS`] rows, of at most
-    /// [`BLOCK_COLUMNS`] elements each.
-    Transposed = 2,
-    /// Equal indices, between types with blocks and others: by value, through FP32.
-    Convert = 3,
-    /// A matrix as tiles ([`crate::ElementType::TilesF32`]): a row of tiles by pieces of whole tiles.
-    Tiles = 4,
+use crate::elementwise::Pieces;
+use crate::numbered::numbered;
+
+numbered! {
+    /// How elements correspond.
+    Mode {
+        /// By dimension.
+        ByDimension,
+        /// Element number n of the one is element number n of the other.
+        Linear,
+        /// Equal indices, where the source's neighbours are in dimension 1: by blocks of [`BLOCK_ROWS`] rows, of at most
+        /// [`BLOCK_COLUMNS`] elements each.
+        Transposed,
+        /// Equal indices, between types with blocks and others: by value, through FP32.
+        Convert,
+        /// A matrix as tiles ([`crate::ElementType::TilesF32`]): a row of tiles by pieces of whole tiles.
+        Tiles,
+    }
 }
 
 /// Rows of a block of [`Mode::Transposed`].
@@ -81,60 +83,59 @@ impl DimMap {
         if run < most { run } else { most }
     }
 
-    const fn words(self) -> [u32; 2] {
+    /// The rule as it stands in a descriptor.
+    const fn encoded(self) -> DimRule {
         match self {
-            DimMap::Wrap { shift } => [0, shift],
-            DimMap::Pad { before } => [1, before],
-            DimMap::Reflect { before } => [2, before],
+            DimMap::Wrap { shift } => DimRule { kind: 0, value: shift },
+            DimMap::Pad { before } => DimRule { kind: 1, value: before },
+            DimMap::Reflect { before } => DimRule { kind: 2, value: before },
         }
     }
+}
 
-    const fn from_words(kind: u32, value: u32) -> Self {
-        match kind {
-            0 => DimMap::Wrap { shift: value },
-            1 => DimMap::Pad { before: value },
-            _ => DimMap::Reflect { before: value },
+/// A [`DimMap`] in a descriptor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct DimRule {
+    kind: u32,
+    value: u32,
+}
+
+impl DimRule {
+    const fn map(self) -> DimMap {
+        match self {
+            DimRule { kind: 0, value } => DimMap::Wrap { shift: value },
+            DimRule { kind: 1, value } => DimMap::Pad { before: value },
+            DimRule { value, .. } => DimMap::Reflect { before: value },
         }
     }
 }
 
 /// Parameters of a copy.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
 pub struct CopyParams {
     /// The work; its function is the [`Mode`].
     pub pieces: Pieces,
-    /// The rules, if by dimension.
-    pub dims: [DimMap; 4],
+    dims: [DimRule; 4],
 }
 
-/// First word of the rules.
-const DIMS: usize = 4;
-
 impl CopyParams {
-    /// As descriptor parameters.
-    pub fn to_words(&self) -> [u32; PARAM_WORDS] {
-        let mut words = self.pieces.to_words(&[]);
-        for (dim, map) in self.dims.iter().enumerate() {
-            words[DIMS + 2 * dim..DIMS + 2 * dim + 2].copy_from_slice(&map.words());
-        }
-        words
+    /// Parameters with a rule for each dimension, which matter by dimension only.
+    pub const fn new(pieces: Pieces, [a, b, c, d]: [DimMap; 4]) -> Self {
+        Self { pieces, dims: [a.encoded(), b.encoded(), c.encoded(), d.encoded()] }
     }
 
-    /// From descriptor parameters.
-    pub fn from_words(words: &[u32; PARAM_WORDS]) -> Self {
-        let dims =
-            core::array::from_fn(|dim| DimMap::from_words(words[DIMS + 2 * dim], words[DIMS + 2 * dim + 1]));
-        Self { pieces: Pieces::from_words(words), dims }
+    /// The rule of a dimension.
+    pub const fn dim(&self, dim: usize) -> DimMap {
+        self.dims[dim].map()
     }
 
     /// The mode.
     pub const fn mode(&self) -> Mode {
-        match self.pieces.function {
-            1 => Mode::Linear,
-            2 => Mode::Transposed,
-            3 => Mode::Convert,
-            4 => Mode::Tiles,
-            _ => Mode::ByDimension,
+        match Mode::from_code(self.pieces.function) {
+            Some(mode) => mode,
+            None => Mode::ByDimension,
         }
     }
 }
@@ -170,11 +171,11 @@ mod tests {
     }
 
     #[test]
-    fn parameters_survive_the_descriptor() {
+    fn rules_survive_the_descriptor() {
         let pieces = Pieces::cut(Mode::Linear as u32, 100, 7, 128).unwrap();
         let dims = [DimMap::SAME, DimMap::Pad { before: 1 }, DimMap::Reflect { before: 9 }, DimMap::SAME];
-        let params = CopyParams { pieces, dims };
-        assert_eq!(CopyParams::from_words(&params.to_words()), params);
+        let params = CopyParams::new(pieces, dims);
+        assert_eq!(core::array::from_fn(|dim| params.dim(dim)), dims);
         assert_eq!(params.mode(), Mode::Linear);
     }
 }

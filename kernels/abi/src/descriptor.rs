@@ -1,69 +1,57 @@
 //! The operator descriptor: one for all cores, 512 bytes in L1.
+//!
+//! Host and device share the struct itself: the host sends its bytes (little-endian, as the cores are), the device reads
+//! fields in place.
 
+use core::mem::{align_of, size_of};
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::l1;
+use crate::operators::{Op, Operator};
 use crate::view::TensorView;
 
-/// Operators that the firmware knows.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u32)]
-pub enum Op {
-    /// Does nothing but complete: measures a launch, proves that all cores are alive.
-    Nop = 0,
-    /// ggml `MUL_MAT`; with I32 indices in `more[0]`, `[ne2, ne3]` of src1, also `MUL_MAT_ID`: they say which matrix of
-    /// src0 each matrix of src1 is multiplied with.
-    Matmul = 1,
-    /// ggml `SET_ROWS`; src0 = rows, src1 = indices.
-    SetRows = 2,
-    /// A function of each element of src0 ([`crate::elementwise::Unary`]).
-    Unary = 3,
-    /// A function of elements of src0 and src1, src1 repeated as needed ([`crate::elementwise::Binary`]).
-    Binary = 4,
-    /// Gated units ([`crate::elementwise::Glu`]).
-    Glu = 5,
-    /// Copies ([`crate::copy`]).
-    Copy = 6,
-    /// Work on rows ([`crate::rows`]).
-    Rows = 7,
-    /// Windows that move over images ([`crate::windows`]).
-    Windows = 8,
-    /// Windows put back where they overlap ([`crate::fold`]).
-    Fold = 9,
-    /// Images made larger or smaller ([`crate::resample`]).
-    Resample = 10,
-    /// State that is carried from token to token ([`crate::recurrent`]).
-    Recurrent = 11,
-    /// A step of an optimiser: a function of elements of src0 and src1 ([`crate::elementwise::OptStep`]) whose parameters are in more[0].
-    OptStep = 12,
-}
+/// Words of a descriptor that are the operator's own.
+pub const PARAM_WORDS: usize = 28;
 
-impl Op {
-    /// The operator with this number.
-    pub const fn from_code(code: u32) -> Option<Self> {
-        Some(match code {
-            0 => Op::Nop,
-            1 => Op::Matmul,
-            2 => Op::SetRows,
-            3 => Op::Unary,
-            4 => Op::Binary,
-            5 => Op::Glu,
-            6 => Op::Copy,
-            7 => Op::Rows,
-            8 => Op::Windows,
-            9 => Op::Fold,
-            10 => Op::Resample,
-            11 => Op::Recurrent,
-            12 => Op::OptStep,
-            _ => return None,
-        })
+/// Parameters of some operator ([`Operator::Params`]), as bytes: what the type does not use is zero.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C, align(8))]
+pub struct Params([u32; PARAM_WORDS]);
+
+impl Params {
+    /// None.
+    pub const NONE: Self = Self([0; PARAM_WORDS]);
+
+    /// Those of an operator.
+    pub fn of<O: Operator>(params: &O::Params) -> Self {
+        const { assert!(fits::<O::Params>()) };
+        let mut all = Self::NONE;
+        all.as_mut_bytes()[..size_of::<O::Params>()].copy_from_slice(params.as_bytes());
+        all
+    }
+
+    /// The same, as the operator's type. Which operator it is says the descriptor.
+    #[inline(always)]
+    pub fn get<O: Operator>(&self) -> &O::Params {
+        const { assert!(fits::<O::Params>()) };
+        match O::Params::ref_from_prefix(self.as_bytes()) {
+            Ok((params, _)) => params,
+            // The assertion above leaves nothing that could be wrong.
+            Err(_) => unreachable!(),
+        }
     }
 }
 
-/// Operator-specific words of a descriptor.
-pub const PARAM_WORDS: usize = 28;
+/// Whether a type has a place in [`Params`].
+const fn fits<T>() -> bool {
+    size_of::<T>() <= size_of::<Params>() && align_of::<T>() <= align_of::<Params>()
+}
 
 /// A launch: what to compute, on which tensors, over how many cores.
 ///
 /// Every core gets the same descriptor and finds its share from its index ([`crate::BootConfig::index`]).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct OpDescriptor {
     /// An [`Op`] as a number.
@@ -83,14 +71,12 @@ pub struct OpDescriptor {
     /// Third to fifth operand (ggml `src[2]` to `src[4]`), for operators that have them.
     pub more: [TensorView; 3],
     /// Operator-specific parameters.
-    pub params: [u32; PARAM_WORDS],
+    pub params: Params,
 }
 
 impl OpDescriptor {
-    /// Words of a descriptor.
-    pub const WORDS: usize = 128;
     /// Bytes of a descriptor.
-    pub const BYTES: usize = 4 * Self::WORDS;
+    pub const BYTES: usize = size_of::<Self>();
 
     /// The descriptor that only completes.
     pub const NOP: Self = Self {
@@ -102,40 +88,56 @@ impl OpDescriptor {
         src1: TensorView::NONE,
         dst: TensorView::NONE,
         more: [TensorView::NONE; 3],
-        params: [0; PARAM_WORDS],
+        params: Params::NONE,
     };
 
-    /// The descriptor as little-endian words, as it stands in L1.
-    pub fn to_words(&self) -> [u32; Self::WORDS] {
-        let mut words = [0; Self::WORDS];
-        words[..4].copy_from_slice(&[self.op, self.flags, self.seq, self.cores]);
-        words[4..20].copy_from_slice(&self.src0.to_words());
-        words[20..36].copy_from_slice(&self.src1.to_words());
-        words[36..52].copy_from_slice(&self.dst.to_words());
-        for (n, view) in self.more.iter().enumerate() {
-            words[52 + 16 * n..68 + 16 * n].copy_from_slice(&view.to_words());
-        }
-        words[100..].copy_from_slice(&self.params);
-        words
+    /// An operator with these parameters on up to `cores` workers, without tensors.
+    pub fn of<O: Operator>(params: &O::Params, cores: u32) -> Self {
+        Self { op: O::OP as u32, cores, params: Params::of::<O>(params), ..Self::NOP }
     }
 
-    /// The descriptor as bytes, as it stands in L1.
-    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
-        let mut bytes = [0; Self::BYTES];
-        for (chunk, word) in bytes.chunks_exact_mut(4).zip(self.to_words()) {
-            chunk.copy_from_slice(&word.to_le_bytes());
+    /// The parameters, if it is this operator's descriptor.
+    pub fn params_of<O: Operator>(&self) -> Option<&O::Params> {
+        (self.op == O::OP as u32).then(|| self.params.get::<O>())
+    }
+
+    /// The operator's name, or its number if there is none.
+    pub fn name(&self) -> impl core::fmt::Display + use<> {
+        Name(self.op)
+    }
+}
+
+struct Name(u32);
+
+impl core::fmt::Display for Name {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match Op::from_code(self.0) {
+            Some(op) => f.write_str(op.name()),
+            None => write!(f, "operator {}", self.0),
         }
-        bytes
     }
 }
 
 const _: () = {
-    use core::mem::{offset_of, size_of};
-    assert!(size_of::<OpDescriptor>() == OpDescriptor::BYTES);
-    assert!(4 * (100 + PARAM_WORDS) == OpDescriptor::BYTES);
-    assert!(offset_of!(OpDescriptor, src0) == 16);
-    assert!(offset_of!(OpDescriptor, src1) == 80);
-    assert!(offset_of!(OpDescriptor, dst) == 144);
-    assert!(offset_of!(OpDescriptor, more) == 208);
-    assert!(offset_of!(OpDescriptor, params) == 400);
+    assert!(OpDescriptor::BYTES == l1::DESCRIPTOR_BYTES as usize);
+    assert!(size_of::<Params>() == 4 * PARAM_WORDS);
+    assert!(cfg!(target_endian = "little"));
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operators::kernel;
+    use crate::rows::norm::{NormFunction, NormParams};
+
+    #[test]
+    fn parameters_are_read_as_what_they_were_written() {
+        let params = NormParams { function: NormFunction::Norm as u32, rows: 77, eps: 1e-6 };
+        let op = OpDescriptor::of::<kernel::Norm>(&params, 5);
+        assert_eq!((op.params_of::<kernel::Norm>(), op.cores), (Some(&params), 5));
+        assert_eq!(op.params_of::<kernel::Sort>(), None);
+        assert_eq!(op.as_bytes()[400..408], [1, 0, 0, 0, 77, 0, 0, 0]);
+        assert_eq!(OpDescriptor::read_from_bytes(op.as_bytes()).unwrap(), op);
+        assert_eq!(std::format!("{}", op.name()), "NORM");
+    }
+}

@@ -3,7 +3,9 @@
 //! Rows of the result are cut into pieces of [`Pieces::len`] elements. Pieces are numbered row by row through all
 //! batches; each lane (a data-movement core) takes a contiguous range of them.
 
-use crate::descriptor::PARAM_WORDS;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::numbered::numbered;
 use crate::view::TensorView;
 
 /// Most elements of a piece: what a lane's buffers hold.
@@ -14,20 +16,12 @@ pub const PIECE_STEP: u32 = 32;
 /// A family of functions with ggml's names, and their numbers in a descriptor.
 macro_rules! functions {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-        #[repr(u32)]
-        pub enum $name { $($(#[$vdoc])* $variant,)* }
+        numbered! {
+            $(#[$doc])*
+            $name { $($(#[$vdoc])* $variant,)* }
+        }
 
         impl $name {
-            /// All of them, in the order of their numbers.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The function with this number.
-            pub const fn from_code(code: u32) -> Option<Self> {
-                if (code as usize) < Self::ALL.len() { Some(Self::ALL[code as usize]) } else { None }
-            }
-
             /// ggml's name of the operator.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
@@ -42,7 +36,7 @@ macro_rules! functions {
 }
 
 functions! {
-    /// Functions of one element. Parameters `p` are words [`PARAMS`] on, as FP32 patterns.
+    /// Functions of one element, with parameters `p` ([`ElementwiseParams::own`]), FP32 patterns.
     Unary {
         /// Magnitude.
         Abs = "ABS",
@@ -149,7 +143,7 @@ functions! {
 
 functions! {
     /// Steps of optimisers: functions of two elements. Their parameters `p` are values of a tensor that nobody has looked at when the
-    /// descriptor is made, so words [`PARAMS`] on are their places in it. (The names are ours.)
+    /// descriptor is made, so [`ElementwiseParams::own`] has their places in it. (The names are ours.)
     OptStep {
         /// p0 * a + (1 - p0) * b.
         Momentum = "MOMENTUM",
@@ -165,11 +159,22 @@ functions! {
 /// Values that a tensor of [`OptStep`]'s parameters has at most.
 pub const MAX_OPT_PARAMS: u32 = 8;
 
-/// First parameter word of a function's own parameters, after those of [`Pieces`].
-pub const PARAMS: usize = 4;
+/// Most parameters of a function's own.
+pub const OWN_PARAMS: usize = 4;
 
-/// How the work is cut, and which function: the first words of the parameters.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Parameters of elementwise operators.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ElementwiseParams {
+    /// The work; its function is one of the operator's family.
+    pub pieces: Pieces,
+    /// The function's own: FP32 patterns, or for [`OptStep`] places of them.
+    pub own: [u32; OWN_PARAMS],
+}
+
+/// How the work is cut, and which function: the first of the parameters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
 pub struct Pieces {
     /// Number of the function.
     pub function: u32,
@@ -202,21 +207,6 @@ impl Pieces {
         let per_row = ne0.div_ceil(len);
         let count = u32::try_from(u64::from(per_row) * u64::from(rows)).ok().filter(|&n| n < 1 << 31)?;
         Some(Self { function, len, per_row, count })
-    }
-
-    /// As descriptor parameters, followed by the function's own.
-    pub fn to_words(&self, own: &[f32]) -> [u32; PARAM_WORDS] {
-        let mut words = [0; PARAM_WORDS];
-        words[..PARAMS].copy_from_slice(&[self.function, self.len, self.per_row, self.count]);
-        for (word, value) in words[PARAMS..].iter_mut().zip(own) {
-            *word = value.to_bits();
-        }
-        words
-    }
-
-    /// From descriptor parameters.
-    pub const fn from_words(words: &[u32; PARAM_WORDS]) -> Self {
-        Self { function: words[0], len: words[1], per_row: words[2], count: words[3] }
     }
 
     /// Where piece `number` of a tensor shaped like `view` is.

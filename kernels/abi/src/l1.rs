@@ -52,8 +52,12 @@ pub const PROGRESS: u32 = MAILBOX + 0x60;
 pub const MAILBOX_END: u32 = MAILBOX + 0x100;
 /// The operator descriptor.
 pub const DESCRIPTOR: u32 = MAILBOX_END;
+/// Bytes of [`crate::OpDescriptor`].
+pub const DESCRIPTOR_BYTES: u32 = 512;
 /// The boot configuration.
 pub const BOOT_CONFIG: u32 = MAILBOX + 0x300;
+/// Bytes of [`crate::BootConfig`].
+pub const BOOT_CONFIG_BYTES: u32 = 416;
 /// Cores' own synchronisation words, zeroed by BRISC.
 pub const SYNC: u32 = MAILBOX + 0x600;
 /// Bytes of [`SYNC`].
@@ -83,8 +87,8 @@ const _: () = {
         i += 1;
     }
     assert!(IMAGE_SLOTS[4].start + IMAGE_SLOTS[4].size <= MAILBOX);
-    assert!(DESCRIPTOR + crate::OpDescriptor::BYTES as u32 <= BOOT_CONFIG);
-    assert!(BOOT_CONFIG + crate::BootConfig::BYTES as u32 <= SYNC);
+    assert!(DESCRIPTOR + DESCRIPTOR_BYTES <= BOOT_CONFIG);
+    assert!(BOOT_CONFIG + BOOT_CONFIG_BYTES <= SYNC);
     assert!(SYNC + SYNC_BYTES <= HEAP && HEAP < HEAP_END);
     // The images begin at 0, where another chip's firmware may write.
     assert!(CHIP.tile.l1_firmware.is_none());

@@ -19,41 +19,32 @@
 
 use core::fmt;
 
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::numbered::numbered;
+
 /// Cores of a tile that work as lanes of their own: BRISC with NoC 0, NCRISC with NoC 1.
 pub const LANES: u32 = 2;
 
-/// What a core says it is doing, for the report after a time-out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
-pub enum Stage {
-    /// Nothing written yet: the core never started.
-    Reset = 0,
-    /// Start-up code runs.
-    Boot = 1,
-    /// Polls the go word.
-    Idle = 2,
-    /// Runs its part of an operator.
-    Running = 3,
-    /// BRISC: its part is done, waits for the other cores.
-    Joining = 4,
-}
-
-impl Stage {
-    /// The stage with this number.
-    pub const fn from_code(code: u32) -> Option<Self> {
-        Some(match code {
-            0 => Stage::Reset,
-            1 => Stage::Boot,
-            2 => Stage::Idle,
-            3 => Stage::Running,
-            4 => Stage::Joining,
-            _ => return None,
-        })
+numbered! {
+    /// What a core says it is doing, for the report after a time-out.
+    Stage {
+        /// Nothing written yet: the core never started.
+        Reset,
+        /// Start-up code runs.
+        Boot,
+        /// Polls the go word.
+        Idle,
+        /// Runs its part of an operator.
+        Running,
+        /// BRISC: its part is done, waits for the other cores.
+        Joining,
     }
 }
 
 /// A core's two progress words.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
 pub struct Progress {
     /// `stage << 24 | low 24 bits of the launch number`.
     pub state: u32,
@@ -77,35 +68,22 @@ impl fmt::Display for Progress {
     }
 }
 
-/// Why a worker ended a launch with an error.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
-pub enum ErrorCode {
-    /// No error.
-    None = 0,
-    /// The descriptor's operator number is unknown: runtime and firmware do not fit together.
-    UnknownOp = 1,
-    /// A field of the descriptor is one that the kernel cannot do.
-    BadDescriptor = 2,
-    /// A row index is out of range: `detail` = number of the source row, `value` = the index (low 32 bits).
-    IndexOutOfRange = 3,
-}
-
-impl ErrorCode {
-    /// The error with this number.
-    pub const fn from_code(code: u32) -> Option<Self> {
-        Some(match code {
-            0 => ErrorCode::None,
-            1 => ErrorCode::UnknownOp,
-            2 => ErrorCode::BadDescriptor,
-            3 => ErrorCode::IndexOutOfRange,
-            _ => return None,
-        })
+numbered! {
+    /// Why a worker ended a launch with an error.
+    ErrorCode {
+        /// No error.
+        None,
+        /// The descriptor's operator number is unknown: runtime and firmware do not fit together.
+        UnknownOp,
+        /// A field of the descriptor is one that the kernel cannot do.
+        BadDescriptor,
+        /// A row index is out of range: `detail` = number of the source row, `value` = the index (low 32 bits).
+        IndexOutOfRange,
     }
 }
 
 /// The four words at [`ERROR_REPORT`](crate::l1::ERROR_REPORT).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ErrorReport {
     /// `low 24 bits of the launch number << 8 | ErrorCode`.
@@ -119,11 +97,6 @@ pub struct ErrorReport {
 }
 
 impl ErrorReport {
-    /// A report from its words.
-    pub const fn from_words(words: [u32; 4]) -> Self {
-        Self { code: words[0], core: words[1], detail: words[2], value: words[3] }
-    }
-
     /// First word of a report.
     pub const fn tag(code: ErrorCode, seq: u32) -> u32 {
         (seq << 8) | code as u32

@@ -3,7 +3,7 @@
 //! Types with a fixed layout, addresses in L1, and the pure arithmetic of addresses and shares (where a byte of DRAM is,
 //! which rows a core takes) that both sides have to do alike. What one side computes with is elsewhere: arithmetic
 //! without an FPU in `tt-kernel-numerics`, ggml's types in `tt-kernel-quant`, programs of the vector unit in
-//! `tt-kernel-sfpu`. The runtime fills in a [`BootConfig`] and [`OpDescriptor`]s as words,
+//! `tt-kernel-sfpu`. The runtime fills in a [`BootConfig`] and [`OpDescriptor`]s and sends their bytes,
 //! the firmware reads the same structs out of L1; sizes and offsets are asserted at compile time on both.
 //!
 //! The flow of a launch: [`launch`]. The map of L1: [`l1`]. Linear DRAM addresses: [`dram`]; weights: [`shard`].
@@ -20,6 +20,8 @@ pub mod fold;
 pub mod l1;
 pub mod launch;
 pub mod matmul;
+mod numbered;
+pub mod operators;
 pub mod placement;
 pub mod recurrent;
 pub mod resample;
@@ -31,8 +33,9 @@ pub mod view;
 pub mod windows;
 
 pub use boot::{BankEntry, BootConfig};
-pub use descriptor::{Op, OpDescriptor};
+pub use descriptor::{OpDescriptor, Params};
 pub use dram::{DramAddr, DramLocation};
+pub use operators::Op;
 pub use shard::{Shard, Shards};
 pub use tt_kernel_quant::GgmlType;
 pub use view::{ElementType, TensorView};

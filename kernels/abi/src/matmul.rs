@@ -8,12 +8,14 @@
 //! `MUL_MAT_ID` multiplies rows with matrices that indices name. The rows of one matrix make row tiles together ([`Groups`]), so
 //! that a matrix is read once for up to 32 rows. How many units that makes, only the cores know.
 
-use crate::descriptor::PARAM_WORDS;
+use tt_isa::format::TILE_DIM;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use crate::target::CONGRUENCE;
 use crate::view::ElementType;
 
 /// Rows of src1 in a unit, columns of the result in a unit, and steps of K.
-pub const TILE: u32 = 32;
+pub const TILE: u32 = TILE_DIM as u32;
 /// Rows that one `MVMUL` handles.
 pub const ROW_GROUP: u32 = 8;
 /// Bytes of one k-tile of activations for one group of rows: 2 faces of 8 x 16 FP32.
@@ -181,7 +183,8 @@ impl Groups {
 const _: () = assert!(MAX_IDS <= 1 << 16 && Groups::new(MAX_IDS, MAX_MATRICES).bytes() <= ACT_BYTES / 4);
 
 /// Parameters of a matmul descriptor.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
 pub struct MatmulParams {
     /// Units in all.
     pub units: u32,
@@ -203,41 +206,6 @@ pub struct MatmulParams {
     pub glu_params: [u32; 2],
     /// Indices of `MUL_MAT_ID`; 0 for other products.
     pub ids: u32,
-}
-
-impl MatmulParams {
-    /// As descriptor parameters.
-    pub const fn to_words(&self) -> [u32; PARAM_WORDS] {
-        let mut words = [0; PARAM_WORDS];
-        words[0] = self.units;
-        words[1] = self.n_tiles;
-        words[2] = self.row_tiles;
-        words[3] = self.k_tiles;
-        words[4] = self.chunk_tiles;
-        words[5] = self.r2;
-        words[6] = self.r3;
-        words[7] = self.glu;
-        words[8] = self.glu_params[0];
-        words[9] = self.glu_params[1];
-        words[10] = self.ids;
-        words
-    }
-
-    /// From descriptor parameters.
-    pub const fn from_words(words: &[u32; PARAM_WORDS]) -> Self {
-        Self {
-            units: words[0],
-            n_tiles: words[1],
-            row_tiles: words[2],
-            k_tiles: words[3],
-            chunk_tiles: words[4],
-            r2: words[5],
-            r3: words[6],
-            glu: words[7],
-            glu_params: [words[8], words[9]],
-            ids: words[10],
-        }
-    }
 }
 
 #[cfg(test)]

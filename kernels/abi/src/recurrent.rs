@@ -12,7 +12,9 @@
 //! The vectors of a token and head lie side by side ([`Plane`]). Units of work are blocks of lines; each lane takes a
 //! contiguous range of them, and every token of the sequence for each.
 
-use crate::descriptor::PARAM_WORDS;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::numbered::numbered;
 
 /// The place of a vector among those of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -30,39 +32,27 @@ pub enum Plane {
     Corrected = 4,
 }
 
-/// What a token does to a line.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u32)]
-pub enum Kind {
-    /// `line * w + v * k`
-    Plain = 0,
-    /// The same, but the result is that of the line before it, plus `v * (a . q)`.
-    Bonus = 1,
-    /// `line * w + (v + line . a) * k`
-    Delta = 2,
-    /// `line * w + v * k + (line . a) * b`
-    Correction = 3,
-    /// `line[token] = result = (v - line . a) / a[token]` of the elements in front of the token's: a line is a column of the solution,
-    /// a token a row of the equations, and a its row of the triangular matrix. There is no state before or after.
-    Solve = 4,
+numbered! {
+    /// What a token does to a line.
+    Kind {
+        /// `line * w + v * k`
+        Plain,
+        /// The same, but the result is that of the line before it, plus `v * (a . q)`.
+        Bonus,
+        /// `line * w + (v + line . a) * k`
+        Delta,
+        /// `line * w + v * k + (line . a) * b`
+        Correction,
+        /// `line[token] = result = (v - line . a) / a[token]` of the elements in front of the token's: a line is a column of the solution,
+        /// a token a row of the equations, and a its row of the triangular matrix. There is no state before or after.
+        Solve,
+    }
 }
 
 /// Vectors of a token at most.
 pub const PLANES: u32 = 5;
 
 impl Kind {
-    /// The kind with this number.
-    pub const fn from_code(code: u32) -> Option<Self> {
-        Some(match code {
-            0 => Self::Plain,
-            1 => Self::Bonus,
-            2 => Self::Delta,
-            3 => Self::Correction,
-            4 => Self::Solve,
-            _ => return None,
-        })
-    }
-
     /// Vectors of a token.
     pub const fn planes(self) -> u32 {
         match self {
@@ -80,7 +70,8 @@ pub const MAX_STATE: u32 = 40 * 1024;
 /// Parameters. src0 = state before (elements of a line, lines, heads, sequences), src1 = values and dst = results (lines,
 /// heads, tokens, sequences), more[0] = vectors (elements times planes, heads, tokens, sequences), more[1] = state after,
 /// more[2] = which state each sequence begins with, I32; else that of its number.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
 pub struct RecurrentParams {
     /// A [`Kind`] as a number.
     pub kind: u32,
@@ -96,55 +87,4 @@ pub struct RecurrentParams {
     pub scale: f32,
     /// Bytes from one state that is kept to the next.
     pub slot_stride: u64,
-}
-
-impl RecurrentParams {
-    /// As descriptor parameters.
-    pub fn to_words(&self) -> [u32; PARAM_WORDS] {
-        let mut words = [0; PARAM_WORDS];
-        words[..6].copy_from_slice(&[
-            self.kind,
-            self.lines,
-            self.per_head,
-            self.units,
-            self.slots,
-            self.scale.to_bits(),
-        ]);
-        crate::view::put_u64(&mut words, 6, self.slot_stride);
-        words
-    }
-
-    /// From descriptor parameters.
-    pub fn from_words(words: &[u32; PARAM_WORDS]) -> Self {
-        Self {
-            kind: words[0],
-            lines: words[1],
-            per_head: words[2],
-            units: words[3],
-            slots: words[4],
-            scale: f32::from_bits(words[5]),
-            slot_stride: u64::from(words[6]) | u64::from(words[7]) << 32,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parameters_survive_the_descriptor() {
-        let params = RecurrentParams {
-            kind: Kind::Delta as u32,
-            lines: 8,
-            per_head: 2,
-            units: 64,
-            slots: 3,
-            scale: 0.125,
-            slot_stride: 0x2_0000_0004,
-        };
-        assert_eq!(RecurrentParams::from_words(&params.to_words()), params);
-        assert!((0..5).all(|code| Kind::from_code(code).is_some_and(|kind| kind as u32 == code)));
-        assert_eq!(Kind::from_code(5), None);
-    }
 }

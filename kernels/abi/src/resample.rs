@@ -3,33 +3,22 @@
 //! Columns and rows are independent: an element is the weighted sum of rows, of the weighted sums of their columns. Slices
 //! and images (dimensions 2 and 3) are the nearest ones. The result's rows are cut into [`Pieces`].
 
-use crate::descriptor::PARAM_WORDS;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use crate::elementwise::Pieces;
+use crate::numbered::numbered;
 
-/// How elements between others are made.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u32)]
-pub enum Filter {
-    /// The nearest one at a lower index.
-    Nearest = 0,
-    /// By the distance to two.
-    Linear = 1,
-    /// A cubic convolution of four.
-    Cubic = 2,
-    /// By the distance to all that a triangle reaches, which is wider where the result is smaller.
-    Triangle = 3,
-}
-
-impl Filter {
-    /// The filter with this number.
-    pub const fn from_code(code: u32) -> Option<Self> {
-        Some(match code {
-            0 => Self::Nearest,
-            1 => Self::Linear,
-            2 => Self::Cubic,
-            3 => Self::Triangle,
-            _ => return None,
-        })
+numbered! {
+    /// How elements between others are made.
+    Filter {
+        /// The nearest one at a lower index.
+        Nearest,
+        /// By the distance to two.
+        Linear,
+        /// A cubic convolution of four.
+        Cubic,
+        /// By the distance to all that a triangle reaches, which is wider where the result is smaller.
+        Triangle,
     }
 }
 
@@ -37,7 +26,8 @@ impl Filter {
 pub const MAX_TAPS: u32 = 29 * 1024;
 
 /// Parameters.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
 pub struct ResampleParams {
     /// The work; its function is a [`Filter`].
     pub pieces: Pieces,
@@ -47,27 +37,6 @@ pub struct ResampleParams {
     pub centre: f32,
     /// Weights of an element of a row, at most.
     pub taps: u32,
-}
-
-impl ResampleParams {
-    /// As descriptor parameters.
-    pub fn to_words(&self) -> [u32; PARAM_WORDS] {
-        let [a, b, c, d] = self.scale;
-        let mut words = self.pieces.to_words(&[a, b, c, d, self.centre]);
-        words[9] = self.taps;
-        words
-    }
-
-    /// From descriptor parameters.
-    pub fn from_words(words: &[u32; PARAM_WORDS]) -> Self {
-        let float = |i: usize| f32::from_bits(words[4 + i]);
-        Self {
-            pieces: Pieces::from_words(words),
-            scale: core::array::from_fn(float),
-            centre: float(4),
-            taps: words[9],
-        }
-    }
 }
 
 /// Factor of the cubic convolution, as ggml has it.
@@ -144,15 +113,6 @@ pub fn most_taps(filter: Filter, scale: f32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn parameters_survive_the_descriptor() {
-        let pieces = Pieces { function: 2, len: 32, per_row: 2, count: 6 };
-        let params = ResampleParams { pieces, scale: [2.0, 0.5, 1.0, 1.5], centre: 0.5, taps: 4 };
-        assert_eq!(ResampleParams::from_words(&params.to_words()), params);
-        assert!((0..4).all(|code| Filter::from_code(code).is_some_and(|filter| filter as u32 == code)));
-        assert_eq!(Filter::from_code(4), None);
-    }
 
     #[test]
     fn weights_add_up_to_one_and_indices_are_inside() {

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use tt_isa::format::DataFormat;
+use tt_isa::format::{DataFormat, TILE_DATUMS, TILE_DIM};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use tt_kernel_quant::GgmlType;
 
@@ -81,7 +82,7 @@ impl ElementType {
         use ElementType::*;
         match self {
             Ggml(ty) => ty.block().0 as u32,
-            TilesBf16 | TilesBfp8 | TilesBfp4 | TilesF32 => 1024,
+            TilesBf16 | TilesBfp8 | TilesBfp4 | TilesF32 => TILE_DATUMS as u32,
             I8 | I16 | I32 | I64 => 1,
         }
     }
@@ -95,11 +96,22 @@ impl ElementType {
             I16 => 2,
             I32 => 4,
             I64 => 8,
-            TilesBf16 => DataFormat::Bf16.tile_bytes() as u32,
-            TilesBfp8 => DataFormat::Bfp8.tile_bytes() as u32,
-            TilesBfp4 => DataFormat::Bfp4.tile_bytes() as u32,
-            TilesF32 => DataFormat::Fp32.tile_bytes() as u32,
+            TilesBf16 | TilesBfp8 | TilesBfp4 | TilesF32 => match self.tile_format() {
+                Some(format) => format.tile_bytes() as u32,
+                None => 0,
+            },
         }
+    }
+
+    /// What the unpackers call the datums of our tile layouts.
+    pub const fn tile_format(self) -> Option<DataFormat> {
+        Some(match self {
+            ElementType::TilesBf16 => DataFormat::Bf16,
+            ElementType::TilesBfp8 => DataFormat::Bfp8,
+            ElementType::TilesBfp4 => DataFormat::Bfp4,
+            ElementType::TilesF32 => DataFormat::Fp32,
+            _ => return None,
+        })
     }
 
     /// The type, if its values share scales.
@@ -112,10 +124,7 @@ impl ElementType {
 
     /// Whether the type is one of our tile layouts.
     pub const fn is_tiles(self) -> bool {
-        matches!(
-            self,
-            ElementType::TilesBf16 | ElementType::TilesBfp8 | ElementType::TilesBfp4 | ElementType::TilesF32
-        )
+        self.tile_format().is_some()
     }
 }
 
@@ -141,7 +150,7 @@ impl fmt::Debug for ElementType {
 /// For row-major types `ne` and `nb` are ggml's. For tile types `ne` is ggml's logical shape (`ne[0]` = k,
 /// `ne[1]` = n, two batch extents), `nb[0]` the bytes of a tile, `nb[1]` those of a row of tiles (all k of one
 /// n-tile), `nb[2]` those of a matrix and `nb[3]` those of `ne[2]` matrices.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct TensorView {
     /// Linear DRAM address of element 0 ([`crate::DramAddr`]).
@@ -157,8 +166,6 @@ pub struct TensorView {
 }
 
 impl TensorView {
-    /// Words of a view.
-    pub const WORDS: usize = 16;
     /// No tensor.
     pub const NONE: Self = Self { addr: 0, ne: [0; 4], nb: [0; 4], ty: 0, reserved: 0 };
 
@@ -179,8 +186,8 @@ impl TensorView {
     /// matrix are in its place is said by [`crate::Shards`].
     pub const fn tiles(ty: ElementType, addr: u64, ne: [u32; 4]) -> Self {
         let nb0 = ty.block_bytes() as u64;
-        let nb1 = nb0 * ne[0].div_ceil(32) as u64;
-        let nb2 = nb1 * ne[1].div_ceil(32) as u64;
+        let nb1 = nb0 * ne[0].div_ceil(TILE_DIM as u32) as u64;
+        let nb2 = nb1 * ne[1].div_ceil(TILE_DIM as u32) as u64;
         Self::new(ty, addr, ne, [nb0, nb1, nb2, nb2 * ne[2] as u64])
     }
 
@@ -196,7 +203,7 @@ impl TensorView {
             return 0;
         }
         let (n0, n1) = match ty.is_tiles() {
-            true => (self.ne[0].div_ceil(32), self.ne[1].div_ceil(32)),
+            true => (self.ne[0].div_ceil(TILE_DIM as u32), self.ne[1].div_ceil(TILE_DIM as u32)),
             false => (self.ne[0] / ty.block_len(), self.ne[1]),
         };
         let last = [n0, n1, self.ne[2], self.ne[3]];
@@ -204,33 +211,9 @@ impl TensorView {
             last.iter().zip(self.nb).map(|(&n, nb)| u64::from(n).saturating_sub(1) * nb).sum::<u64>();
         offset + u64::from(ty.block_bytes())
     }
-
-    /// The view as little-endian words, as it stands in L1.
-    pub fn to_words(&self) -> [u32; Self::WORDS] {
-        let mut words = [0; Self::WORDS];
-        put_u64(&mut words, 0, self.addr);
-        words[2..6].copy_from_slice(&self.ne);
-        for (i, &nb) in self.nb.iter().enumerate() {
-            put_u64(&mut words, 6 + 2 * i, nb);
-        }
-        words[14] = self.ty;
-        words[15] = self.reserved;
-        words
-    }
 }
 
-pub(crate) fn put_u64(words: &mut [u32], at: usize, value: u64) {
-    words[at] = value as u32;
-    words[at + 1] = (value >> 32) as u32;
-}
-
-const _: () = {
-    use core::mem::{offset_of, size_of};
-    assert!(size_of::<TensorView>() == 4 * TensorView::WORDS);
-    assert!(offset_of!(TensorView, ne) == 8);
-    assert!(offset_of!(TensorView, nb) == 24);
-    assert!(offset_of!(TensorView, ty) == 56);
-};
+const _: () = assert!(size_of::<TensorView>() == 64);
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! Windows that move over images: what a convolution reads, unrolled (`IM2COL`) or reduced at once (pooling, depthwise
+//! Windows that move over images: what a convolution reads, as rows (`IM2COL`) or reduced at once (pooling, depthwise
 //! convolution).
 //!
 //! An image has columns, rows, slices and channels, `ne` of src0 in this order; images follow each other at a stride of
@@ -7,35 +7,24 @@
 //!
 //! Windows of one row of the result are cut into units of [`WindowParams::step`]; each lane takes a contiguous range.
 
-use crate::descriptor::PARAM_WORDS;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::numbered::numbered;
 use crate::target::CONGRUENCE;
 use crate::view::TensorView;
 
-/// What becomes of a window.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u32)]
-pub enum WindowFunction {
-    /// Its elements side by side, channel by channel; zeros outside. dst = (elements, ox, oy, oz and image).
-    Unroll = 0,
-    /// Their sum over [`WindowParams::area`], or over the number of those inside if that is 0; dst = (ox, oy, channel,
-    /// image), as for all that follow.
-    Average = 1,
-    /// The largest.
-    Maximum = 2,
-    /// The sum of products with src1's row of this channel.
-    WeightedSum = 3,
-}
-
-impl WindowFunction {
-    /// The function with this number.
-    pub const fn from_code(code: u32) -> Option<Self> {
-        Some(match code {
-            0 => Self::Unroll,
-            1 => Self::Average,
-            2 => Self::Maximum,
-            3 => Self::WeightedSum,
-            _ => return None,
-        })
+numbered! {
+    /// What becomes of a window.
+    WindowFunction {
+        /// Its elements side by side, channel by channel; zeros outside. dst = (elements, ox, oy, oz and image).
+        Im2Col,
+        /// Their sum over [`WindowParams::area`], or over the number of those inside if that is 0; dst = (ox, oy, channel,
+        /// image), as for all that follow.
+        Average,
+        /// The largest.
+        Maximum,
+        /// The sum of products with src1's row of this channel.
+        WeightedSum,
     }
 }
 
@@ -43,13 +32,14 @@ impl WindowFunction {
 pub const ROWS_BYTES: u32 = 256 * 1024;
 /// Most rows of the image that a unit reads at a time.
 pub const MAX_ROWS: u32 = 8192;
-/// Bytes of one of the two buffers for unrolled windows, without the alignment offset.
+/// Bytes of one of the two buffers for windows as rows, without the alignment offset.
 pub const OUT_BYTES: u32 = 64 * 1024;
 /// What a row takes beside its elements, at most: the NoC wants source and destination congruent.
 pub const ROW_SLACK: u32 = 2 * CONGRUENCE;
 
 /// Windows and how they move. Arrays are in the order columns, rows, slices.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
 pub struct WindowParams {
     /// A [`WindowFunction`] as a number.
     pub function: u32,
@@ -69,10 +59,12 @@ pub struct WindowParams {
     pub per_row: u32,
     /// Units in all.
     pub units: u32,
-    /// Channels that are unrolled at a time.
+    /// Channels whose windows become rows at a time.
     pub chunk: u32,
     /// What [`WindowFunction::Average`] divides by.
     pub area: u32,
+    /// Zero.
+    pub reserved: u32,
     /// Bytes from one image to the next.
     pub image_stride: u64,
 }
@@ -109,38 +101,6 @@ impl WindowParams {
         let end = if end < self.kernel[dim] { end } else { self.kernel[dim] };
         (if first < end { first } else { end }, end)
     }
-
-    /// As descriptor parameters.
-    pub fn to_words(&self) -> [u32; PARAM_WORDS] {
-        let mut words = [0; PARAM_WORDS];
-        words[0] = self.function;
-        let pad = self.pad.map(|pad| pad as u32);
-        for (n, triple) in [self.kernel, self.stride, pad, self.dilation, self.out].iter().enumerate() {
-            words[1 + 3 * n..4 + 3 * n].copy_from_slice(triple);
-        }
-        words[16..21].copy_from_slice(&[self.step, self.per_row, self.units, self.chunk, self.area]);
-        crate::view::put_u64(&mut words, 22, self.image_stride);
-        words
-    }
-
-    /// From descriptor parameters.
-    pub fn from_words(words: &[u32; PARAM_WORDS]) -> Self {
-        let triple = |n: usize| core::array::from_fn(|i| words[1 + 3 * n + i]);
-        Self {
-            function: words[0],
-            kernel: triple(0),
-            stride: triple(1),
-            pad: triple(2).map(|pad| pad as i32),
-            dilation: triple(3),
-            out: triple(4),
-            step: words[16],
-            per_row: words[17],
-            units: words[18],
-            chunk: words[19],
-            area: words[20],
-            image_stride: u64::from(words[22]) | u64::from(words[23]) << 32,
-        }
-    }
 }
 
 const fn within(at: i32, max: u32) -> u32 {
@@ -159,7 +119,7 @@ mod tests {
 
     fn params() -> WindowParams {
         WindowParams {
-            function: WindowFunction::Unroll as u32,
+            function: WindowFunction::Im2Col as u32,
             kernel: [3, 2, 1],
             stride: [2, 1, 1],
             pad: [4, -1, 0],
@@ -170,15 +130,9 @@ mod tests {
             units: 5,
             chunk: 2,
             area: 6,
+            reserved: 0,
             image_stride: 0x1_2345_6789,
         }
-    }
-
-    #[test]
-    fn parameters_survive_the_descriptor() {
-        assert_eq!(WindowParams::from_words(&params().to_words()), params());
-        assert!((0..4).all(|code| WindowFunction::from_code(code).is_some_and(|f| f as u32 == code)));
-        assert_eq!(WindowFunction::from_code(4), None);
     }
 
     #[test]
@@ -193,7 +147,7 @@ mod tests {
                 dilation: [dilation, 1, 1],
                 ..params()
             };
-            let image = TensorView::contiguous(crate::ElementType::F32, 0, [n, 1, 1, 1]);
+            let image = TensorView::contiguous(crate::view::ElementType::F32, 0, [n, 1, 1, 1]);
             for o in 0..9 {
                 let (first, end) = params.inside(0, o, n);
                 let (from, to) = params.columns(&image, o, 2);

@@ -3,11 +3,12 @@
 
 use tt_isa::chip::Chip;
 use tt_isa::map::{DEBUG_REGS_BASE, NIU_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
-use tt_isa::noc::NocXy;
+use tt_isa::noc::{NocXy, node_id};
 use tt_kernel_abi::boot::MAX_BANKS;
 use tt_kernel_abi::{BankEntry, BootConfig, l1};
+use zerocopy::IntoBytes;
 
-use super::{Session, bytes};
+use super::Session;
 use crate::chip::ChipError;
 use crate::error::Error;
 use crate::link::Link;
@@ -51,11 +52,7 @@ impl Session {
         self.link.multicast(rect, u64::from(l1::MAILBOX), &mailbox)?;
         for position in 0..self.workers.len() {
             let config = self.boot_config(chip, position);
-            self.link.write(
-                self.workers[position],
-                u64::from(l1::BOOT_CONFIG),
-                &bytes(&config.to_words()),
-            )?;
+            self.link.write(self.workers[position], u64::from(l1::BOOT_CONFIG), config.as_bytes())?;
         }
         let brisc = SOFT_RESET_ALL & !RiscV::Brisc.soft_reset_bit();
         self.link.multicast(rect, SOFT_RESET, &brisc.to_le_bytes())?;
@@ -93,5 +90,5 @@ impl Session {
 /// Where a tile is on NoC 0, as its NIU says: translated coordinates hide which rows are harvested.
 fn place(link: &mut Link, tile: NocXy) -> Result<NocXy, Error> {
     let id = link.read32(tile, u64::from(NIU_BASE + link.chip().noc.registers.node_id))?;
-    Ok(NocXy::new((id & 63) as u8, (id >> 6 & 63) as u8))
+    Ok(node_id::place(id))
 }

@@ -53,7 +53,7 @@ impl Session {
             for (i, word) in (0..).zip(&mut words) {
                 *word = self.link.read32(tile, u64::from(l1::ERROR_REPORT) + 4 * i)?;
             }
-            let report = ErrorReport::from_words(words);
+            let report: ErrorReport = zerocopy::transmute!(words);
             if report.launch() == self.seq & 0xFF_FFFF && report.code & 0xFF != 0 {
                 return Err(Error::Kernel { tile, report });
             }

@@ -286,7 +286,3 @@ struct Session {
     errors: u32,
     launches: u64,
 }
-
-fn bytes(words: &[u32]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_le_bytes()).collect()
-}

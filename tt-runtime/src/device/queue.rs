@@ -4,8 +4,9 @@
 use std::time::{Duration, Instant};
 
 use tt_kernel_abi::{OpDescriptor, l1};
+use zerocopy::IntoBytes;
 
-use super::{Session, bytes};
+use super::Session;
 use crate::error::Error;
 
 /// A launch in which no worker comes any further for so long is given up. (How long one may take as a whole depends on the tensors, and
@@ -19,9 +20,9 @@ impl Session {
         self.seq = self.seq.wrapping_add(1).max(1);
         let op = OpDescriptor { seq: self.seq, ..*descriptor };
         let rect = self.rect();
-        self.link.multicast(rect, u64::from(l1::DESCRIPTOR), &bytes(&op.to_words()))?;
+        self.link.multicast(rect, u64::from(l1::DESCRIPTOR), op.as_bytes())?;
         self.link.multicast(rect, u64::from(l1::GO), &self.seq.to_le_bytes())?;
-        self.wait(&format!("operator {} (launch {})", op.op, self.seq))?;
+        self.wait(&format!("{} (launch {})", op.name(), self.seq))?;
         self.launches += 1;
         self.check_errors()
     }

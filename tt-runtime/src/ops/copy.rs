@@ -9,7 +9,8 @@ use tt_kernel_abi::copy::{BLOCK_COLUMNS, BLOCK_ROWS, CopyParams, Mode};
 use tt_kernel_abi::elementwise::{MAX_PIECE, PIECE_STEP, Pieces};
 use tt_kernel_abi::launch::LANES;
 use tt_kernel_abi::matmul::{TILE, block_tiles};
-use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
+use tt_kernel_abi::operators::kernel;
+use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 const ALL: &[ElementType] = &[
     ElementType::F32,
@@ -166,14 +167,7 @@ pub fn tilize(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescri
     let per_row = k_tiles.div_ceil(len);
     let count = check::count("blocks of tiles", &[per_row, rows])?;
     let pieces = Pieces { function: Mode::Tiles as u32, len, per_row, count };
-    Ok(OpDescriptor {
-        op: Op::Copy as u32,
-        cores: cores.min(count.div_ceil(LANES)),
-        src0: *src,
-        dst: *dst,
-        params: CopyParams { pieces, dims: [DimMap::SAME; 4] }.to_words(),
-        ..OpDescriptor::NOP
-    })
+    Ok(descriptor(pieces, [DimMap::SAME; 4], src, dst, cores))
 }
 
 /// Whether neighbours in memory are neighbours in dimension 1.
@@ -216,12 +210,17 @@ fn build(
     };
     let pieces = Pieces::cut_short(mode as u32, ne0, rows, cores * LANES, (step, longest))
         .ok_or_else(|| Unsupported(format!("too many elements: {:?}", dst.ne).into()))?;
-    Ok(OpDescriptor {
-        op: Op::Copy as u32,
-        cores: cores.min(pieces.count.div_ceil(LANES)),
-        src0: src,
-        dst,
-        params: CopyParams { pieces, dims }.to_words(),
-        ..OpDescriptor::NOP
-    })
+    Ok(descriptor(pieces, dims, &src, &dst, cores))
+}
+
+fn descriptor(
+    pieces: Pieces,
+    dims: [DimMap; 4],
+    src: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> OpDescriptor {
+    let params = CopyParams::new(pieces, dims);
+    let op = OpDescriptor::of::<kernel::Copy>(&params, cores.min(pieces.count.div_ceil(LANES)));
+    OpDescriptor { src0: *src, dst: *dst, ..op }
 }

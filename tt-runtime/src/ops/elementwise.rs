@@ -5,10 +5,11 @@
 use super::check::FLOATS;
 use super::{Unsupported, check};
 pub use tt_kernel_abi::elementwise::{Binary, Glu, Unary};
-use tt_kernel_abi::elementwise::{MAX_PIECE, PIECE_STEP, Pieces};
+use tt_kernel_abi::elementwise::{ElementwiseParams, MAX_PIECE, OWN_PARAMS, PIECE_STEP, Pieces};
 use tt_kernel_abi::launch::LANES;
+use tt_kernel_abi::operators::{Operator, kernel};
 use tt_kernel_abi::sfpu::{ALIGN, BLOCK, ON_SFPU};
-use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
+use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 use tt_kernel_sfpu::{self as sfpu, Program};
 
 /// Descriptor for `dst[i] = function(src0[i])` on up to `cores` workers; any strides, types F32, F16, BF16.
@@ -27,7 +28,7 @@ pub fn unary(
     let [src0, dst] = prepared([("src0", src0), ("dst", dst)])?;
     same_shape(&src0, &dst)?;
     let views = [src0, TensorView::NONE, dst];
-    descriptor(Op::Unary, function as u32, sfpu::unary(function), params, views, cores)
+    descriptor::<kernel::Unary>(function as u32, sfpu::unary(function), params, views, cores)
 }
 
 /// Descriptor for a tensor made from nothing: `FILL` and `ARANGE`.
@@ -42,7 +43,13 @@ pub fn fill(
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
     let [dst] = prepared([("dst", dst)])?;
-    descriptor(Op::Unary, function as u32, None, params, [TensorView::NONE, TensorView::NONE, dst], cores)
+    descriptor::<kernel::Unary>(
+        function as u32,
+        None,
+        params,
+        [TensorView::NONE, TensorView::NONE, dst],
+        cores,
+    )
 }
 
 /// Descriptor for `dst[i] = function(src0[i], src1[i mod src1.ne])` on up to `cores` workers.
@@ -65,7 +72,7 @@ pub fn binary(
     if src1.ne[0] != dst.ne[0] && src1.ne[0] > MAX_PIECE {
         return Err(format!("src1 repeats rows of {} elements", src1.ne[0]).into());
     }
-    descriptor(Op::Binary, function as u32, sfpu::binary(function), &[], [src0, src1, dst], cores)
+    descriptor::<kernel::Binary>(function as u32, sfpu::binary(function), &[], [src0, src1, dst], cores)
 }
 
 /// Descriptor for a gated unit on up to `cores` workers. Without `src1` both halves are in `src0`'s rows: the gate
@@ -90,7 +97,7 @@ pub fn glu(
     let [x, gate, dst] = prepared([("src0", &x), ("src1", &gate), ("dst", dst)])?;
     same_shape(&x, &dst)?;
     same_shape(&gate, &dst)?;
-    descriptor(Op::Glu, function as u32, sfpu::glu(function), params, [x, gate, dst], cores)
+    descriptor::<kernel::Glu>(function as u32, sfpu::glu(function), params, [x, gate, dst], cores)
 }
 
 /// The two halves of rows that hold value and gate; an odd last element belongs to none.
@@ -155,8 +162,7 @@ fn suits_sfpu([src0, src1, dst]: &[TensorView; 3]) -> bool {
 }
 
 /// The descriptor: on the vector unit if the function has a `program` there and the operands suit it.
-fn descriptor(
-    op: Op,
+fn descriptor<O: Operator<Params = ElementwiseParams>>(
     function: u32,
     program: Option<Program>,
     params: &[f32],
@@ -168,16 +174,13 @@ fn descriptor(
     // A tile's cores work together, or each data-movement core on its own.
     let (lanes, longest) = if on_sfpu { (1, BLOCK) } else { (LANES, MAX_PIECE) };
     let pieces = cut(function, &dst, cores, lanes, longest)?;
-    Ok(OpDescriptor {
-        op: op as u32,
-        flags: if on_sfpu { ON_SFPU } else { 0 },
-        cores: cores.min(pieces.count.div_ceil(lanes)),
-        src0,
-        src1,
-        dst,
-        params: pieces.to_words(params),
-        ..OpDescriptor::NOP
-    })
+    let mut own = [0; OWN_PARAMS];
+    for (word, value) in own.iter_mut().zip(params) {
+        *word = value.to_bits();
+    }
+    let op =
+        OpDescriptor::of::<O>(&ElementwiseParams { pieces, own }, cores.min(pieces.count.div_ceil(lanes)));
+    Ok(OpDescriptor { flags: if on_sfpu { ON_SFPU } else { 0 }, src0, src1, dst, ..op })
 }
 
 fn cut(function: u32, dst: &TensorView, cores: u32, lanes: u32, longest: u32) -> Result<Pieces, Unsupported> {
@@ -201,7 +204,7 @@ mod tests {
     fn tensors_without_gaps_are_one_row() {
         let x = f32([5, 7, 3, 2]);
         let op = unary(Unary::Exp, &[], &x, &x, 64).unwrap();
-        let pieces = Pieces::from_words(&op.params);
+        let pieces = op.params_of::<kernel::Unary>().unwrap().pieces;
         assert_eq!((op.dst.ne, pieces.count, op.cores), ([210, 1, 1, 1], 7, 4));
         let mut gaps = x;
         gaps.nb[1] = 64;

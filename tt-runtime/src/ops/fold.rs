@@ -5,7 +5,8 @@ use super::{Unsupported, check};
 use tt_kernel_abi::elementwise::{MAX_PIECE, Pieces};
 use tt_kernel_abi::fold::{FoldFunction, FoldParams};
 use tt_kernel_abi::launch::LANES;
-use tt_kernel_abi::{Op, OpDescriptor, TensorView};
+use tt_kernel_abi::operators::kernel;
+use tt_kernel_abi::{OpDescriptor, TensorView};
 
 /// How windows lie in the result; arrays are in the order columns, rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,15 +84,9 @@ fn build(
     let rows = check::count("rows", &[ne1, ne2, ne3])?;
     let pieces = Pieces::cut(function as u32, ne0, rows, cores * LANES)
         .ok_or_else(|| Unsupported(format!("too many elements: {:?}", dst.ne).into()))?;
-    Ok(OpDescriptor {
-        op: Op::Fold as u32,
-        cores: cores.min(pieces.count.div_ceil(LANES)),
-        src0: *src0,
-        src1: *src1,
-        dst: *dst,
-        params: FoldParams { pieces, kernel, stride, pad, image_stride }.to_words(),
-        ..OpDescriptor::NOP
-    })
+    let params = FoldParams { pieces, kernel, stride, pad, image_stride };
+    let op = OpDescriptor::of::<kernel::Fold>(&params, cores.min(pieces.count.div_ceil(LANES)));
+    Ok(OpDescriptor { src0: *src0, src1: *src1, dst: *dst, ..op })
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@
 
 use super::check::FLOATS;
 use super::elementwise::Glu;
-use super::rows::{Rope, RowFunction};
+use super::rows::{NormFunction, Rope};
 use super::{Unsupported, check};
 use tt_kernel_abi::matmul::{MatmulParams, ROW_GROUP};
-use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
+use tt_kernel_abi::operators::kernel;
+use tt_kernel_abi::{ElementType, Op, OpDescriptor, Params, TensorView};
 
 /// No byte of `dst` is one of an operand's.
 fn apart(dst: &TensorView, operands: &[&TensorView]) -> Result<(), Unsupported> {
@@ -32,7 +33,7 @@ fn apart_or_same(dst: &TensorView, operand: &TensorView) -> Result<(), Unsupport
 ///
 /// The reason why the kernel cannot do it.
 pub fn norm_mul(
-    function: RowFunction,
+    function: NormFunction,
     eps: f32,
     src: &TensorView,
     factors: &TensorView,
@@ -99,9 +100,9 @@ pub fn matmul_glu(
     let own = MatmulParams {
         glu: function as u32,
         glu_params: params.map(f32::to_bits),
-        ..MatmulParams::from_words(&x.params)
+        ..*x.params.get::<kernel::Matmul>()
     };
-    let mut descriptor = OpDescriptor { dst: *dst, params: own.to_words(), ..*x };
+    let mut descriptor = OpDescriptor { dst: *dst, params: Params::of::<kernel::Matmul>(&own), ..*x };
     descriptor.more[2] = gate.src0;
     Ok(descriptor)
 }

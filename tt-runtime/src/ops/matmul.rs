@@ -9,8 +9,9 @@ pub use tt_kernel_abi::matmul::MAX_IDS;
 use tt_kernel_abi::matmul::{
     ACT_STAGE_BYTES, Groups, MAX_MATRICES, MatmulParams, ROW_GROUP, TILE, max_chunk_tiles,
 };
+use tt_kernel_abi::operators::kernel;
 use tt_kernel_abi::target::CONGRUENCE;
-use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
+use tt_kernel_abi::{ElementType, OpDescriptor, Params, TensorView};
 
 /// Types of src0 that the kernel multiplies with.
 const WEIGHTS: &[ElementType] = &[
@@ -118,16 +119,8 @@ pub fn matmul(
         check::rows(what, view, ty)?;
     }
     shapes(src0, src1, dst)?;
-    let params = params(src0, src1)?;
-    Ok(OpDescriptor {
-        op: Op::Matmul as u32,
-        cores,
-        src0: *src0,
-        src1: *src1,
-        dst: *dst,
-        params: params.to_words(),
-        ..OpDescriptor::NOP
-    })
+    let op = OpDescriptor::of::<kernel::Matmul>(&params(src0, src1)?, cores);
+    Ok(OpDescriptor { src0: *src0, src1: *src1, dst: *dst, ..op })
 }
 
 /// Descriptor for `MUL_MAT_ID`: `dst[t][u][n] = sum_k src0[ids[t][u]][n][k] * src1[t][u or 0][k]` on up to `cores`
@@ -179,9 +172,9 @@ pub fn matmul_id(
     descriptor.more[0] = *ids;
     let groups = count.min(TILE).div_ceil(ROW_GROUP);
     let tables = Groups::new(count, src0.ne[2]).bytes();
-    let plain = MatmulParams::from_words(&descriptor.params);
+    let plain = *descriptor.params.get::<kernel::Matmul>();
     let chunk_tiles = plain.k_tiles.min(max_chunk_tiles(groups, tables));
-    descriptor.params = MatmulParams { chunk_tiles, ids: count, ..plain }.to_words();
+    descriptor.params = Params::of::<kernel::Matmul>(&MatmulParams { chunk_tiles, ids: count, ..plain });
     Ok(descriptor)
 }
 
@@ -249,7 +242,7 @@ mod tests {
     fn plan(src0: &TensorView, ne1: [u32; 4]) -> Result<(u32, MatmulParams), Unsupported> {
         let dst = f32([src0.ne[1], ne1[1], ne1[2], ne1[3]]);
         let op = matmul(src0, &f32(ne1), &dst, 64)?;
-        Ok((op.cores, MatmulParams::from_words(&op.params)))
+        Ok((op.cores, *op.params_of::<kernel::Matmul>().unwrap()))
     }
 
     #[test]

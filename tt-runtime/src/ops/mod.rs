@@ -28,7 +28,7 @@ pub use rows::{
     sum, sum_rows, triangle, weighted_sum,
 };
 pub use set_rows::set_rows;
-pub use windows::{reduce_windows, unroll};
+pub use windows::{im2col, reduce_windows};
 
 use std::borrow::Cow;
 

@@ -4,9 +4,10 @@
 use super::{Unsupported, check};
 use tt_kernel_abi::elementwise::MAX_PIECE;
 use tt_kernel_abi::launch::LANES;
+use tt_kernel_abi::operators::kernel;
 pub use tt_kernel_abi::recurrent::{Kind, Plane};
 use tt_kernel_abi::recurrent::{MAX_STATE, RecurrentParams};
-use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
+use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 /// The tensors, all F32.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -80,16 +81,9 @@ pub fn recurrent(recurrence: Recurrence, cores: u32) -> Result<OpDescriptor, Uns
         slot_stride: recurrence.slot_stride,
     };
     let ids = *recurrence.ids.unwrap_or(&TensorView::NONE);
-    Ok(OpDescriptor {
-        op: Op::Recurrent as u32,
-        cores: cores.min(units.div_ceil(LANES)),
-        src0: *before,
-        src1: *values,
-        dst: *results,
-        more: [*vectors, *after, ids],
-        params: params.to_words(),
-        ..OpDescriptor::NOP
-    })
+    let op = OpDescriptor::of::<kernel::Recurrent>(&params, cores.min(units.div_ceil(LANES)));
+    let more = [*vectors, *after, ids];
+    Ok(OpDescriptor { src0: *before, src1: *values, dst: *results, more, ..op })
 }
 
 /// Descriptor for `a x = b`, solved for x: a has lower triangular matrices of n rows (what is above the diagonal is not read), b
@@ -151,7 +145,7 @@ mod tests {
             slot_stride: 0,
         };
         let op = recurrent(recurrence, 64).unwrap();
-        let params = RecurrentParams::from_words(&op.params);
+        let params = op.params_of::<kernel::Recurrent>().unwrap();
         assert_eq!((params.lines, params.per_head, params.units, op.cores), (4, 16, 128, 64));
         let why = recurrent(Recurrence { kind: Kind::Delta, ..recurrence }, 64).unwrap_err();
         assert!(why.0.contains("state"), "{why}");

@@ -4,9 +4,10 @@ use super::check::FLOATS;
 use super::{Unsupported, check};
 use tt_kernel_abi::elementwise::{MAX_PIECE, PIECE_STEP, Pieces};
 use tt_kernel_abi::launch::LANES;
+use tt_kernel_abi::operators::kernel;
 pub use tt_kernel_abi::resample::Filter;
 use tt_kernel_abi::resample::{MAX_TAPS, ResampleParams, most_taps};
-use tt_kernel_abi::{Op, OpDescriptor, TensorView};
+use tt_kernel_abi::{OpDescriptor, TensorView};
 
 /// Descriptor for `src` as an image of `dst`'s extents, on up to `cores` workers. With `corners` the centres of the first
 /// and last elements of rows and columns fall together, else the images' edges.
@@ -43,12 +44,7 @@ pub fn resample(
     let pieces = Pieces::cut_short(filter as u32, ne0, rows, cores * LANES, (PIECE_STEP, longest))
         .ok_or_else(|| Unsupported(format!("too many elements: {:?}", dst.ne).into()))?;
     let centre = if corners { 0.0 } else { 0.5 };
-    Ok(OpDescriptor {
-        op: Op::Resample as u32,
-        cores: cores.min(pieces.count.div_ceil(LANES)),
-        src0: *src,
-        dst: *dst,
-        params: ResampleParams { pieces, scale, centre, taps }.to_words(),
-        ..OpDescriptor::NOP
-    })
+    let params = ResampleParams { pieces, scale, centre, taps };
+    let op = OpDescriptor::of::<kernel::Resample>(&params, cores.min(pieces.count.div_ceil(LANES)));
+    Ok(OpDescriptor { src0: *src, dst: *dst, ..op })
 }

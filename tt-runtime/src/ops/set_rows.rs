@@ -1,7 +1,8 @@
 //! `SET_ROWS`: `dst[i03][i02][idx[i03 % ne12][i02 % ne11][i01]][..] = src0[i03][i02][i01][..]`.
 
 use super::{Unsupported, check};
-use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
+use tt_kernel_abi::operators::{NoParams, kernel};
+use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 /// Descriptor for scattering the rows of `rows` (F32, F16) into `dst` (F32, F16, BF16, quantised types that kernels encode)
 /// as `indices` (I64 or I32) say, on up to `cores` workers.
@@ -35,14 +36,8 @@ pub fn set_rows(
     if !fast || from != ElementType::F32 {
         return super::rows::set_rows(rows, indices, dst, cores);
     }
-    Ok(OpDescriptor {
-        op: Op::SetRows as u32,
-        cores: cores.min(total),
-        src0: *rows,
-        src1: *indices,
-        dst: *dst,
-        ..OpDescriptor::NOP
-    })
+    let op = OpDescriptor::of::<kernel::SetRows>(&NoParams, cores.min(total));
+    Ok(OpDescriptor { src0: *rows, src1: *indices, dst: *dst, ..op })
 }
 
 fn check_indices(indices: &TensorView, ty: ElementType) -> Result<(), Unsupported> {
@@ -60,6 +55,7 @@ fn check_indices(indices: &TensorView, ty: ElementType) -> Result<(), Unsupporte
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tt_kernel_abi::Op;
 
     fn view(ty: ElementType, ne: [u32; 4]) -> TensorView {
         TensorView::contiguous(ty, 0x100_0000, ne)

@@ -3,8 +3,9 @@
 use super::check::FLOATS;
 use super::{Unsupported, check};
 use tt_kernel_abi::launch::LANES;
+use tt_kernel_abi::operators::kernel;
 use tt_kernel_abi::windows::{MAX_ROWS, OUT_BYTES, ROW_SLACK, ROWS_BYTES, WindowFunction, WindowParams};
-use tt_kernel_abi::{ElementType, Op, OpDescriptor, TensorView};
+use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 /// Elements of windows below which a unit is not worth a core.
 const SMALL: u32 = 512;
@@ -53,7 +54,7 @@ pub enum Reduction<'a> {
 /// # Errors
 ///
 /// The reason why the kernel cannot do it.
-pub fn unroll(
+pub fn im2col(
     windows: Windows,
     images: &Images,
     dst: &TensorView,
@@ -74,7 +75,7 @@ pub fn unroll(
     }
     let out = [dst.ne[1], dst.ne[2], dst.ne[3] / images.count];
     let most = OUT_BYTES / to.block_bytes() / element.max(1);
-    let params = params(WindowFunction::Unroll, windows, images, out, cores, most)?;
+    let params = params(WindowFunction::Im2Col, windows, images, out, cores, most)?;
     Ok(build(params, images, TensorView::NONE, dst, cores))
 }
 
@@ -148,6 +149,7 @@ fn params(
         units: 1,
         chunk: 1,
         area: 0,
+        reserved: 0,
         image_stride: *stride,
     };
     let rows = check::count("rows of windows", &[out[1], out[2], *count])?;
@@ -196,15 +198,8 @@ fn build(
     dst: &TensorView,
     cores: u32,
 ) -> OpDescriptor {
-    OpDescriptor {
-        op: Op::Windows as u32,
-        cores: cores.min(params.units.div_ceil(LANES)),
-        src0: images.view,
-        src1,
-        dst: *dst,
-        params: params.to_words(),
-        ..OpDescriptor::NOP
-    }
+    let op = OpDescriptor::of::<kernel::Windows>(&params, cores.min(params.units.div_ceil(LANES)));
+    OpDescriptor { src0: images.view, src1, dst: *dst, ..op }
 }
 
 #[cfg(test)]
@@ -224,22 +219,22 @@ mod tests {
 
     #[test]
     fn large_images_are_split_by_rows_and_channels() {
-        let op = unroll(PLAIN, &images([256, 256, 1, 192], 1), &f32([1728, 256, 256, 1]), 64).unwrap();
-        let params = WindowParams::from_words(&op.params);
+        let op = im2col(PLAIN, &images([256, 256, 1, 192], 1), &f32([1728, 256, 256, 1]), 64).unwrap();
+        let params = op.params_of::<kernel::Windows>().unwrap();
         assert_eq!((params.step, params.units, op.cores), (256, 256, 64));
         assert!(params.chunk > 1 && params.chunk * 3 * (256 * 4 + ROW_SLACK) <= ROWS_BYTES);
     }
 
     #[test]
     fn small_images_use_few_cores() {
-        let op = unroll(PLAIN, &images([6, 5, 1, 2], 1), &f32([18, 6, 5, 1]), 64).unwrap();
+        let op = im2col(PLAIN, &images([6, 5, 1, 2], 1), &f32([18, 6, 5, 1]), 64).unwrap();
         assert_eq!(op.cores, 3);
     }
 
     #[test]
     fn what_the_kernel_cannot_do_has_a_reason() {
         let image = images([6, 5, 1, 2], 1);
-        let reason = |windows, image: &Images, ne| unroll(windows, image, &f32(ne), 64).unwrap_err().0;
+        let reason = |windows, image: &Images, ne| im2col(windows, image, &f32(ne), 64).unwrap_err().0;
         assert!(reason(PLAIN, &image, [17, 6, 5, 1]).contains("windows of 18"));
         assert!(reason(Windows { stride: [0, 1, 1], ..PLAIN }, &image, [18, 6, 5, 1]).contains("stride"));
         let huge = Windows { kernel: [1, 9000, 1], ..PLAIN };

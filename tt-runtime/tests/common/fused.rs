@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::ops::elementwise::{Binary, Glu};
-use tt_runtime::ops::rows::{Rope, RowFunction};
+use tt_runtime::ops::rows::{NormFunction, Rope};
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{Device, DramAddr, ElementType, OpDescriptor, TensorView};
 
@@ -61,7 +61,7 @@ fn run(device: &Arc<Device>, dst: &TensorView, steps: &[Result<OpDescriptor, Uns
 pub fn norms(device: &Arc<Device>, rng: &mut Rng, len: u32) -> Vec<Outcome> {
     let cores = device.info().expect("it boots").workers();
     let mut outcomes = Vec::new();
-    for function in [RowFunction::RmsNorm, RowFunction::Norm] {
+    for function in [NormFunction::RmsNorm, NormFunction::Norm] {
         for factors in [[len, 1, 1, 1], [len, 1, 2, 1]] {
             let keep = &mut Memory::new();
             let [x, between, dst] =

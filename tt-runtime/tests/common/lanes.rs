@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tt_runtime::ops::copy::DimMap;
 use tt_runtime::ops::elementwise::{Binary, Glu, Unary};
-use tt_runtime::ops::rows::{RowFunction, SoftMax, Triangle};
+use tt_runtime::ops::rows::{NormFunction, SoftMax, Triangle};
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{Allocation, Device, DramAddr, ElementType, OpDescriptor, TensorView};
 
@@ -108,7 +108,7 @@ impl Operands {
             ("ADD in place", ops::binary(Binary::Add, a, &self.b, a, CORES)),
             ("SWIGLU in place", ops::glu(Glu::Swiglu, false, &[], a, Some(a), a, CORES)),
             ("DUP in place", ops::remap(a, a, [DimMap::SAME; 4], CORES)),
-            ("RMS_NORM in place", ops::norm(RowFunction::RmsNorm, 1e-5, a, a, CORES)),
+            ("RMS_NORM in place", ops::norm(NormFunction::RmsNorm, 1e-5, a, a, CORES)),
             ("SOFT_MAX in place", ops::soft_max(soft_max, a, None, None, a, CORES)),
         ]
     }
@@ -128,9 +128,9 @@ impl Operands {
         let largest = self.to(ElementType::I32, [n1 * n2, 1, 1, 1]);
         let diagonal = TensorView { ne: [n0, 1, 1, 1], ..self.square };
         vec![
-            ("RMS_NORM", ops::norm(RowFunction::RmsNorm, 1e-5, a, dst, CORES)),
-            ("NORM", ops::norm(RowFunction::Norm, 1e-5, a, dst, CORES)),
-            ("L2_NORM", ops::norm(RowFunction::L2Norm, 1e-5, a, dst, CORES)),
+            ("RMS_NORM", ops::norm(NormFunction::RmsNorm, 1e-5, a, dst, CORES)),
+            ("NORM", ops::norm(NormFunction::Norm, 1e-5, a, dst, CORES)),
+            ("L2_NORM", ops::norm(NormFunction::L2Norm, 1e-5, a, dst, CORES)),
             ("GROUP_NORM", ops::group_norm(3, 1e-5, a, dst, CORES)),
             ("SUM_ROWS", ops::sum_rows(1.0, a, &self.to(ElementType::F32, [1, n1, n2, 1]), CORES)),
             ("SUM", ops::sum(a, &self.to(ElementType::F32, [1; 4]), CORES)),

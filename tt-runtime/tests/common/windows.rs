@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Rng, encode, upload};
 use tt_runtime::ops::windows::{Images, Reduction, Windows};
-use tt_runtime::ops::{reduce_windows, unroll};
+use tt_runtime::ops::{im2col, reduce_windows};
 use tt_runtime::{Device, DramAddr, ElementType, Error, TensorView};
 
 /// Windows over random images.
@@ -16,7 +16,7 @@ pub struct Case {
     pub ne: [u32; 4],
     /// Images.
     pub images: u32,
-    /// Type of unrolled windows.
+    /// Type of windows as rows.
     pub to: ElementType,
 }
 
@@ -104,8 +104,8 @@ fn random(rng: &mut Rng, count: usize) -> Vec<f32> {
     (0..count).map(|_| rng.unit()).collect()
 }
 
-/// What the device unrolls, and what it should.
-pub fn run_unroll(device: &Arc<Device>, rng: &mut Rng, case: Case) -> Result<[Vec<u8>; 2], Error> {
+/// What the device makes of windows, and what it should.
+pub fn run_im2col(device: &Arc<Device>, rng: &mut Rng, case: Case) -> Result<[Vec<u8>; 2], Error> {
     let values = random(rng, case.count());
     let (_memory, images) = case.upload(device, &values);
     let ([ow, oh, od], channels) = (case.out(), case.ne[3]);
@@ -115,7 +115,7 @@ pub fn run_unroll(device: &Arc<Device>, rng: &mut Rng, case: Case) -> Result<[Ve
     let (_out, addr) = upload(device, &got, 4);
     let dst = TensorView::contiguous(case.to, addr, ne);
     let workers = device.info()?.workers();
-    device.execute(&unroll(case.windows, &images, &dst, workers).expect("supported"))?;
+    device.execute(&im2col(case.windows, &images, &dst, workers).expect("supported"))?;
     device.read(DramAddr(addr), &mut got)?;
     let mut expected = Vec::new();
     for number in 0..ow * oh * od * case.images {

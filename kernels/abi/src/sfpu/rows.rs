@@ -6,7 +6,7 @@
 
 use super::{BLOCK, BLOCK_BYTES};
 use crate::l1::{HEAP, HEAP_END};
-use crate::rows::RowFunction;
+use crate::rows::gradient::GradientFunction;
 use crate::target::{CONGRUENCE, offset};
 use tt_isa::format::DST_ROWS_32;
 
@@ -58,6 +58,32 @@ pub const fn head(number: u32) -> u32 {
 /// Where a head's value of more[0] comes in from DRAM.
 pub const fn head_staging(number: u32, addr: u64) -> u32 {
     head(number) + CONGRUENCE + offset(addr)
+}
+
+/// A function of rows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RowFunction {
+    /// [`crate::rows::soft_max`].
+    SoftMax,
+    /// See [`GradientFunction`], as all that follow.
+    SoftMaxBack,
+    /// See [`GradientFunction`].
+    RmsNormBack,
+    /// See [`GradientFunction`].
+    CrossEntropy,
+    /// See [`GradientFunction`].
+    CrossEntropyBack,
+}
+
+impl From<GradientFunction> for RowFunction {
+    fn from(function: GradientFunction) -> Self {
+        match function {
+            GradientFunction::SoftMaxBack => Self::SoftMaxBack,
+            GradientFunction::RmsNormBack => Self::RmsNormBack,
+            GradientFunction::CrossEntropy => Self::CrossEntropy,
+            GradientFunction::CrossEntropyBack => Self::CrossEntropyBack,
+        }
+    }
 }
 
 /// What is done with a segment.

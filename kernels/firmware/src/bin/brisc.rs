@@ -2,10 +2,11 @@
 #![no_std]
 #![no_main]
 
+use tt_firmware::boot_word;
 use tt_firmware::ops;
 use tt_firmware::rt::chip::{CHIP, cfg};
-use tt_firmware::rt::launch::{Launch, serve_and_complete, wait_for_siblings_idle};
-use tt_firmware::rt::mmio::{load, load_and_wait, store};
+use tt_firmware::rt::launch::{serve_and_complete, wait_for_siblings_idle};
+use tt_firmware::rt::mmio::{load_and_wait, store};
 use tt_firmware::rt::noc::Noc;
 use tt_firmware::rt::sync;
 use tt_firmware::rt::tensix::Config;
@@ -13,19 +14,19 @@ use tt_isa::map::{
     CFG_BASE, DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL, TDMA_CLK_GATE_EN, TDMA_REGS_BASE,
 };
 use tt_kernel_abi::launch::{Progress, Stage};
-use tt_kernel_abi::{BootConfig, Op, l1};
+use tt_kernel_abi::{BootConfig, l1};
 
 tt_firmware::image!(RiscV::Brisc, main);
 
 fn main() -> ! {
     store(l1::progress_words(RiscV::Brisc), Progress::state(Stage::Boot, 0));
     // A host that speaks another version of the ABI must not find a half-working tile.
-    while load(l1::BOOT_CONFIG) != BootConfig::MAGIC {}
+    while boot_word!(magic) != BootConfig::MAGIC {}
     initialise();
     sync::clear();
     release_siblings();
     wait_for_siblings_idle();
-    serve_and_complete(run)
+    serve_and_complete(ops::brisc)
 }
 
 /// Clocks, NIUs and the error-correction scrubber, as the vendor's firmware sets them at power-on.
@@ -63,13 +64,4 @@ fn release_siblings() {
     Config.settle(cfg::ECC_SCRUBBER_Enable);
     let reset = DEBUG_REGS_BASE + SOFT_RESET_0;
     store(reset, load_and_wait(reset) & !SOFT_RESET_ALL);
-}
-
-fn run(op: Op, launch: &Launch) {
-    match op {
-        Op::Matmul => ops::matmul::brisc::run(launch),
-        op if ops::on_sfpu(op, launch) => ops::sfpu::brisc::run(launch),
-        op if ops::rows_on_sfpu(op, launch) => ops::sfpu_rows::brisc::run(launch),
-        op => ops::lane(op, launch, 0),
-    }
 }

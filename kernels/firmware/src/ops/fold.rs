@@ -14,9 +14,8 @@ use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::{OpDescriptor, TensorView};
 
 /// Runs one lane.
-pub fn run(mut lane: Lane) {
+pub fn run(mut lane: Lane, params: &FoldParams) {
     let op = lane.launch.op;
-    let params = FoldParams::from_words(&op.params);
     let Some(function) = FoldFunction::from_code(params.pieces.function) else {
         return lane.launch.fail(ErrorCode::BadDescriptor, 0, params.pieces.function);
     };
@@ -29,8 +28,8 @@ pub fn run(mut lane: Lane) {
         let out = output.room(&op.dst, &piece);
         out.fill(0.0);
         match function {
-            FoldFunction::Windows => windows(&mut lane.noc, &mut ports[0], op, &params, &piece, out),
-            FoldFunction::Products => products(&mut lane.noc, &mut ports, op, &params, &piece, out),
+            FoldFunction::Windows => windows(&mut lane.noc, &mut ports[0], op, params, &piece, out),
+            FoldFunction::Products => products(&mut lane.noc, &mut ports, op, params, &piece, out),
         }
         output.send(&mut lane.noc, &op.dst, &piece);
     }

@@ -1,4 +1,8 @@
 //! The operators, one module each; within it one function a core.
+//!
+//! Which kernel runs on which core is in the table of device operators ([`tt_kernel_abi::operators`]): what each of the
+//! five cores does with an operator's number ([`brisc`] to [`ncrisc`]) is made of it here, with the parameters as the type
+//! that the table gives them.
 
 pub mod copy;
 pub mod elementwise;
@@ -14,34 +18,51 @@ pub mod windows;
 
 use crate::rt::lane::Lane;
 use crate::rt::launch::Launch;
-use tt_kernel_abi::Op;
-use tt_kernel_abi::launch::ErrorCode;
+use tt_kernel_abi::device_operators;
+use tt_kernel_abi::operators::{Op, kernel};
 
-/// Whether all five cores work on an elementwise operator together, with the vector unit.
-pub fn on_sfpu(op: Op, launch: &Launch) -> bool {
-    matches!(op, Op::Unary | Op::Binary | Op::Glu | Op::OptStep)
-        && launch.op.flags & tt_kernel_abi::sfpu::ON_SFPU != 0
+/// One core's part of one row of the table.
+macro_rules! part {
+    ($core:ident $launch:ident $op:ident nothing()) => {{}};
+    (ncrisc $launch:ident $op:ident ncrisc($module:ident)) => {
+        $module::run($launch)
+    };
+    ($core:ident $launch:ident $op:ident ncrisc($module:ident)) => {{}};
+    (brisc $launch:ident $op:ident lanes($($kernel:ident)::+)) => {
+        $($kernel)::+(Lane::new($launch, 0), $launch.params::<kernel::$op>())
+    };
+    (ncrisc $launch:ident $op:ident lanes($($kernel:ident)::+)) => {
+        $($kernel)::+(Lane::new($launch, 1), $launch.params::<kernel::$op>())
+    };
+    ($core:ident $launch:ident $op:ident lanes($($kernel:ident)::+)) => {{}};
+    ($core:ident $launch:ident $op:ident tensix($module:ident)) => {
+        $module::$core::run($launch, $launch.params::<kernel::$op>().into())
+    };
+    ($core:ident $launch:ident $op:ident either($($kernel:ident)::+, $module:ident)) => {
+        match $launch.on_vector_unit() {
+            true => part!($core $launch $op tensix($module)),
+            false => part!($core $launch $op lanes($($kernel)::+)),
+        }
+    };
 }
 
-/// Whether all five cores work on a function of rows together, with the vector unit.
-pub fn rows_on_sfpu(op: Op, launch: &Launch) -> bool {
-    op == Op::Rows && launch.op.flags & tt_kernel_abi::sfpu::ON_SFPU != 0
+/// The five cores' parts of all rows.
+macro_rules! cores {
+    ($($(#[$doc:meta])* $op:ident = $number:literal, $name:literal, $params:ty, $cores:ident $kernel:tt;)*) => {
+        cores!(@ brisc { $($op $cores $kernel)* });
+        cores!(@ trisc0 { $($op $cores $kernel)* });
+        cores!(@ trisc1 { $($op $cores $kernel)* });
+        cores!(@ trisc2 { $($op $cores $kernel)* });
+        cores!(@ ncrisc { $($op $cores $kernel)* });
+    };
+    (@ $core:ident { $($op:ident $cores:ident $kernel:tt)* }) => {
+        /// This core's part of an operator.
+        pub fn $core(op: Op, launch: &Launch) {
+            match op {
+                $(Op::$op => part!($core launch $op $cores $kernel),)*
+            }
+        }
+    };
 }
 
-/// Operators that run as lanes, on BRISC with NoC 0 and on NCRISC with NoC 1.
-pub fn lane(op: Op, launch: &Launch, noc: u32) {
-    match op {
-        Op::Unary => elementwise::unary(Lane::new(launch, noc)),
-        Op::Binary => elementwise::binary(Lane::new(launch, noc)),
-        Op::Glu => elementwise::glu(Lane::new(launch, noc)),
-        Op::Copy => copy::run(Lane::new(launch, noc)),
-        Op::Rows => rows::run(Lane::new(launch, noc)),
-        Op::Windows => windows::run(Lane::new(launch, noc)),
-        Op::Fold => fold::run(Lane::new(launch, noc)),
-        Op::Resample => resample::run(Lane::new(launch, noc)),
-        Op::Recurrent => recurrent::run(Lane::new(launch, noc)),
-        // Parameters from memory come with the vector unit only.
-        Op::OptStep => launch.fail(ErrorCode::BadDescriptor, 0, launch.op.flags),
-        Op::Nop | Op::Matmul | Op::SetRows => {}
-    }
-}
+device_operators!(cores);

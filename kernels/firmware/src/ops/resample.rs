@@ -104,9 +104,8 @@ impl Kept {
 }
 
 /// Runs one lane.
-pub fn run(mut lane: Lane) {
+pub fn run(mut lane: Lane, params: &ResampleParams) {
     let op = lane.launch.op;
-    let params = ResampleParams::from_words(&op.params);
     let Some(filter) = Filter::from_code(params.pieces.function) else {
         return lane.launch.fail(ErrorCode::BadDescriptor, 0, params.pieces.function);
     };
@@ -118,7 +117,7 @@ pub fn run(mut lane: Lane) {
     for number in first..end {
         lane.launch.progress(number);
         let piece = params.pieces.locate(&op.dst, number);
-        if columns.prepare(filter, &params, op.src0.ne[0], &piece) {
+        if columns.prepare(filter, params, op.src0.ne[0], &piece) {
             kept.keys = [None; KEPT];
         }
         let [i1, i2, i3] = piece.row;

@@ -9,8 +9,12 @@
 use super::mmio::{self, load, store};
 use super::noc::Noc;
 use super::sync;
+use crate::boot_word;
+use core::mem::offset_of;
 use tt_isa::map::RiscV;
-use tt_kernel_abi::launch::{ErrorCode, Progress, Stage};
+use tt_kernel_abi::launch::{ErrorCode, ErrorReport, Progress, Stage};
+use tt_kernel_abi::operators::Operator;
+use tt_kernel_abi::sfpu::ON_SFPU;
 use tt_kernel_abi::{Op, OpDescriptor, l1};
 
 /// What an operator's part on one core gets to see.
@@ -22,7 +26,18 @@ pub struct Launch<'a> {
     core: RiscV,
 }
 
-impl Launch<'_> {
+impl<'a> Launch<'a> {
+    /// The parameters, if the descriptor is one of this operator.
+    #[inline(always)]
+    pub fn params<O: Operator>(&self) -> &'a O::Params {
+        self.op.params.get::<O>()
+    }
+
+    /// Whether all five cores work on an operator together that lanes could do as well.
+    pub fn on_vector_unit(&self) -> bool {
+        self.op.flags & ON_SFPU != 0
+    }
+
     /// Whether this worker takes part.
     pub fn takes_part(&self) -> bool {
         self.index < self.op.cores
@@ -30,16 +45,17 @@ impl Launch<'_> {
 
     /// Notes which unit of work the core is at, for the report after a time-out.
     pub fn progress(&self, unit: u32) {
-        store(l1::progress_words(self.core) + 4, unit);
+        store(l1::progress_words(self.core) + offset_of!(Progress, detail) as u32, unit);
     }
 
     /// Notes an error; the launch completes all the same, and the host is told.
     pub fn fail(&self, code: ErrorCode, detail: u32, value: u32) {
-        let words = [self.core as u32, detail, value];
-        for (i, &word) in words.iter().enumerate() {
-            store(l1::ERROR_REPORT + 4 + 4 * i as u32, word);
-        }
-        store(l1::ERROR_REPORT, tt_kernel_abi::launch::ErrorReport::tag(code, self.op.seq));
+        let at = |offset: usize| l1::ERROR_REPORT + offset as u32;
+        store(at(offset_of!(ErrorReport, core)), self.core as u32);
+        store(at(offset_of!(ErrorReport, detail)), detail);
+        store(at(offset_of!(ErrorReport, value)), value);
+        // Last: it says that the report is this launch's.
+        store(at(offset_of!(ErrorReport, code)), ErrorReport::tag(code, self.op.seq));
     }
 }
 
@@ -52,7 +68,7 @@ fn launch(core: RiscV, seq: u32, run: fn(Op, &Launch)) {
     stage(core, Stage::Running, seq);
     // SAFETY: see the module.
     let op = unsafe { &*(l1::DESCRIPTOR as *const OpDescriptor) };
-    let launch = Launch { op, index: load(l1::BOOT_CONFIG + 4), core };
+    let launch = Launch { op, index: boot_word!(index), core };
     match Op::from_code(op.op) {
         Some(_) if !launch.takes_part() => {}
         Some(op) => run(op, &launch),
@@ -85,7 +101,7 @@ pub fn wait_for_siblings_idle() {
 
 /// Launch loop of BRISC: also joins the other cores and counts the worker on the completion word.
 pub fn serve_and_complete(run: fn(Op, &Launch)) -> ! {
-    let completion = load(l1::BOOT_CONFIG + 24);
+    let completion = boot_word!(completion_node);
     let mut seq = 0;
     loop {
         let noc = Noc::new(0);

@@ -1,5 +1,6 @@
 //! The layer between operators and hardware.
 
+pub mod boot;
 pub mod chip;
 pub mod heap;
 pub mod lane;

@@ -7,10 +7,12 @@
 
 use super::chip::{NIU, REG};
 use super::mmio::{load, load_and_wait, order, store};
+use crate::boot_word;
 use core::hint::black_box;
+use core::mem::offset_of;
 use tt_isa::map::{NIU_BASE, NIU_STRIDE};
-use tt_isa::noc::{NocXy, atomic_increment, ctrl, reg, tag};
-use tt_kernel_abi::{BankEntry, DramAddr, Shard, Shards, l1};
+use tt_isa::noc::{atomic_increment, ctrl, node_id, reg, tag};
+use tt_kernel_abi::{BankEntry, BootConfig, DramAddr, Shard, Shards, l1};
 
 /// Request initiator for reads.
 const READ_BUF: u32 = 0;
@@ -18,6 +20,9 @@ const READ_BUF: u32 = 0;
 const WRITE_BUF: u32 = 1;
 /// Request initiator for atomics.
 const ATOMIC_BUF: u32 = 2;
+
+/// The table of banks.
+const BANKS: u32 = l1::BOOT_CONFIG + offset_of!(BootConfig, bank) as u32;
 
 /// One of a tile's two NIUs, used by one core.
 pub struct Noc {
@@ -37,8 +42,8 @@ impl Noc {
         Self {
             niu,
             noc,
-            own: NIU.node(NocXy::new((id & 63) as u8, ((id >> 6) & 63) as u8)),
-            banks: load(l1::BOOT_CONFIG + 28),
+            own: NIU.node(node_id::place(id)),
+            banks: boot_word!(banks),
             reads: load(niu + reg::MST_RD_RESP_RECEIVED),
             writes: load(niu + reg::MST_WR_ACK_RECEIVED),
         }
@@ -164,10 +169,11 @@ impl Noc {
 
     /// Port and NoC address of a byte of a bank.
     fn bank(&self, bank: u32, offset: u64) -> (u32, u32) {
-        let entry = l1::BOOT_CONFIG + 32 + bank * core::mem::size_of::<BankEntry>() as u32;
-        let node = load(entry + 4 * self.noc);
+        let entry = BANKS + bank * size_of::<BankEntry>() as u32;
+        let node = load(entry + offset_of!(BankEntry, node) as u32 + 4 * self.noc);
         // Addresses above 4 GiB have bits elsewhere; no bank reaches that far.
-        (node, load(entry + 8).wrapping_add(offset as u32))
+        let base = load(entry + offset_of!(BankEntry, base) as u32);
+        (node, base.wrapping_add(offset as u32))
     }
 
     /// DRAM banks of the chip.

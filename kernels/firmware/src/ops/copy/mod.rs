@@ -25,13 +25,12 @@ struct Target {
 }
 
 /// Runs one lane.
-pub fn run(mut lane: Lane) {
+pub fn run(mut lane: Lane, params: &CopyParams) {
     let op = lane.launch.op;
-    let params = CopyParams::from_words(&op.params);
     let (Some(from), Some(to)) = (op.src0.element_type(), op.dst.element_type()) else { return };
     match params.mode() {
-        Mode::Transposed => return transpose::run(lane, &params, from, to),
-        Mode::Tiles => return tilize::run(&mut lane, &params, from),
+        Mode::Transposed => return transpose::run(lane, params, from, to),
+        Mode::Tiles => return tilize::run(&mut lane, params, from),
         _ => {}
     }
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
@@ -48,7 +47,7 @@ pub fn run(mut lane: Lane) {
         let target = Target { from, to, raw: output.raw_room(&op.dst, &piece) };
         match params.mode() {
             Mode::Linear => linear(&mut lane, &mut input, &piece, &target),
-            _ => by_dimension(&mut lane, &mut input, &params, &piece, &target),
+            _ => by_dimension(&mut lane, &mut input, params, &piece, &target),
         }
         order();
         output.send_raw(&mut lane.noc, &op.dst, &piece, to.block_bytes(), target.raw);
@@ -122,12 +121,12 @@ fn by_dimension(lane: &mut Lane, input: &mut Port, params: &CopyParams, piece: &
     let src = &lane.launch.op.src0;
     let mut row = [0; 3];
     for (dim, index) in row.iter_mut().enumerate() {
-        match params.dims[dim + 1].source(piece.row[dim], src.ne[dim + 1]) {
+        match params.dim(dim + 1).source(piece.row[dim], src.ne[dim + 1]) {
             Some(source) => *index = source,
             None => return target.put_zeros(0, piece.len),
         }
     }
-    let (map, ne0, size) = (params.dims[0], src.ne[0], target.from.block_bytes());
+    let (map, ne0, size) = (params.dim(0), src.ne[0], target.from.block_bytes());
     let several = map.run(piece.first, ne0, piece.len) < piece.len;
     let whole = several && ne0 <= MAX_PIECE;
     let kept = match whole {

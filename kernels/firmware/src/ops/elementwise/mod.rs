@@ -12,11 +12,11 @@ pub mod functions;
 use crate::rt::lane::Lane;
 use crate::rt::rows::Port;
 use tt_kernel_abi::TensorView;
-use tt_kernel_abi::elementwise::{Binary, Glu, PARAMS, Piece, Pieces, Unary};
+use tt_kernel_abi::elementwise::{Binary, ElementwiseParams, Glu, OWN_PARAMS, Piece, Pieces, Unary};
 use tt_kernel_abi::launch::ErrorCode;
 
-fn own(params: &[u32]) -> [f32; 4] {
-    core::array::from_fn(|i| f32::from_bits(params[PARAMS + i]))
+fn own(params: &ElementwiseParams) -> [f32; OWN_PARAMS] {
+    params.own.map(f32::from_bits)
 }
 
 fn unknown(lane: &Lane, pieces: &Pieces) {
@@ -24,10 +24,9 @@ fn unknown(lane: &Lane, pieces: &Pieces) {
 }
 
 /// `dst[i] = f(src0[i])`
-pub fn unary(mut lane: Lane) {
-    let op = lane.launch.op;
-    let pieces = Pieces::from_words(&op.params);
-    let Some(function) = Unary::from_code(pieces.function) else { return unknown(&lane, &pieces) };
+pub fn unary(mut lane: Lane, params: &ElementwiseParams) {
+    let (op, pieces) = (lane.launch.op, &params.pieces);
+    let Some(function) = Unary::from_code(pieces.function) else { return unknown(&lane, pieces) };
     let reads = !matches!(function, Unary::Fill | Unary::Arange);
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let (first, end) = lane.share(pieces.count);
@@ -36,7 +35,7 @@ pub fn unary(mut lane: Lane) {
         let piece = pieces.locate(&op.dst, number);
         let x: &[f32] = if reads { input.fetch(&mut lane.noc, &op.src0, &piece) } else { &[] };
         let out = output.room(&op.dst, &piece);
-        functions::unary(function, own(&op.params), piece.first, x, out);
+        functions::unary(function, own(params), piece.first, x, out);
         output.send(&mut lane.noc, &op.dst, &piece);
     }
 }
@@ -70,16 +69,15 @@ fn pairs(mut lane: Lane, pieces: &Pieces, f: impl Fn(&[f32], &[f32], u32, &mut [
 }
 
 /// `dst[i] = f(src0[i], src1[i mod ne])`
-pub fn binary(lane: Lane) {
-    let pieces = Pieces::from_words(&lane.launch.op.params);
-    let Some(function) = Binary::from_code(pieces.function) else { return unknown(&lane, &pieces) };
-    pairs(lane, &pieces, |x, y, phase, out| functions::binary(function, phase, x, y, out));
+pub fn binary(lane: Lane, params: &ElementwiseParams) {
+    let pieces = &params.pieces;
+    let Some(function) = Binary::from_code(pieces.function) else { return unknown(&lane, pieces) };
+    pairs(lane, pieces, |x, y, phase, out| functions::binary(function, phase, x, y, out));
 }
 
 /// `dst[i] = f(src0[i]) * src1[i]`
-pub fn glu(lane: Lane) {
-    let params = &lane.launch.op.params;
-    let (pieces, own) = (Pieces::from_words(params), own(params));
-    let Some(function) = Glu::from_code(pieces.function) else { return unknown(&lane, &pieces) };
-    pairs(lane, &pieces, |x, gate, _, out| functions::glu(function, own, x, gate, out));
+pub fn glu(lane: Lane, params: &ElementwiseParams) {
+    let (pieces, own) = (&params.pieces, own(params));
+    let Some(function) = Glu::from_code(pieces.function) else { return unknown(&lane, pieces) };
+    pairs(lane, pieces, |x, gate, _, out| functions::glu(function, own, x, gate, out));
 }

@@ -9,12 +9,14 @@ use crate::rt::launch::Launch;
 use crate::rt::noc::Noc;
 use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_READY};
 use crate::rt::tilize::{Block, Matrix};
-use tt_kernel_abi::matmul::{RING, RING_SLOT_BYTES, RING_SLOTS, WEIGHT_STAGE, WEIGHT_STAGE_BYTES};
+use tt_kernel_abi::matmul::{
+    MatmulParams, RING, RING_SLOT_BYTES, RING_SLOTS, WEIGHT_STAGE, WEIGHT_STAGE_BYTES,
+};
 use tt_kernel_abi::{Shard, Shards};
 
 /// Runs BRISC's part.
-pub fn run(launch: &Launch) {
-    let Some(plan) = Plan::new(launch) else { return };
+pub fn run(launch: &Launch, params: &MatmulParams) {
+    let Some(plan) = Plan::new(launch, params) else { return };
     match plan.weights().is_tiles() {
         true => stream_tiles(launch, plan),
         false => convert_rows(launch, plan),

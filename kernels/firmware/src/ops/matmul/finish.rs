@@ -31,8 +31,7 @@ pub enum Finish {
 
 impl Finish {
     /// What a descriptor asks for; a function's number that is none gives `None`.
-    pub fn of(op: &OpDescriptor) -> Option<Self> {
-        let params = MatmulParams::from_words(&op.params);
+    pub fn of(op: &OpDescriptor, params: &MatmulParams) -> Option<Self> {
         let [alpha, limit] = params.glu_params.map(f32::from_bits);
         Some(match (op.more[1].ne[0], op.more[2].ne[0]) {
             (0, 0) => Self::Copy,

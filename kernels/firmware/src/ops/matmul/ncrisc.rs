@@ -20,15 +20,14 @@ use tt_kernel_abi::target::{offset, write_offset};
 use tt_kernel_abi::{DramAddr, OpDescriptor};
 
 /// Runs NCRISC's part.
-pub fn run(launch: &Launch) {
+pub fn run(launch: &Launch, params: &MatmulParams) {
     let mut noc = Noc::new(1);
-    let ids = MatmulParams::from_words(&launch.op.params).ids;
-    if ids > 0 {
-        group::sort(&mut noc, launch, Groups::new(ids, launch.op.src0.ne[2]));
+    if params.ids > 0 {
+        group::sort(&mut noc, launch, Groups::new(params.ids, launch.op.src0.ne[2]));
     }
-    let Some(mut plan) = Plan::new(launch) else { return };
+    let Some(mut plan) = Plan::new(launch, params) else { return };
     // The host checks functions.
-    let finish = Finish::of(launch.op).unwrap_or(Finish::Copy);
+    let finish = Finish::of(launch.op, params).unwrap_or(Finish::Copy);
     let mut loads = 0;
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);

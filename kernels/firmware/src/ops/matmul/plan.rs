@@ -87,9 +87,8 @@ pub struct Plan {
 impl Plan {
     /// The units of the core that runs `launch`; `None` if there are none or the descriptor's weight type is unknown.
     /// Of `MUL_MAT_ID` they are known when the rows are sorted: waits for that.
-    pub fn new(launch: &Launch) -> Option<Self> {
+    pub fn new(launch: &Launch, params: &MatmulParams) -> Option<Self> {
         let op = launch.op;
-        let params = MatmulParams::from_words(&op.params);
         let groups = (params.ids > 0).then(|| Groups::new(params.ids, op.src0.ne[2]));
         let rows_count = match groups {
             None => params.units / params.n_tiles,
@@ -104,7 +103,7 @@ impl Plan {
         }
         let sides = if op.more[2].ne[0] > 0 { 2 } else { 1 };
         let mut plan = Self {
-            params,
+            params: *params,
             rows: op.src1.ne[1],
             batches: op.src1.ne[2],
             weights: op.src0.element_type()?,

@@ -20,14 +20,14 @@ use crate::rt::unpack::{
 use crate::ttinsn;
 use tt_isa::format::{DataFormat, FACE_DATUMS, TILE_DATUMS};
 use tt_kernel_abi::ElementType;
-use tt_kernel_abi::matmul::ACT;
+use tt_kernel_abi::matmul::{ACT, MatmulParams};
 
 /// GPR with the address of the weight tile.
 const GPR_ADDRESS: u32 = 4;
 
 /// Runs TRISC0's part.
-pub fn run(launch: &Launch) {
-    let Some(mut plan) = Plan::new(launch) else { return };
+pub fn run(launch: &Launch, params: &MatmulParams) {
+    let Some(mut plan) = Plan::new(launch, params) else { return };
     let weights = plan.weights();
     // Row-major weights have become FP32 tiles.
     let tiles = if weights.is_tiles() { weights } else { ElementType::TilesF32 };
@@ -62,12 +62,11 @@ pub fn run(launch: &Launch) {
 }
 
 /// Formats of src0 in L1 and in SrcA.
-const fn weight_formats(weights: ElementType) -> (DataFormat, DataFormat) {
-    match weights {
-        ElementType::TilesBf16 => (DataFormat::Bf16, DataFormat::Bf16),
-        ElementType::TilesBfp8 => (DataFormat::Bfp8, DataFormat::Bfp8),
-        ElementType::TilesBfp4 => (DataFormat::Bfp4, DataFormat::Bfp4),
-        _ => (DataFormat::Fp32, DataFormat::Tf32),
+pub const fn weight_formats(weights: ElementType) -> (DataFormat, DataFormat) {
+    match weights.tile_format() {
+        // Row-major weights have become FP32 tiles.
+        Some(DataFormat::Fp32) | None => (DataFormat::Fp32, DataFormat::Tf32),
+        Some(format) => (format, format),
     }
 }
 

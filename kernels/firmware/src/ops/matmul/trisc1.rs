@@ -7,6 +7,7 @@
 //! k-face, and at the end of a phase back to the start with the next phase.
 
 use super::plan::Plan;
+use super::trisc0::weight_formats;
 use super::{DST_HALF, SEM_DST};
 use crate::rt::chip::insn::{MVMUL, SEMINIT, SEMPOST, SETRWC, SFPCONFIG, SFPENCC, STALLWAIT, ZEROACC};
 use crate::rt::chip::{cfg, thread};
@@ -15,6 +16,7 @@ use crate::rt::tensix::{Config, block, push, sem, sem_cond, setc16, until};
 use crate::{semwait, ttinsn};
 use tt_isa::format::DataFormat;
 use tt_kernel_abi::ElementType;
+use tt_kernel_abi::matmul::MatmulParams;
 
 /// `SETRWC` mask: counters of SrcA, SrcB, Dst, and the fidelity phase.
 const RWC_ALL: u32 = 0b1111;
@@ -45,8 +47,8 @@ pub fn boot() {
 }
 
 /// Runs TRISC1's part.
-pub fn run(launch: &Launch) {
-    let Some(mut plan) = Plan::new(launch) else { return };
+pub fn run(launch: &Launch, params: &MatmulParams) {
+    let Some(mut plan) = Plan::new(launch, params) else { return };
     configure(plan.weights());
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
@@ -78,12 +80,7 @@ const B_CR: u32 = thread::ADDR_MOD_AB_SEC0_SrcBCR.value(1);
 
 fn configure(weights: ElementType) {
     let config = Config;
-    let srca = match weights {
-        ElementType::TilesBf16 => DataFormat::Bf16,
-        ElementType::TilesBfp8 => DataFormat::Bfp8,
-        ElementType::TilesBfp4 => DataFormat::Bfp4,
-        _ => DataFormat::Tf32,
-    };
+    let (_, srca) = weight_formats(weights);
     config.set(
         cfg::ALU_FORMAT_SPEC_REG0_SrcA,
         cfg::ALU_FORMAT_SPEC_REG0_SrcA.value(srca as u32)

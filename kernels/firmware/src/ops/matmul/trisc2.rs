@@ -10,7 +10,7 @@ use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, push, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
-use tt_kernel_abi::matmul::{OUT, OUT_SLOT_BYTES, OUT_SLOTS};
+use tt_kernel_abi::matmul::{MatmulParams, OUT, OUT_SLOT_BYTES, OUT_SLOTS};
 
 /// L1 slot of a unit's result.
 pub fn slot(unit: u32) -> u32 {
@@ -18,8 +18,8 @@ pub fn slot(unit: u32) -> u32 {
 }
 
 /// Runs TRISC2's part.
-pub fn run(launch: &Launch) {
-    let Some(plan) = Plan::new(launch) else { return };
+pub fn run(launch: &Launch, params: &MatmulParams) {
+    let Some(plan) = Plan::new(launch, params) else { return };
     pack::configure();
     for unit in plan {
         launch.progress(unit.number);

@@ -36,9 +36,8 @@ struct Block {
 }
 
 /// Runs one lane.
-pub fn run(mut lane: Lane) {
+pub fn run(mut lane: Lane, params: &RecurrentParams) {
     let op = lane.launch.op;
-    let params = RecurrentParams::from_words(&op.params);
     let Some(kind) = Kind::from_code(params.kind) else {
         return lane.launch.fail(ErrorCode::BadDescriptor, 0, params.kind);
     };
@@ -68,7 +67,7 @@ pub fn run(mut lane: Lane) {
             Kind::Solve => state.begin(&block),
             _ => state.fetch(&mut lane.noc, &mut ports[0], &op.src0, &block, before),
         }
-        tokens(&mut lane.noc, &mut ports, op, &params, kind, &block, (&mut state, &mut vectors));
+        tokens(&mut lane.noc, &mut ports, op, params, kind, &block, (&mut state, &mut vectors));
     }
 }
 

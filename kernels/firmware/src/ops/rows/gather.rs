@@ -2,17 +2,28 @@
 //! for the types that [`crate::ops::set_rows`] does not write; and `ADD_ID`, which adds the rows that indices name, and the second
 //! step of `GET_ROWS_BACK`, which adds to them.
 
-use super::write;
+use super::{unknown, write};
 use crate::rt::lane::Lane;
 use crate::rt::mmio::load;
 use crate::rt::rows::Port;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
 use tt_kernel_abi::launch::ErrorCode;
-use tt_kernel_abi::rows::RowsParams;
+use tt_kernel_abi::rows::gather::{GatherFunction, GatherParams};
 use tt_kernel_abi::{ElementType, TensorView};
 
 /// Runs one lane.
-pub fn run(lane: &mut Lane, params: &RowsParams) {
+pub fn run(mut lane: Lane, params: &GatherParams) {
+    match GatherFunction::from_code(params.function) {
+        Some(GatherFunction::GetRows) => get(&mut lane, params),
+        Some(GatherFunction::SetRows) => set(&mut lane, params),
+        Some(GatherFunction::AddId) => add_named(&mut lane, params),
+        Some(GatherFunction::AddRows) => add_rows(&mut lane),
+        None => unknown(&lane, params.function),
+    }
+}
+
+/// `GET_ROWS`.
+fn get(lane: &mut Lane, params: &GatherParams) {
     let op = lane.launch.op;
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let (first, end) = lane.share(params.rows);
@@ -62,7 +73,7 @@ pub fn index(lane: &mut Lane, port: &mut Port, view: &TensorView, at: [u32; 3], 
 }
 
 /// `SET_ROWS`: rows of F32 to `dst[i3][i2][src1[i3 % ne12][i2 % ne11][i1]]`.
-pub fn scatter(lane: &mut Lane, params: &RowsParams) {
+fn set(lane: &mut Lane, params: &GatherParams) {
     let op = lane.launch.op;
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let (first, end) = lane.share(params.rows);
@@ -83,7 +94,7 @@ pub fn scatter(lane: &mut Lane, params: &RowsParams) {
 }
 
 /// `ADD_ID`: `dst[i2][i1][..] = src0[i2][i1][..] + src1[more[0][i2][i1]][..]`.
-pub fn add(lane: &mut Lane, params: &RowsParams) {
+fn add_named(lane: &mut Lane, params: &GatherParams) {
     let op = lane.launch.op;
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let mut named = Port::new(&mut lane.heap);
@@ -114,7 +125,7 @@ pub fn add(lane: &mut Lane, params: &RowsParams) {
 
 /// Adds row i of src0 to row `src1[i]` of the result, one after the other. A lane has rows of the result for itself and looks for them
 /// among all indices, so nobody else adds to them and the order of the sums is that of the indices.
-pub fn add_rows(lane: &mut Lane) {
+fn add_rows(lane: &mut Lane) {
     let op = lane.launch.op;
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let (mut names, mut sums) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));

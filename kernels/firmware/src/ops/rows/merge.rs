@@ -10,7 +10,7 @@ use crate::rt::mmio::load;
 use crate::rt::rows::Port;
 use tt_kernel_abi::TensorView;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
-use tt_kernel_abi::rows::{MAX_RUNS, RowsParams};
+use tt_kernel_abi::rows::sort::{MAX_RUNS, SortParams};
 
 /// Elements of a run that are in L1.
 const WINDOW: u32 = 256;
@@ -94,9 +94,9 @@ impl<'a> Runs<'a> {
 }
 
 /// Runs one lane.
-pub fn run(lane: &mut Lane, params: &RowsParams) {
-    let [ne0, wanted, run, _] = params.u;
-    let mut runs = Runs::new(lane, &lane.launch.op.src0, [ne0, run]);
+pub fn run(lane: &mut Lane, params: &SortParams) {
+    let SortParams { row, wanted, run, .. } = *params;
+    let mut runs = Runs::new(lane, &lane.launch.op.src0, [row, run]);
     let mut output = Port::new(&mut lane.heap);
     let out = lane.heap.words(MAX_PIECE);
     let (first, end) = lane.share(params.rows);

@@ -4,16 +4,18 @@
 //! DRAM -> row of src0 in L1, FP32 (piece by piece if it is long) -> passes over it -> row of dst -> DRAM
 //! ```
 //!
-//! A lane reads a row as a whole before it writes to it, so dst may be src0.
+//! An operator a module. A lane reads a row as a whole before it writes to it, so dst may be src0.
 
-mod gather;
+pub mod balance;
+pub mod gather;
 mod merge;
-mod norm;
-mod reduce;
-mod rope;
+pub mod norm;
+pub mod reduce;
+pub mod rope;
 pub mod soft_max;
-mod sort;
-mod weighted;
+pub mod sort;
+pub mod triangle;
+pub mod weighted_sum;
 
 use crate::rt::lane::Lane;
 use crate::rt::noc::Noc;
@@ -21,32 +23,10 @@ use crate::rt::rows::Port;
 use tt_kernel_abi::TensorView;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
 use tt_kernel_abi::launch::ErrorCode;
-use tt_kernel_abi::rows::{RowFunction, RowsParams};
 
-/// Runs one lane.
-pub fn run(mut lane: Lane) {
-    let params = RowsParams::from_words(&lane.launch.op.params);
-    use RowFunction::*;
-    match RowFunction::from_code(params.function) {
-        Some(RmsNorm | Norm | L2Norm) => norm::run(&mut lane, &params),
-        Some(Sum | CumSum | ArgMax | SumAll | DiagMask | Tri | Diag) => reduce::run(&mut lane, &params),
-        Some(CountEqual) => reduce::count_equal(&mut lane, &params),
-        Some(SoftMax) => soft_max::run(&mut lane, &params),
-        Some(ArgSort) => sort::run(&mut lane, &params),
-        Some(SortRuns) => sort::runs(&mut lane, &params),
-        Some(MergeRuns) => merge::run(&mut lane, &params),
-        Some(GetRows) => gather::run(&mut lane, &params),
-        Some(SetRows) => gather::scatter(&mut lane, &params),
-        Some(AddId) => gather::add(&mut lane, &params),
-        Some(AddRows) => gather::add_rows(&mut lane),
-        Some(Rope) => rope::run(&mut lane, &params),
-        Some(WeightedSum) => weighted::sums(&mut lane, &params),
-        Some(Balance) => weighted::matrices(&mut lane, &params),
-        // On the vector unit only.
-        Some(SoftMaxBack | RmsNormBack | CrossEntropy | CrossEntropyBack) | None => {
-            lane.launch.fail(ErrorCode::BadDescriptor, 0, params.function);
-        }
-    }
+/// Says that there is no function of this number.
+fn unknown(lane: &Lane, function: u32) {
+    lane.launch.fail(ErrorCode::BadDescriptor, 0, function);
 }
 
 /// A row that is read piece by piece, several times; a short one is fetched once.

@@ -1,6 +1,6 @@
 //! `RMS_NORM`, `NORM`, `L2_NORM`, in FP32; the product with src1, if there is one, before a row leaves L1.
 
-use super::{Row, write};
+use super::{Row, unknown, write};
 use crate::rt::lane::Lane;
 use crate::rt::math::sum;
 use crate::rt::noc::Noc;
@@ -8,9 +8,13 @@ use crate::rt::rows::Port;
 use libm::sqrtf;
 use tt_kernel_abi::TensorView;
 use tt_kernel_abi::elementwise::Piece;
-use tt_kernel_abi::rows::{RowFunction, RowsParams};
+use tt_kernel_abi::rows::norm::{NormFunction, NormParams};
 
-pub fn run(lane: &mut Lane, params: &RowsParams) {
+/// Runs one lane.
+pub fn run(mut lane: Lane, params: &NormParams) {
+    let Some(function) = NormFunction::from_code(params.function) else {
+        return unknown(&lane, params.function);
+    };
     let op = lane.launch.op;
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let mut factors = (op.src1.ne[0] > 0).then(|| Factors::new(Port::new(&mut lane.heap), &op.src1));
@@ -18,7 +22,7 @@ pub fn run(lane: &mut Lane, params: &RowsParams) {
     for number in first..end {
         lane.launch.progress(number);
         let mut row = Row::new(&mut input, &op.src0, number);
-        let (mean, scale) = statistics(&mut row, &mut lane.noc, params);
+        let (mean, scale) = statistics(&mut row, &mut lane.noc, function, params.eps);
         row.each(&mut lane.noc, |noc, piece, x| {
             let factors = factors.as_mut().map(|factors| factors.fetch(noc, piece));
             write(noc, &mut output, &op.dst, piece, |y| {
@@ -61,11 +65,10 @@ impl<'a> Factors<'a> {
 }
 
 /// What is subtracted from a row's elements, and what they are multiplied with then.
-fn statistics(row: &mut Row, noc: &mut Noc, params: &RowsParams) -> (f32, f32) {
+fn statistics(row: &mut Row, noc: &mut Noc, function: NormFunction, eps: f32) -> (f32, f32) {
     let n = row.view.ne[0] as f32;
-    let eps = params.f[0];
     let mut mean = 0.0;
-    if params.function == RowFunction::Norm as u32 {
+    if function == NormFunction::Norm {
         let mut total = 0.0;
         row.each(noc, |_, _, x| total += sum(x, |x| x));
         mean = total / n;
@@ -78,7 +81,7 @@ fn statistics(row: &mut Row, noc: &mut Noc, params: &RowsParams) -> (f32, f32) {
             false => sum(x, |x| (x - mean) * (x - mean)),
         };
     });
-    let scale = match params.function == RowFunction::L2Norm as u32 {
+    let scale = match function == NormFunction::L2Norm {
         true => 1.0 / sqrtf(squares).max(eps),
         false => 1.0 / sqrtf(squares / n + eps),
     };

@@ -15,7 +15,7 @@ use crate::rt::mmio::load;
 use crate::rt::rows::Port;
 use libm::{logf, sincosf};
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
-use tt_kernel_abi::rows::{MAX_ROPE, Rope, RowsParams};
+use tt_kernel_abi::rows::rope::{MAX_ROPE, Rope, RopeParams};
 use tt_kernel_abi::{OpDescriptor, TensorView};
 use tt_kernel_numerics::fixed::{self, high};
 use tt_kernel_numerics::trig;
@@ -33,7 +33,7 @@ struct Rotation {
 }
 
 /// Runs one lane.
-pub fn run(lane: &mut Lane, params: &RowsParams) {
+pub fn run(mut lane: Lane, params: &RopeParams) {
     let (op, rope) = (lane.launch.op, &params.rope);
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let heap = &mut lane.heap;
@@ -52,11 +52,11 @@ pub fn run(lane: &mut Lane, params: &RowsParams) {
         let row = split_row(&op.src0, number);
         if token != Some(row[1]) {
             token = Some(row[1]);
-            let positions = positions(lane, &mut input, rope, row[1]);
+            let positions = positions(&mut lane, &mut input, rope, row[1]);
             rotation.prepare(rope, positions);
             target = match op.more[1].ne[0] {
                 0 => Some(row[1]),
-                _ => index(lane, &mut input, &op.more[1], [row[1], 0, 0], op.dst.ne[2]),
+                _ => index(&mut lane, &mut input, &op.more[1], [row[1], 0, 0], op.dst.ne[2]),
             };
         }
         let heads = Heads::of(op, (op.src0.ne[1] - row[0]).min(end - number));

@@ -8,7 +8,7 @@ use crate::rt::rows::Port;
 use libm::powf;
 use tt_kernel_abi::OpDescriptor;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
-use tt_kernel_abi::rows::RowsParams;
+use tt_kernel_abi::rows::soft_max::SoftMaxParams;
 
 /// Exponents of a row: `scale * x + slope * mask`.
 struct Logits<'a> {
@@ -34,17 +34,17 @@ impl Logits<'_> {
 }
 
 /// ALiBi's slope of a head.
-pub fn slope(params: &RowsParams, head: u32) -> f32 {
-    let lower = params.u[0];
-    match (params.u[1], head < lower) {
+pub fn slope(params: &SoftMaxParams, head: u32) -> f32 {
+    let (lower, [base, other]) = (params.lower_heads, params.bases);
+    match (params.has_slopes, head < lower) {
         (0, _) => 1.0,
-        (_, true) => powf(params.f[1], (head + 1) as f32),
-        (_, false) => powf(params.f[2], (2 * (head - lower) + 1) as f32),
+        (_, true) => powf(base, (head + 1) as f32),
+        (_, false) => powf(other, (2 * (head - lower) + 1) as f32),
     }
 }
 
 /// Runs one lane.
-pub fn run(lane: &mut Lane, params: &RowsParams) {
+pub fn run(mut lane: Lane, params: &SoftMaxParams) {
     let op = lane.launch.op;
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let mut mask = Port::new(&mut lane.heap);
@@ -61,19 +61,19 @@ pub fn run(lane: &mut Lane, params: &RowsParams) {
             op,
             mask: &mut mask,
             mask_row: (op.src1.ne[0] > 0).then(|| [at[0], at[1] % op.src1.ne[2], at[2] % op.src1.ne[3]]),
-            scale: params.f[0],
+            scale: params.scale,
             slope: slope(params, at[1]),
         };
         let mut max = sink.unwrap_or(f32::NEG_INFINITY);
         row.each(&mut lane.noc, |noc, piece, x| logits.each(noc, piece, x, |v| max = max.max(v)));
-        if max == f32::NEG_INFINITY && params.u[2] != 0 {
-            zeros(lane, &mut row, &mut output);
+        if max == f32::NEG_INFINITY && params.masked_rows_are_zero != 0 {
+            zeros(&mut lane, &mut row, &mut output);
             continue;
         }
         let sink = sink.map_or(0.0, |sink| exp(sink - max));
         match op.dst.ne[0] <= MAX_PIECE {
-            true => short(lane, &mut row, &mut logits, &mut output, max, sink),
-            false => long(lane, &mut row, &mut logits, &mut output, max, sink),
+            true => short(&mut lane, &mut row, &mut logits, &mut output, max, sink),
+            false => long(&mut lane, &mut row, &mut logits, &mut output, max, sink),
         }
     }
 }

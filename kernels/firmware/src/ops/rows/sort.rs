@@ -7,12 +7,13 @@
 
 use core::ops::Range;
 
+use super::{merge, unknown};
 use crate::rt::heap::Heap;
 use crate::rt::lane::Lane;
 use crate::rt::mmio::{order, store};
 use crate::rt::rows::Port;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
-use tt_kernel_abi::rows::{MAX_SORT, RowsParams};
+use tt_kernel_abi::rows::sort::{MAX_SORT, SortFunction, SortParams};
 
 /// An integer that is ordered as the float is; descending order is that of the complement.
 fn key(x: f32, descending: bool) -> u32 {
@@ -95,7 +96,17 @@ impl Buffers {
 }
 
 /// Runs one lane.
-pub fn run(lane: &mut Lane, params: &RowsParams) {
+pub fn run(mut lane: Lane, params: &SortParams) {
+    match SortFunction::from_code(params.function) {
+        Some(SortFunction::Row) => rows(&mut lane, params),
+        Some(SortFunction::Runs) => runs(&mut lane, params),
+        Some(SortFunction::Merge) => merge::run(&mut lane, params),
+        None => unknown(&lane, params.function),
+    }
+}
+
+/// One lane's rows.
+fn rows(lane: &mut Lane, params: &SortParams) {
     let op = lane.launch.op;
     let mut port = Port::new(&mut lane.heap);
     let mut buffers = Buffers::new(&mut lane.heap);
@@ -104,13 +115,13 @@ pub fn run(lane: &mut Lane, params: &RowsParams) {
         lane.launch.progress(number);
         let row = split_row(&op.src0, number);
         let (_, sorted) =
-            buffers.sorted(lane, &mut port, row, (0, op.src0.ne[0], params.u[1]), params.u[0] != 0);
-        send(lane, &mut port, number, (0, params.u[1]), &|i| sorted[i as usize]);
+            buffers.sorted(lane, &mut port, row, (0, op.src0.ne[0], params.wanted), params.descending != 0);
+        send(lane, &mut port, number, (0, params.wanted), &|i| sorted[i as usize]);
     }
 }
 
-/// `SortRuns`: one lane's runs.
-pub fn runs(lane: &mut Lane, params: &RowsParams) {
+/// One lane's runs.
+fn runs(lane: &mut Lane, params: &SortParams) {
     let op = lane.launch.op;
     let mut port = Port::new(&mut lane.heap);
     let mut buffers = Buffers::new(&mut lane.heap);
@@ -118,10 +129,10 @@ pub fn runs(lane: &mut Lane, params: &RowsParams) {
     for number in first..end {
         lane.launch.progress(number);
         let (row, run) = (split_row(&op.src0, number / op.dst.ne[1]), number % op.dst.ne[1]);
-        let start = run * params.u[2];
-        let len = params.u[2].min(op.src0.ne[0] - start);
-        let (kept, wanted) = (params.u[1].min(len), params.u[1]);
-        let (keys, sorted) = buffers.sorted(lane, &mut port, row, (start, len, kept), params.u[0] != 0);
+        let start = run * params.run;
+        let len = params.run.min(op.src0.ne[0] - start);
+        let (kept, wanted) = (params.wanted.min(len), params.wanted);
+        let (keys, sorted) = buffers.sorted(lane, &mut port, row, (start, len, kept), params.descending != 0);
         send(lane, &mut port, number, (0, kept), &|i| keys[sorted[i as usize] as usize]);
         send(lane, &mut port, number, (wanted, kept), &|i| start + sorted[i as usize]);
     }
@@ -136,7 +147,7 @@ fn sort<'a>(keys: &[u32], a: &'a mut [u32], b: &'a mut [u32]) -> &'a [u32] {
         while start < from.len() {
             let middle = (start + width).min(from.len());
             let end = (middle + width).min(from.len());
-            merge(keys, &from[start..middle], &from[middle..end], &mut to[start..end]);
+            merge_two(keys, &from[start..middle], &from[middle..end], &mut to[start..end]);
             start = end;
         }
         (from, to) = (to, from);
@@ -145,7 +156,7 @@ fn sort<'a>(keys: &[u32], a: &'a mut [u32], b: &'a mut [u32]) -> &'a [u32] {
     from
 }
 
-fn merge(keys: &[u32], left: &[u32], right: &[u32], out: &mut [u32]) {
+fn merge_two(keys: &[u32], left: &[u32], right: &[u32], out: &mut [u32]) {
     let (mut l, mut r) = (0, 0);
     for out in out {
         let take_left =

@@ -7,14 +7,16 @@ use crate::rt::noc::Noc;
 use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use tt_kernel_abi::DramAddr;
+use tt_kernel_abi::elementwise::ElementwiseParams;
 use tt_kernel_abi::sfpu::{SLOTS, operand_slot, parameters_slot};
 
 /// Blocks that are read at a time: their requests are under way together.
 const BATCH: u32 = SLOTS / 2;
 
 /// Runs BRISC's part.
-pub fn run(launch: &Launch) {
-    let blocks = Blocks::new(launch);
+#[inline(never)]
+pub fn run(launch: &Launch, params: &ElementwiseParams) {
+    let blocks = Blocks::new(launch, params);
     let mut noc = Noc::new(0);
     let parameters = &launch.op.more[0];
     if parameters.ne[0] > 0 {

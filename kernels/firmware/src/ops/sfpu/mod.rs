@@ -28,7 +28,7 @@ pub mod trisc2;
 
 use crate::rt::launch::Launch;
 use tt_kernel_abi::OpDescriptor;
-use tt_kernel_abi::elementwise::{Piece, Pieces};
+use tt_kernel_abi::elementwise::{ElementwiseParams, Piece, Pieces};
 use tt_kernel_abi::matmul::share;
 use tt_kernel_abi::sfpu::{DST_SLOT_ROWS, DST_SLOTS};
 
@@ -50,8 +50,8 @@ pub struct Blocks<'a> {
 
 impl<'a> Blocks<'a> {
     /// Those of the tile that runs `launch`.
-    pub fn new(launch: &Launch<'a>) -> Self {
-        let pieces = Pieces::from_words(&launch.op.params);
+    pub fn new(launch: &Launch<'a>, params: &ElementwiseParams) -> Self {
+        let pieces = params.pieces;
         let (first, count) = share(pieces.count, launch.index, launch.op.cores);
         Self { op: launch.op, pieces, first, count }
     }
@@ -59,11 +59,6 @@ impl<'a> Blocks<'a> {
     /// Where block `number` of the tile is.
     pub fn piece(&self, number: u32) -> Piece {
         self.pieces.locate(&self.op.dst, self.first + number)
-    }
-
-    /// Number of the function.
-    pub fn function(&self) -> u32 {
-        self.pieces.function
     }
 
     /// Whether the operator has a second operand.

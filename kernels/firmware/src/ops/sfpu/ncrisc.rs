@@ -6,11 +6,13 @@ use crate::rt::noc::Noc;
 use crate::rt::rows::address;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use tt_kernel_abi::DramAddr;
+use tt_kernel_abi::elementwise::ElementwiseParams;
 use tt_kernel_abi::sfpu::result_slot;
 
 /// Runs NCRISC's part.
-pub fn run(launch: &Launch) {
-    let blocks = Blocks::new(launch);
+#[inline(never)]
+pub fn run(launch: &Launch, params: &ElementwiseParams) {
+    let blocks = Blocks::new(launch, params);
     let mut noc = Noc::new(1);
     for number in 0..blocks.count {
         launch.progress(number);

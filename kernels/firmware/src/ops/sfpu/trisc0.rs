@@ -13,6 +13,7 @@ use crate::rt::unpack::{
 };
 use crate::{semwait, ttinsn};
 use tt_isa::format::{DataFormat, FACE_DATUMS, FACE_DIM};
+use tt_kernel_abi::elementwise::ElementwiseParams;
 use tt_kernel_abi::sfpu::{BLOCK_ROWS, operand_slot};
 
 /// GPRs with the address of a block in L1, and its first datum in Dst.
@@ -20,8 +21,9 @@ const GPR_ADDRESS: u32 = 4;
 const GPR_DATUM: u32 = 5;
 
 /// Runs TRISC0's part.
-pub fn run(launch: &Launch) {
-    let blocks = Blocks::new(launch);
+#[inline(never)]
+pub fn run(launch: &Launch, params: &ElementwiseParams) {
+    let blocks = Blocks::new(launch, params);
     configure();
     let mut len = 0;
     for number in 0..blocks.count {

@@ -15,7 +15,7 @@ use crate::rt::tensix::{block, push, sem, sem_cond, setc16, sync, until};
 use crate::{semwait, ttinsn, ttprogram};
 use tt_isa::sfpu::{lreg, mod0_fmt, sfploadi};
 use tt_kernel_abi::Op;
-use tt_kernel_abi::elementwise::{Binary, Glu, OptStep, PARAMS, Unary};
+use tt_kernel_abi::elementwise::{Binary, ElementwiseParams, Glu, OWN_PARAMS, OptStep, Unary};
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_ROWS, DST_SLOTS, parameters_slot};
 use tt_kernel_sfpu::{self as sfpu, CONSTANTS, Constants, Program};
@@ -37,18 +37,19 @@ pub fn boot() {
 }
 
 /// Runs TRISC1's part.
-pub fn run(launch: &Launch) {
+#[inline(never)]
+pub fn run(launch: &Launch, params: &ElementwiseParams) {
     configure();
     let known = match Op::from_code(launch.op.op) {
-        Some(Op::Unary) => unary(launch),
-        Some(Op::Binary) => binary(launch),
-        Some(Op::OptStep) => opt_step(launch),
-        _ => glu(launch),
+        Some(Op::Unary) => unary(launch, params),
+        Some(Op::Binary) => binary(launch, params),
+        Some(Op::OptStep) => opt_step(launch, params),
+        _ => glu(launch, params),
     };
     if !known {
-        launch.fail(ErrorCode::BadDescriptor, 0, launch.op.params[0]);
+        launch.fail(ErrorCode::BadDescriptor, 0, params.pieces.function);
         // The other cores wait for results, whatever they are.
-        blocks(launch, Program::new(0).constants(), || {});
+        blocks(launch, params, Program::new(0).constants(), || {});
     }
     // The next operator may configure the thread anew.
     sync();
@@ -77,13 +78,13 @@ const fn program(program: Option<Program>) -> Program {
 /// Runs the program of one of a family's functions over all blocks.
 macro_rules! family {
     ($name:ident: $functions:ident { $($variant:ident)* } $load:expr) => {
-        fn $name(launch: &Launch) -> bool {
-            let Some(function) = $functions::from_code(Blocks::new(launch).function()) else { return false };
+        fn $name(launch: &Launch, params: &ElementwiseParams) -> bool {
+            let Some(function) = $functions::from_code(params.pieces.function) else { return false };
             match function {
                 $($functions::$variant => {
                     const PROGRAM: Program = program(sfpu::$name($functions::$variant));
                     const POOL: Constants = PROGRAM.constants();
-                    blocks(launch, POOL, || {
+                    blocks(launch, params, POOL, || {
                         $load;
                         ttprogram!(PROGRAM);
                         ttinsn!(store(step::ON));
@@ -149,9 +150,9 @@ pub fn set_constants(values: &[u32; CONSTANTS]) {
 
 /// Runs `body` 32 times in each of this tile's blocks.
 #[inline(always)]
-fn blocks(launch: &Launch, constants: Constants, body: impl Fn()) {
-    let count = Blocks::new(launch).count;
-    set_constants(&constants.with(&own(launch, count)));
+fn blocks(launch: &Launch, params: &ElementwiseParams, constants: Constants, body: impl Fn()) {
+    let count = Blocks::new(launch, params).count;
+    set_constants(&constants.with(&own(launch, params, count)));
     for number in 0..count {
         launch.progress(number);
         begin(number);
@@ -165,8 +166,9 @@ fn blocks(launch: &Launch, constants: Constants, body: impl Fn()) {
 /// The function's own parameters: those of the descriptor, or those at the places that it names in more[0], which BRISC brings before
 /// the first of `count` blocks.
 #[inline(never)]
-fn own(launch: &Launch, count: u32) -> [u32; CONSTANTS] {
-    let words: [u32; CONSTANTS] = core::array::from_fn(|i| launch.op.params[PARAMS + i]);
+fn own(launch: &Launch, params: &ElementwiseParams, count: u32) -> [u32; CONSTANTS] {
+    const { assert!(CONSTANTS == OWN_PARAMS) };
+    let words = params.own;
     let in_memory = &launch.op.more[0];
     if in_memory.ne[0] == 0 || count == 0 {
         return words;

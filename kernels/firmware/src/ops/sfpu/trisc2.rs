@@ -7,11 +7,13 @@ use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
+use tt_kernel_abi::elementwise::ElementwiseParams;
 use tt_kernel_abi::sfpu::{SLOTS, result_slot};
 
 /// Runs TRISC2's part.
-pub fn run(launch: &Launch) {
-    let blocks = Blocks::new(launch);
+#[inline(never)]
+pub fn run(launch: &Launch, params: &ElementwiseParams) {
+    let blocks = Blocks::new(launch, params);
     pack::configure();
     for number in 0..blocks.count {
         launch.progress(number);

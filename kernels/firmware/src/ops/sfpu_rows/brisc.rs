@@ -1,6 +1,6 @@
 //! BRISC: rows and their partners from DRAM over NoC 0, and the head of every row: its slope and its value of more[0].
 
-use super::{function, partner_piece, piece, segments};
+use super::{Work, partner_piece, piece, segments};
 use crate::ops::rows::soft_max::slope;
 use crate::rt::launch::Launch;
 use crate::rt::mmio::{load, store};
@@ -8,7 +8,6 @@ use crate::rt::noc::Noc;
 use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use tt_kernel_abi::elementwise::{Piece, split_row};
-use tt_kernel_abi::rows::RowsParams;
 use tt_kernel_abi::sfpu::rows::{Pass, SLOTS, Segment, head, head_staging, operand_slot};
 use tt_kernel_abi::{DramAddr, TensorView};
 
@@ -19,16 +18,16 @@ const BATCH: u32 = SLOTS / 2;
 struct Rows<'a> {
     launch: &'a Launch<'a>,
     noc: Noc,
-    params: RowsParams,
+    work: Work<'a>,
     /// The last head (dimension 2) and its slope: powers take long.
     slope: Option<(u32, f32)>,
 }
 
 /// Runs BRISC's part.
-pub fn run(launch: &Launch) {
-    let params = RowsParams::from_words(&launch.op.params);
-    let mut rows = Rows { launch, noc: Noc::new(0), params, slope: None };
-    let mut all = segments(launch).peekable();
+#[inline(never)]
+pub fn run(launch: &Launch, work: Work) {
+    let mut rows = Rows { launch, noc: Noc::new(0), work, slope: None };
+    let mut all = segments(launch, &work).peekable();
     while let Some(&next) = all.peek() {
         launch.progress(next.number);
         let mut batch = [None; BATCH as usize];
@@ -80,7 +79,7 @@ impl Rows<'_> {
     fn finish(&mut self, segment: &Segment) {
         let op = self.launch.op;
         // What adds nothing to a maximum and a sum of powers, or to a sum of products.
-        let nothing = match Pass::first(function(self.launch)) {
+        let nothing = match Pass::first(self.work.function) {
             Pass::Max => f32::NEG_INFINITY,
             _ => 0.0,
         };
@@ -94,7 +93,7 @@ impl Rows<'_> {
         let [_, i2, _] = split_row(&op.src0, segment.row);
         let slope = match self.slope {
             Some((of, slope)) if of == i2 => slope,
-            _ => slope(&self.params, i2),
+            _ => self.work.soft_max.map_or(1.0, |params| slope(params, i2)),
         };
         self.slope = Some((i2, slope));
         store(head(segment.number), slope.to_bits());

@@ -26,8 +26,9 @@ use crate::rt::launch::Launch;
 use tt_kernel_abi::TensorView;
 use tt_kernel_abi::elementwise::{Piece, split_row};
 use tt_kernel_abi::matmul::share;
-use tt_kernel_abi::rows::{RowFunction, RowsParams};
-use tt_kernel_abi::sfpu::rows::{HALF_ROWS, Pass, Segment, Segments};
+use tt_kernel_abi::rows::gradient::{GradientFunction, GradientParams};
+use tt_kernel_abi::rows::soft_max::SoftMaxParams;
+use tt_kernel_abi::sfpu::rows::{HALF_ROWS, Pass, RowFunction, Segment, Segments};
 
 /// Tensix semaphore: halves of Dst between TRISC0's unpack and their return.
 pub const SEM_TAKEN: u32 = 5;
@@ -36,16 +37,38 @@ pub const SEM_FILLED: u32 = 6;
 /// Tensix semaphore: halves of Dst that TRISC1 has done with.
 pub const SEM_COMPUTED: u32 = 7;
 
-/// The launch's function of rows.
-fn function(launch: &Launch) -> RowFunction {
-    RowFunction::from_code(launch.op.params[0]).unwrap_or(RowFunction::SoftMax)
+/// What a launch computes, whichever of the two operators it is.
+#[derive(Clone, Copy)]
+pub struct Work<'a> {
+    function: RowFunction,
+    rows: u32,
+    /// Factor of exponents, or what the gradient says.
+    scale: f32,
+    factor: f32,
+    /// What a softmax says besides.
+    soft_max: Option<&'a SoftMaxParams>,
+}
+
+impl<'a> From<&'a SoftMaxParams> for Work<'a> {
+    fn from(params: &'a SoftMaxParams) -> Self {
+        let SoftMaxParams { rows, scale, .. } = *params;
+        Self { function: RowFunction::SoftMax, rows, scale, factor: 0.0, soft_max: Some(params) }
+    }
+}
+
+impl From<&GradientParams> for Work<'_> {
+    fn from(params: &GradientParams) -> Self {
+        let GradientParams { function, rows, scale, factor } = *params;
+        // The host checks functions.
+        let function = GradientFunction::from_code(function).unwrap_or(GradientFunction::SoftMaxBack);
+        Self { function: function.into(), rows, scale, factor, soft_max: None }
+    }
 }
 
 /// This tile's segments.
-fn segments(launch: &Launch) -> Segments {
-    let params = RowsParams::from_words(&launch.op.params);
-    let (first, count) = share(params.rows, launch.index, launch.op.cores);
-    Segments::new(launch.op.dst.ne[0], first, count, Pass::first(function(launch)))
+fn segments(launch: &Launch, work: &Work) -> Segments {
+    let (first, count) = share(work.rows, launch.index, launch.op.cores);
+    Segments::new(launch.op.dst.ne[0], first, count, Pass::first(work.function))
 }
 
 /// First row of the half of Dst of segment `number`.

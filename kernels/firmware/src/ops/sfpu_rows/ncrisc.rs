@@ -1,6 +1,6 @@
 //! NCRISC: results from the ring to DRAM over NoC 1.
 
-use super::{piece, segments};
+use super::{Work, piece, segments};
 use crate::rt::launch::Launch;
 use crate::rt::noc::Noc;
 use crate::rt::rows::address;
@@ -9,10 +9,11 @@ use tt_kernel_abi::DramAddr;
 use tt_kernel_abi::sfpu::rows::result_slot;
 
 /// Runs NCRISC's part.
-pub fn run(launch: &Launch) {
+#[inline(never)]
+pub fn run(launch: &Launch, work: Work) {
     let dst = &launch.op.dst;
     let mut noc = Noc::new(1);
-    for segment in segments(launch).filter(|segment| segment.pass.has_result()) {
+    for segment in segments(launch, &work).filter(|segment| segment.pass.has_result()) {
         launch.progress(segment.number);
         OUT_READY.wait(segment.result + 1);
         let to = address(dst, &piece(dst, &segment));

@@ -1,6 +1,6 @@
 //! TRISC0: segments and their partners from L1 to the halves of Dst, as they are.
 
-use super::{SEM_FILLED, SEM_TAKEN, half, partner_piece, piece, segments};
+use super::{SEM_FILLED, SEM_TAKEN, Work, half, partner_piece, piece, segments};
 use crate::ops::sfpu::trisc0::{configure, set_len, unpack};
 use crate::rt::chip::insn::{SEMPOST, STALLWAIT};
 use crate::rt::launch::Launch;
@@ -12,11 +12,12 @@ use tt_kernel_abi::sfpu::rows::{PARTNER_ROW, operand_slot};
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 
 /// Runs TRISC0's part.
-pub fn run(launch: &Launch) {
+#[inline(never)]
+pub fn run(launch: &Launch, work: Work) {
     let op = launch.op;
     configure();
     let mut unpacker = Unpacker { len: 0 };
-    for segment in segments(launch) {
+    for segment in segments(launch, &work) {
         launch.progress(segment.number);
         BLOCKS_READY.wait(segment.number + 1);
         semwait!(block::UNPACK | block::SYNC, SEM_TAKEN, sem_cond::WHILE_MAX);

@@ -1,6 +1,6 @@
 //! TRISC1: the vector unit's part: maxima, powers, sums, results, all in place in Dst.
 
-use super::{SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, function, half, segments};
+use super::{SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, Work, half, segments};
 use crate::ops::sfpu::trisc1::{
     RWC_DST, configure, load as sfpload, load_on, set_constants, set_register, step, store,
 };
@@ -11,8 +11,7 @@ use crate::rt::mmio::load;
 use crate::rt::sync::BLOCKS_READY;
 use crate::rt::tensix::{block, push, sem, sem_cond, setc16, sync, until};
 use crate::{semwait, ttinsn, ttprogram};
-use tt_kernel_abi::rows::{RowFunction, RowsParams};
-use tt_kernel_abi::sfpu::rows::{PARTNER_ROW, Pass, Segment, head};
+use tt_kernel_abi::sfpu::rows::{PARTNER_ROW, Pass, RowFunction, Segment, head};
 use tt_kernel_sfpu::Program;
 use tt_kernel_sfpu::gradients::{self, EPS, FACTOR, ONE_OVER_N, SQUARES};
 use tt_kernel_sfpu::rows::{self, SUM};
@@ -52,20 +51,20 @@ pub fn boot() {
 struct Rows<'a> {
     launch: &'a Launch<'a>,
     function: RowFunction,
-    params: RowsParams,
+    work: Work<'a>,
     slope: u32,
     /// A sink, or a factor.
     value: Option<u32>,
 }
 
 /// Runs TRISC1's part.
-pub fn run(launch: &Launch) {
+#[inline(never)]
+pub fn run(launch: &Launch, work: Work) {
     configure();
     let own = [0; 4];
     set_constants(&POWER.constants().with(&own));
-    let params = RowsParams::from_words(&launch.op.params);
-    let mut rows = Rows { launch, function: function(launch), params, slope: 0, value: None };
-    for segment in segments(launch) {
+    let mut rows = Rows { launch, function: work.function, work, slope: 0, value: None };
+    for segment in segments(launch, &work) {
         launch.progress(segment.number);
         if segment.opens {
             rows.begin(segment.number);
@@ -104,7 +103,8 @@ impl Rows<'_> {
             }
             _ => {
                 // Of a row in which everything is masked, the maximum is what decides between zeros and NaN.
-                let lowest = if self.params.u[2] != 0 { f32::MIN } else { f32::NEG_INFINITY };
+                let zeros = self.work.soft_max.is_some_and(|params| params.masked_rows_are_zero != 0);
+                let lowest = if zeros { f32::MIN } else { f32::NEG_INFINITY };
                 set_register(MAX, self.sink().unwrap_or(lowest.to_bits()));
             }
         }
@@ -150,7 +150,7 @@ impl Rows<'_> {
     /// Exponents, in the row's place.
     #[inline(never)]
     fn logits(&self, vectors: u32) {
-        set_register(SCALE, self.params.f[0].to_bits());
+        set_register(SCALE, self.work.scale.to_bits());
         if self.function != RowFunction::SoftMax || self.launch.op.src1.ne[0] == 0 {
             each(vectors, || {
                 ttinsn!(sfpload(0, 0));
@@ -203,7 +203,7 @@ impl Rows<'_> {
                 }
                 // Powers leave nothing in these registers.
                 set_register(SCALE, self.value.unwrap_or(0));
-                set_register(FACTOR, self.params.f[1].to_bits());
+                set_register(FACTOR, self.work.factor.to_bits());
                 ttinsn!(sfpload(2, PARTNER_ROW));
                 ttprogram!(DIFFERENCE);
                 ttinsn!(store(step::ON));
@@ -237,7 +237,7 @@ impl Rows<'_> {
             }
         }
         if segment.pass.has_result() {
-            set_register(SCALE, self.params.f[0].to_bits());
+            set_register(SCALE, self.work.scale.to_bits());
             each(vectors, || {
                 ttinsn!(sfpload(0, 0));
                 ttinsn!(sfpload(2, PARTNER_ROW));
@@ -258,8 +258,8 @@ impl Rows<'_> {
             });
             if segment.ends {
                 ttprogram!(TWO_TOTALS);
-                set_register(ONE_OVER_N, self.params.f[1].to_bits());
-                set_register(EPS, self.params.f[0].to_bits());
+                set_register(ONE_OVER_N, self.work.factor.to_bits());
+                set_register(EPS, self.work.scale.to_bits());
                 ttprogram!(NORM_FACTORS);
             }
         }

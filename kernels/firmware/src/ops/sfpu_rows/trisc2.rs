@@ -1,7 +1,7 @@
 //! TRISC2: results from Dst to the ring. Halves without results only go back: in their order, or a later one would be filled again while
 //! one before it is packed.
 
-use super::{SEM_COMPUTED, SEM_TAKEN, half, segments};
+use super::{SEM_COMPUTED, SEM_TAKEN, Work, half, segments};
 use crate::rt::chip::insn::{PACR, SEMGET, STALLWAIT};
 use crate::rt::launch::Launch;
 use crate::rt::pack;
@@ -12,9 +12,10 @@ use tt_kernel_abi::sfpu::rows::{RESULT_SLOTS, result_slot};
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 
 /// Runs TRISC2's part.
-pub fn run(launch: &Launch) {
+#[inline(never)]
+pub fn run(launch: &Launch, work: Work) {
     pack::configure();
-    for segment in segments(launch) {
+    for segment in segments(launch, &work) {
         launch.progress(segment.number);
         if !segment.pass.has_result() {
             semwait!(block::SYNC, SEM_COMPUTED, sem_cond::WHILE_ZERO);

@@ -1,4 +1,4 @@
-//! Windows that move over images: unrolled for a product (`IM2COL`), or reduced at once (`POOL_1D`, `POOL_2D`,
+//! Windows that move over images: rows for a product (`IM2COL`), or reduced at once (`POOL_1D`, `POOL_2D`,
 //! `CONV_2D_DW`, `SSM_CONV`).
 //!
 //! ```text
@@ -7,8 +7,8 @@
 //!
 //! A unit's rows come together: neighbours in memory with one request.
 
+mod im2col;
 mod reduce;
-mod unroll;
 
 use crate::rt::heap::{self, Heap};
 use crate::rt::lane::Lane;
@@ -19,16 +19,15 @@ use tt_kernel_abi::target::{CONGRUENCE, offset};
 use tt_kernel_abi::windows::{MAX_ROWS, OUT_BYTES, ROWS_BYTES, WindowFunction, WindowParams};
 use tt_kernel_abi::{DramAddr, TensorView};
 
-/// Rows, and two ports or the buffers for unrolled windows.
+/// Rows, and two ports or the buffers for windows as rows.
 const _: () = assert!(ROWS_BYTES + 4 * MAX_ROWS + 2 * Port::BYTES <= heap::BYTES);
 const _: () = assert!(2 * (OUT_BYTES + CONGRUENCE) <= 2 * Port::BYTES);
 
 /// Runs one lane.
-pub fn run(mut lane: Lane) {
-    let params = WindowParams::from_words(&lane.launch.op.params);
+pub fn run(mut lane: Lane, params: &WindowParams) {
     match WindowFunction::from_code(params.function) {
-        Some(WindowFunction::Unroll) => unroll::run(&mut lane, &params),
-        Some(function) => reduce::run(&mut lane, &params, function),
+        Some(WindowFunction::Im2Col) => im2col::run(&mut lane, params),
+        Some(function) => reduce::run(&mut lane, params, function),
         None => lane.launch.fail(ErrorCode::BadDescriptor, 0, params.function),
     }
 }

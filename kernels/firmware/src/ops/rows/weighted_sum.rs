@@ -1,5 +1,5 @@
 //! Weighted sums of rows: streams mixed with one another (`DSV4_HC_PRE`, `DSV4_HC_POST`), heads of an indexer
-//! (`LIGHTNING_INDEXER`); and matrices that say how to mix (`DSV4_HC_COMB`).
+//! (`LIGHTNING_INDEXER`).
 //!
 //! ```text
 //! DRAM -> a piece of every row, which stays in L1 -> for each row of the result: its weights, its sums -> DRAM
@@ -9,20 +9,19 @@ use super::write;
 use crate::rt::heap;
 use crate::rt::lane::Lane;
 use crate::rt::rows::Port;
-use tt_kernel_abi::elementwise::{Piece, split_row};
-use tt_kernel_abi::rows::{MAX_SUMMED, RowsParams, SUMMED_ELEMENTS};
-use tt_kernel_numerics::balance::{ELEMENTS, balance};
+use tt_kernel_abi::elementwise::Piece;
+use tt_kernel_abi::rows::weighted_sum::{MAX_SUMMED, SUMMED_ELEMENTS, WeightedSumParams};
 use tt_kernel_numerics::weighted::Weights;
 
 const _: () = assert!(4 * (SUMMED_ELEMENTS + 2 * MAX_SUMMED) + 2 * Port::BYTES <= heap::BYTES);
 
-/// Runs one lane of a weighted sum.
-pub fn sums(lane: &mut Lane, params: &RowsParams) {
+/// Runs one lane.
+pub fn run(mut lane: Lane, params: &WeightedSumParams) {
     let op = lane.launch.op;
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let elements = lane.heap.words(SUMMED_ELEMENTS);
     let mut weights = Weights::new(lane.heap.words(MAX_SUMMED), lane.heap.words(MAX_SUMMED));
-    let [longest, per_row, only_positive, _] = params.u;
+    let WeightedSumParams { len: longest, per_row, only_positive, .. } = *params;
     let [n, count, ne2, _] = op.src0.ne;
     let (first, end) = lane.share(params.rows);
     for number in first..end {
@@ -40,7 +39,7 @@ pub fn sums(lane: &mut Lane, params: &RowsParams) {
             piece.row[0] = i1;
             let of_row = Piece { first: 0, len: count, ..piece };
             let given = (op.src1.ne[0] > 0).then(|| input.fetch(&mut lane.noc, &op.src1, &of_row));
-            weights.set(given, params.f[0], count as usize);
+            weights.set(given, params.scale, count as usize);
             let addend = match op.more[0].ne[3] {
                 0 => &[],
                 repeats => {
@@ -54,27 +53,5 @@ pub fn sums(lane: &mut Lane, params: &RowsParams) {
                 y.iter_mut().zip(addend).for_each(|(y, &addend)| *y += addend);
             });
         }
-    }
-}
-
-/// Runs one lane that balances matrices.
-pub fn matrices(lane: &mut Lane, params: &RowsParams) {
-    let op = lane.launch.op;
-    let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
-    let mut piece = Piece { row: [0; 3], first: 0, len: ELEMENTS as u32 };
-    let mut base = [0.0; ELEMENTS];
-    base.copy_from_slice(input.fetch(&mut lane.noc, &op.more[0], &piece));
-    let scale = input.fetch(&mut lane.noc, &op.src1, &Piece { len: 1, ..piece })[0];
-    let (first, end) = lane.share(params.rows);
-    for number in first..end {
-        lane.launch.progress(number);
-        piece.row = split_row(&op.src0, number);
-        let x = input.fetch(&mut lane.noc, &op.src0, &piece);
-        write(&mut lane.noc, &mut output, &op.dst, &piece, |y| {
-            for ((y, &x), &base) in y.iter_mut().zip(x).zip(&base) {
-                *y = x * scale + base;
-            }
-            balance(y, params.f[0], params.u[0]);
-        });
     }
 }

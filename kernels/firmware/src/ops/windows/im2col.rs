@@ -76,10 +76,8 @@ pub fn run(lane: &mut Lane, params: &WindowParams) {
                 let at = out.room(&mut lane.noc, part + u64::from(ox) * op.dst.nb[1], bytes);
                 let window = Window::new(params, &rows, ox, op.src0.ne[0]);
                 match to.block_bytes() {
-                    2 => {
-                        window.unroll(&rows, at, 2, |from, to| store16(to, load16(from)), |to| store16(to, 0))
-                    }
-                    _ => window.unroll(&rows, at, 4, |from, to| store(to, load(from)), |to| store(to, 0)),
+                    2 => window.put(&rows, at, 2, |from, to| store16(to, load16(from)), |to| store16(to, 0)),
+                    _ => window.put(&rows, at, 4, |from, to| store(to, load(from)), |to| store(to, 0)),
                 }
             }
             channel += channels;
@@ -117,7 +115,7 @@ impl Window {
 
     /// Puts the window's elements of all rows to `at`, with these ways to move an element of `size` bytes and a zero.
     #[inline(always)]
-    fn unroll(&self, rows: &Rows, mut at: u32, size: u32, copy: impl Fn(u32, u32), zero: impl Fn(u32)) {
+    fn put(&self, rows: &Rows, mut at: u32, size: u32, copy: impl Fn(u32, u32), zero: impl Fn(u32)) {
         let zeros = |at: &mut u32, n: u32| {
             for _ in 0..n {
                 zero(*at);

@@ -1,0 +1,53 @@
+//! Rotary positions: pairs of elements are rotated; src1 = positions, more[0] = frequency factors, more[1] = rows of a cache.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Longest row that can be rotated.
+pub const MAX_ROPE: u32 = 4096;
+
+/// Parameters.
+#[derive(Clone, Copy, PartialEq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RopeParams {
+    /// Rows.
+    pub rows: u32,
+    /// How.
+    pub rope: Rope,
+}
+
+/// How pairs of elements are rotated (ggml `ROPE`).
+#[derive(Clone, Copy, PartialEq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Rope {
+    /// First rotated element.
+    pub offset: u32,
+    /// Distance of a pair's elements; 1: neighbours.
+    pub distance: u32,
+    /// Pairs.
+    pub pairs: u32,
+    /// Flags: [`Rope::MULTI`], [`Rope::INTERLEAVED`], [`Rope::INDEPENDENT`].
+    pub flags: u32,
+    /// Pairs of each position id.
+    pub sections: [u32; 4],
+    /// Factor from one pair's angle to the next.
+    pub theta_scale: f32,
+    /// Interpolation factor of angles.
+    pub freq_scale: f32,
+    /// YaRN's weight of extrapolation; 0: none.
+    pub ext_factor: f32,
+    /// Factor of the result.
+    pub mscale: f32,
+    /// YaRN's pairs between which extrapolation fades out.
+    pub corr: [f32; 2],
+    /// 1, or -1 to rotate backwards.
+    pub sin_sign: f32,
+}
+
+impl Rope {
+    /// Four position ids for each token.
+    pub const MULTI: u32 = 1;
+    /// Position ids alternate from pair to pair.
+    pub const INTERLEAVED: u32 = 2;
+    /// Angles start anew in every section.
+    pub const INDEPENDENT: u32 = 4;
+}
