@@ -2,7 +2,7 @@
 //!
 //! Which kernel runs on which core is in the table of device operators ([`tt_kernel_abi::operators`]): what each of the
 //! five cores does with an operator's number ([`brisc`] to [`ncrisc`]) is made of it here, with the parameters as the type
-//! that the table gives them.
+//! that the table gives them. (A `run` that several operators share is not to be copied into each of their places.)
 
 pub mod copy;
 pub mod elementwise;
@@ -21,22 +21,30 @@ use crate::rt::launch::Launch;
 use tt_kernel_abi::device_operators;
 use tt_kernel_abi::operators::{Op, kernel};
 
+/// A kernel as the lane of NoC `$noc`.
+macro_rules! lane {
+    ($launch:ident $noc:literal $op:ident $($kernel:ident)::+) => {{
+        let params = $launch.params::<kernel::$op>();
+        $($kernel)::+(Lane::new($launch, $noc), params)
+    }};
+}
+
 /// One core's part of one row of the table.
 macro_rules! part {
     ($core:ident $launch:ident $op:ident nothing()) => {{}};
     (ncrisc $launch:ident $op:ident ncrisc($module:ident)) => {
-        $module::run($launch)
+        $module::run(&$launch)
     };
     ($core:ident $launch:ident $op:ident ncrisc($module:ident)) => {{}};
     (brisc $launch:ident $op:ident lanes($($kernel:ident)::+)) => {
-        $($kernel)::+(Lane::new($launch, 0), $launch.params::<kernel::$op>())
+        lane!($launch 0 $op $($kernel)::+)
     };
     (ncrisc $launch:ident $op:ident lanes($($kernel:ident)::+)) => {
-        $($kernel)::+(Lane::new($launch, 1), $launch.params::<kernel::$op>())
+        lane!($launch 1 $op $($kernel)::+)
     };
     ($core:ident $launch:ident $op:ident lanes($($kernel:ident)::+)) => {{}};
     ($core:ident $launch:ident $op:ident tensix($module:ident)) => {
-        $module::$core::run($launch, $launch.params::<kernel::$op>().into())
+        $module::$core::run(&$launch, $launch.params::<kernel::$op>().into())
     };
     ($core:ident $launch:ident $op:ident either($($kernel:ident)::+, $module:ident)) => {
         match $launch.on_vector_unit() {
@@ -57,7 +65,7 @@ macro_rules! cores {
     };
     (@ $core:ident { $($op:ident $cores:ident $kernel:tt)* }) => {
         /// This core's part of an operator.
-        pub fn $core(op: Op, launch: &Launch) {
+        pub fn $core(op: Op, launch: Launch) {
             match op {
                 $(Op::$op => part!($core launch $op $cores $kernel),)*
             }

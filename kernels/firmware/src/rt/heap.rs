@@ -3,7 +3,9 @@
 //! # Safety
 //!
 //! A [`Heap`] is made once per launch and core, over a range of L1 that no other core, image or stack uses, and gives
-//! every byte away once; so a slice is the only reference to its memory. The NoC writes into buffers too, but only
+//! every byte away once; so a slice is the only reference to its memory. That it is made once is seen to by types: only a
+//! [`Lane`](super::lane::Lane) has one, which takes its [`Launch`](super::launch::Launch) for good, of which the launch
+//! loop makes one. The NoC writes into buffers too, but only
 //! between a request and the wait for it, when the core does not look; [`super::mmio::order`] in the wait keeps the
 //! compiler from reading earlier.
 #![allow(unsafe_code)]
@@ -23,7 +25,7 @@ const ALIGN: u32 = tt_kernel_abi::target::CONGRUENCE;
 
 impl Heap {
     /// The lower part for the core of NoC 0 (BRISC), the upper one for that of NoC 1 (NCRISC).
-    pub fn of_noc(noc: u32) -> Self {
+    pub(super) fn of_noc(noc: u32) -> Self {
         match noc {
             0 => Self { next: l1::HEAP, end: l1::HEAP_MIDDLE },
             _ => Self { next: l1::HEAP_MIDDLE, end: l1::HEAP_END },

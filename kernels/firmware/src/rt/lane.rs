@@ -12,7 +12,7 @@ use tt_kernel_abi::matmul::share;
 /// A core at work.
 pub struct Lane<'a> {
     /// The launch.
-    pub launch: &'a Launch<'a>,
+    pub launch: Launch<'a>,
     /// The core's NIU.
     pub noc: Noc,
     /// The core's memory.
@@ -24,15 +24,15 @@ pub struct Lane<'a> {
 }
 
 impl<'a> Lane<'a> {
-    /// The lane of the core that has NoC `noc`.
-    pub fn new(launch: &'a Launch<'a>, noc: u32) -> Self {
+    /// The lane of the core that has NoC `noc`, for this launch.
+    pub fn new(launch: Launch<'a>, noc: u32) -> Self {
         let cores = launch.op.cores;
         Self {
+            index: launch.index + noc * cores,
+            count: LANES * cores,
             launch,
             noc: Noc::new(noc),
             heap: Heap::of_noc(noc),
-            index: launch.index + noc * cores,
-            count: LANES * cores,
         }
     }
 

@@ -64,21 +64,21 @@ fn stage(core: RiscV, stage: Stage, seq: u32) {
 }
 
 /// Runs one launch on this core: `run` gets the operator and does this core's part.
-fn launch(core: RiscV, seq: u32, run: fn(Op, &Launch)) {
+fn launch(core: RiscV, seq: u32, run: fn(Op, Launch)) {
     stage(core, Stage::Running, seq);
     // SAFETY: see the module.
     let op = unsafe { &*(l1::DESCRIPTOR as *const OpDescriptor) };
     let launch = Launch { op, index: boot_word!(index), core };
     match Op::from_code(op.op) {
         Some(_) if !launch.takes_part() => {}
-        Some(op) => run(op, &launch),
+        Some(op) => run(op, launch),
         None if core == RiscV::Brisc => launch.fail(ErrorCode::UnknownOp, 0, op.op),
         None => {}
     }
 }
 
 /// Launch loop of T0, T1, T2 and NCRISC.
-pub fn serve(core: RiscV, run: fn(Op, &Launch)) -> ! {
+pub fn serve(core: RiscV, run: fn(Op, Launch)) -> ! {
     let mut seq = 0;
     loop {
         stage(core, Stage::Idle, seq);
@@ -100,7 +100,7 @@ pub fn wait_for_siblings_idle() {
 }
 
 /// Launch loop of BRISC: also joins the other cores and counts the worker on the completion word.
-pub fn serve_and_complete(run: fn(Op, &Launch)) -> ! {
+pub fn serve_and_complete(run: fn(Op, Launch)) -> ! {
     let completion = boot_word!(completion_node);
     let mut seq = 0;
     loop {

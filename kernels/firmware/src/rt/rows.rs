@@ -31,6 +31,8 @@ pub struct Port {
     raw: u32,
     slots: u32,
     floats: u32,
+    /// What was fetched last as FP32: where it is, and how many.
+    fetched: (u32, u32),
 }
 
 impl Port {
@@ -38,7 +40,7 @@ impl Port {
     pub fn new(heap: &mut Heap) -> Self {
         let raw = heap.take(RAW_BYTES);
         let floats = heap.take(4 * MAX_PIECE);
-        Self { raw, slots: heap.take(SCATTER * SLOT), floats }
+        Self { raw, slots: heap.take(SCATTER * SLOT), floats, fetched: (floats, 0) }
     }
 
     /// Bytes that a port takes.
@@ -84,30 +86,34 @@ impl Port {
     }
 
     /// Brings a piece as FP32. Pieces of block types are whole blocks.
-    pub fn fetch(&mut self, noc: &mut Noc, view: &TensorView, piece: &Piece) -> &'static [f32] {
+    pub fn fetch(&mut self, noc: &mut Noc, view: &TensorView, piece: &Piece) -> &[f32] {
         let ty = view.element_type().unwrap_or(ElementType::F32);
         let units = in_blocks(ty, piece);
         let raw = self.fetch_raw(noc, view, &units, ty.block_bytes());
-        if ty == ElementType::F32 {
-            // SAFETY: `raw` holds `len` floats; the port gives out one slice at a time (the next fetch ends it).
-            return unsafe { floats_at(raw, piece.len) };
-        }
-        // SAFETY: as above.
-        let values = unsafe { floats_at(self.floats, piece.len) };
+        self.fetched = (if ty == ElementType::F32 { raw } else { self.floats }, piece.len);
         match ty.quantised() {
-            Some(ty) => decode(ty, raw, values),
+            // SAFETY: the port's buffer for floats, of which it has given no other slice: it is borrowed.
+            Some(ty) => decode(ty, raw, unsafe { floats_at(self.floats, piece.len) }),
+            None if ty == ElementType::F32 => {}
             None => (0..piece.len).for_each(|i| store(self.floats + 4 * i, widen(ty, raw, i))),
         }
-        values
+        self.fetched()
+    }
+
+    /// What [`fetch`](Self::fetch) brought last, if nothing else has been asked of the port since.
+    pub fn fetched(&self) -> &[f32] {
+        let (at, len) = self.fetched;
+        // SAFETY: floats in a buffer of the port's, which whoever writes to it borrows.
+        unsafe { floats_at(at, len) }
     }
 
     /// Where the FP32 values of a piece are to be computed before [`send`](Self::send).
-    pub fn room(&mut self, view: &TensorView, piece: &Piece) -> &'static mut [f32] {
+    pub fn room(&mut self, view: &TensorView, piece: &Piece) -> &mut [f32] {
         let at = match in_place(view) {
             true => self.raw_room(view, piece),
             false => self.floats,
         };
-        // SAFETY: the buffer holds a piece; the port gives out one slice at a time.
+        // SAFETY: the buffer holds a piece, and the port is borrowed while the slice lives.
         unsafe { floats_at(at, piece.len) }
     }
 

@@ -34,12 +34,13 @@ struct Row<'a> {
     port: &'a mut Port,
     view: &'a TensorView,
     at: [u32; 3],
-    kept: Option<&'static [f32]>,
+    /// The row is in the port.
+    is_kept: bool,
 }
 
 impl<'a> Row<'a> {
     fn new(port: &'a mut Port, view: &'a TensorView, number: u32) -> Self {
-        Self { port, view, at: split_row(view, number), kept: None }
+        Self { port, view, at: split_row(view, number), is_kept: false }
     }
 
     /// Gives every piece to `f`.
@@ -48,13 +49,11 @@ impl<'a> Row<'a> {
         let mut first = 0;
         while first < ne0 {
             let piece = Piece { row: self.at, first, len: MAX_PIECE.min(ne0 - first) };
-            let values = match self.kept {
-                Some(values) => values,
-                None => self.port.fetch(noc, self.view, &piece),
+            let values = match self.is_kept {
+                true => self.port.fetched(),
+                false => self.port.fetch(noc, self.view, &piece),
             };
-            if piece.len == ne0 {
-                self.kept = Some(values);
-            }
+            self.is_kept = piece.len == ne0;
             f(noc, &piece, values);
             first += piece.len;
         }

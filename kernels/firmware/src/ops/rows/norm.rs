@@ -42,7 +42,8 @@ pub fn run(mut lane: Lane, params: &NormParams) {
 struct Factors<'a> {
     port: Port,
     view: &'a TensorView,
-    kept: Option<([u32; 3], &'static [f32])>,
+    /// The row that is in the port as a whole.
+    kept: Option<[u32; 3]>,
 }
 
 impl<'a> Factors<'a> {
@@ -51,16 +52,13 @@ impl<'a> Factors<'a> {
     }
 
     /// The partners of a piece of the result.
-    fn fetch(&mut self, noc: &mut Noc, piece: &Piece) -> &'static [f32] {
+    fn fetch(&mut self, noc: &mut Noc, piece: &Piece) -> &[f32] {
         let row = core::array::from_fn(|dim| piece.row[dim] % self.view.ne[dim + 1]);
-        if let Some((kept, values)) = self.kept
-            && kept == row
-        {
-            return values;
+        if self.kept == Some(row) {
+            return self.port.fetched();
         }
-        let values = self.port.fetch(noc, self.view, &Piece { row, ..*piece });
-        self.kept = (piece.len == self.view.ne[0]).then_some((row, values));
-        values
+        self.kept = (piece.len == self.view.ne[0]).then_some(row);
+        self.port.fetch(noc, self.view, &Piece { row, ..*piece })
     }
 }
 
