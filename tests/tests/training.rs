@@ -1,9 +1,10 @@
 //! `llama-finetune` with all layers on a simulated card, against the CPU.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use tt_tests::tools::Temporary;
 use tt_tests::{Device, Tools, need, tools};
 
 const LIMIT: Duration = Duration::from_secs(900);
@@ -11,22 +12,6 @@ const LIMIT: Duration = Duration::from_secs(900);
 const CONTEXT: &str = "256";
 /// Characters of the text: one batch to learn from and two to look at.
 const TEXT: usize = 2250;
-
-/// A file that goes with the test.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        Self(tools::scratch(name))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // It may not have been made.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
 
 /// What two epochs come to.
 struct Trained {
@@ -47,20 +32,20 @@ fn losses(log: &str) -> Result<Vec<f64>> {
 }
 
 fn train(tools: &Tools, device: Device<'_>, model: &Path, text: &Path) -> Result<Trained> {
-    let (out, stats) = (Scratch::new("trained"), Scratch::new("training-stats"));
+    let (out, stats) = (Temporary::new("trained"), Temporary::new("training-stats"));
     let layers: &[&str] = if device == Device::Cpu { &["-ngl", "0"] } else { &["-ngl", "99", "-dev", "TT0"] };
     let mut command = tools.program("llama-finetune", device);
-    command.arg("-m").arg(model).arg("-f").arg(text).arg("-o").arg(&out.0).args(layers);
+    command.arg("-m").arg(model).arg("-f").arg(text).arg("-o").arg(out.path()).args(layers);
     command.args(["-c", CONTEXT, "-b", CONTEXT, "-ub", CONTEXT, "-fit", "off"]);
     command.args(["-epochs", "2", "-lr", "1e-4", "-val-split", "0.5"]);
-    let finished = tools::run(command.env("GGML_TT_STATS", &stats.0), LIMIT)?.success()?;
+    let finished = tools::run(command.env("GGML_TT_STATS", stats.path()), LIMIT)?.success()?;
     if device != Device::Cpu {
-        let ran = std::fs::read_to_string(&stats.0).context("the library left no statistics")?;
+        let ran = std::fs::read_to_string(stats.path()).context("the library left no statistics")?;
         for operator in ["OPT_STEP_ADAMW", "CROSS_ENTROPY_LOSS_BACK", "SOFT_MAX_BACK", "RMS_NORM_BACK"] {
             ensure!(ran.contains(operator), "no {operator} on the card: {ran}");
         }
     }
-    Ok(Trained { losses: losses(&finished.err)?, model: std::fs::read(&out.0)? })
+    Ok(Trained { losses: losses(&finished.err)?, model: std::fs::read(out.path())? })
 }
 
 /// Words of a file that have bits below the ten that the matrix unit takes of a weight.
@@ -79,14 +64,14 @@ fn all_weights_learn_as_on_the_cpu() {
     let tools = need!(Tools::find());
     need!(tools.optional("llama-finetune", Device::Cpu));
     let mut quantize = need!(tools.optional("llama-quantize", Device::Cpu));
-    let (model, text) = (Scratch::new("single-precision"), Scratch::new("training-text"));
-    quantize.arg("--allow-requantize").arg(tools::demo_model()).arg(&model.0).arg("F32");
+    let (model, text) = (Temporary::new("single-precision"), Temporary::new("training-text"));
+    quantize.arg("--allow-requantize").arg(tools::demo_model()).arg(model.path()).arg("F32");
     tools::run(&mut quantize, LIMIT).unwrap().success().unwrap();
     let all = std::fs::read_to_string(tools::held_out_text()).unwrap();
-    std::fs::write(&text.0, all.chars().take(TEXT).collect::<String>()).unwrap();
+    std::fs::write(text.path(), all.chars().take(TEXT).collect::<String>()).unwrap();
 
-    let cpu = train(&tools, Device::Cpu, &model.0, &text.0).unwrap();
-    let card = train(&tools, Device::SIM, &model.0, &text.0).unwrap();
+    let cpu = train(&tools, Device::Cpu, model.path(), text.path()).unwrap();
+    let card = train(&tools, Device::SIM, model.path(), text.path()).unwrap();
     println!("losses: CPU {:?}, card {:?}", cpu.losses, card.losses);
     assert_eq!((cpu.losses.len(), card.losses.len()), (4, 4));
     for (cpu, card) in cpu.losses.iter().zip(&card.losses) {
@@ -98,7 +83,7 @@ fn all_weights_learn_as_on_the_cpu() {
 
     // Half precision has none of these bits; weights that learn get them, and nothing takes them away again.
     let [before, on_cpu, on_card] =
-        [&std::fs::read(&model.0).unwrap(), &cpu.model, &card.model].map(|file| fine_words(file));
+        [&std::fs::read(model.path()).unwrap(), &cpu.model, &card.model].map(|file| fine_words(file));
     println!("words with bits below TF32's: {before} at first, CPU {on_cpu}, card {on_card}");
     assert!(on_cpu > before + 1_000_000 && on_card as f64 > 0.99 * on_cpu as f64);
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::process::{capture, cargo, command, run};
+use crate::pypi::{environment, sha256};
 
 /// A package of the crate registry.
 pub struct Crate {
@@ -167,15 +168,4 @@ impl Python {
         }
         Ok(file)
     }
-}
-
-/// Makes a virtual environment; returns its folder of programs.
-pub fn environment(folder: &Path) -> Result<PathBuf> {
-    run(command("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
-    Ok(folder.join("bin"))
-}
-
-fn sha256(file: &Path) -> Result<String> {
-    let output = capture(command("sha256sum").arg(file))?;
-    output.split_whitespace().next().map(str::to_owned).context("sha256sum printed nothing")
 }

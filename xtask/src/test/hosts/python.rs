@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use super::fetch::{LLAMA_CPP_PYTHON, environment};
+use super::fetch::LLAMA_CPP_PYTHON;
 use crate::paths;
 use crate::process::{command, run};
+use crate::pypi::environment;
 use crate::report::Report;
 
 /// Options of the package's build: it needs only a compiler, and results do not depend on the machine.
