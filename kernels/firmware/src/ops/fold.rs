@@ -25,7 +25,7 @@ pub fn run(mut lane: Lane, params: &FoldParams) {
     for number in first..end {
         lane.launch.progress(number);
         let piece = params.pieces.locate(&op.dst, number);
-        let out = output.room(&op.dst, &piece);
+        let out = output.buffer(&op.dst, &piece);
         out.fill(0.0);
         match function {
             FoldFunction::Windows => windows(&mut lane.noc, &mut ports[0], op, params, &piece, out),

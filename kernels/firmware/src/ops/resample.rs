@@ -123,7 +123,7 @@ pub fn run(mut lane: Lane, params: &ResampleParams) {
         let [i1, i2, i3] = piece.row;
         let slice = nearest(i2, params.scale[2], op.src0.ne[2]);
         let image = nearest(i3, params.scale[3], op.src0.ne[3]);
-        let out = output.room(&op.dst, &piece);
+        let out = output.buffer(&op.dst, &piece);
         out.fill(0.0);
         taps(filter, i1, params.scale[1], params.centre, op.src0.ne[1], &mut |y, weight| {
             let key = [y, slice, image];

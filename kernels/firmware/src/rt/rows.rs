@@ -108,9 +108,9 @@ impl Port {
     }
 
     /// Where the FP32 values of a piece are to be computed before [`send`](Self::send).
-    pub fn room(&mut self, view: &TensorView, piece: &Piece) -> &mut [f32] {
+    pub fn buffer(&mut self, view: &TensorView, piece: &Piece) -> &mut [f32] {
         let at = match in_place(view) {
-            true => self.raw_room(view, piece),
+            true => self.raw_buffer(view, piece),
             false => self.floats,
         };
         // SAFETY: the buffer holds a piece, and the port is borrowed while the slice lives.
@@ -118,18 +118,18 @@ impl Port {
     }
 
     /// Where a piece's elements are to be put as they are, before [`send_raw`](Self::send_raw).
-    pub fn raw_room(&self, view: &TensorView, piece: &Piece) -> u32 {
+    pub fn raw_buffer(&self, view: &TensorView, piece: &Piece) -> u32 {
         self.raw + offset(address(view, piece))
     }
 
-    /// Sends what [`room`](Self::room) holds to the tensor, and waits until it is there.
+    /// Sends what [`buffer`](Self::buffer) holds to the tensor, and waits until it is there.
     pub fn send(&mut self, noc: &mut Noc, view: &TensorView, piece: &Piece) {
         let ty = view.element_type().unwrap_or(ElementType::F32);
         let units = in_blocks(ty, piece);
-        let raw = self.raw_room(view, &units);
+        let raw = self.raw_buffer(view, &units);
         match ty.quantised() {
             _ if in_place(view) => {}
-            // SAFETY: `room` gave these floats to a caller that has filled them.
+            // SAFETY: `buffer` gave these floats to a caller that has filled them.
             Some(ty) => put_blocks(ty, unsafe { floats_at(self.floats, piece.len) }, raw),
             None => (0..piece.len).for_each(|i| narrow(ty, load(self.floats + 4 * i), raw, i)),
         }

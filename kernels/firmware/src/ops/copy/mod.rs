@@ -40,11 +40,11 @@ pub fn run(mut lane: Lane, params: &CopyParams) {
         let piece = params.pieces.locate(&op.dst, number);
         if params.mode() == Mode::Convert {
             let values = input.fetch(&mut lane.noc, &op.src0, &piece);
-            output.room(&op.dst, &piece).copy_from_slice(values);
+            output.buffer(&op.dst, &piece).copy_from_slice(values);
             output.send(&mut lane.noc, &op.dst, &piece);
             continue;
         }
-        let target = Target { from, to, raw: output.raw_room(&op.dst, &piece) };
+        let target = Target { from, to, raw: output.raw_buffer(&op.dst, &piece) };
         match params.mode() {
             Mode::Linear => linear(&mut lane, &mut input, &piece, &target),
             _ => by_dimension(&mut lane, &mut input, params, &piece, &target),

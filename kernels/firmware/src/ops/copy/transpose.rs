@@ -57,7 +57,7 @@ pub fn run(mut lane: Lane, params: &CopyParams, from: ElementType, to: ElementTy
         for r in 0..block.rows {
             let mut piece = block.piece;
             piece.row[0] += r;
-            let target = Target { from, to, raw: output.raw_room(&op.dst, &piece) };
+            let target = Target { from, to, raw: output.raw_buffer(&op.dst, &piece) };
             for k in 0..piece.len {
                 target.put(column(k).1 + r * from.block_bytes(), k, 1);
             }

@@ -34,7 +34,7 @@ pub fn unary(mut lane: Lane, params: &ElementwiseParams) {
         lane.launch.progress(number);
         let piece = pieces.locate(&op.dst, number);
         let x: &[f32] = if reads { input.fetch(&mut lane.noc, &op.src0, &piece) } else { &[] };
-        let out = output.room(&op.dst, &piece);
+        let out = output.buffer(&op.dst, &piece);
         functions::unary(function, own(params), piece.first, x, out);
         output.send(&mut lane.noc, &op.dst, &piece);
     }
@@ -63,7 +63,7 @@ fn pairs(mut lane: Lane, pieces: &Pieces, f: impl Fn(&[f32], &[f32], u32, &mut [
         let (partner, phase) = partner(&op.src1, op.dst.ne[0], &piece);
         let x = a.fetch(&mut lane.noc, &op.src0, &piece);
         let y = b.fetch(&mut lane.noc, &op.src1, &partner);
-        f(x, y, phase, output.room(&op.dst, &piece));
+        f(x, y, phase, output.buffer(&op.dst, &piece));
         output.send(&mut lane.noc, &op.dst, &piece);
     }
 }

@@ -15,7 +15,7 @@ pub struct Lines {
     count: usize,
     words: &'static mut [u32],
     exponents: &'static mut [u32],
-    room: &'static mut [u32],
+    headroom: &'static mut [u32],
     /// They are mantissas.
     pub is_split: bool,
 }
@@ -27,15 +27,15 @@ pub struct Line<'a> {
     /// Their exponent, as a pattern.
     pub exponent: &'a mut u32,
     /// Bits by which all of them can be shifted up.
-    pub room: &'a mut u32,
+    pub headroom: &'a mut u32,
 }
 
 impl Lines {
     /// Room for lines of `size` elements.
     pub fn new(heap: &mut Heap, size: usize) -> Self {
         let words = heap.words(MAX_STATE);
-        let (exponents, room) = (heap.words(MAX_PIECE), heap.words(MAX_PIECE));
-        Self { size, count: 0, words, exponents, room, is_split: false }
+        let (exponents, headroom) = (heap.words(MAX_PIECE), heap.words(MAX_PIECE));
+        Self { size, count: 0, words, exponents, headroom, is_split: false }
     }
 
     /// Elements of a line.
@@ -69,10 +69,12 @@ impl Lines {
     }
 
     fn split(&mut self) {
-        let states = self.exponents.iter_mut().zip(self.room.iter_mut());
-        for (words, (exponent, room)) in self.words.chunks_exact_mut(self.size).take(self.count).zip(states) {
+        let states = self.exponents.iter_mut().zip(self.headroom.iter_mut());
+        for (words, (exponent, headroom)) in
+            self.words.chunks_exact_mut(self.size).take(self.count).zip(states)
+        {
             let top = fixed::top(words.iter().copied()).unwrap_or(1);
-            (*exponent, *room) = (fixed::split(words, top) as u32, 0);
+            (*exponent, *headroom) = (fixed::split(words, top) as u32, 0);
         }
     }
 
@@ -92,7 +94,7 @@ impl Lines {
         Line {
             mantissas: &mut self.words[number * self.size..][..self.size],
             exponent: &mut self.exponents[number],
-            room: &mut self.room[number],
+            headroom: &mut self.headroom[number],
         }
     }
 
@@ -108,7 +110,7 @@ impl Lines {
             .zip(self.exponents.iter())
         {
             let piece = piece(view, [line, block.head, block.sequence]);
-            for (to, &word) in port.room(view, &piece).iter_mut().zip(words) {
+            for (to, &word) in port.buffer(view, &piece).iter_mut().zip(words) {
                 *to = if self.is_split { element(word, exponent) } else { f32::from_bits(word) };
             }
             port.send(noc, view, &piece);

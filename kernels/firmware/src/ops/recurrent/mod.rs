@@ -103,7 +103,7 @@ fn tokens(
             (Kind::Solve, _) => 1.0 / all[token as usize],
             _ => 0.0,
         };
-        let results = output.room(&op.dst, &piece).iter_mut().zip(values);
+        let results = output.buffer(&op.dst, &piece).iter_mut().zip(values);
         for (number, (result, &value)) in results.enumerate() {
             let sum = match lines.is_split {
                 _ if kind == Kind::Solve => solve(lines, number, vectors, all, bonus, value),

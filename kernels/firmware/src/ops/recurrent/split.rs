@@ -96,7 +96,7 @@ impl Vectors {
     #[inline(never)]
     fn add(&self, line: &mut Line, (value, value_exponent): Factor) {
         let ((decay, decay_exponent), (key, _)) = (self.get(Plane::Decay), self.get(Plane::Key));
-        let up = *line.room;
+        let up = *line.headroom;
         let line_exponent = *line.exponent as i32 - up as i32 + decay_exponent + 32;
         let exponent = line_exponent.max(value_exponent);
         let [down, value_down] = [line_exponent, value_exponent].map(|own| shift(exponent, own));
@@ -117,7 +117,7 @@ impl Vectors {
         (compared, compared_exponent): Factor,
     ) {
         let ((decay, decay_exponent), (key, _)) = (self.get(Plane::Decay), self.get(Plane::Key));
-        let up = *line.room;
+        let up = *line.headroom;
         let line_exponent = *line.exponent as i32 - up as i32 + decay_exponent + 32;
         let exponent = line_exponent.max(value_exponent).max(compared_exponent);
         let [down, value_down, compared_down] =
@@ -145,6 +145,6 @@ impl Line<'_> {
     fn end(&mut self, exponent: i32, used: i32) {
         *self.exponent = exponent as u32;
         // A sign, and the highest of [`fixed::BITS`] bits.
-        *self.room = (used.leading_zeros() - (32 - fixed::BITS)).min(fixed::BITS);
+        *self.headroom = (used.leading_zeros() - (32 - fixed::BITS)).min(fixed::BITS);
     }
 }

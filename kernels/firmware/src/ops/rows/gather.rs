@@ -44,12 +44,12 @@ fn get(lane: &mut Lane, params: &GatherParams) {
             let to = Piece { row: [i10, i11, i12], first: done, len };
             if raw_copy {
                 let raw = input.fetch_raw(&mut lane.noc, &op.src0, &from, 4);
-                let room = output.raw_room(&op.dst, &to);
+                let at = output.raw_buffer(&op.dst, &to);
                 for i in 0..len {
-                    crate::rt::mmio::store(room + 4 * i, load(raw + 4 * i));
+                    crate::rt::mmio::store(at + 4 * i, load(raw + 4 * i));
                 }
                 crate::rt::mmio::order();
-                output.send_raw(&mut lane.noc, &op.dst, &to, 4, room);
+                output.send_raw(&mut lane.noc, &op.dst, &to, 4, at);
             } else {
                 let values = input.fetch(&mut lane.noc, &op.src0, &from);
                 write(&mut lane.noc, &mut output, &op.dst, &to, |y| y.copy_from_slice(values));

@@ -62,6 +62,6 @@ impl<'a> Row<'a> {
 
 /// Writes one piece: `fill` computes it in L1.
 fn write(noc: &mut Noc, port: &mut Port, view: &TensorView, piece: &Piece, fill: impl FnOnce(&mut [f32])) {
-    fill(port.room(view, piece));
+    fill(port.buffer(view, piece));
     port.send(noc, view, piece);
 }

@@ -87,7 +87,7 @@ fn count_equal(lane: &mut Lane, params: &ReduceParams) {
         }
     }
     let piece = Piece { row: [0; 3], first: 0, len: 1 };
-    let raw = a.raw_room(&op.dst, &piece);
+    let raw = a.raw_buffer(&op.dst, &piece);
     store(raw, equal);
     store(raw + 4, 0);
     order();
@@ -103,7 +103,7 @@ fn single(noc: &mut Noc, port: &mut Port, op: &OpDescriptor, number: u32, value:
 /// Writes element `number` of a row of I32.
 fn index(noc: &mut Noc, port: &mut Port, op: &OpDescriptor, number: u32, value: u32) {
     let piece = Piece { row: [0; 3], first: number, len: 1 };
-    let raw = port.raw_room(&op.dst, &piece);
+    let raw = port.raw_buffer(&op.dst, &piece);
     store(raw, value);
     order();
     port.send_raw(noc, &op.dst, &piece, 4, raw);

@@ -88,7 +88,7 @@ fn zeros(lane: &mut Lane, row: &mut Row, output: &mut Port) {
 fn short(lane: &mut Lane, row: &mut Row, logits: &mut Logits, output: &mut Port, max: f32, mut sum: f32) {
     let dst = &lane.launch.op.dst;
     row.each(&mut lane.noc, |noc, piece, x| {
-        let y = output.room(dst, piece);
+        let y = output.buffer(dst, piece);
         let mut next = y.iter_mut();
         logits.each(noc, piece, x, |v| {
             let power = exp(v - max);
@@ -109,7 +109,7 @@ fn long(lane: &mut Lane, row: &mut Row, logits: &mut Logits, output: &mut Port, 
     row.each(&mut lane.noc, |noc, piece, x| logits.each(noc, piece, x, |v| sum += exp(v - max)));
     let scale = 1.0 / sum;
     row.each(&mut lane.noc, |noc, piece, x| {
-        let mut next = output.room(dst, piece).iter_mut();
+        let mut next = output.buffer(dst, piece).iter_mut();
         logits.each(noc, piece, x, |v| {
             if let Some(y) = next.next() {
                 *y = exp(v - max) * scale;

@@ -180,7 +180,7 @@ pub fn send(
     let mut done = 0;
     while done < len {
         let piece = Piece { row, first: first + done, len: MAX_PIECE.min(len - done) };
-        let raw = port.raw_room(dst, &piece);
+        let raw = port.raw_buffer(dst, &piece);
         for i in 0..piece.len {
             store(raw + 4 * i, word(done + i));
         }

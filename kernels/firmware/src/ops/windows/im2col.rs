@@ -24,8 +24,8 @@ impl Out {
         Self { buffers, from: 0, to: 0, len: 0 }
     }
 
-    /// Room for the bytes that go to `to`.
-    fn room(&mut self, noc: &mut Noc, to: u64, bytes: u32) -> u32 {
+    /// A place for the bytes that go to `to`.
+    fn reserve(&mut self, noc: &mut Noc, to: u64, bytes: u32) -> u32 {
         if self.len > 0 && (self.to + u64::from(self.len) != to || self.len + bytes > OUT_BYTES) {
             self.flush(noc);
         }
@@ -73,7 +73,7 @@ pub fn run(lane: &mut Lane, params: &WindowParams) {
             let bytes = rows.list().len() as u32 * params.kernel[0] * to.block_bytes();
             let part = to_row + u64::from(channel * (bytes / channels));
             for ox in ox..ox + windows {
-                let at = out.room(&mut lane.noc, part + u64::from(ox) * op.dst.nb[1], bytes);
+                let at = out.reserve(&mut lane.noc, part + u64::from(ox) * op.dst.nb[1], bytes);
                 let window = Window::new(params, &rows, ox, op.src0.ne[0]);
                 match to.block_bytes() {
                     2 => window.put(&rows, at, 2, |from, to| store16(to, load16(from)), |to| store16(to, 0)),

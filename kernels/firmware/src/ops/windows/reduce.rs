@@ -32,7 +32,7 @@ pub fn run(lane: &mut Lane, params: &WindowParams, function: WindowFunction) {
         };
         let piece = Piece { row: [oy, channel, image], first: ox, len: windows };
         let window = Window { params, rows: &rows, ty, columns: op.src0.ne[0] };
-        for (ox, y) in (ox..).zip(output.room(&op.dst, &piece)) {
+        for (ox, y) in (ox..).zip(output.buffer(&op.dst, &piece)) {
             *y = window.reduce(function, ox, factors);
         }
         output.send(&mut lane.noc, &op.dst, &piece);
