@@ -4,6 +4,8 @@
 //! FP32 numbers. With `TT_SFPU_SWEEP=1` a run checks at least 2^24 numbers for each function, and every number around the worst
 //! ones; then the bounds must be tight too. `TT_UPDATE_DOCS=1` writes the page again.
 
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use tt_isa::sfpu::{LANES, lreg};
 use tt_kernel_abi::elementwise::{Binary, Unary};
 use tt_kernel_sfpu::{CONSTANTS, Program, binary, functions as f, unary};
@@ -352,16 +354,10 @@ fn page_says_what_the_functions_do() {
 fn quotients_are_near() {
     const BOUND: f64 = 2.0;
     let mut runner = Runner::new(binary(Binary::Div).expect("a program"));
-    let mut state = 0x2545_F491_4F6C_DD1Du64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 24) as u32
-    };
+    let mut random = SplitMix64::seed_from_u64(0x2545_F491_4F6C_DD1D);
     for _ in 0..20_000 {
         let (a, b): ([u32; LANES], [u32; LANES]) =
-            (std::array::from_fn(|_| next()), std::array::from_fn(|_| next()));
+            (std::array::from_fn(|_| random.next_u32()), std::array::from_fn(|_| random.next_u32()));
         for (i, ours) in runner.run(a, b).into_iter().enumerate() {
             let [a, b, ours] = [a[i], b[i], ours].map(f32::from_bits);
             if !a.is_normal() || !b.is_normal() {

@@ -305,7 +305,7 @@ pub mod tiny {
     /// Shape and bytes of every tensor, by its name there.
     fn data() -> BTreeMap<String, (Vec<usize>, Vec<u8>)> {
         let mut all = BTreeMap::new();
-        let mut random = Random(5);
+        let mut random = Random::new(5);
         let mut put = |name: String, shape: Vec<usize>| {
             let count: usize = shape.iter().product();
             // Norms are about one, all else about nought.

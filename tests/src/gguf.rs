@@ -265,7 +265,7 @@ mod bert {
 
 /// Random weights, the same every time.
 fn write_model(path: &Path, metadata: &[(&str, Value<'_>)], tensors: &[Tensor]) -> Result<()> {
-    let mut random = Random(9);
+    let mut random = Random::new(9);
     write_file(path, metadata, tensors, |tensor, out| put_data(out, tensor, &mut random))
 }
 

@@ -1,13 +1,20 @@
 //! Reproducible random bytes and numbers for tests of conversions.
 
-/// A linear congruential generator, 64 bits, of which the upper ones are used.
-pub struct Random(pub u64);
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+
+/// A generator of bits, with what tests draw from it.
+pub struct Random(SplitMix64);
 
 impl Random {
+    /// The generator of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(SplitMix64::seed_from_u64(seed))
+    }
+
     /// 32 random bits.
     pub fn bits(&mut self) -> u32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 32) as u32
+        self.0.next_u32()
     }
 
     /// A number below `n`.
@@ -17,8 +24,9 @@ impl Random {
 
     /// Random bytes.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        let words = (0..count.div_ceil(4)).flat_map(|_| self.bits().to_le_bytes());
-        words.take(count).collect()
+        let mut bytes = vec![0; count];
+        self.0.fill_bytes(&mut bytes);
+        bytes
     }
 
     /// Tiles whose blocks of sixteen are alike in magnitude, alike in anything but that, full of ties, or full of what is no

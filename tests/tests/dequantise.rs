@@ -92,7 +92,7 @@ fn adversarial(ty: GgmlType, block: &mut [u8], random: &mut Random) {
 fn the_same_bits_as_ggml() {
     let tools = need!(Tools::find());
     let ggml = Ggml::load(&tools);
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     for ty in GgmlType::ALL {
         let traits = ggml.traits(ty);
         // SAFETY: a constant string.
@@ -142,7 +142,7 @@ fn the_same_blocks_as_ggml() {
     let tools = need!(Tools::find());
     // SAFETY: its initialisers register a backend and do nothing else.
     let library = unsafe { Library::new(tools.bin().join("libggml-cpu.so")) }.unwrap();
-    let values = random_values(&mut Random(9), 1 << 18);
+    let values = random_values(&mut Random::new(9), 1 << 18);
     for ty in GgmlType::ALL.into_iter().filter(|&ty| encode::is_known(ty)) {
         let want = from_float(&library, ty, &values);
         let mut got = vec![0; want.len()];

@@ -69,7 +69,7 @@ fn the_wheel_packs_the_same() {
     if std::env::var_os("TTNN_RECORD").is_some() {
         record(&ttnn);
     }
-    let mut random = Random(20_261_121);
+    let mut random = Random::new(20_261_121);
     for format in WeightFormat::VENDORS {
         // Two million values.
         let values = random.tiles(2048);
@@ -83,7 +83,7 @@ fn the_wheel_packs_the_same() {
 }
 
 fn record(ttnn: &Ttnn) {
-    let values = Random(1).tiles(3);
+    let values = Random::new(1).tiles(3);
     let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
     let mut text = "# Three tiles of values in the order of datums, and what the functions of the ttnn 0.81.1 wheel make of them\n\
                     # (`pack_as_bfpN_tiles<float>`, `fp32_to_bf16_bits_round_to_nearest_even`). Recorded by tests/packing.rs.\n"

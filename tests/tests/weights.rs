@@ -60,7 +60,7 @@ fn products_of_difficult_blocks() {
     const SHAPE: [u32; 2] = [512, 96];
     let tools = need!(Tools::find());
     let program = need!(tools::native("weights"));
-    let mut random = Random(21);
+    let mut random = Random::new(21);
     let mut file = Vec::new();
     for (ty, scales) in GgmlType::ALL.into_iter().flat_map(|ty| Scales::ALL.map(|scales| (ty, scales))) {
         let [k, n] = SHAPE;

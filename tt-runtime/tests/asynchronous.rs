@@ -22,7 +22,7 @@ fn with_seeds(test: impl Fn(&Arc<Device>, &mut Rng)) {
     let seeds = std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SEEDS);
     for seed in 0..seeds {
         let spec = parse_devices(Some(&format!("sim,rows=1,async={seed}"))).expect("a device");
-        test(&Device::open(&spec[0]), &mut Rng(seed + 1));
+        test(&Device::open(&spec[0]), &mut Rng::new(seed + 1));
     }
 }
 
@@ -144,7 +144,7 @@ fn a_seed_gives_the_same_run_every_time() {
     let instructions = |seed: u64| {
         let spec = parse_devices(Some(&format!("sim,rows=1,async={seed}"))).expect("a device");
         let device = Device::open(&spec[0]);
-        matmul(&device, &mut Rng(1), ElementType::F32, [64, 40, 9]);
+        matmul(&device, &mut Rng::new(1), ElementType::F32, [64, 40, 9]);
         let counters = device.counters();
         (counters.riscv_instructions, counters.tensix_instructions)
     };

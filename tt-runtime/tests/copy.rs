@@ -26,7 +26,7 @@ fn indices(ne: [u32; 4]) -> impl Iterator<Item = [u32; 4]> {
 #[test]
 fn random_rules_and_strides() {
     let device = simulator();
-    let mut rng = Rng(77);
+    let mut rng = Rng::new(77);
     for round in 0..40 {
         let ty = [ElementType::I16, ElementType::F32, ElementType::I64][round % 3];
         let size = u64::from(ty.block_bytes());
@@ -79,7 +79,7 @@ fn random_rules_and_strides() {
 #[test]
 fn other_shapes_and_types() {
     let device = simulator();
-    let mut rng = Rng(3);
+    let mut rng = Rng::new(3);
     let values: Vec<f32> = (0..840).map(|_| rng.unit() * 100.0).collect();
     let (_src, addr) = upload(&device, &encode(ElementType::F32, &values).0, 0);
     let src = TensorView::contiguous(ElementType::F32, addr, [7, 5, 24, 1]);

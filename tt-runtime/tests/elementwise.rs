@@ -86,7 +86,7 @@ fn libm_erf(x: f64) -> f64 {
 #[test]
 fn functions_of_one_element() {
     let device = simulator();
-    let mut rng = Rng(11);
+    let mut rng = Rng::new(11);
     let p = [0.3f32, 0.7, 0.5, -1e-3];
     let values: Vec<f32> = (0..3000).map(|_| rng.unit() * 4.0).collect();
     let ne = [3000, 1, 1, 1];
@@ -112,7 +112,7 @@ fn functions_of_one_element() {
 #[test]
 fn types_strides_repetition_and_results_in_place() {
     let device = simulator();
-    let mut rng = Rng(5);
+    let mut rng = Rng::new(5);
     for ty in [ElementType::F32, ElementType::F16, ElementType::BF16] {
         let size = u64::from(ty.block_bytes());
         let (n0, n1, n2) = (67u32, 5u32, 3u32);
@@ -190,7 +190,7 @@ fn instructions(device: &std::sync::Arc<tt_runtime::Device>, op: &OpDescriptor) 
 #[test]
 fn the_vector_unit_agrees_with_the_data_movement_cores() {
     let device = simulator();
-    let mut rng = Rng(7);
+    let mut rng = Rng::new(7);
     let count: u32 = std::env::var("TT_ELEMENTS").ok().and_then(|n| n.parse().ok()).unwrap_or(40_000);
     let values: Vec<f32> = (0..count).map(|_| rng.unit() * 8.0).collect();
     let bytes = encode(ElementType::F32, &values).0;

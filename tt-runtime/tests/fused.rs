@@ -17,14 +17,14 @@ fn assert_equal(outcomes: Vec<Outcome>) {
 
 #[test]
 fn norms_times_factors() {
-    assert_equal(norms(&simulator(), &mut Rng(3), 100));
+    assert_equal(norms(&simulator(), &mut Rng::new(3), 100));
     // Longer than a piece.
-    assert_equal(norms(&simulator(), &mut Rng(4), 9000));
+    assert_equal(norms(&simulator(), &mut Rng::new(4), 9000));
 }
 
 #[test]
 fn rotations_into_a_cache() {
-    assert_equal(ropes(&simulator(), &mut Rng(5)));
+    assert_equal(ropes(&simulator(), &mut Rng::new(5)));
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn products_with_sums_and_gated_units() {
     let device = simulator();
     // One and several row tiles, partial tiles, and a K of two chunks.
     for shape in [[64, 40, 1], [100, 2600, 8], [96, 75, 40], [33000, 33, 1]] {
-        assert_equal(products(&device, &mut Rng(6), shape));
+        assert_equal(products(&device, &mut Rng::new(6), shape));
     }
 }
 

@@ -137,7 +137,7 @@ fn case(weights: Weights, k: usize, n: usize, rows: usize) -> Case {
 
 #[test]
 fn weight_tiles() {
-    let (device, mut rng) = (simulator(), Rng(1));
+    let (device, mut rng) = (simulator(), Rng::new(1));
     for format in [WeightFormat::Tf32, WeightFormat::Bf16, WeightFormat::Bfp8, WeightFormat::Bfp4] {
         let w = Weights::Tiles(format);
         run(&device, &mut rng, case(w, 32, 32, 1));
@@ -152,7 +152,7 @@ fn weight_tiles() {
 
 #[test]
 fn plain_matrices_of_every_type() {
-    let (device, mut rng) = (simulator(), Rng(2));
+    let (device, mut rng) = (simulator(), Rng::new(2));
     for ty in [ElementType::F32, ElementType::F16, ElementType::BF16, ElementType::Q8_0, ElementType::Q4_0] {
         for (k, n, rows) in [(32, 32, 1), (64, 33, 5), (288, 77, 3), (160, 50, 40)] {
             for odd in [false, true] {
@@ -168,7 +168,7 @@ fn plain_matrices_of_every_type() {
 
 #[test]
 fn transposed_matrices_and_tiles_of_others() {
-    let (device, mut rng) = (simulator(), Rng(4));
+    let (device, mut rng) = (simulator(), Rng::new(4));
     for ty in [ElementType::F32, ElementType::F16, ElementType::BF16] {
         for weights in [Weights::ByColumn(ty), Weights::Tilized(ty, false), Weights::Tilized(ty, true)] {
             for (k, n, rows) in [(2, 2, 1), (33, 19, 4), (300, 77, 3), (160, 64, 40)] {
@@ -191,7 +191,7 @@ fn transposed_matrices_and_tiles_of_others() {
 
 #[test]
 fn batches_are_broadcast() {
-    let (device, mut rng) = (simulator(), Rng(3));
+    let (device, mut rng) = (simulator(), Rng::new(3));
     for weights in [
         Weights::ByColumn(ElementType::F16),
         Weights::Tilized(ElementType::F16, false),
@@ -208,7 +208,7 @@ fn batches_are_broadcast() {
 
 #[test]
 fn rows_meet_the_matrices_that_indices_name() {
-    let (device, mut rng) = (simulator(), Rng(4));
+    let (device, mut rng) = (simulator(), Rng::new(4));
     let plain = experts::Case::new(64, 70, [5, 2, 33]);
     for case in [
         experts::Case::new(100, 75, [4, 2, 129]),
@@ -228,7 +228,7 @@ fn rows_meet_the_matrices_that_indices_name() {
 
 #[test]
 fn an_index_of_no_matrix_is_an_error() {
-    let (device, mut rng) = (simulator(), Rng(5));
+    let (device, mut rng) = (simulator(), Rng::new(5));
     let case = experts::Case::new(32, 32, [3, 2, 2]);
     let error = experts::run_ids(&device, &mut rng, case, &[0, 1, 2, 3]).err().expect("no matrix 3");
     assert!(error.to_string().contains("row index 3 of source row 1"), "{error}");

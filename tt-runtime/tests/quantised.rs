@@ -12,7 +12,7 @@ use tt_runtime::{ElementType, TensorView};
 
 #[test]
 fn rows_of_every_type() {
-    let (device, mut rng) = (simulator(), Rng(7));
+    let (device, mut rng) = (simulator(), Rng::new(7));
     for ty in GgmlType::ALL {
         let outcome = quantised::gather(&device, &mut rng, ty).unwrap();
         assert!(outcome.is_right(), "{}", ty.name());
@@ -21,7 +21,7 @@ fn rows_of_every_type() {
 
 #[test]
 fn blocks_are_those_of_the_host() {
-    let (device, mut rng) = (simulator(), Rng(8));
+    let (device, mut rng) = (simulator(), Rng::new(8));
     for ty in GgmlType::ALL.into_iter().filter(|&ty| encode::is_known(ty)) {
         let outcome = quantised::encode(&device, &mut rng, ty).unwrap();
         assert!(outcome.is_right(), "{}", ty.name());
@@ -30,7 +30,7 @@ fn blocks_are_those_of_the_host() {
 
 #[test]
 fn blocks_are_copied_as_they_are() {
-    let (device, mut rng) = (simulator(), Rng(9));
+    let (device, mut rng) = (simulator(), Rng::new(9));
     for ty in GgmlType::ALL {
         let outcome = quantised::permute(&device, &mut rng, ty).unwrap();
         assert!(outcome.is_right(), "{}", ty.name());
@@ -39,7 +39,7 @@ fn blocks_are_copied_as_they_are() {
 
 #[test]
 fn long_rows_in_order() {
-    let (device, mut rng) = (simulator(), Rng(10));
+    let (device, mut rng) = (simulator(), Rng::new(10));
     // One run; a last one of one element; windows that are full, and not; as many runs as there may be.
     let cases = [
         (64, [64, 2, 64]),

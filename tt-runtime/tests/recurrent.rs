@@ -9,7 +9,7 @@ use common::{Rng, simulator};
 fn states_and_results() {
     let device = simulator();
     for case in CASES {
-        let (got, want) = run(&device, &mut Rng(13), case).unwrap();
+        let (got, want) = run(&device, &mut Rng::new(13), case).unwrap();
         assert_eq!(got.len(), want.len());
         for (i, (&got, &want)) in got.iter().zip(&want).enumerate() {
             let error = (f64::from(got) - want).abs();
@@ -24,7 +24,7 @@ fn an_infinite_value() {
     let device = simulator();
     for case in CASES {
         let case = Case { infinite: true, ..case };
-        let (got, want) = run(&device, &mut Rng(14), case).unwrap();
+        let (got, want) = run(&device, &mut Rng::new(14), case).unwrap();
         assert!(want.iter().any(|value| !value.is_finite()) && want.iter().any(|value| value.is_finite()));
         for (i, (&got, &want)) in got.iter().zip(&want).enumerate() {
             let error = (f64::from(got) - want).abs();

@@ -49,7 +49,7 @@ fn close(ours: &[u32], expected: &[f64]) {
 fn norms_of_short_and_long_rows() {
     let device = simulator();
     for n in [1u32, 33, 9000] {
-        let mut rng = Rng(9);
+        let mut rng = Rng::new(9);
         let values: Vec<f32> = (0..n * 3).map(|_| rng.unit() + 0.5).collect();
         let ne = [n, 3, 1, 1];
         let (_x, x) = f32s(&device, &values, ne);
@@ -100,7 +100,7 @@ fn reductions() {
 #[test]
 fn sorting() {
     let device = simulator();
-    let mut rng = Rng(21);
+    let mut rng = Rng::new(21);
     let values: Vec<f32> = (0..2 * 1000).map(|_| rng.unit() * 1e3).collect();
     let (_x, x) = f32s(&device, &values, [1000, 2, 1, 1]);
     for (descending, count) in [(false, 1000u32), (true, 1000), (true, 7)] {
@@ -122,7 +122,7 @@ fn sorting() {
 #[test]
 fn softmax_with_mask_slopes_and_sinks() {
     let device = simulator();
-    let mut rng = Rng(31);
+    let mut rng = Rng::new(31);
     // On lanes, in one segment of the vector unit, in several.
     for n in [5usize, 100, 2048, 2052, 8500] {
         let heads = 3u32;
@@ -199,7 +199,7 @@ fn rows_by_index() {
 #[test]
 fn rotations_of_neighbours_and_halves() {
     let device = simulator();
-    let mut rng = Rng(41);
+    let mut rng = Rng::new(41);
     let (n, heads, tokens) = (20u32, 2u32, 3u32);
     let values: Vec<f32> = (0..n * heads * tokens).map(|_| rng.unit()).collect();
     let ne = [n, heads, tokens, 1];

@@ -8,7 +8,7 @@ use tt_runtime::{ElementType, Error};
 
 #[test]
 fn rows_go_where_the_indices_say() {
-    let (device, mut rng) = (simulator(), Rng(0x123_4567));
+    let (device, mut rng) = (simulator(), Rng::new(0x123_4567));
     for dst in [ElementType::F32, ElementType::F16] {
         for index in [ElementType::I32, ElementType::I64] {
             for (ne, index_ne) in SHAPES {
@@ -25,7 +25,7 @@ fn rows_go_where_the_indices_say() {
 
 #[test]
 fn an_index_outside_is_an_error_and_the_device_goes_on() {
-    let (device, mut rng) = (simulator(), Rng(77));
+    let (device, mut rng) = (simulator(), Rng::new(77));
     for dst in [ElementType::F32, ElementType::F16] {
         for (ne, index_ne) in SHAPES {
             let case = Case { dst, index: ElementType::I64, ne, index_ne, off: 3, outside: true };

@@ -9,13 +9,13 @@ use common::{Rng, simulator};
 fn weighted_sums() {
     let device = simulator();
     for case in SUMS {
-        check(&format!("{case:?}"), sum(&device, &mut Rng(21), case), 1e-6);
+        check(&format!("{case:?}"), sum(&device, &mut Rng::new(21), case), 1e-6);
     }
 }
 
 #[test]
 fn balanced_matrices() {
-    check("balance", balance(&simulator(), &mut Rng(22), 300), 1e-6);
+    check("balance", balance(&simulator(), &mut Rng::new(22), 300), 1e-6);
 }
 
 #[test]
@@ -24,6 +24,6 @@ fn triangular_systems() {
     for case in TRIANGULAR {
         // A solution that grows takes the errors of its first rows along.
         let bound = if case.growing { 1e-4 } else { 1e-6 };
-        check(&format!("{case:?}"), solve(&device, &mut Rng(23), case), bound);
+        check(&format!("{case:?}"), solve(&device, &mut Rng::new(23), case), bound);
     }
 }

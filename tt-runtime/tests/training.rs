@@ -11,7 +11,7 @@ use tt_runtime::{DramAddr, ElementType, Error, TensorView};
 fn gradients_of_rows() {
     let device = simulator();
     for ne in SHAPES {
-        for outcome in training::rows(&device, &mut Rng(5), ne) {
+        for outcome in training::rows(&device, &mut Rng::new(5), ne) {
             let error = outcome.error();
             assert!(error < 1e-6, "{}: error {error:.2e}", outcome.name);
         }
@@ -22,7 +22,7 @@ fn gradients_of_rows() {
 fn optimisers_read_their_parameters_from_memory() {
     let device = simulator();
     for n in [1, 70, 30_000] {
-        for outcome in training::optimisers(&device, &mut Rng(6), n) {
+        for outcome in training::optimisers(&device, &mut Rng::new(6), n) {
             let error = outcome.error();
             assert!(error < 3e-7, "{}: error {error:.2e}", outcome.name);
         }
@@ -34,11 +34,11 @@ fn rows_are_added_to_the_rows_that_indices_name() {
     let device = simulator();
     let shapes = [[40, 7, 50], [1, 700, 30], [9000, 3, 5]];
     for (ty, shape) in [ElementType::F32, ElementType::F16, ElementType::BF16].into_iter().zip(shapes) {
-        let outcome = training::add_rows(&device, &mut Rng(7), ty, shape);
+        let outcome = training::add_rows(&device, &mut Rng::new(7), ty, shape);
         assert!(outcome.error() < 3e-6, "{}: error {:.2e}", outcome.name, outcome.error());
     }
     // More indices than a core has at once.
-    let outcome = training::add_rows(&device, &mut Rng(8), ElementType::F32, [1, 5, 9000]);
+    let outcome = training::add_rows(&device, &mut Rng::new(8), ElementType::F32, [1, 5, 9000]);
     assert!(outcome.error() < 1e-2, "{}: error {:.2e}", outcome.name, outcome.error());
 }
 
@@ -59,7 +59,7 @@ fn an_index_outside_is_an_error() {
 fn equal_elements_are_counted_once() {
     let device = simulator();
     for n in [1, 500, 20_000] {
-        let [counted, equal] = training::count_equal(&device, &mut Rng(9), n);
+        let [counted, equal] = training::count_equal(&device, &mut Rng::new(9), n);
         assert_eq!(counted, equal, "of {n}");
     }
 }
@@ -68,7 +68,7 @@ fn equal_elements_are_counted_once() {
 #[test]
 fn gradient_of_silu() {
     let device = simulator();
-    let mut rng = Rng(10);
+    let mut rng = Rng::new(10);
     for (ty, bound) in [(ElementType::F32, 1e-6), (ElementType::F16, 1e-3)] {
         let n = 3000;
         let [x, g] = [8.0, 1.0].map(|scale| (0..n).map(|_| rng.unit() * scale).collect::<Vec<f32>>());

@@ -73,7 +73,7 @@ fn products_by_indices_are_the_same_bytes() {
         experts::Case::new(100, 75, [4, 2, 70]),
         experts::Case { shared: true, plain: Some(ElementType::Q8_0), ..plain },
     ] {
-        let [ours, vendors] = [0, 1].map(|i| experts::run(&devices[i], &mut Rng(12), case).unwrap().got);
+        let [ours, vendors] = [0, 1].map(|i| experts::run(&devices[i], &mut Rng::new(12), case).unwrap().got);
         assert!(ours == vendors, "{case:?}: other bytes");
     }
 }
@@ -81,7 +81,7 @@ fn products_by_indices_are_the_same_bytes() {
 #[test]
 fn products_are_the_same_bytes() {
     let Some([ours, vendor]) = both() else { return };
-    let mut rng = Rng(11);
+    let mut rng = Rng::new(11);
     let kinds = [
         Ok(WeightFormat::Tf32),
         Ok(WeightFormat::Bf16),
@@ -112,7 +112,7 @@ fn products_of_columns_are_the_same_bytes() {
     let Some(devices) = both() else { return };
     for ty in [ElementType::F32, ElementType::F16, ElementType::BF16, ElementType::Q8_0, ElementType::Q4_0] {
         let [ours, vendor] =
-            devices.each_ref().map(|device| columns::run(device, &mut Rng(12), ty, [90, 96, 40]));
+            devices.each_ref().map(|device| columns::run(device, &mut Rng::new(12), ty, [90, 96, 40]));
         for (a, b) in ours.iter().zip(&vendor) {
             assert!(a.is_right() && a.bytes == b.bytes, "{ty:?}, tiles {}: other bytes", a.tiles);
         }
@@ -123,7 +123,8 @@ fn products_of_columns_are_the_same_bytes() {
 fn softmax_is_the_same_bytes() {
     let Some(devices) = both() else { return };
     for case in soft_max::CASES {
-        let [ours, vendor] = devices.each_ref().map(|device| soft_max::run(device, &mut Rng(13), case).0);
+        let [ours, vendor] =
+            devices.each_ref().map(|device| soft_max::run(device, &mut Rng::new(13), case).0);
         assert!(ours == vendor, "{case:?}: other bytes");
     }
 }
@@ -132,7 +133,7 @@ fn softmax_is_the_same_bytes() {
 fn functions_on_the_vector_unit_are_the_same_bytes() {
     let Some([ours, vendor]) = both() else { return };
     for shape in [[30_000, 1, 1], [300, 3, 2]] {
-        let [a, b] = [&ours, &vendor].map(|device| elements::run(device, &mut Rng(3), shape, |_| true));
+        let [a, b] = [&ours, &vendor].map(|device| elements::run(device, &mut Rng::new(3), shape, |_| true));
         let first = (0..a.len()).find(|&i| a[i] != b[i]);
         assert!(first.is_none(), "{shape:?}: byte {first:?} of {} differs", a.len());
     }
@@ -141,7 +142,7 @@ fn functions_on_the_vector_unit_are_the_same_bytes() {
 #[test]
 fn elements_copies_and_rows_are_the_same_bytes() {
     let Some([ours, vendor]) = both() else { return };
-    let [a, b] = [&ours, &vendor].map(|device| lanes::run(device, &mut Rng(4)));
+    let [a, b] = [&ours, &vendor].map(|device| lanes::run(device, &mut Rng::new(4)));
     assert!(a.len() > 20 && a.len() == b.len());
     for ((name, ours), (_, vendors)) in a.iter().zip(&b) {
         assert!(ours == vendors, "{name}: other bytes");
@@ -156,7 +157,7 @@ fn scattered_rows_are_the_same_bytes() {
             for outside in [false, true] {
                 let index = ElementType::I64;
                 let case = set_rows::Case { dst, index, ne, index_ne, off: 1, outside };
-                let [a, b] = [&ours, &vendor].map(|device| set_rows::run(device, &mut Rng(5), case));
+                let [a, b] = [&ours, &vendor].map(|device| set_rows::run(device, &mut Rng::new(5), case));
                 assert!(a.got == b.got && b.got == b.want, "{case:?}: other bytes");
                 for result in [&a.result, &b.result] {
                     match result {
@@ -173,11 +174,12 @@ fn scattered_rows_are_the_same_bytes() {
 fn windows_are_the_same_bytes() {
     let Some([ours, vendor]) = both() else { return };
     for case in windows::CASES {
-        let [a, b] = [&ours, &vendor].map(|device| windows::run_im2col(device, &mut Rng(5), case).unwrap());
+        let [a, b] =
+            [&ours, &vendor].map(|device| windows::run_im2col(device, &mut Rng::new(5), case).unwrap());
         assert!(a == b && a[0] == a[1], "{case:?}: other bytes");
     }
     for kind in [windows::Kind::AverageInside, windows::Kind::Maximum, windows::Kind::WeightedSum] {
-        let run = |device| windows::run_reduce(device, &mut Rng(5), windows::CASES[0], kind).unwrap().0;
+        let run = |device| windows::run_reduce(device, &mut Rng::new(5), windows::CASES[0], kind).unwrap().0;
         assert_eq!(run(&ours), run(&vendor), "{kind:?}");
     }
 }
@@ -187,11 +189,23 @@ fn quantised_types_are_the_same_bytes() {
     let Some(devices) = both() else { return };
     for device in &devices {
         for ty in GgmlType::ALL {
-            assert!(quantised::gather(device, &mut Rng(5), ty).unwrap().is_right(), "rows of {}", ty.name());
+            assert!(
+                quantised::gather(device, &mut Rng::new(5), ty).unwrap().is_right(),
+                "rows of {}",
+                ty.name()
+            );
         }
         for ty in [GgmlType::Q4_1, GgmlType::Q5_0, GgmlType::IQ4_NL, GgmlType::MXFP4] {
-            assert!(quantised::encode(device, &mut Rng(6), ty).unwrap().is_right(), "{} encoded", ty.name());
-            assert!(quantised::permute(device, &mut Rng(7), ty).unwrap().is_right(), "{} copied", ty.name());
+            assert!(
+                quantised::encode(device, &mut Rng::new(6), ty).unwrap().is_right(),
+                "{} encoded",
+                ty.name()
+            );
+            assert!(
+                quantised::permute(device, &mut Rng::new(7), ty).unwrap().is_right(),
+                "{} copied",
+                ty.name()
+            );
         }
     }
 }
@@ -200,7 +214,7 @@ fn quantised_types_are_the_same_bytes() {
 fn long_rows_are_sorted_the_same() {
     let Some(devices) = both() else { return };
     for device in &devices {
-        let outcome = quantised::sort(device, &mut Rng(8), 300, [1000, 3, 700]).unwrap();
+        let outcome = quantised::sort(device, &mut Rng::new(8), 300, [1000, 3, 700]).unwrap();
         assert!(outcome.is_right());
     }
 }
@@ -209,10 +223,10 @@ fn long_rows_are_sorted_the_same() {
 fn fused_steps_are_the_same_bytes() {
     let Some(devices) = both() else { return };
     let [ours, vendor] = devices.map(|device| {
-        let mut outcomes = fused::norms(&device, &mut Rng(7), 100);
-        outcomes.extend(fused::ropes(&device, &mut Rng(8)));
+        let mut outcomes = fused::norms(&device, &mut Rng::new(7), 100);
+        outcomes.extend(fused::ropes(&device, &mut Rng::new(8)));
         for shape in [[100, 300, 8], [96, 75, 40]] {
-            outcomes.extend(fused::products(&device, &mut Rng(9), shape));
+            outcomes.extend(fused::products(&device, &mut Rng::new(9), shape));
         }
         outcomes
     });
@@ -225,7 +239,7 @@ fn fused_steps_are_the_same_bytes() {
 fn sums_of_windows_and_carried_state_are_the_same_bytes() {
     let Some([ours, vendor]) = both() else { return };
     for run in [folds::run_windows, folds::run_products] {
-        let [a, b] = [&ours, &vendor].map(|device| run(device, &mut Rng(5)).unwrap().0);
+        let [a, b] = [&ours, &vendor].map(|device| run(device, &mut Rng::new(5)).unwrap().0);
         assert_eq!(a, b);
     }
     for filter in [Filter::Linear, Filter::Cubic, Filter::Triangle] {
@@ -233,7 +247,7 @@ fn sums_of_windows_and_carried_state_are_the_same_bytes() {
         assert_eq!(a, b, "{filter:?}");
     }
     for case in recurrent::CASES {
-        let [a, b] = [&ours, &vendor].map(|device| recurrent::run(device, &mut Rng(5), case).unwrap().0);
+        let [a, b] = [&ours, &vendor].map(|device| recurrent::run(device, &mut Rng::new(5), case).unwrap().0);
         assert_eq!(a, b, "{case:?}");
     }
 }
@@ -243,14 +257,14 @@ fn training_steps_are_the_same_bytes() {
     let Some([ours, vendor]) = both() else { return };
     let run = |device: &Arc<Device>| {
         let mut all: Vec<_> =
-            training::SHAPES.iter().flat_map(|&ne| training::rows(device, &mut Rng(14), ne)).collect();
+            training::SHAPES.iter().flat_map(|&ne| training::rows(device, &mut Rng::new(14), ne)).collect();
         for n in [5, 20_000] {
-            all.extend(training::optimisers(device, &mut Rng(15), n));
+            all.extend(training::optimisers(device, &mut Rng::new(15), n));
         }
         for ty in [ElementType::F32, ElementType::F16] {
-            all.push(training::add_rows(device, &mut Rng(16), ty, [40, 7, 50]));
+            all.push(training::add_rows(device, &mut Rng::new(16), ty, [40, 7, 50]));
         }
-        let [counted, equal] = training::count_equal(device, &mut Rng(17), 500);
+        let [counted, equal] = training::count_equal(device, &mut Rng::new(17), 500);
         assert_eq!(counted, equal);
         all
     };
@@ -267,11 +281,11 @@ fn weighted_sums_and_triangular_systems_are_the_same_bytes() {
         assert!(a.iter().map(|x| x.to_bits()).eq(b.iter().map(|x| x.to_bits())), "{what}");
     };
     for case in sums::SUMS {
-        same(&format!("{case:?}"), &|device| sums::sum(device, &mut Rng(5), case));
+        same(&format!("{case:?}"), &|device| sums::sum(device, &mut Rng::new(5), case));
     }
-    same("balance", &|device| sums::balance(device, &mut Rng(5), 70));
+    same("balance", &|device| sums::balance(device, &mut Rng::new(5), 70));
     for case in sums::TRIANGULAR {
-        same(&format!("{case:?}"), &|device| sums::solve(device, &mut Rng(5), case));
+        same(&format!("{case:?}"), &|device| sums::solve(device, &mut Rng::new(5), case));
     }
 }
 

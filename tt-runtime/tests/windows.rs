@@ -10,7 +10,7 @@ use tt_runtime::ops::resample::Filter;
 fn windows_become_rows() {
     let device = simulator();
     for case in CASES {
-        let [got, want] = run_im2col(&device, &mut Rng(3), case).unwrap();
+        let [got, want] = run_im2col(&device, &mut Rng::new(3), case).unwrap();
         assert!(got == want, "{case:?}: byte {:?} differs", (0..got.len()).find(|&i| got[i] != want[i]));
     }
 }
@@ -20,7 +20,7 @@ fn windows_become_numbers() {
     let device = simulator();
     for case in CASES.into_iter().filter(|case| case.ne[2] == 1) {
         for kind in [Kind::Average, Kind::AverageInside, Kind::Maximum, Kind::WeightedSum] {
-            let (got, want) = run_reduce(&device, &mut Rng(7), case, kind).unwrap();
+            let (got, want) = run_reduce(&device, &mut Rng::new(7), case, kind).unwrap();
             assert_eq!(got.len(), want.len());
             for (i, (&got, &want)) in got.iter().zip(&want).enumerate() {
                 let error = (f64::from(got) - want).abs();
@@ -34,7 +34,7 @@ fn windows_become_numbers() {
 fn windows_are_put_back() {
     let device = simulator();
     for run in [folds::run_windows, folds::run_products] {
-        let (got, want) = run(&device, &mut Rng(19)).unwrap();
+        let (got, want) = run(&device, &mut Rng::new(19)).unwrap();
         for (i, (&got, &want)) in got.iter().zip(&want).enumerate() {
             assert!((f64::from(got) - want).abs() <= 2e-6 * want.abs().max(1.0), "{i}: {got}, not {want}");
         }

@@ -119,15 +119,12 @@ pub fn balance(matrix: &mut [f32], eps: f32, times: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand_xoshiro::SplitMix64;
+    use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
     fn random() -> impl FnMut() -> u32 {
-        let mut state = 0x1234_5678u32;
-        move || {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            state
-        }
+        let mut numbers = SplitMix64::seed_from_u64(0x1234_5678);
+        move || numbers.next_u32()
     }
 
     fn number(random: &mut impl FnMut() -> u32) -> f32 {

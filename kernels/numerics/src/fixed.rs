@@ -145,15 +145,12 @@ pub fn pair(a: f32, b: f32) -> Option<([i32; 2], i32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand_xoshiro::SplitMix64;
+    use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
     fn random() -> impl FnMut() -> u32 {
-        let mut state = 0x2545_F491u32;
-        move || {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            state
-        }
+        let mut numbers = SplitMix64::seed_from_u64(0x2545_F491);
+        move || numbers.next_u32()
     }
 
     fn two_to(exponent: i32) -> f64 {

@@ -86,18 +86,15 @@ impl<'a> Weights<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand_xoshiro::SplitMix64;
+    use rand_xoshiro::rand_core::{Rng, SeedableRng};
     use std::vec::Vec;
 
     #[test]
     fn sums_are_exact_to_the_largest_product() {
-        let mut state = 0x1234_5678u32;
-        let mut random = || {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            // Of both signs, from 2^-16 to 2^16.
-            f32::from_bits(state & 0x87FF_FFFF | 0x3800_0000)
-        };
+        let mut numbers = SplitMix64::seed_from_u64(0x1234_5678);
+        // Of both signs, from 2^-16 to 2^16.
+        let mut random = || f32::from_bits(numbers.next_u32() & 0x87FF_FFFF | 0x3800_0000);
         for count in [1, 4, 5, 64, 300] {
             let len = 37;
             let weights: Vec<f32> = (0..count).map(|_| random()).collect();

@@ -293,15 +293,12 @@ mod tests {
     use super::super::arithmetic::Floats;
     use super::super::row as decode;
     use super::*;
+    use rand_xoshiro::SplitMix64;
+    use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
     fn values(seed: u32) -> [f32; 256] {
-        let mut state = seed.wrapping_mul(2_654_435_761) | 1;
-        core::array::from_fn(|_| {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            state as i32 as f32 / (1u32 << 29) as f32
-        })
+        let mut random = SplitMix64::seed_from_u64(seed.into());
+        core::array::from_fn(|_| random.next_u32() as i32 as f32 / (1u32 << 29) as f32)
     }
 
     #[test]

@@ -114,6 +114,8 @@ fn u32_at(block: &[u8], at: usize) -> u32 {
 mod tests {
     use super::arithmetic::{Floats, Integers};
     use super::*;
+    use rand_xoshiro::SplitMix64;
+    use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
     #[test]
     fn every_half_precision_number() {
@@ -139,17 +141,12 @@ mod tests {
 
     #[test]
     fn cores_decode_the_same_bits() {
-        let mut state = 1u32;
-        let mut random = || {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            (state >> 11) as u8
-        };
+        let mut random = SplitMix64::seed_from_u64(1);
         for ty in GgmlType::ALL {
             let (len, bytes) = ty.block();
             let blocks = (1 << 16) / len;
-            let row: std::vec::Vec<u8> = (0..blocks * bytes).map(|_| random()).collect();
+            let mut row = std::vec![0; blocks * bytes];
+            random.fill_bytes(&mut row);
             let mut values = [std::vec![0.0; blocks * len], std::vec![0.0; blocks * len]];
             let [floats, integers] = &mut values;
             super::row::<Floats>(ty, &row, floats);

@@ -1,4 +1,7 @@
 //! The generator of random delays: counter-based, one for each tile, all from one seed.
+//!
+//! It is part of the simulator, not a generator for tests: a seed that somebody has written down has to give the same run in every later
+//! version, whatever becomes of a library.
 
 /// A generator whose n-th number is a function of its key and n only.
 #[derive(Clone, Debug)]

@@ -415,7 +415,8 @@ pub fn unhex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// Reproducible numbers (xorshift).
+/// Reproducible numbers (xorshift, 64 bits). Recorded results (`vectors`) are those of programs that are made from these, so
+/// they may never change: that is why no library makes them.
 pub struct Random(pub u64);
 
 impl Random {

@@ -23,7 +23,7 @@ fn both() -> [Arc<Device>; 2] {
 /// Result of 5 rows of 96 elements times weights of 77 rows, as bytes.
 fn matmul(device: &Arc<Device>, ty: ElementType) -> Vec<u8> {
     let [k, n, rows] = [96, 77, 5];
-    let mut rng = Rng(3);
+    let mut rng = Rng::new(3);
     let values: Vec<f32> = (0..k * n).map(|_| rng.unit()).collect();
     let x: Vec<u8> = (0..k * rows).flat_map(|_| rng.unit().to_le_bytes()).collect();
     let (_m0, a0) = upload(device, &encode(ty, &values).0, 0);
@@ -62,7 +62,7 @@ fn scattered_rows_are_the_same_bytes() {
                 outside,
             };
             for device in &devices {
-                let outcome = set_rows::run(device, &mut Rng(5), case);
+                let outcome = set_rows::run(device, &mut Rng::new(5), case);
                 assert!(outcome.got == outcome.want, "{case:?}: other bytes");
                 match outcome.result {
                     Err(Error::Kernel { .. }) => assert!(outside, "{case:?}"),

@@ -58,11 +58,11 @@ impl Work {
     pub fn new(ty: GgmlType) -> Self {
         let (_, block) = ty.block();
         let mut bytes = Room::new(ty.row_bytes(K).unwrap_or(0) * N);
-        let random = Random(3).bytes(bytes.len());
+        let random = Random::new(3).bytes(bytes.len());
         bytes.copy_from_slice(&random);
         match ty {
             GgmlType::F32 => {
-                let mut random = Random(4);
+                let mut random = Random::new(4);
                 let value = |random: &mut Random| random.bits() as i32 as f32 / 2f32.powi(31);
                 bytes.as_chunks_mut().0.iter_mut().for_each(|b| *b = value(&mut random).to_le_bytes());
             }

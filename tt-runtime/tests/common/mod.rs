@@ -18,6 +18,8 @@ pub mod windows;
 use std::sync::Arc;
 
 use half::{bf16, f16};
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng as _, SeedableRng};
 use tt_runtime::{Allocation, Device, ElementType, TensorView, parse_devices};
 
 /// The built-in simulator, as `TT_TEST_DEVICE` says: `sim,rows=1,async=7` runs the operators' tests asynchronously.
@@ -26,15 +28,16 @@ pub fn simulator() -> Arc<Device> {
     Device::open(&parse_devices(Some(&device)).expect("TT_TEST_DEVICE names a device")[0])
 }
 
-/// A small deterministic generator.
-pub struct Rng(pub u64);
+/// Reproducible numbers.
+pub struct Rng(SplitMix64);
 
 impl Rng {
+    pub fn new(seed: u64) -> Self {
+        Self(SplitMix64::seed_from_u64(seed))
+    }
+
     pub fn next(&mut self) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 20) as u32
+        self.0.next_u32()
     }
 
     /// Uniform in -1..1.

@@ -1,5 +1,8 @@
 //! Helpers shared by the tests of several units.
 
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+
 use super::wait_gate::Gate;
 use super::{Step, Tensix, check_word};
 use crate::fault::Fault;
@@ -22,15 +25,17 @@ pub fn run(t: &mut Tensix, thread: usize, l1: &mut L1) -> Result<usize, Fault> {
     Ok(executed)
 }
 
-/// Reproducible numbers (xorshift).
-pub struct Random(pub u64);
+/// Reproducible numbers.
+pub struct Random(SplitMix64);
 
 impl Random {
+    /// The generator of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(SplitMix64::seed_from_u64(seed))
+    }
+
     /// The next one.
     pub fn next(&mut self) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as u32
+        self.0.next_u32()
     }
 }

@@ -294,7 +294,7 @@ fn exponents_wrap_and_infinities_stay() {
 /// Counted by halving.
 #[test]
 fn leading_zeros() {
-    let mut random = Random(3);
+    let mut random = Random::new(3);
     for shift in 0..33 {
         let c: Lanes = random.lanes().map(|x| (u64::from(x) >> shift) as u32);
         let d = TestUnit::with([c]).run(SFPLZ { lreg_c: 0, lreg_dest: 1, instr_mod1: 0 }.word()).lreg(1);

@@ -54,7 +54,7 @@ impl Lane {
 
 #[test]
 fn flags_follow_the_model() {
-    let mut random = Random(0xF1A6);
+    let mut random = Random::new(0xF1A6);
     let mut unit = TestUnit::new();
     let mut lanes = vec![Lane::default(); LANES];
     for step in 0..200_000 {

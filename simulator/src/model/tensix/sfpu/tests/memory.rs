@@ -129,7 +129,7 @@ fn every_immediate() {
 
 #[test]
 fn integers_change_their_sign_s_form() {
-    let mut random = Random(5);
+    let mut random = Random::new(5);
     for _ in 0..2_000 {
         let values = random.lanes().map(|x| if x % 7 == 0 { x & 0x8000_03FF } else { x });
         let mut unit = TestUnit::with([values]);
@@ -152,7 +152,7 @@ fn integers_change_their_sign_s_form() {
 
 #[test]
 fn bits_are_stored_as_they_are() {
-    let mut random = Random(6);
+    let mut random = Random::new(6);
     let values = random.lanes();
     let mut unit = TestUnit::with([values]);
     let raw = |unit: &TestUnit, i: usize| unit.0.dst.read32(4 + i / 8)[2 * (i % 8) + 1];

@@ -55,7 +55,7 @@ impl Random {
 /// Any pushed word gives results or a fault, never a panic.
 #[test]
 fn random_instructions_do_not_panic() {
-    let mut random = Random(0xDEAD);
+    let mut random = Random::new(0xDEAD);
     let rows: Vec<_> = INSTRUCTIONS.iter().filter(|row| row.name.starts_with("SFP")).collect();
     let mut executed = vec![0; rows.len()];
     for _ in 0..2_000 {

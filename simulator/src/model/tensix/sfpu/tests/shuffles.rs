@@ -15,7 +15,7 @@ const MIN_ROWS: [&[usize]; 10] = [&[], &[0, 1, 2, 3], &[0, 1], &[0, 2], &[0, 3],
 
 #[test]
 fn swaps_sort_in_total_order() {
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     let specials = [0, 0x8000_0000, 0x7F80_0000, 0xFFC0_0001, 0x7FC0_0001, 1, 0x8000_0001];
     for round in 0..400 {
         let mut value = |i: usize| match random.next() % 4 {
@@ -58,7 +58,7 @@ fn constants_are_not_swapped() {
 
 #[test]
 fn transposing_twice_is_nothing() {
-    let mut random = Random(9);
+    let mut random = Random::new(9);
     let registers: [Lanes; 8] = std::array::from_fn(|_| random.lanes());
     let mut unit = TestUnit::with(registers);
     unit.run(SFPTRANSP::ZERO.word());
