@@ -12,12 +12,12 @@ use tt_isa::eth::firmware::{
     APP, CONNECTED, CONNECTION_INFO, HEARTBEAT, LAUNCH_APP, LOCAL_BOARD_ID, LOCAL_PLACE, REMOTE_BOARD_ID,
     REMOTE_CHANNEL, REMOTE_PLACE, TRAIN_NOT_CONNECTED, TRAIN_STATUS, TRAIN_SUCCESS, UNCONNECTED, VERSION,
 };
-use tt_isa::eth::routing::{self, flag};
+use tt_isa::eth::routing::{self, Flags};
 use tt_isa::eth::{
     CTRL_BASE, IRAM_LOAD, MAC_BASE, QUEUE_STRIDE, RXQ_BASE, SOFT_RESET_BIT, TEST_SUM, TXQ_BASE, rxq, txq,
 };
 use tt_isa::map::{DEBUG_REGS_BASE, IRAM_BASE, LOCAL_RAM_BASE, NIU_BASE, SOFT_RESET_0, WALL_CLOCK_L};
-use tt_isa::noc::{NocXy, ctrl, reg};
+use tt_isa::noc::{Ctrl, NocXy, reg};
 use tt_simulator::{Blame, Fault, System};
 
 const DATA: u32 = 0x2_0000;
@@ -152,7 +152,7 @@ fn a_core_uses_the_noc() {
         (reg::TARG_ADDR_MID, own.mid()),
         (reg::RET_ADDR_LO, DATA),
         (reg::RET_ADDR_MID, other.mid()),
-        (reg::CTRL, ctrl::WR | ctrl::RESP_MARKED),
+        (reg::CTRL, (Ctrl::WR | Ctrl::RESP_MARKED).bits()),
         (reg::AT_LEN_BE, 4096),
         (reg::CMD_CTRL, 1),
     ] {
@@ -311,7 +311,7 @@ struct Remote<'a> {
 
 impl Remote<'_> {
     /// Sends a command for `tile` of the chip and lets it be answered; the slot of the answer.
-    fn command(&mut self, tile: NocXy, addr: u64, data: u32, flags: u32) -> u32 {
+    fn command(&mut self, tile: NocXy, addr: u64, data: u32, flags: Flags) -> u32 {
         let (queue, at) = (routing::REQUEST_QUEUE, self.gateway);
         let pointer = self.board.read32(0, at, queue + routing::WRITE_POINTER);
         let slot = queue + routing::COMMANDS + pointer % 4 * routing::COMMAND_SIZE;
@@ -327,7 +327,7 @@ impl Remote<'_> {
                 (slot + routing::ADDRESS, addr as u32),
                 (slot + routing::ADDRESS + 4, high),
                 (slot + routing::DATA, data),
-                (slot + routing::FLAGS, flags),
+                (slot + routing::FLAGS, flags.bits()),
                 (slot + routing::RACK, 0),
                 (queue + routing::WRITE_POINTER, (pointer + 1) % 8),
             ],
@@ -338,19 +338,19 @@ impl Remote<'_> {
     }
 
     /// The next response: slot and flags; its data is in the slot.
-    fn response(&mut self) -> (u32, u32) {
+    fn response(&mut self) -> (u32, Flags) {
         let (queue, at) = (routing::RESPONSE_QUEUE, self.gateway);
         let pointer = self.board.read32(0, at, queue + routing::READ_POINTER);
         assert_ne!(self.board.read32(0, at, queue + routing::WRITE_POINTER), pointer, "an answer");
         let slot = queue + routing::COMMANDS + pointer % 4 * routing::COMMAND_SIZE;
         self.board.write32(0, at, queue + routing::READ_POINTER, (pointer + 1) % 8);
-        (slot, self.board.read32(0, at, slot + routing::FLAGS))
+        (slot, Flags::from_bits_retain(self.board.read32(0, at, slot + routing::FLAGS)))
     }
 
     fn read32(&mut self, tile: NocXy, addr: u64) -> u32 {
-        self.command(tile, addr, 4, flag::READ);
+        self.command(tile, addr, 4, Flags::READ);
         let (slot, flags) = self.response();
-        assert_eq!(flags, flag::READ_DATA);
+        assert_eq!(flags, Flags::READ_DATA);
         self.board.read32(0, self.gateway, slot + routing::DATA)
     }
 }
@@ -361,7 +361,7 @@ fn the_host_reaches_the_second_chip_through_the_first() {
     let tensix = NocXy::new(19, 22);
     let mut remote = Remote { board: &mut board, gateway: tile(LEFT), place: NocXy::new(1, 0) };
     for n in 0..20 {
-        remote.command(tensix, u64::from(DATA) + 4 * n, n as u32 + 100, flag::WRITE);
+        remote.command(tensix, u64::from(DATA) + 4 * n, n as u32 + 100, Flags::WRITE);
     }
     for n in 0..20 {
         assert_eq!(remote.read32(tensix, u64::from(DATA) + 4 * n), n as u32 + 100);
@@ -372,10 +372,10 @@ fn the_host_reaches_the_second_chip_through_the_first() {
     let next = remote.board.read32(0, tile(LEFT), slot) % 4;
     let block = routing::BLOCKS + next * routing::BLOCK_SIZE;
     remote.board.write(0, tile(LEFT), block, &pattern(1024, 6));
-    remote.command(port, 0x4000_0040, 1024, flag::WRITE | flag::BLOCK);
-    remote.command(port, 0x4000_0040, 1024, flag::READ | flag::BLOCK);
+    remote.command(port, 0x4000_0040, 1024, Flags::WRITE | Flags::BLOCK);
+    remote.command(port, 0x4000_0040, 1024, Flags::READ | Flags::BLOCK);
     let (slot, flags) = remote.response();
-    assert_eq!(flags, flag::READ_DATA | flag::BLOCK);
+    assert_eq!(flags, Flags::READ_DATA | Flags::BLOCK);
     let n = (slot - routing::RESPONSE_QUEUE - routing::COMMANDS) / routing::COMMAND_SIZE;
     let block = routing::BLOCKS + n * routing::BLOCK_SIZE;
     assert_eq!(remote.board.read(0, tile(LEFT), block, 1024), pattern(1024, 6));
@@ -383,9 +383,9 @@ fn the_host_reaches_the_second_chip_through_the_first() {
     let reset = u64::from(DEBUG_REGS_BASE + SOFT_RESET_0);
     let program = bytes(&[poke(DATA, 1234), end()].concat());
     for (at, word) in (0..).step_by(4).zip(program.as_chunks::<4>().0) {
-        remote.command(tensix, at, u32::from_le_bytes(*word), flag::WRITE);
+        remote.command(tensix, at, u32::from_le_bytes(*word), Flags::WRITE);
     }
-    remote.command(tensix, reset, tt_isa::map::SOFT_RESET_ALL & !0x800, flag::WRITE);
+    remote.command(tensix, reset, tt_isa::map::SOFT_RESET_ALL & !0x800, Flags::WRITE);
     assert_eq!(remote.read32(tensix, DATA.into()), 1234);
     assert_eq!(board.read32(1, tensix, DATA), 1234);
     assert_eq!(board.read32(0, tensix, DATA), 0, "the first chip is another one");
@@ -395,11 +395,11 @@ fn the_host_reaches_the_second_chip_through_the_first() {
 fn commands_for_chips_that_are_not_there_say_so() {
     let mut board = Board::new("n300");
     let mut remote = Remote { board: &mut board, gateway: tile(3), place: NocXy::new(2, 0) };
-    remote.command(NocXy::new(18, 18), 0, 4, flag::READ);
-    assert_eq!(remote.response().1, flag::UNREACHABLE);
+    remote.command(NocXy::new(18, 18), 0, 4, Flags::READ);
+    assert_eq!(remote.response().1, Flags::UNREACHABLE);
     // Its own chip is one of those that it reaches.
     remote.place = NocXy::new(0, 0);
-    remote.command(NocXy::new(18, 18), DATA.into(), 9, flag::WRITE);
+    remote.command(NocXy::new(18, 18), DATA.into(), 9, Flags::WRITE);
     assert_eq!(board.read32(0, NocXy::new(18, 18), DATA), 9);
 }
 

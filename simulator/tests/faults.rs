@@ -17,7 +17,7 @@ use page::{BLAMES, examples};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::insn::{Opcode, SEMINIT, SEMPOST};
 use tt_isa::map::{L1_SIZE, RiscV};
-use tt_isa::noc::{NocXy, atomic, ctrl};
+use tt_isa::noc::{Ctrl, NocXy, atomic};
 use tt_simulator::{Blame, Fault};
 
 /// Where the page's programs keep data.
@@ -78,7 +78,7 @@ const EXAMPLES: [Example; 10] = [
             on_core(host, RiscV::Brisc, |code| {
                 // Operation 2 of the NoC's atomics, on the word that the address selects.
                 let atomic = Request {
-                    ctrl: ctrl::AT | ctrl::RESP_MARKED,
+                    ctrl: Ctrl::AT | Ctrl::RESP_MARKED,
                     len: 2 << atomic::OPERATION_SHIFT,
                     ..dram_read(0, DATA)
                 };
@@ -121,7 +121,7 @@ fn on_core(host: &mut Host, core: RiscV, build: impl FnOnce(&mut Code)) -> Fault
 fn dram_read(from: u32, to: u32) -> Request {
     Request {
         noc: 0,
-        ctrl: ctrl::RESP_MARKED,
+        ctrl: Ctrl::RESP_MARKED,
         target: (WORMHOLE.dram[0].ports[0], from),
         ret: (tensix(0, 0), to),
         len: 64,

@@ -12,7 +12,7 @@ use initiator::{DATA, ask, counter, refused, write_to};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{DEBUG_REGS_BASE, L1_SIZE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::{
-    MAX_PACKET, NocXy, atomic_compare_and_swap, atomic_increment, atomic_swap, atomic_swap_mask, ctrl, reg,
+    Ctrl, MAX_PACKET, NocXy, atomic_compare_and_swap, atomic_increment, atomic_swap, atomic_swap_mask, reg,
     tag,
 };
 use tt_simulator::Blame;
@@ -24,21 +24,21 @@ fn transfers(noc: u32, own: NocXy, other: NocXy, third: NocXy) -> Vec<u32> {
     let port = if noc == 0 { dram.ports[0] } else { dram.ports[0].mirrored(WORMHOLE.grid) };
     let read = Request {
         noc,
-        ctrl: ctrl::RESP_MARKED,
+        ctrl: Ctrl::RESP_MARKED,
         target: (port, dram.base as u32 + 0x1000),
         ret: (own, DATA),
         len: MAX_PACKET,
         data: 0,
     };
     let write = Request {
-        ctrl: ctrl::WR | ctrl::RESP_MARKED,
+        ctrl: Ctrl::WR | Ctrl::RESP_MARKED,
         target: (own, DATA + 64),
         ret: (other, DATA + 0x4000),
         len: 100,
         ..read
     };
     let inline = Request {
-        ctrl: ctrl::WR | ctrl::WR_INLINE | ctrl::RESP_MARKED,
+        ctrl: Ctrl::WR | Ctrl::WR_INLINE | Ctrl::RESP_MARKED,
         target: (third, DATA + 0x5004),
         len: 0xF0,
         data: 0xCAFE_F00D,
@@ -81,7 +81,7 @@ fn noc_requests_on_both_nocs() {
 fn increments(own: NocXy, times: u32) -> Vec<u32> {
     let request = Request {
         noc: 0,
-        ctrl: ctrl::AT | ctrl::RESP_MARKED,
+        ctrl: Ctrl::AT | Ctrl::RESP_MARKED,
         target: (tensix(0, 0), DATA + 4),
         ret: (own, DATA + 0x100),
         len: atomic_increment(1),
@@ -121,12 +121,12 @@ fn atomics_from_everywhere_add_up_on_any_number_of_threads() {
 fn a_core_multicasts_and_is_answered_by_all() {
     let mut host = Host::new();
     let own = tensix(0, 0);
-    for (include, answers) in [(0, 5), (ctrl::BRCST_SRC_INCLUDE, 6)] {
+    for (include, answers) in [(Ctrl::empty(), 5), (Ctrl::BRCST_SRC_INCLUDE, 6)] {
         host.write(own, DATA, &pattern(64, 9));
         let rect = tensix(0, 0).mid_rect(tensix(2, 1));
         let write = Request {
             noc: 0,
-            ctrl: ctrl::WR | ctrl::RESP_MARKED | ctrl::BRCST_PACKET | include,
+            ctrl: Ctrl::WR | Ctrl::RESP_MARKED | Ctrl::BRCST_PACKET | include,
             target: (own, DATA),
             ret: (tensix(2, 1), DATA + 0x400),
             len: 64,
@@ -158,7 +158,7 @@ fn noc_requests_that_do_not_line_up_are_refused() {
     let dram = WORMHOLE.dram[0];
     let read = Request {
         noc: 0,
-        ctrl: ctrl::RESP_MARKED,
+        ctrl: Ctrl::RESP_MARKED,
         target: (dram.ports[0], dram.base as u32 + 0x1000),
         ret: (own, DATA + 16),
         len: 64,
@@ -196,7 +196,7 @@ fn a_request_of_the_host_is_delivered_while_all_cores_are_held() {
         (reg::TARG_ADDR_MID, own.mid()),
         (reg::RET_ADDR_LO, DATA + 0x100),
         (reg::RET_ADDR_MID, other.mid()),
-        (reg::CTRL, ctrl::WR | ctrl::RESP_MARKED),
+        (reg::CTRL, (Ctrl::WR | Ctrl::RESP_MARKED).bits()),
         (reg::AT_LEN_BE, 64),
         (reg::CMD_CTRL, 1),
     ];
@@ -233,7 +233,7 @@ fn requests_in_flight_are_counted_in_eight_bits() {
     let registers = [
         (reg::TARG_ADDR_LO, DATA),
         (reg::TARG_ADDR_MID, tensix(1, 1).mid_rect(tensix(3, 1))),
-        (reg::CTRL, ctrl::WR | ctrl::WR_INLINE | ctrl::RESP_MARKED | ctrl::BRCST_PACKET),
+        (reg::CTRL, (Ctrl::WR | Ctrl::WR_INLINE | Ctrl::RESP_MARKED | Ctrl::BRCST_PACKET).bits()),
         (reg::AT_LEN_BE, 0xF),
         (reg::CMD_CTRL, 1),
     ];
@@ -254,7 +254,7 @@ fn byte_enables_select_bytes() {
     host.write(other, DATA + 64, &[0xEE; 32]);
     let write = write_to(own, DATA, other, DATA + 64);
     let mask = 0x8F00_0FF1_u32;
-    let more = [(reg::CTRL, ctrl::WR | ctrl::WR_BE | ctrl::RESP_MARKED), (reg::AT_LEN_BE, mask)];
+    let more = [(reg::CTRL, (Ctrl::WR | Ctrl::WR_BE | Ctrl::RESP_MARKED).bits()), (reg::AT_LEN_BE, mask)];
     ask(&mut host, own, 0, &[&write[..], &more].concat()).expect("a write");
     let expected: Vec<u8> =
         pattern(32, 5).iter().enumerate().map(|(i, &b)| if mask >> i & 1 == 1 { b } else { 0xEE }).collect();
@@ -275,7 +275,7 @@ fn inline_writes_repeat_a_word_over_sixteen_bytes() {
         [
             (reg::TARG_ADDR_LO, at),
             (reg::TARG_ADDR_MID, other.mid()),
-            (reg::CTRL, ctrl::WR | ctrl::WR_INLINE),
+            (reg::CTRL, (Ctrl::WR | Ctrl::WR_INLINE).bits()),
             (reg::AT_LEN_BE, mask),
             (reg::AT_DATA, 0xDDCC_BBAA),
         ]
@@ -301,13 +301,13 @@ fn a_tile_can_make_another_send() {
     let (own, other, third) = (tensix(0, 0), tensix(7, 0), tensix(7, 7));
     host.write(other, DATA, &pattern(64, 8));
     let setup = write_to(other, DATA, third, DATA);
-    for (register, value) in setup.into_iter().chain([(reg::CTRL, ctrl::WR), (reg::AT_LEN_BE, 64)]) {
+    for (register, value) in setup.into_iter().chain([(reg::CTRL, Ctrl::WR.bits()), (reg::AT_LEN_BE, 64)]) {
         host.write32(other, niu(0, register), value);
     }
     let start = [
         (reg::TARG_ADDR_LO, niu(0, reg::CMD_CTRL)),
         (reg::TARG_ADDR_MID, other.mid()),
-        (reg::CTRL, ctrl::WR | ctrl::WR_INLINE | ctrl::RESP_MARKED),
+        (reg::CTRL, (Ctrl::WR | Ctrl::WR_INLINE | Ctrl::RESP_MARKED).bits()),
         (reg::AT_DATA, 1),
     ];
     ask(&mut host, own, 0, &start).expect("a write");
@@ -347,7 +347,7 @@ fn long_requests_are_split() {
     host.write(own, DATA, &pattern(LEN as usize, 2));
     let write = write_to(own, DATA, other, 0x4_0000);
     let more = [
-        (reg::CTRL, ctrl::WR | ctrl::RESP_MARKED),
+        (reg::CTRL, (Ctrl::WR | Ctrl::RESP_MARKED).bits()),
         (reg::AT_LEN_BE, LEN),
         (reg::PACKET_TAG, 5 << tag::TRANSACTION_ID_SHIFT),
     ];
@@ -380,7 +380,7 @@ fn outstanding_requests_are_counted_by_transaction() {
     let mut host = Host::new();
     let own = tensix(0, 0);
     let write = write_to(own, DATA, tensix(1, 1), DATA);
-    let more = [(reg::CTRL, ctrl::WR | ctrl::RESP_MARKED), (reg::AT_LEN_BE, 16)];
+    let more = [(reg::CTRL, (Ctrl::WR | Ctrl::RESP_MARKED).bits()), (reg::AT_LEN_BE, 16)];
     for (register, value) in write.into_iter().chain(more) {
         host.write32(own, niu(0, register), value);
     }
@@ -409,17 +409,17 @@ fn both_sides_count_every_kind_of_request() {
     let (own, other) = (tensix(0, 0), tensix(6, 6));
     let ends = write_to(own, DATA, other, DATA);
     let turned = write_to(other, DATA, own, DATA);
-    let posted = |ctrl| [(reg::CTRL, ctrl), (reg::AT_LEN_BE, 96)];
-    let answered = |ctrl| [(reg::CTRL, ctrl | ctrl::RESP_MARKED), (reg::AT_LEN_BE, 96)];
-    let atomic = |ctrl| [(reg::CTRL, ctrl), (reg::AT_LEN_BE, atomic_increment(0))];
+    let posted = |ctrl: Ctrl| [(reg::CTRL, ctrl.bits()), (reg::AT_LEN_BE, 96)];
+    let answered = |ctrl: Ctrl| [(reg::CTRL, (ctrl | Ctrl::RESP_MARKED).bits()), (reg::AT_LEN_BE, 96)];
+    let atomic = |ctrl: Ctrl| [(reg::CTRL, ctrl.bits()), (reg::AT_LEN_BE, atomic_increment(0))];
     for registers in [
-        [&ends[..], &posted(ctrl::WR)].concat(),
-        [&ends[..], &answered(ctrl::WR)].concat(),
-        [&turned[..], &posted(0)].concat(),
-        [&turned[..], &answered(ctrl::WR | ctrl::WR_INLINE)].concat(),
-        [&turned[..], &posted(ctrl::WR | ctrl::WR_INLINE)].concat(),
-        [&turned[..], &atomic(ctrl::AT)].concat(),
-        [&turned[..], &atomic(ctrl::AT | ctrl::RESP_MARKED)].concat(),
+        [&ends[..], &posted(Ctrl::WR)].concat(),
+        [&ends[..], &answered(Ctrl::WR)].concat(),
+        [&turned[..], &posted(Ctrl::empty())].concat(),
+        [&turned[..], &answered(Ctrl::WR | Ctrl::WR_INLINE)].concat(),
+        [&turned[..], &posted(Ctrl::WR | Ctrl::WR_INLINE)].concat(),
+        [&turned[..], &atomic(Ctrl::AT)].concat(),
+        [&turned[..], &atomic(Ctrl::AT | Ctrl::RESP_MARKED)].concat(),
     ] {
         ask(&mut host, own, 1, &registers).expect("a request");
     }
@@ -454,7 +454,7 @@ fn atomics_answer_with_what_was_there() {
             (reg::TARG_ADDR_MID, other.mid()),
             (reg::RET_ADDR_LO, DATA + 0x104),
             (reg::RET_ADDR_MID, own.mid()),
-            (reg::CTRL, ctrl::AT | ctrl::RESP_MARKED),
+            (reg::CTRL, (Ctrl::AT | Ctrl::RESP_MARKED).bits()),
             (reg::AT_LEN_BE, operation),
             (reg::AT_DATA, data),
         ];
@@ -476,7 +476,7 @@ fn atomics_are_multicast() {
         (reg::TARG_ADDR_MID, tensix(0, 1).mid_rect(tensix(2, 1))),
         (reg::RET_ADDR_LO, DATA),
         (reg::RET_ADDR_MID, own.mid()),
-        (reg::CTRL, ctrl::AT | ctrl::BRCST_PACKET | ctrl::RESP_MARKED),
+        (reg::CTRL, (Ctrl::AT | Ctrl::BRCST_PACKET | Ctrl::RESP_MARKED).bits()),
         (reg::AT_LEN_BE, atomic_increment(0)),
         (reg::AT_DATA, 1),
     ];

@@ -12,7 +12,7 @@ use initiator::{DATA, Registers, ask, counter, refused, write_to};
 use tt_isa::arc;
 use tt_isa::chip::{DRAM_APB_NIU, DRAM_APB_NIU_NOC_STRIDE, DRAM_APB_NIU_STRIDE, WORMHOLE};
 use tt_isa::map::{DEBUG_REGS_BASE, L1_SIZE, SOFT_RESET_0};
-use tt_isa::noc::{self, EDGE_NIU_BASE, NocXy, atomic_increment, ctrl, niu_cfg, reg, tag};
+use tt_isa::noc::{self, Ctrl, EDGE_NIU_BASE, NiuCfg, NocXy, atomic_increment, reg, tag};
 use tt_isa::tlb::{ARC_APB_BAR0, PCIE_NIU_BAR0};
 use tt_simulator::Blame;
 
@@ -23,7 +23,7 @@ fn noc_1_wants_corners_the_other_way_round() {
         [
             (reg::TARG_ADDR_LO, DATA),
             (reg::TARG_ADDR_MID, start.mid_rect(end)),
-            (reg::CTRL, ctrl::WR | ctrl::WR_INLINE | ctrl::BRCST_PACKET | ctrl::RESP_MARKED),
+            (reg::CTRL, (Ctrl::WR | Ctrl::WR_INLINE | Ctrl::BRCST_PACKET | Ctrl::RESP_MARKED).bits()),
             (reg::AT_LEN_BE, 0xF),
             (reg::AT_DATA, 7),
         ]
@@ -57,7 +57,7 @@ fn tiles_opt_out_of_broadcasts() {
     assert_eq!([0, 1, 2].map(|x| host.read32(tensix(x, 1), DATA) != 0), [true, false, true]);
     let registers = [
         (reg::TARG_ADDR_MID, tensix(1, 1).mid_rect(tensix(1, 1))),
-        (reg::CTRL, ctrl::WR | ctrl::WR_INLINE | ctrl::BRCST_PACKET),
+        (reg::CTRL, (Ctrl::WR | Ctrl::WR_INLINE | Ctrl::BRCST_PACKET).bits()),
     ];
     let fault = ask(&mut host, own, 0, &registers).expect_err("nobody receives it");
     assert!(fault.what.contains("no tile receives"), "{fault}");
@@ -69,9 +69,9 @@ fn a_posted_write_stores_its_header_twice() {
     let (own, other) = (tensix(0, 0), tensix(5, 1));
     host.write(own, DATA, &pattern(64, 3));
     let write = write_to(own, DATA, other, DATA);
-    for (ctrl, at, stored) in [(ctrl::WR, 0x5_0000, true), (ctrl::WR | ctrl::RESP_MARKED, 0x5_1000, false)] {
+    for (ctrl, at, stored) in [(Ctrl::WR, 0x5_0000, true), (Ctrl::WR | Ctrl::RESP_MARKED, 0x5_1000, false)] {
         let more = [
-            (reg::CTRL, ctrl),
+            (reg::CTRL, ctrl.bits()),
             (reg::AT_LEN_BE, 64),
             (reg::PACKET_TAG, tag::HEADER_STORE),
             (reg::AT_DATA, at >> 4),
@@ -89,10 +89,10 @@ fn linked_requests_go_to_one_place() {
     let mut host = Host::new();
     let own = tensix(0, 0);
     let first = write_to(own, DATA, tensix(1, 1), DATA);
-    let linked = [(reg::CTRL, ctrl::WR | ctrl::VC_LINKED), (reg::AT_LEN_BE, 16)];
+    let linked = [(reg::CTRL, (Ctrl::WR | Ctrl::VC_LINKED).bits()), (reg::AT_LEN_BE, 16)];
     let other = write_to(own, DATA, tensix(1, 2), DATA);
     ask(&mut host, own, 0, &[&first[..], &linked].concat()).expect("a write");
-    ask(&mut host, own, 0, &[(reg::CTRL, ctrl::WR)]).expect("the same tile");
+    ask(&mut host, own, 0, &[(reg::CTRL, Ctrl::WR.bits())]).expect("the same tile");
     ask(&mut host, own, 0, &[&other[..], &linked].concat()).expect("the transaction had ended");
     let fault = ask(&mut host, own, 0, &first).expect_err("another tile");
     assert!(fault.what.contains("linked"), "{fault}");
@@ -118,7 +118,7 @@ fn translation_tables_are_registers() {
         [
             (reg::TARG_ADDR_LO, DATA),
             (reg::TARG_ADDR_MID, remote.mid()),
-            (reg::CTRL, ctrl::WR | ctrl::WR_INLINE),
+            (reg::CTRL, (Ctrl::WR | Ctrl::WR_INLINE).bits()),
             (reg::AT_LEN_BE, 0xF),
             (reg::AT_DATA, 3),
         ]
@@ -156,8 +156,8 @@ fn every_tile_has_its_nius() {
             u32::from_le_bytes(word)
         };
         assert_eq!(read(reg::ENDPOINT_ID), endpoint, "{tile}");
-        let off = if tile == harvested { niu_cfg::TILE_CLOCK_DISABLE } else { 0 };
-        assert_eq!(read(reg::NIU_CFG_0), niu_cfg::TRANSLATION_ENABLE | off);
+        let off = if tile == harvested { NiuCfg::TILE_CLOCK_DISABLE } else { NiuCfg::empty() };
+        assert_eq!(read(reg::NIU_CFG_0), (NiuCfg::TRANSLATION_ENABLE | off).bits());
     }
     let fault = host.try_read(harvested, DATA.into(), &mut [0; 4]).expect_err("fused off");
     assert!(fault.what.contains("harvested"), "{fault}");
@@ -216,7 +216,7 @@ fn acknowledgements_of_arc_have_lost_their_transaction() {
     write[3].1 |= (arc::NOC_XBAR >> 32) as u32;
     host.write(own, DATA, &pattern(32, 9));
     let more = [
-        (reg::CTRL, ctrl::WR | ctrl::RESP_MARKED),
+        (reg::CTRL, (Ctrl::WR | Ctrl::RESP_MARKED).bits()),
         (reg::AT_LEN_BE, 32),
         (reg::PACKET_TAG, 4 << tag::TRANSACTION_ID_SHIFT),
     ];
@@ -232,29 +232,35 @@ fn acknowledgements_of_arc_have_lost_their_transaction() {
 #[test]
 fn malformed_requests_are_refused() {
     let rect = tensix(1, 1).mid_rect(tensix(2, 2));
-    let vc = |class: u32| ctrl::VC_STATIC | class << ctrl::STATIC_VC_CLASS_SHIFT;
+    let vc = Ctrl::static_vc;
     let cases: [(&str, Registers); 12] = [
-        ("reserved request type", &[(reg::CTRL, ctrl::AT | ctrl::WR)]),
-        ("reserved bits", &[(reg::CTRL, ctrl::WR | 1 << 20)]),
+        ("reserved request type", &[(reg::CTRL, (Ctrl::AT | Ctrl::WR).bits())]),
+        ("reserved bits", &[(reg::CTRL, Ctrl::WR.bits() | 1 << 20)]),
         ("own end", &[(reg::TARG_ADDR_MID, tensix(2, 0).mid())]),
         (
             "read from a rectangle",
             &[
-                (reg::CTRL, ctrl::BRCST_PACKET),
+                (reg::CTRL, Ctrl::BRCST_PACKET.bits()),
                 (reg::TARG_ADDR_MID, rect),
                 (reg::RET_ADDR_MID, tensix(0, 0).mid()),
             ],
         ),
-        ("class 2", &[(reg::CTRL, ctrl::WR | vc(2))]),
-        ("class 0", &[(reg::CTRL, ctrl::WR | ctrl::BRCST_PACKET | vc(0)), (reg::RET_ADDR_MID, rect)]),
+        ("class 2", &[(reg::CTRL, (Ctrl::WR | vc(2)).bits())]),
+        (
+            "class 0",
+            &[(reg::CTRL, (Ctrl::WR | Ctrl::BRCST_PACKET | vc(0)).bits()), (reg::RET_ADDR_MID, rect)],
+        ),
         ("0 bytes", &[(reg::AT_LEN_BE, 0)]),
         ("modulo 16", &[(reg::RET_ADDR_LO, DATA + 4)]),
         ("4 aligned bytes", &[(reg::RET_ADDR_LO, DEBUG_REGS_BASE + SOFT_RESET_0)]),
-        ("not a multiple of 32", &[(reg::CTRL, ctrl::WR | ctrl::WR_BE), (reg::RET_ADDR_LO, DATA + 16)]),
+        (
+            "not a multiple of 32",
+            &[(reg::CTRL, (Ctrl::WR | Ctrl::WR_BE).bits()), (reg::RET_ADDR_LO, DATA + 16)],
+        ),
         (
             "L1 only",
             &[
-                (reg::CTRL, ctrl::AT),
+                (reg::CTRL, Ctrl::AT.bits()),
                 (reg::TARG_ADDR_LO, 0),
                 (reg::TARG_ADDR_MID, WORMHOLE.dram[0].ports[0].mid()),
                 (reg::AT_LEN_BE, atomic_increment(0)),
@@ -262,7 +268,10 @@ fn malformed_requests_are_refused() {
         ),
         (
             "neither Tensix nor Ethernet",
-            &[(reg::CTRL, ctrl::WR | ctrl::WR_INLINE), (reg::TARG_ADDR_MID, WORMHOLE.dram[0].ports[0].mid())],
+            &[
+                (reg::CTRL, (Ctrl::WR | Ctrl::WR_INLINE).bits()),
+                (reg::TARG_ADDR_MID, WORMHOLE.dram[0].ports[0].mid()),
+            ],
         ),
     ];
     for (what, registers) in cases {
@@ -277,7 +286,7 @@ fn a_refused_request_does_not_hold_up_the_next() {
     let mut host = Host::new();
     let own = tensix(0, 0);
     for (to, at) in [(tensix(1, 1), L1_SIZE), (tensix(1, 2), DATA)] {
-        let more = [(reg::CTRL, ctrl::WR), (reg::AT_LEN_BE, 16), (reg::CMD_CTRL, 1)];
+        let more = [(reg::CTRL, Ctrl::WR.bits()), (reg::AT_LEN_BE, 16), (reg::CMD_CTRL, 1)];
         for (register, value) in write_to(own, DATA, to, at).into_iter().chain(more) {
             host.write32(own, niu(0, register), value);
         }

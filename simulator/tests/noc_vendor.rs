@@ -10,7 +10,7 @@ use support::vectors::difference;
 use support::{Program, Random, run_here, run_vendor, vendor_library};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{NIU_BASE, NIU_STRIDE, NOC_OVERLAY_BASE, NOC_OVERLAY_STREAM_STRIDE};
-use tt_isa::noc::{CMD_BUF_STRIDE, NocXy, atomic_increment, ctrl, reg, tag};
+use tt_isa::noc::{CMD_BUF_STRIDE, Ctrl, NocXy, atomic_increment, reg, tag};
 use tt_isa::overlay::reg as overlay;
 
 const OWN: NocXy = NocXy::new(18, 18);
@@ -47,7 +47,7 @@ fn offset(random: &mut Random) -> u32 {
 fn request(p: &mut Program, random: &mut Random) {
     let noc = random.next() % 2;
     let base = NIU_BASE + noc * NIU_STRIDE + random.next() % 4 * CMD_BUF_STRIDE;
-    let respond = if random.next().is_multiple_of(2) { ctrl::RESP_MARKED } else { 0 };
+    let respond = if random.next().is_multiple_of(2) { Ctrl::RESP_MARKED } else { Ctrl::empty() };
     let tensix =
         |random: &mut Random| NocXy::new(18 + (random.next() % 8) as u8, 18 + (random.next() % 5) as u8);
     let dram = WORMHOLE.dram[0].ports[0];
@@ -57,8 +57,8 @@ fn request(p: &mut Program, random: &mut Random) {
     let remote = (DATA + 2 * LONGEST + offset(random), other.mid());
     let len = 1 + random.next() % LONGEST;
     let (ctrl, target, ret, len) = match random.next() % 4 {
-        0 => (ctrl::RESP_MARKED, remote, own, len),
-        1 => (ctrl::WR | respond, own, remote, len),
+        0 => (Ctrl::RESP_MARKED, remote, own, len),
+        1 => (Ctrl::WR | respond, own, remote, len),
         2 => {
             // Above the rows that differ between chips with and without a harvested row.
             let [a, b] = [tensix(random), tensix(random)];
@@ -67,13 +67,14 @@ fn request(p: &mut Program, random: &mut Random) {
             let last = NocXy::new(a.x.max(b.x).max(first.x + 1).min(25), a.y.max(b.y));
             let first = NocXy::new(first.x.min(last.x - 1), first.y);
             let rect = if noc == 0 { first.mid_rect(last) } else { last.mid_rect(first) };
-            let include = if random.next().is_multiple_of(2) { ctrl::BRCST_SRC_INCLUDE } else { 0 };
-            let ctrl = ctrl::WR | ctrl::BRCST_PACKET | ctrl::PATH_RESERVE | respond | include;
+            let include =
+                if random.next().is_multiple_of(2) { Ctrl::BRCST_SRC_INCLUDE } else { Ctrl::empty() };
+            let ctrl = Ctrl::WR | Ctrl::BRCST_PACKET | Ctrl::PATH_RESERVE | respond | include;
             (ctrl, own, (remote.0, rect), len)
         }
         _ => {
             let tile = tensix(random);
-            (ctrl::AT | ctrl::RESP_MARKED, (remote.0, tile.mid()), own, atomic_increment(0))
+            (Ctrl::AT | Ctrl::RESP_MARKED, (remote.0, tile.mid()), own, atomic_increment(0))
         }
     };
     let id = if random.next().is_multiple_of(2) { 0 } else { 9 };
@@ -83,7 +84,7 @@ fn request(p: &mut Program, random: &mut Random) {
         (reg::RET_ADDR_LO, ret.0),
         (reg::RET_ADDR_MID, ret.1),
         (reg::PACKET_TAG, id << tag::TRANSACTION_ID_SHIFT),
-        (reg::CTRL, ctrl),
+        (reg::CTRL, ctrl.bits()),
         (reg::AT_LEN_BE, len),
         (reg::AT_DATA, random.next()),
         (reg::CMD_CTRL, 1),

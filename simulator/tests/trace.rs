@@ -14,7 +14,7 @@ use serde_json::Value;
 use tt_isa::chip::board;
 use tt_isa::insn::{NOP, ttinsn};
 use tt_isa::map::RiscV;
-use tt_isa::noc::{NocXy, ctrl, reg};
+use tt_isa::noc::{Ctrl, NocXy, reg};
 use tt_simulator::{Chip, ChipConfig, Mode, TraceConfig};
 
 /// Where the loop of [`work`] counts.
@@ -36,7 +36,7 @@ fn chip(trace: Option<TraceConfig>) -> Host {
 fn work(neighbour: NocXy) -> Vec<u32> {
     let read = Request {
         noc: 0,
-        ctrl: ctrl::RESP_MARKED,
+        ctrl: Ctrl::RESP_MARKED,
         target: (neighbour, READ_FROM),
         ret: (tensix(0, 0), READ_TO),
         len: BYTES,

@@ -206,7 +206,7 @@ pub mod routing {
     pub const ADDRESS: u32 = 0;
     /// Command `+`: the word, or the number of bytes of a block.
     pub const DATA: u32 = 8;
-    /// Command `+`: [`flag`].
+    /// Command `+`: [`Flags`].
     pub const FLAGS: u32 = 12;
     /// Command `+`: the chip's rack, x in the low byte and y in the high one.
     pub const RACK: u32 = 16;
@@ -219,27 +219,30 @@ pub mod routing {
     /// Bytes of a block in host memory.
     pub const HOST_BLOCK_SIZE: u32 = 32 << 10;
 
-    /// Flags of a command.
-    pub mod flag {
-        /// Write.
-        pub const WRITE: u32 = 1 << 0;
-        /// Acknowledgement of a write.
-        pub const WRITE_ACK: u32 = 1 << 1;
-        /// Read.
-        pub const READ: u32 = 1 << 2;
-        /// What was read.
-        pub const READ_DATA: u32 = 1 << 3;
-        /// The block is in host memory.
-        pub const BLOCK_IN_HOST: u32 = 1 << 4;
-        /// A block instead of a word.
-        pub const BLOCK: u32 = 1 << 6;
-        /// To many chips.
-        pub const BROADCAST: u32 = 1 << 7;
-        /// Over NoC 1.
-        pub const NOC_1: u32 = 1 << 9;
-        /// After all commands before it.
-        pub const ORDERED: u32 = 1 << 12;
-        /// Answer: no way leads to the chip.
-        pub const UNREACHABLE: u32 = 1 << 31;
+    bitflags::bitflags! {
+        /// Flags of a command.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub struct Flags: u32 {
+            /// Write.
+            const WRITE = 1 << 0;
+            /// Acknowledgement of a write.
+            const WRITE_ACK = 1 << 1;
+            /// Read.
+            const READ = 1 << 2;
+            /// What was read.
+            const READ_DATA = 1 << 3;
+            /// The block is in host memory.
+            const BLOCK_IN_HOST = 1 << 4;
+            /// A block instead of a word.
+            const BLOCK = 1 << 6;
+            /// To many chips.
+            const BROADCAST = 1 << 7;
+            /// Over NoC 1.
+            const NOC_1 = 1 << 9;
+            /// After all commands before it.
+            const ORDERED = 1 << 12;
+            /// Answer: no way leads to the chip.
+            const UNREACHABLE = 1 << 31;
+        }
     }
 }

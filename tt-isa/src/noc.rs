@@ -208,36 +208,52 @@ pub mod reg {
     pub const SLV_POSTED_WR_REQ_STARTED: u32 = 0x2F4;
 }
 
-/// Bits of the initiator's `CTRL` register (`NOC_CTRL` in `NoC/MemoryMap.md`).
-pub mod ctrl {
-    /// Atomic request.
-    pub const AT: u32 = 1 << 0;
-    /// Write (or, without it, read) request.
-    pub const WR: u32 = 1 << 1;
-    /// Write with byte enables.
-    pub const WR_BE: u32 = 1 << 2;
-    /// Inline write: the data is `AT_DATA`.
-    pub const WR_INLINE: u32 = 1 << 3;
-    /// Ask for a response (non-posted). Reads always have one.
-    pub const RESP_MARKED: u32 = 1 << 4;
-    /// Broadcast to a rectangle of tiles.
-    pub const BRCST_PACKET: u32 = 1 << 5;
-    /// Keep the virtual channel for the next request.
-    pub const VC_LINKED: u32 = 1 << 6;
-    /// Use the static virtual channel given in bits 15:14 and 13.
-    pub const VC_STATIC: u32 = 1 << 7;
-    /// Reserve the whole multicast path first.
-    pub const PATH_RESERVE: u32 = 1 << 8;
-    /// The overlay need not know when the data has left.
-    pub const MEM_RD_DROP_ACK: u32 = 1 << 9;
-    /// Shift of the static virtual channel's class, 2 bits: 0 and 1 unicast, 2 broadcast.
-    pub const STATIC_VC_CLASS_SHIFT: u32 = 14;
-    /// Multicast: 0 = x is the major axis.
-    pub const BRCST_XY: u32 = 1 << 16;
-    /// Multicast: deliver to the sender as well.
-    pub const BRCST_SRC_INCLUDE: u32 = 1 << 17;
-    /// Software writes zero here.
-    pub const RESERVED: u32 = 0x1FF << 18 | 1 << 31;
+bitflags::bitflags! {
+    /// Flags of the initiator's `CTRL` register (`NOC_CTRL` in `NoC/MemoryMap.md`). Bits 15:13 are no flags but
+    /// a number: [`Ctrl::static_vc`].
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Ctrl: u32 {
+        /// Atomic request.
+        const AT = 1 << 0;
+        /// Write (or, without it, read) request.
+        const WR = 1 << 1;
+        /// Write with byte enables.
+        const WR_BE = 1 << 2;
+        /// Inline write: the data is `AT_DATA`.
+        const WR_INLINE = 1 << 3;
+        /// Ask for a response (non-posted). Reads always have one.
+        const RESP_MARKED = 1 << 4;
+        /// Broadcast to a rectangle of tiles.
+        const BRCST_PACKET = 1 << 5;
+        /// Keep the virtual channel for the next request.
+        const VC_LINKED = 1 << 6;
+        /// Use the static virtual channel given in bits 15:14 and 13.
+        const VC_STATIC = 1 << 7;
+        /// Reserve the whole multicast path first.
+        const PATH_RESERVE = 1 << 8;
+        /// The overlay need not know when the data has left.
+        const MEM_RD_DROP_ACK = 1 << 9;
+        /// Multicast: 0 = x is the major axis.
+        const BRCST_XY = 1 << 16;
+        /// Multicast: deliver to the sender as well.
+        const BRCST_SRC_INCLUDE = 1 << 17;
+        /// Software writes zero here.
+        const RESERVED = 0x1FF << 18 | 1 << 31;
+    }
+}
+
+impl Ctrl {
+    const STATIC_VC_CLASS_SHIFT: u32 = 14;
+
+    /// A static virtual channel of a class, 0 to 3: 0 and 1 are for unicast, 2 for broadcast.
+    pub const fn static_vc(class: u32) -> Self {
+        Self::from_bits_retain(Self::VC_STATIC.bits() | class << Self::STATIC_VC_CLASS_SHIFT)
+    }
+
+    /// Class of the static virtual channel.
+    pub const fn static_vc_class(self) -> u32 {
+        self.bits() >> Self::STATIC_VC_CLASS_SHIFT & 3
+    }
 }
 
 /// Fields of the initiator's `PACKET_TAG` register (`NOC_PACKET_TAG` in `NoC/MemoryMap.md`).
@@ -273,14 +289,17 @@ pub mod node_id {
     pub const X_FIRST: u32 = 1 << 28;
 }
 
-/// Fields of `NIU_CFG_0`.
-pub mod niu_cfg {
-    /// The tile is off (fused off).
-    pub const TILE_CLOCK_DISABLE: u32 = 1 << 12;
-    /// Other than Tensix and Ethernet tiles: ignore [`super::tag::HEADER_STORE`].
-    pub const DOUBLE_STORE_DISABLE: u32 = 1 << 13;
-    /// Coordinates of requests go through the translation tables.
-    pub const TRANSLATION_ENABLE: u32 = 1 << 14;
+bitflags::bitflags! {
+    /// Flags of `NIU_CFG_0`.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct NiuCfg: u32 {
+        /// The tile is off (fused off).
+        const TILE_CLOCK_DISABLE = 1 << 12;
+        /// Other than Tensix and Ethernet tiles: ignore [`tag::HEADER_STORE`].
+        const DOUBLE_STORE_DISABLE = 1 << 13;
+        /// Coordinates of requests go through the translation tables.
+        const TRANSLATION_ENABLE = 1 << 14;
+    }
 }
 
 /// What `ENDPOINT_ID` says: tile type in bits 23:16.

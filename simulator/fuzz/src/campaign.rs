@@ -384,7 +384,7 @@ fn key(family: Family, action: &Action) -> Option<(Family, u8, u32)> {
         Action::Request(request) => Some((
             family,
             request.remote as u8,
-            request.ctrl | request.noc << 31 | u32::from(request.len > 64) << 30,
+            request.ctrl.bits() | request.noc << 31 | u32::from(request.len > 64) << 30,
         )),
         Action::Push(_) | Action::Write(..) | Action::Copy { .. } | Action::Wait(..) | Action::Sync => None,
     }

@@ -8,6 +8,7 @@
 //! same bytes go to both simulators. Its parts are plain lists so that [`crate::shrink`] can cut them.
 
 use tt_isa::map::RiscV;
+use tt_isa::noc::Ctrl;
 
 use crate::random::Random;
 
@@ -200,8 +201,8 @@ pub struct Request {
     pub noc: u32,
     /// Initiator register set.
     pub buffer: u32,
-    /// [`tt_isa::noc::ctrl`].
-    pub ctrl: u32,
+    /// `CTRL`.
+    pub ctrl: Ctrl,
     /// Other end.
     pub remote: Remote,
     /// Address there (in DRAM: in the case's piece).

@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 
 use tt_isa::insn::Disassembly;
 use tt_isa::map::RiscV;
+use tt_isa::noc::Ctrl;
 
 use crate::case::{Action, Case, Data, Fill, Look, Remote, Request};
 use crate::family::Family;
@@ -124,7 +125,7 @@ fn operands(action: &Action) -> String {
             " {:#x},{:#x},{:#x},{},{:#x},{:#x},{:#x},{:#x},{:#x}",
             r.noc,
             r.buffer,
-            r.ctrl,
+            r.ctrl.bits(),
             remote_name(r.remote),
             r.there,
             r.here,
@@ -220,7 +221,7 @@ fn request(text: &str) -> Result<Action, String> {
     Ok(Action::Request(Request {
         noc: word(noc)?,
         buffer: word(buffer)?,
-        ctrl: word(ctrl)?,
+        ctrl: Ctrl::from_bits_retain(word(ctrl)?),
         remote: remote(at)?,
         there: word(there)?,
         here: word(here)?,

@@ -16,7 +16,7 @@
 use tt_isa::map::{
     INSTRN_BUF_BASE, NIU_BASE, NIU_STRIDE, PC_BUF_BASE, PC_BUF_TENSIX_SYNC, RiscV, SOFT_RESET_ALL,
 };
-use tt_isa::noc::{CMD_BUF_STRIDE, NocXy, ctrl, reg};
+use tt_isa::noc::{CMD_BUF_STRIDE, Ctrl, NocXy, reg};
 use tt_isa::rv32::{b, encode, i, jal, li, s};
 
 use crate::case::{Action, Case, Remote, Request};
@@ -215,7 +215,7 @@ fn registers(request: &Request, place: &Place) -> [(u32, u32); 9] {
         tile.mid() | (addr >> 32) as u32
     };
     let (tile, addr) = place.resolve(request.remote, request.there);
-    let there = if request.ctrl & ctrl::BRCST_PACKET == 0 {
+    let there = if !request.ctrl.contains(Ctrl::BRCST_PACKET) {
         (addr as u32, mid(tile, addr))
     } else {
         // The pair; each NoC counts from its own corner.
@@ -226,7 +226,7 @@ fn registers(request: &Request, place: &Place) -> [(u32, u32); 9] {
         (addr as u32, pair)
     };
     let here = (request.here, mid(place.tile, 0));
-    let writes = request.ctrl & (ctrl::WR | ctrl::WR_INLINE | ctrl::AT) == ctrl::WR;
+    let writes = request.ctrl & (Ctrl::WR | Ctrl::WR_INLINE | Ctrl::AT) == Ctrl::WR;
     let (target, ret) = if writes { (here, there) } else { (there, here) };
     [
         (reg::TARG_ADDR_LO, target.0),
@@ -234,7 +234,7 @@ fn registers(request: &Request, place: &Place) -> [(u32, u32); 9] {
         (reg::RET_ADDR_LO, ret.0),
         (reg::RET_ADDR_MID, ret.1),
         (reg::PACKET_TAG, request.id << 10),
-        (reg::CTRL, request.ctrl),
+        (reg::CTRL, request.ctrl.bits()),
         (reg::AT_LEN_BE, request.len),
         (reg::AT_DATA, request.data),
         (reg::CMD_CTRL, 1),

@@ -10,7 +10,7 @@ use tt_isa::map::{
     CFG_BASE, MAILBOX_BASE, MAILBOX_STRIDE, MOP_CFG_BASE, PC_BUF_BASE, PC_BUF_MOP_SYNC, PC_BUF_SEMAPHORE,
     REGFILE_BASE, RISCV_IC_INVALIDATE_CFG, RiscV,
 };
-use tt_isa::noc::{NocXy, ctrl, reg};
+use tt_isa::noc::{Ctrl, NocXy, reg};
 use tt_isa::sfpu::{lreg, mod0_fmt};
 use tt_isa::stall::{block, semaphore, until};
 
@@ -67,14 +67,14 @@ fn from_tile(tile: NocXy, request: Request) -> Request {
 
 /// Sets [`FLAG`] of a tile to 1 over the NoC.
 fn flag(tile: NocXy) -> Request {
-    let ctrl = ctrl::WR | ctrl::WR_INLINE | ctrl::RESP_MARKED;
+    let ctrl = Ctrl::WR | Ctrl::WR_INLINE | Ctrl::RESP_MARKED;
     Request { noc: 0, ctrl, target: (tile, FLAG), ret: (tile, 0), len: 0xF, data: 1 }
 }
 
 fn read(from: u32, to: u32) -> Request {
     Request {
         noc: 0,
-        ctrl: ctrl::RESP_MARKED,
+        ctrl: Ctrl::RESP_MARKED,
         target: (dram(), from),
         ret: (tensix(0, 0), to),
         len: 64,
@@ -85,7 +85,7 @@ fn read(from: u32, to: u32) -> Request {
 fn write(from: u32, to: u32) -> Request {
     Request {
         noc: 0,
-        ctrl: ctrl::WR | ctrl::RESP_MARKED,
+        ctrl: Ctrl::WR | Ctrl::RESP_MARKED,
         target: (tensix(0, 0), from),
         ret: (dram(), to),
         len: 64,

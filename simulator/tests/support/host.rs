@@ -4,7 +4,7 @@
 
 use tt_isa::chip::board;
 use tt_isa::map::{DEBUG_REGS_BASE, NIU_BASE, NIU_STRIDE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
-use tt_isa::noc::{NocXy, reg};
+use tt_isa::noc::{Ctrl, NocXy, reg};
 use tt_isa::tlb::{TLB_CONFIG_BASE, TLB_GROUPS, TlbTarget};
 use tt_simulator::{Chip, ChipConfig, Fault, Mode, Progress};
 
@@ -147,8 +147,8 @@ pub fn end() -> Vec<u32> {
 #[derive(Clone, Copy)]
 pub struct Request {
     pub noc: u32,
-    /// [`tt_isa::noc::ctrl`].
-    pub ctrl: u32,
+    /// `CTRL`.
+    pub ctrl: Ctrl,
     pub target: (NocXy, u32),
     pub ret: (NocXy, u32),
     /// `AT_LEN_BE`.
@@ -165,7 +165,7 @@ impl Request {
             (reg::TARG_ADDR_MID, self.target.0.mid()),
             (reg::RET_ADDR_LO, self.ret.1),
             (reg::RET_ADDR_MID, self.ret.0.mid()),
-            (reg::CTRL, self.ctrl),
+            (reg::CTRL, self.ctrl.bits()),
             (reg::AT_LEN_BE, self.len),
             (reg::AT_DATA, self.data),
             (reg::CMD_CTRL, 1),

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 
-use tt_isa::noc::{NocXy, ctrl, reg};
+use tt_isa::noc::{Ctrl, NocXy, reg};
 use tt_simulator::Fault;
 
 use super::host::{Host, niu, tensix};
@@ -41,7 +41,7 @@ pub fn write_to(own: NocXy, from: u32, remote: NocXy, to: u32) -> [(u32, u32); 4
 pub fn refused(registers: Registers) -> Fault {
     let mut host = Host::new();
     let own = tensix(0, 0);
-    let common = [(reg::CTRL, ctrl::WR | ctrl::RESP_MARKED), (reg::AT_LEN_BE, 64)];
+    let common = [(reg::CTRL, (Ctrl::WR | Ctrl::RESP_MARKED).bits()), (reg::AT_LEN_BE, 64)];
     let all = [&write_to(own, DATA, tensix(1, 1), DATA)[..], &common, registers].concat();
     ask(&mut host, own, 0, &all).expect_err("a fault")
 }

@@ -8,7 +8,7 @@ use tt_isa::insn::{
     ZEROACC,
 };
 use tt_isa::map::{CFG_BASE, RiscV};
-use tt_isa::noc::{NocXy, ctrl, reg};
+use tt_isa::noc::{Ctrl, NocXy, reg};
 use tt_isa::stall::{block, semaphore, until};
 
 use super::code::Code;
@@ -172,7 +172,7 @@ impl Pipeline {
             }
             let request = Request {
                 noc: 0,
-                ctrl: ctrl::RESP_MARKED,
+                ctrl: Ctrl::RESP_MARKED,
                 target: (self.dram, block * BYTES),
                 ret: (self.tile, slot(RING, RING_SLOTS, block)),
                 len: BYTES,
@@ -335,7 +335,7 @@ impl Pipeline {
             let on_1 = |at: NocXy| if at.x < 16 { at.mirrored(WORMHOLE.grid) } else { at };
             let request = Request {
                 noc: 1,
-                ctrl: ctrl::WR | ctrl::RESP_MARKED,
+                ctrl: Ctrl::WR | Ctrl::RESP_MARKED,
                 target: (on_1(self.tile), slot(OUT, OUT_SLOTS, block)),
                 ret: (on_1(self.dram), RESULTS + block * BYTES),
                 len: BYTES,

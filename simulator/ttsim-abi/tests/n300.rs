@@ -16,7 +16,7 @@ use std::process::Command;
 use asm::{b, bytes, i, jal, li, s};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::eth::firmware::{APP, LAUNCH_APP, LOCAL_PLACE, REMOTE_CHANNEL, REMOTE_PLACE, TRAIN_STATUS};
-use tt_isa::eth::routing::{self, flag};
+use tt_isa::eth::routing::{self, Flags};
 use tt_isa::eth::{TXQ_BASE, txq};
 use tt_isa::map::{DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::NocXy;
@@ -96,7 +96,7 @@ impl Host {
     }
 
     /// Has the gateway carry out a command for a tile of chip `chip`; its slot.
-    fn command(&mut self, chip: u8, tile: NocXy, addr: u64, data: u32, flags: u32) -> u32 {
+    fn command(&mut self, chip: u8, tile: NocXy, addr: u64, data: u32, flags: Flags) -> u32 {
         let (queue, at) = (routing::REQUEST_QUEUE, ethernet(GATEWAY));
         let pointer = self.read32(at, queue + routing::WRITE_POINTER);
         let slot = queue + routing::COMMANDS + pointer % 4 * routing::COMMAND_SIZE;
@@ -104,7 +104,7 @@ impl Host {
             u64::from(tile.x) << 36 | u64::from(tile.y) << 42 | u64::from(PLACES[usize::from(chip)]) << 48;
         self.write(at, slot + routing::ADDRESS, &(addr | place).to_le_bytes());
         self.write32(at, slot + routing::DATA, data);
-        self.write32(at, slot + routing::FLAGS, flags);
+        self.write32(at, slot + routing::FLAGS, flags.bits());
         self.write32(at, slot + routing::RACK, 0);
         let next = (pointer + 1) % (2 * routing::COMMAND_COUNT);
         self.write32(at, queue + routing::WRITE_POINTER, next);
@@ -113,14 +113,14 @@ impl Host {
     }
 
     fn remote_write32(&mut self, tile: NocXy, addr: u64, word: u32) {
-        self.command(1, tile, addr, word, flag::WRITE);
+        self.command(1, tile, addr, word, Flags::WRITE);
     }
 
     fn remote_write(&mut self, tile: NocXy, addr: u64, data: &[u8]) {
         let pointer = self.read32(ethernet(GATEWAY), routing::REQUEST_QUEUE + routing::WRITE_POINTER);
         let block = routing::BLOCKS + pointer % routing::COMMAND_COUNT * routing::BLOCK_SIZE;
         self.write(ethernet(GATEWAY), block, data);
-        self.command(1, tile, addr, data.len() as u32, flag::WRITE | flag::BLOCK);
+        self.command(1, tile, addr, data.len() as u32, Flags::WRITE | Flags::BLOCK);
     }
 
     /// Waits for the next response; its slot.
@@ -134,15 +134,15 @@ impl Host {
     }
 
     fn remote_read32(&mut self, tile: NocXy, addr: u64) -> u32 {
-        self.command(1, tile, addr, 4, flag::READ);
+        self.command(1, tile, addr, 4, Flags::READ);
         let command = self.response() * routing::COMMAND_SIZE + routing::RESPONSE_QUEUE + routing::COMMANDS;
-        let flags = self.read32(ethernet(GATEWAY), command + routing::FLAGS);
-        assert_eq!(flags & flag::READ_DATA, flag::READ_DATA, "{flags:#x}");
+        let flags = Flags::from_bits_retain(self.read32(ethernet(GATEWAY), command + routing::FLAGS));
+        assert!(flags.contains(Flags::READ_DATA), "{flags:?}");
         self.read32(ethernet(GATEWAY), command + routing::DATA)
     }
 
     fn remote_read(&mut self, tile: NocXy, addr: u64, len: usize) -> Vec<u8> {
-        self.command(1, tile, addr, len as u32, flag::READ | flag::BLOCK);
+        self.command(1, tile, addr, len as u32, Flags::READ | Flags::BLOCK);
         let slot = self.response();
         self.read(ethernet(GATEWAY), routing::BLOCKS + slot * routing::BLOCK_SIZE, len)
     }

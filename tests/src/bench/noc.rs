@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use tt_isa::chip::{DramBank, WORMHOLE};
 use tt_isa::map::{NIU_BASE, RiscV};
-use tt_isa::noc::{MAX_PACKET, NocXy, ctrl, reg};
+use tt_isa::noc::{Ctrl, MAX_PACKET, NocXy, reg};
 
 use super::program::{COUNTERS, counter};
 use super::rv32::{X, addi, back_unless_equal, jump_back, li, lui, lw, sw};
@@ -57,7 +57,7 @@ fn reader(tile: NocXy, number: u32) -> Vec<u8> {
         (reg::RET_ADDR_LO, DATA),
         (reg::RET_ADDR_MID, tile.mid()),
         (reg::PACKET_TAG, 0),
-        (reg::CTRL, ctrl::RESP_MARKED),
+        (reg::CTRL, Ctrl::RESP_MARKED.bits()),
         (reg::AT_LEN_BE, MAX_PACKET),
     ];
     let mut words = vec![

@@ -11,7 +11,7 @@ use crate::boot_word;
 use core::hint::black_box;
 use core::mem::offset_of;
 use tt_isa::map::{NIU_BASE, NIU_STRIDE};
-use tt_isa::noc::{atomic_increment, ctrl, node_id, reg, tag};
+use tt_isa::noc::{Ctrl, atomic_increment, node_id, reg, tag};
 use tt_kernel_abi::{BankEntry, BootConfig, DramAddr, Shard, Shards, l1};
 
 /// Request initiator for reads.
@@ -67,7 +67,7 @@ impl Noc {
         while len > 0 {
             let (node, lo, run) = self.locate(addr);
             let piece = len.min(run);
-            self.request(READ_BUF, [lo, node], [l1, self.own], ctrl::RESP_MARKED, piece, 0);
+            self.request(READ_BUF, [lo, node], [l1, self.own], Ctrl::RESP_MARKED, piece, 0);
             self.reads = self.reads.wrapping_add(1);
             addr = addr.offset(u64::from(piece));
             l1 += piece;
@@ -79,7 +79,7 @@ impl Noc {
     /// read from before, or an empty one. Packets are as large as can be.
     pub fn read_shards(&mut self, shards: &Shards, shard: &mut Shard, at: u64, l1: u32, len: u32) {
         self.packets(shards, shard, (at, l1, len), |noc, dram, l1, piece| {
-            noc.request(READ_BUF, dram, [l1, noc.own], ctrl::RESP_MARKED, piece, 0);
+            noc.request(READ_BUF, dram, [l1, noc.own], Ctrl::RESP_MARKED, piece, 0);
             noc.reads = noc.reads.wrapping_add(1);
         });
     }
@@ -87,7 +87,7 @@ impl Noc {
     /// Starts a write of `len` bytes to byte `at` of a matrix' stream of tiles and on, as [`read_shards`](Self::read_shards) reads.
     pub fn write_shards(&mut self, shards: &Shards, shard: &mut Shard, at: u64, l1: u32, len: u32) {
         self.packets(shards, shard, (at, l1, len), |noc, dram, l1, piece| {
-            noc.request(WRITE_BUF, [l1, noc.own], dram, ctrl::WR | ctrl::RESP_MARKED, piece, 0);
+            noc.request(WRITE_BUF, [l1, noc.own], dram, Ctrl::WR | Ctrl::RESP_MARKED, piece, 0);
             noc.writes = noc.writes.wrapping_add(1);
         });
     }
@@ -143,7 +143,7 @@ impl Noc {
         while len > 0 {
             let (node, lo, run) = self.locate(addr);
             let piece = len.min(run);
-            self.request(WRITE_BUF, [l1, self.own], [lo, node], ctrl::WR | ctrl::RESP_MARKED, piece, 0);
+            self.request(WRITE_BUF, [l1, self.own], [lo, node], Ctrl::WR | Ctrl::RESP_MARKED, piece, 0);
             self.writes = self.writes.wrapping_add(1);
             addr = addr.offset(u64::from(piece));
             l1 += piece;
@@ -154,7 +154,7 @@ impl Noc {
     /// Adds one to an L1 word (16-byte aligned) of another tile and waits until it is done.
     pub fn increment(&self, node: u32, addr: u32, scratch: u32) {
         let before = load(self.niu + reg::MST_ATOMIC_RESP_RECEIVED);
-        let ctrl = ctrl::AT | ctrl::RESP_MARKED;
+        let ctrl = Ctrl::AT | Ctrl::RESP_MARKED;
         self.request(ATOMIC_BUF, [addr, node], [scratch, self.own], ctrl, atomic_increment(0), 1);
         while load(self.niu + reg::MST_ATOMIC_RESP_RECEIVED) == before {}
         order();
@@ -181,7 +181,7 @@ impl Noc {
         self.banks
     }
 
-    fn request(&self, buf: u32, targ: [u32; 2], ret: [u32; 2], ctrl: u32, len: u32, data: u32) {
+    fn request(&self, buf: u32, targ: [u32; 2], ret: [u32; 2], ctrl: Ctrl, len: u32, data: u32) {
         let base = self.niu + buf * NIU.cmd_buf_stride;
         while load(base + REG.cmd_ctrl) & 1 != 0 {}
         order();
@@ -189,7 +189,7 @@ impl Noc {
         store(base + REG.targ_node, targ[1]);
         store(base + REG.ret_lo, ret[0]);
         store(base + REG.ret_node, ret[1]);
-        store(base + REG.ctrl, ctrl);
+        store(base + REG.ctrl, ctrl.bits());
         store(base + REG.at_len_be, len);
         if buf == ATOMIC_BUF {
             store(base + REG.at_data, data);

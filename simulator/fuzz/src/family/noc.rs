@@ -2,7 +2,7 @@
 //! both NoCs, with sizes and alignments of every kind.
 
 use tt_isa::map::{NIU_BASE, NIU_STRIDE, RiscV};
-use tt_isa::noc::{MAX_PACKET, atomic_increment, ctrl, reg};
+use tt_isa::noc::{Ctrl, MAX_PACKET, atomic_increment, reg};
 
 use super::Family;
 use super::build::{Builder, Part, READ};
@@ -32,12 +32,13 @@ pub fn generate(random: &mut Random) -> Case {
     let mut expected = [[0; WAITED.len()]; 2];
     for _ in 0..random.range(1, 12) {
         let request = request(random);
-        let posted = request.ctrl & ctrl::RESP_MARKED == 0;
-        let kind = if request.ctrl & ctrl::AT != 0 { 2 } else { usize::from(request.ctrl & ctrl::WR != 0) };
+        let posted = !request.ctrl.contains(Ctrl::RESP_MARKED);
+        let kind =
+            if request.ctrl.contains(Ctrl::AT) { 2 } else { usize::from(request.ctrl.contains(Ctrl::WR)) };
         // Reads always have a response.
         let posted = posted && kind > 0;
         // A multicast is acknowledged by every receiver.
-        let both = request.ctrl & ctrl::BRCST_SRC_INCLUDE != 0 && !posted;
+        let both = request.ctrl.contains(Ctrl::BRCST_SRC_INCLUDE) && !posted;
         expected[request.noc as usize][kind + if posted { 2 } else { 0 }] += 1 + u32::from(both);
         b.act(Action::Request(request));
         if random.chance(100) {
@@ -91,7 +92,7 @@ fn request(random: &mut Random) -> Request {
     let common = Request {
         noc: random.below(2),
         buffer: random.below(4),
-        ctrl: 0,
+        ctrl: Ctrl::empty(),
         remote,
         there: 0,
         here: 0,
@@ -100,7 +101,7 @@ fn request(random: &mut Random) -> Request {
         id: if random.chance(64) { random.below(16) } else { 0 },
     };
     let span = AREA_BYTES - len;
-    let answered = if random.chance(200) { ctrl::RESP_MARKED } else { 0 };
+    let answered = if random.chance(200) { Ctrl::RESP_MARKED } else { Ctrl::empty() };
     match random.below(8) {
         0..=2 => {
             // Data are not shifted: both ends agree modulo the remote one's alignment.
@@ -109,28 +110,28 @@ fn request(random: &mut Random) -> Request {
             let there = (random.below(span + 1) & !(align - 1)) + low;
             let here = (random.below(span + 1) & !(align - 1)) + low;
             let (there, here) = (there.min(last(span, low, align)), here.min(last(span, low, align)));
-            Request { ctrl: ctrl::RESP_MARKED, there: base + there, here: AREA + here, ..common }
+            Request { ctrl: Ctrl::RESP_MARKED, there: base + there, here: AREA + here, ..common }
         }
         3..=5 => {
             let low = random.below(16.min(span + 1));
             let there = ((random.below(span + 1) & !15) + low).min(last(span, low, 16));
             let here = ((random.below(span + 1) & !15) + low).min(last(span, low, 16));
-            let vc = if random.chance(64) { ctrl::VC_STATIC | random.below(2) << 14 } else { 0 };
+            let vc = if random.chance(64) { Ctrl::static_vc(random.below(2)) } else { Ctrl::empty() };
             let (there, here) = (base + there, AREA + here);
             if remote == Remote::Partner && random.chance(80) {
                 // Data that the sender overwrites in itself are the next receiver's or not, as it happens.
                 let apart = there.abs_diff(here) >= len;
-                let own = if apart && random.chance(128) { ctrl::BRCST_SRC_INCLUDE } else { 0 };
-                let multicast = ctrl::BRCST_PACKET | ctrl::PATH_RESERVE | own;
-                return Request { ctrl: ctrl::WR | answered | multicast, there, here, ..common };
+                let own = if apart && random.chance(128) { Ctrl::BRCST_SRC_INCLUDE } else { Ctrl::empty() };
+                let multicast = Ctrl::BRCST_PACKET | Ctrl::PATH_RESERVE | own;
+                return Request { ctrl: Ctrl::WR | answered | multicast, there, here, ..common };
             }
-            Request { ctrl: ctrl::WR | answered | vc, there, here, ..common }
+            Request { ctrl: Ctrl::WR | answered | vc, there, here, ..common }
         }
         6 => {
             let there = 4 * random.below(AREA_BYTES / 4);
             let remote = if remote == Remote::Dram { Remote::Partner } else { remote };
             Request {
-                ctrl: ctrl::WR | ctrl::WR_INLINE | answered,
+                ctrl: Ctrl::WR | Ctrl::WR_INLINE | answered,
                 remote,
                 there: AREA + there,
                 len: 0xF << (there & 15),
@@ -138,11 +139,11 @@ fn request(random: &mut Random) -> Request {
             }
         }
         _ => Request {
-            ctrl: ctrl::AT | answered,
+            ctrl: Ctrl::AT | answered,
             remote: if remote == Remote::Dram { Remote::Partner } else { remote },
             there: AREA + 16 * random.below(AREA_BYTES / 16),
             // The vendor's simulator returns the old value of a posted one too, which the documents do not say.
-            here: if answered == 0 { NOWHERE } else { AREA + 4 * random.below(AREA_BYTES / 4) },
+            here: if answered.is_empty() { NOWHERE } else { AREA + 4 * random.below(AREA_BYTES / 4) },
             len: atomic_increment(0),
             ..common
         },

@@ -12,9 +12,9 @@ use tt_isa::eth::firmware::{
     TRAIN_SUCCESS, UNCONNECTED, VERSION, VERSION_6_14_0,
 };
 use tt_isa::eth::routing::{
-    ADDRESS, BLOCK_SIZE, BLOCKS, COMMAND_COUNT, COMMAND_SIZE, COMMANDS, DATA, FLAGS, HOST_BLOCK,
+    ADDRESS, BLOCK_SIZE, BLOCKS, COMMAND_COUNT, COMMAND_SIZE, COMMANDS, DATA, FLAGS, Flags, HOST_BLOCK,
     HOST_BLOCK_SIZE, RACK, READ_POINTER, REQUEST_QUEUE, RESPONSE_QUEUE, WRITE_POINTER, WRITES_ACKNOWLEDGED,
-    WRITES_REQUESTED, flag,
+    WRITES_REQUESTED,
 };
 use tt_isa::noc::NocXy;
 
@@ -226,25 +226,26 @@ impl EthernetTile {
     fn decode(&self, slot: u32) -> Result<Command, Fault> {
         let base = REQUEST_QUEUE + COMMANDS + COMMAND_SIZE * slot;
         let at = |field: u32| self.word(base + field);
-        let (low, high, data, flags) = (at(ADDRESS), at(ADDRESS + 4), at(DATA), at(FLAGS));
+        let (low, high, data, flags) =
+            (at(ADDRESS), at(ADDRESS + 4), at(DATA), Flags::from_bits_retain(at(FLAGS)));
         let sixes = |shift: u32| (high >> shift & 63) as u8;
-        let in_host = flags & flag::BLOCK_IN_HOST != 0;
-        let block = flags & flag::BLOCK != 0;
-        let known = flag::BLOCK_IN_HOST | flag::BLOCK | flag::NOC_1 | flag::ORDERED;
-        let what = match (flags & !known, block) {
-            (flag::WRITE, false) => What::WriteWord(data),
-            (flag::READ, false) => What::ReadWord,
-            (flag::WRITE, true) => What::WriteBlock(data),
-            (flag::READ, true) => What::ReadBlock(data),
+        let in_host = flags.contains(Flags::BLOCK_IN_HOST);
+        let block = flags.contains(Flags::BLOCK);
+        let known = Flags::BLOCK_IN_HOST | Flags::BLOCK | Flags::NOC_1 | Flags::ORDERED;
+        let what = match (flags.difference(known), block) {
+            (Flags::WRITE, false) => What::WriteWord(data),
+            (Flags::READ, false) => What::ReadWord,
+            (Flags::WRITE, true) => What::WriteBlock(data),
+            (Flags::READ, true) => What::ReadBlock(data),
             _ => {
-                let what = format!("Ethernet routing command with flags {flags:#x}");
+                let what = format!("Ethernet routing command with flags {:#x}", flags.bits());
                 return Err(Fault::not_implemented(what).page(PAGE));
             }
         };
         let command = Command {
             place: NocXy::new(sixes(16), sixes(22)),
             rack: at(RACK) as u16,
-            noc: u8::from(flags & flag::NOC_1 != 0),
+            noc: u8::from(flags.contains(Flags::NOC_1)),
             tile: NocXy::new(sixes(4), sixes(10)),
             addr: u64::from(high & 15) << 32 | u64::from(low),
             what,
@@ -267,25 +268,25 @@ impl EthernetTile {
 
     /// Answers a command, and the queue goes on.
     pub fn answer(&mut self, command: &Command, outcome: &Outcome) {
-        let block = if matches!(command.what, What::ReadBlock(_)) { flag::BLOCK } else { 0 };
-        let host = if command.host_block.is_some() { flag::BLOCK_IN_HOST } else { 0 };
+        let block = if matches!(command.what, What::ReadBlock(_)) { Flags::BLOCK } else { Flags::empty() };
+        let host = if command.host_block.is_some() { Flags::BLOCK_IN_HOST } else { Flags::empty() };
         match outcome {
             Outcome::Written => {
                 for counter in [WRITES_REQUESTED, WRITES_ACKNOWLEDGED] {
                     self.put(REQUEST_QUEUE + counter, self.word(REQUEST_QUEUE + counter).wrapping_add(1));
                 }
             }
-            Outcome::Unreachable => self.respond(flag::UNREACHABLE, 0, &[]),
-            Outcome::Word(word) => self.respond(flag::READ_DATA, *word, &[]),
-            Outcome::Block(_) if host != 0 => self.respond(flag::READ_DATA | block | host, 0, &[]),
-            Outcome::Block(bytes) => self.respond(flag::READ_DATA | block, 0, bytes),
+            Outcome::Unreachable => self.respond(Flags::UNREACHABLE, 0, &[]),
+            Outcome::Word(word) => self.respond(Flags::READ_DATA, *word, &[]),
+            Outcome::Block(_) if !host.is_empty() => self.respond(Flags::READ_DATA | block | host, 0, &[]),
+            Outcome::Block(bytes) => self.respond(Flags::READ_DATA | block, 0, bytes),
         }
         let read = (self.word(REQUEST_QUEUE + READ_POINTER) + 1) & POINTER_MASK;
         self.put(REQUEST_QUEUE + READ_POINTER, read);
         self.changes += 1;
     }
 
-    fn respond(&mut self, flags: u32, word: u32, block: &[u8]) {
+    fn respond(&mut self, flags: Flags, word: u32, block: &[u8]) {
         let pointer = self.word(RESPONSE_QUEUE + WRITE_POINTER) & POINTER_MASK;
         let slot = pointer % COMMAND_COUNT;
         let base = RESPONSE_QUEUE + COMMANDS + COMMAND_SIZE * slot;
@@ -293,7 +294,7 @@ impl EthernetTile {
             bytes.copy_from_slice(block);
         }
         self.put(base + DATA, word);
-        self.put(base + FLAGS, flags);
+        self.put(base + FLAGS, flags.bits());
         self.put(RESPONSE_QUEUE + WRITE_POINTER, (pointer + 1) & POINTER_MASK);
     }
 }

@@ -3,7 +3,7 @@
 //! A store to `CMD_CTRL` translates the coordinates in the initiator's registers and makes a [`Request`],
 //! which waits in the tile's outbox. The NIU accepts it at once, so `CMD_CTRL` always reads zero.
 
-use tt_isa::noc::{CMD_BUF_STRIDE, CMD_BUFS, MAX_PACKET, NocXy, TRANSACTION_IDS, ctrl, niu_cfg, reg, tag};
+use tt_isa::noc::{CMD_BUF_STRIDE, CMD_BUFS, Ctrl, MAX_PACKET, NiuCfg, NocXy, TRANSACTION_IDS, reg, tag};
 
 use super::request::Registers;
 use super::{Action, MEMORY_MAP, Remote, Request};
@@ -74,7 +74,7 @@ pub struct Niu {
     config: [u32; CONFIG_WORDS],
     counters: [u32; COUNTERS],
     /// Where the packets of an unfinished multi-request transaction go.
-    linked: Option<(Remote, u32)>,
+    linked: Option<(Remote, bool)>,
 }
 
 impl Niu {
@@ -84,8 +84,8 @@ impl Niu {
         let mut set = |register: u32, words: &[u32]| {
             config[(register - reg::NIU_CFG_0) as usize / 4..][..words.len()].copy_from_slice(words);
         };
-        let off = if setup.off { niu_cfg::TILE_CLOCK_DISABLE } else { 0 };
-        set(reg::NIU_CFG_0, &[niu_cfg::TRANSLATION_ENABLE | off]);
+        let off = if setup.off { NiuCfg::TILE_CLOCK_DISABLE } else { NiuCfg::empty() };
+        set(reg::NIU_CFG_0, &[(NiuCfg::TRANSLATION_ENABLE | off).bits()]);
         set(reg::ROUTER_CFG_1, &[setup.broadcast_off[0]]);
         set(reg::ROUTER_CFG_3, &[setup.broadcast_off[1]]);
         set(reg::X_ID_TRANSLATE_TABLE_0, &setup.translation[0]);
@@ -135,7 +135,8 @@ impl Niu {
     /// No such register, or a bad request.
     pub fn write(&mut self, offset: u32, value: u32) -> Result<Option<Request>, Fault> {
         if let Some(n) = index(offset, reg::NIU_CFG_0, CONFIG_WORDS) {
-            if n == 0 && (value ^ self.config[0]) & niu_cfg::TILE_CLOCK_DISABLE != 0 {
+            let changed = NiuCfg::from_bits_retain(value ^ self.config[n]);
+            if n == 0 && changed.contains(NiuCfg::TILE_CLOCK_DISABLE) {
                 let what = format!("NIU_CFG_0 = {value:#x} stops or starts the clock of the tile");
                 return Err(Fault::not_implemented(what).page(MEMORY_MAP));
             }
@@ -172,7 +173,7 @@ impl Niu {
         }
         let registers = &mut self.sets[set];
         let request = Request::decode(self.noc, self.position, registers)?;
-        let c = registers[reg::CTRL as usize / 4];
+        let c = Ctrl::from_bits_retain(registers[reg::CTRL as usize / 4]);
         // What splitting leaves behind.
         let passed = (request.packet_count() - 1) * MAX_PACKET;
         if passed != 0 {
@@ -188,8 +189,8 @@ impl Niu {
     }
 
     /// Packets of one transaction go to the same place on the same way.
-    fn check_linked(&mut self, request: &Request, c: u32) -> Result<(), Fault> {
-        let way = (request.remote, c & ctrl::BRCST_XY);
+    fn check_linked(&mut self, request: &Request, c: Ctrl) -> Result<(), Fault> {
+        let way = (request.remote, c.contains(Ctrl::BRCST_XY));
         if let Some(linked) = self.linked.filter(|&linked| linked != way) {
             let what = format!(
                 "request to {:?} within a linked transaction to {:?}: the NoC would stop for good",
@@ -197,7 +198,7 @@ impl Niu {
             );
             return Err(Fault::program(what).page(MEMORY_MAP));
         }
-        self.linked = (c & ctrl::VC_LINKED != 0).then_some(way);
+        self.linked = c.contains(Ctrl::VC_LINKED).then_some(way);
         Ok(())
     }
 
@@ -211,7 +212,7 @@ impl Niu {
     /// A coordinate that software uses, as this NoC counts. What the translation table does not have stays as it is,
     /// outside the grid.
     pub fn translate(&self, xy: NocXy) -> NocXy {
-        if self.config(reg::NIU_CFG_0) & niu_cfg::TRANSLATION_ENABLE == 0 {
+        if !self.flags().contains(NiuCfg::TRANSLATION_ENABLE) {
             return xy;
         }
         NocXy::new(
@@ -229,6 +230,10 @@ impl Niu {
         if entry == 0 && v >= unused { v } else { entry }
     }
 
+    fn flags(&self) -> NiuCfg {
+        NiuCfg::from_bits_retain(self.config(reg::NIU_CFG_0))
+    }
+
     /// Whether this NIU receives broadcasts.
     pub fn receives_broadcasts(&self) -> bool {
         let off = self.config(reg::ROUTER_CFG_1) >> self.position.x
@@ -238,7 +243,7 @@ impl Niu {
 
     /// Whether it ignores [`Request::header_store`], where it is neither a Tensix nor an Ethernet tile's.
     pub fn ignores_header_store(&self) -> bool {
-        self.config(reg::NIU_CFG_0) & niu_cfg::DOUBLE_STORE_DISABLE != 0
+        self.flags().contains(NiuCfg::DOUBLE_STORE_DISABLE)
     }
 
     fn counter(&mut self, register: u32) -> &mut u32 {

@@ -1,7 +1,7 @@
 //! A request, as it travels over the NoC (`NoC/MemoryMap.md`).
 
 use tt_isa::map::RiscV;
-use tt_isa::noc::{MAX_PACKET, NocXy, TRANSACTION_IDS, ctrl, reg, tag};
+use tt_isa::noc::{Ctrl, MAX_PACKET, NocXy, TRANSACTION_IDS, reg, tag};
 
 use super::atomic::Atomic;
 use super::{COORDINATES, MEMORY_MAP, OVERLAY};
@@ -15,7 +15,7 @@ pub const INLINE_BLOCK: usize = 16;
 pub const MASKED_BLOCK: usize = 32;
 /// Requests that the NIU splits start where L1 starts a line.
 const SPLIT_ALIGN: u64 = 16;
-const VC_CLASSES: u32 = 3;
+const RESERVED_CLASS: u32 = 3;
 const BROADCAST_CLASS: u32 = 2;
 
 /// What a request does.
@@ -88,7 +88,7 @@ impl Request {
     /// The request is malformed, or uses what the simulator does not have.
     pub fn decode(noc: u8, own: NocXy, set: &Registers) -> Result<Self, Fault> {
         let at = |register: u32| set[register as usize / 4];
-        let c = at(reg::CTRL);
+        let c = Ctrl::from_bits_retain(at(reg::CTRL));
         let action = action(c, at(reg::AT_LEN_BE), at(reg::AT_DATA))?;
         let remote_is_ret = matches!(action, Action::Write | Action::WriteMasked { .. });
         let target = [at(reg::TARG_ADDR_LO), at(reg::TARG_ADDR_MID)];
@@ -102,17 +102,17 @@ impl Request {
             addr: address(remote),
             own_addr: address(own_end),
             len: length(action, at(reg::AT_LEN_BE)),
-            respond: action == Action::Read || c & ctrl::RESP_MARKED != 0,
-            include_self: c & ctrl::BRCST_SRC_INCLUDE != 0,
+            respond: action == Action::Read || c.contains(Ctrl::RESP_MARKED),
+            include_self: c.contains(Ctrl::BRCST_SRC_INCLUDE),
             tag: packet_tag >> tag::TRANSACTION_ID_SHIFT & (TRANSACTION_IDS - 1),
-            in_order: c & (ctrl::VC_STATIC | ctrl::VC_LINKED) != 0,
-            reserves: c & ctrl::BRCST_PACKET != 0 && c & ctrl::PATH_RESERVE != 0,
+            in_order: c.intersects(Ctrl::VC_STATIC | Ctrl::VC_LINKED),
+            reserves: c.contains(Ctrl::BRCST_PACKET | Ctrl::PATH_RESERVE),
             header_store: (packet_tag & tag::HEADER_STORE != 0
-                && c & (ctrl::WR | ctrl::RESP_MARKED) == ctrl::WR)
+                && c & (Ctrl::WR | Ctrl::RESP_MARKED) == Ctrl::WR)
                 .then(|| u64::from(at(reg::AT_DATA)) << 4),
             core: None,
         };
-        if c & ctrl::WR != 0 && packet_tag & tag::DELIVER_TO_OVERLAY != 0 {
+        if c.contains(Ctrl::WR) && packet_tag & tag::DELIVER_TO_OVERLAY != 0 {
             let what = format!("a NoC write delivered to overlay stream {}", packet_tag & 63);
             return Err(Fault::not_implemented(what).page(OVERLAY));
         }
@@ -120,10 +120,10 @@ impl Request {
         Ok(request)
     }
 
-    fn check(&self, c: u32, own: NocXy, own_end: NocXy) -> Result<(), Fault> {
+    fn check(&self, c: Ctrl, own: NocXy, own_end: NocXy) -> Result<(), Fault> {
         let program = |what: String| Err(Fault::program(what).page(MEMORY_MAP));
-        if c & ctrl::RESERVED != 0 {
-            return program(format!("CTRL = {c:#x} has reserved bits"));
+        if c.intersects(Ctrl::RESERVED) {
+            return program(format!("CTRL = {:#x} has reserved bits", c.bits()));
         }
         let uses_own = match self.action {
             Action::Read | Action::Write | Action::WriteMasked { .. } => true,
@@ -138,8 +138,8 @@ impl Request {
         if multicast && self.action == Action::Read {
             return program("a read from a rectangle of tiles".into());
         }
-        let class = c >> ctrl::STATIC_VC_CLASS_SHIFT & VC_CLASSES;
-        if c & ctrl::VC_STATIC != 0 && (class == BROADCAST_CLASS) != multicast || class == VC_CLASSES {
+        let class = c.static_vc_class();
+        if c.contains(Ctrl::VC_STATIC) && (class == BROADCAST_CLASS) != multicast || class == RESERVED_CLASS {
             return program(format!("static virtual channel of class {class} for {:?}", self.remote));
         }
         if self.len == 0 {
@@ -187,16 +187,20 @@ fn address([lo, mid]: [u32; 2]) -> u64 {
     u64::from(mid & 15) << 32 | u64::from(lo)
 }
 
-fn action(c: u32, len_be: u32, data: u32) -> Result<Action, Fault> {
-    Ok(match c & (ctrl::AT | ctrl::WR) {
-        0 => Action::Read,
-        ctrl::AT => Action::Atomic(Atomic::decode(len_be, data)?),
-        ctrl::WR if c & ctrl::WR_INLINE != 0 => {
+fn action(c: Ctrl, len_be: u32, data: u32) -> Result<Action, Fault> {
+    Ok(match c & (Ctrl::AT | Ctrl::WR) {
+        kind if kind.is_empty() => Action::Read,
+        Ctrl::AT => Action::Atomic(Atomic::decode(len_be, data)?),
+        Ctrl::WR if c.contains(Ctrl::WR_INLINE) => {
             Action::WriteInline { data, mask: (len_be | len_be >> 16) & 0xFFFF }
         }
-        ctrl::WR if c & ctrl::WR_BE != 0 => Action::WriteMasked { mask: len_be },
-        ctrl::WR => Action::Write,
-        _ => return Err(Fault::program(format!("CTRL = {c:#x}: reserved request type")).page(MEMORY_MAP)),
+        Ctrl::WR if c.contains(Ctrl::WR_BE) => Action::WriteMasked { mask: len_be },
+        Ctrl::WR => Action::Write,
+        _ => {
+            return Err(
+                Fault::program(format!("CTRL = {:#x}: reserved request type", c.bits())).page(MEMORY_MAP)
+            );
+        }
     })
 }
 
@@ -208,9 +212,9 @@ fn length(action: Action, len_be: u32) -> u32 {
     }
 }
 
-fn destination(noc: u8, c: u32, mid: u32) -> Result<Remote, Fault> {
+fn destination(noc: u8, c: Ctrl, mid: u32) -> Result<Remote, Fault> {
     let last = NocXy::from_mid(mid);
-    if c & ctrl::BRCST_PACKET == 0 {
+    if !c.contains(Ctrl::BRCST_PACKET) {
         return Ok(Remote::Tile(last));
     }
     let first = NocXy::from_mid(mid >> 12);
