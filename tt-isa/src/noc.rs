@@ -128,7 +128,7 @@ pub mod reg {
     pub const CLEAR_OUTSTANDING_REQ_CNT: u32 = HERE.clear_outstanding;
     /// Bit i: initiator i waits.
     pub const CMD_BUF_STATUS: u32 = 0x54;
-    /// NIU configuration: [`super::niu_cfg`].
+    /// NIU configuration: [`super::NiuCfg`].
     pub const NIU_CFG_0: u32 = 0x100;
     /// Router configuration.
     pub const ROUTER_CFG_0: u32 = 0x104;

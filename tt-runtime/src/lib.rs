@@ -8,6 +8,7 @@
 //!   layout     matrices -> weight tiles
 //!   link       windows, tiles, DRAM banks
 //!     transport  card or simulator
+//! record     what a device has been asked to execute, for tests
 //! chip       which chip it is, and whether there are kernels for it
 //! ```
 //!
@@ -23,6 +24,7 @@ pub mod layout;
 mod link;
 pub mod ops;
 mod placement;
+mod record;
 mod spec;
 pub mod transport;
 
@@ -30,6 +32,7 @@ pub use chip::ChipError;
 pub use device::{Allocation, Counters, Device, DeviceInfo, MemoryInfo, Reads};
 pub use error::{CoreReport, Error};
 pub use link::Link;
+pub use record::Record;
 pub use spec::{DeviceSpec, SimOptions, SpecError, parse_devices};
 pub use tt_kernel_abi::target::CONGRUENCE;
 pub use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, TensorView};

@@ -5,6 +5,7 @@
 //! 0,1                  cards by number
 //! sim, sim:n300, ..    the built-in simulator, a device for each chip of the board
 //! ttsim:PATH           the vendor's simulator, a shared library
+//! null, null:FILE      for tests: a card that accepts everything and computes nothing; what it is to execute is written to FILE
 //! ```
 //! Entries are separated by commas; a path may not contain one. An entry `NAME=VALUE` is an option of the
 //! simulated board in front of it:
@@ -39,6 +40,20 @@ pub enum DeviceSpec {
         /// Shared library.
         library: PathBuf,
     },
+    /// Accepts everything and computes nothing: for tests.
+    Null {
+        /// Board whose first chip it is like.
+        board: &'static Board,
+        /// File that gets a listing of what is executed ([`crate::Record`]).
+        record: Option<PathBuf>,
+    },
+}
+
+impl DeviceSpec {
+    /// A card like the usual one that accepts everything and computes nothing.
+    pub fn null(record: Option<PathBuf>) -> Self {
+        Self::Null { board: board(DEFAULT_BOARD).expect("a board"), record }
+    }
 }
 
 /// How a chip is simulated.
@@ -154,6 +169,7 @@ fn parse_entry(entry: &str) -> Result<Vec<DeviceSpec>, SpecError> {
                 .map(|chip| DeviceSpec::Sim { board, chip, options: SimOptions::default() })
                 .collect())
         }
+        ("null", file) => Ok(vec![DeviceSpec::null(file.map(PathBuf::from))]),
         ("ttsim", None | Some("")) => Err(SpecError::NoLibrary { entry: owned() }),
         ("ttsim", Some(path)) => {
             let library = PathBuf::from(path);
@@ -186,7 +202,7 @@ mod tests {
         let devices = parse_devices(Some("sim:n300, async=7, rows=2, sim")).unwrap();
         let of = |spec: &DeviceSpec| match spec {
             DeviceSpec::Sim { options, .. } => *options,
-            DeviceSpec::TtSim { .. } => unreachable!("none is asked for"),
+            _ => unreachable!("none is asked for"),
         };
         let both = SimOptions { seed: Some(7), rows: Some(2) };
         assert_eq!(devices.iter().map(of).collect::<Vec<_>>(), [both, both, SimOptions::default()]);

@@ -36,6 +36,7 @@ impl Session {
 
     /// Loads the firmware and waits until every worker is ready (`tt_kernel_abi::launch`).
     fn start(&mut self, chip: &'static Chip) -> Result<(), Error> {
+        let _span = tracing::debug_span!("boot", chip = chip.name, workers = self.workers.len()).entered();
         let images = match tt_settings::KERNELS.get() {
             Some(dir) => {
                 tt_kernels::images_from_dir(chip, dir.as_ref()).map_err(|e| Error::Kernels(e.to_string()))?

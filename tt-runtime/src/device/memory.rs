@@ -48,6 +48,7 @@ impl Device {
     /// # Errors
     /// Beyond the end; the chip does not answer.
     pub fn write(&self, addr: DramAddr, data: &[u8]) -> Result<(), Error> {
+        let _span = tracing::trace_span!("upload", addr = addr.0, bytes = data.len()).entered();
         self.with(|session| session.link.write_dram(addr, data))
     }
 
@@ -56,6 +57,7 @@ impl Device {
     /// # Errors
     /// Beyond the end; the chip does not answer.
     pub fn read(&self, addr: DramAddr, out: &mut [u8]) -> Result<(), Error> {
+        let _span = tracing::trace_span!("download", addr = addr.0, bytes = out.len()).entered();
         self.with(|session| session.link.read_dram(addr, out))
     }
 
@@ -66,6 +68,7 @@ impl Device {
     /// Beyond the end; the chip does not answer.
     pub fn write_tiles(&self, tiles: &TensorView, at: u64, data: &[u8]) -> Result<(), Error> {
         let banks = self.check_tiles(tiles, at, data.len())?;
+        let _span = tracing::trace_span!("upload", tiles = tiles.addr, at, bytes = data.len()).entered();
         self.with(|session| {
             for (shards, at, range) in matrices(tiles, at, data.len(), banks) {
                 session.link.write_shards(&shards, at, &data[range])?;

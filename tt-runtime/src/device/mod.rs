@@ -31,8 +31,9 @@ use crate::alloc::Allocator;
 use crate::chip::{supported, title};
 use crate::error::Error;
 use crate::link::Link;
+use crate::record::Record;
 use crate::spec::DeviceSpec;
-use crate::transport::{Transport, sim::Sim, ttsim::TtSim};
+use crate::transport::{Transport, null::Null, sim::Sim, ttsim::TtSim};
 
 /// What a device is.
 #[derive(Clone, Debug)]
@@ -84,6 +85,7 @@ pub struct Device {
     allocator: Mutex<Allocator>,
     total: u64,
     state: Mutex<State>,
+    record: Option<Arc<Record>>,
 }
 
 enum State {
@@ -99,6 +101,16 @@ impl Device {
     /// A device. Only what the chip is has been asked: one that cannot be used is known as such
     /// ([`chip`](Self::chip)), and every use of it is that error.
     pub fn open(spec: &DeviceSpec) -> Arc<Self> {
+        Self::open_with(spec, recorded(spec))
+    }
+
+    /// The same, and a record of what it executes, for tests.
+    pub fn recording(spec: &DeviceSpec) -> (Arc<Self>, Arc<Record>) {
+        let record = Arc::new(Record::new());
+        (Self::open_with(spec, Some(Arc::clone(&record))), record)
+    }
+
+    fn open_with(spec: &DeviceSpec, record: Option<Arc<Record>>) -> Arc<Self> {
         let (chip, state) = match find(spec) {
             Ok((chip, Some(transport))) => (Ok(chip), State::Found(transport)),
             Ok((chip, None)) => (Ok(chip), State::Closed),
@@ -113,6 +125,7 @@ impl Device {
             allocator: Mutex::new(allocator),
             total,
             state: Mutex::new(state),
+            record,
         })
     }
 
@@ -137,6 +150,7 @@ impl Device {
         match &self.spec {
             DeviceSpec::Sim { board, .. } => format!("Tenstorrent {name} {} (simulated)", board.name),
             DeviceSpec::TtSim { .. } => format!("Tenstorrent {name} (vendor simulator)"),
+            DeviceSpec::Null { .. } => format!("Tenstorrent {name} (computes nothing)"),
         }
     }
 
@@ -157,7 +171,7 @@ impl Device {
     /// PCI address of the card, in lower case (`0000:c1:00.0`): simulated devices have none. The chip is not touched.
     pub fn pci_address(&self) -> Option<String> {
         match self.spec {
-            DeviceSpec::Sim { .. } | DeviceSpec::TtSim { .. } => None,
+            DeviceSpec::Sim { .. } | DeviceSpec::TtSim { .. } | DeviceSpec::Null { .. } => None,
         }
     }
 
@@ -171,7 +185,11 @@ impl Device {
         for view in views.into_iter().chain(&descriptor.more) {
             self.check_view(view)?;
         }
-        self.with(|session| session.execute(descriptor))
+        self.with(|session| session.execute(descriptor))?;
+        if let Some(record) = &self.record {
+            record.launch(descriptor);
+        }
+        Ok(())
     }
 
     /// What the device has done so far.
@@ -252,7 +270,7 @@ type Found = (&'static Chip, Option<Box<dyn Transport>>);
 /// What the chip of a device is, if there are kernels for it.
 fn find(spec: &DeviceSpec) -> Result<Found, Error> {
     match spec {
-        DeviceSpec::Sim { board, .. } => Ok((supported(board.chip)?, None)),
+        DeviceSpec::Sim { board, .. } | DeviceSpec::Null { board, .. } => Ok((supported(board.chip)?, None)),
         DeviceSpec::TtSim { .. } => {
             let transport = connect(spec)?;
             Ok((supported(transport.chip())?, Some(transport)))
@@ -265,7 +283,20 @@ fn connect(spec: &DeviceSpec) -> Result<Box<dyn Transport>, Error> {
     Ok(match spec {
         DeviceSpec::Sim { board, chip, options } => Box::new(Sim::new(board, *chip, options)?),
         DeviceSpec::TtSim { library } => Box::new(TtSim::new(library)?),
+        DeviceSpec::Null { board, .. } => Box::new(Null::new(board)),
     })
+}
+
+/// The record that a device's entry asks for.
+fn recorded(spec: &DeviceSpec) -> Option<Arc<Record>> {
+    let DeviceSpec::Null { record: Some(path), .. } = spec else { return None };
+    match Record::to_file(path) {
+        Ok(record) => Some(Arc::new(record)),
+        Err(error) => {
+            tracing::error!("{}: {error}: launches are not recorded", path.display());
+            None
+        }
+    }
 }
 
 /// Bytes of a chip's DRAM.

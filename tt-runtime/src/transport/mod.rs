@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`sim::Sim`] | the built-in simulator, in process |
 //! | [`ttsim::TtSim`] | the vendor's simulator, a library in a child process |
+//! | [`null::Null`] | nothing: memory, and workers that compute nothing, for tests |
 
 use tt_isa::chip::Chip;
 use tt_isa::map::RiscV;
@@ -16,6 +17,7 @@ use tt_isa::tlb::TlbTarget;
 
 use crate::chip::ChipError;
 
+pub mod null;
 pub mod sim;
 pub mod ttsim;
 mod window;

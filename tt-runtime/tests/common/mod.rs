@@ -20,12 +20,17 @@ use std::sync::Arc;
 use half::{bf16, f16};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng as _, SeedableRng};
-use tt_runtime::{Allocation, Device, ElementType, TensorView, parse_devices};
+use tt_runtime::{Allocation, Device, DeviceSpec, ElementType, TensorView, parse_devices};
 
 /// The built-in simulator, as `TT_TEST_DEVICE` says: `sim,rows=1,async=7` runs the operators' tests asynchronously.
 pub fn simulator() -> Arc<Device> {
     let device = std::env::var("TT_TEST_DEVICE").unwrap_or_else(|_| "sim".into());
     Device::open(&parse_devices(Some(&device)).expect("TT_TEST_DEVICE names a device")[0])
+}
+
+/// A device that computes nothing: for what needs no results.
+pub fn null() -> Arc<Device> {
+    Device::open(&DeviceSpec::null(None))
 }
 
 /// Reproducible numbers.
