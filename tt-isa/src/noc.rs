@@ -50,7 +50,7 @@ pub struct NiuRegisters {
     pub ret_node: u32,
     /// Initiator: [`tag`].
     pub packet_tag: u32,
-    /// Initiator: [`ctrl`].
+    /// Initiator: [`Ctrl`].
     pub ctrl: u32,
     /// Initiator: length in bytes, byte enables, or the atomic operation.
     pub at_len_be: u32,
@@ -112,7 +112,7 @@ pub mod reg {
     pub const RET_ADDR_MID: u32 = HERE.ret_node;
     /// Initiator: [`super::tag`].
     pub const PACKET_TAG: u32 = HERE.packet_tag;
-    /// Initiator: [`super::ctrl`].
+    /// Initiator: [`super::Ctrl`].
     pub const CTRL: u32 = HERE.ctrl;
     /// Initiator: length in bytes, byte enables, or the atomic operation.
     pub const AT_LEN_BE: u32 = HERE.at_len_be;

@@ -4,13 +4,17 @@
 //! source, makes tiles of them and writes these to the device. So threads are busy to the end whether a model has one huge
 //! tensor or a thousand small ones, and the memory they need is two buffers a thread, whatever the model. Threads end
 //! when nothing is left to do.
+//!
+//! Pieces go through a channel, so that taking one waits for nobody. What counts threads and bytes is behind a lock: a thread ends
+//! under it, and pieces are sent under it, so none is sent to threads that are about to end.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, Sender};
 use parking_lot::{Condvar, Mutex};
 use tt_runtime::layout::{Isa, Matrices, Packing, Squares};
 use tt_runtime::{Device, DramAddr};
@@ -119,9 +123,9 @@ pub struct Importance {
     pub weighted: Squares,
 }
 
+/// What the threads have done, and how many there are.
 #[derive(Default)]
-struct Queue {
-    pieces: VecDeque<Piece>,
+struct Work {
     threads: usize,
     totals: Totals,
     done_bytes: u64,
@@ -132,14 +136,14 @@ struct Queue {
     reported: bool,
 }
 
-/// A thread's work.
-pub type Work = Box<dyn FnOnce() + Send>;
+/// What a thread runs.
+pub type Task = Box<dyn FnOnce() + Send>;
 /// How a thread is started.
-pub type Start = fn(Work) -> std::io::Result<()>;
+pub type Start = fn(Task) -> std::io::Result<()>;
 
 /// Starts a thread that nobody joins: it ends when there is nothing to do.
-fn start_thread(work: Work) -> std::io::Result<()> {
-    std::thread::Builder::new().name("tt-weights".to_owned()).spawn(work).map(drop)
+fn start_thread(task: Task) -> std::io::Result<()> {
+    std::thread::Builder::new().name("tt-weights".to_owned()).spawn(task).map(drop)
 }
 
 /// Threads and queue of a device.
@@ -149,10 +153,35 @@ pub struct Loader {
     start: Start,
 }
 
-#[derive(Default)]
 struct Shared {
-    queue: Mutex<Queue>,
+    pieces: (Sender<Piece>, Receiver<Piece>),
+    work: Mutex<Work>,
     idle: Condvar,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self { pieces: crossbeam_channel::unbounded(), work: Mutex::default(), idle: Condvar::new() }
+    }
+}
+
+impl Shared {
+    /// Whether every piece has been taken.
+    fn all_taken(&self) -> bool {
+        self.pieces.1.is_empty()
+    }
+
+    /// Sends a piece; the channel has its receiver for as long as this is there.
+    fn send(&self, piece: Piece) {
+        let _ = self.pieces.0.send(piece);
+    }
+
+    /// Gives up what no thread has taken.
+    fn fail_all(&self, why: &str) {
+        for piece in self.pieces.1.try_iter() {
+            piece.job.finish_piece(Err(why.to_owned()));
+        }
+    }
 }
 
 impl Loader {
@@ -182,21 +211,21 @@ impl Loader {
         let state = Mutex::new(JobState { pieces, failure: None });
         let changed = Condvar::new();
         let job = Arc::new(Job { weight, packing, source, addr, importance, state, changed });
-        let mut queue = self.shared.queue.lock();
-        queue.count(&job);
+        let mut state = self.shared.work.lock();
+        state.count(&job);
         for matrix in 0..weight.count() {
             for first in (0..strips).step_by(per_piece) {
                 let strips = first..strips.min(first + per_piece);
-                queue.pieces.push_back(Piece { job: Arc::clone(&job), matrix, strips });
+                self.shared.send(Piece { job: Arc::clone(&job), matrix, strips });
             }
         }
         let most = std::thread::available_parallelism().map_or(1, usize::from);
-        while queue.threads < most.min(queue.pieces.len()) {
+        while state.threads < most.min(self.shared.pieces.1.len()) {
             let (device, shared) = (Arc::clone(&self.device), Arc::clone(&self.shared));
             match (self.start)(Box::new(move || work(&device, &shared))) {
-                Ok(()) => queue.threads += 1,
-                Err(error) if queue.threads == 0 => {
-                    queue.fail_all(&format!("no thread could be started: {error}"));
+                Ok(()) => state.threads += 1,
+                Err(error) if state.threads == 0 => {
+                    self.shared.fail_all(&format!("no thread could be started: {error}"));
                 }
                 Err(_) => break,
             }
@@ -206,30 +235,30 @@ impl Loader {
 
     /// Waits until nothing is left to do.
     pub fn finish(&self) {
-        let mut queue = self.shared.queue.lock();
-        self.shared.idle.wait_while(&mut queue, |queue| queue.threads > 0);
+        let mut state = self.shared.work.lock();
+        self.shared.idle.wait_while(&mut state, |state| state.threads > 0);
     }
 
     /// What was loaded, if anything new was since the last call.
     pub fn news(&self) -> Option<Totals> {
-        let mut queue = self.shared.queue.lock();
-        let is_new = !queue.reported && queue.pieces.is_empty() && queue.totals.bytes > 0;
-        queue.reported |= is_new;
-        is_new.then(|| queue.totals.clone())
+        let mut state = self.shared.work.lock();
+        let is_new = !state.reported && self.shared.all_taken() && state.totals.bytes > 0;
+        state.reported |= is_new;
+        is_new.then(|| state.totals.clone())
     }
 
     /// How many weights it was given so far.
     pub fn count(&self) -> u64 {
-        self.shared.queue.lock().totals.kinds.values().sum()
+        self.shared.work.lock().totals.kinds.values().sum()
     }
 
     /// What was loaded so far.
     pub fn totals(&self) -> Totals {
-        self.shared.queue.lock().totals.clone()
+        self.shared.work.lock().totals.clone()
     }
 }
 
-impl Queue {
+impl Work {
     fn count(&mut self, job: &Job) {
         if self.began.is_none() {
             self.began = Some(Instant::now());
@@ -241,12 +270,6 @@ impl Queue {
         self.totals.tile_bytes += job.weight.tile_bytes();
         self.totals.importance.weights += u64::from(job.importance.is_some());
         self.reported = false;
-    }
-
-    fn fail_all(&mut self, why: &str) {
-        for piece in self.pieces.drain(..) {
-            piece.job.finish_piece(Err(why.to_owned()));
-        }
     }
 
     /// A piece's bytes are on the device, or will never be.
@@ -266,9 +289,9 @@ impl Queue {
         self.totals.staging_bytes = self.totals.staging_bytes.max(self.staging_bytes);
     }
 
-    /// A line about how far it is, if the last one is so long ago.
-    fn progress(&mut self, pause: Duration) -> Option<String> {
-        if self.pieces.is_empty() || self.spoke?.elapsed() < pause {
+    /// A line about how far it is, if the last one is so long ago. The end has a line of its own.
+    fn progress(&mut self, all_taken: bool, pause: Duration) -> Option<String> {
+        if all_taken || self.spoke?.elapsed() < pause {
             return None;
         }
         self.spoke = Some(Instant::now());
@@ -282,17 +305,16 @@ fn work(device: &Device, shared: &Shared) {
     let mut buffers = (Vec::new(), Vec::new());
     let mut staged = 0;
     loop {
-        let piece = {
-            let mut queue = shared.queue.lock();
-            match queue.pieces.pop_front() {
-                Some(piece) => piece,
-                None => {
-                    queue.threads -= 1;
-                    queue.staging_bytes -= staged;
-                    shared.idle.notify_all();
-                    return;
-                }
+        let Ok(piece) = shared.pieces.1.try_recv() else {
+            let mut state = shared.work.lock();
+            // Some may have been sent since.
+            if !shared.all_taken() {
+                continue;
             }
+            state.threads -= 1;
+            state.staging_bytes -= staged;
+            shared.idle.notify_all();
+            return;
         };
         let mut done = Done::default();
         let result = if piece.job.given_up() {
@@ -304,10 +326,10 @@ fn work(device: &Device, shared: &Shared) {
         let (row, _) = piece.job.geometry();
         let buffered = (buffers.0.capacity() + buffers.1.capacity()) as u64;
         let line = {
-            let mut queue = shared.queue.lock();
-            queue.staged(buffered - staged);
-            queue.finished((piece.strips.len() * 32 * row) as u64, &done);
-            queue.progress(PROGRESS)
+            let mut state = shared.work.lock();
+            state.staged(buffered - staged);
+            state.finished((piece.strips.len() * 32 * row) as u64, &done);
+            state.progress(shared.all_taken(), PROGRESS)
         };
         staged = buffered;
         if let Some(line) = line {
@@ -366,8 +388,8 @@ mod tests {
 
     #[test]
     fn long_loads_say_how_far_they_are() {
-        let mut queue = Queue::default();
-        assert_eq!(queue.progress(Duration::ZERO), None, "nothing has begun");
+        let mut state = Work::default();
+        assert_eq!(state.progress(false, Duration::ZERO), None, "nothing has begun");
         let weight = Weight { ty: GgmlType::F32, ne: [1024, 1024, 1, 1] };
         let file = super::super::source::Sources::default().keep(&[0; 64]).unwrap();
         let job = Arc::new(Job {
@@ -379,17 +401,12 @@ mod tests {
             state: Mutex::new(JobState { pieces: 2, failure: None }),
             changed: Condvar::new(),
         });
-        queue.count(&job);
-        for strips in [0..16, 16..32] {
-            queue.pieces.push_back(Piece { job: Arc::clone(&job), matrix: 0, strips });
-        }
-        queue.pieces.pop_front();
-        queue.finished(2 << 20, &Done::default());
-        assert_eq!(queue.progress(PROGRESS), None, "it is too early");
-        let line = queue.progress(Duration::ZERO).unwrap();
+        state.count(&job);
+        state.finished(2 << 20, &Done::default());
+        assert_eq!(state.progress(false, PROGRESS), None, "it is too early");
+        let line = state.progress(false, Duration::ZERO).unwrap();
         assert_eq!(line, "weights: 2 of 4 MiB that were given so far are on the device");
-        queue.pieces.pop_front();
-        queue.finished(2 << 20, &Done::default());
-        assert_eq!(queue.progress(Duration::ZERO), None, "the end has a line of its own");
+        state.finished(2 << 20, &Done::default());
+        assert_eq!(state.progress(true, Duration::ZERO), None, "the end has a line of its own");
     }
 }

@@ -256,7 +256,7 @@ fn a_thread_that_does_not_start_fails_the_weight_until_it_is_set_again() {
 /// The model file is cut short when a part of the weight has been read.
 #[test]
 fn a_file_that_ends_early_fails_the_weight() {
-    static WAITING: Mutex<Vec<loader::Work>> = Mutex::new(Vec::new());
+    static WAITING: Mutex<Vec<loader::Task>> = Mutex::new(Vec::new());
     let device = device();
     let weights = Weights::starting_threads_with(Arc::clone(&device), |work| {
         WAITING.lock().push(work);
@@ -272,7 +272,7 @@ fn a_file_that_ends_early_fails_the_weight() {
     weights.set(memory.addr(), weight, "w", file.bytes());
     assert_eq!(weights.sources.copied(), 0, "the file's bytes were copied");
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(data.len() as u64 / 2).unwrap();
-    let work: Vec<loader::Work> = std::mem::take(&mut *WAITING.lock());
+    let work: Vec<loader::Task> = std::mem::take(&mut *WAITING.lock());
     assert!(!work.is_empty());
     work.into_iter().for_each(|work| work());
     match tiles(&weights, memory.addr(), weight) {
