@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask demo | models | test | bench | fuzz | build | dist | ttsim | sizes | layers`.
+//! Developer commands: `cargo xtask demo | models | test | bench | fuzz | build | dist | ttsim | sizes | layers | bindings`.
 //!
 //! One entry point for people and for CI. Each command fetches what it needs (system packages, the
 //! RISC-V target, llama.cpp) and caches it under `target/`. So the first run takes long, later runs
@@ -65,6 +65,8 @@ enum Command {
     Sizes,
     /// Which module imports which, and whether it may
     Layers,
+    /// How ggml's structs are laid out in its versions: writes the table that the library is tested against
+    Bindings(test::layouts::Options),
 }
 
 fn main() -> ExitCode {
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::Ttsim => ttsim::run(),
         Command::Sizes => sizes::run(),
         Command::Layers => layers::run(),
+        Command::Bindings(options) => test::layouts::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

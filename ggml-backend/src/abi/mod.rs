@@ -18,6 +18,8 @@
 
 pub mod entry;
 pub mod host;
+#[cfg(test)]
+mod layouts;
 pub mod log;
 mod recognise;
 pub mod reference;

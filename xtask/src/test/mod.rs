@@ -17,6 +17,8 @@ mod package;
 mod static_link;
 mod suite;
 
+pub use hosts::layouts;
+
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
@@ -122,6 +124,11 @@ pub fn run(options: &Options) -> Result<()> {
     if options.hosts || options.full {
         let steps = [Step::Hosts, Step::Python, Step::Whisper];
         steps.into_iter().for_each(|step| step.run(&mut report, host.as_ref()));
+        if options.full
+            && let Some(host) = &host
+        {
+            report.step("layouts of ggml's structs", || layouts::check(host));
+        }
     } else if options.filter.is_none() {
         report.skip("other ggml hosts", "asked for with --hosts or --full");
     }

@@ -7,6 +7,7 @@
 
 mod build;
 mod fetch;
+pub mod layouts;
 mod python;
 mod unknown;
 mod whisper;
@@ -85,6 +86,30 @@ pub fn quick_steps(report: &mut Report) {
     if let Some((library, programs)) = built {
         report.step("ggml of unknown versions", || unknown::check(&programs, &library));
     }
+}
+
+/// The sources of a version of ggml.
+pub struct Sources {
+    /// What it says of itself.
+    pub ggml: &'static str,
+    /// Which of `abi::tables`' layouts it has.
+    pub layout: char,
+    /// Its folder `ggml`.
+    pub folder: PathBuf,
+}
+
+/// Fetches the sources of the versions that come as sources.
+pub fn sources(pinned: &Llama) -> Result<Vec<Sources>> {
+    let mut all = Vec::new();
+    for host in HOSTS {
+        let folder = match &host.from {
+            From::Crate { package, folder } => package.fetch(&host.folder())?.join(folder),
+            From::Pinned => pinned.source.join("ggml"),
+            From::Wheel(_) | From::LlamaCppPython => continue,
+        };
+        all.push(Sources { ggml: host.ggml, layout: host.layout, folder });
+    }
+    Ok(all)
 }
 
 /// A step for each of the other versions.
