@@ -24,6 +24,7 @@ pub mod blocks;
 pub mod compare;
 pub mod gguf;
 pub mod layers;
+pub mod listings;
 pub mod models;
 pub mod nodes;
 pub mod random;
