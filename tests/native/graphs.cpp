@@ -133,8 +133,8 @@ void convolutions(Builder & b) {
     b.output(ggml_conv_transpose_1d(b.c, b.weight(GGML_TYPE_F32, 4, 8, 4), line, 2, 0, 1));
 }
 
-// One kernel each.
-void product(Builder & b) { b.output(b.product(b.input(GGML_TYPE_F32, 32, 2), 32)); }
+// One kernel each. The product has a tile of the result for each of eight workers.
+void product(Builder & b) { b.output(b.product(b.input(GGML_TYPE_F32, 32, 2), 256)); }
 void function(Builder & b) { b.output(ggml_silu(b.c, b.input(GGML_TYPE_F32, 1024))); }
 void softmax(Builder & b) { b.output(ggml_soft_max(b.c, b.input(GGML_TYPE_F32, 64, 2))); }
 

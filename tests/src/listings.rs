@@ -43,24 +43,37 @@ fn difference(blessed: &str, now: &str) -> Option<String> {
     }
 }
 
-/// The instructions of each Tensix thread in a text trace of one tile (`TT_SIM_TRACE`), with equal neighbours as one line.
+/// The instructions of each Tensix thread in a text trace of one tile (`TT_SIM_TRACE`); what is repeated is there once.
 pub fn threads(trace: &str) -> String {
     let mut text = String::new();
     for thread in ["T0", "T1", "T2"] {
-        let mut lines: Vec<(String, usize)> = Vec::new();
-        for instruction in trace.lines().filter_map(|line| instruction(line, thread)) {
-            match lines.last_mut() {
-                Some((last, count)) if *last == instruction => *count += 1,
-                _ => lines.push((instruction, 1)),
-            }
-        }
+        let lines: Vec<String> = trace.lines().filter_map(|line| instruction(line, thread)).collect();
         text += &format!("{thread}\n");
-        for (line, count) in lines {
-            let times = if count > 1 { format!("  x {count}") } else { String::new() };
-            text += &format!("    {line}{times}\n");
+        let mut rest = lines.as_slice();
+        while !rest.is_empty() {
+            let (len, count) = repeated(rest);
+            let indent = if count > 1 { 8 } else { 4 };
+            if count > 1 {
+                text += &format!("    {count} times\n");
+            }
+            rest[..len].iter().for_each(|line| text += &format!("{:indent$}{line}\n", ""));
+            rest = &rest[len * count..];
         }
     }
     text
+}
+
+/// The block at the start that covers most by being repeated: its length, and how many times it is there.
+fn repeated(lines: &[String]) -> (usize, usize) {
+    const LONGEST: usize = 256;
+    let mut best = (1, 1);
+    for len in 1..=LONGEST.min(lines.len() / 2) {
+        let count = lines.chunks(len).take_while(|chunk| *chunk == &lines[..len]).count();
+        if count > 1 && len * count > best.0 * best.1 {
+            best = (len, count);
+        }
+    }
+    best
 }
 
 /// The disassembly in a trace's line, if it is an instruction of this thread: clock, tile, thread, word, text.
@@ -84,11 +97,15 @@ mod tests {
     }
 
     #[test]
-    fn threads_have_their_own_lists() {
-        let nop = "02000000";
-        let trace = format!(
-            "12 (1,1)  BRISC  00000008 0042a383  lw t2, 4(t0)\n13 (1,1) T1 {nop} NOP\n14 (1,1) T1 {nop} NOP\n15 (1,1) T0 {nop} NOP\n"
-        );
-        assert_eq!(threads(&trace), "T0\n    NOP\nT1\n    NOP  x 2\nT2\n");
+    fn threads_have_their_own_lists_and_loops_are_folded() {
+        let mut trace =
+            "12 (1,1)  BRISC  00000008 0042a383  lw t2, 4(t0)\n13 (1,1) T0 02000000 NOP\n".to_owned();
+        for word in ["02000000", "03000000", "02000000", "03000000", "02000000"] {
+            trace += &format!("14 (1,1) T1 {word} (text)\n");
+        }
+        let [nop, other] = [0x0200_0000, 0x0300_0000].map(tt_isa::insn::Disassembly);
+        let expected =
+            format!("T0\n    {nop}\nT1\n    2 times\n        {nop}\n        {other}\n    {nop}\nT2\n");
+        assert_eq!(threads(&trace), expected);
     }
 }
