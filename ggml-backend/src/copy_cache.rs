@@ -79,7 +79,7 @@ mod tests {
     use tt_runtime::{Device, ElementType, parse_devices};
 
     fn device() -> Arc<Device> {
-        Device::open(&parse_devices(Some("sim")).unwrap()[0])
+        Device::open(&parse_devices(Some("null")).unwrap()[0])
     }
 
     fn copy(device: &Arc<Device>, addr: u64, n: u32) -> CachedCopy {

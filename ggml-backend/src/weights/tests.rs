@@ -1,29 +1,38 @@
-//! Weights on the built-in simulator, against a plain array of bytes.
+//! Weights against a plain array of bytes, on a device that computes nothing; conversion and transfers on the built-in simulator too.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+
 use super::*;
 use crate::abi::testing::Mapped;
-use tt_runtime::DeviceSpec;
 use tt_runtime::layout::{GgmlType, pack};
 
-fn device() -> Arc<Device> {
-    let board = tt_runtime::parse_devices(Some("sim")).unwrap();
-    let [spec @ DeviceSpec::Sim { .. }] = board.as_slice() else { panic!("sim is one simulated board") };
-    Device::open(spec)
+fn open(spec: &str) -> Arc<Device> {
+    Device::open(&tt_runtime::parse_devices(Some(spec)).unwrap()[0])
 }
 
-/// A linear congruential generator.
-struct Random(u64);
+fn device() -> Arc<Device> {
+    open("null")
+}
+
+/// Reproducible numbers.
+struct Random(SplitMix64);
 
 impl Random {
+    fn new(seed: u64) -> Self {
+        Self(SplitMix64::seed_from_u64(seed))
+    }
+
     fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % n.max(1)
+        self.0.next_u32() as usize % n.max(1)
     }
 
     fn bytes(&mut self, n: usize) -> Vec<u8> {
-        (0..n).map(|_| self.below(256) as u8).collect()
+        let mut bytes = vec![0; n];
+        self.0.fill_bytes(&mut bytes);
+        bytes
     }
 }
 
@@ -55,9 +64,9 @@ fn tiles_on_device(device: &Device, tiles: &Resident, bytes: usize) -> Vec<u8> {
 
 #[test]
 fn every_type_is_set_packed_and_read_back() {
-    let device = device();
+    let device = open("sim");
     let weights = Weights::new(Arc::clone(&device));
-    let mut random = Random(5);
+    let mut random = Random::new(5);
     let mut memory = Vec::new();
     let mut set = Vec::new();
     let fills = [None].into_iter().chain(ADVERSARIAL.map(Some));
@@ -114,7 +123,7 @@ fn random_windows_match_plain_memory() {
         Weight { ty: GgmlType::F16, ne: [32, 32, 1, 1] },
     ];
     let at = |i: usize| arena.addr().offset((i * SLOT) as u64);
-    let mut random = Random(11);
+    let mut random = Random::new(11);
     let mut bytes: Vec<Vec<u8>> = kinds.iter().map(|w| vec![0; w.bytes().unwrap() as usize]).collect();
     weights.fill(arena.addr(), (WEIGHTS * SLOT) as u64, 0).unwrap();
     let sequences = if std::env::var_os("TT_FULL").is_some() { 100_000 } else { 3_000 };
@@ -232,7 +241,7 @@ fn a_thread_that_does_not_start_fails_the_weight_until_it_is_set_again() {
         Ok(())
     });
     let weight = Weight { ty: GgmlType::Q8_0, ne: [256, 64, 1, 1] };
-    let data = Random(7).bytes(weight.bytes().unwrap() as usize);
+    let data = Random::new(7).bytes(weight.bytes().unwrap() as usize);
     let memory = device.alloc(weight.place_bytes().unwrap()).unwrap();
     weights.set(memory.addr(), weight, "w", &data);
     for _ in 0..2 {
@@ -264,7 +273,7 @@ fn a_file_that_ends_early_fails_the_weight() {
     });
     // Several pieces.
     let weight = Weight { ty: GgmlType::Q8_0, ne: [4096, 2048, 1, 1] };
-    let data = Random(8).bytes(weight.bytes().unwrap() as usize);
+    let data = Random::new(8).bytes(weight.bytes().unwrap() as usize);
     let path = std::env::temp_dir().join(format!("tt-weights-test-{}", std::process::id()));
     std::fs::write(&path, &data).unwrap();
     let file = Mapped::new(&path, data.len());
@@ -291,7 +300,7 @@ fn one_large_and_many_small_weights_share_the_threads() {
     let weights = Weights::new(Arc::clone(&device));
     let large = Weight { ty: GgmlType::Q4_K, ne: [2048, 4096, 1, 1] };
     let small = Weight { ty: GgmlType::Q6_K, ne: [256, 32, 1, 1] };
-    let mut random = Random(3);
+    let mut random = Random::new(3);
     let mut placed = Vec::new();
     for weight in std::iter::once(large).chain([small; 200]) {
         let memory = device.alloc(weight.place_bytes().unwrap()).unwrap();
