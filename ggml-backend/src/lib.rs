@@ -24,6 +24,7 @@ mod plan;
 mod registry;
 mod stats;
 mod support;
+mod trace;
 mod weights;
 
 abi::entry::exports!(registry::library);

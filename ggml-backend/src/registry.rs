@@ -14,7 +14,7 @@ use crate::abi::log;
 use crate::backend::Backend;
 use crate::buffer::{ALIGNMENT, Arena, alloc_size};
 use crate::device::Device;
-use crate::{debug, stats, support};
+use crate::{debug, stats, support, trace};
 
 /// The library.
 struct Library;
@@ -22,6 +22,7 @@ struct Library;
 /// Makes the library: looks at the settings, and for devices.
 pub fn library() -> Box<dyn entry::Library> {
     tt_settings::read_all();
+    trace::start();
     debug::start();
     Device::make_all(find_devices());
     Box::new(Library)

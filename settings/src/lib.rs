@@ -123,6 +123,12 @@ settings! {
         Some("debugging.md"),
         "`1`: says why an operator does not run on the device",
     );
+    LOG = row(
+        "GGML_TT_LOG",
+        Developers,
+        Some("debugging.md"),
+        "`info`, `debug` or `trace`: writes a line when a graph, a node, or a launch or transfer ends, with its time",
+    );
     OPFILTER = row(
         "GGML_TT_OPFILTER",
         Developers,

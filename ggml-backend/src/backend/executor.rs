@@ -121,6 +121,8 @@ impl<'a> Executor<'a> {
     /// Gets what a plan needs, and runs it. The last node's result is written.
     fn execute(&mut self, nodes: &[TensorRef<'_>], plan: Plan) -> Result<(), ComputeError> {
         let (host, device, Some(&node)) = (self.host, self.device, nodes.last()) else { return Ok(()) };
+        let name = || debug::check::name(host, nodes);
+        let _span = tracing::debug_span!("node", name = %name(), launches = plan.steps.len()).entered();
         let resources = plan.needs.acquire(host, device, node)?;
         let check = debug::check::begin(host, nodes);
         let profile = debug::profile::begin(&device.runtime);
@@ -128,7 +130,7 @@ impl<'a> Executor<'a> {
             device.runtime.execute(descriptor)?;
         }
         if let Some(profile) = profile {
-            profile.end(&debug::check::name(host, nodes), operand_bytes(host, nodes));
+            profile.end(&name(), operand_bytes(host, nodes));
         }
         if let Some(check) = check {
             check.end();

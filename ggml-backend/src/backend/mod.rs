@@ -36,6 +36,7 @@ impl Backend {
 impl entry::Backend for Backend {
     fn compute(&mut self, host: &'static Host, graph: GraphRef<'_>) -> bool {
         let (device, nodes) = (self.device, graph.nodes());
+        let _span = tracing::info_span!("graph", device = %device.label(), nodes = nodes.len()).entered();
         let begin = Instant::now();
         device.weights.graph_begins();
         let done = Executor::new(host, device, graph).run(&nodes);

@@ -118,7 +118,7 @@ fn build() -> Result<PathBuf> {
 /// A line a struct of a version.
 fn layouts(program: &Path, folder: &Path) -> Result<String> {
     capture(command(program).arg(folder)).map_err(|error| match error.to_string() {
-        text if text.contains("find libclang") => error.context(
+        text if ["find libclang", "'stdbool.h'"].iter().any(|what| text.contains(what)) => error.context(
             "bindgen reads headers with libclang, which is not there (Debian: `apt install libclang-dev`; elsewhere LIBCLANG_PATH names its folder)",
         ),
         _ => error,
