@@ -147,7 +147,7 @@ fn a_core_multicasts_and_is_answered_by_all() {
         assert_eq!(host.read32(own, DATA + 0x800), before + answers);
         assert_eq!(host.read(tensix(1, 1), DATA + 0x400, 64), pattern(64, 9));
         let own_copy = host.read(own, DATA + 0x400, 64);
-        assert_eq!(own_copy == pattern(64, 9), include != 0);
+        assert_eq!(own_copy == pattern(64, 9), !include.is_empty());
         assert_eq!(host.read32(tensix(3, 1), DATA + 0x400), 0);
     }
 }
@@ -213,7 +213,8 @@ fn a_read_is_answered_whatever_resp_marked_says() {
     let mut host = Host::new();
     let (own, other) = (tensix(0, 0), tensix(1, 0));
     host.write(other, DATA, &pattern(32, 4));
-    let read = Request { noc: 0, ctrl: 0, target: (other, DATA), ret: (own, DATA), len: 32, data: 0 };
+    let read =
+        Request { noc: 0, ctrl: Ctrl::empty(), target: (other, DATA), ret: (own, DATA), len: 32, data: 0 };
     host.load(
         own,
         RiscV::Brisc,

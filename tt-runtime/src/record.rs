@@ -88,7 +88,7 @@ impl Listing {
         if descriptor.flags != 0 {
             let _ = write!(self.text, " flags={:#x}", descriptor.flags);
         }
-        let params = descriptor.params.iter().enumerate().filter(|(_, word)| **word != 0);
+        let params = descriptor.params.words().iter().enumerate().filter(|(_, word)| **word != 0);
         let params: Vec<String> = params.map(|(i, word)| format!("{i}:{}", number(*word))).collect();
         if !params.is_empty() {
             let _ = write!(self.text, " params=[{}]", params.join(" "));
@@ -143,6 +143,10 @@ fn letters(n: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tt_kernel_abi::Params;
+    use tt_kernel_abi::elementwise::{ElementwiseParams, OWN_PARAMS, Pieces};
+    use tt_kernel_abi::operators::kernel::Unary;
+
     use crate::ElementType;
 
     #[test]
@@ -152,15 +156,17 @@ mod tests {
             nb: [4, 512, 2560, 2560],
             ..TensorView::contiguous(ElementType::F32, 0x100, [64, 5, 1, 1])
         };
-        let mut params = OpDescriptor::NOP.params;
-        (params[0], params[3]) = (7, 1f32.to_bits());
+        let params = ElementwiseParams {
+            pieces: Pieces { function: 7, len: 0, per_row: 0, count: 70_000 },
+            own: [0; OWN_PARAMS],
+        };
         let record = Record::new();
         record.launch(&OpDescriptor {
             op: Op::Unary as u32,
             cores: 8,
             src0: a,
             dst: b,
-            params,
+            params: Params::of::<Unary>(&params),
             ..OpDescriptor::NOP
         });
         record.launch(&OpDescriptor {
@@ -172,7 +178,7 @@ mod tests {
             ..OpDescriptor::NOP
         });
         let expected = "\
-1 Unary cores=8 params=[0:7 3:0x3f800000]
+1 Unary cores=8 params=[0:7 3:0x11170]
     src0  a F32 [64 5]
     dst   b F32 [64 5] strides [4, 512, 2560, 2560]
 2 Binary cores=8

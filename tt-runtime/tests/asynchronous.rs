@@ -19,10 +19,15 @@ const SEEDS: u64 = 4;
 
 /// Runs `test` on eight tiles, with every seed.
 fn with_seeds(test: impl Fn(&Arc<Device>, &mut Rng)) {
+    with_each_seed(|device, rng, _| test(device, rng));
+}
+
+/// The same for a test that needs to know which seed it is.
+fn with_each_seed(test: impl Fn(&Arc<Device>, &mut Rng, usize)) {
     let seeds = std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SEEDS);
     for seed in 0..seeds {
         let spec = parse_devices(Some(&format!("sim,rows=1,async={seed}"))).expect("a device");
-        test(&Device::open(&spec[0]), &mut Rng::new(seed + 1));
+        test(&Device::open(&spec[0]), &mut Rng::new(seed + 1), seed as usize);
     }
 }
 
@@ -229,8 +234,7 @@ fn softmax_on_the_vector_unit() {
 /// Blocks of the vector unit: whole ones in more rings than there are slots, and rows that fill none.
 #[test]
 fn elements_on_the_vector_unit() {
-    with_seeds(|device, rng| {
-        let seed = rng.0 as usize;
+    with_each_seed(|device, rng, seed| {
         elements::run(device, rng, [28_000, 1, 1], |number| number % 16 == seed % 16);
         elements::run(device, rng, [300, 3, 2], |number| number % 4 == seed % 4);
     });

@@ -325,7 +325,7 @@ fn a_plan_changes_nothing_and_does_not_outlive_another_use() {
     let device = device();
     let weights = Weights::new(Arc::clone(&device));
     let weight = Weight { ty: GgmlType::Q8_0, ne: [64, 64, 1, 1] };
-    let data = Random(9).bytes(weight.bytes().unwrap() as usize);
+    let data = Random::new(9).bytes(weight.bytes().unwrap() as usize);
     let memory = device.alloc(weight.place_bytes().unwrap()).unwrap();
     let addr = memory.addr();
     weights.set(addr, weight, "w", &data);

@@ -41,6 +41,11 @@ impl Params {
             Err(_) => unreachable!(),
         }
     }
+
+    /// The same, as they lie in the descriptor.
+    pub const fn words(&self) -> &[u32; PARAM_WORDS] {
+        &self.0
+    }
 }
 
 /// Whether a type has a place in [`Params`].
