@@ -63,7 +63,7 @@ fn table(pinned: &Llama) -> Result<String> {
     let mut all: Vec<Sources> = sources(pinned)?;
     all.sort_by_key(|host| numbers(host.ggml));
     let versions: Vec<String> = all.iter().map(|host| format!("{}={}", host.ggml, host.layout)).collect();
-    let mut structs: Vec<(String, Vec<(String, Vec<&str>)>)> = Vec::new();
+    let mut structs: Vec<Struct<'_>> = Vec::new();
     for host in &all {
         for line in layouts(&program, &host.folder)?.lines() {
             let (name, layout) = line.split_once(' ').context("a struct without a layout")?;
@@ -81,13 +81,13 @@ fn table(pinned: &Llama) -> Result<String> {
     Ok(text)
 }
 
+/// A struct's layouts, with the versions that have them.
+type Layouts<'a> = Vec<(String, Vec<&'a str>)>;
+/// A struct's name and layouts.
+type Struct<'a> = (String, Layouts<'a>);
+
 /// Puts a version's layout of a struct to the equal ones of others.
-fn add<'a>(
-    structs: &mut Vec<(String, Vec<(String, Vec<&'a str>)>)>,
-    name: &str,
-    layout: &str,
-    version: &'a str,
-) {
+fn add<'a>(structs: &mut Vec<Struct<'a>>, name: &str, layout: &str, version: &'a str) {
     let at = structs.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
         structs.push((name.to_owned(), Vec::new()));
         structs.len() - 1
