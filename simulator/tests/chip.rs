@@ -9,13 +9,15 @@ use asm::{b, bytes, i, jal, li, r, s};
 use host::{COLUMNS, Host, ROWS, all_tiles, copy, end, niu, pattern, poke, tensix, wait_for};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{
-    CFG_BASE, DEBUG_REGS_BASE, IRAM_BASE, L1_SIZE, LOCAL_RAM_BASE, MAILBOX_BASE, MAILBOX_STRIDE,
-    NCRISC_RESET_PC_CFG, NCRISC_RESET_PC_OVERRIDE_CFG, RiscV, SOFT_RESET_0, SOFT_RESET_ALL, TDMA_COMMAND,
-    TDMA_REGS_BASE, TRISC_RESET_PC_CFG, TRISC_RESET_PC_OVERRIDE_CFG, WALL_CLOCK_L, XMOV_DIRECTION,
-    XMOV_DST_ADDR, XMOV_SIZE, XMOV_SRC_ADDR,
+    CFG_BASE, DEBUG_REGS_BASE, IRAM_BASE, LOCAL_RAM_BASE, MAILBOX_BASE, MAILBOX_STRIDE, RiscV, SOFT_RESET_0,
+    SOFT_RESET_ALL, TDMA_COMMAND, TDMA_REGS_BASE, WALL_CLOCK_L, XMOV_DIRECTION, XMOV_DST_ADDR, XMOV_SIZE,
+    XMOV_SRC_ADDR,
 };
-use tt_isa::noc::{NocXy, reg};
+use tt_isa::noc::{NiuRegisters, NocXy};
 use tt_simulator::Blame;
+
+/// Registers of the chip's NIUs.
+const REG: NiuRegisters = WORMHOLE.noc.registers;
 
 const DATA: u32 = 0x2_0000;
 
@@ -25,7 +27,7 @@ fn windows_reach_l1_and_dram() {
     let dram = WORMHOLE.dram[0];
     let places = [
         (tensix(0, 0), 0x100),
-        (tensix(7, 8), u64::from(L1_SIZE) - 5000),
+        (tensix(7, 8), u64::from(WORMHOLE.tile.l1_size) - 5000),
         (dram.ports[0], dram.base + 0xFFF0),
     ];
     for (n, &(tile, addr)) in places.iter().enumerate() {
@@ -44,7 +46,8 @@ fn windows_reach_l1_and_dram() {
 #[test]
 fn where_nothing_is_the_host_is_told() {
     let mut host = Host::new();
-    let fault = host.try_write(tensix(0, 0), u64::from(L1_SIZE) - 4, &[0; 8]).expect_err("beyond L1");
+    let fault =
+        host.try_write(tensix(0, 0), u64::from(WORMHOLE.tile.l1_size) - 4, &[0; 8]).expect_err("beyond L1");
     assert_eq!((fault.blame, fault.at.tile.is_some()), (Blame::Program, true));
     let fault = host.try_read(NocXy::new(40, 40), 0, &mut [0; 4]).expect_err("no such tile");
     assert!(fault.what.contains("(40,40)"), "{fault}");
@@ -162,7 +165,7 @@ fn every_core_has_its_own_local_ram() {
     let tile = tensix(1, 0);
     for (n, core) in RiscV::ALL.into_iter().enumerate() {
         let n = n as u32;
-        let last = LOCAL_RAM_BASE + core.local_ram_size() - 4;
+        let last = LOCAL_RAM_BASE + WORMHOLE.tile.local_ram[core as usize] - 4;
         let program = [poke(last, 100 + n), copy(last, DATA + 4 * n), end()];
         host.load(tile, core, &program.concat());
     }
@@ -228,16 +231,16 @@ fn a_core_has_four_words_in_its_mailboxes() {
 fn cores_start_where_configuration_says() {
     let mut host = Host::new();
     let tile = tensix(0, 0);
-    let config = |word: u32, value| poke(CFG_BASE + 4 * word, value);
+    let registers = WORMHOLE.tile.reset_pc;
     let reset = SOFT_RESET_ALL
         & !RiscV::Brisc.soft_reset_bit()
         & !RiscV::Trisc1.soft_reset_bit()
         & !RiscV::Ncrisc.soft_reset_bit();
     let brisc = [
-        config(TRISC_RESET_PC_CFG[1], 0x3_0000),
-        config(TRISC_RESET_PC_OVERRIDE_CFG, 0b010),
-        config(NCRISC_RESET_PC_CFG, 0x3_1000),
-        config(NCRISC_RESET_PC_OVERRIDE_CFG, 1),
+        poke(registers.trisc[1], 0x3_0000),
+        poke(registers.trisc_enable, 0b010),
+        poke(registers.ncrisc, 0x3_1000),
+        poke(registers.ncrisc_enable, 1),
         poke(DEBUG_REGS_BASE + SOFT_RESET_0, reset),
         end(),
     ];
@@ -255,7 +258,6 @@ fn ncrisc_runs_from_instruction_ram() {
     let tile = tensix(0, 0);
     let in_iram = [poke(DATA, 77), end()].concat();
     host.write(tile, 0x3_0000, &bytes(&in_iram));
-    let config = |word: u32, value| poke(CFG_BASE + 4 * word, value);
     let mover = |register: u32, value| poke(TDMA_REGS_BASE + register, value);
     let reset = SOFT_RESET_ALL & !RiscV::Brisc.soft_reset_bit() & !RiscV::Ncrisc.soft_reset_bit();
     let brisc = [
@@ -264,8 +266,8 @@ fn ncrisc_runs_from_instruction_ram() {
         mover(XMOV_SIZE, 256 >> 4),
         mover(XMOV_DIRECTION, 1),
         mover(TDMA_COMMAND, 0x40),
-        config(NCRISC_RESET_PC_CFG, IRAM_BASE),
-        config(NCRISC_RESET_PC_OVERRIDE_CFG, 1),
+        poke(WORMHOLE.tile.reset_pc.ncrisc, IRAM_BASE),
+        poke(WORMHOLE.tile.reset_pc.ncrisc_enable, 1),
         poke(DEBUG_REGS_BASE + SOFT_RESET_0, reset),
         end(),
     ];
@@ -309,7 +311,7 @@ fn a_fault_names_tile_core_and_pc() {
         let mut host = Host::new();
         let tile = tensix(4, 4);
         // Far enough up in L1 that the jump leaves it.
-        let at = L1_SIZE - 16;
+        let at = WORMHOLE.tile.l1_size - 16;
         host.load(tile, RiscV::Trisc2, &[&li(5, at)[..], &[i("Jalr", 0, 5, 0)]].concat());
         host.write(tile, at, &bytes(&[asm::nop(), word]));
         host.release(tile, &[RiscV::Trisc2]);
@@ -332,7 +334,7 @@ fn registers_belong_to_cores() {
     for (core, program) in [
         (RiscV::Ncrisc, copy(CFG_BASE, DATA)),
         (RiscV::Brisc, vec![tt_isa::insn::ttinsn(0x0200_0000)]),
-        (RiscV::Trisc0, vec![li(5, niu(0, reg::CTRL))[0], s("Sb", 0, 5, 28)]),
+        (RiscV::Trisc0, vec![li(5, niu(0, REG.ctrl))[0], s("Sb", 0, 5, 28)]),
     ] {
         let mut host = Host::new();
         host.load(tensix(0, 0), core, &program);

@@ -9,7 +9,8 @@ mod support;
 
 use support::datapath::{every_packer, interesting, packers, unpacker0};
 use support::{Program, Random, vectors};
-use tt_isa::cfg::{CfgField, config as c, thread as tc};
+use tt_isa::cfg::CfgField;
+use tt_isa::chip::wormhole::{config as c, thread as tc};
 use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::{MOVA2D, PACR, SETADCXX, SETADCXY, SETRWC, UNPACR};
 use tt_isa::map::RiscV;

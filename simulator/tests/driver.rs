@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use tt_isa::arc::{
     DBI_ENABLE, DBI_MODE, MESSAGE_PRESENT, MESSAGE_STATUS, MISC_CNTL, MISC_CNTL_IRQ0, RESET_UNIT, message,
 };
+use tt_isa::chip::wormhole::ARC_APB_BAR0;
 use tt_isa::chip::{WORMHOLE, board};
 use tt_isa::eth::firmware::{HEARTBEAT, TRAIN_STATUS, TRAIN_SUCCESS};
 use tt_isa::map::{DEBUG_REGS_BASE, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::{NocXy, reg};
 use tt_isa::pcie::{DBI_DEVICE_CONTROL, DBI_ID, HOST_WINDOW};
-use tt_isa::tlb::{ARC_APB_BAR0, PCIE_NIU_BAR0};
 use tt_simulator::{Chip, ChipConfig, HostMemory, System};
 
 const TENSIX: NocXy = NocXy::new(18, 18);
@@ -61,10 +61,11 @@ fn counters_of_the_pcie_niu_are_where_the_kernel_driver_reads_them() {
     let alias = WORMHOLE.host.pcie_niu_alias.expect("a Wormhole has it");
     assert_eq!(alias, [0x1FD0_2000, 0x1FD0_A000]);
     for (noc, base) in alias.into_iter().enumerate() {
-        for register in [reg::NODE_ID, reg::MST_RD_DATA_WORD_RECEIVED] {
+        for register in [WORMHOLE.noc.registers.node_id, reg::MST_RD_DATA_WORD_RECEIVED] {
             let [mut here, mut there] = [[0xFF; 4]; 2];
             chip.bar0_read(base + u64::from(register), &mut here).expect("the alias");
-            chip.bar0_read(PCIE_NIU_BAR0[noc] + u64::from(register), &mut there).expect("a register");
+            chip.bar0_read(WORMHOLE.host.pcie_niu[noc] + u64::from(register), &mut there)
+                .expect("a register");
             assert_eq!(here, there, "NoC {noc}, {register:#x}");
         }
     }

@@ -17,8 +17,11 @@ use tt_isa::eth::{
     CTRL_BASE, IRAM_LOAD, MAC_BASE, QUEUE_STRIDE, RXQ_BASE, SOFT_RESET_BIT, TEST_SUM, TXQ_BASE, rxq, txq,
 };
 use tt_isa::map::{DEBUG_REGS_BASE, IRAM_BASE, LOCAL_RAM_BASE, NIU_BASE, SOFT_RESET_0, WALL_CLOCK_L};
-use tt_isa::noc::{Ctrl, NocXy, reg};
+use tt_isa::noc::{Ctrl, NiuRegisters, NocXy, reg};
 use tt_simulator::{Blame, Fault, System};
+
+/// Registers of the chip's NIUs.
+const REG: NiuRegisters = WORMHOLE.noc.registers;
 
 const DATA: u32 = 0x2_0000;
 /// Channels of the n300's first link.
@@ -148,13 +151,13 @@ fn a_core_uses_the_noc() {
     board.write(0, own, DATA, &pattern(4096, 1));
     let mut program = Vec::new();
     for (register, value) in [
-        (reg::TARG_ADDR_LO, DATA),
-        (reg::TARG_ADDR_MID, own.mid()),
-        (reg::RET_ADDR_LO, DATA),
-        (reg::RET_ADDR_MID, other.mid()),
-        (reg::CTRL, (Ctrl::WR | Ctrl::RESP_MARKED).bits()),
-        (reg::AT_LEN_BE, 4096),
-        (reg::CMD_CTRL, 1),
+        (REG.targ_lo, DATA),
+        (REG.targ_node, WORMHOLE.noc.node(own)),
+        (REG.ret_lo, DATA),
+        (REG.ret_node, WORMHOLE.noc.node(other)),
+        (REG.ctrl, (Ctrl::WR | Ctrl::RESP_MARKED).bits()),
+        (REG.at_len_be, 4096),
+        (REG.cmd_ctrl, 1),
     ] {
         program.extend(poke(NIU_BASE + register, value));
     }
@@ -276,7 +279,7 @@ fn firmware_tells_who_is_at_the_other_end() {
     for name in ["n150", "n300", "t3000"] {
         let description = board(name).expect("known");
         let mut boards = Board::new(name);
-        for chip in 0..description.harvested_rows.len() {
+        for chip in 0..description.harvested.len() {
             for channel in 0..16 {
                 let at = tile(channel);
                 let mut word = |addr| boards.read32(chip, at, addr);
@@ -291,7 +294,7 @@ fn firmware_tells_who_is_at_the_other_end() {
                 assert_eq!(state, (TRAIN_SUCCESS, CONNECTED));
                 let place = description.places[usize::from(peer.chip)];
                 let remote = word(REMOTE_PLACE);
-                let seen = (remote >> 16 & 63, remote >> 22 & 63, NocXy::from_mid(remote));
+                let seen = (remote >> 16 & 63, remote >> 22 & 63, WORMHOLE.noc.tile(remote));
                 assert_eq!(seen, (place.x.into(), place.y.into(), tile(peer.channel.into())));
                 let ends = (word(REMOTE_CHANNEL), word(REMOTE_BOARD_ID + 4));
                 assert_eq!(ends, (peer.channel.into(), peer.chip.into()));

@@ -16,7 +16,7 @@ use host::{Host, Request, tensix};
 use page::{BLAMES, examples};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::insn::{Opcode, SEMINIT, SEMPOST};
-use tt_isa::map::{L1_SIZE, RiscV};
+use tt_isa::map::RiscV;
 use tt_isa::noc::{Ctrl, NocXy, atomic};
 use tt_simulator::{Blame, Fault};
 
@@ -62,7 +62,7 @@ const EXAMPLES: [Example; 10] = [
     Example {
         blame: Blame::Program,
         provoke: |host| {
-            let end = u64::from(L1_SIZE);
+            let end = u64::from(WORMHOLE.tile.l1_size);
             host.try_write(tensix(0, 0), end - 4, &[0; 8]).expect_err("half of it is beyond L1")
         },
     },

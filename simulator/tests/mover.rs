@@ -6,7 +6,7 @@ mod support;
 
 use support::datapath::{IN, OUT, set_gpr};
 use support::{Program, run_here};
-use tt_isa::cfg::config as c;
+use tt_isa::chip::wormhole::config as c;
 use tt_isa::insn::{LOADREG, NOP, PACR_SETREG, STALLWAIT, STOREREG, WRCFG, XMOV};
 use tt_isa::map::{
     CFG_BASE, REGFILE_BASE, RiscV, TDMA_ACC_PACKED_SIZE, TDMA_COMMAND, TDMA_FIFO_PACKED_TILE_STATUS,

@@ -10,12 +10,15 @@ mod initiator;
 use host::{COLUMNS, Host, ROWS, Request, all_tiles, copy, end, niu, pattern, poke, tensix, wait_for};
 use initiator::{DATA, ask, counter, refused, write_to};
 use tt_isa::chip::WORMHOLE;
-use tt_isa::map::{DEBUG_REGS_BASE, L1_SIZE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
+use tt_isa::map::{DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::{
-    Ctrl, MAX_PACKET, NocXy, atomic_compare_and_swap, atomic_increment, atomic_swap, atomic_swap_mask, reg,
+    Ctrl, NiuRegisters, NocXy, atomic_compare_and_swap, atomic_increment, atomic_swap, atomic_swap_mask, reg,
     tag,
 };
 use tt_simulator::Blame;
+
+/// Registers of the chip's NIUs.
+const REG: NiuRegisters = WORMHOLE.noc.registers;
 
 /// DRAM to L1, L1 to another tile, a word to a third; each waits for its response.
 fn transfers(noc: u32, own: NocXy, other: NocXy, third: NocXy) -> Vec<u32> {
@@ -27,7 +30,7 @@ fn transfers(noc: u32, own: NocXy, other: NocXy, third: NocXy) -> Vec<u32> {
         ctrl: Ctrl::RESP_MARKED,
         target: (port, dram.base as u32 + 0x1000),
         ret: (own, DATA),
-        len: MAX_PACKET,
+        len: WORMHOLE.noc.max_packet,
         data: 0,
     };
     let write = Request {
@@ -63,7 +66,7 @@ fn noc_requests_on_both_nocs() {
         let mut host = Host::new();
         let (own, other, third) = (tensix(2, 3), tensix(7, 0), tensix(0, 8));
         let dram = WORMHOLE.dram[0];
-        let data = pattern(MAX_PACKET as usize, 3);
+        let data = pattern(WORMHOLE.noc.max_packet as usize, 3);
         host.try_write(dram.ports[0], dram.base + 0x1000, &data).expect("DRAM");
         host.load(own, RiscV::Brisc, &transfers(noc, own, other, third));
         host.release(own, &[RiscV::Brisc]);
@@ -73,7 +76,10 @@ fn noc_requests_on_both_nocs() {
         assert_eq!(host.read(other, DATA + 0x4000, 104), [&data[64..164], &[0; 4]].concat());
         assert_eq!(host.read32(third, DATA + 0x5004), 0xCAFE_F00D);
         let counters = host.chip.counters();
-        assert_eq!((counters.noc_requests, counters.noc_bytes), (3, u64::from(MAX_PACKET) + 100 + 4));
+        assert_eq!(
+            (counters.noc_requests, counters.noc_bytes),
+            (3, u64::from(WORMHOLE.noc.max_packet) + 100 + 4)
+        );
     }
 }
 
@@ -123,7 +129,7 @@ fn a_core_multicasts_and_is_answered_by_all() {
     let own = tensix(0, 0);
     for (include, answers) in [(Ctrl::empty(), 5), (Ctrl::BRCST_SRC_INCLUDE, 6)] {
         host.write(own, DATA, &pattern(64, 9));
-        let rect = tensix(0, 0).mid_rect(tensix(2, 1));
+        let rect = WORMHOLE.noc.node_rect(tensix(0, 0), tensix(2, 1));
         let write = Request {
             noc: 0,
             ctrl: Ctrl::WR | Ctrl::RESP_MARKED | Ctrl::BRCST_PACKET | include,
@@ -135,7 +141,7 @@ fn a_core_multicasts_and_is_answered_by_all() {
         let mut program = write.program();
         // The rectangle's other corner: both are in one register.
         let at = program.len() - poke(0, 0).len();
-        program.splice(at..at, poke(niu(0, reg::RET_ADDR_MID), rect));
+        program.splice(at..at, poke(niu(0, REG.ret_node), rect));
         let before = host.read32(own, niu(0, reg::MST_WR_ACK_RECEIVED));
         program.extend(wait_for(niu(0, reg::MST_WR_ACK_RECEIVED), before + answers));
         program.extend(copy(niu(0, reg::MST_WR_ACK_RECEIVED), DATA + 0x800));
@@ -169,11 +175,16 @@ fn noc_requests_that_do_not_line_up_are_refused() {
         (read, "modulo 32"),
         (Request { target: (tensix(1, 1), 0x100), ret: (own, DATA + 8), ..read }, "modulo 16"),
         (
-            Request { target: (tensix(1, 1), 0x108), ret: (own, DATA + 8), len: MAX_PACKET + 1, ..read },
+            Request {
+                target: (tensix(1, 1), 0x108),
+                ret: (own, DATA + 8),
+                len: WORMHOLE.noc.max_packet + 1,
+                ..read
+            },
             "8193 bytes",
         ),
         (Request { target: (NocXy::new(0, 2), 0), ret: (own, DATA), ..read }, "(0,2)"),
-        (Request { target: (tensix(1, 1), L1_SIZE - 32), ret: (own, DATA), ..read }, "0x"),
+        (Request { target: (tensix(1, 1), WORMHOLE.tile.l1_size - 32), ret: (own, DATA), ..read }, "0x"),
     ];
     for (request, what) in requests {
         let mut host = Host::new();
@@ -192,13 +203,13 @@ fn a_request_of_the_host_is_delivered_while_all_cores_are_held() {
     let (own, other) = (tensix(0, 0), tensix(5, 5));
     host.write(own, DATA, &pattern(64, 1));
     let registers = [
-        (reg::TARG_ADDR_LO, DATA),
-        (reg::TARG_ADDR_MID, own.mid()),
-        (reg::RET_ADDR_LO, DATA + 0x100),
-        (reg::RET_ADDR_MID, other.mid()),
-        (reg::CTRL, (Ctrl::WR | Ctrl::RESP_MARKED).bits()),
-        (reg::AT_LEN_BE, 64),
-        (reg::CMD_CTRL, 1),
+        (REG.targ_lo, DATA),
+        (REG.targ_node, WORMHOLE.noc.node(own)),
+        (REG.ret_lo, DATA + 0x100),
+        (REG.ret_node, WORMHOLE.noc.node(other)),
+        (REG.ctrl, (Ctrl::WR | Ctrl::RESP_MARKED).bits()),
+        (REG.at_len_be, 64),
+        (REG.cmd_ctrl, 1),
     ];
     for (register, value) in registers {
         host.write32(own, niu(0, register), value);
@@ -232,11 +243,11 @@ fn requests_in_flight_are_counted_in_eight_bits() {
     let own = tensix(0, 0);
     // One request of transaction 0, acknowledged by three receivers: 1 - 3.
     let registers = [
-        (reg::TARG_ADDR_LO, DATA),
-        (reg::TARG_ADDR_MID, tensix(1, 1).mid_rect(tensix(3, 1))),
-        (reg::CTRL, (Ctrl::WR | Ctrl::WR_INLINE | Ctrl::RESP_MARKED | Ctrl::BRCST_PACKET).bits()),
-        (reg::AT_LEN_BE, 0xF),
-        (reg::CMD_CTRL, 1),
+        (REG.targ_lo, DATA),
+        (REG.targ_node, WORMHOLE.noc.node_rect(tensix(1, 1), tensix(3, 1))),
+        (REG.ctrl, (Ctrl::WR | Ctrl::WR_INLINE | Ctrl::RESP_MARKED | Ctrl::BRCST_PACKET).bits()),
+        (REG.at_len_be, 0xF),
+        (REG.cmd_ctrl, 1),
     ];
     for (register, value) in registers {
         host.write32(own, niu(0, register), value);
@@ -255,16 +266,16 @@ fn byte_enables_select_bytes() {
     host.write(other, DATA + 64, &[0xEE; 32]);
     let write = write_to(own, DATA, other, DATA + 64);
     let mask = 0x8F00_0FF1_u32;
-    let more = [(reg::CTRL, (Ctrl::WR | Ctrl::WR_BE | Ctrl::RESP_MARKED).bits()), (reg::AT_LEN_BE, mask)];
+    let more = [(REG.ctrl, (Ctrl::WR | Ctrl::WR_BE | Ctrl::RESP_MARKED).bits()), (REG.at_len_be, mask)];
     ask(&mut host, own, 0, &[&write[..], &more].concat()).expect("a write");
     let expected: Vec<u8> =
         pattern(32, 5).iter().enumerate().map(|(i, &b)| if mask >> i & 1 == 1 { b } else { 0xEE }).collect();
     assert_eq!(host.read(other, DATA + 64, 32), expected);
     // A register is always written as a whole.
-    let register = niu(1, reg::AT_DATA);
+    let register = niu(1, REG.at_data);
     host.write32(own, DATA + register % 16, 0x8765_4321);
     let write = write_to(own, DATA + register % 16, other, register);
-    ask(&mut host, own, 0, &[&write[..], &[(reg::AT_LEN_BE, 1)]].concat()).expect("a write");
+    ask(&mut host, own, 0, &[&write[..], &[(REG.at_len_be, 1)]].concat()).expect("a write");
     assert_eq!(host.read32(other, register), 0x8765_4321);
 }
 
@@ -274,11 +285,11 @@ fn inline_writes_repeat_a_word_over_sixteen_bytes() {
     let (own, other) = (tensix(0, 0), tensix(2, 5));
     let registers = |at: u32, mask: u32| {
         [
-            (reg::TARG_ADDR_LO, at),
-            (reg::TARG_ADDR_MID, other.mid()),
-            (reg::CTRL, (Ctrl::WR | Ctrl::WR_INLINE).bits()),
-            (reg::AT_LEN_BE, mask),
-            (reg::AT_DATA, 0xDDCC_BBAA),
+            (REG.targ_lo, at),
+            (REG.targ_node, WORMHOLE.noc.node(other)),
+            (REG.ctrl, (Ctrl::WR | Ctrl::WR_INLINE).bits()),
+            (REG.at_len_be, mask),
+            (REG.at_data, 0xDDCC_BBAA),
         ]
     };
     // Bit i of either half is byte i of the aligned 16; the address does not shift them.
@@ -289,7 +300,7 @@ fn inline_writes_repeat_a_word_over_sixteen_bytes() {
     (expected[1], expected[2], expected[15]) = (0xBB, 0xCC, 0xDD);
     assert_eq!(host.read(other, DATA + 0x100, 16), expected);
     // Registers ignore the mask. A request can make another tile send one of its own.
-    let at = niu(1, reg::AT_DATA);
+    let at = niu(1, REG.at_data);
     ask(&mut host, own, 1, &registers(at, 0)).expect("a write");
     assert_eq!(host.read32(other, at), 0xDDCC_BBAA);
     assert_eq!(counter(&mut host, own, 1, reg::MST_POSTED_WR_REQ_SENT), 3);
@@ -302,14 +313,14 @@ fn a_tile_can_make_another_send() {
     let (own, other, third) = (tensix(0, 0), tensix(7, 0), tensix(7, 7));
     host.write(other, DATA, &pattern(64, 8));
     let setup = write_to(other, DATA, third, DATA);
-    for (register, value) in setup.into_iter().chain([(reg::CTRL, Ctrl::WR.bits()), (reg::AT_LEN_BE, 64)]) {
+    for (register, value) in setup.into_iter().chain([(REG.ctrl, Ctrl::WR.bits()), (REG.at_len_be, 64)]) {
         host.write32(other, niu(0, register), value);
     }
     let start = [
-        (reg::TARG_ADDR_LO, niu(0, reg::CMD_CTRL)),
-        (reg::TARG_ADDR_MID, other.mid()),
-        (reg::CTRL, (Ctrl::WR | Ctrl::WR_INLINE | Ctrl::RESP_MARKED).bits()),
-        (reg::AT_DATA, 1),
+        (REG.targ_lo, niu(0, REG.cmd_ctrl)),
+        (REG.targ_node, WORMHOLE.noc.node(other)),
+        (REG.ctrl, (Ctrl::WR | Ctrl::WR_INLINE | Ctrl::RESP_MARKED).bits()),
+        (REG.at_data, 1),
     ];
     ask(&mut host, own, 0, &start).expect("a write");
     assert_eq!(host.read(third, DATA, 64), pattern(64, 8));
@@ -322,12 +333,12 @@ fn registers_are_read_over_the_noc() {
     let (own, other) = (tensix(0, 0), tensix(4, 4));
     let read = |at: u32, len: u32| {
         [
-            (reg::TARG_ADDR_LO, at),
-            (reg::TARG_ADDR_MID, other.mid()),
-            (reg::RET_ADDR_LO, DATA + at % 16),
-            (reg::RET_ADDR_MID, own.mid()),
-            (reg::CTRL, 0),
-            (reg::AT_LEN_BE, len),
+            (REG.targ_lo, at),
+            (REG.targ_node, WORMHOLE.noc.node(other)),
+            (REG.ret_lo, DATA + at % 16),
+            (REG.ret_node, WORMHOLE.noc.node(own)),
+            (REG.ctrl, 0),
+            (REG.at_len_be, len),
         ]
     };
     let register = DEBUG_REGS_BASE + SOFT_RESET_0;
@@ -342,15 +353,15 @@ fn registers_are_read_over_the_noc() {
 
 #[test]
 fn long_requests_are_split() {
-    const LEN: u32 = 2 * MAX_PACKET + 100;
+    const LEN: u32 = 2 * WORMHOLE.noc.max_packet + 100;
     let mut host = Host::new();
     let (own, other) = (tensix(0, 0), tensix(1, 0));
     host.write(own, DATA, &pattern(LEN as usize, 2));
     let write = write_to(own, DATA, other, 0x4_0000);
     let more = [
-        (reg::CTRL, (Ctrl::WR | Ctrl::RESP_MARKED).bits()),
-        (reg::AT_LEN_BE, LEN),
-        (reg::PACKET_TAG, 5 << tag::TRANSACTION_ID_SHIFT),
+        (REG.ctrl, (Ctrl::WR | Ctrl::RESP_MARKED).bits()),
+        (REG.at_len_be, LEN),
+        (REG.packet_tag, 5 << tag::TRANSACTION_ID_SHIFT),
     ];
     ask(&mut host, own, 0, &[&write[..], &more].concat()).expect("a write");
     assert!(host.read(other, 0x4_0000, LEN as usize) == pattern(LEN as usize, 2));
@@ -363,16 +374,16 @@ fn long_requests_are_split() {
         (reg::MST_REQS_OUTSTANDING_ID + 4 * 5, 0),
         (reg::MST_WRITE_REQS_OUTGOING_ID + 4 * 5, 0),
         // What is left in the initiator is the last packet.
-        (reg::AT_LEN_BE, 100),
-        (reg::TARG_ADDR_LO, DATA + 2 * MAX_PACKET),
-        (reg::RET_ADDR_LO, 0x4_0000 + 2 * MAX_PACKET),
+        (REG.at_len_be, 100),
+        (REG.targ_lo, DATA + 2 * WORMHOLE.noc.max_packet),
+        (REG.ret_lo, 0x4_0000 + 2 * WORMHOLE.noc.max_packet),
     ];
     for (register, value) in expected {
         assert_eq!(counter(&mut host, own, 0, register), value, "{register:#x}");
     }
     assert_eq!(counter(&mut host, other, 0, reg::SLV_WR_ACK_SENT), 3);
     assert_eq!(counter(&mut host, other, 0, reg::SLV_NONPOSTED_WR_DATA_WORD_RECEIVED), 256 + 256 + 4);
-    let fault = refused(&[(reg::AT_LEN_BE, MAX_PACKET + 8), (reg::TARG_ADDR_LO, DATA + 8)]);
+    let fault = refused(&[(REG.at_len_be, WORMHOLE.noc.max_packet + 8), (REG.targ_lo, DATA + 8)]);
     assert!(fault.what.contains("8200 bytes"), "{fault}");
 }
 
@@ -381,21 +392,21 @@ fn outstanding_requests_are_counted_by_transaction() {
     let mut host = Host::new();
     let own = tensix(0, 0);
     let write = write_to(own, DATA, tensix(1, 1), DATA);
-    let more = [(reg::CTRL, (Ctrl::WR | Ctrl::RESP_MARKED).bits()), (reg::AT_LEN_BE, 16)];
+    let more = [(REG.ctrl, (Ctrl::WR | Ctrl::RESP_MARKED).bits()), (REG.at_len_be, 16)];
     for (register, value) in write.into_iter().chain(more) {
         host.write32(own, niu(0, register), value);
     }
     for id in [3, 3, 7] {
-        host.write32(own, niu(0, reg::PACKET_TAG), 0xABCD_0000 | id << tag::TRANSACTION_ID_SHIFT);
-        host.write32(own, niu(0, reg::CMD_CTRL), 1);
+        host.write32(own, niu(0, REG.packet_tag), 0xABCD_0000 | id << tag::TRANSACTION_ID_SHIFT);
+        host.write32(own, niu(0, REG.cmd_ctrl), 1);
     }
     // Bits that do not exist read as zero.
-    assert_eq!(counter(&mut host, own, 0, reg::PACKET_TAG), 7 << tag::TRANSACTION_ID_SHIFT);
+    assert_eq!(counter(&mut host, own, 0, REG.packet_tag), 7 << tag::TRANSACTION_ID_SHIFT);
     let of = |table: u32, id: u32| table + 4 * id;
     for table in [reg::MST_REQS_OUTSTANDING_ID, reg::MST_WRITE_REQS_OUTGOING_ID] {
         assert_eq!([3, 7, 0].map(|id| counter(&mut host, own, 0, of(table, id))), [2, 1, 0]);
     }
-    host.write32(own, niu(0, reg::CLEAR_OUTSTANDING_REQ_CNT), 1 << 3);
+    host.write32(own, niu(0, REG.clear_outstanding), 1 << 3);
     let ids = [3, 7].map(|id| counter(&mut host, own, 0, of(reg::MST_REQS_OUTSTANDING_ID, id)));
     assert_eq!(ids, [0, 1]);
     host.settle();
@@ -410,9 +421,9 @@ fn both_sides_count_every_kind_of_request() {
     let (own, other) = (tensix(0, 0), tensix(6, 6));
     let ends = write_to(own, DATA, other, DATA);
     let turned = write_to(other, DATA, own, DATA);
-    let posted = |ctrl: Ctrl| [(reg::CTRL, ctrl.bits()), (reg::AT_LEN_BE, 96)];
-    let answered = |ctrl: Ctrl| [(reg::CTRL, (ctrl | Ctrl::RESP_MARKED).bits()), (reg::AT_LEN_BE, 96)];
-    let atomic = |ctrl: Ctrl| [(reg::CTRL, ctrl.bits()), (reg::AT_LEN_BE, atomic_increment(0))];
+    let posted = |ctrl: Ctrl| [(REG.ctrl, ctrl.bits()), (REG.at_len_be, 96)];
+    let answered = |ctrl: Ctrl| [(REG.ctrl, (ctrl | Ctrl::RESP_MARKED).bits()), (REG.at_len_be, 96)];
+    let atomic = |ctrl: Ctrl| [(REG.ctrl, ctrl.bits()), (REG.at_len_be, atomic_increment(0))];
     for registers in [
         [&ends[..], &posted(Ctrl::WR)].concat(),
         [&ends[..], &answered(Ctrl::WR)].concat(),
@@ -451,13 +462,13 @@ fn atomics_answer_with_what_was_there() {
     host.write(other, DATA, &line.map(u32::to_le_bytes).concat());
     for (at, operation, data, expected) in steps {
         let registers = [
-            (reg::TARG_ADDR_LO, DATA + at),
-            (reg::TARG_ADDR_MID, other.mid()),
-            (reg::RET_ADDR_LO, DATA + 0x104),
-            (reg::RET_ADDR_MID, own.mid()),
-            (reg::CTRL, (Ctrl::AT | Ctrl::RESP_MARKED).bits()),
-            (reg::AT_LEN_BE, operation),
-            (reg::AT_DATA, data),
+            (REG.targ_lo, DATA + at),
+            (REG.targ_node, WORMHOLE.noc.node(other)),
+            (REG.ret_lo, DATA + 0x104),
+            (REG.ret_node, WORMHOLE.noc.node(own)),
+            (REG.ctrl, (Ctrl::AT | Ctrl::RESP_MARKED).bits()),
+            (REG.at_len_be, operation),
+            (REG.at_data, data),
         ];
         ask(&mut host, own, 0, &registers).expect("an atomic");
         assert_eq!(host.read(other, DATA, 16), expected.map(u32::to_le_bytes).concat());
@@ -473,13 +484,13 @@ fn atomics_are_multicast() {
         host.write32(tensix(x, 1), DATA, 10 * n as u32);
     }
     let registers = [
-        (reg::TARG_ADDR_LO, DATA),
-        (reg::TARG_ADDR_MID, tensix(0, 1).mid_rect(tensix(2, 1))),
-        (reg::RET_ADDR_LO, DATA),
-        (reg::RET_ADDR_MID, own.mid()),
-        (reg::CTRL, (Ctrl::AT | Ctrl::BRCST_PACKET | Ctrl::RESP_MARKED).bits()),
-        (reg::AT_LEN_BE, atomic_increment(0)),
-        (reg::AT_DATA, 1),
+        (REG.targ_lo, DATA),
+        (REG.targ_node, WORMHOLE.noc.node_rect(tensix(0, 1), tensix(2, 1))),
+        (REG.ret_lo, DATA),
+        (REG.ret_node, WORMHOLE.noc.node(own)),
+        (REG.ctrl, (Ctrl::AT | Ctrl::BRCST_PACKET | Ctrl::RESP_MARKED).bits()),
+        (REG.at_len_be, atomic_increment(0)),
+        (REG.at_data, 1),
     ];
     ask(&mut host, own, 0, &registers).expect("atomics");
     assert_eq!([0, 1, 2].map(|x| host.read32(tensix(x, 1), DATA)), [1, 11, 21]);

@@ -10,8 +10,11 @@ use support::vectors::difference;
 use support::{Program, Random, run_here, run_vendor, vendor_library};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{NIU_BASE, NIU_STRIDE, NOC_OVERLAY_BASE, NOC_OVERLAY_STREAM_STRIDE};
-use tt_isa::noc::{CMD_BUF_STRIDE, Ctrl, NocXy, atomic_increment, reg, tag};
+use tt_isa::noc::{Ctrl, NiuRegisters, NocXy, atomic_increment, reg, tag};
 use tt_isa::overlay::reg as overlay;
+
+/// Registers of the chip's NIUs.
+const REG: NiuRegisters = WORMHOLE.noc.registers;
 
 const OWN: NocXy = NocXy::new(18, 18);
 /// Programs and their results are here, also in the tiles.
@@ -24,10 +27,10 @@ const REQUESTS: u32 = 12;
 
 /// Counters and identification that both simulators have.
 const REGISTERS: [u32; 12] = [
-    reg::NODE_ID,
-    reg::NOC_ID_LOGICAL,
-    reg::X_ID_TRANSLATE_TABLE_0 + 8,
-    reg::X_ID_TRANSLATE_TABLE_0 + 12,
+    REG.node_id,
+    REG.id_logical,
+    REG.x_translate_table + 8,
+    REG.x_translate_table + 12,
     reg::MST_ATOMIC_RESP_RECEIVED,
     reg::MST_WR_ACK_RECEIVED,
     reg::MST_RD_RESP_RECEIVED,
@@ -46,15 +49,15 @@ fn offset(random: &mut Random) -> u32 {
 
 fn request(p: &mut Program, random: &mut Random) {
     let noc = random.next() % 2;
-    let base = NIU_BASE + noc * NIU_STRIDE + random.next() % 4 * CMD_BUF_STRIDE;
+    let base = NIU_BASE + noc * NIU_STRIDE + random.next() % 4 * WORMHOLE.noc.cmd_buf_stride;
     let respond = if random.next().is_multiple_of(2) { Ctrl::RESP_MARKED } else { Ctrl::empty() };
     let tensix =
         |random: &mut Random| NocXy::new(18 + (random.next() % 8) as u8, 18 + (random.next() % 5) as u8);
     let dram = WORMHOLE.dram[0].ports[0];
     let dram = if noc == 0 { dram } else { dram.mirrored(WORMHOLE.grid) };
     let other = if random.next().is_multiple_of(3) { dram } else { tensix(random) };
-    let own = (DATA + offset(random), OWN.mid());
-    let remote = (DATA + 2 * LONGEST + offset(random), other.mid());
+    let own = (DATA + offset(random), WORMHOLE.noc.node(OWN));
+    let remote = (DATA + 2 * LONGEST + offset(random), WORMHOLE.noc.node(other));
     let len = 1 + random.next() % LONGEST;
     let (ctrl, target, ret, len) = match random.next() % 4 {
         0 => (Ctrl::RESP_MARKED, remote, own, len),
@@ -66,7 +69,11 @@ fn request(p: &mut Program, random: &mut Random) {
             // At least two columns, so that at least one tile receives it.
             let last = NocXy::new(a.x.max(b.x).max(first.x + 1).min(25), a.y.max(b.y));
             let first = NocXy::new(first.x.min(last.x - 1), first.y);
-            let rect = if noc == 0 { first.mid_rect(last) } else { last.mid_rect(first) };
+            let rect = if noc == 0 {
+                WORMHOLE.noc.node_rect(first, last)
+            } else {
+                WORMHOLE.noc.node_rect(last, first)
+            };
             let include =
                 if random.next().is_multiple_of(2) { Ctrl::BRCST_SRC_INCLUDE } else { Ctrl::empty() };
             let ctrl = Ctrl::WR | Ctrl::BRCST_PACKET | Ctrl::PATH_RESERVE | respond | include;
@@ -74,20 +81,20 @@ fn request(p: &mut Program, random: &mut Random) {
         }
         _ => {
             let tile = tensix(random);
-            (Ctrl::AT | Ctrl::RESP_MARKED, (remote.0, tile.mid()), own, atomic_increment(0))
+            (Ctrl::AT | Ctrl::RESP_MARKED, (remote.0, WORMHOLE.noc.node(tile)), own, atomic_increment(0))
         }
     };
     let id = if random.next().is_multiple_of(2) { 0 } else { 9 };
     for (register, value) in [
-        (reg::TARG_ADDR_LO, target.0),
-        (reg::TARG_ADDR_MID, target.1),
-        (reg::RET_ADDR_LO, ret.0),
-        (reg::RET_ADDR_MID, ret.1),
-        (reg::PACKET_TAG, id << tag::TRANSACTION_ID_SHIFT),
-        (reg::CTRL, ctrl.bits()),
-        (reg::AT_LEN_BE, len),
-        (reg::AT_DATA, random.next()),
-        (reg::CMD_CTRL, 1),
+        (REG.targ_lo, target.0),
+        (REG.targ_node, target.1),
+        (REG.ret_lo, ret.0),
+        (REG.ret_node, ret.1),
+        (REG.packet_tag, id << tag::TRANSACTION_ID_SHIFT),
+        (REG.ctrl, ctrl.bits()),
+        (REG.at_len_be, len),
+        (REG.at_data, random.next()),
+        (REG.cmd_ctrl, 1),
     ] {
         p.write(base + register, value);
     }

@@ -7,7 +7,7 @@ mod support;
 
 use support::datapath::{OUT, every_packer, fill_dst, interesting, packers};
 use support::{Program, vectors};
-use tt_isa::cfg::config as c;
+use tt_isa::chip::wormhole::config as c;
 use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::{PACR, SETADCXX, SETADCXY};
 

@@ -8,7 +8,8 @@ mod support;
 
 use support::datapath::{OUT, every_packer, fill_dst, interesting, packers, set_gpr, unpacker0};
 use support::{Program, Random, vectors};
-use tt_isa::cfg::{CfgField, config as c, thread as tc};
+use tt_isa::cfg::CfgField;
+use tt_isa::chip::wormhole::{config as c, thread as tc};
 use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::{
     ADDDMAREG, ADDRCRXY, ADDRCRZW, INCADCXY, INCADCZW, MOVA2D, MOVB2D, MULDMAREG, NOP, PACR, RDCFG, REG2FLOP,

@@ -7,10 +7,10 @@ mod host;
 
 use host::tensix;
 use proptest::prelude::*;
+use tt_isa::chip::wormhole::{ARC_APB_BAR0, ARC_CSM_BAR0};
 use tt_isa::chip::{WORMHOLE, board};
 use tt_isa::map::{DEBUG_REGS_BASE, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::{EDGE_NIU_BASE, NocXy, reg};
-use tt_isa::tlb::{ARC_APB_BAR0, ARC_CSM_BAR0, BAR0_SIZE, PCIE_NIU_BAR0, TLB_CONFIG_BASE};
 use tt_simulator::{Blame, Chip, Fault, System};
 
 /// First addresses of blocks of registers and memory, as some kind of tile shows them to the NoC.
@@ -41,12 +41,12 @@ const BAR0: [u64; 9] = [
     0,
     0x9C0_0000,
     0xB00_0000,
-    TLB_CONFIG_BASE,
-    PCIE_NIU_BAR0[0],
-    PCIE_NIU_BAR0[1],
+    WORMHOLE.host.config,
+    WORMHOLE.host.pcie_niu[0],
+    WORMHOLE.host.pcie_niu[1],
     ARC_CSM_BAR0,
     ARC_APB_BAR0 + 0x3_0000,
-    BAR0_SIZE - 64,
+    WORMHOLE.host.bar(0) - 64,
 ];
 const CLOCKS: u64 = 20_000;
 
@@ -93,7 +93,7 @@ fn data() -> impl Strategy<Value = Vec<u8>> {
 
 fn bar() -> impl Strategy<Value = u64> {
     let near = (prop::sample::select(&BAR0[..]), 0..0x200_u64).prop_map(|(base, word)| base + 4 * word);
-    prop_oneof![4 => near, 1 => 0..BAR0_SIZE + 0x1000, 1 => any::<u64>()]
+    prop_oneof![4 => near, 1 => 0..WORMHOLE.host.bar(0) + 0x1000, 1 => any::<u64>()]
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -140,7 +140,7 @@ proptest! {
         let at = NocXy::new(1, 1);
         let reset = u64::from(DEBUG_REGS_BASE + SOFT_RESET_0);
         let chip = &mut system.chips()[0];
-        chip.bar0_write(PCIE_NIU_BAR0[0] + u64::from(reg::NIU_CFG_0), &[0; 4]).expect("an NIU");
+        chip.bar0_write(WORMHOLE.host.pcie_niu[0] + u64::from(reg::NIU_CFG_0), &[0; 4]).expect("an NIU");
         chip.tile_write(at, reset, &SOFT_RESET_ALL.to_le_bytes()).expect("soft reset");
         chip.tile_write(at, 0x1000, &[1, 2, 3, 4]).expect("L1");
         let mut out = [0; 4];

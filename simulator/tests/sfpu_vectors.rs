@@ -8,7 +8,7 @@ mod support;
 
 use support::sfpu::{LANEWISE, Trials, modes};
 use support::{Program, vectors};
-use tt_isa::cfg::thread as tc;
+use tt_isa::chip::wormhole::thread as tc;
 use tt_isa::insn::Opcode::{self, *};
 use tt_isa::insn::{SETRWC, SFPLOAD, SFPSTORE};
 use tt_isa::sfpu::mod0_fmt;

@@ -9,7 +9,7 @@ use support::datapath::{
     IDENTITY, IN, OUT, dump_gprs, fill_dst, identity_to_srcb, interesting, packers, set_gpr, unpacker0,
 };
 use support::{Program, vectors};
-use tt_isa::cfg::{config as c, thread as tc};
+use tt_isa::chip::wormhole::{config as c, thread as tc};
 use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::{
     ADDDMAREG, ELWADD, ELWMUL, ELWSUB, MOP, MOP_CFG, MOVA2D, MOVB2A, MOVB2D, MOVD2A, MOVD2B, MULDMAREG,

@@ -7,7 +7,7 @@ mod support;
 
 use support::datapath::{OUT, dump_gprs, fill_dst, interesting, packers, set_gpr};
 use support::{Program, vectors};
-use tt_isa::cfg::{config as c, thread as tc};
+use tt_isa::chip::wormhole::{config as c, thread as tc};
 use tt_isa::format::DataFormat::Fp32;
 use tt_isa::insn::{
     ADDDMAREG, ADDRCRXY, ADDRCRZW, INCADCXY, INCADCZW, MULDMAREG, NOP, PACR, RDCFG, REG2FLOP, RMWCIB0,

@@ -29,7 +29,7 @@ fn file(name: &str) -> PathBuf {
 
 fn chip(trace: Option<TraceConfig>) -> Host {
     let config = ChipConfig { threads: 2, trace, ..ChipConfig::of_board(board("n150").expect("known"), 0) };
-    Host { chip: Chip::new(config).expect("a chip") }
+    Host::with(config)
 }
 
 /// BRISC's program: counts to 1000 in L1, reads from its neighbour, waits for the data, ends.
@@ -112,7 +112,7 @@ fn every_instruction_is_a_line() {
 fn the_asynchronous_mode_is_traced_too() {
     let trace = Some(TraceConfig::new(file("async.txt")));
     let config = ChipConfig { trace, ..ChipConfig::of_board(board("n150").expect("known"), 0) };
-    let mut host = Host { chip: Chip::new(ChipConfig { mode: Mode::Async { seed: 3 }, ..config }).unwrap() };
+    let mut host = Host::with(ChipConfig { mode: Mode::Async { seed: 3 }, ..config });
     host.load(tensix(0, 0), RiscV::Trisc1, &coprocessor());
     host.release(tensix(0, 0), &[RiscV::Trisc1]);
     host.settle();

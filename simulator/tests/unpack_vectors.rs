@@ -7,7 +7,7 @@ mod support;
 
 use support::datapath::{IDENTITY, IN, OUT, identity_to_srcb, interesting, packers, unpacker0};
 use support::{Program, Random, vectors};
-use tt_isa::cfg::{config as c, thread as tc};
+use tt_isa::chip::wormhole::{config as c, thread as tc};
 use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::{MOVA2D, MVMUL, PACR, SETADCXX, SETADCXY, SETADCZW, SETRWC, UNPACR, UNPACR_NOP, ZEROACC};
 

@@ -22,6 +22,8 @@ pub struct Management {
     pub telemetry_values: u32,
     /// Telemetry that says what is harvested.
     pub harvest: HarvestTag,
+    /// NoC 0 row (or column) of Tensix tiles that each bit of it means, from the lowest on.
+    pub harvest_order: &'static [u8],
 }
 
 /// Where the host finds ARC's memory and registers in BAR 0.
@@ -67,8 +69,6 @@ pub const CSM_SIZE: u32 = 512 << 10;
 /// Where the NoC sees CSM once more, in ARC's address space: the vendor's user-mode driver reads the older telemetry there
 /// (`smbus_arc_telemetry_reader.hpp`); older versions of it add [`CSM_BASE`] to an answer that has it already.
 pub const CSM_ALIAS: u32 = 0x2000_0000;
-/// ARC's address space, as the NoC sees it.
-pub const NOC_XBAR: u64 = 0x8_0000_0000;
 /// APB peripherals in ARC's own address space.
 pub const APB_BASE: u32 = 0x8000_0000;
 /// Bytes of the APB peripherals.
@@ -100,10 +100,6 @@ pub const MESSAGE_QUEUES: u32 = 0x1D8;
 pub const DBI_MODE: [u32; 2] = [SCRATCH + 4 * 6, SCRATCH + 4 * 7];
 /// See [`DBI_MODE`].
 pub const DBI_ENABLE: u32 = 1 << 21;
-/// Reset unit: address of the telemetry table.
-pub const TELEMETRY_TABLE: u32 = 0x1D0;
-/// Reset unit: address of the telemetry values.
-pub const TELEMETRY_VALUES: u32 = 0x1D4;
 
 /// Byte offset in CSM of the telemetry of older firmware: a word a field.
 pub const OLD_TELEMETRY: u32 = 0x7_8D60;

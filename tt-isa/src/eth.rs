@@ -145,6 +145,8 @@ pub mod firmware {
     pub const LOCAL_PLACE: u32 = NODE_INFO + 4 * 2;
     /// [`NODE_INFO`], word of the other chip: its tile's x 9:4, y 15:10, the chip's x 21:16, y 27:22.
     pub const REMOTE_PLACE: u32 = NODE_INFO + 4 * 9;
+    /// [`REMOTE_PLACE`]: lowest bits of x and y of the tile at the other end, six bits each.
+    pub const REMOTE_TILE_SHIFTS: [u32; 2] = [4, 10];
     /// [`NODE_INFO`], word of the other chip: rack 7:0, shelf 15:8.
     pub const REMOTE_RACK: u32 = NODE_INFO + 4 * 10;
     /// Sixteen words, one a channel: 1 not connected, above 2 connected.

@@ -17,8 +17,6 @@
 //!
 //! The map is the same on every chip; sizes and a few registers are not: [`TileMap`].
 
-use crate::chip::WORMHOLE;
-
 /// One of the five RISC-V cores of a Tensix tile, in the order of their hart ids.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
@@ -61,11 +59,6 @@ impl RiscV {
         }
     }
 
-    /// Bytes of private data RAM at [`LOCAL_RAM_BASE`] of a Wormhole.
-    pub const fn local_ram_size(self) -> u32 {
-        WORMHOLE.tile.local_ram[self as usize]
-    }
-
     /// Bit of this core in the `Config` register [`TileMap::icache_invalidate`].
     pub const fn icache_bit(self) -> u32 {
         match self {
@@ -98,7 +91,7 @@ pub const CORES: usize = RiscV::ALL.len();
 /// Threads of its coprocessor, one for each of TRISC0..2.
 pub const THREADS: usize = 3;
 
-/// What differs from chip to chip in a Tensix tile.
+/// What differs from chip to chip in a Tensix tile, but for its NIUs and its coprocessor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TileMap {
     /// Bytes of L1.
@@ -135,6 +128,24 @@ pub struct ResetPc {
 }
 
 impl ResetPc {
+    /// The register with a core's reset pc, the register that enables it, and its bit there; BRISC has none.
+    pub const fn of(&self, core: RiscV) -> Option<(u32, u32, u32)> {
+        match core {
+            RiscV::Brisc => None,
+            RiscV::Ncrisc => Some((self.ncrisc, self.ncrisc_enable, 0)),
+            RiscV::Trisc0 | RiscV::Trisc1 | RiscV::Trisc2 => {
+                let thread = core as u32 - RiscV::Trisc0 as u32;
+                Some((self.trisc[thread as usize], self.trisc_enable, thread))
+            }
+        }
+    }
+
+    /// All of these registers.
+    pub const fn registers(&self) -> [u32; 6] {
+        let [a, b, c] = self.trisc;
+        [a, b, c, self.trisc_enable, self.ncrisc, self.ncrisc_enable]
+    }
+
     /// `Config` registers with the reset pcs of the three TRISCs, of their enable bits, and the same of NCRISC.
     pub const fn in_config(trisc: [u32; 3], trisc_enable: u32, ncrisc: u32, ncrisc_enable: u32) -> Self {
         Self {
@@ -163,8 +174,6 @@ pub struct DataCache {
     pub no_fusion: u32,
 }
 
-/// Bytes of L1 in a Tensix tile of a Wormhole.
-pub const L1_SIZE: u32 = WORMHOLE.tile.l1_size;
 /// Private data RAM of each core (same address, different memory).
 pub const LOCAL_RAM_BASE: u32 = 0xFFB0_0000;
 /// TDMA-RISC registers.
@@ -183,8 +192,6 @@ pub const NOC_OVERLAY_STREAM_STRIDE: u32 = 0x1000;
 pub const MOP_CFG_BASE: u32 = 0xFFB8_0000;
 /// NCRISC instruction RAM (fetch only).
 pub const IRAM_BASE: u32 = 0xFFC0_0000;
-/// Bytes of NCRISC instruction RAM of a Wormhole.
-pub const IRAM_SIZE: u32 = WORMHOLE.tile.iram_size;
 /// Tensix GPRs: 64 words a thread; a T core sees its own, BRISC all three (0x100 bytes each).
 pub const REGFILE_BASE: u32 = 0xFFE0_0000;
 /// A T core's stores here push into its thread's FIFO in front of the MOP expander; BRISC pushes to thread
@@ -277,20 +284,10 @@ pub const MOVER_IRAM_BASE: u32 = 0x4_0000;
 /// Size of each of both.
 pub const MOVER_REGION: u32 = 0x1_0000;
 
-/// `Config` registers of a Wormhole with the reset pcs of TRISC0..2 (each is one register).
-pub const TRISC_RESET_PC_CFG: [u32; 3] = {
-    let [a, b, c] = WORMHOLE.tile.reset_pc.trisc;
-    [config_register(a), config_register(b), config_register(c)]
-};
-/// `Config` register of a Wormhole: bit t enables the reset pc override of TRISC t.
-pub const TRISC_RESET_PC_OVERRIDE_CFG: u32 = config_register(WORMHOLE.tile.reset_pc.trisc_enable);
-/// `Config` register of a Wormhole with the reset pc of NCRISC.
-pub const NCRISC_RESET_PC_CFG: u32 = config_register(WORMHOLE.tile.reset_pc.ncrisc);
-/// `Config` register of a Wormhole: bit 0 enables the reset pc override of NCRISC.
-pub const NCRISC_RESET_PC_OVERRIDE_CFG: u32 = config_register(WORMHOLE.tile.reset_pc.ncrisc_enable);
-/// `Config` register of a Wormhole whose bits invalidate instruction caches ([`RiscV::icache_bit`]).
-pub const RISCV_IC_INVALIDATE_CFG: u32 = WORMHOLE.tile.icache_invalidate;
-
-const fn config_register(address: u32) -> u32 {
-    (address - CFG_BASE) / 4
+/// Index of the `Config` register of bank 0 at an address, if one could be there.
+pub const fn config_register(address: u32) -> Option<u32> {
+    match address.wrapping_sub(CFG_BASE) {
+        offset if offset < CFG_SIZE => Some(offset / 4),
+        _ => None,
+    }
 }

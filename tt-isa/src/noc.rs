@@ -7,8 +7,6 @@
 //! Requests, responses, counters and the bits of their registers are the same on every chip; where registers are, how a
 //! request names a tile, and how much a packet carries are not: [`NiuMap`].
 
-use crate::chip::WORMHOLE;
-
 /// What differs from chip to chip in an NIU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NiuMap {
@@ -60,13 +58,13 @@ pub struct NiuRegisters {
     pub brcst_exclude: Option<u32>,
     /// Initiator: write 1 to start; reads 1 while the request waits.
     pub cmd_ctrl: u32,
-    /// This node: x in bits 5:0, y in 11:6, [`node_id`] above.
+    /// This node: x in bits 5:0, y in 11:6, [`node_id`] above. Every initiator set shows it.
     pub node_id: u32,
-    /// This NIU within its chip.
+    /// This NIU within its chip: [`Endpoint`]. Every initiator set shows it.
     pub endpoint_id: u32,
     /// Write: bit i clears the outstanding counter of transaction id i.
     pub clear_outstanding: u32,
-    /// First register of the table of columns.
+    /// First register of the table of columns ([`Translation`]).
     pub x_translate_table: u32,
     /// First register of the table of rows.
     pub y_translate_table: u32,
@@ -82,50 +80,101 @@ impl NiuMap {
 
     /// The rectangle from `start` to `end`, as the bits of a multicast.
     pub const fn node_rect(&self, start: NocXy, end: NocXy) -> u32 {
-        self.node(end) | self.node(start) << 12
+        self.node(end) | self.node(start) << RECT_START
+    }
+
+    /// The tile that a register names; of a multicast the last one. Reverse of [`Self::node`].
+    pub const fn tile(&self, node: u32) -> NocXy {
+        let bits = node >> self.node_shift;
+        NocXy::new((bits & 63) as u8, (bits >> 6 & 63) as u8)
+    }
+
+    /// First and last tile of a multicast. Reverse of [`Self::node_rect`].
+    pub const fn tile_rect(&self, node: u32) -> (NocXy, NocXy) {
+        (self.tile(node >> RECT_START), self.tile(node))
+    }
+
+    /// Registers that a table of [`Translation`] takes.
+    pub const fn table_registers(&self) -> usize {
+        NAMES.div_ceil((u32::BITS / self.translation_bits) as usize)
+    }
+
+    /// A table of [`Translation`] as its registers hold it; those behind [`Self::table_registers`] are zero.
+    pub fn table_words(&self, table: &[u8; NAMES]) -> [u32; NAMES] {
+        let mut words = [0; NAMES];
+        let bits = self.translation_bits;
+        for (word, entries) in words.iter_mut().zip(table.chunks((u32::BITS / bits) as usize)) {
+            for (i, &entry) in (0..).zip(entries) {
+                *word |= (u32::from(entry) & ((1 << bits) - 1)) << (bits * i);
+            }
+        }
+        words
+    }
+
+    /// Reverse of [`Self::table_words`].
+    pub fn table(&self, words: &[u32]) -> [u8; NAMES] {
+        let (bits, of_register) = (self.translation_bits, u32::BITS / self.translation_bits);
+        core::array::from_fn(|name| {
+            let (word, entry) = (name as u32 / of_register, name as u32 % of_register);
+            (words[word as usize] >> (bits * entry) & ((1 << bits) - 1)) as u8
+        })
+    }
+
+    /// Position of the tile that a request names.
+    pub fn position(&self, tables: &Translation, tile: NocXy) -> NocXy {
+        let raw = self.untranslated_rows.checked_shr(tile.y.into()).unwrap_or(0) & 1 == 1;
+        let x = if raw { tile.x } else { entry(&tables.x, tile.x, tables.names.x) };
+        NocXy::new(x, entry(&tables.y, tile.y, tables.names.y))
+    }
+}
+
+/// From the last to the first tile of a rectangle, in bits.
+const RECT_START: u32 = 12;
+
+/// Entries of a translation table.
+pub const NAMES: usize = 32;
+
+/// Tables that say which tile a request names, as firmware writes them into every NIU (`NoC/Coordinates.md`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Translation {
+    /// Columns, by the x of the request.
+    pub x: [u8; NAMES],
+    /// Rows, by its y.
+    pub y: [u8; NAMES],
+    /// Names from here on are not in use: zero in the tables, and no tile.
+    pub names: NocXy,
+    /// Names below this one are positions as each NoC counts them; the others mean the same tile on both NoCs.
+    pub positions: u8,
+}
+
+impl Translation {
+    /// Tables of NoC 0 as those of `noc` on a grid of `size`.
+    pub fn on(&self, noc: u8, size: NocXy) -> Self {
+        let mut tables = *self;
+        if noc == 1 {
+            let count = |names: u8| usize::from(self.positions)..usize::from(names);
+            tables.x[count(self.names.x)].iter_mut().for_each(|x| *x = size.x.wrapping_sub(1 + *x));
+            tables.y[count(self.names.y)].iter_mut().for_each(|y| *y = size.y.wrapping_sub(1 + *y));
+        }
+        tables
+    }
+}
+
+/// What a name means; names that are not in use stay what they are, outside of the grid.
+fn entry(table: &[u8; NAMES], name: u8, unused: u8) -> u8 {
+    match table.get(usize::from(name)) {
+        Some(&entry) if entry != 0 || name < unused => entry,
+        _ => name,
     }
 }
 
 /// Initiator register sets of an NIU.
 pub const CMD_BUFS: u32 = 4;
-/// Distance between two initiator register sets of a Wormhole, in bytes.
-pub const CMD_BUF_STRIDE: u32 = WORMHOLE.noc.cmd_buf_stride;
-/// Largest request of a Wormhole in bytes.
-pub const MAX_PACKET: u32 = WORMHOLE.noc.max_packet;
-/// Bytes a link of a Wormhole carries a cycle.
-pub const LINK_WIDTH: u32 = WORMHOLE.noc.link_width;
 /// Transaction ids.
 pub const TRANSACTION_IDS: u32 = 16;
 
-/// Registers of a Wormhole, relative to an NIU's base (initiator registers also to `CMD_BUF_STRIDE * set`). Those that
-/// are not in [`NiuRegisters`] are the same on every chip.
+/// Registers that are the same on every chip, relative to an NIU's base. [`NiuRegisters`] has the others.
 pub mod reg {
-    const HERE: super::NiuRegisters = crate::chip::WORMHOLE.noc.registers;
-
-    /// Initiator: target address, bits 31:0 (where data is read from, or a write's source).
-    pub const TARG_ADDR_LO: u32 = HERE.targ_lo;
-    /// Initiator: target address bits 35:32 and its node ([`super::NocXy::mid`]).
-    pub const TARG_ADDR_MID: u32 = HERE.targ_node;
-    /// Initiator: return address, bits 31:0 (where read data goes, or a write's destination).
-    pub const RET_ADDR_LO: u32 = HERE.ret_lo;
-    /// Initiator: return address bits 35:32 and its node.
-    pub const RET_ADDR_MID: u32 = HERE.ret_node;
-    /// Initiator: [`super::tag`].
-    pub const PACKET_TAG: u32 = HERE.packet_tag;
-    /// Initiator: [`super::Ctrl`].
-    pub const CTRL: u32 = HERE.ctrl;
-    /// Initiator: length in bytes, byte enables, or the atomic operation.
-    pub const AT_LEN_BE: u32 = HERE.at_len_be;
-    /// Initiator: operand of inline writes and atomics.
-    pub const AT_DATA: u32 = HERE.at_data;
-    /// Initiator: write 1 to start; reads 1 while the request waits.
-    pub const CMD_CTRL: u32 = HERE.cmd_ctrl;
-    /// This node: x in bits 5:0, y in 11:6, [`super::node_id`] above. Every initiator set shows it.
-    pub const NODE_ID: u32 = HERE.node_id;
-    /// This NIU within its chip: [`super::Endpoint`]. Every initiator set shows it.
-    pub const ENDPOINT_ID: u32 = HERE.endpoint_id;
-    /// Write: bit i clears the outstanding counter of transaction id i.
-    pub const CLEAR_OUTSTANDING_REQ_CNT: u32 = HERE.clear_outstanding;
     /// Bit i: initiator i waits.
     pub const CMD_BUF_STATUS: u32 = 0x54;
     /// NIU configuration: [`super::NiuCfg`].
@@ -136,12 +185,6 @@ pub mod reg {
     pub const ROUTER_CFG_1: u32 = 0x108;
     /// Bit y: NIUs in row y do not receive broadcasts.
     pub const ROUTER_CFG_3: u32 = 0x110;
-    /// 32 entries of 4 bits: the column that a translated x means.
-    pub const X_ID_TRANSLATE_TABLE_0: u32 = HERE.x_translate_table;
-    /// 32 entries of 4 bits: the row that a translated y means.
-    pub const Y_ID_TRANSLATE_TABLE_0: u32 = HERE.y_translate_table;
-    /// This node's logical (translated) id: x in bits 5:0, y in 11:6.
-    pub const NOC_ID_LOGICAL: u32 = HERE.id_logical;
     /// Counter: atomics with a response, responses received. The first of 64 counters.
     pub const MST_ATOMIC_RESP_RECEIVED: u32 = 0x200;
     /// Counter: write acknowledgements received.
@@ -387,21 +430,6 @@ impl NocXy {
     /// A coordinate.
     pub const fn new(x: u8, y: u8) -> Self {
         Self { x, y }
-    }
-
-    /// The node's bits of a Wormhole's `*_ADDR_MID` register; address bits 35:32 go below.
-    pub const fn mid(self) -> u32 {
-        WORMHOLE.noc.node(self)
-    }
-
-    /// The rectangle from `self` to `end`, as `*_ADDR_MID` bits of a Wormhole's multicast.
-    pub const fn mid_rect(self, end: NocXy) -> u32 {
-        WORMHOLE.noc.node_rect(self, end)
-    }
-
-    /// Decodes the first node of a `*_ADDR_MID` word.
-    pub const fn from_mid(mid: u32) -> Self {
-        Self { x: ((mid >> 4) & 63) as u8, y: ((mid >> 10) & 63) as u8 }
     }
 
     /// The same tile as NoC 1 numbers it: both axes run the other way on a grid of `size`.

@@ -2,10 +2,9 @@
 //!
 //! The outbound iATU maps addresses of the window to host addresses: by regions, and unchanged outside of them. The DMA
 //! engines copy between host memory and BAR 0 windows: one writes to the host, one reads from it. Register offsets are
-//! those of the controller (DesignWare), as the vendor's kernel and user-mode drivers use them.
+//! those of the controller (DesignWare), as the vendor's kernel and user-mode drivers use them. BAR 2 takes aligned accesses
+//! of 4 bytes.
 
-/// Bytes of BAR 2. It takes aligned accesses of 4 bytes.
-pub const BAR2_SIZE: u64 = 1 << 20;
 /// Host memory in the PCIe tile's NoC address space.
 pub const HOST_WINDOW: u64 = 0x8_0000_0000;
 /// Bytes of that window.

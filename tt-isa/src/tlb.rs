@@ -3,7 +3,6 @@
 //!
 //! The windows, and the layout of their entries, differ from chip to chip: [`HostMap`].
 
-use crate::chip::WORMHOLE;
 use crate::noc::NocXy;
 
 /// A chip's BARs as its host sees them.
@@ -28,6 +27,18 @@ pub struct HostMap {
 }
 
 impl HostMap {
+    /// Bytes of a BAR; 0 if there is none of this number.
+    pub const fn bar(&self, number: u8) -> u64 {
+        let mut i = 0;
+        while i < self.bars.len() {
+            if self.bars[i].0 == number {
+                return self.bars[i].1;
+            }
+            i += 1;
+        }
+        0
+    }
+
     /// Number of windows.
     pub const fn windows(&self) -> u32 {
         let last = self.groups[self.groups.len() - 1];
@@ -52,7 +63,7 @@ pub struct TlbGroup {
     /// BAR that the windows are in.
     pub bar: u8,
     /// Offset of the first window in its BAR.
-    pub bar0: u64,
+    pub offset: u64,
     /// Where an entry's parts stand.
     pub fields: TlbFields,
 }
@@ -74,24 +85,8 @@ pub struct TlbFields {
     pub static_vc: u32,
 }
 
-/// Bytes of a Wormhole's BAR 0.
-pub const BAR0_SIZE: u64 = WORMHOLE.host.bars[0].1;
-/// Window configuration of a Wormhole: one 64-bit word each, from here in BAR 0.
-pub const TLB_CONFIG_BASE: u64 = WORMHOLE.host.config;
-/// Number of windows of a Wormhole.
-pub const TLB_COUNT: u32 = WORMHOLE.host.windows();
-/// A Wormhole's PCIe tile's NIUs in BAR 0, by NoC; 4 KiB each.
-pub const PCIE_NIU_BAR0: [u64; 2] = WORMHOLE.host.pcie_niu;
 /// Bytes of an NIU's registers.
 pub const PCIE_NIU_SIZE: u64 = 0x1000;
-/// ARC CSM (scratch memory, 512 KiB) in a Wormhole's BAR 0.
-pub const ARC_CSM_BAR0: u64 = crate::chip::wormhole::ARC_CSM_BAR0;
-/// ARC APB peripherals in a Wormhole's BAR 0; the reset unit with its scratch registers is at `+ 0x30000`.
-pub const ARC_APB_BAR0: u64 = crate::chip::wormhole::ARC_APB_BAR0;
-
-/// A Wormhole's three groups.
-pub const TLB_GROUPS: [TlbGroup; 3] = crate::chip::wormhole::WINDOWS;
-
 /// Ordering of host accesses through a window.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[repr(u8)]
@@ -142,16 +137,6 @@ impl TlbTarget {
     pub const fn rect(start: NocXy, end: NocXy, addr: u64) -> Self {
         Self { start, multicast: true, ..Self::unicast(end, addr) }
     }
-
-    /// The configuration word for a Wormhole's window of `1 << log2_size` bytes.
-    pub const fn encode(&self, log2_size: u32) -> u64 {
-        TlbFields::wormhole(log2_size).encode(self, log2_size) as u64
-    }
-
-    /// Reverse of [`Self::encode`]; `None` for ordering value 3 or a set `linked` bit, which nothing may write.
-    pub const fn decode(word: u64, log2_size: u32) -> Option<Self> {
-        TlbFields::wormhole(log2_size).decode(word as u128, log2_size)
-    }
 }
 
 impl TlbGroup {
@@ -172,19 +157,6 @@ impl TlbGroup {
 }
 
 impl TlbFields {
-    /// Those of a Wormhole's window of `1 << log2_size` bytes: everything follows the address, which has 36 bits.
-    pub(crate) const fn wormhole(log2_size: u32) -> Self {
-        let corners = 36 - log2_size;
-        Self {
-            corners,
-            noc: corners + 24,
-            multicast: corners + 25,
-            ordering: corners + 26,
-            linked: corners + 28,
-            static_vc: corners + 29,
-        }
-    }
-
     const fn encode(&self, target: &TlbTarget, log2_size: u32) -> u128 {
         (target.addr >> log2_size) as u128
             | (target.end.x as u128) << self.corners

@@ -96,7 +96,7 @@ mod tests {
     fn chips() -> Vec<(&'static Chip, Vec<NocXy>)> {
         let mut counts: Vec<(&'static Chip, u8)> = Vec::new();
         for board in BOARDS {
-            for &harvested in board.harvested_rows {
+            for &harvested in board.harvested {
                 if !counts.iter().any(|known| known.0.name == board.chip.name && known.1 == harvested) {
                     counts.push((board.chip, harvested));
                 }
@@ -220,7 +220,7 @@ mod tests {
     /// Blocks of weights are read in packets of the largest size, but for what a block's or a shard's end leaves.
     #[test]
     fn blocks_are_few_packets() {
-        let packet = u64::from(tt_isa::noc::MAX_PACKET);
+        let packet = u64::from(tt_isa::chip::WORMHOLE.noc.max_packet);
         for ty in
             [ElementType::TilesF32, ElementType::TilesBf16, ElementType::TilesBfp8, ElementType::TilesBfp4]
         {

@@ -18,7 +18,9 @@
 
 use std::path::PathBuf;
 
-use tt_isa::chip::{BOARDS, Board, board};
+use tt_isa::chip::{BLACKHOLE, BOARDS, Board, blackhole, board};
+
+use crate::chip::title;
 
 /// The board that `sim` stands for.
 const DEFAULT_BOARD: &str = "n150";
@@ -75,6 +77,19 @@ pub enum SpecError {
         entry: String,
         /// The board's name in it.
         name: String,
+    },
+    /// A board whose chip is not simulated as a whole.
+    #[error(
+        "\"{entry}\": a {name} has {} chips, which are not simulated as devices: the simulator has their tiles, RISC-V cores, \
+         NoC, memory and host windows, and not their Tensix instructions, Ethernet and PCIe tiles; kernels for them \
+         are missing too (there are boards: {})",
+        title(BLACKHOLE.name), boards()
+    )]
+    NotSimulated {
+        /// The entry.
+        entry: String,
+        /// The board's name in it.
+        name: &'static str,
     },
     /// A path is missing.
     #[error("\"{entry}\": name the vendor's library, as in ttsim:/path/to/libttsim.so")]
@@ -154,6 +169,14 @@ fn set_option(device: &mut DeviceSpec, entry: &str, name: &str, value: &str) -> 
     Ok(())
 }
 
+fn no_board(entry: &str, name: &str) -> SpecError {
+    let entry = entry.to_owned();
+    match blackhole::BOARDS.iter().find(|board| board.name == name) {
+        Some(board) => SpecError::NotSimulated { entry, name: board.name },
+        None => SpecError::UnknownBoard { entry, name: name.to_owned() },
+    }
+}
+
 fn parse_entry(entry: &str) -> Result<Vec<DeviceSpec>, SpecError> {
     let owned = || entry.to_owned();
     let (kind, rest) = match entry.split_once(':') {
@@ -163,9 +186,8 @@ fn parse_entry(entry: &str) -> Result<Vec<DeviceSpec>, SpecError> {
     match (kind, rest) {
         ("sim", name) => {
             let name = name.unwrap_or(DEFAULT_BOARD);
-            let board = board(name)
-                .ok_or_else(|| SpecError::UnknownBoard { entry: owned(), name: name.to_owned() })?;
-            Ok((0..board.harvested_rows.len())
+            let board = board(name).ok_or_else(|| no_board(entry, name))?;
+            Ok((0..board.harvested.len())
                 .map(|chip| DeviceSpec::Sim { board, chip, options: SimOptions::default() })
                 .collect())
         }
@@ -216,6 +238,11 @@ mod tests {
     fn what_names_no_device_is_said() {
         let error = |text| parse_devices(Some(text)).unwrap_err();
         assert!(error("sim:n999").to_string().contains("n150"));
+        let blackhole = error("sim:p150").to_string();
+        assert!(
+            blackhole.contains("Blackhole") && blackhole.contains("not their Tensix instructions"),
+            "{blackhole}"
+        );
         assert_eq!(error("ttsim:"), SpecError::NoLibrary { entry: "ttsim:".into() });
         assert!(matches!(error("ttsim:/no/such/file.so"), SpecError::NoSuchLibrary { .. }));
         assert!(matches!(error("0,1"), SpecError::Cards { .. }));

@@ -239,7 +239,7 @@ fn an_index_of_no_matrix_is_an_error() {
 /// Every worker reads just its n-tiles, in the packets that shards allow: the NIUs' counters against the pure functions.
 #[test]
 fn weights_come_in_the_largest_packets() {
-    use tt_isa::noc::MAX_PACKET;
+    use tt_isa::chip::WORMHOLE;
     use tt_kernel_abi::Shards;
     use tt_kernel_abi::matmul::{block_tiles, share};
 
@@ -272,7 +272,7 @@ fn weights_come_in_the_largest_packets() {
                 bytes += end - at;
                 while at < end {
                     let shard = shards.find(at);
-                    at += shard.locate(at).unwrap().1.min(u64::from(MAX_PACKET)).min(end - at);
+                    at += shard.locate(at).unwrap().1.min(u64::from(WORMHOLE.noc.max_packet)).min(end - at);
                     requests += 1;
                     banks.push(shard.bank);
                 }

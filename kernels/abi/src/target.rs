@@ -1,7 +1,8 @@
 //! The chip whose kernels this build is for: one cargo feature a chip.
 //!
 //! Everything in this crate that depends on a chip's sizes or rules takes them from here, so that the same sources make the
-//! kernels of another chip. The host's build is for the chips that have kernels ([`CHIP`] is the only one so far).
+//! kernels of another chip. One build has one chip: an image is made by a build of its own (`kernels/build.rs`), and the
+//! host's build has the chip whose kernels it drives. A host that drives two chips at once would need this crate twice.
 
 use tt_isa::chip::Chip;
 

@@ -9,7 +9,8 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tt_isa::cfg::{CfgField, config as c};
+use tt_isa::cfg::CfgField;
+use tt_isa::chip::wormhole::config as c;
 use tt_isa::map::CFG_BASE;
 
 use crate::case::{Action, Case};

@@ -13,13 +13,17 @@
 //!
 //! Cases of RISC-V code bring their own program.
 
+use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{
     INSTRN_BUF_BASE, NIU_BASE, NIU_STRIDE, PC_BUF_BASE, PC_BUF_TENSIX_SYNC, RiscV, SOFT_RESET_ALL,
 };
-use tt_isa::noc::{CMD_BUF_STRIDE, Ctrl, NocXy, reg};
+use tt_isa::noc::{Ctrl, NiuRegisters, NocXy};
 use tt_isa::rv32::{b, encode, i, jal, li, s};
 
 use crate::case::{Action, Case, Remote, Request};
+
+/// Registers of the chip's NIUs.
+const REG: NiuRegisters = WORMHOLE.noc.registers;
 
 /// Where the list is.
 pub const LIST: u32 = 0x1_8000;
@@ -194,12 +198,15 @@ fn list(case: &Case, place: &Place) -> Vec<u8> {
             Action::Sync => list.entry(handler::COPY, &[PC_BUF_BASE + PC_BUF_TENSIX_SYNC, NOWHERE, 4]),
             Action::Request(request) => {
                 let at = |register| {
-                    NIU_BASE + NIU_STRIDE * request.noc + CMD_BUF_STRIDE * request.buffer + register
+                    NIU_BASE
+                        + NIU_STRIDE * request.noc
+                        + WORMHOLE.noc.cmd_buf_stride * request.buffer
+                        + register
                 };
                 for (register, value) in registers(&request, place) {
                     list.grow(handler::PAIRS, &[], &[at(register), value]);
                 }
-                list.entry(handler::WAIT, &[at(reg::CMD_CTRL), 0]);
+                list.entry(handler::WAIT, &[at(REG.cmd_ctrl), 0]);
             }
             Action::Code(_) => {}
         }
@@ -212,7 +219,7 @@ fn list(case: &Case, place: &Place) -> Vec<u8> {
 fn registers(request: &Request, place: &Place) -> [(u32, u32); 9] {
     let mid = |tile: NocXy, addr: u64| {
         let tile = if request.noc == 0 { tile } else { tile.mirrored(place.grid) };
-        tile.mid() | (addr >> 32) as u32
+        WORMHOLE.noc.node(tile) | (addr >> 32) as u32
     };
     let (tile, addr) = place.resolve(request.remote, request.there);
     let there = if !request.ctrl.contains(Ctrl::BRCST_PACKET) {
@@ -220,8 +227,8 @@ fn registers(request: &Request, place: &Place) -> [(u32, u32); 9] {
     } else {
         // The pair; each NoC counts from its own corner.
         let pair = match request.noc {
-            0 => place.tile.mid_rect(place.partner),
-            _ => place.partner.mirrored(place.grid).mid_rect(place.tile.mirrored(place.grid)),
+            0 => WORMHOLE.noc.node_rect(place.tile, place.partner),
+            _ => WORMHOLE.noc.node_rect(place.partner.mirrored(place.grid), place.tile.mirrored(place.grid)),
         };
         (addr as u32, pair)
     };
@@ -229,15 +236,15 @@ fn registers(request: &Request, place: &Place) -> [(u32, u32); 9] {
     let writes = request.ctrl & (Ctrl::WR | Ctrl::WR_INLINE | Ctrl::AT) == Ctrl::WR;
     let (target, ret) = if writes { (here, there) } else { (there, here) };
     [
-        (reg::TARG_ADDR_LO, target.0),
-        (reg::TARG_ADDR_MID, target.1),
-        (reg::RET_ADDR_LO, ret.0),
-        (reg::RET_ADDR_MID, ret.1),
-        (reg::PACKET_TAG, request.id << 10),
-        (reg::CTRL, request.ctrl.bits()),
-        (reg::AT_LEN_BE, request.len),
-        (reg::AT_DATA, request.data),
-        (reg::CMD_CTRL, 1),
+        (REG.targ_lo, target.0),
+        (REG.targ_node, target.1),
+        (REG.ret_lo, ret.0),
+        (REG.ret_node, ret.1),
+        (REG.packet_tag, request.id << 10),
+        (REG.ctrl, request.ctrl.bits()),
+        (REG.at_len_be, request.len),
+        (REG.at_data, request.data),
+        (REG.cmd_ctrl, 1),
     ]
 }
 

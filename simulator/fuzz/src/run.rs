@@ -6,10 +6,10 @@
 
 use std::path::Path;
 
-use tt_isa::chip::{BOARDS, Board};
+use tt_isa::chip::{BOARDS, Board, WORMHOLE};
 use tt_isa::map::{DEBUG_REGS_BASE, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::NocXy;
-use tt_isa::tlb::{TLB_CONFIG_BASE, TLB_GROUPS, TlbTarget};
+use tt_isa::tlb::TlbTarget;
 use tt_simulator::{Blame, Chip, ChipConfig, Fault};
 use tt_sys::ttsim::{Server, Trial, TrialError, TtSimError};
 
@@ -139,14 +139,17 @@ pub fn capacity(pair: bool) -> usize {
 
 /// BAR 0 offset of an address in a window of 1 MiB.
 fn at(window: u32, addr: u64) -> u64 {
-    TLB_GROUPS[0].bar0 + (u64::from(window) << WINDOW_LOG2) + (addr & ((1 << WINDOW_LOG2) - 1))
+    WORMHOLE.host.groups[0].offset + (u64::from(window) << WINDOW_LOG2) + (addr & ((1 << WINDOW_LOG2) - 1))
 }
 
 /// Configuration of all windows.
 fn windows() -> Vec<(u64, [u8; 8])> {
     let word = |window: u32, tile: NocXy, addr: u64| {
         let target = TlbTarget::unicast(tile, addr & !((1 << WINDOW_LOG2) - 1));
-        (TLB_CONFIG_BASE + 8 * u64::from(window), target.encode(WINDOW_LOG2).to_le_bytes())
+        (
+            WORMHOLE.host.config + 8 * u64::from(window),
+            (WORMHOLE.host.groups[0].encode(&target) as u64).to_le_bytes(),
+        )
     };
     let l1 = (0..TILES).map(|i| word(L1_WINDOW + i as u32, tile(i), 0));
     let registers = (0..TILES).map(|i| word(REGISTER_WINDOW + i as u32, tile(i), DEBUG_REGS_BASE.into()));

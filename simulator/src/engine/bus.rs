@@ -3,13 +3,13 @@
 //! Some loads and stores must wait for the coprocessor: a push into a full FIFO, a load from TTSync. If the policy runs the
 //! coprocessor on demand ([`Policy::ON_DEMAND`]), it catches up at that point; otherwise the core retries later.
 
-use tt_isa::map::{self, RiscV};
+use tt_isa::map::RiscV;
 
 use super::Policy;
 use super::pipeline;
 use crate::fault::Fault;
 use crate::model::rv32::{Access, Bus, CodeCache, Op, check_register_store, lane};
-use crate::model::tile::{Activity, Tile, code_page, mmio};
+use crate::model::tile::{Activity, Tile, mmio};
 use crate::observe::{Executing, Observer, Stored};
 
 const PAGE: &str = "TensixTile/BabyRISCV/README.md";
@@ -142,7 +142,7 @@ impl<P: Policy, O: Observer> Bus for CoreBus<'_, P, O> {
 
     #[inline]
     fn code_page(&self, pc: u32) -> Result<usize, Fault> {
-        code_page(self.now.core, pc)
+        self.tile.code_page(self.now.core, pc)
     }
 
     fn fetch(&self, pc: u32) -> Result<u32, Fault> {
@@ -150,7 +150,7 @@ impl<P: Policy, O: Observer> Bus for CoreBus<'_, P, O> {
     }
 
     fn load(&mut self, addr: u32, size: u32) -> Result<Access<u32>, Fault> {
-        if O::ACCESSES && addr < map::L1_SIZE {
+        if O::ACCESSES && addr < self.tile.l1().size() {
             return self.load_l1(addr, size).map(Access::Done);
         }
         let access = if O::ACCESSES { self.observed_load(addr)? } else { self.load_register(addr & !3)? };
@@ -162,7 +162,7 @@ impl<P: Policy, O: Observer> Bus for CoreBus<'_, P, O> {
     }
 
     fn store(&mut self, addr: u32, size: u32, value: u32) -> Result<Access<()>, Fault> {
-        if O::ACCESSES && addr < map::L1_SIZE {
+        if O::ACCESSES && addr < self.tile.l1().size() {
             return self.store_l1(addr, size, value).map(Access::Done);
         }
         check_register_store(addr, size, PAGE)?;

@@ -221,7 +221,7 @@ mod tests {
     fn executed_instructions_are_counted_by_opcode() {
         let grid = Grid::new(&WORMHOLE, 0);
         let at = NocXy::new(1, 1);
-        let mut tile = Tile::new(at, [0, 1].map(|noc| Niu::new(&grid.niu_setup(noc, at))));
+        let mut tile = Tile::new(&WORMHOLE, at, [0, 1].map(|noc| Niu::new(&grid.niu_setup(noc, at))));
         tile.tensix_mut().push(1, NOP {}.word(), true);
         let half = SETDMAREG { reg_index_16b: 1, payload_sig_sel: 5, ..SETDMAREG::ZERO };
         tile.tensix_mut().push(2, half.word(), true);

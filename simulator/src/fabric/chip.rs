@@ -47,7 +47,7 @@ const WORTH_WAKING: Duration = Duration::from_micros(50);
 pub struct ChipConfig {
     /// The board, for grid and telemetry.
     pub board: &'static Board,
-    /// Tensix rows that are fused off: bit n is the n-th Tensix row.
+    /// Tensix rows (or columns: [`tt_isa::chip::Harvesting`]) that are fused off: bit n is the n-th one.
     pub harvested: u32,
     /// Host threads.
     pub threads: usize,
@@ -60,11 +60,10 @@ pub struct ChipConfig {
 }
 
 impl ChipConfig {
-    /// The `index`-th chip of a board, as many of the last rows harvested as the board has; a thread a core.
+    /// The `index`-th chip of a board, as many of the last rows (or columns) harvested as the board has; a thread a core.
     pub fn of_board(board: &'static Board, index: usize) -> Self {
-        let count = board.harvested_rows.get(index).copied().unwrap_or(0);
-        let rows = board.chip.tensix_y.len() as u32;
-        let harvested = ((1 << count) - 1) << (rows - u32::from(count));
+        let count = board.harvested.get(index).copied().unwrap_or(0);
+        let harvested = ((1 << count) - 1) << (board.chip.harvestable() - u32::from(count));
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Self { board, harvested, threads, index, mode: Mode::Fast, trace: None }
     }
@@ -77,7 +76,7 @@ impl ChipConfig {
             board_id: self.board.id(self.index),
             channel: channel as u32,
             // Boards all of whose chips the host reaches do without.
-            routing: usize::from(self.board.pcie_chips) < self.board.harvested_rows.len()
+            routing: usize::from(self.board.pcie_chips) < self.board.harvested.len()
                 || self.board.links.is_empty(),
         }
     }
@@ -168,10 +167,10 @@ impl Chip {
         let grid = Grid::new(chip, config.harvested);
         let nius = |at| [0, 1].map(|noc| Niu::new(&grid.niu_setup(noc, at)));
         let positions = grid.tensix();
-        let tiles: Vec<_> = positions.iter().map(|&at| Tile::new(at, nius(at))).collect();
+        let tiles: Vec<_> = positions.iter().map(|&at| Tile::new(chip, at, nius(at))).collect();
         let edges = grid.positions().map(|at| Port::new(nius(at))).collect();
         let dram = (0..grid.dram_groups()).map(|_| Dram::new(grid.dram_group_size())).collect();
-        let ethernet = chip.ethernet.iter().enumerate();
+        let ethernet = grid.ethernet().iter().enumerate();
         let ethernet =
             ethernet.map(|(n, &at)| EthernetTile::new(at, nius(at), &config.identity(n))).collect();
         let mut chip = Self {
@@ -243,7 +242,7 @@ impl Chip {
 
     /// From now on accesses are watched: memories keep logs, DRAM remembers what was written.
     fn detect_races(&mut self, seed: u64, positions: &[NocXy]) {
-        self.races = Some(Box::new(Races::new(seed, positions)));
+        self.races = Some(Box::new(Races::new(self.config.board.chip, seed, positions)));
         self.tiles.iter_mut().for_each(Tile::enable_log);
         self.dram.iter_mut().for_each(Dram::remember_writes);
     }
@@ -406,6 +405,7 @@ impl Chip {
             Node::Tensix(index) => self.tiles[index].position(),
             Node::Ethernet(index) => self.ethernet[index].position(),
             Node::Dram { edge, .. }
+            | Node::Unmodelled(edge)
             | Node::Pcie(edge)
             | Node::Arc(edge)
             | Node::Empty(edge)

@@ -5,6 +5,7 @@
 //! threads. The three steps share only the request, its data and the number of responses, so that they can also
 //! happen at different times ([`super::transit`]).
 
+use tt_isa::chip::Design;
 use tt_isa::noc::{MMIO_BASE, NocXy};
 
 use super::Chip;
@@ -292,6 +293,7 @@ impl Chip {
             Node::Ethernet(index) => self.ethernet[index].noc_read(addr, out),
             Node::Dram { group, .. } if self.dram[group].read(addr, out) => Ok(()),
             Node::Arc(_) => self.arc.noc_read(addr, out),
+            Node::Pcie(_) if !self.has_pcie() => Err(self.nothing(node, addr, out.len())),
             Node::Pcie(_) if self.arc.dbi_mode()[0] => self.pcie.dbi_read(addr, out),
             Node::Pcie(_) => self.pcie.noc_read(addr, out),
             _ => Err(self.nothing(node, addr, out.len())),
@@ -315,6 +317,7 @@ impl Chip {
                 self.reset_if_asked();
                 Ok(())
             }
+            Node::Pcie(_) if !self.has_pcie() => Err(self.nothing(node, addr, data.len())),
             Node::Pcie(_) if self.arc.dbi_mode()[1] => self.pcie.dbi_write(addr, data),
             Node::Pcie(_) => self.pcie.noc_write(addr, data),
             _ => Err(self.nothing(node, addr, data.len())),
@@ -335,6 +338,11 @@ impl Chip {
         races.map_or(Ok(()), |races| races.accessed(index, addr, data.len(), true))
     }
 
+    /// Whether the chip's PCIe controller is of the design that the model has.
+    pub(super) fn has_pcie(&self) -> bool {
+        self.config.board.chip.designs.pcie == Design::Wormhole
+    }
+
     fn nothing(&self, node: Node, addr: u64, len: usize) -> Fault {
         let at = self.position(node);
         let (what, page) = match node {
@@ -346,6 +354,12 @@ impl Chip {
                 format!("{len} bytes at {addr:#x} of the tile {at}, which is harvested (fused off)"),
                 COORDINATES,
             ),
+            Node::Pcie(_) | Node::Unmodelled(_) => {
+                let name = self.config.board.chip.name;
+                let what =
+                    format!("{len} bytes at {addr:#x} of the tile {at}: a {name}'s Ethernet and PCIe tiles");
+                return Fault::not_implemented(what).page(COORDINATES);
+            }
             _ => (format!("{len} bytes at {addr:#x} of the tile {at}, where nothing answers"), COORDINATES),
         };
         Fault::program(what).page(page)
@@ -357,6 +371,7 @@ impl Chip {
             Node::Tensix(index) => self.tiles[index].port_mut(),
             Node::Ethernet(index) => self.ethernet[index].port_mut(),
             Node::Dram { edge, .. }
+            | Node::Unmodelled(edge)
             | Node::Pcie(edge)
             | Node::Arc(edge)
             | Node::Empty(edge)

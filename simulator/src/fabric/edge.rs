@@ -4,9 +4,9 @@
 //! Every NIU is at the top of its own NoC's address space. Those of DRAM and ARC tiles are also among the tile's APB
 //! peripherals, for both NoCs.
 
-use tt_isa::arc::{APB_BASE, APB_NIU, NOC_XBAR};
-use tt_isa::chip::{DRAM_APB_NIU, DRAM_APB_NIU_NOC_STRIDE, DRAM_APB_NIU_PORT, DRAM_APB_NIU_STRIDE};
-use tt_isa::noc::{CMD_BUF_STRIDE, EDGE_NIU_BASE, reg};
+use tt_isa::arc::{APB_BASE, APB_NIU};
+use tt_isa::chip::DramNiu;
+use tt_isa::noc::EDGE_NIU_BASE;
 
 use super::Chip;
 use crate::fault::Fault;
@@ -30,6 +30,7 @@ impl Chip {
         let edge = match node {
             Node::Tensix(_) | Node::Ethernet(_) => return None,
             Node::Dram { edge, .. }
+            | Node::Unmodelled(edge)
             | Node::Pcie(edge)
             | Node::Arc(edge)
             | Node::Empty(edge)
@@ -38,18 +39,20 @@ impl Chip {
         if addr >= EDGE_NIU_BASE {
             return Some(EdgeNiu { edge, noc: noc.into(), offset: addr % NIU_BYTES });
         }
+        let chip = self.config.board.chip;
         match node {
-            Node::Arc(_) => apb_niu(addr.checked_sub(NOC_XBAR + u64::from(APB_BASE))?, edge),
-            Node::Dram { group, .. } => self.dram_niu(group, addr.checked_sub(DRAM_APB_NIU)?),
+            Node::Arc(_) => apb_niu(addr.checked_sub(chip.management.noc + u64::from(APB_BASE))?, edge),
+            Node::Dram { group, .. } => self.dram_niu(chip.dram_niu?, group, addr),
             _ => None,
         }
     }
 
-    /// NIUs of the three tiles of a DRAM group.
-    fn dram_niu(&self, group: usize, at: u64) -> Option<EdgeNiu> {
-        let port = *DRAM_APB_NIU_PORT.get((at / DRAM_APB_NIU_STRIDE) as usize)?;
-        let port = self.config.board.chip.dram[2 * group].ports.get(port)?;
-        let noc = (at % DRAM_APB_NIU_STRIDE / DRAM_APB_NIU_NOC_STRIDE) as usize;
+    /// NIUs of the tiles of a DRAM group.
+    fn dram_niu(&self, blocks: DramNiu, group: usize, addr: u64) -> Option<EdgeNiu> {
+        let at = addr.checked_sub(blocks.base)?;
+        let port = *blocks.ports.get((at / blocks.tile_stride) as usize)?;
+        let port = self.grid.dram_ports(group).get(port)?;
+        let noc = (at % blocks.tile_stride / blocks.noc_stride) as usize;
         Some(EdgeNiu { edge: self.grid.number(*port), noc, offset: at % NIU_BYTES })
     }
 
@@ -80,7 +83,8 @@ impl Chip {
     pub(super) fn write_edge_niu(&mut self, niu: EdgeNiu, data: &[u8]) -> Result<(), Fault> {
         let word: [u8; 4] = data.try_into().map_err(|_| narrow(niu))?;
         let offset = niu.offset as u32;
-        if offset % CMD_BUF_STRIDE <= reg::CMD_CTRL {
+        let niu_map = &self.config.board.chip.noc;
+        if offset % niu_map.cmd_buf_stride <= niu_map.registers.cmd_ctrl {
             let what = format!("NIU register {offset:#x} of {}", self.grid.numbered(niu.edge));
             return Err(Fault::program(what + ": software cannot make it send").page(MEMORY_MAP));
         }

@@ -1,4 +1,4 @@
-//! The host's side: PCI configuration words and BAR 0 with its windows (`PCIExpressTile/TLBs.md`).
+//! The host's side: PCI configuration words, and BARs with their windows (`PCIExpressTile/TLBs.md`).
 
 use tt_isa::chip::Chip as ChipData;
 use tt_isa::noc::NocXy;
@@ -20,7 +20,7 @@ pub struct Windows {
     entries: Vec<u8>,
 }
 
-/// What a piece of BAR 0 is.
+/// What a piece of a BAR is.
 enum Region {
     /// A window onto the NoC.
     Window(TlbTarget),
@@ -40,38 +40,47 @@ impl Windows {
         Self { chip, entries: vec![0; (chip.host.windows() * chip.host.entry_bytes) as usize] }
     }
 
-    /// What is at `offset`, and how many bytes of it follow.
-    fn find(&self, offset: u64) -> Result<(Region, u64), Fault> {
-        let host = &self.chip.host;
-        let config_bytes = self.entries.len() as u64;
-        if let Some(at) = within(offset, host.config, config_bytes) {
-            return Ok((Region::Config(at as usize), config_bytes - at));
+    /// What is at `offset` of a BAR, and how many bytes of it follow.
+    fn find(&self, bar: u8, offset: u64) -> Result<(Region, u64), Fault> {
+        let registers = if bar == 0 { self.registers(offset) } else { None };
+        if let Some(found) = registers {
+            return Ok(found);
         }
-        for nius in [Some(host.pcie_niu), host.pcie_niu_alias].into_iter().flatten() {
-            for (noc, base) in nius.into_iter().enumerate() {
-                if let Some(at) = within(offset, base, PCIE_NIU_SIZE) {
-                    return Ok((Region::Niu(noc, at), PCIE_NIU_SIZE - at));
-                }
-            }
-        }
-        if let Some(arc) = self.chip.management.bar0 {
-            let (csm, apb) = (arc.apb - arc.csm, host.bars[0].1 - arc.apb);
-            if let Some(at) = within(offset, arc.csm, csm) {
-                return Ok((Region::Csm(at), csm - at));
-            }
-            if let Some(at) = within(offset, arc.apb, apb) {
-                return Ok((Region::Apb(at), apb - at));
-            }
-        }
-        for group in host.groups.iter().filter(|group| group.bar == 0) {
+        for group in self.chip.host.groups.iter().filter(|group| group.bar == bar) {
             let size = group.window_bytes();
-            if let Some(at) = within(offset, group.bar0, u64::from(group.count) * size) {
+            if let Some(at) = within(offset, group.offset, u64::from(group.count) * size) {
                 let target = self.target(group, at / size)?;
                 let target = TlbTarget { addr: target.addr + at % size, ..target };
                 return Ok((Region::Window(target), size - at % size));
             }
         }
-        Err(Fault::program(format!("nothing at BAR 0 offset {offset:#x}")).page(PAGE))
+        Err(Fault::program(format!("nothing at BAR {bar} offset {offset:#x}")).page(PAGE))
+    }
+
+    /// What of BAR 0 is no window.
+    fn registers(&self, offset: u64) -> Option<(Region, u64)> {
+        let host = &self.chip.host;
+        let config_bytes = self.entries.len() as u64;
+        if let Some(at) = within(offset, host.config, config_bytes) {
+            return Some((Region::Config(at as usize), config_bytes - at));
+        }
+        for nius in [Some(host.pcie_niu), host.pcie_niu_alias].into_iter().flatten() {
+            for (noc, base) in nius.into_iter().enumerate() {
+                if let Some(at) = within(offset, base, PCIE_NIU_SIZE) {
+                    return Some((Region::Niu(noc, at), PCIE_NIU_SIZE - at));
+                }
+            }
+        }
+        if let Some(arc) = self.chip.management.bar0 {
+            let (csm, apb) = (arc.apb - arc.csm, host.bar(0) - arc.apb);
+            if let Some(at) = within(offset, arc.csm, csm) {
+                return Some((Region::Csm(at), csm - at));
+            }
+            if let Some(at) = within(offset, arc.apb, apb) {
+                return Some((Region::Apb(at), apb - at));
+            }
+        }
+        None
     }
 
     fn target(&self, group: &TlbGroup, n: u64) -> Result<TlbTarget, Fault> {
@@ -131,10 +140,18 @@ impl Chip {
     ///
     /// # Errors
     /// Nothing answers there.
-    pub fn bar0_read(&mut self, mut offset: u64, mut out: &mut [u8]) -> Result<(), Fault> {
+    pub fn bar0_read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), Fault> {
+        self.bar_read(0, offset, out)
+    }
+
+    /// Reads a BAR that has windows: BAR 0, and on some chips another one. Registers take 4 aligned bytes.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn bar_read(&mut self, bar: u8, mut offset: u64, mut out: &mut [u8]) -> Result<(), Fault> {
         while !out.is_empty() {
-            let (region, len) = self.windows.find(offset)?;
-            let len = out.len().min(len as usize);
+            let (region, len) = self.windows.find(bar, offset)?;
+            let len = out.len().min(usize::try_from(len).unwrap_or(usize::MAX));
             let (now, rest) = out.split_at_mut(len);
             match region {
                 Region::Config(at) => self.windows.read_config(at, now)?,
@@ -162,10 +179,18 @@ impl Chip {
     ///
     /// # Errors
     /// Nothing answers there.
-    pub fn bar0_write(&mut self, mut offset: u64, mut data: &[u8]) -> Result<(), Fault> {
+    pub fn bar0_write(&mut self, offset: u64, data: &[u8]) -> Result<(), Fault> {
+        self.bar_write(0, offset, data)
+    }
+
+    /// Writes a BAR that has windows. Registers take 4 aligned bytes; a write takes effect at once.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn bar_write(&mut self, bar: u8, mut offset: u64, mut data: &[u8]) -> Result<(), Fault> {
         while !data.is_empty() {
-            let (region, len) = self.windows.find(offset)?;
-            let len = data.len().min(len as usize);
+            let (region, len) = self.windows.find(bar, offset)?;
+            let len = data.len().min(usize::try_from(len).unwrap_or(usize::MAX));
             let (now, rest) = data.split_at(len);
             match region {
                 Region::Config(at) => self.windows.write_config(at, now)?,

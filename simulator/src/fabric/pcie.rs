@@ -22,6 +22,7 @@ impl Chip {
     /// # Errors
     /// There is none at this offset.
     pub fn bar2_read(&mut self, offset: u64) -> Result<u32, Fault> {
+        self.check_controller()?;
         self.pcie.register(offset).copied()
     }
 
@@ -30,6 +31,7 @@ impl Chip {
     /// # Errors
     /// There is no register at this offset, or the transfer goes wrong.
     pub fn bar2_write(&mut self, offset: u64, value: u32) -> Result<(), Fault> {
+        self.check_controller()?;
         *self.pcie.register(offset)? = value;
         let engine = match offset {
             dma::WRITE_DOORBELL => Engine::ToHost,
@@ -40,6 +42,18 @@ impl Chip {
             return Err(Fault::not_implemented(format!("DMA channel {value}: channel 0 is there")).page(PAGE));
         }
         self.transfer(engine)
+    }
+
+    /// # Errors
+    /// The chip's controller is not of the design that the model has.
+    fn check_controller(&self) -> Result<(), Fault> {
+        match self.has_pcie() {
+            true => Ok(()),
+            false => {
+                let what = format!("the PCIe controller of a {}", self.config.board.chip.name);
+                Err(Fault::not_implemented(what).page(PAGE))
+            }
+        }
     }
 
     /// Copies between a window of BAR 0 and host memory, and tells the host.
@@ -89,9 +103,9 @@ mod tests {
     use crate::fabric::ChipConfig;
     use crate::fault::Blame;
     use std::sync::{Arc, Mutex};
+    use tt_isa::chip::wormhole::ARC_CSM_BAR0;
     use tt_isa::chip::{WORMHOLE, board};
     use tt_isa::pcie::{HOST_WINDOW, iatu};
-    use tt_isa::tlb::ARC_CSM_BAR0;
 
     const MEMORY: usize = 0x3_0000;
 

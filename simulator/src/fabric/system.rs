@@ -26,7 +26,7 @@ impl System {
     /// The host cannot start threads.
     pub fn new(board: &'static Board, threads: usize) -> Result<Self, Fault> {
         let mut chips: Vec<Chip> = Vec::new();
-        for index in 0..board.harvested_rows.len() {
+        for index in 0..board.harvested.len() {
             let config = ChipConfig { threads, ..ChipConfig::of_board(board, index) };
             chips.push(match chips.first() {
                 Some(first) => Chip::beside(config, first),

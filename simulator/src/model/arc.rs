@@ -7,11 +7,11 @@
 
 use tt_isa::arc::{
     AICLK_BUSY, AICLK_IDLE, APB_BASE, APB_SIZE, BUNDLE_18_4, CSM_ALIAS, CSM_BASE, CSM_SIZE, DBI_ENABLE,
-    DBI_MODE, HARVESTING_ROWS, MESSAGE_ARGUMENT, MESSAGE_PRESENT, MESSAGE_QUEUES, MESSAGE_STATUS,
-    MESSAGE_UNKNOWN, MISC_CNTL, MISC_CNTL_IRQ0, NOC_XBAR, OLD_BUNDLE_VERSION, OLD_TELEMETRY, REFCLK_COUNTER,
-    REFCLK_MHZ, RESET_UNIT, SCRATCH, SCRATCH_BOOTED, TELEMETRY_TABLE, TELEMETRY_VALUES, message, old, tag,
+    DBI_MODE, HARVESTING_ROWS, HarvestTag, MESSAGE_ARGUMENT, MESSAGE_PRESENT, MESSAGE_QUEUES, MESSAGE_STATUS,
+    MESSAGE_UNKNOWN, MISC_CNTL, MISC_CNTL_IRQ0, Management, OLD_BUNDLE_VERSION, OLD_TELEMETRY,
+    REFCLK_COUNTER, REFCLK_MHZ, RESET_UNIT, SCRATCH, SCRATCH_BOOTED, message, old, tag,
 };
-use tt_isa::chip::Board;
+use tt_isa::chip::{Board, Chip, Design, Harvesting};
 use tt_isa::eth::firmware::VERSION_6_14_0;
 
 use crate::fault::Fault;
@@ -54,6 +54,7 @@ const OLD_GDDR_STATUS: u32 = 0x0222_2222;
 
 /// The tile.
 pub struct Arc {
+    chip: &'static Chip,
     csm: Box<[u8]>,
     scratch: [u32; SCRATCH_WORDS],
     misc_cntl: u32,
@@ -81,6 +82,7 @@ impl Arc {
             HARVESTING_ROWS.iter().enumerate().fold(0, |mask, (i, y)| mask | u32::from(is_harvested(y)) << i);
         let csm = vec![0; CSM_SIZE as usize].into_boxed_slice();
         let mut arc = Self {
+            chip: board.chip,
             csm,
             scratch,
             misc_cntl: 0,
@@ -94,7 +96,7 @@ impl Arc {
             (tag::BOARD_ID_HIGH, (board.id(index) >> 32) as u32),
             (tag::BOARD_ID_LOW, board.id(index) as u32),
             (tag::ASIC_ID, 1 + index as u32),
-            (tag::HARVESTING_STATE, harvested),
+            harvest_telemetry(board.chip, harvested),
             (tag::ASIC_TEMPERATURE, ASIC_DEGREES << 16),
             (tag::BOARD_TEMPERATURE, BOARD_DEGREES << 16),
             (tag::AICLK, AICLK_BUSY),
@@ -221,12 +223,16 @@ impl Arc {
 
     /// Reads a register below the APB base.
     pub fn apb_read(&self, offset: u64) -> Result<u32, Fault> {
+        let Management { telemetry_table, telemetry_values, .. } = self.chip.management;
+        match offset + u64::from(APB_BASE) {
+            at if at == u64::from(telemetry_table) => return Ok(CSM_BASE + TABLE),
+            at if at == u64::from(telemetry_values) => return Ok(CSM_BASE + VALUES),
+            _ => self.check_registers(offset)?,
+        }
         match offset.checked_sub(u64::from(RESET_UNIT)).map(|register| register as u32) {
             Some(MISC_CNTL) => Ok(self.misc_cntl),
             Some(REFCLK_COUNTER) => Ok(self.refclk as u32),
             Some(REFCLK_COUNTER_HIGH) => Ok((self.refclk >> 32) as u32),
-            Some(TELEMETRY_TABLE) => Ok(CSM_BASE + TABLE),
-            Some(TELEMETRY_VALUES) => Ok(CSM_BASE + VALUES),
             Some(MESSAGE_QUEUES) => Ok(CSM_BASE + QUEUE_WORDS),
             Some(register) => {
                 scratch_index(register).map(|i| self.scratch[i]).ok_or_else(|| unmapped("APB", offset))
@@ -237,6 +243,7 @@ impl Arc {
 
     /// Writes a register below the APB base.
     pub fn apb_write(&mut self, offset: u64, value: u32) -> Result<(), Fault> {
+        self.check_registers(offset)?;
         let register = offset.wrapping_sub(u64::from(RESET_UNIT)) as u32;
         if register == MISC_CNTL {
             if value & MISC_CNTL_IRQ0 != 0 {
@@ -249,6 +256,15 @@ impl Arc {
         let index = scratch_index(register).ok_or_else(|| unmapped("APB", offset))?;
         self.scratch[index] = value;
         Ok(())
+    }
+
+    /// # Errors
+    /// Registers and messages are not those of the design that is modelled.
+    fn check_registers(&self, offset: u64) -> Result<(), Fault> {
+        match self.chip.designs.management {
+            Design::Wormhole => Ok(()),
+            Design::Blackhole => Err(unmapped("APB", offset)),
+        }
     }
 
     /// The firmware answers the message in the scratch registers.
@@ -291,7 +307,7 @@ impl Arc {
 
     /// Reads over the NoC.
     pub fn noc_read(&mut self, addr: u64, out: &mut [u8]) -> Result<(), Fault> {
-        match place(addr)? {
+        match place(self.chip.management.noc, addr)? {
             Place::Csm(offset) => self.csm_read(offset, out)?,
             Place::Apb(offset) => {
                 let out = word_mut(out, addr)?;
@@ -303,7 +319,7 @@ impl Arc {
 
     /// Writes over the NoC.
     pub fn noc_write(&mut self, addr: u64, data: &[u8]) -> Result<(), Fault> {
-        match place(addr)? {
+        match place(self.chip.management.noc, addr)? {
             Place::Csm(offset) => self.csm(offset, data.len())?.copy_from_slice(data),
             Place::Apb(offset) => {
                 let word = data.try_into().ok().filter(|_| addr.is_multiple_of(4));
@@ -312,6 +328,23 @@ impl Arc {
             }
         }
         Ok(())
+    }
+}
+
+/// The telemetry that says which Tensix rows or columns are out (bit n: the n-th one).
+fn harvest_telemetry(chip: &Chip, harvested: u32) -> (u16, u32) {
+    let all = match chip.harvesting {
+        Harvesting::Rows => chip.tensix_y,
+        Harvesting::Columns => chip.tensix_x,
+    };
+    let is_out = |v: &u8| all.iter().position(|at| at == v).is_some_and(|n| harvested >> n & 1 == 1);
+    let bits = |want: bool| {
+        let order = (0..).zip(chip.management.harvest_order);
+        order.fold(0, |bits, (i, v)| bits | u32::from(is_out(v) == want) << i)
+    };
+    match chip.management.harvest {
+        HarvestTag::Harvested(tag) => (tag, bits(true)),
+        HarvestTag::Enabled(tag) => (tag, bits(false)),
     }
 }
 
@@ -334,9 +367,9 @@ enum Place {
     Apb(u64),
 }
 
-fn place(addr: u64) -> Result<Place, Fault> {
+fn place(noc: u64, addr: u64) -> Result<Place, Fault> {
     let within = |base: u32, size: u32| {
-        addr.checked_sub(NOC_XBAR + u64::from(base)).filter(|&offset| offset < u64::from(size))
+        addr.checked_sub(noc + u64::from(base)).filter(|&offset| offset < u64::from(size))
     };
     if let Some(offset) = [CSM_BASE, CSM_ALIAS].into_iter().find_map(|base| within(base, CSM_SIZE)) {
         return Ok(Place::Csm(offset));
@@ -371,13 +404,15 @@ pub(super) mod tests {
     use crate::fault::Blame;
     use tt_isa::chip::board;
 
+    pub(super) const NOC: u64 = tt_isa::chip::WORMHOLE.management.noc;
+
     fn arc(harvested: u32) -> Arc {
         Arc::new(board("n150").expect("known"), 0, harvested)
     }
 
     /// Sends a message as the host's driver does, over the NoC; status and result.
     pub(super) fn send(arc: &mut Arc, code: u8) -> [u32; 2] {
-        let unit = NOC_XBAR + u64::from(APB_BASE + RESET_UNIT);
+        let unit = NOC + u64::from(APB_BASE + RESET_UNIT);
         let mut write = |register: u32, word: u32| {
             arc.noc_write(unit + u64::from(register), &word.to_le_bytes()).expect("a register");
         };
@@ -413,14 +448,14 @@ pub(super) mod tests {
 
     pub(super) fn read(arc: &mut Arc, address: u32) -> u32 {
         let mut word = [0; 4];
-        arc.noc_read(NOC_XBAR + u64::from(address), &mut word).expect("a word");
+        arc.noc_read(NOC + u64::from(address), &mut word).expect("a word");
         u32::from_le_bytes(word)
     }
 
     /// A telemetry value, found as the kernel driver finds it.
     fn telemetry(arc: &mut Arc, tag: u16) -> Option<u32> {
-        let [table, values] =
-            [TELEMETRY_TABLE, TELEMETRY_VALUES].map(|at| read(arc, APB_BASE + RESET_UNIT + at));
+        let Management { telemetry_table, telemetry_values, .. } = arc.chip.management;
+        let [table, values] = [telemetry_table, telemetry_values].map(|at| read(arc, at));
         let entries = (0..read(arc, table + 4)).map(|i| read(arc, table + 8 + 4 * i)).collect::<Vec<_>>();
         let entry = entries.into_iter().find(|&entry| entry as u16 == tag)?;
         Some(read(arc, values + 4 * (entry >> 16)))
@@ -456,11 +491,11 @@ pub(super) mod tests {
     #[test]
     fn registers_are_words() {
         let mut arc = arc(0);
-        let at = NOC_XBAR + u64::from(APB_BASE + RESET_UNIT + SCRATCH);
+        let at = NOC + u64::from(APB_BASE + RESET_UNIT + SCRATCH);
         for (addr, len) in [(at, 8), (at + 1, 4), (at, 2)] {
             let fault = arc.noc_read(addr, &mut vec![0; len]).unwrap_err();
             assert_eq!(fault.blame, Blame::Program, "{fault}");
         }
-        assert_eq!(arc.noc_read(NOC_XBAR, &mut [0; 4]).unwrap_err().blame, Blame::NotImplemented);
+        assert_eq!(arc.noc_read(NOC, &mut [0; 4]).unwrap_err().blame, Blame::NotImplemented);
     }
 }

@@ -1,17 +1,13 @@
 //! Which tile a NoC coordinate means (`NoC/Coordinates.md`).
 //!
 //! Each NoC counts from its own corner. This crate names tiles by NoC 0's coordinates; NoC 1 counts from the opposite
-//! corner. Software mostly uses translated coordinates, which are the same on both NoCs: columns
-//! from 16 on, rows from 16 on, harvested Tensix rows last. The translation tables are in the NIUs' registers;
-//! [`Grid::translation`] is what firmware writes there.
+//! corner. Software mostly uses translated coordinates, which are the same on both NoCs. The translation tables are in
+//! the NIUs' registers; which ones firmware writes there is the chip's ([`Chip::naming`]).
 
-use tt_isa::chip::Chip;
-use tt_isa::noc::{Endpoint, NocXy, node_id as bits};
+use tt_isa::chip::{Chip, Design, DramBank, Harvesting};
+use tt_isa::noc::{Endpoint, NocXy, Translation};
 
 use crate::model::noc::niu::NiuSetup;
-
-/// First translated coordinate; those below stand for themselves.
-const TRANSLATED: usize = 16;
 
 /// What stands at a position. Indices count in [`Grid`]'s order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +16,8 @@ pub enum Node {
     Tensix(usize),
     /// An Ethernet tile, by channel.
     Ethernet(usize),
+    /// A tile of a design that has no model, but for its NIUs.
+    Unmodelled(usize),
     /// A DRAM tile.
     Dram {
         /// Which memory; three tiles share one.
@@ -37,30 +35,59 @@ pub enum Node {
     Harvested(usize),
 }
 
-/// The grid of one chip with its harvested rows.
+/// The grid of one chip with its harvested rows or columns.
 pub struct Grid {
     chip: &'static Chip,
-    /// NoC 0 rows of Tensix tiles, usable ones first.
-    rows: Vec<u8>,
-    usable: usize,
+    /// NoC 0 columns of Tensix tiles, those in use first, and how many are in use.
+    columns: (Vec<u8>, usize),
+    /// The same of rows.
+    rows: (Vec<u8>, usize),
+    /// NoC 0's translation tables as firmware sets them up.
+    translation: Translation,
+    /// DRAM banks that share their ports: that many follow one another.
+    banks_of_group: usize,
     /// Row by row.
     nodes: Vec<Node>,
 }
 
+/// `all`, those without a bit in `out` first, and how many these are.
+fn in_use_first(all: &[u8], out: u32) -> (Vec<u8>, usize) {
+    let pick = |want: u32| (0..).zip(all).filter(move |(n, _)| out >> n & 1 == want).map(|(_, &v)| v);
+    let mut list: Vec<u8> = pick(0).collect();
+    let in_use = list.len();
+    list.extend(pick(1));
+    (list, in_use)
+}
+
 impl Grid {
-    /// A chip whose Tensix rows with a bit in `harvested` (bit n: the n-th Tensix row from the top) are fused off.
+    /// A chip whose Tensix rows (or columns, if it is harvested by columns) with a bit in `harvested` are fused off: bit n is
+    /// the n-th one that holds Tensix tiles.
     pub fn new(chip: &'static Chip, harvested: u32) -> Self {
-        let is_harvested = |i: usize| harvested >> i & 1 == 1;
-        let pick = |want: bool| {
-            let rows = chip.tensix_y.iter().enumerate();
-            rows.filter(move |(i, _)| is_harvested(*i) == want).map(|(_, &y)| y)
+        let (columns, rows) = match chip.harvesting {
+            Harvesting::Columns => (harvested, 0),
+            Harvesting::Rows => (0, harvested),
         };
-        let mut rows: Vec<u8> = pick(false).collect();
-        let usable = rows.len();
-        rows.extend(pick(true));
-        let mut grid = Self { chip, rows, usable, nodes: Vec::new() };
+        let first: &DramBank = &chip.dram[0];
+        let mut grid = Self {
+            chip,
+            columns: in_use_first(chip.tensix_x, columns),
+            rows: in_use_first(chip.tensix_y, rows),
+            translation: (chip.naming.tables)(harvested),
+            banks_of_group: chip.dram.iter().take_while(|bank| bank.ports == first.ports).count(),
+            nodes: Vec::new(),
+        };
         grid.nodes = grid.positions().map(|at| grid.find(at)).collect();
         grid
+    }
+
+    /// Tensix columns in use.
+    fn columns_in_use(&self) -> &[u8] {
+        &self.columns.0[..self.columns.1]
+    }
+
+    /// Tensix rows in use.
+    fn rows_in_use(&self) -> &[u8] {
+        &self.rows.0[..self.rows.1]
     }
 
     /// All positions, row by row.
@@ -71,8 +98,8 @@ impl Grid {
 
     /// NoC 0 position of every usable Tensix tile, row by row.
     pub fn tensix(&self) -> Vec<NocXy> {
-        let rows = &self.rows[..self.usable];
-        rows.iter().flat_map(|&y| self.chip.tensix_x.iter().map(move |&x| NocXy::new(x, y))).collect()
+        let columns = self.columns_in_use();
+        self.rows_in_use().iter().flat_map(|&y| columns.iter().map(move |&x| NocXy::new(x, y))).collect()
     }
 
     /// Number of a position, row by row.
@@ -99,22 +126,18 @@ impl Grid {
 
     /// What stands at a coordinate that may be translated, by the tables of firmware.
     pub fn named(&self, at: NocXy) -> Option<Node> {
-        let [x, y] = self.translation(0);
-        let entry = |table: [u32; 4], v: u8| match table.get(usize::from(v / 8)) {
-            Some(word) => (word >> (v % 8 * 4) & 15) as u8,
-            None => v,
-        };
-        self.at(0, NocXy::new(entry(x, at.x), entry(y, at.y)))
+        self.at(0, self.chip.noc.position(&self.translation, at))
     }
 
     fn find(&self, at: NocXy) -> Node {
         let chip = self.chip;
         let number = self.number(at);
-        let column = chip.tensix_x.iter().position(|&x| x == at.x);
-        let row = self.rows.iter().position(|&y| y == at.y);
+        let column = self.columns.0.iter().position(|&x| x == at.x);
+        let row = self.rows.0.iter().position(|&y| y == at.y);
         if let (Some(column), Some(row)) = (column, row) {
-            let tensix = Node::Tensix(row * chip.tensix_x.len() + column);
-            return if row < self.usable { tensix } else { Node::Harvested(number) };
+            let tensix = Node::Tensix(row * self.columns.1 + column);
+            let in_use = column < self.columns.1 && row < self.rows.1;
+            return if in_use { tensix } else { Node::Harvested(number) };
         }
         if at == chip.arc {
             return Node::Arc(number);
@@ -122,59 +145,35 @@ impl Grid {
         if at == chip.pcie {
             return Node::Pcie(number);
         }
-        if let Some(channel) = chip.ethernet.iter().position(|&tile| tile == at) {
+        if let Some(channel) = self.ethernet().iter().position(|&tile| tile == at) {
             return Node::Ethernet(channel);
         }
-        // The banks of a group share their ports: the group is the first bank's number, halved.
-        let bank = chip.dram.iter().position(|bank| bank.ports.contains(&at));
-        bank.map_or(Node::Empty(number), |bank| Node::Dram { group: bank / 2, edge: number })
-    }
-
-    /// The columns that translated x stand for, from 16 on, and the rows of y, as NoC 0 counts: first those without
-    /// Tensix tiles, then those with them.
-    fn translated(&self) -> [Vec<u8>; 2] {
-        let rest = |size: u8, tensix: &[u8]| (0..size).filter(|v| !tensix.contains(v)).collect::<Vec<_>>();
-        let columns = rest(self.chip.grid.x, self.chip.tensix_x);
-        let rows = rest(self.chip.grid.y, self.chip.tensix_y);
-        [[&columns[..], self.chip.tensix_x].concat(), [&rows[..], &self.rows].concat()]
-    }
-
-    /// Translation tables of x and y as firmware sets them up on `noc`.
-    pub fn translation(&self, noc: u8) -> [[u32; 4]; 2] {
-        let size = [self.chip.grid.x, self.chip.grid.y];
-        let mut tables = [[0; 4]; 2];
-        for ((table, translated), size) in tables.iter_mut().zip(self.translated()).zip(size) {
-            let raw = |v: u8| if noc == 0 { v } else { size - 1 - v };
-            let entries = (0..TRANSLATED as u8).chain(translated.into_iter().map(raw));
-            for (i, entry) in entries.enumerate() {
-                table[i / 8] |= u32::from(entry) << (i % 8 * 4);
-            }
+        if chip.ethernet.contains(&at) {
+            return Node::Unmodelled(number);
         }
-        tables
+        let bank = chip.dram.iter().position(|bank| bank.ports.contains(&at));
+        let group = bank.map(|bank| bank / self.banks_of_group);
+        group.map_or(Node::Empty(number), |group| Node::Dram { group, edge: number })
     }
 
     /// What firmware sets up the NIU of a tile with.
     pub fn niu_setup(&self, noc: u8, at: NocXy) -> NiuSetup {
-        let size = self.chip.grid;
-        let [columns, rows] = self.translated();
-        let logical =
-            |list: &[u8], v: u8| list.iter().position(|&entry| entry == v).unwrap_or(0) + TRANSLATED;
-        let position = self.on(noc, at);
-        let mask = |list: &[u8], tensix: &[u8], size: u8| {
-            let off = list.iter().filter(|v| !tensix.contains(v));
-            off.fold(0, |mask, &v| mask | 1 << if noc == 0 { v } else { size - 1 - v })
+        let chip = self.chip;
+        let size = chip.grid;
+        // Only tiles in Tensix rows and columns in use receive broadcasts.
+        let mask = |in_use: &[u8], size: u8| {
+            let off = (0..size).filter(|v| !in_use.contains(v));
+            off.fold(0, |mask, v| mask | 1 << if noc == 0 { v } else { size - 1 - v })
         };
         NiuSetup {
+            map: &chip.noc,
             noc,
-            position,
-            logical: NocXy::new(logical(&columns, at.x) as u8, logical(&rows, at.y) as u8),
-            node_id: node_id(noc, size),
+            position: self.on(noc, at),
+            logical: (chip.naming.name)(&self.translation, at),
+            node_id: chip.node_id(at, noc),
             endpoint: self.endpoint(noc, at),
-            translation: self.translation(noc),
-            broadcast_off: [
-                mask(&columns, self.chip.tensix_x, size.x),
-                mask(&rows, &self.rows[..self.usable], size.y),
-            ],
+            translation: self.translation.on(noc, size),
+            broadcast_off: [mask(self.columns_in_use(), size.x), mask(self.rows_in_use(), size.y)],
             off: matches!(self.nodes[self.number(at)], Node::Harvested(_)),
         }
     }
@@ -189,36 +188,46 @@ impl Grid {
                 Endpoint::Tensix.id(noc, 0, index as u8)
             }
             Node::Dram { group, .. } => {
-                let port = chip.dram[2 * group].ports.iter().position(|&port| port == at);
+                let port = self.dram_ports(group).iter().position(|&port| port == at);
                 Endpoint::Dram.id(noc, group as u8, port.unwrap_or(0) as u8)
             }
             Node::Ethernet(channel) => Endpoint::Ethernet.id(noc, 0, channel as u8),
+            Node::Unmodelled(_) => {
+                let channel = chip.ethernet.iter().position(|&tile| tile == at).unwrap_or(0);
+                Endpoint::Ethernet.id(noc, 0, channel as u8)
+            }
             Node::Pcie(_) => Endpoint::PcieOrEmpty.id(noc, 0, PCIE_INDEX),
             Node::Arc(_) => Endpoint::Arc.id(noc, 0, 0),
             Node::Empty(_) => Endpoint::PcieOrEmpty.id(noc, 0, 0),
         }
     }
 
-    /// Number of DRAM tiles (groups of ports).
-    pub fn dram_groups(&self) -> usize {
-        self.chip.dram.len() / 2
+    /// Ethernet tiles that are modelled, by channel: those of Wormhole's design.
+    pub fn ethernet(&self) -> &'static [NocXy] {
+        match self.chip.designs.ethernet {
+            Design::Wormhole => self.chip.ethernet,
+            Design::Blackhole => &[],
+        }
     }
 
-    /// Bytes behind a DRAM tile.
+    /// Number of memories behind DRAM tiles.
+    pub fn dram_groups(&self) -> usize {
+        self.chip.dram.len() / self.banks_of_group
+    }
+
+    /// Bytes of one of them.
     pub fn dram_group_size(&self) -> u64 {
-        2 * self.chip.dram_bank_size
+        self.banks_of_group as u64 * self.chip.dram_bank_size
+    }
+
+    /// The DRAM tiles that share a memory.
+    pub fn dram_ports(&self, group: usize) -> &'static [NocXy] {
+        self.chip.dram[group * self.banks_of_group].ports
     }
 }
 
 /// Index of the PCIe tile among the tiles of its type.
 const PCIE_INDEX: u8 = 2;
-
-/// `NODE_ID` above the position: size and way of routing. Where the torus changes datelines is documented nowhere; those
-/// bits read as zero.
-fn node_id(noc: u8, size: NocXy) -> u32 {
-    let routing = if noc == 0 { bits::X_FIRST } else { 0 };
-    u32::from(size.x) << bits::WIDTH_SHIFT | u32::from(size.y) << bits::HEIGHT_SHIFT | routing
-}
 
 #[cfg(test)]
 mod tests {
@@ -236,6 +245,15 @@ mod tests {
         assert_eq!(grid.named(NocXy::new(40, 18)), None);
     }
 
+    /// The registers of both tables.
+    fn tables(grid: &Grid, noc: u8) -> [[u32; 4]; 2] {
+        let tables = grid.translation.on(noc, WORMHOLE.grid);
+        [&tables.x, &tables.y].map(|table| {
+            let words = WORMHOLE.noc.table_words(table);
+            words[..WORMHOLE.noc.table_registers()].try_into().expect("four registers")
+        })
+    }
+
     /// The example of `NoC/Coordinates.md`: rows 7 and 10 are harvested.
     #[test]
     fn tables_are_those_of_the_documents() {
@@ -247,10 +265,10 @@ mod tests {
         };
         let columns = entries([0, 5, 1, 2, 3, 4, 6, 7, 8, 9, 0, 0, 0, 0, 0, 0]);
         let rows = entries([0, 6, 1, 2, 3, 4, 5, 8, 9, 11, 7, 10, 0, 0, 0, 0]);
-        assert_eq!(grid.translation(0), [columns, rows]);
+        assert_eq!(tables(&grid, 0), [columns, rows]);
         let columns = entries([9, 4, 8, 7, 6, 5, 3, 2, 1, 0, 0, 0, 0, 0, 0, 0]);
         let rows = entries([11, 5, 10, 9, 8, 7, 6, 3, 2, 0, 4, 1, 0, 0, 0, 0]);
-        assert_eq!(grid.translation(1), [columns, rows]);
+        assert_eq!(tables(&grid, 1), [columns, rows]);
     }
 
     #[test]

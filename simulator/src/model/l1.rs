@@ -1,14 +1,24 @@
-//! L1: the tile's 1464 KiB of RAM, shared by its RISC-V cores, the Tensix coprocessor and the NoC.
+//! L1: the tile's RAM, shared by its RISC-V cores, the Tensix coprocessor and the NoC.
 //!
 //! Cores cache decoded code of L1, so every write must invalidate it. The tile does that for its own writes. The
 //! coprocessor's units have no access to that cache, so they write through [`L1::change`], which records the pages.
 
-use tt_isa::map::L1_SIZE;
+use tt_isa::chip::CHIPS;
 
 use crate::model::access::RangeLog;
 use crate::model::rv32::PAGE_BYTES;
 
-const PAGES: usize = L1_SIZE.div_ceil(PAGE_BYTES) as usize;
+/// Pages of the largest L1 of any chip.
+const PAGES: usize = {
+    let (mut largest, mut i) = (0, 0);
+    while i < CHIPS.len() {
+        if CHIPS[i].tile.l1_size > largest {
+            largest = CHIPS[i].tile.l1_size;
+        }
+        i += 1;
+    }
+    largest.div_ceil(PAGE_BYTES) as usize
+};
 
 /// The L1 of one tile. Addresses are byte offsets; callers check alignment, this checks bounds.
 pub struct L1 {
@@ -20,17 +30,18 @@ pub struct L1 {
     log: Option<Box<RangeLog>>,
 }
 
-impl Default for L1 {
-    fn default() -> Self {
-        Self::with_size(L1_SIZE)
-    }
-}
-
 impl L1 {
-    /// An L1 of at most a Tensix tile's size.
-    pub fn with_size(size: u32) -> Self {
-        let bytes = vec![0; size.min(L1_SIZE) as usize].into_boxed_slice();
+    /// An L1 of `size` bytes, all zero. No chip has a larger one than its Tensix tiles.
+    pub fn new(size: u32) -> Self {
+        debug_assert!(size.div_ceil(PAGE_BYTES) as usize <= PAGES, "{size:#x} bytes of L1");
+        let bytes = vec![0; size as usize].into_boxed_slice();
         Self { bytes, changed: Default::default(), any_changed: false, log: None }
+    }
+
+    /// Bytes of it.
+    #[inline(always)]
+    pub fn size(&self) -> u32 {
+        self.bytes.len() as u32
     }
 
     /// `len` bytes at `addr`, or `None` beyond the end.
@@ -101,12 +112,13 @@ mod tests {
 
     #[test]
     fn changed_pages_are_named_once() {
-        let mut l1 = L1::default();
+        let size = 366 * PAGE_BYTES;
+        let mut l1 = L1::new(size);
         l1.change(PAGE_BYTES - 1, 2).unwrap().fill(1);
         l1.change(70 * PAGE_BYTES, 4).unwrap();
         l1.change(5, 0).unwrap();
         l1.get_mut(3 * PAGE_BYTES, 4).unwrap();
-        assert!(l1.change(L1_SIZE - 1, 2).is_none());
+        assert!(l1.change(size - 1, 2).is_none());
         assert_eq!(l1.take_changed(), [0, 1, 70]);
         assert_eq!(l1.take_changed(), []);
     }

@@ -1,5 +1,6 @@
 //! The vector unit alone, for programs that need its arithmetic without a chip.
 
+use tt_isa::chip::WORMHOLE;
 use tt_isa::insn::Opcode;
 use tt_isa::sfpu::{LANES, lreg, sfpencc};
 
@@ -14,7 +15,7 @@ pub struct VectorUnit(Box<Tensix>);
 
 impl Default for VectorUnit {
     fn default() -> Self {
-        let mut tensix = Box::<Tensix>::default();
+        let mut tensix = Box::new(Tensix::new(&WORMHOLE));
         tensix.sfpu.hazard_checks = true;
         let mut unit = Self(tensix);
         let all_on = tt_isa::insn::SFPENCC {

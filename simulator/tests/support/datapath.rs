@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 use tt_isa::cfg::CfgField;
-use tt_isa::cfg::{config as c, thread as tc};
+use tt_isa::chip::wormhole::{config as c, thread as tc};
 use tt_isa::format::DataFormat::{self, Fp32};
 use tt_isa::insn::{SETADCXX, SETDMAREG, UNPACR};
 use tt_isa::map::REGFILE_BASE;

@@ -1,14 +1,14 @@
 //! Small programs with one missing wait each, and the correct versions.
 
-use tt_isa::cfg::config as cfg;
 use tt_isa::chip::WORMHOLE;
+use tt_isa::chip::wormhole::config as cfg;
 use tt_isa::insn::{
     ADDDMAREG, MOP, MOVA2D, NOP, RDCFG, SEMINIT, SEMPOST, SEMWAIT, SETDMAREG, SETDVALID, SFPLOAD, SFPMAD,
     SFPMOV, SFPNOP, STALLWAIT, WRCFG, ZEROACC, ZEROSRC,
 };
 use tt_isa::map::{
     CFG_BASE, MAILBOX_BASE, MAILBOX_STRIDE, MOP_CFG_BASE, PC_BUF_BASE, PC_BUF_MOP_SYNC, PC_BUF_SEMAPHORE,
-    REGFILE_BASE, RISCV_IC_INVALIDATE_CFG, RiscV,
+    REGFILE_BASE, RiscV,
 };
 use tt_isa::noc::{Ctrl, NocXy, reg};
 use tt_isa::sfpu::{lreg, mod0_fmt};
@@ -468,7 +468,7 @@ pub const HAZARDS: &[Hazard] = &[
                 code.store(4, i("Addi", 8, 8, 2));
                 if !broken {
                     code.settle(4);
-                    code.store(CFG_BASE + 4 * RISCV_IC_INVALIDATE_CFG, RiscV::Brisc.icache_bit());
+                    code.store(CFG_BASE + 4 * WORMHOLE.tile.icache_invalidate, RiscV::Brisc.icache_bit());
                     code.add([nop(); 20]);
                 }
                 call(code);

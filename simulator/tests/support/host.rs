@@ -2,17 +2,21 @@
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 
-use tt_isa::chip::board;
+use tt_isa::chip::{Chip as ChipData, WORMHOLE, board};
 use tt_isa::map::{DEBUG_REGS_BASE, NIU_BASE, NIU_STRIDE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
-use tt_isa::noc::{Ctrl, NocXy, reg};
-use tt_isa::tlb::{TLB_CONFIG_BASE, TLB_GROUPS, TlbTarget};
+use tt_isa::noc::{Ctrl, NiuRegisters, NocXy};
+use tt_isa::tlb::TlbTarget;
 use tt_simulator::{Chip, ChipConfig, Fault, Mode, Progress};
 
 use super::asm::{b, bytes, i, jal, li, s};
 
-/// A chip, and its first window of 16 MiB.
+/// Registers of the chip's NIUs.
+const REG: NiuRegisters = WORMHOLE.noc.registers;
+
+/// A chip, and the first of the largest windows of its BAR 0.
 pub struct Host {
     pub chip: Chip,
+    kind: &'static ChipData,
 }
 
 impl Host {
@@ -24,24 +28,29 @@ impl Host {
     /// The first row of tiles of an n150 in a mode.
     pub fn with_mode(mode: Mode) -> Self {
         let n150 = ChipConfig::of_board(board("n150").expect("known"), 0);
-        let config = ChipConfig { threads: 1, mode, harvested: !1, ..n150 };
-        Self { chip: Chip::new(config).expect("a chip") }
+        Self::with(ChipConfig { threads: 1, mode, harvested: !1, ..n150 })
     }
 
     /// The chip of an n150 on so many threads.
     pub fn with_threads(threads: usize) -> Self {
-        let config = ChipConfig { threads, ..ChipConfig::of_board(board("n150").expect("known"), 0) };
-        Self { chip: Chip::new(config).expect("a chip") }
+        Self::with(ChipConfig { threads, ..ChipConfig::of_board(board("n150").expect("known"), 0) })
+    }
+
+    /// Any chip.
+    pub fn with(config: ChipConfig) -> Self {
+        let kind = config.board.chip;
+        Self { chip: Chip::new(config).expect("a chip"), kind }
     }
 
     /// Points the window at an address; where in BAR 0 it is then.
     fn window(&mut self, target: TlbTarget) -> u64 {
-        let group = TLB_GROUPS[2];
+        let host = &self.kind.host;
+        let group = host.groups.iter().rfind(|group| group.bar == 0).expect("BAR 0 has windows");
         let mask = (1 << group.log2_size) - 1;
-        let word = TlbTarget { addr: target.addr & !mask, ..target }.encode(group.log2_size);
-        let config = TLB_CONFIG_BASE + 8 * u64::from(group.first);
-        self.chip.bar0_write(config, &word.to_le_bytes()).expect("window configuration");
-        group.bar0 + (target.addr & mask)
+        let entry = group.encode(&TlbTarget { addr: target.addr & !mask, ..target }).to_le_bytes();
+        let entry = &entry[..host.entry_bytes as usize];
+        self.chip.bar0_write(host.entry(group.first), entry).expect("window configuration");
+        group.offset + (target.addr & mask)
     }
 
     pub fn try_write(&mut self, tile: NocXy, addr: u64, data: &[u8]) -> Result<(), Fault> {
@@ -161,14 +170,14 @@ impl Request {
     /// Instructions that make it.
     pub fn program(&self) -> Vec<u32> {
         let registers = [
-            (reg::TARG_ADDR_LO, self.target.1),
-            (reg::TARG_ADDR_MID, self.target.0.mid()),
-            (reg::RET_ADDR_LO, self.ret.1),
-            (reg::RET_ADDR_MID, self.ret.0.mid()),
-            (reg::CTRL, self.ctrl.bits()),
-            (reg::AT_LEN_BE, self.len),
-            (reg::AT_DATA, self.data),
-            (reg::CMD_CTRL, 1),
+            (REG.targ_lo, self.target.1),
+            (REG.targ_node, WORMHOLE.noc.node(self.target.0)),
+            (REG.ret_lo, self.ret.1),
+            (REG.ret_node, WORMHOLE.noc.node(self.ret.0)),
+            (REG.ctrl, self.ctrl.bits()),
+            (REG.at_len_be, self.len),
+            (REG.at_data, self.data),
+            (REG.cmd_ctrl, 1),
         ];
         registers.iter().flat_map(|&(register, value)| poke(niu(self.noc, register), value)).collect()
     }

@@ -8,13 +8,15 @@
 
 use std::collections::BTreeMap;
 
-use tt_isa::cfg::{CfgField, config as c, thread as tc};
+use tt_isa::cfg::CfgField;
+use tt_isa::chip::WORMHOLE;
+use tt_isa::chip::wormhole::{config as c, thread as tc};
 use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::{
     self as i, CLEARDVALID, INCRWC, INSTRUCTIONS, MOVA2D, MOVB2D, Opcode, PACR, SETADCXX, SETRWC, UNPACR,
     ZEROACC,
 };
-use tt_isa::map::{L1_SIZE, RiscV};
+use tt_isa::map::RiscV;
 
 use super::datapath::{SECTION, every_packer, packers, unpacker0};
 use super::{Program, Random};
@@ -83,7 +85,7 @@ impl Size {
 
     /// Rounds that there is room for.
     pub const fn most_rounds(self) -> u32 {
-        (L1_SIZE - MEMORY) / (self.input() + self.result())
+        (WORMHOLE.tile.l1_size - MEMORY) / (self.input() + self.result())
     }
 }
 

@@ -26,14 +26,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tt_isa::cfg::{CfgField, Space};
-use tt_isa::chip::BOARDS;
+use tt_isa::chip::{BOARDS, WORMHOLE};
 use tt_isa::insn::{NOP, SETC16, SETDMAREG, WRCFG};
 use tt_isa::map::{
     CFG_BASE, DEBUG_REGS_BASE, INSTRN_BUF_BASE, INSTRN_BUF_STRIDE, PC_BUF_BASE, PC_BUF_STRIDE,
     PC_BUF_TENSIX_SYNC, RiscV, SOFT_RESET_0, SOFT_RESET_ALL,
 };
 use tt_isa::noc::NocXy;
-use tt_isa::tlb::{TLB_CONFIG_BASE, TLB_GROUPS, TlbTarget};
+use tt_isa::tlb::TlbTarget;
 use tt_simulator::{Chip, ChipConfig};
 
 /// Environment variable with the path of a file that tells a child process what to run.
@@ -224,12 +224,12 @@ trait Card {
 
     /// Runs a prepared image, with `reset` in the soft reset register, and returns the result range.
     fn run(&mut self, reset: u32, image: &[(u32, Vec<u8>)], result: Range<u32>) -> Result<Vec<u8>, String> {
-        let window = TLB_GROUPS[2];
+        let window = WORMHOLE.host.groups[2];
         let window_of = |card: &mut Self, addr: u32| -> Result<u64, String> {
             let base = u64::from(addr) & !0xFF_FFFF;
-            let target = TlbTarget::unicast(TILE, base).encode(window.log2_size);
-            card.write(TLB_CONFIG_BASE + 8 * u64::from(window.first), &target.to_le_bytes())?;
-            Ok(window.bar0 + u64::from(addr) - base)
+            let target = window.encode(&TlbTarget::unicast(TILE, base)) as u64;
+            card.write(WORMHOLE.host.config + 8 * u64::from(window.first), &target.to_le_bytes())?;
+            Ok(window.offset + u64::from(addr) - base)
         };
         let soft_reset = DEBUG_REGS_BASE + SOFT_RESET_0;
         let at = window_of(self, soft_reset)?;

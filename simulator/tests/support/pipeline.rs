@@ -1,7 +1,8 @@
 //! A kernel of all five cores, with every wait that can be missing, and the report for each.
 
-use tt_isa::cfg::{CfgField, config as cfg, thread};
+use tt_isa::cfg::CfgField;
 use tt_isa::chip::WORMHOLE;
+use tt_isa::chip::wormhole::{config as cfg, thread};
 use tt_isa::format::DataFormat;
 use tt_isa::insn::{
     MOVA2D, PACR, SEMGET, SEMINIT, SEMPOST, SEMWAIT, SETADCXX, SETADCXY, SETADCZW, SETRWC, STALLWAIT, UNPACR,

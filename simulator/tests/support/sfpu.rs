@@ -8,7 +8,7 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 use tt_isa::cfg::CfgField;
-use tt_isa::cfg::config as c;
+use tt_isa::chip::wormhole::config as c;
 use tt_isa::format::DataFormat::{self, Bf16, Bfp4, Bfp8, Fp16, Fp32, Int16, Int32};
 use tt_isa::insn::Opcode::{self, *};
 use tt_isa::insn::{self as i, SETADCZW};

@@ -11,14 +11,13 @@
 
 use std::ops::Range;
 
-use tt_isa::chip::{BOARDS, Board, board};
+use tt_isa::chip::{BOARDS, Board, WORMHOLE, board};
 use tt_isa::noc::NocXy;
-use tt_isa::pcie::BAR2_SIZE;
-use tt_isa::tlb::BAR0_SIZE;
 use tt_simulator::{Chip, Fault, HostMemory, System, TraceConfig};
 
 use crate::error::AbiError;
 
+// The library takes the place of the vendor's of a Wormhole: these are its BARs, of sizes that its data says.
 const BAR0: u64 = 0x1_0000_0000;
 const BAR2: u64 = 0x1_2000_0000;
 const BAR4: u64 = 0x8_0000_0000;
@@ -243,13 +242,13 @@ fn place(addr: u64, len: usize) -> Option<Place> {
         let end = addr.checked_add(len as u64)?;
         (addr >= base && end <= base + size).then(|| addr - base)
     };
-    if let Some(offset) = within(BAR0, BAR0_SIZE) {
+    if let Some(offset) = within(BAR0, WORMHOLE.host.bar(0)) {
         return Some(Place::Bar0(offset));
     }
     if let Some(offset) = within(BAR4, BAR4_SIZE) {
-        return Some(Place::Bar0(BAR0_SIZE - BAR4_SIZE + offset));
+        return Some(Place::Bar0(WORMHOLE.host.bar(0) - BAR4_SIZE + offset));
     }
-    within(BAR2, BAR2_SIZE).map(Place::Bar2)
+    within(BAR2, WORMHOLE.host.bar(2)).map(Place::Bar2)
 }
 
 fn bar2_width(offset: u64) -> Fault {
@@ -289,12 +288,12 @@ mod tests {
         assert_eq!(ids[..4], [tt_isa::chip::WORMHOLE.pci_id; 4]);
         assert_eq!(ids[4], u32::MAX, "four of the eight chips are on the bus");
         for n in 0..4 {
-            let at = bar0(&mut board, n) + tt_isa::tlb::ARC_CSM_BAR0 + 0x4000;
+            let at = bar0(&mut board, n) + tt_isa::chip::wormhole::ARC_CSM_BAR0 + 0x4000;
             board.write(at, &(n + 7).to_le_bytes()).unwrap();
         }
         for n in 0..4 {
             let mut out = [0; 4];
-            let at = bar0(&mut board, n) + tt_isa::tlb::ARC_CSM_BAR0 + 0x4000;
+            let at = bar0(&mut board, n) + tt_isa::chip::wormhole::ARC_CSM_BAR0 + 0x4000;
             board.read(at, &mut out).unwrap();
             assert_eq!(u32::from_le_bytes(out), n + 7);
         }
@@ -315,17 +314,17 @@ mod tests {
     #[test]
     fn bar_4_is_the_end_of_bar_0() {
         let mut device = device();
-        let csm = tt_isa::tlb::ARC_CSM_BAR0 - (BAR0_SIZE - BAR4_SIZE);
+        let csm = tt_isa::chip::wormhole::ARC_CSM_BAR0 - (WORMHOLE.host.bar(0) - BAR4_SIZE);
         device.write(BAR4 + csm + 0x4000, &[1, 2, 3, 4]).unwrap();
         let mut out = [0; 4];
-        device.read(BAR0 + tt_isa::tlb::ARC_CSM_BAR0 + 0x4000, &mut out).unwrap();
+        device.read(BAR0 + tt_isa::chip::wormhole::ARC_CSM_BAR0 + 0x4000, &mut out).unwrap();
         assert_eq!(out, [1, 2, 3, 4]);
     }
 
     #[test]
     fn addresses_are_checked() {
         let mut device = device();
-        for (addr, len) in [(0, 4), (BAR0 - 2, 4), (BAR0 + BAR0_SIZE - 2, 4), (u64::MAX - 1, 4)] {
+        for (addr, len) in [(0, 4), (BAR0 - 2, 4), (BAR0 + WORMHOLE.host.bar(0) - 2, 4), (u64::MAX - 1, 4)] {
             let error = device.read(addr, &mut vec![0; len]).unwrap_err();
             assert!(matches!(error, AbiError::NoBar { .. }), "{addr:#x}: {error}");
         }

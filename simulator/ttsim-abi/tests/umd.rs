@@ -8,7 +8,6 @@ use std::process::Command;
 
 use support::library;
 use tt_isa::chip::{Chip, WORMHOLE};
-use tt_isa::map::L1_SIZE;
 use tt_isa::noc::NocXy;
 
 /// Bytes of an Ethernet tile's L1 (`EthernetTile/README.md`).
@@ -48,7 +47,7 @@ fn descriptor(chip: &Chip) -> String {
     line("router_only", &list(&router_only));
     line("noc0_x_to_noc1_x", &format!("[{}]", mirrored(columns)));
     line("noc0_y_to_noc1_y", &format!("[{}]", mirrored(rows)));
-    line("worker_l1_size", &L1_SIZE.to_string());
+    line("worker_l1_size", &WORMHOLE.tile.l1_size.to_string());
     line("dram_bank_size", &(2 * chip.dram_bank_size).to_string());
     line("eth_l1_size", &ETHERNET_L1.to_string());
     line("features", "{}");

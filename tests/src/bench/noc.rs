@@ -8,11 +8,14 @@ use std::time::Duration;
 use anyhow::Result;
 use tt_isa::chip::{DramBank, WORMHOLE};
 use tt_isa::map::{NIU_BASE, RiscV};
-use tt_isa::noc::{Ctrl, MAX_PACKET, NocXy, reg};
+use tt_isa::noc::{Ctrl, NiuRegisters, NocXy, reg};
 
 use super::program::{COUNTERS, counter};
 use super::rv32::{X, addi, back_unless_equal, jump_back, li, lui, lw, sw};
 use super::{Load, Machine, Work};
+
+/// Registers of the chip's NIUs.
+const REG: NiuRegisters = WORMHOLE.noc.registers;
 
 /// Where the data goes in L1.
 const DATA: u32 = 0x4_0000;
@@ -27,11 +30,11 @@ pub fn read_rate(machine: &mut impl Machine, rows: &[u8], time: Duration) -> Res
     let of = tiles.clone();
     for n in 0..tiles.len() as u32 {
         let (bank, address) = source(n);
-        machine.write(bank.ports[0], address, &[0x5A; MAX_PACKET as usize])?;
+        machine.write(bank.ports[0], address, &[0x5A; WORMHOLE.noc.max_packet as usize])?;
     }
     let work =
         Work { tiles, harts: &[RiscV::Brisc], program: &|n, _| reader(of[n], n as u32), clocks: 100_000 };
-    Ok(work.rounds_per_second(machine, time)? * f64::from(READS * MAX_PACKET))
+    Ok(work.rounds_per_second(machine, time)? * f64::from(READS * WORMHOLE.noc.max_packet))
 }
 
 /// Where the `n`-th tile's data is: bank and address.
@@ -52,13 +55,13 @@ fn reader(tile: NocXy, number: u32) -> Vec<u8> {
     const ZERO: X = X(0);
     let (bank, address) = source(number);
     let request = [
-        (reg::TARG_ADDR_LO, address),
-        (reg::TARG_ADDR_MID, bank.ports[0].mid()),
-        (reg::RET_ADDR_LO, DATA),
-        (reg::RET_ADDR_MID, tile.mid()),
-        (reg::PACKET_TAG, 0),
-        (reg::CTRL, Ctrl::RESP_MARKED.bits()),
-        (reg::AT_LEN_BE, MAX_PACKET),
+        (REG.targ_lo, address),
+        (REG.targ_node, WORMHOLE.noc.node(bank.ports[0])),
+        (REG.ret_lo, DATA),
+        (REG.ret_node, WORMHOLE.noc.node(tile)),
+        (REG.packet_tag, 0),
+        (REG.ctrl, Ctrl::RESP_MARKED.bits()),
+        (REG.at_len_be, WORMHOLE.noc.max_packet),
     ];
     let mut words = vec![
         lui(NIU, NIU_BASE),
@@ -71,7 +74,7 @@ fn reader(tile: NocXy, number: u32) -> Vec<u8> {
         words.extend(li(VALUE, value));
         words.push(sw(VALUE, NIU, register));
     }
-    words.extend([sw(ONE, NIU, reg::CMD_CTRL); READS as usize]);
+    words.extend([sw(ONE, NIU, REG.cmd_ctrl); READS as usize]);
     words.extend([
         addi(EXPECTED, EXPECTED, READS),
         lw(ARRIVED, NIU, reg::MST_RD_RESP_RECEIVED),

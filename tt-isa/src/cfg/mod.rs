@@ -1,17 +1,15 @@
 //! Configuration registers of the Tensix coprocessor (`TensixTile/TensixCoprocessor/BackendConfiguration.md`).
 //!
-//! [`config`] is the backend configuration (`Config`, 32-bit words, two banks), [`thread`] the per-thread one
+//! There are two register files: the backend configuration (`Config`, 32-bit words, two banks) and the per-thread one
 //! (`ThreadConfig`, 16-bit words). A [`CfgField`] is a position; [`CfgField::value`] builds register words from it.
-//! Both modules are Wormhole's; a chip's own fields are in its [`Registers`], and [`CfgField::on`] finds them.
+//! Which fields there are, and where, is a chip's: its [`Registers`]. Constants with the fields' names are in
+//! [`crate::chip::wormhole`] (`config`, `thread`); [`CfgField::on`] finds the field of the same name on another chip.
 
 use core::fmt;
 
-use crate::chip::{Chip, WORMHOLE};
 use crate::text::equal;
 
-pub mod config;
 mod differences;
-pub mod thread;
 
 pub(crate) use differences::{Difference, apply, cfg_differences};
 
@@ -35,6 +33,10 @@ pub struct Registers {
     pub config: &'static [CfgField],
     /// Fields of `ThreadConfig`, by register index and bit.
     pub thread: &'static [CfgField],
+    /// Registers of `Config` that documents and headers have and silicon has not: they read as zero.
+    pub absent: &'static [u32],
+    /// The same of `ThreadConfig`.
+    pub absent_of_threads: &'static [u32],
 }
 
 impl Registers {
@@ -54,15 +56,6 @@ impl Registers {
         None
     }
 }
-
-/// Registers in one bank of a Wormhole's `Config`.
-pub const CONFIG_BANK_WORDS: u32 = WORMHOLE.registers.bank_words;
-/// First of a Wormhole's `Config` registers whose names start with `THCON_`; they end at [`CONFIG_GLOBAL_START`].
-pub const CONFIG_THCON_START: u32 = WORMHOLE.registers.thcon_start;
-/// `Config` registers of a Wormhole from this index on are not banked.
-pub const CONFIG_GLOBAL_START: u32 = WORMHOLE.registers.global_start;
-/// Number of a Wormhole's `ThreadConfig` registers of a thread.
-pub const THREAD_CONFIG_WORDS: u32 = WORMHOLE.registers.thread_words;
 
 /// Which register file a field belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,9 +92,9 @@ impl CfgField {
         (word & self.mask()) >> self.shift
     }
 
-    /// The field of this name on a chip. Panics (fails to compile in `const`) if the chip has none.
-    pub const fn on(&self, chip: &Chip) -> CfgField {
-        match chip.registers.named(self.space, self.name) {
+    /// The field of this name among a chip's registers. Panics (fails to compile in `const`) if the chip has none.
+    pub const fn on(&self, registers: &Registers) -> CfgField {
+        match registers.named(self.space, self.name) {
             Some(field) => field,
             None => panic!("the chip has no configuration field of this name"),
         }
@@ -127,7 +120,7 @@ impl fmt::Debug for CfgField {
 
 macro_rules! cfg_fields {
     ($space:ident, $all:ident $( @$index:literal { $($name:ident[$shift:literal, $width:literal])* } )*) => {
-        use super::{CfgField, Space};
+        use $crate::cfg::{CfgField, Space};
         $( $(
             #[doc = concat!("Register ", stringify!($index), ", bit ", stringify!($shift), ", width ", stringify!($width), ".")]
             pub const $name: CfgField =

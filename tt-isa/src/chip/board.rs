@@ -23,8 +23,8 @@ pub struct Board {
     pub name: &'static str,
     /// Chip type.
     pub chip: &'static Chip,
-    /// Harvested Tensix rows of each chip.
-    pub harvested_rows: &'static [u8],
+    /// How many Tensix rows (or columns: [`Chip::harvesting`]) of each chip are harvested.
+    pub harvested: &'static [u8],
     /// Board type in the upper half of the telemetry's board id.
     pub board_type: u32,
     /// Chips that are connected to the host: the first so many. The others are reached through links.
@@ -152,7 +152,7 @@ pub const BOARDS: &[Board] = &[
     Board {
         name: "n150",
         chip: &WORMHOLE,
-        harvested_rows: &[1],
+        harvested: &[1],
         board_type: 0x18,
         pcie_chips: 1,
         links: &[],
@@ -161,7 +161,7 @@ pub const BOARDS: &[Board] = &[
     Board {
         name: "n300",
         chip: &WORMHOLE,
-        harvested_rows: &[2, 2],
+        harvested: &[2, 2],
         board_type: 0x14,
         pcie_chips: 1,
         links: &N300_LINKS,
@@ -170,7 +170,7 @@ pub const BOARDS: &[Board] = &[
     Board {
         name: "galaxy",
         chip: &WORMHOLE,
-        harvested_rows: &[0],
+        harvested: &[0],
         board_type: 0x35,
         pcie_chips: 1,
         links: &[],
@@ -179,7 +179,7 @@ pub const BOARDS: &[Board] = &[
     Board {
         name: "t3000",
         chip: &WORMHOLE,
-        harvested_rows: &[2; 8],
+        harvested: &[2; 8],
         board_type: 0x14,
         pcie_chips: 4,
         links: &T3000_LINKS,
@@ -188,7 +188,7 @@ pub const BOARDS: &[Board] = &[
     Board {
         name: "galaxy32",
         chip: &WORMHOLE,
-        harvested_rows: &[0; GALAXY_CHIPS],
+        harvested: &[0; GALAXY_CHIPS],
         board_type: 0x35,
         pcie_chips: GALAXY_CHIPS as u8,
         links: &GALAXY_LINKS,
@@ -200,7 +200,7 @@ impl Board {
     /// Id of the board (or, where the host reaches several of them, of the chip's part of it) as telemetry has it.
     pub fn id(&self, chip: usize) -> u64 {
         let pcie = usize::from(self.pcie_chips);
-        let part = if pcie < self.harvested_rows.len() { chip % pcie } else { 0 };
+        let part = if pcie < self.harvested.len() { chip % pcie } else { 0 };
         u64::from(self.board_type) << 36 | (1 + part as u64)
     }
 
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn links_have_two_ends() {
         for board in BOARDS {
-            let chips = board.harvested_rows.len();
+            let chips = board.harvested.len();
             assert_eq!(board.places.len(), chips, "{}", board.name);
             let ends: Vec<EthEnd> = board.links.iter().flat_map(|&EthLink(a, b)| [a, b]).collect();
             for (i, end) in ends.iter().enumerate() {

@@ -6,8 +6,8 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`wormhole`] | Wormhole B0 |
-//! | [`blackhole`] | Blackhole A0: chip, instructions, registers, translation of coordinates |
+//! | [`wormhole`] | Wormhole B0: chip, registers by name, names of tiles |
+//! | [`blackhole`] | Blackhole A0: chip, instructions, registers, names of tiles |
 //! | [`board`](mod@board) | boards with Wormhole chips |
 //!
 //! Sources: `WormholeB0/README.md`, `NoC/Coordinates.md`, `DRAMTile/README.md`, the same pages below `BlackholeA0/`,
@@ -17,7 +17,7 @@ use crate::arc::Management;
 use crate::cfg::Registers;
 use crate::insn::InsnSet;
 use crate::map::TileMap;
-use crate::noc::{NiuMap, NocXy};
+use crate::noc::{NiuMap, NocXy, Translation};
 use crate::stall::Conditions;
 use crate::timing::Timing;
 use crate::tlb::HostMap;
@@ -40,13 +40,50 @@ pub struct DramBank {
 }
 
 /// The NIUs of a group of DRAM tiles in each tile's NoC address space, a block a tile (`DRAMTile/README.md`).
-pub const DRAM_APB_NIU: u64 = 0x1_0008_0000;
-/// Distance between the blocks of two tiles.
-pub const DRAM_APB_NIU_STRIDE: u64 = 0x1_0000;
-/// Which of a group's ports ([`DramBank::ports`]) each block is of (the vendor's user-mode driver, `test_noc.cpp`).
-pub const DRAM_APB_NIU_PORT: [usize; 3] = [1, 0, 2];
-/// Distance between the two NIUs of a tile.
-pub const DRAM_APB_NIU_NOC_STRIDE: u64 = 0x8000;
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DramNiu {
+    /// The first block.
+    pub base: u64,
+    /// Which of a group's ports ([`DramBank::ports`]) each block is of.
+    pub ports: &'static [usize],
+    /// Distance between the blocks of two tiles.
+    pub tile_stride: u64,
+    /// Distance between the two NIUs of a tile.
+    pub noc_stride: u64,
+}
+
+/// How requests name the tiles of a chip.
+#[derive(Clone, Copy, Debug)]
+pub struct Naming {
+    /// NoC 0's tables as firmware sets them up, on a chip some of whose Tensix rows (or columns) are harvested: bit n is the
+    /// n-th of [`Chip::tensix_y`] (or `tensix_x`).
+    pub tables: fn(harvested: u32) -> Translation,
+    /// By these tables, the name of the tile at a NoC 0 position: what its NIUs show as their own.
+    pub name: fn(&Translation, NocXy) -> NocXy,
+}
+
+/// The chip that a part was designed for. Chips with a part of the same design share what is written for it: kernels,
+/// models of the simulator, the modules here that describe its registers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Design {
+    /// Wormhole's.
+    Wormhole,
+    /// Blackhole's.
+    Blackhole,
+}
+
+/// Of which design the parts of a chip are that differ in more than sizes and places.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Designs {
+    /// Tensix coprocessor.
+    pub coprocessor: Design,
+    /// Ethernet tiles ([`crate::eth`] is Wormhole's).
+    pub ethernet: Design,
+    /// PCIe controller ([`crate::pcie`] is Wormhole's).
+    pub pcie: Design,
+    /// Management processor: messages and registers ([`crate::arc`] is Wormhole's, but for the telemetry table).
+    pub management: Design,
+}
 
 /// What is left out of a chip's Tensix tiles where some do not work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +109,8 @@ pub struct Chip {
     pub tensix_y: &'static [u8],
     /// What is harvested.
     pub harvesting: Harvesting,
+    /// How requests name tiles.
+    pub naming: Naming,
     /// Translated columns of Tensix tiles; harvested ones last (`NoC/Coordinates.md`).
     pub translated_x: &'static [u8],
     /// Translated rows of Tensix tiles; harvested ones last.
@@ -90,6 +129,10 @@ pub struct Chip {
     /// in y, the second half of the banks is in the next column, and a missing bank leaves no gap. `None`: DRAM tiles have
     /// no translated coordinates, a request names the port as in [`DramBank::ports`].
     pub dram_translated: Option<NocXy>,
+    /// NIUs in the NoC address space of DRAM tiles, where it is known.
+    pub dram_niu: Option<DramNiu>,
+    /// Designs of its parts.
+    pub designs: Designs,
     /// Addresses in a Tensix tile.
     pub tile: TileMap,
     /// NIUs and the limits of requests.

@@ -461,7 +461,6 @@ mod tests {
     use std::vec::Vec;
 
     use super::super::*;
-    use crate::chip::CHIPS;
 
     #[test]
     fn operands_name_gprs() {
@@ -476,22 +475,6 @@ mod tests {
         let half = SETDMAREG { payload_sig_sel_size: 3, reg_index_16b: 9, ..SETDMAREG::ZERO };
         assert_eq!(written(half.word()), [4]);
         assert_eq!(written(SETDMAREG { set_signals_mode: 1, ..half }.word()), [4, 5, 6, 7]);
-    }
-
-    #[test]
-    fn every_instruction_that_software_uses_has_a_unit() {
-        for row in CHIPS.iter().flat_map(|chip| chip.insn.rows) {
-            let effects = row.effects;
-            assert_eq!(row.used_by_software, effects.unit != Unit::Unknown, "{}", row.name);
-            let gated = !matches!(effects.unit, Unit::Unknown | Unit::Frontend);
-            assert_eq!(gated, effects.wait != 0, "{}", row.name);
-            assert_eq!(
-                effects.unit != Unit::Unknown,
-                effects.cost.is_some(),
-                "{}: what does it cost?",
-                row.name
-            );
-        }
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl Window {
 
     /// Where it is in that BAR.
     pub fn offset(&self) -> u64 {
-        self.group.bar0 + u64::from(self.n) * self.bytes()
+        self.group.offset + u64::from(self.n) * self.bytes()
     }
 
     /// Points it at a target: `write` gets what is to be written to BAR 0, offset and bytes, one access at a time.

@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 
-use tt_isa::cfg::{CfgField, Space, config as c, thread as tc};
+use tt_isa::cfg::{CfgField, Space};
+use tt_isa::chip::wormhole::{config as c, thread as tc};
 use tt_isa::format::DataFormat;
 use tt_isa::insn::{MOVA2D, MOVB2D, PACR, SETADCXX, SETADCXY, SETADCZW, SETC16, SETRWC, UNPACR};
 use tt_isa::map::{CFG_BASE, PC_BUF_BASE, PC_BUF_SEMAPHORE, REGFILE_BASE, RiscV};

@@ -1,8 +1,8 @@
 //! Address counters. Their values show in which datums an unpacker reads and where it writes them, and in which rows a
 //! packer reads.
 
-use tt_isa::cfg::config as c;
-use tt_isa::cfg::thread as tc;
+use tt_isa::chip::wormhole::config as c;
+use tt_isa::chip::wormhole::thread as tc;
 use tt_isa::format::DataFormat::Int32;
 use tt_isa::insn::{
     ADDRCRXY, ADDRCRZW, INCADCXY, INCADCZW, PACR, SETADC, SETADCXX, SETADCXY, SETADCZW, UNPACR,

@@ -3,8 +3,8 @@
 //! Both banks of SrcA and SrcB are full at the start, so that one change of banks may happen. Dst's first 128 rows of 32
 //! bits and, by way of Dst, SrcA and SrcB are the result.
 
-use tt_isa::cfg::config as c;
-use tt_isa::cfg::thread as tc;
+use tt_isa::chip::wormhole::config as c;
+use tt_isa::chip::wormhole::thread as tc;
 use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::{
     ELWADD, ELWMUL, ELWSUB, GAPOOL, GATESRCRST, GMPOOL, INCRWC, MOVA2D, MOVB2A, MOVB2D, MOVD2A, MOVD2B,

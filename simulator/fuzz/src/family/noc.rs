@@ -1,8 +1,9 @@
 //! NoC requests of a tile to itself, to its partner and to DRAM: reads, writes, multicasts to the pair, in line, atomics, on
 //! both NoCs, with sizes and alignments of every kind.
 
+use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{NIU_BASE, NIU_STRIDE, RiscV};
-use tt_isa::noc::{Ctrl, MAX_PACKET, atomic_increment, reg};
+use tt_isa::noc::{Ctrl, atomic_increment, reg};
 
 use super::Family;
 use super::build::{Builder, Part, READ};
@@ -86,8 +87,8 @@ fn request(random: &mut Random) -> Request {
     let len = match random.below(4) {
         0 => random.range(1, 64),
         1 => 16 * random.range(1, 64),
-        2 => MAX_PACKET,
-        _ => random.range(1, MAX_PACKET),
+        2 => WORMHOLE.noc.max_packet,
+        _ => random.range(1, WORMHOLE.noc.max_packet),
     };
     let common = Request {
         noc: random.below(2),

@@ -1,7 +1,7 @@
 //! Packers: formats, ReLU, edge masks, accumulation, several packers, parts of rows.
 
-use tt_isa::cfg::config as c;
-use tt_isa::cfg::thread as tc;
+use tt_isa::chip::wormhole::config as c;
+use tt_isa::chip::wormhole::thread as tc;
 use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::{INCADCXY, NOP, PACR, SETADCXX, SETADCXY, SETADCZW, WRCFG, ZEROACC};
 

@@ -1,7 +1,7 @@
 //! Scalar unit, configuration unit: GPRs, and moves between them and configuration.
 
-use tt_isa::cfg::config as c;
-use tt_isa::cfg::thread as tc;
+use tt_isa::chip::wormhole::config as c;
+use tt_isa::chip::wormhole::thread as tc;
 use tt_isa::insn::{
     ADDDMAREG, DMANOP, MULDMAREG, NOP, RDCFG, REG2FLOP, RMWCIB0, RMWCIB1, RMWCIB2, RMWCIB3, SETC16,
     SETDMAREG, STALLWAIT, WRCFG,

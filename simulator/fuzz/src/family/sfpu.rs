@@ -1,6 +1,6 @@
 //! Vector unit: eight LReg with awkward numbers from Dst, any instructions on them, lanes masked in every way.
 
-use tt_isa::cfg::config as c;
+use tt_isa::chip::wormhole::config as c;
 use tt_isa::insn::{
     Field, INSTRUCTIONS, InsnInfo, Opcode, SETRWC, SFPCOMPC, SFPCONFIG, SFPENCC, SFPLOAD, SFPLOADI, SFPPOPC,
     SFPPUSHC, SFPSETCC, SFPSTORE,

@@ -1,6 +1,6 @@
 //! Semaphores, mutexes and waits: of one thread, so that it never blocks for ever, and of three threads, so that their order shows.
 
-use tt_isa::cfg::config as c;
+use tt_isa::chip::wormhole::config as c;
 use tt_isa::insn::{
     ADDDMAREG, ATGETM, ATRELM, CLEARDVALID, MULDMAREG, NOP, RDCFG, SEMGET, SEMINIT, SEMPOST, SEMWAIT,
     SETDMAREG, SETDVALID, STALLWAIT, WRCFG,

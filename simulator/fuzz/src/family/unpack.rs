@@ -1,7 +1,7 @@
 //! Unpackers: formats, contexts, transpose, tilize, counters, clears; the results are in SrcA, SrcB or Dst.
 
-use tt_isa::cfg::config as c;
-use tt_isa::cfg::thread as tc;
+use tt_isa::chip::wormhole::config as c;
+use tt_isa::chip::wormhole::thread as tc;
 use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::{
     CLEARDVALID, INCADCXY, INCADCZW, SETADCXX, SETADCXY, SETADCZW, SETDVALID, UNPACR, UNPACR_NOP,

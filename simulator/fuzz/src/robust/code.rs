@@ -1,10 +1,10 @@
 //! Random code: bytes for the RISC-V cores, words for the coprocessor.
 
-use tt_isa::chip::BOARDS;
+use tt_isa::chip::{BOARDS, WORMHOLE};
 use tt_isa::insn::{INSTRUCTIONS, ttinsn};
 use tt_isa::map::{
-    CFG_BASE, DEBUG_REGS_BASE, INSTRN_BUF_BASE, L1_SIZE, LOCAL_RAM_BASE, MAILBOX_BASE, MOP_CFG_BASE,
-    NIU_BASE, NIU_STRIDE, PC_BUF_BASE, REGFILE_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL, TDMA_REGS_BASE,
+    CFG_BASE, DEBUG_REGS_BASE, INSTRN_BUF_BASE, LOCAL_RAM_BASE, MAILBOX_BASE, MOP_CFG_BASE, NIU_BASE,
+    NIU_STRIDE, PC_BUF_BASE, REGFILE_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL, TDMA_REGS_BASE,
 };
 use tt_isa::noc::NocXy;
 use tt_isa::rv32::{LISTING, encode, li};
@@ -32,7 +32,7 @@ pub(super) fn address(random: &mut Random) -> u32 {
     let base = random.pick(&[
         0,
         0,
-        L1_SIZE - 64,
+        WORMHOLE.tile.l1_size - 64,
         LOCAL_RAM_BASE,
         TDMA_REGS_BASE,
         DEBUG_REGS_BASE,

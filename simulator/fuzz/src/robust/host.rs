@@ -1,13 +1,13 @@
 //! Random host accesses: BAR 0 with its windows, BAR 2, configuration space, and every register of every kind of tile.
 
 use tt_isa::arc;
-use tt_isa::chip::BOARDS;
+use tt_isa::chip::wormhole::{ARC_APB_BAR0, ARC_CSM_BAR0};
+use tt_isa::chip::{BOARDS, WORMHOLE};
 use tt_isa::map::{
-    DEBUG_REGS_BASE, L1_SIZE, NIU_BASE, NIU_STRIDE, NOC_OVERLAY_BASE, NOC_OVERLAY_STREAM_STRIDE,
-    TDMA_REGS_BASE,
+    DEBUG_REGS_BASE, NIU_BASE, NIU_STRIDE, NOC_OVERLAY_BASE, NOC_OVERLAY_STREAM_STRIDE, TDMA_REGS_BASE,
 };
 use tt_isa::noc::NocXy;
-use tt_isa::tlb::{ARC_APB_BAR0, ARC_CSM_BAR0, BAR0_SIZE, TLB_CONFIG_BASE, TLB_COUNT, TLB_GROUPS, TlbTarget};
+use tt_isa::tlb::TlbTarget;
 use tt_simulator::{Chip, Fault};
 
 use super::Ended;
@@ -46,15 +46,15 @@ fn note(result: Result<(), Fault>, ended: &mut Ended) -> Result<(), Fault> {
 fn offset(random: &mut Random) -> u64 {
     let near = |random: &mut Random, base: u64| base + u64::from(random.below(0x2000));
     match random.below(8) {
-        0 => random.next() % (2 * BAR0_SIZE),
+        0 => random.next() % (2 * WORMHOLE.host.bar(0)),
         1 => random.next(),
-        2 => near(random, TLB_CONFIG_BASE) & !7,
+        2 => near(random, WORMHOLE.host.config) & !7,
         3 => near(random, ARC_CSM_BAR0),
         4 => near(random, ARC_APB_BAR0 + 0x3_0000) & !3,
-        5 => near(random, BAR0_SIZE - 0x1000),
+        5 => near(random, WORMHOLE.host.bar(0) - 0x1000),
         _ => {
-            let group = random.pick(&TLB_GROUPS);
-            group.bar0
+            let group = random.pick(WORMHOLE.host.groups);
+            group.offset
                 + (u64::from(random.below(group.count)) << group.log2_size)
                 + u64::from(random.below(0x10_0000))
         }
@@ -66,16 +66,16 @@ fn access(chip: &mut Chip, random: &mut Random) -> Result<(), Fault> {
     match random.below(10) {
         0 => {
             // A window to somewhere.
-            let group = random.pick(&TLB_GROUPS);
+            let group = random.pick(WORMHOLE.host.groups);
             let addr = u64::from(address(random)) & !((1 << group.log2_size) - 1);
             let mut target = TlbTarget::unicast(node(random), addr);
             target.multicast = random.chance(64);
             target.start = node(random);
             target.noc = random.below(2) as u8;
-            let word = if random.chance(32) { random.next() } else { target.encode(group.log2_size) };
+            let word = if random.chance(32) { random.next() } else { group.encode(&target) as u64 };
             let n = group.first + random.below(group.count);
-            debug_assert!(n < TLB_COUNT);
-            chip.bar0_write(TLB_CONFIG_BASE + 8 * u64::from(n), &word.to_le_bytes())
+            debug_assert!(n < WORMHOLE.host.windows());
+            chip.bar0_write(WORMHOLE.host.config + 8 * u64::from(n), &word.to_le_bytes())
         }
         1 => chip.advance(u64::from(random.below(2_000))).map(|_| ()),
         2 => {
@@ -113,11 +113,11 @@ fn register(random: &mut Random) -> u64 {
         NIU_BASE.into(),
         u64::from(NIU_BASE + NIU_STRIDE),
         u64::from(NOC_OVERLAY_BASE + NOC_OVERLAY_STREAM_STRIDE),
-        u64::from(L1_SIZE),
+        u64::from(WORMHOLE.tile.l1_size),
         u64::from(NOC_OVERLAY_BASE),
-        arc::NOC_XBAR + u64::from(arc::APB_BASE + arc::RESET_UNIT),
-        arc::NOC_XBAR + u64::from(arc::CSM_BASE),
-        arc::NOC_XBAR,
+        WORMHOLE.management.noc + u64::from(arc::APB_BASE + arc::RESET_UNIT),
+        WORMHOLE.management.noc + u64::from(arc::CSM_BASE),
+        WORMHOLE.management.noc,
     ]);
     match random.below(8) {
         0 => random.next() >> random.range(20, 60),

@@ -37,7 +37,7 @@ impl ICache {
 
     fn fetch_line(&mut self, pc: u32, line: u32, jumped: bool) -> u64 {
         self.last = line;
-        if pc >= map::L1_SIZE {
+        if pc >= map::IRAM_BASE {
             // NCRISC's own RAM.
             return 0;
         }

@@ -52,10 +52,9 @@ impl Place {
     /// What is at an address.
     #[inline]
     pub const fn of(addr: u32) -> Self {
-        const LOCAL_END: u32 = map::LOCAL_RAM_BASE + 0x1000;
         match addr {
-            0..map::L1_SIZE => Self::L1,
-            map::LOCAL_RAM_BASE..LOCAL_END => Self::Local,
+            0..map::LOCAL_RAM_BASE => Self::L1,
+            map::LOCAL_RAM_BASE..map::TDMA_REGS_BASE => Self::Local,
             map::CFG_BASE.. => Self::Coprocessor,
             map::INSTRN_BUF_BASE.. => Self::Sync,
             map::REGFILE_BASE.. => Self::Coprocessor,

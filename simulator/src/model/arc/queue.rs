@@ -59,16 +59,14 @@ fn next(pointer: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use tt_isa::arc::queue::RESPONSE_READ;
-    use tt_isa::arc::{
-        APB_BASE, CSM_BASE, MESSAGE_QUEUES, MISC_CNTL, MISC_CNTL_IRQ0, NOC_XBAR, RESET_UNIT, message,
-    };
+    use tt_isa::arc::{APB_BASE, CSM_BASE, MESSAGE_QUEUES, MISC_CNTL, MISC_CNTL_IRQ0, RESET_UNIT, message};
     use tt_isa::chip::board;
 
-    use super::super::tests::{read, send};
+    use super::super::tests::{NOC, read, send};
     use super::*;
 
     fn write(arc: &mut Arc, address: u32, word: u32) {
-        arc.noc_write(NOC_XBAR + u64::from(address), &word.to_le_bytes()).expect("a word");
+        arc.noc_write(NOC + u64::from(address), &word.to_le_bytes()).expect("a word");
     }
 
     /// Sends a request as the kernel driver does; the header of the response.

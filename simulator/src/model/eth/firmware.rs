@@ -8,8 +8,8 @@
 use tt_isa::eth::firmware::{
     APP, APP_STACK, CONNECTED, CONNECTION_INFO, FUNCTION_TABLE, HEARTBEAT, HEARTBEAT_MARK, LAUNCH_APP,
     LINK_ERROR, LINK_ERROR_NOT_POPULATED, LOCAL_BOARD_ID, LOCAL_BOARD_TYPE, LOCAL_PLACE, REMOTE_BOARD_ID,
-    REMOTE_BOARD_TYPE, REMOTE_CHANNEL, REMOTE_PLACE, ROUTING_OFF, TRAIN_NOT_CONNECTED, TRAIN_STATUS,
-    TRAIN_SUCCESS, UNCONNECTED, VERSION, VERSION_6_14_0,
+    REMOTE_BOARD_TYPE, REMOTE_CHANNEL, REMOTE_PLACE, REMOTE_TILE_SHIFTS, ROUTING_OFF, TRAIN_NOT_CONNECTED,
+    TRAIN_STATUS, TRAIN_SUCCESS, UNCONNECTED, VERSION, VERSION_6_14_0,
 };
 use tt_isa::eth::routing::{
     ADDRESS, BLOCK_SIZE, BLOCKS, COMMAND_COUNT, COMMAND_SIZE, COMMANDS, DATA, FLAGS, Flags, HOST_BLOCK,
@@ -155,11 +155,13 @@ impl EthernetTile {
     /// The link is trained: the other end is `remote`, whose tile is at `tile`.
     pub fn connect(&mut self, channel: usize, remote: &Identity, tile: NocXy) {
         let NocXy { x, y } = remote.place;
+        let [at_x, at_y] = REMOTE_TILE_SHIFTS;
+        let tile = u32::from(tile.x) << at_x | u32::from(tile.y) << at_y;
         let words = [
             (TRAIN_STATUS, TRAIN_SUCCESS),
             (LINK_ERROR, 0),
             (CONNECTION_INFO + 4 * channel as u32, CONNECTED),
-            (REMOTE_PLACE, tile.mid() | u32::from(x) << 16 | u32::from(y) << 22),
+            (REMOTE_PLACE, tile | u32::from(x) << 16 | u32::from(y) << 22),
             (REMOTE_BOARD_ID, mangled(remote.board_id)),
             (REMOTE_BOARD_ID + 4, remote.chip),
             (REMOTE_CHANNEL, remote.channel),

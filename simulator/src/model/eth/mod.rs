@@ -76,7 +76,7 @@ impl EthernetTile {
         let mut tile = Self {
             position,
             port: Port::new(niu),
-            l1: L1::with_size(eth::L1_SIZE),
+            l1: L1::new(eth::L1_SIZE),
             outbox: Vec::new(),
             hart: Hart::default(),
             activity: Activity::Firmware,

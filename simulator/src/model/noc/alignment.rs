@@ -3,6 +3,7 @@
 
 use tt_isa::noc::MMIO_BASE;
 
+use super::request::{Limits, MASKED_BLOCK};
 use super::{Action, Request};
 use crate::fault::Fault;
 use crate::model::grid::Node;
@@ -37,16 +38,16 @@ pub fn check_alignment(packet: &Request, to: Node) -> Result<(), Fault> {
     let remote = (kind(to, packet.addr), packet.addr);
     let own = (if packet.own_addr >= MMIO_BASE { Kind::Mmio } else { Kind::L1 }, packet.own_addr);
     match packet.action {
-        Action::Read => check_copy(packet.len, remote, own),
-        Action::Write => check_copy(packet.len, own, remote),
-        Action::WriteMasked { .. } => check_masked(own, remote),
+        Action::Read => check_copy(packet.limits, packet.len, remote, own),
+        Action::Write => check_copy(packet.limits, packet.len, own, remote),
+        Action::WriteMasked { .. } => check_masked(packet.limits, own, remote),
         Action::WriteInline { .. } => check_inline(remote),
         Action::Atomic(_) => check_atomic(packet, own, remote),
     }
 }
 
-fn check_copy(len: u32, from: (Kind, u64), to: (Kind, u64)) -> Result<(), Fault> {
-    let congruent = |modulo| match (from.1 ^ to.1) % modulo {
+fn check_copy(limits: Limits, len: u32, from: (Kind, u64), to: (Kind, u64)) -> Result<(), Fault> {
+    let congruent = |modulo: u8| match (from.1 ^ to.1) & (u64::from(modulo) - 1) {
         0 => Ok(()),
         _ => Err(misaligned(format!("NoC addresses {:#x} and {:#x} differ modulo {modulo}", from.1, to.1))),
     };
@@ -58,22 +59,22 @@ fn check_copy(len: u32, from: (Kind, u64), to: (Kind, u64)) -> Result<(), Fault>
         (Kind::Mmio, Kind::Mmio) => word(from.1).and(word(to.1)),
         (Kind::Mmio, _) if u64::from(len) > 4 - from.1 % 4 => word(from.1),
         (Kind::Mmio, _) => congruent(4),
-        (_, Kind::Mmio) => word(to.1).and(congruent(16)),
-        (Kind::L1, _) => congruent(16),
-        (Kind::Other, _) => congruent(32),
+        (_, Kind::Mmio) => word(to.1).and(congruent(limits.congruence)),
+        (Kind::L1, _) => congruent(limits.congruence),
+        (Kind::Other, _) => congruent(limits.read_congruence),
     }
 }
 
-fn check_masked(from: (Kind, u64), to: (Kind, u64)) -> Result<(), Fault> {
+fn check_masked(limits: Limits, from: (Kind, u64), to: (Kind, u64)) -> Result<(), Fault> {
     let aligned = |addr: u64, align: u64| match addr % align {
         0 => Ok(()),
         _ => Err(misaligned(format!("write with byte enables at {addr:#x}, not a multiple of {align}"))),
     };
     match (from.0, to.0) {
         (Kind::Mmio, Kind::Mmio) => aligned(from.1, 4).and(aligned(to.1, 4)),
-        (_, Kind::Mmio) => aligned(to.1, 4).and(check_copy(4, from, to)),
-        (Kind::Mmio, _) => aligned(from.1, 4).and(aligned(to.1, 32)),
-        _ => aligned(from.1, 32).and(aligned(to.1, 32)),
+        (_, Kind::Mmio) => aligned(to.1, 4).and(check_copy(limits, 4, from, to)),
+        (Kind::Mmio, _) => aligned(from.1, 4).and(aligned(to.1, MASKED_BLOCK as u64)),
+        _ => aligned(from.1, MASKED_BLOCK as u64).and(aligned(to.1, MASKED_BLOCK as u64)),
     }
 }
 

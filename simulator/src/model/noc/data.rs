@@ -1,18 +1,11 @@
 //! Data of a packet on its way.
 
-use tt_isa::noc::MAX_PACKET;
-
 use super::request::{INLINE_BLOCK, MASKED_BLOCK};
 use super::{Action, Request};
 
-/// Room for the data of one packet.
-pub struct Data(Box<[u8; MAX_PACKET as usize]>);
-
-impl Default for Data {
-    fn default() -> Self {
-        Self(Box::new([0; MAX_PACKET as usize]))
-    }
-}
+/// Room for the data of one packet; it grows to the longest one so far.
+#[derive(Default)]
+pub struct Data(Vec<u8>);
 
 impl Data {
     /// The bytes that a packet carries.
@@ -23,6 +16,9 @@ impl Data {
             Action::WriteInline { .. } => INLINE_BLOCK,
             Action::Atomic(_) => 4,
         };
+        if self.0.len() < len {
+            self.0.resize(len, 0);
+        }
         &mut self.0[..len]
     }
 }

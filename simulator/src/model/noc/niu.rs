@@ -3,21 +3,17 @@
 //! A store to `CMD_CTRL` translates the coordinates in the initiator's registers and makes a [`Request`],
 //! which waits in the tile's outbox. The NIU accepts it at once, so `CMD_CTRL` always reads zero.
 
-use tt_isa::noc::{CMD_BUF_STRIDE, CMD_BUFS, Ctrl, MAX_PACKET, NiuCfg, NocXy, TRANSACTION_IDS, reg, tag};
+use tt_isa::noc::{CMD_BUFS, Ctrl, NiuCfg, NiuMap, NocXy, TRANSACTION_IDS, Translation, reg, tag};
 
 use super::request::Registers;
 use super::{Action, MEMORY_MAP, Remote, Request};
 use crate::fault::Fault;
 
-const CONFIG_WORDS: usize = (reg::NOC_ID_LOGICAL - reg::NIU_CFG_0) as usize / 4 + 1;
+/// From [`reg::NIU_CFG_0`] to the counters; a chip has them up to its `id_logical`.
+const CONFIG_WORDS: usize = (reg::MST_ATOMIC_RESP_RECEIVED - reg::NIU_CFG_0) as usize / 4;
 const COUNTERS: usize = 64;
 /// Counters of outstanding and outgoing requests are this wide.
 const ID_COUNTER_MASK: u32 = 0xFF;
-/// Entries of a translation table.
-const TRANSLATED: u8 = 32;
-/// Firmware leaves entries from here on unused, and zero.
-const UNUSED_X: u8 = 26;
-const UNUSED_Y: u8 = 28;
 
 /// Both NIUs of a tile, and the requests that they have not delivered yet.
 pub struct Port {
@@ -46,18 +42,20 @@ impl Port {
 /// What firmware has set an NIU up with.
 #[derive(Clone)]
 pub struct NiuSetup {
+    /// Its chip's registers and limits.
+    pub map: &'static NiuMap,
     /// NoC 0 or 1.
     pub noc: u8,
     /// Its tile, as its NoC counts.
     pub position: NocXy,
     /// Its tile in translated space.
     pub logical: NocXy,
-    /// `NODE_ID` above the position.
+    /// `NODE_ID`.
     pub node_id: u32,
     /// `ENDPOINT_ID`.
     pub endpoint: u32,
-    /// Translation tables of x and y.
-    pub translation: [[u32; 4]; 2],
+    /// What coordinates of requests mean, as its NoC counts.
+    pub translation: Translation,
     /// Columns and rows that receive no broadcasts.
     pub broadcast_off: [u32; 2],
     /// The tile is fused off.
@@ -66,12 +64,17 @@ pub struct NiuSetup {
 
 /// Registers of one NIU.
 pub struct Niu {
+    map: &'static NiuMap,
+    /// Words of an initiator's registers that exist, a bit each.
+    initiator: u32,
     noc: u8,
     position: NocXy,
     node_id: u32,
     endpoint: u32,
     sets: [Registers; CMD_BUFS as usize],
     config: [u32; CONFIG_WORDS],
+    /// What the tables in `config` say.
+    translation: Translation,
     counters: [u32; COUNTERS],
     /// Where the packets of an unfinished multi-request transaction go.
     linked: Option<(Remote, bool)>,
@@ -80,6 +83,7 @@ pub struct Niu {
 impl Niu {
     /// An NIU as firmware leaves it.
     pub fn new(setup: &NiuSetup) -> Self {
+        let (map, registers) = (setup.map, &setup.map.registers);
         let mut config = [0; CONFIG_WORDS];
         let mut set = |register: u32, words: &[u32]| {
             config[(register - reg::NIU_CFG_0) as usize / 4..][..words.len()].copy_from_slice(words);
@@ -88,19 +92,44 @@ impl Niu {
         set(reg::NIU_CFG_0, &[(NiuCfg::TRANSLATION_ENABLE | off).bits()]);
         set(reg::ROUTER_CFG_1, &[setup.broadcast_off[0]]);
         set(reg::ROUTER_CFG_3, &[setup.broadcast_off[1]]);
-        set(reg::X_ID_TRANSLATE_TABLE_0, &setup.translation[0]);
-        set(reg::Y_ID_TRANSLATE_TABLE_0, &setup.translation[1]);
-        set(reg::NOC_ID_LOGICAL, &[id(setup.logical)]);
-        Self {
+        let table = |table| map.table_words(table);
+        set(registers.x_translate_table, &table(&setup.translation.x)[..map.table_registers()]);
+        set(registers.y_translate_table, &table(&setup.translation.y)[..map.table_registers()]);
+        set(registers.id_logical, &[id(setup.logical)]);
+        let mut niu = Self {
+            map,
+            initiator: initiator(map),
+            translation: setup.translation,
             noc: setup.noc,
             position: setup.position,
-            node_id: id(setup.position) | setup.node_id,
+            node_id: setup.node_id,
             endpoint: setup.endpoint,
             sets: Default::default(),
             config,
             counters: [0; COUNTERS],
             linked: None,
-        }
+        };
+        niu.read_tables();
+        niu
+    }
+
+    /// Number of a configuration register.
+    fn config_index(&self, offset: u32) -> Option<usize> {
+        let words = (self.map.registers.id_logical - reg::NIU_CFG_0) as usize / 4 + 1;
+        index(offset, reg::NIU_CFG_0, words)
+    }
+
+    /// Initiator and register in it at an offset.
+    #[inline]
+    fn initiator_at(&self, offset: u32) -> (usize, u32) {
+        let stride = self.map.cmd_buf_stride;
+        debug_assert!(stride.is_power_of_two());
+        ((offset >> stride.trailing_zeros()) as usize, offset & (stride - 1))
+    }
+
+    /// Whether an initiator has this register, but for the one that starts it.
+    fn is_initiator(&self, register: u32) -> bool {
+        register.is_multiple_of(4) && self.initiator.checked_shr(register / 4).unwrap_or(0) & 1 == 1
     }
 
     fn config(&self, register: u32) -> u32 {
@@ -115,16 +144,17 @@ impl Niu {
         if let Some(n) = index(offset, reg::MST_ATOMIC_RESP_RECEIVED, COUNTERS) {
             return Ok(self.counters[n]);
         }
-        if let Some(n) = index(offset, reg::NIU_CFG_0, CONFIG_WORDS) {
+        if let Some(n) = self.config_index(offset) {
             return Ok(self.config[n]);
         }
-        let (set, register) = (offset / CMD_BUF_STRIDE, offset % CMD_BUF_STRIDE);
-        match (register, self.sets.get(set as usize)) {
-            (reg::NODE_ID, Some(_)) => Ok(self.node_id),
-            (reg::ENDPOINT_ID, Some(_)) => Ok(self.endpoint),
-            (reg::CMD_CTRL, Some(_)) => Ok(0),
-            (reg::CMD_BUF_STATUS, _) if set == 0 => Ok(0),
-            (_, Some(set)) if is_initiator(register) => Ok(set[register as usize / 4]),
+        let (set, register) = self.initiator_at(offset);
+        let registers = &self.map.registers;
+        match self.sets.get(set) {
+            _ if offset == reg::CMD_BUF_STATUS => Ok(0),
+            Some(_) if register == registers.node_id => Ok(self.node_id),
+            Some(_) if register == registers.endpoint_id => Ok(self.endpoint),
+            Some(_) if register == registers.cmd_ctrl => Ok(0),
+            Some(set) if self.is_initiator(register) => Ok(set[register as usize / 4]),
             _ => Err(unmapped("read", offset)),
         }
     }
@@ -134,51 +164,67 @@ impl Niu {
     /// # Errors
     /// No such register, or a bad request.
     pub fn write(&mut self, offset: u32, value: u32) -> Result<Option<Request>, Fault> {
-        if let Some(n) = index(offset, reg::NIU_CFG_0, CONFIG_WORDS) {
+        if let Some(n) = self.config_index(offset) {
             let changed = NiuCfg::from_bits_retain(value ^ self.config[n]);
             if n == 0 && changed.contains(NiuCfg::TILE_CLOCK_DISABLE) {
                 let what = format!("NIU_CFG_0 = {value:#x} stops or starts the clock of the tile");
                 return Err(Fault::not_implemented(what).page(MEMORY_MAP));
             }
             self.config[n] = value;
+            self.read_tables();
             return Ok(None);
         }
-        if offset == reg::CLEAR_OUTSTANDING_REQ_CNT {
+        let registers = &self.map.registers;
+        if offset == registers.clear_outstanding {
             for id in (0..TRANSACTION_IDS).filter(|id| value >> id & 1 != 0) {
                 *self.counter(reg::MST_REQS_OUTSTANDING_ID + 4 * id) = 0;
             }
             return Ok(None);
         }
-        let (set, register) = ((offset / CMD_BUF_STRIDE) as usize, offset % CMD_BUF_STRIDE);
+        let (set, register) = self.initiator_at(offset);
         if set >= self.sets.len() {
             return Err(unmapped("write", offset));
         }
-        match (register, value) {
-            (reg::CMD_CTRL, 0) => Ok(None),
-            (reg::CMD_CTRL, 1) => self.initiate(set).map(Some),
-            (reg::CMD_CTRL, _) => Err(Fault::program(format!("CMD_CTRL = {value:#x}")).page(MEMORY_MAP)),
-            _ if is_initiator(register) => {
-                let mask = if register == reg::PACKET_TAG { tag::MASK } else { u32::MAX };
-                self.sets[set][register as usize / 4] = value & mask;
-                Ok(None)
-            }
-            _ => Err(unmapped("write", offset)),
+        if register == registers.cmd_ctrl {
+            return match value {
+                0 => Ok(None),
+                1 => self.initiate(set).map(Some),
+                _ => Err(Fault::program(format!("CMD_CTRL = {value:#x}")).page(MEMORY_MAP)),
+            };
         }
+        if !self.is_initiator(register) {
+            return Err(unmapped("write", offset));
+        }
+        let mask = if register == registers.packet_tag { tag::MASK } else { u32::MAX };
+        self.sets[set][register as usize / 4] = value & mask;
+        Ok(None)
+    }
+
+    /// Reads what the tables in the configuration registers say.
+    fn read_tables(&mut self) {
+        let table = |first: u32| {
+            let at = (first - reg::NIU_CFG_0) as usize / 4;
+            self.map.table(&self.config[at..at + self.map.table_registers()])
+        };
+        let registers = &self.map.registers;
+        (self.translation.x, self.translation.y) =
+            (table(registers.x_translate_table), table(registers.y_translate_table));
     }
 
     fn initiate(&mut self, set: usize) -> Result<Request, Fault> {
-        for mid in [reg::TARG_ADDR_MID, reg::RET_ADDR_MID] {
-            let word = self.sets[set][mid as usize / 4];
-            self.sets[set][mid as usize / 4] = self.translate_mid(word);
+        let at = &self.map.registers;
+        for node in [at.targ_node, at.ret_node] {
+            let word = self.sets[set][node as usize / 4];
+            self.sets[set][node as usize / 4] = self.translate_node(word);
         }
         let registers = &mut self.sets[set];
-        let request = Request::decode(self.noc, self.position, registers)?;
-        let c = Ctrl::from_bits_retain(registers[reg::CTRL as usize / 4]);
+        let request = Request::decode(self.map, self.noc, self.position, registers)?;
+        let c = Ctrl::from_bits_retain(registers[at.ctrl as usize / 4]);
         // What splitting leaves behind.
-        let passed = (request.packet_count() - 1) * MAX_PACKET;
+        let passed = (request.packet_count() - 1) * request.limits.max_packet();
         if passed != 0 {
-            registers[reg::AT_LEN_BE as usize / 4] -= passed;
-            for lo in [reg::TARG_ADDR_LO, reg::RET_ADDR_LO] {
+            registers[at.at_len_be as usize / 4] -= passed;
+            for lo in [at.targ_lo, at.ret_lo] {
                 let lo = &mut registers[lo as usize / 4];
                 *lo = lo.wrapping_add(passed);
             }
@@ -202,11 +248,11 @@ impl Niu {
         Ok(())
     }
 
-    /// Both coordinates of a `*_ADDR_MID` word, translated. The upper one means something in broadcasts only.
-    fn translate_mid(&self, mid: u32) -> u32 {
-        let last = self.translate(NocXy::from_mid(mid));
-        let first = self.translate(NocXy::from_mid(mid >> 12));
-        mid & 0xF000_000F | first.mid_rect(last)
+    /// Both coordinates of a register that names tiles, translated. The upper one means something in broadcasts only.
+    fn translate_node(&self, node: u32) -> u32 {
+        let (first, last) = self.map.tile_rect(node);
+        let others = !self.map.node_rect(NocXy::new(63, 63), NocXy::new(63, 63));
+        node & others | self.map.node_rect(self.translate(first), self.translate(last))
     }
 
     /// A coordinate that software uses, as this NoC counts. What the translation table does not have stays as it is,
@@ -215,19 +261,7 @@ impl Niu {
         if !self.flags().contains(NiuCfg::TRANSLATION_ENABLE) {
             return xy;
         }
-        NocXy::new(
-            self.entry(reg::X_ID_TRANSLATE_TABLE_0, xy.x, UNUSED_X),
-            self.entry(reg::Y_ID_TRANSLATE_TABLE_0, xy.y, UNUSED_Y),
-        )
-    }
-
-    fn entry(&self, table: u32, v: u8, unused: u8) -> u8 {
-        if v >= TRANSLATED {
-            return v;
-        }
-        let word = self.config(table + u32::from(v / 8) * 4);
-        let entry = (word >> (v % 8 * 4) & 15) as u8;
-        if entry == 0 && v >= unused { v } else { entry }
+        self.map.position(&self.translation, xy)
     }
 
     fn flags(&self) -> NiuCfg {
@@ -372,18 +406,13 @@ fn index(offset: u32, first: u32, count: usize) -> Option<usize> {
     (n < count && offset.is_multiple_of(4)).then_some(n)
 }
 
-fn is_initiator(register: u32) -> bool {
-    matches!(
-        register,
-        reg::TARG_ADDR_LO
-            | reg::TARG_ADDR_MID
-            | reg::RET_ADDR_LO
-            | reg::RET_ADDR_MID
-            | reg::PACKET_TAG
-            | reg::CTRL
-            | reg::AT_LEN_BE
-            | reg::AT_DATA
-    )
+/// The words of an initiator's registers that a chip has, a bit each.
+fn initiator(map: &NiuMap) -> u32 {
+    let r = &map.registers;
+    let low = [r.targ_lo, r.targ_mid, r.targ_node, r.ret_lo, r.ret_mid, r.ret_node];
+    let high = [r.packet_tag, r.ctrl, r.at_len_be, r.at_data];
+    let all = low.into_iter().chain(high).chain(r.brcst_exclude);
+    all.fold(0, |words, register| words | 1 << (register / 4))
 }
 
 fn unmapped(what: &str, offset: u32) -> Fault {

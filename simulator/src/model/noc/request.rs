@@ -1,14 +1,26 @@
 //! A request, as it travels over the NoC (`NoC/MemoryMap.md`).
 
+use tt_isa::chip::CHIPS;
 use tt_isa::map::RiscV;
-use tt_isa::noc::{Ctrl, MAX_PACKET, NocXy, TRANSACTION_IDS, reg, tag};
+use tt_isa::noc::{Ctrl, NiuMap, NocXy, TRANSACTION_IDS, tag};
 
 use super::atomic::Atomic;
 use super::{COORDINATES, MEMORY_MAP, OVERLAY};
 use crate::fault::Fault;
 
-/// Registers of an initiator, by offset.
-pub type Registers = [u32; reg::CMD_CTRL as usize / 4];
+/// Registers of an initiator, by offset: those in front of the one that starts a request, on any chip.
+pub type Registers = [u32; INITIATOR_WORDS];
+const INITIATOR_WORDS: usize = {
+    let (mut most, mut i) = (0, 0);
+    while i < CHIPS.len() {
+        let words = CHIPS[i].noc.registers.cmd_ctrl as usize / 4;
+        if words > most {
+            most = words;
+        }
+        i += 1;
+    }
+    most
+};
 /// Bytes of the block that an inline write reaches.
 pub const INLINE_BLOCK: usize = 16;
 /// Bytes of the block that a write with byte enables reaches.
@@ -50,9 +62,41 @@ pub enum Remote {
     Rect(NocXy, NocXy),
 }
 
+/// What the NIUs of a chip make of requests: sizes as powers of two, and the rule of alignment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Longest packet.
+    packet_log2: u8,
+    /// Bytes of a flit.
+    flit_log2: u8,
+    /// Modulo how many bytes the ends of a read from DRAM or the host agree.
+    pub read_congruence: u8,
+    /// The same of reads from L1 and of writes.
+    pub congruence: u8,
+}
+
+impl Limits {
+    /// Those of a chip, all of whose sizes are powers of two (`tt-isa/tests/chips.rs`).
+    pub const fn of(noc: &NiuMap) -> Self {
+        Self {
+            packet_log2: noc.max_packet.trailing_zeros() as u8,
+            flit_log2: noc.link_width.trailing_zeros() as u8,
+            read_congruence: noc.read_congruence as u8,
+            congruence: noc.congruence as u8,
+        }
+    }
+
+    /// Bytes of the longest packet.
+    pub const fn max_packet(self) -> u32 {
+        1 << self.packet_log2
+    }
+}
+
 /// A request on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Request {
+    /// Limits of the NIU that makes it.
+    pub limits: Limits,
     /// NoC 0 or 1.
     pub noc: u8,
     /// What it does.
@@ -63,7 +107,7 @@ pub struct Request {
     pub addr: u64,
     /// Address in the initiator's tile: where data comes from or goes to.
     pub own_addr: u64,
-    /// Bytes that it moves; more than [`MAX_PACKET`] travel as several packets.
+    /// Bytes that it moves; more than [`Limits::max_packet`] travel as several packets.
     pub len: u32,
     /// A response is wanted and counted.
     pub respond: bool,
@@ -86,22 +130,32 @@ impl Request {
     ///
     /// # Errors
     /// The request is malformed, or uses what the simulator does not have.
-    pub fn decode(noc: u8, own: NocXy, set: &Registers) -> Result<Self, Fault> {
+    pub fn decode(map: &NiuMap, noc: u8, own: NocXy, set: &Registers) -> Result<Self, Fault> {
+        let registers = &map.registers;
         let at = |register: u32| set[register as usize / 4];
-        let c = Ctrl::from_bits_retain(at(reg::CTRL));
-        let action = action(c, at(reg::AT_LEN_BE), at(reg::AT_DATA))?;
+        let c = Ctrl::from_bits_retain(at(registers.ctrl));
+        let (len_be, at_data) = (at(registers.at_len_be), at(registers.at_data));
+        let action = action(c, len_be, at_data)?;
         let remote_is_ret = matches!(action, Action::Write | Action::WriteMasked { .. });
-        let target = [at(reg::TARG_ADDR_LO), at(reg::TARG_ADDR_MID)];
-        let ret = [at(reg::RET_ADDR_LO), at(reg::RET_ADDR_MID)];
+        // High bits of an address stand below the node, or in a register of their own.
+        let high = |register: u32, node: u32| match register == node {
+            true => at(register) & ((1 << map.node_shift) - 1),
+            false => at(register),
+        };
+        let end =
+            |lo: u32, mid: u32, node: u32| (u64::from(high(mid, node)) << 32 | u64::from(at(lo)), at(node));
+        let target = end(registers.targ_lo, registers.targ_mid, registers.targ_node);
+        let ret = end(registers.ret_lo, registers.ret_mid, registers.ret_node);
         let [remote, own_end] = if remote_is_ret { [ret, target] } else { [target, ret] };
-        let packet_tag = at(reg::PACKET_TAG);
+        let packet_tag = at(registers.packet_tag);
         let request = Self {
+            limits: Limits::of(map),
             noc,
             action,
-            remote: destination(noc, c, remote[1])?,
-            addr: address(remote),
-            own_addr: address(own_end),
-            len: length(action, at(reg::AT_LEN_BE)),
+            remote: destination(map, noc, c, remote.1)?,
+            addr: remote.0,
+            own_addr: own_end.0,
+            len: length(action, len_be),
             respond: action == Action::Read || c.contains(Ctrl::RESP_MARKED),
             include_self: c.contains(Ctrl::BRCST_SRC_INCLUDE),
             tag: packet_tag >> tag::TRANSACTION_ID_SHIFT & (TRANSACTION_IDS - 1),
@@ -109,14 +163,18 @@ impl Request {
             reserves: c.contains(Ctrl::BRCST_PACKET | Ctrl::PATH_RESERVE),
             header_store: (packet_tag & tag::HEADER_STORE != 0
                 && c & (Ctrl::WR | Ctrl::RESP_MARKED) == Ctrl::WR)
-                .then(|| u64::from(at(reg::AT_DATA)) << 4),
+                .then(|| u64::from(at_data) << 4),
             core: None,
         };
         if c.contains(Ctrl::WR) && packet_tag & tag::DELIVER_TO_OVERLAY != 0 {
             let what = format!("a NoC write delivered to overlay stream {}", packet_tag & 63);
             return Err(Fault::not_implemented(what).page(OVERLAY));
         }
-        request.check(c, own, NocXy::from_mid(own_end[1]))?;
+        if matches!(action, Action::WriteMasked { .. }) && map.link_width as usize != MASKED_BLOCK {
+            let what = format!("a NoC write with byte enables where a flit has {} bytes", map.link_width);
+            return Err(Fault::not_implemented(what).page(MEMORY_MAP));
+        }
+        request.check(c, own, map.tile(own_end.1))?;
         Ok(request)
     }
 
@@ -145,7 +203,7 @@ impl Request {
         if self.len == 0 {
             return program("NoC request of 0 bytes".into());
         }
-        let split = self.len > MAX_PACKET;
+        let split = self.len > self.limits.max_packet();
         if split && !(self.addr | self.own_addr).is_multiple_of(SPLIT_ALIGN) {
             let what = format!(
                 "NoC request of {} bytes, which the NIU splits, at {:#x} and {:#x}: not aligned to 16",
@@ -158,23 +216,24 @@ impl Request {
 
     /// Number of packets that it travels in.
     pub fn packet_count(&self) -> u32 {
-        self.len.div_ceil(MAX_PACKET)
+        ceil_shift(self.len, self.limits.packet_log2)
     }
 
     /// The `n`-th packet.
     pub fn packet(&self, n: u32) -> Self {
-        let offset = u64::from(n) * u64::from(MAX_PACKET);
+        let most = self.limits.max_packet();
+        let offset = u64::from(n) * u64::from(most);
         Self {
             addr: self.addr + offset,
             own_addr: self.own_addr + offset,
-            len: (self.len - n * MAX_PACKET).min(MAX_PACKET),
+            len: (self.len - n * most).min(most),
             ..*self
         }
     }
 
-    /// Data flits of one packet: 32 bytes each.
+    /// Data flits of one packet.
     pub fn flits(&self) -> u32 {
-        self.len.div_ceil(tt_isa::noc::LINK_WIDTH)
+        ceil_shift(self.len, self.limits.flit_log2)
     }
 
     /// Whether it writes.
@@ -183,8 +242,9 @@ impl Request {
     }
 }
 
-fn address([lo, mid]: [u32; 2]) -> u64 {
-    u64::from(mid & 15) << 32 | u64::from(lo)
+/// `len` in units of `1 << log2`, rounded up.
+fn ceil_shift(len: u32, log2: u8) -> u32 {
+    (len >> log2) + u32::from(len & ((1 << log2) - 1) != 0)
 }
 
 fn action(c: Ctrl, len_be: u32, data: u32) -> Result<Action, Fault> {
@@ -212,12 +272,11 @@ fn length(action: Action, len_be: u32) -> u32 {
     }
 }
 
-fn destination(noc: u8, c: Ctrl, mid: u32) -> Result<Remote, Fault> {
-    let last = NocXy::from_mid(mid);
+fn destination(map: &NiuMap, noc: u8, c: Ctrl, node: u32) -> Result<Remote, Fault> {
     if !c.contains(Ctrl::BRCST_PACKET) {
-        return Ok(Remote::Tile(last));
+        return Ok(Remote::Tile(map.tile(node)));
     }
-    let first = NocXy::from_mid(mid >> 12);
+    let (first, last) = map.tile_rect(node);
     check_corners(noc, first, last)?;
     Ok(Remote::Rect(first, last))
 }

@@ -1,72 +1,81 @@
 //! Configuration registers of the coprocessor (`BackendConfiguration.md`).
 //!
 //! `Config` has two banks; a thread's `CFG_STATE_ID` says which one its instructions use. Registers from
-//! [`CONFIG_GLOBAL_START`] on exist once. `ThreadConfig` is a set of 16-bit registers for each thread, written
-//! by `SETC16` only.
+//! [`Registers::global_start`] on exist once. `ThreadConfig` is a set of 16-bit registers for each thread, written
+//! by `SETC16` only. How many there are, and which bits, is the chip's; instructions name fields of Wormhole's, whose
+//! design the coprocessor is.
 
-use tt_isa::cfg::config::{self, FIELDS};
-use tt_isa::cfg::thread::{CFG_STATE_ID_StateID, SRCB_SET_Base};
-use tt_isa::cfg::{CONFIG_BANK_WORDS, CONFIG_GLOBAL_START, CfgField, Space, THREAD_CONFIG_WORDS};
+use tt_isa::cfg::{CfgField, Registers, Space};
+use tt_isa::chip::wormhole::config;
+use tt_isa::chip::wormhole::thread::CFG_STATE_ID_StateID;
+use tt_isa::chip::{CHIPS, Chip};
 use tt_isa::map;
 
 use super::THREADS;
 use crate::fault::Fault;
 use crate::model::access::{ConfigLog, ConfigWord};
 
-const WORDS: usize = CONFIG_BANK_WORDS as usize;
-const THREAD_WORDS: usize = THREAD_CONFIG_WORDS as usize;
-
-/// Bits of each `Config` register that the table names. The second words of tile descriptors and the reset
-/// pcs are registers that the table has no fields for.
-const DEFINED: [u32; WORDS] = {
-    let mut bits = [0; WORDS];
-    let mut i = 0;
-    while i < FIELDS.len() {
-        let field = FIELDS[i];
-        if (field.index as usize) < WORDS {
-            bits[field.index as usize] |= field.mask();
+/// Registers of a bank and of a thread, of the chip with the most.
+const MOST: (usize, usize) = {
+    let (mut words, mut of_thread, mut i) = (0, 0, 0);
+    while i < CHIPS.len() {
+        let Registers { bank_words, thread_words, .. } = CHIPS[i].registers;
+        if bank_words as usize > words {
+            words = bank_words as usize;
+        }
+        if thread_words as usize > of_thread {
+            of_thread = thread_words as usize;
         }
         i += 1;
     }
-    let whole = [
-        config::THCON_SEC0_REG0_TileDescriptor.index + 1,
-        config::THCON_SEC1_REG0_TileDescriptor.index + 1,
-        map::RISCV_IC_INVALIDATE_CFG,
-        map::TRISC_RESET_PC_CFG[0],
-        map::TRISC_RESET_PC_CFG[1],
-        map::TRISC_RESET_PC_CFG[2],
-        map::TRISC_RESET_PC_OVERRIDE_CFG,
-        map::NCRISC_RESET_PC_CFG,
-        map::NCRISC_RESET_PC_OVERRIDE_CFG,
-    ];
-    let mut i = 0;
-    while i < whole.len() {
-        bits[whole[i] as usize] = u32::MAX;
-        i += 1;
+    (words, of_thread)
+};
+const WORDS: usize = MOST.0;
+const THREAD_WORDS: usize = MOST.1;
+
+/// Bits of each `Config` register of a chip that exist: those of its fields, and the whole of registers that have none, the
+/// second words of tile descriptors and what cores look at.
+fn existing(chip: &Chip) -> [u32; WORDS] {
+    let registers = &chip.registers;
+    let mut bits = [0; WORDS];
+    for field in registers.config.iter().filter(|field| field.index < registers.bank_words) {
+        bits[field.index as usize] |= field.mask();
+    }
+    let descriptors = [config::THCON_SEC0_REG0_TileDescriptor, config::THCON_SEC1_REG0_TileDescriptor];
+    let descriptors = descriptors.map(|field| field.on(registers).index + 1);
+    let reset_pcs = chip.tile.reset_pc.registers().into_iter().filter_map(map::config_register);
+    for index in descriptors.into_iter().chain([chip.tile.icache_invalidate]).chain(reset_pcs) {
+        bits[index as usize] = u32::MAX;
     }
     bits
-};
+}
 
-/// Registers that the documents and headers have and silicon has not: they read as zero. The vendor's simulator
-/// names them.
-const ABSENT: [u32; 9] = [
-    config::PCK0_ADDR_BASE_REG_0_Base.index,
-    config::PCK0_ADDR_BASE_REG_1_Base.index,
-    config::PCK_EDGE_TILE_FACE_SET_SELECT_enable.index,
-    config::UNP0_ADDR_BASE_REG_1_Base.index,
-    config::UNP1_ADDR_BASE_REG_1_Base.index,
-    config::THCON_SEC0_REG0_TileDescriptor.index + 2,
-    config::THCON_SEC0_REG0_TileDescriptor.index + 3,
-    config::THCON_SEC1_REG0_TileDescriptor.index + 2,
-    config::THCON_SEC1_REG0_TileDescriptor.index + 3,
-];
-/// The same of `ThreadConfig`.
-const ABSENT_OF_THREADS: [u32; 1] = [SRCB_SET_Base.index];
-/// Words between two `ThreadConfig` registers as RISC-V cores see them.
-const THREAD_STRIDE: usize = 4;
+/// Registers with an effect of their own, by index.
+#[derive(Clone, Copy)]
+struct Special {
+    state_reset: u32,
+    prng_seed: u32,
+    icache_invalidate: u32,
+}
+
+impl Special {
+    fn of(chip: &Chip) -> Self {
+        let index = |field: CfgField| field.on(&chip.registers).index;
+        Self {
+            state_reset: index(config::STATE_RESET_EN),
+            prng_seed: index(config::PRNG_SEED_Seed_Val),
+            icache_invalidate: chip.tile.icache_invalidate,
+        }
+    }
+}
 
 /// All configuration registers of a coprocessor.
 pub struct ConfigState {
+    registers: &'static Registers,
+    special: Special,
+    /// Bits that exist.
+    existing: [u32; WORDS],
+    /// Registers that exist once are the same in both.
     banks: [[u32; WORDS]; 2],
     threads: [[u16; THREAD_WORDS]; THREADS],
     /// Bits written to `RISCV_IC_INVALIDATE` since the tile last looked.
@@ -79,9 +88,13 @@ pub struct ConfigState {
     log: Option<Box<ConfigLog>>,
 }
 
-impl Default for ConfigState {
-    fn default() -> Self {
+impl ConfigState {
+    /// Those of a chip, all zero.
+    pub fn new(chip: &'static Chip) -> Self {
         Self {
+            registers: &chip.registers,
+            special: Special::of(chip),
+            existing: existing(chip),
             banks: [[0; WORDS]; 2],
             threads: [[0; THREAD_WORDS]; THREADS],
             icache_invalidate: 0,
@@ -90,9 +103,12 @@ impl Default for ConfigState {
             log: None,
         }
     }
-}
 
-impl ConfigState {
+    /// Which registers there are.
+    pub fn registers(&self) -> &'static Registers {
+        self.registers
+    }
+
     /// Value of a `Config` field, in the bank that `thread` has selected.
     #[inline]
     pub fn get(&self, thread: usize, field: CfgField) -> u32 {
@@ -125,11 +141,15 @@ impl ConfigState {
     /// A `Config` register of which only the bits of `mask` matter.
     #[inline]
     fn bits(&self, bank: usize, index: u32, mask: u32) -> u32 {
-        let bank = if index < CONFIG_GLOBAL_START { bank } else { 0 };
         if let Some(log) = &self.log {
-            log.note(ConfigWord::Config(bank as u8, index as u16), mask, false);
+            log.note(ConfigWord::Config(self.bank_of(bank, index), index as u16), mask, false);
         }
         self.banks[bank][index as usize]
+    }
+
+    /// The bank that a register belongs to: registers that exist once to the first.
+    fn bank_of(&self, bank: usize, index: u32) -> u8 {
+        if index < self.registers.global_start { bank as u8 } else { 0 }
     }
 
     /// Changes whenever a register may have been written: for what is derived from them. `None` where every access is to be
@@ -158,13 +178,14 @@ impl ConfigState {
     /// Writes a `Config` register. Bits that no field covers do not exist. Whatever is written to
     /// `STATE_RESET_EN` clears the bank.
     pub fn write(&mut self, bank: usize, index: u32, value: u32) -> Result<(), Fault> {
-        if index == config::STATE_RESET_EN.index {
+        if index == self.special.state_reset {
             self.generation += 1;
+            let banked = self.registers.global_start;
             if let Some(log) = &self.log {
-                let words = self.banks[bank].iter().zip(0..CONFIG_GLOBAL_START as u16);
+                let words = self.banks[bank].iter().zip(0..banked as u16);
                 words.for_each(|(&old, i)| log.note(ConfigWord::Config(bank as u8, i), old, true));
             }
-            self.banks[bank][..CONFIG_GLOBAL_START as usize].fill(0);
+            self.banks[bank][..banked as usize].fill(0);
             return Ok(());
         }
         self.modify(bank, index, u32::MAX, value)
@@ -173,21 +194,23 @@ impl ConfigState {
     /// Writes those bits of a `Config` register that `mask` has.
     pub fn modify(&mut self, bank: usize, index: u32, mask: u32, data: u32) -> Result<(), Fault> {
         self.check(index)?;
-        let bank = if index < CONFIG_GLOBAL_START { bank } else { 0 };
         let value = self.banks[bank][index as usize] & !mask | data & mask;
-        if value != 0 && ABSENT.contains(&index) {
+        if value != 0 && self.registers.absent.contains(&index) {
             return Err(absent("Config", index, value));
         }
-        let new = value & DEFINED[index as usize];
+        let new = value & self.existing[index as usize];
         self.generation += 1;
         let old = std::mem::replace(&mut self.banks[bank][index as usize], new);
-        if let Some(log) = &self.log {
-            log.note(ConfigWord::Config(bank as u8, index as u16), old ^ new, true);
+        if index >= self.registers.global_start {
+            self.banks[1 - bank][index as usize] = new;
         }
-        if index == map::RISCV_IC_INVALIDATE_CFG {
+        if let Some(log) = &self.log {
+            log.note(ConfigWord::Config(self.bank_of(bank, index), index as u16), old ^ new, true);
+        }
+        if index == self.special.icache_invalidate {
             self.icache_invalidate |= value;
         }
-        if index == config::PRNG_SEED_Seed_Val.index {
+        if index == self.special.prng_seed {
             self.prng_seed = Some(value);
         }
         Ok(())
@@ -195,10 +218,11 @@ impl ConfigState {
 
     /// `SETC16`.
     pub fn set_thread(&mut self, thread: usize, index: u32, value: u16) -> Result<(), Fault> {
-        let Some(word) = self.threads[thread].get_mut(index as usize) else {
+        let words = &mut self.threads[thread][..self.registers.thread_words as usize];
+        let Some(word) = words.get_mut(index as usize) else {
             return Err(Fault::program(format!("ThreadConfig register {index} does not exist")).page(PAGE));
         };
-        if value != 0 && ABSENT_OF_THREADS.contains(&index) {
+        if value != 0 && self.registers.absent_of_threads.contains(&index) {
             return Err(absent("ThreadConfig", index, value.into()));
         }
         let old = std::mem::replace(word, value);
@@ -210,24 +234,26 @@ impl ConfigState {
     }
 
     /// Reads what is mapped at the `word`-th word from `CFG_BASE` on: both banks of `Config`, then each thread's
-    /// registers in the low halves of every fourth word.
+    /// registers, in the low halves of words some way apart.
     pub fn read_mapped(&self, word: u32) -> Result<u32, Fault> {
-        let at = word as usize;
-        match at.checked_sub(2 * WORDS) {
-            None => self.read(at / WORDS, (at % WORDS) as u32),
-            Some(at) => {
-                let (index, rest) = (at / THREAD_STRIDE, at % THREAD_STRIDE);
-                let thread = self.threads.get(index / THREAD_WORDS);
-                let thread = thread.ok_or_else(|| unmapped(word))?;
-                Ok(if rest == 0 { thread[index % THREAD_WORDS].into() } else { 0 })
-            }
-        }
+        let Registers { bank_words, thread_words, thread_map, thread_stride, .. } = *self.registers;
+        let Some(at) = word.checked_sub(thread_map) else {
+            let bank = (word / bank_words) as usize;
+            return if bank < 2 { self.read(bank, word % bank_words) } else { Err(unmapped(word)) };
+        };
+        let (index, rest) = (at / (thread_stride / 4), at % (thread_stride / 4));
+        let thread = self.threads.get((index / thread_words) as usize).ok_or_else(|| unmapped(word))?;
+        Ok(if rest == 0 { thread[(index % thread_words) as usize].into() } else { 0 })
     }
 
-    /// Writes what is mapped there; `ThreadConfig` is read-only.
+    /// Writes what is mapped there; `ThreadConfig` is read-only. Where there is a third range behind the banks, what is
+    /// written there goes to both.
     pub fn write_mapped(&mut self, word: u32, value: u32) -> Result<(), Fault> {
-        match word as usize / WORDS {
-            bank @ (0 | 1) => self.write(bank, word % CONFIG_BANK_WORDS, value),
+        let Registers { bank_words, thread_map, .. } = *self.registers;
+        let index = word % bank_words;
+        match word / bank_words {
+            bank @ (0 | 1) => self.write(bank as usize, index, value),
+            2 if word < thread_map => (0..2).try_for_each(|bank| self.write(bank, index, value)),
             _ => Err(unmapped(word)),
         }
     }
@@ -245,8 +271,9 @@ impl ConfigState {
     }
 
     fn check(&self, index: u32) -> Result<(), Fault> {
-        match DEFINED.get(index as usize) {
-            Some(0) if !ABSENT.contains(&index) => {
+        let existing = &self.existing[..self.registers.bank_words as usize];
+        match existing.get(index as usize) {
+            Some(0) if !self.registers.absent.contains(&index) => {
                 Err(Fault::undocumented(format!("Config register {index} has no known field")).page(PAGE))
             }
             Some(_) => Ok(()),
@@ -270,11 +297,13 @@ const PAGE: &str = "TensixTile/TensixCoprocessor/BackendConfiguration.md";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tt_isa::cfg::config::{ALU_FORMAT_SPEC_REG0_SrcA, ALU_FORMAT_SPEC_REG1_SrcB};
+    use tt_isa::chip::WORMHOLE;
+    use tt_isa::chip::wormhole::config::{ALU_FORMAT_SPEC_REG0_SrcA, ALU_FORMAT_SPEC_REG1_SrcB};
+    use tt_isa::chip::wormhole::thread::SRCB_SET_Base;
 
     #[test]
     fn threads_select_their_bank() {
-        let mut cfg = ConfigState::default();
+        let mut cfg = ConfigState::new(&WORMHOLE);
         cfg.write(0, 1, ALU_FORMAT_SPEC_REG0_SrcA.value(5)).unwrap();
         cfg.write(1, 1, ALU_FORMAT_SPEC_REG0_SrcA.value(6) | ALU_FORMAT_SPEC_REG1_SrcB.value(4)).unwrap();
         cfg.set_thread(1, 0, 1).unwrap();
@@ -285,16 +314,16 @@ mod tests {
 
     #[test]
     fn registers_above_152_are_shared_and_unknown_ones_are_faults() {
-        let mut cfg = ConfigState::default();
+        let mut cfg = ConfigState::new(&WORMHOLE);
         cfg.write(1, 158, 0x6000).unwrap();
         assert_eq!(cfg.read(0, 158).unwrap(), 0x6000);
         assert!(cfg.write(0, 10_000, 1).is_err());
-        assert!(cfg.set_thread(0, THREAD_CONFIG_WORDS, 1).is_err());
+        assert!(cfg.set_thread(0, WORMHOLE.registers.thread_words, 1).is_err());
     }
 
     #[test]
     fn a_write_to_state_reset_en_clears_its_bank() {
-        let mut cfg = ConfigState::default();
+        let mut cfg = ConfigState::new(&WORMHOLE);
         let (banked, shared) = (config::THCON_SEC0_REG3_Base_address.index, 158);
         for bank in 0..2 {
             cfg.write(bank, banked, 7).unwrap();
@@ -309,8 +338,8 @@ mod tests {
 
     #[test]
     fn registers_that_silicon_lacks_are_zero() {
-        let mut cfg = ConfigState::default();
-        for index in ABSENT {
+        let mut cfg = ConfigState::new(&WORMHOLE);
+        for &index in WORMHOLE.registers.absent {
             cfg.write(0, index, 0).unwrap();
             assert!(cfg.write(0, index, 1).unwrap_err().to_string().contains("silicon"));
             assert_eq!(cfg.read(0, index).unwrap(), 0);
@@ -320,23 +349,26 @@ mod tests {
 
     #[test]
     fn cores_see_both_banks_and_the_threads_registers() {
-        let mut cfg = ConfigState::default();
+        let mut cfg = ConfigState::new(&WORMHOLE);
         cfg.write_mapped(1, 0x1_8000).unwrap();
-        cfg.write_mapped(CONFIG_BANK_WORDS + 1, 0x8000).unwrap();
+        cfg.write_mapped(WORMHOLE.registers.bank_words + 1, 0x8000).unwrap();
         cfg.set_thread(2, 3, 0xABCD).unwrap();
         assert_eq!([cfg.word(0, 1), cfg.word(1, 1)], [0x1_8000, 0x8000]);
-        assert_eq!(cfg.read_mapped(CONFIG_BANK_WORDS + 1).unwrap(), 0x8000);
-        let of_thread = 2 * CONFIG_BANK_WORDS + 4 * (2 * THREAD_CONFIG_WORDS + 3);
+        assert_eq!(cfg.read_mapped(WORMHOLE.registers.bank_words + 1).unwrap(), 0x8000);
+        let of_thread = 2 * WORMHOLE.registers.bank_words + 4 * (2 * WORMHOLE.registers.thread_words + 3);
         assert_eq!(cfg.read_mapped(of_thread).unwrap(), 0xABCD);
         assert_eq!(cfg.read_mapped(of_thread + 1).unwrap(), 0);
         assert!(cfg.write_mapped(of_thread, 1).is_err());
-        assert!(cfg.read_mapped(2 * CONFIG_BANK_WORDS + 4 * 3 * THREAD_CONFIG_WORDS).is_err());
+        assert!(
+            cfg.read_mapped(2 * WORMHOLE.registers.bank_words + 4 * 3 * WORMHOLE.registers.thread_words)
+                .is_err()
+        );
     }
 
     #[test]
     fn icache_invalidation_is_taken_once() {
-        let mut cfg = ConfigState::default();
-        cfg.write(0, map::RISCV_IC_INVALIDATE_CFG, 0b1_1110).unwrap();
+        let mut cfg = ConfigState::new(&WORMHOLE);
+        cfg.write(0, WORMHOLE.tile.icache_invalidate, 0b1_1110).unwrap();
         assert_eq!(cfg.take_icache_invalidate(), 0b1_1110);
         assert_eq!(cfg.take_icache_invalidate(), 0);
     }

@@ -6,11 +6,15 @@
 //!                                                    Dst -> packers -> L1
 //! ```
 //!
+//! It is of Wormhole's design ([`tt_isa::chip::Design`]): instructions are [`tt_isa::insn::table`]'s, configuration fields
+//! [`tt_isa::chip::wormhole`]'s. Chips of another design have only its configuration registers.
+//!
 //! An instruction takes effect as a whole ([`Tensix::dispatch`]) if its unit owns the registers that it needs;
 //! otherwise it stalls and is offered again. The engine decides when a thread's next instruction is offered, and how long
 //! an instruction keeps its unit busy ([`Tensix::set_busy`]).
 
-use tt_isa::cfg::thread::UNPACK_MISC_CFG_CfgContextCntReset_0;
+use tt_isa::chip::Chip;
+use tt_isa::chip::wormhole::thread::UNPACK_MISC_CFG_CfgContextCntReset_0;
 #[cfg(test)]
 use tt_isa::insn::InsnInfo;
 use tt_isa::insn::{INSTRUCTIONS, Opcode, RMWCIB0, SETC16, Unit};
@@ -128,10 +132,12 @@ pub struct Tensix {
     busy: [Busy; THREADS],
 }
 
-impl Default for Tensix {
-    fn default() -> Self {
+impl Tensix {
+    /// The coprocessor of a chip. What it executes are the instructions of Wormhole's design; of another one the tile
+    /// refuses them.
+    pub fn new(chip: &'static Chip) -> Self {
         Self {
-            cfg: Default::default(),
+            cfg: config::ConfigState::new(chip),
             rwc: Default::default(),
             src_a: src::SrcBanks::new("SrcA"),
             src_b: src::SrcBanks::new("SrcB"),
@@ -148,9 +154,7 @@ impl Default for Tensix {
             busy: Default::default(),
         }
     }
-}
 
-impl Tensix {
     /// From now on the memories can note what instructions access, and instructions that use a result too early are faults.
     pub fn enable_log(&mut self) {
         self.dst.enable_log();
@@ -357,7 +361,7 @@ impl Tensix {
 
     /// `XMOV`: the mover works in the background, which is at once here.
     fn xmov(&mut self, thread: usize) -> Exec {
-        use tt_isa::cfg::config as c;
+        use tt_isa::chip::wormhole::config as c;
         let get = |field| self.cfg.get(thread, field);
         self.requests.push(TileRequest::Move(Move {
             destination: get(c::THCON_SEC0_REG6_Destination_address) << 4,
@@ -410,7 +414,8 @@ pub fn check_word(word: u32) -> Result<Opcode, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tt_isa::cfg::{CONFIG_BANK_WORDS, THREAD_CONFIG_WORDS};
+    use tt_isa::cfg::Registers;
+    use tt_isa::chip::WORMHOLE;
     use tt_isa::insn::NOP;
 
     #[test]
@@ -426,15 +431,16 @@ mod tests {
         let mut numbers = testing::Random::new(0x1234_5678_9ABC_DEF1);
         let mut random = move || numbers.next();
         let opcodes: Vec<&InsnInfo> = INSTRUCTIONS.iter().filter(|row| row.used_by_software).collect();
-        let mut l1 = L1::default();
+        let mut l1 = crate::model::tensix::testing::l1();
         let mut executed = [0; 256];
+        let Registers { bank_words, thread_words, .. } = WORMHOLE.registers;
         for round in 0..4_000 {
             let mut t = plausible();
             let changes = if round % 3 == 0 { 150 } else { random() % 6 };
             for _ in 0..changes {
                 let value = if random() % 2 == 0 { random() } else { random() & random() & random() };
-                let _ = t.cfg.write(0, random() % CONFIG_BANK_WORDS, value);
-                let _ = t.cfg.set_thread(0, 1 + random() % (THREAD_CONFIG_WORDS - 1), value as u16);
+                let _ = t.cfg.write(0, random() % bank_words, value);
+                let _ = t.cfg.set_thread(0, 1 + random() % (thread_words - 1), value as u16);
             }
             for _ in 0..300 {
                 let row = opcodes[random() as usize % opcodes.len()];
@@ -466,7 +472,7 @@ mod tests {
     fn the_table_names_what_instructions_access() {
         let mut random = testing::Random::new(0x9E37_79B9_7F4A_7C15);
         let opcodes: Vec<&InsnInfo> = INSTRUCTIONS.iter().filter(|row| row.used_by_software).collect();
-        let mut l1 = L1::default();
+        let mut l1 = crate::model::tensix::testing::l1();
         l1.enable_log();
         let mut seen = [0; 256];
         for _ in 0..1_000 {
@@ -532,8 +538,8 @@ mod tests {
 
     /// A coprocessor that is configured to unpack, multiply and pack.
     fn plausible() -> Tensix {
-        use tt_isa::cfg::config as c;
-        let mut t = Tensix::default();
+        use tt_isa::chip::wormhole::config as c;
+        let mut t = crate::model::tensix::testing::tensix();
         let fields = [
             (c::THCON_SEC0_REG0_TileDescriptor, 4 << 16),
             (c::THCON_SEC1_REG0_TileDescriptor, 16 << 16 | 5),

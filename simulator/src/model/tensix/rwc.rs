@@ -5,7 +5,7 @@
 //! the counters on afterwards; "CR" variants count a carriage return copy on and return to it.
 
 use tt_isa::cfg::CfgField;
-use tt_isa::cfg::thread as t;
+use tt_isa::chip::wormhole::thread as t;
 use tt_isa::insn::{INCRWC, SETRWC};
 
 use super::config::ConfigState;
@@ -127,7 +127,7 @@ pub fn apply_addr_mod(
 
 /// Hands the matrix unit's banks back to the unpackers (`FlipSrcA`, `FlipSrcB`): bit 0 SrcA, bit 1 SrcB.
 pub fn flip_sources(t: &mut Tensix, thread: usize, flip: u32) -> Result<(), Fault> {
-    use tt_isa::cfg::thread::{CLR_DVALID_SrcA_Disable, CLR_DVALID_SrcB_Disable};
+    use tt_isa::chip::wormhole::thread::{CLR_DVALID_SrcA_Disable, CLR_DVALID_SrcB_Disable};
     if flip & 1 != 0 {
         t.src_a.flip_matrix(t.cfg.thread(thread, CLR_DVALID_SrcA_Disable) == 0)?;
     }
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn setrwc_and_incrwc() {
-        let mut t = Tensix::default();
+        let mut t = crate::model::tensix::testing::tensix();
         let set = SETRWC { rwc_a: 5, rwc_b: 6, rwc_d: 7, bit_mask: 7, ..SETRWC::ZERO };
         setrwc(&mut t, 0, set.word()).unwrap();
         incrwc(&mut t.rwc[0], INCRWC { rwc_a: 2, rwc_b: 2, rwc_d: 2, rwc_cr: 3 }.word()).unwrap();
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_bias_selects_the_upper_address_modifiers() {
-        let mut cfg = ConfigState::default();
+        let mut cfg = ConfigState::new(&tt_isa::chip::WORMHOLE);
         let bias = |field: CfgField, n| (field.index + n * BIAS_STRIDE, field.value(1) as u16);
         let (index, value) = bias(t::ADDR_MOD_BIAS_SEC0_BiasIncr, 1);
         cfg.set_thread(0, index, value).unwrap();

@@ -2,11 +2,22 @@
 
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
+use tt_isa::chip::WORMHOLE;
 
 use super::wait_gate::Gate;
 use super::{Step, Tensix, check_word};
 use crate::fault::Fault;
 use crate::model::l1::L1;
+
+/// A coprocessor.
+pub fn tensix() -> Tensix {
+    Tensix::new(&WORMHOLE)
+}
+
+/// The L1 that it works on.
+pub fn l1() -> L1 {
+    L1::new(WORMHOLE.tile.l1_size)
+}
 
 /// Executes what one thread has been given, until it has to wait; how many instructions that was.
 pub fn run(t: &mut Tensix, thread: usize, l1: &mut L1) -> Result<usize, Fault> {

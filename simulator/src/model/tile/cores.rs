@@ -8,12 +8,15 @@ use crate::model::l1::L1;
 use crate::model::rv32::{Access, CodeCache, Hart, PAGE_BYTES, no_code};
 
 const PAGE: &str = "TensixTile/BabyRISCV/README.md";
-const L1_PAGES: usize = map::L1_SIZE.div_ceil(PAGE_BYTES) as usize;
-const IRAM_PAGES: usize = map::IRAM_SIZE.div_ceil(PAGE_BYTES) as usize;
-/// Pages of code in a tile: L1, then NCRISC's instruction RAM.
-pub(super) const CODE_PAGES: usize = L1_PAGES + IRAM_PAGES;
-/// Where instruction RAM starts, counted from the first page.
-const IRAM_CODE: u32 = L1_PAGES as u32 * PAGE_BYTES;
+/// Where instruction RAM starts in a tile's code, which is L1 and then NCRISC's instruction RAM.
+fn iram_code(l1_size: u32) -> u32 {
+    l1_size.next_multiple_of(PAGE_BYTES)
+}
+
+/// Pages of code of a tile with so many bytes of both.
+pub(super) fn code_pages(l1_size: u32, iram_size: u32) -> usize {
+    ((iram_code(l1_size) + iram_size).div_ceil(PAGE_BYTES)) as usize
+}
 
 impl Tile {
     /// A core's registers.
@@ -100,12 +103,29 @@ impl Tile {
         self.harts.iter().map(|hart| hart.executed).sum()
     }
 
+    /// Offset of `pc` in instruction RAM, if this core has one and `pc` is there.
+    fn iram_offset(&self, core: RiscV, pc: u32) -> Option<u32> {
+        let offset = pc.wrapping_sub(map::IRAM_BASE);
+        (core == RiscV::Ncrisc && (offset as usize) < self.iram.len()).then_some(offset)
+    }
+
+    /// Number of the page of code that a core executes from at `pc`.
+    ///
+    /// # Errors
+    /// The core cannot execute code from there.
+    #[inline]
+    pub fn code_page(&self, core: RiscV, pc: u32) -> Result<usize, Fault> {
+        let size = self.l1.size();
+        let at = if pc < size { Some(pc) } else { self.iram_offset(core, pc).map(|at| at + iram_code(size)) };
+        at.map(|at| (at / PAGE_BYTES) as usize).ok_or_else(|| no_code(pc, PAGE))
+    }
+
     /// The code word at `pc`.
     ///
     /// # Errors
     /// The core cannot execute code from there.
     pub fn fetch(&self, core: RiscV, pc: u32) -> Result<u32, Fault> {
-        let bytes = match iram_offset(core, pc) {
+        let bytes = match self.iram_offset(core, pc) {
             Some(at) => self.iram.get(at as usize..at as usize + 4),
             None => self.l1.get(pc, 4),
         };
@@ -123,7 +143,7 @@ impl Tile {
     #[inline]
     pub fn refresh_code(&mut self) {
         if std::mem::take(&mut self.iram_written) {
-            self.code.written(IRAM_CODE, map::IRAM_SIZE as usize);
+            self.code.written(iram_code(self.l1.size()), self.iram.len());
         }
         forget_changed(&mut self.l1, &mut self.code);
     }
@@ -147,25 +167,10 @@ impl Tile {
         if !self.tensix.can_push(thread) {
             return Ok(Access::Retry);
         }
+        self.check_coprocessor(word)?;
         self.tensix.push(thread, word, false);
         Ok(Access::Done(()))
     }
-}
-
-/// Offset of `pc` in instruction RAM, if this core has one and `pc` is there.
-fn iram_offset(core: RiscV, pc: u32) -> Option<u32> {
-    let offset = pc.wrapping_sub(map::IRAM_BASE);
-    (core == RiscV::Ncrisc && offset < map::IRAM_SIZE).then_some(offset)
-}
-
-/// Number of the page of code that a core executes from at `pc`.
-///
-/// # Errors
-/// The core cannot execute code from there.
-#[inline]
-pub fn code_page(core: RiscV, pc: u32) -> Result<usize, Fault> {
-    let at = if pc < map::L1_SIZE { Some(pc) } else { iram_offset(core, pc).map(|at| at + IRAM_CODE) };
-    at.map(|at| (at / PAGE_BYTES) as usize).ok_or_else(|| no_code(pc, PAGE))
 }
 
 #[inline(always)]

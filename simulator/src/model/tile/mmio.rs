@@ -83,6 +83,7 @@ impl Tile {
             if !self.tensix.can_push(thread) {
                 return Ok(Some(Access::Retry));
             }
+            self.check_coprocessor(value)?;
             self.tensix.push(thread, value, core == RiscV::Brisc);
             return done;
         }
@@ -183,7 +184,7 @@ impl Tile {
                 map::SOFT_RESET_0 => Ok(self.soft_reset),
                 map::WALL_CLOCK_L => Ok(self.clock as u32),
                 map::WALL_CLOCK_H => Ok((self.clock >> 32) as u32),
-                _ => Err(unmapped(addr)),
+                _ => self.reset_index(addr).map(|i| self.reset_pcs[i]).ok_or_else(|| unmapped(addr)),
             };
         }
         match block(addr, map::TDMA_REGS_BASE) {
@@ -205,6 +206,10 @@ impl Tile {
         }
         if addr == map::DEBUG_REGS_BASE + map::SOFT_RESET_0 {
             return self.set_soft_reset(value);
+        }
+        if let Some(i) = self.reset_index(addr) {
+            self.reset_pcs[i] = value;
+            return Ok(());
         }
         match block(addr, map::TDMA_REGS_BASE) {
             Some(offset) => self.tdma_write(None, offset, value),

@@ -6,7 +6,8 @@
 
 use std::collections::VecDeque;
 
-use tt_isa::map::{self, RiscV};
+use tt_isa::chip::{Chip, Design};
+use tt_isa::map::{self, ResetPc, RiscV, SOFT_RESET_ALL};
 use tt_isa::noc::{MMIO_BASE, NocXy};
 use tt_isa::overlay::TENSIX_STREAMS;
 
@@ -21,8 +22,6 @@ mod cores;
 pub mod mmio;
 mod mover;
 mod tdma;
-
-pub use cores::code_page;
 
 /// RISC-V cores of a tile.
 pub const HARTS: usize = tt_isa::map::CORES;
@@ -40,6 +39,7 @@ pub enum Activity {
 
 /// A tile.
 pub struct Tile {
+    chip: &'static Chip,
     position: NocXy,
     /// NIUs, and requests on their way out.
     port: Port,
@@ -54,6 +54,9 @@ pub struct Tile {
     iram_written: bool,
     code: CodeCache,
     soft_reset: u32,
+    /// Registers that say where cores start, where they are not the coprocessor's: in the order of
+    /// [`ResetPc::registers`].
+    reset_pcs: [u32; 6],
     /// Counts what sleeping cores could have waited for.
     changes: u64,
     /// Clocks since the chip was powered on.
@@ -66,22 +69,25 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// A tile after power-on.
-    pub fn new(position: NocXy, niu: [Niu; 2]) -> Self {
-        let local = RiscV::ALL.map(|core| vec![0; core.local_ram_size() as usize].into_boxed_slice());
+    /// A tile of a chip after power-on.
+    pub fn new(chip: &'static Chip, position: NocXy, niu: [Niu; 2]) -> Self {
+        let map = &chip.tile;
+        let zeros = |size: u32| vec![0; size as usize].into_boxed_slice();
         Self {
+            chip,
             position,
             port: Port::new(niu),
             overlay: Overlay::new(false, TENSIX_STREAMS),
-            l1: L1::default(),
-            tensix: Tensix::default(),
+            l1: L1::new(map.l1_size),
+            tensix: Tensix::new(chip),
             harts: Default::default(),
             activity: [Activity::Reset; HARTS],
-            local,
-            iram: vec![0; map::IRAM_SIZE as usize].into_boxed_slice(),
+            local: map.local_ram.map(zeros),
+            iram: zeros(map.iram_size),
             iram_written: false,
-            code: CodeCache::new(cores::CODE_PAGES),
-            soft_reset: map::SOFT_RESET_ALL,
+            code: CodeCache::new(cores::code_pages(map.l1_size, map.iram_size)),
+            soft_reset: SOFT_RESET_ALL,
+            reset_pcs: [0; 6],
             changes: 0,
             clock: 0,
             mailboxes: Default::default(),
@@ -184,7 +190,7 @@ impl Tile {
 
     /// Writes `SOFT_RESET_0`: cores whose bit goes from one to zero start.
     fn set_soft_reset(&mut self, value: u32) -> Result<(), Fault> {
-        if value & !map::SOFT_RESET_ALL != 0 {
+        if value & !SOFT_RESET_ALL != 0 {
             let what = format!("soft reset of units other than the RISC-V cores ({value:#x})");
             return Err(Fault::not_implemented(what).page("TensixTile/SoftReset.md"));
         }
@@ -206,19 +212,42 @@ impl Tile {
     }
 
     fn reset_pc(&self, core: RiscV) -> u32 {
-        let word = |index| self.tensix.cfg.word(0, index);
-        let (enabled, pc) = match core {
-            RiscV::Brisc => (false, 0),
-            RiscV::Ncrisc => {
-                (word(map::NCRISC_RESET_PC_OVERRIDE_CFG) & 1 != 0, word(map::NCRISC_RESET_PC_CFG))
-            }
-            _ => {
-                let n = core as u32 - RiscV::Trisc0 as u32;
-                let enabled = word(map::TRISC_RESET_PC_OVERRIDE_CFG) >> n & 1 != 0;
-                (enabled, word(map::TRISC_RESET_PC_CFG[n as usize]))
-            }
-        };
-        if enabled { pc } else { core.default_reset_pc() }
+        let set = self.chip.tile.reset_pc.of(core);
+        let set = set.filter(|&(_, enable, bit)| self.reset_register(enable) >> bit & 1 != 0);
+        set.map_or(core.default_reset_pc(), |(pc, ..)| self.reset_register(pc))
+    }
+
+    /// A register that says where cores start.
+    fn reset_register(&self, addr: u32) -> u32 {
+        match map::config_register(addr) {
+            Some(index) => self.tensix.cfg.word(0, index),
+            None => self.reset_index(addr).map_or(0, |i| self.reset_pcs[i]),
+        }
+    }
+
+    /// Number of the register at `addr` that says where cores start, if it is one that the NoC reaches.
+    fn reset_index(&self, addr: u32) -> Option<usize> {
+        let ResetPc { on_noc, .. } = self.chip.tile.reset_pc;
+        let index = || self.chip.tile.reset_pc.registers().iter().position(|&register| register == addr);
+        on_noc.then(index).flatten()
+    }
+
+    /// Instructions of a coprocessor of another design than the models' cannot be executed.
+    ///
+    /// # Errors
+    /// This chip has such a one.
+    #[inline(always)]
+    fn check_coprocessor(&self, word: u32) -> Result<(), Fault> {
+        match self.chip.designs.coprocessor {
+            Design::Wormhole => Ok(()),
+            Design::Blackhole => Err(self.no_coprocessor(word)),
+        }
+    }
+
+    #[cold]
+    fn no_coprocessor(&self, word: u32) -> Fault {
+        let Chip { name, insn, .. } = self.chip;
+        Fault::not_implemented(format!("Tensix instructions of a {name}: {}", insn.disassemble(word)))
     }
 
     /// Whether NoC requests wait.

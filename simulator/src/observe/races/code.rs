@@ -3,12 +3,8 @@
 //! A core may keep a fetched code word in its cache until the cache is invalidated
 //! (`BabyRISCV/InstructionCache.md`), so executing a word that has changed since then is reported.
 
-use tt_isa::map::L1_SIZE;
-
 use crate::model::rv32::{Kind, NO_REGISTER, Op, decode};
 use crate::model::tile::HARTS as CORES;
-
-const WORDS: usize = L1_SIZE as usize / 4;
 
 /// A set of words of L1.
 #[derive(Default)]
@@ -21,9 +17,10 @@ impl Set {
         self.bits.get(word / 64).is_some_and(|bits| bits >> (word % 64) & 1 == 1)
     }
 
-    fn add(&mut self, word: usize) {
+    /// Adds one of `words` words.
+    fn add(&mut self, word: usize, words: usize) {
         if self.bits.is_empty() {
-            self.bits = vec![0; WORDS.div_ceil(64)];
+            self.bits = vec![0; words.div_ceil(64)];
         }
         if let Some(bits) = self.bits.get_mut(word / 64) {
             *bits |= 1 << (word % 64);
@@ -32,33 +29,40 @@ impl Set {
 }
 
 /// The instruction caches of a tile's cores: no capacity, the worst case.
-#[derive(Default)]
 pub struct Caches {
+    /// Words of L1.
+    words: usize,
     fetched: [Set; CORES],
     stale: [Set; CORES],
 }
 
 impl Caches {
+    /// Of a tile with `l1_size` bytes of L1, all empty.
+    pub fn new(l1_size: u32) -> Self {
+        Self { words: l1_size as usize / 4, fetched: Default::default(), stale: Default::default() }
+    }
+
     /// A core fetches the word at `pc`; whether it may get an old one.
     pub fn fetch(&mut self, core: usize, pc: u32) -> bool {
         let word = (pc / 4) as usize;
-        if word >= WORDS {
+        if word >= self.words {
             return false;
         }
-        self.fetched[core].add(word);
+        self.fetched[core].add(word, self.words);
         self.stale[core].has(word)
     }
 
     /// Bytes were written; whether any core has fetched them.
     pub fn written(&mut self, addr: u32, len: u32) -> bool {
         let mut any = false;
-        let words = (addr / 4) as usize..(addr.saturating_add(len).min(L1_SIZE)).div_ceil(4) as usize;
+        let size = self.words;
+        let words = (addr / 4) as usize..(addr.saturating_add(len).div_ceil(4) as usize).min(size);
         for (fetched, stale) in self.fetched.iter().zip(&mut self.stale) {
             if fetched.bits.is_empty() {
                 continue;
             }
             for word in words.clone().filter(|&word| fetched.has(word)) {
-                stale.add(word);
+                stale.add(word, size);
                 any = true;
             }
         }
@@ -150,7 +154,7 @@ mod tests {
 
     #[test]
     fn code_that_changed_is_stale_until_the_cache_is_invalidated() {
-        let mut caches = Caches::default();
+        let mut caches = Caches::new(4096);
         assert!(!caches.fetch(1, 0x100));
         assert!(caches.written(0xFE, 3) && !caches.written(0x104, 4));
         assert!(caches.fetch(1, 0x100) && !caches.fetch(2, 0x100));

@@ -53,7 +53,7 @@ impl TileRaces {
             let id = self.requests.len() as u32;
             self.requests.push(RequestInfo::new(request, by.0, by.1));
             self.outgoing.push_back((id, *clock));
-            if let Some((addr, len, write)) = super::packets::own_end(&request) {
+            if let Some((addr, len, write)) = super::packets::own_end(&request, self.l1.size()) {
                 let access = Access { component: Component::UNDER_WAY, n: id + 1, write, mask: 0, what: id };
                 if !write {
                     self.l1_initialised(addr, len, &access)?;
@@ -275,7 +275,7 @@ impl TileRaces {
         if let Some((thread, gpr)) = mmio::gpr(now.core, addr) {
             return self.gpr_access(thread, gpr, access, &clock);
         }
-        if addr == map::CFG_BASE + 4 * map::RISCV_IC_INVALIDATE_CFG {
+        if addr == self.icache_invalidate {
             for core in RiscV::ALL.into_iter().filter(|core| value & core.icache_bit() != 0) {
                 self.caches.invalidate(core as usize);
             }

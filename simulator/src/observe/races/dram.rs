@@ -247,10 +247,13 @@ impl Races {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::noc::request::Limits;
+    use tt_isa::chip::WORMHOLE;
     use tt_isa::noc::NocXy;
 
     fn packet(action: Action, addr: u64, len: u32) -> Request {
         Request {
+            limits: Limits::of(&WORMHOLE.noc),
             noc: 0,
             action,
             remote: Remote::Tile(NocXy::new(0, 0)),

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use tt_isa::chip::Chip;
 use tt_isa::noc::NocXy;
 
 use super::TileRaces;
@@ -48,10 +49,10 @@ pub struct Note {
 }
 
 impl Races {
-    /// Of the Tensix tiles at these positions.
-    pub fn new(seed: u64, positions: &[NocXy]) -> Self {
+    /// Of the Tensix tiles of a chip at these positions.
+    pub fn new(chip: &Chip, seed: u64, positions: &[NocXy]) -> Self {
         Self {
-            tiles: (0..positions.len()).map(|index| TileRaces::new(seed, index)).collect(),
+            tiles: (0..positions.len()).map(|index| TileRaces::new(chip, seed, index)).collect(),
             positions: positions.to_vec(),
             dram: DramShadow::default(),
             accessor: Accessor::Host,
@@ -98,7 +99,7 @@ impl Races {
     /// A race, or a read of what nothing has written.
     pub fn accessed(&mut self, tile: usize, addr: u64, len: usize, write: bool) -> Result<(), Fault> {
         let Ok(addr) = u32::try_from(addr) else { return Ok(()) };
-        if u64::from(addr) + len as u64 > u64::from(tt_isa::map::L1_SIZE) {
+        if u64::from(addr) + len as u64 > u64::from(self.tiles[tile].l1.size()) {
             return Ok(());
         }
         let by = match &self.accessor {
@@ -163,8 +164,9 @@ fn response(request: &Request) -> Option<Response> {
     })
 }
 
-/// First byte and bytes in L1 at the end of the tile that makes a request, and whether they are written.
-pub(super) fn own_end(request: &Request) -> Option<(u32, u32, bool)> {
+/// First byte and bytes in L1, which has `l1_size`, at the end of the tile that makes a request, and whether they are
+/// written.
+pub(super) fn own_end(request: &Request, l1_size: u32) -> Option<(u32, u32, bool)> {
     let (len, write) = match request.action {
         Action::Read => (request.len, true),
         Action::Write => (request.len, false),
@@ -173,6 +175,6 @@ pub(super) fn own_end(request: &Request) -> Option<(u32, u32, bool)> {
         Action::Atomic(_) if request.respond => (4, true),
         Action::Atomic(_) => return None,
     };
-    let addr = u32::try_from(request.own_addr).ok().filter(|&addr| addr < tt_isa::map::L1_SIZE)?;
+    let addr = u32::try_from(request.own_addr).ok().filter(|&addr| addr < l1_size)?;
     Some((addr, len, write))
 }

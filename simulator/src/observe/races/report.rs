@@ -45,11 +45,11 @@ impl fmt::Display for Place {
             Place::L1(addr) => write!(f, "L1 {addr:#010x}"),
             Place::Config(ConfigWord::Config(bank, index)) => {
                 write!(f, "Config[{bank}][{index}]")?;
-                name(f, tt_isa::cfg::config::FIELDS, index)
+                name(f, tt_isa::chip::wormhole::config::FIELDS, index)
             }
             Place::Config(ConfigWord::Thread(thread, index)) => {
                 write!(f, "ThreadConfig[{thread}][{index}]")?;
-                name(f, tt_isa::cfg::thread::FIELDS, index)
+                name(f, tt_isa::chip::wormhole::thread::FIELDS, index)
             }
             Place::Gpr(thread, gpr) => write!(f, "GPR {gpr} of Tensix thread {thread}"),
             Place::Dst(row) => write!(f, "Dst row {row} (of the 16-bit rows)"),
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn configuration_words_have_names() {
-        let index = tt_isa::cfg::config::THCON_SEC0_REG3_Base_address.index as u16;
+        let index = tt_isa::chip::wormhole::config::THCON_SEC0_REG3_Base_address.index as u16;
         let text = Place::Config(ConfigWord::Config(0, index)).to_string();
         assert!(text.contains("THCON_SEC0_REG3_Base_address"), "{text}");
     }

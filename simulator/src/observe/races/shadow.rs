@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use tt_isa::map::L1_SIZE;
 use tt_isa::noc::NocXy;
 
 use super::clock::{Component, VectorClock};
@@ -121,6 +120,8 @@ impl Default for Page {
 
 /// Shadow of L1: accesses by words, what was written by bytes. Pages appear as they are touched.
 pub struct L1Shadow {
+    /// Bytes of L1.
+    size: u32,
     pages: Vec<Option<Page>>,
     /// Words whose bytes came out of DRAM without a definite value, and why.
     poisoned: HashMap<u32, Poison>,
@@ -135,15 +136,9 @@ pub enum Poison {
     Unwritten(u64, NocXy),
 }
 
-impl Default for L1Shadow {
-    fn default() -> Self {
-        Self { pages: (0..L1_SIZE.div_ceil(PAGE)).map(|_| None).collect(), poisoned: HashMap::new() }
-    }
-}
-
-/// The words that bytes `addr..addr + len` are in, each with a mask of its bytes. Nothing beyond L1.
-pub fn words(addr: u32, len: u32) -> impl Iterator<Item = (u32, u32)> {
-    let end = addr.saturating_add(len).min(L1_SIZE);
+/// The words that bytes `addr..addr + len` are in, each with a mask of its bytes. Nothing beyond `size`.
+fn words(addr: u32, len: u32, size: u32) -> impl Iterator<Item = (u32, u32)> {
+    let end = addr.saturating_add(len).min(size);
     (addr / 4..end.div_ceil(4)).map(move |word| {
         let first = addr.max(4 * word) - 4 * word;
         let last = end.min(4 * word + 4) - 4 * word;
@@ -152,6 +147,22 @@ pub fn words(addr: u32, len: u32) -> impl Iterator<Item = (u32, u32)> {
 }
 
 impl L1Shadow {
+    /// Of an L1 of `size` bytes.
+    pub fn new(size: u32) -> Self {
+        let pages = (0..size.div_ceil(PAGE)).map(|_| None).collect();
+        Self { size, pages, poisoned: HashMap::new() }
+    }
+
+    /// Bytes of L1.
+    pub fn size(&self) -> u32 {
+        self.size
+    }
+
+    /// The words that bytes `addr..addr + len` are in, each with a mask of its bytes. Nothing beyond L1.
+    pub fn words(&self, addr: u32, len: u32) -> impl Iterator<Item = (u32, u32)> + use<> {
+        words(addr, len, self.size)
+    }
+
     /// The cell of the word at `addr`, a multiple of 4 inside L1.
     pub fn cell(&mut self, addr: u32) -> &mut WordCell {
         &mut self.page(addr).cells[(addr % PAGE / 4) as usize]
@@ -164,9 +175,9 @@ impl L1Shadow {
     /// Notes that bytes were written.
     pub fn written(&mut self, addr: u32, len: u32) {
         if !self.poisoned.is_empty() {
-            words(addr, len).for_each(|(word, _)| drop(self.poisoned.remove(&word)));
+            self.words(addr, len).for_each(|(word, _)| drop(self.poisoned.remove(&word)));
         }
-        for at in addr..addr.saturating_add(len).min(L1_SIZE) {
+        for at in addr..addr.saturating_add(len).min(self.size) {
             let byte = (at % PAGE) as usize;
             self.page(at).written[byte / 64] |= 1 << (byte % 64);
         }
@@ -179,7 +190,7 @@ impl L1Shadow {
     }
 
     fn set_brought(&mut self, addr: u32, len: u32, by: u32) {
-        for (word, _) in words(addr, len) {
+        for (word, _) in self.words(addr, len) {
             self.page(word).brought[(word % PAGE / 4) as usize] = by;
         }
     }
@@ -192,7 +203,7 @@ impl L1Shadow {
 
     /// Notes that bytes have no definite value.
     pub fn poison(&mut self, addr: u32, len: u32, why: &Poison) {
-        for at in addr..addr.saturating_add(len).min(L1_SIZE) {
+        for at in addr..addr.saturating_add(len).min(self.size) {
             let byte = (at % PAGE) as usize;
             self.page(at).written[byte / 64] &= !(1 << (byte % 64));
             self.poisoned.insert(at & !3, why.clone());
@@ -206,7 +217,7 @@ impl L1Shadow {
 
     /// The first byte of a range that nothing ever wrote.
     pub fn first_unwritten(&self, addr: u32, len: u32) -> Option<u32> {
-        (addr..addr.saturating_add(len).min(L1_SIZE)).find(|&at| !self.is_written(at))
+        (addr..addr.saturating_add(len).min(self.size)).find(|&at| !self.is_written(at))
     }
 
     /// Whether a byte was ever written.
@@ -227,10 +238,10 @@ mod tests {
 
     #[test]
     fn words_of_a_range() {
-        assert!(words(6, 5).eq([(4, 0b1100), (8, 0b0111)]));
-        assert!(words(9, 1).eq([(8, 0b0010)]));
-        assert!(words(8, 8).eq([(8, 0xF), (12, 0xF)]));
-        assert_eq!(words(L1_SIZE - 4, 100).count(), 1);
+        assert!(words(6, 5, 4096).eq([(4, 0b1100), (8, 0b0111)]));
+        assert!(words(9, 1, 4096).eq([(8, 0b0010)]));
+        assert!(words(8, 8, 4096).eq([(8, 0xF), (12, 0xF)]));
+        assert_eq!(words(4092, 100, 4096).count(), 1);
     }
 
     #[test]
@@ -273,7 +284,7 @@ mod tests {
 
     #[test]
     fn written_bytes() {
-        let mut l1 = L1Shadow::default();
+        let mut l1 = L1Shadow::new(2 * PAGE);
         l1.written(PAGE - 2, 4);
         assert_eq!(l1.first_unwritten(PAGE - 2, 4), None);
         assert_eq!(l1.first_unwritten(PAGE - 2, 6), Some(PAGE + 2));

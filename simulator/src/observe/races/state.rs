@@ -2,14 +2,15 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use tt_isa::map::RiscV;
+use tt_isa::chip::Chip;
+use tt_isa::map::{CFG_BASE, RiscV, TileMap};
 
 use super::clock::{Component, NIUS, Response, VectorClock};
 use super::code::Caches;
 use super::core_clock::{self, CoreClock};
 use super::dram::{Completed, Snapshot};
 use super::report::{self, Done, Place, RequestInfo};
-use super::shadow::{Access, Cell, L1Shadow, words};
+use super::shadow::{Access, Cell, L1Shadow};
 use crate::fault::Fault;
 use crate::model::access::{ConfigAccess, ConfigWord, Rows};
 use crate::model::tensix::pipe::{PIPES, Pipe};
@@ -114,6 +115,8 @@ const BANK: Bank =
 
 /// The race detector of one tile.
 pub struct TileRaces {
+    /// Address of the register that invalidates instruction caches.
+    pub(super) icache_invalidate: u32,
     /// The seed, for messages.
     pub(super) seed: u64,
     /// Cores.
@@ -163,14 +166,16 @@ pub struct TileRaces {
 }
 
 impl TileRaces {
-    /// Of tile number `index` after power-on.
-    pub fn new(seed: u64, index: usize) -> Self {
+    /// Of tile number `index` of a chip after power-on.
+    pub fn new(chip: &Chip, seed: u64, index: usize) -> Self {
+        let TileMap { l1_size, icache_invalidate, .. } = chip.tile;
         Self {
+            icache_invalidate: CFG_BASE + 4 * icache_invalidate,
             seed,
             cores: core_clock::all(),
             threads: Default::default(),
             pipes: Default::default(),
-            l1: L1Shadow::default(),
+            l1: L1Shadow::new(l1_size),
             dst: vec![Cell::default(); dst::ROWS].into(),
             dst_written: Rows::default(),
             banks: [[BANK; 2]; 2],
@@ -187,7 +192,7 @@ impl TileRaces {
             arrivals: 0,
             host_wrote: false,
             host: VectorClock::ZERO,
-            caches: Default::default(),
+            caches: Caches::new(l1_size),
             polls: HashMap::new(),
         }
     }
@@ -254,7 +259,7 @@ impl TileRaces {
         access: Access,
         clock: &VectorClock,
     ) -> Result<(), Fault> {
-        for (word, mask) in words(addr, len) {
+        for (word, mask) in self.l1.words(addr, len) {
             let access = Access { mask, ..access };
             let cell = self.l1.cell(word);
             if let Some(first) = cell.conflict(&access, clock) {
@@ -281,7 +286,7 @@ impl TileRaces {
 
     /// Bytes of L1 were used: it matters from now on what whoever brought them from DRAM found there.
     pub fn note_use(&mut self, addr: u32, len: u32) {
-        for (word, _) in words(addr, len) {
+        for (word, _) in self.l1.words(addr, len) {
             if let Some(read) = self.l1.brought_by(word) {
                 self.requests[read as usize].note_use(word);
             }
@@ -340,8 +345,8 @@ impl TileRaces {
             let of_tile = self.completed.next(self.index);
             self.requests[id as usize].done = Some(Done { component: done.0, n: done.1, of_tile });
         }
-        let Some((addr, len, write)) = super::packets::own_end(&request) else { return };
-        for (word, _) in words(addr, len) {
+        let Some((addr, len, write)) = super::packets::own_end(&request, self.l1.size()) else { return };
+        for (word, _) in self.l1.words(addr, len) {
             self.l1.cell(word).rename((Component::UNDER_WAY, id + 1), done);
         }
         if write {
@@ -376,7 +381,7 @@ impl TileRaces {
             Requester::Host if write => {
                 self.host = self.snapshot();
                 self.host_wrote = true;
-                for (word, _) in words(addr, len) {
+                for (word, _) in self.l1.words(addr, len) {
                     self.l1.cell(word).clear();
                 }
                 self.wrote(addr, len);
@@ -392,7 +397,7 @@ impl TileRaces {
                     self.completed.join(&snapshot.completed);
                     return self.l1_access(addr, len, access, &clock);
                 }
-                for (word, mask) in words(addr, len) {
+                for (word, mask) in self.l1.words(addr, len) {
                     let access = Access { mask, ..access };
                     if let Some(first) = self.l1.cell(word).conflict(&access, &clock) {
                         return Err(self.race(Place::L1(word), &first, &access));

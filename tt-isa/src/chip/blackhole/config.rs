@@ -1,11 +1,12 @@
-//! Blackhole's backend configuration registers: Wormhole's ([`crate::cfg::config`]), most of them at another index.
+//! Blackhole's backend configuration registers: Wormhole's ([`crate::chip::wormhole::config`]), most of them at another
+//! index.
 //!
 //! `@index { field[shift, width] .. }` defines a register of Blackhole's own. `@index from n {}` takes the fields of Wormhole's
 //! register n, except those whose bits a listed field uses, and those listed in this register or the one before. Source: the
 //! vendor simulator's list of Blackhole's registers.
 #![allow(non_upper_case_globals)]
 
-crate::cfg::cfg_differences! { Config, crate::cfg::config::FIELDS, 597
+crate::cfg::cfg_differences! { Config, crate::chip::wormhole::config::FIELDS, 597
     @0..=2 from 0 {}
     @3 from 3 { RISC_DEST_ACCESS_CTRL_SEC0_no_swizzle[14, 1] RISC_DEST_ACCESS_CTRL_SEC0_unsigned_int[15, 1] RISC_DEST_ACCESS_CTRL_SEC0_fmt[16, 3] RISC_DEST_ACCESS_CTRL_SEC1_no_swizzle[19, 1] RISC_DEST_ACCESS_CTRL_SEC1_unsigned_int[20, 1] RISC_DEST_ACCESS_CTRL_SEC1_fmt[21, 3] RISC_DEST_ACCESS_CTRL_SEC2_no_swizzle[24, 1] RISC_DEST_ACCESS_CTRL_SEC2_unsigned_int[25, 1] RISC_DEST_ACCESS_CTRL_SEC2_fmt[26, 3] }
     @4..=6 from 4 {}

@@ -5,7 +5,7 @@
 //! (`blackhole.c`); registers and instructions from the vendor simulator's lists. Nothing here has run on silicon yet;
 //! `tt-runtime/tests/blackhole.rs` tests it on the vendor's simulator, as far as that goes.
 
-use super::{Chip, DramBank, Harvesting, places, xy};
+use super::{Chip, Design, Designs, DramBank, Harvesting, places, xy};
 use crate::arc::{self, HarvestTag, Management};
 use crate::cfg::Registers;
 use crate::map::{DEBUG_REGS_BASE, DataCache, ResetPc, TileMap};
@@ -15,10 +15,10 @@ use crate::tlb::{HostMap, TlbFields, TlbGroup};
 
 pub mod config;
 pub mod insn;
+mod naming;
 pub mod thread;
-mod translation;
 
-pub use translation::{Present, Translation};
+pub use naming::{Present, tables};
 
 /// 202 windows of 2 MiB in BAR 0, 8 of 4 GiB in BAR 4 (fewer if the host gave a smaller one).
 pub const WINDOWS: [TlbGroup; 2] = [
@@ -27,7 +27,7 @@ pub const WINDOWS: [TlbGroup; 2] = [
         count: 202,
         log2_size: 21,
         bar: 0,
-        bar0: 0,
+        offset: 0,
         fields: TlbFields { corners: 43, noc: 67, multicast: 69, ordering: 70, linked: 72, static_vc: 73 },
     },
     TlbGroup {
@@ -35,7 +35,7 @@ pub const WINDOWS: [TlbGroup; 2] = [
         count: 8,
         log2_size: 32,
         bar: 4,
-        bar0: 0,
+        offset: 0,
         fields: TlbFields { corners: 32, noc: 56, multicast: 58, ordering: 59, linked: 61, static_vc: 62 },
     },
 ];
@@ -127,6 +127,7 @@ pub const BLACKHOLE: Chip = Chip {
     tensix_x: &[1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16],
     tensix_y: &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
     harvesting: Harvesting::Columns,
+    naming: naming::NAMING,
     translated_x: &[1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16],
     translated_y: &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
     ethernet: &ETHERNET,
@@ -145,6 +146,13 @@ pub const BLACKHOLE: Chip = Chip {
     // The vendor's software leaves the last 16 MiB of each bank alone.
     dram_bank_size: (4 << 30) - (16 << 20),
     dram_translated: Some(xy(17, 12)),
+    dram_niu: None,
+    designs: Designs {
+        coprocessor: Design::Blackhole,
+        ethernet: Design::Blackhole,
+        pcie: Design::Blackhole,
+        management: Design::Blackhole,
+    },
     tile: TileMap {
         l1_size: 1536 << 10,
         // Firmware counts power throttling there, by a broadcast at any time (`throttler.c`).
@@ -209,6 +217,7 @@ pub const BLACKHOLE: Chip = Chip {
         telemetry_table: arc::APB_BASE + arc::RESET_UNIT + SCRATCH_RAM + 4 * 13,
         telemetry_values: arc::APB_BASE + arc::RESET_UNIT + SCRATCH_RAM + 4 * 12,
         harvest: HarvestTag::Enabled(arc::tag::ENABLED_TENSIX_COLUMNS),
+        harvest_order: &PHYSICAL_COLUMNS,
     },
     insn: insn::BLACKHOLE,
     registers: Registers {
@@ -221,6 +230,8 @@ pub const BLACKHOLE: Chip = Chip {
         thread_stride: 4,
         config: config::FIELDS,
         thread: thread::FIELDS,
+        absent: &[],
+        absent_of_threads: &[],
     },
     until: Conditions {
         thcon: 1 << 0,

@@ -1,11 +1,12 @@
-//! Blackhole's thread configuration registers: Wormhole's ([`crate::cfg::thread`]), most of them at another index.
+//! Blackhole's thread configuration registers: Wormhole's ([`crate::chip::wormhole::thread`]), most of them at another
+//! index.
 //!
 //! `@index { field[shift, width] .. }` defines a register of Blackhole's own. `@index from n {}` takes the fields of Wormhole's
 //! register n, except those whose bits a listed field uses, and those listed in this register or the one before. Source: the
 //! vendor simulator's list of Blackhole's registers.
 #![allow(non_upper_case_globals)]
 
-crate::cfg::cfg_differences! { Thread, crate::cfg::thread::FIELDS, 223
+crate::cfg::cfg_differences! { Thread, crate::chip::wormhole::thread::FIELDS, 223
     @0..=1 from 0 {}
     @2 { DISABLE_IMPLIED_SRCA_FMT_Base[0, 1] }
     @3 { DISABLE_IMPLIED_SRCB_FMT_Base[0, 1] }

@@ -32,9 +32,8 @@ pub fn without_columns(t: &mut Tensix, blocked: u16, run: impl FnOnce(&mut Tensi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::l1::L1;
     use crate::model::tensix::testing;
-    use tt_isa::cfg::config::ALU_FORMAT_SPEC_REG0_SrcA;
+    use tt_isa::chip::wormhole::config::ALU_FORMAT_SPEC_REG0_SrcA;
     use tt_isa::format::DataFormat;
     use tt_isa::insn::{MOVA2D, MOVD2A, SFPCONFIG, SFPLOADI};
     use tt_isa::sfpu::sfpconfig;
@@ -42,7 +41,7 @@ mod tests {
     /// Column 5 is odd column of the lanes' column 2.
     #[test]
     fn a_column_is_left_out() {
-        let mut t = Tensix::default();
+        let mut t = crate::model::tensix::testing::tensix();
         let format = ALU_FORMAT_SPEC_REG0_SrcA;
         t.cfg.write(0, format.index, format.value(DataFormat::Bf16 as u32)).unwrap();
         t.src_a.give_to_matrix().unwrap();
@@ -54,12 +53,12 @@ mod tests {
             MOVA2D { src: 0, dst: 0, instr_mod: 0, ..MOVA2D::ZERO }.word(),
         ];
         words.into_iter().for_each(|word| t.push(1, word, true));
-        testing::run(&mut t, 1, &mut L1::default()).unwrap();
+        testing::run(&mut t, 1, &mut crate::model::tensix::testing::l1()).unwrap();
         let row = t.dst.read16(0);
         assert!((0..COLS).all(|column| (row[column] != 0) == (column != 5)), "{row:x?}");
         // Back to another row of SrcA.
         t.push(1, MOVD2A { src: 4, dst: 0, instr_mod: 0, ..MOVD2A::ZERO }.word(), true);
-        testing::run(&mut t, 1, &mut L1::default()).unwrap();
+        testing::run(&mut t, 1, &mut crate::model::tensix::testing::l1()).unwrap();
         let row = t.src_a.matrix()[4];
         assert!((0..COLS).all(|column| (row[column] != 0) == (column != 5)), "{row:x?}");
     }

@@ -1,7 +1,7 @@
 //! Features that the ISA pages define and the vendor's simulator refuses: expected values are worked out by hand.
 
 use tt_isa::cfg::CfgField;
-use tt_isa::cfg::config as c;
+use tt_isa::chip::wormhole::config as c;
 use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::*;
 
@@ -12,7 +12,7 @@ use crate::model::tensix::{Step, Tensix};
 
 /// Both banks valid, every datum of SrcA row r the number r + 1 (and column / 16), of SrcB twice that.
 fn unit(a: DataFormat, b: DataFormat, wide: bool) -> Tensix {
-    let mut t = Tensix::default();
+    let mut t = crate::model::tensix::testing::tensix();
     let mut set = |field: CfgField, value: u32| {
         let old = t.cfg.word(0, field.index);
         t.cfg.write(0, field.index, field.with(old, value)).unwrap();

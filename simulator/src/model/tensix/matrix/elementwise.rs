@@ -166,7 +166,7 @@ impl Float {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tt_isa::cfg::config as c;
+    use tt_isa::chip::wormhole::config as c;
 
     fn unit(function: Function) -> Float {
         Float {
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_sum_waits_for_both_banks() {
-        let mut t = Tensix::default();
+        let mut t = crate::model::tensix::testing::tensix();
         t.cfg.write(0, 1, c::ALU_ACC_CTRL_Fp32_enabled.value(1)).unwrap();
         let word = ELWADD::ZERO.word();
         assert_eq!(execute(&mut t, 0, Opcode::ELWADD, word).unwrap(), Step::Stall);

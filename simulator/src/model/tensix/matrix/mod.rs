@@ -6,7 +6,7 @@
 //!
 //! An instruction that reads SrcA or SrcB waits until the bank is valid, and may hand it back.
 
-use tt_isa::cfg::config as c;
+use tt_isa::chip::wormhole::config as c;
 use tt_isa::insn::{Opcode, ZEROACC};
 
 use super::{Exec, Step, Tensix, dst, rwc};
@@ -119,7 +119,7 @@ mod tests {
 
     /// Rows of Dst that are undefined after a `ZEROACC`.
     fn cleared(clear_mode: u32, dst: u32, wide: u32) -> Vec<usize> {
-        let mut t = Tensix::default();
+        let mut t = crate::model::tensix::testing::tensix();
         t.cfg.write(0, 1, c::ALU_ACC_CTRL_Fp32_enabled.value(wide)).unwrap();
         t.rwc[1].dst.value = 5;
         zeroacc(&mut t, 1, ZEROACC { clear_mode, dst, ..ZEROACC::ZERO }.word()).unwrap();

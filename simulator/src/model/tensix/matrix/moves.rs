@@ -5,7 +5,7 @@
 //! Dst converts back to a left aligned 19-bit datum. SrcA's format decides the form, also for SrcB's datums. If a row number
 //! is not aligned as the move needs it, its low bits are dropped.
 
-use tt_isa::cfg::config as c;
+use tt_isa::chip::wormhole::config as c;
 use tt_isa::format::DataFormat::{Fp16, Tf32};
 use tt_isa::insn::{MOVA2D, MOVB2A, MOVB2D, MOVD2A, MOVD2B};
 

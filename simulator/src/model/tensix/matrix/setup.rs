@@ -3,7 +3,7 @@
 //! SrcA's format (or its override) decides how the matrix unit reads both operands and what 16-bit Dst holds;
 //! SrcB's own format only sets the number of significant mantissa bits.
 
-use tt_isa::cfg::{config as c, thread as tc};
+use tt_isa::chip::wormhole::{config as c, thread as tc};
 use tt_isa::format::DataFormat::{self, *};
 
 use super::accumulate::Accumulator;

@@ -1,8 +1,8 @@
 //! Where packers read and write (`Packers/InputAddressGenerator.md`, `Packers/OutputAddressGenerator.md`).
 
 use tt_isa::cfg::CfgField;
-use tt_isa::cfg::config as c;
-use tt_isa::cfg::thread as tc;
+use tt_isa::chip::wormhole::config as c;
+use tt_isa::chip::wormhole::thread as tc;
 use tt_isa::format::DataFormat;
 use tt_isa::insn::PACR;
 

@@ -3,7 +3,7 @@
 //! For some pairs of formats the pages do not define rounding and special values. Where the vendor's simulator supports such
 //! a pair, the bits here are the same.
 
-use tt_isa::cfg::config as c;
+use tt_isa::chip::wormhole::config as c;
 use tt_isa::format::DataFormat::{self, *};
 
 use super::early::{Class, Early, Reading};

@@ -4,7 +4,7 @@
 //! sixteen columns. The page also describes a selection by faces, but silicon lacks its register.
 
 use tt_isa::cfg::CfgField;
-use tt_isa::cfg::config as c;
+use tt_isa::chip::wormhole::config as c;
 
 use crate::model::tensix::Tensix;
 use crate::model::tensix::dst::COLS;

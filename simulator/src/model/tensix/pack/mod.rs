@@ -14,8 +14,8 @@
 //! and zero flags that packers report.
 
 use tt_isa::cfg::CfgField;
-use tt_isa::cfg::config as c;
-use tt_isa::cfg::thread as tc;
+use tt_isa::chip::wormhole::config as c;
+use tt_isa::chip::wormhole::thread as tc;
 use tt_isa::format::DataFormat::{self, *};
 use tt_isa::insn::{Opcode, PACR, PACR_SETREG};
 use tt_isa::map::{LOCAL_RAM_BASE, MOP_CFG_BASE, TDMA_REGS_BASE};

@@ -2,7 +2,7 @@
 //! of the ISA pages.
 
 use super::*;
-use tt_isa::cfg::thread as tc;
+use tt_isa::chip::wormhole::thread as tc;
 use tt_isa::insn::{SETADC, SETADCXX, SETADCXY, SETADCZW, SETC16};
 
 use crate::model::tensix::adc::dim;
@@ -21,7 +21,8 @@ const PACK: PACR = PACR { pack_sel: 1, last: 1, ..PACR::ZERO };
 impl Bench {
     /// Four packers from 32-bit or 16-bit Dst, `count` datums each, packer n from row 16 n.
     fn new(wide: bool, input: DataFormat, output: DataFormat, count: u32) -> Self {
-        let mut b = Self { t: Tensix::default(), l1: L1::default() };
+        let mut b =
+            Self { t: crate::model::tensix::testing::tensix(), l1: crate::model::tensix::testing::l1() };
         b.l1.get_mut(AT, 0x8000).unwrap().fill(0xEE);
         b.set(c::ALU_FORMAT_SPEC_REG2_Dstacc, input as u32);
         b.set(c::PCK_DEST_RD_CTRL_Read_32b_data, wide.into());

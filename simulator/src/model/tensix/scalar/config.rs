@@ -1,6 +1,6 @@
 //! GPRs to configuration and address counters, and configuration to GPRs (`WRCFG.md`, `RDCFG.md`, `REG2FLOP.md`).
 
-use tt_isa::cfg::{CONFIG_GLOBAL_START, CONFIG_THCON_START};
+use tt_isa::cfg::Registers;
 use tt_isa::insn::{Opcode, RDCFG, REG2FLOP, WRCFG};
 
 use crate::fault::Fault;
@@ -47,8 +47,9 @@ fn to_config(t: &mut Tensix, thread: usize, op: REG2FLOP) -> Result<(), Fault> {
         let what = "REG2FLOP to configuration with byte offset, context or thread";
         return Err(Fault::undocumented(what).page(CONFIG_PAGE));
     }
-    let register = CONFIG_THCON_START + op.flop_index;
-    if register >= CONFIG_GLOBAL_START {
+    let Registers { thcon_start, global_start, .. } = *t.cfg.registers();
+    let register = thcon_start + op.flop_index;
+    if register >= global_start {
         let what = format!("REG2FLOP to Config register {register}, which is not a THCON one");
         return Err(Fault::program(what).page(CONFIG_PAGE));
     }
@@ -86,11 +87,11 @@ fn to_counter(t: &mut Tensix, thread: usize, op: REG2FLOP) -> Result<(), Fault> 
 mod tests {
     use super::*;
     use crate::model::tensix::adc::{Counter, dim};
-    use tt_isa::cfg::config as c;
+    use tt_isa::chip::wormhole::config as c;
 
     #[test]
     fn four_words_at_once() {
-        let mut t = Tensix::default();
+        let mut t = crate::model::tensix::testing::tensix();
         t.gpr[1][..8].copy_from_slice(&[1, 2, 3, 4, 0x0005_0006, 7, 0x0080_0008, 9]);
         let section = c::THCON_SEC0_REG1_Row_start_section_size.index;
         let op = REG2FLOP { flop_index: section + 2 - 52, reg_index: 7, ..REG2FLOP::ZERO };
@@ -107,7 +108,7 @@ mod tests {
 
     #[test]
     fn counters_take_parts_of_a_gpr() {
-        let mut t = Tensix::default();
+        let mut t = crate::model::tensix::testing::tensix();
         t.gpr[0][9] = 0x8765_4321;
         let counter =
             |set: u32, channel: u32, copy: u32, dim: usize| channel << 5 | set << 3 | copy << 2 | dim as u32;

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn run(gprs: u32, op: SETDMAREG) -> Result<[u32; GPRS], Fault> {
-        let mut t = Tensix::default();
+        let mut t = crate::model::tensix::testing::tensix();
         t.gpr[1] = [gprs; GPRS];
         setdmareg(&mut t, 1, op).map(|()| t.gpr[1])
     }

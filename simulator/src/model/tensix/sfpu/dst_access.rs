@@ -10,7 +10,7 @@
 //! A row's columns are handled as eight pairs, one pair a lane. Bits are those of the pages, with one exception: storing
 //! single precision flushes denormals to zero, as in the vendor's simulator.
 
-use tt_isa::cfg::{config as c, thread as tc};
+use tt_isa::chip::wormhole::{config as c, thread as tc};
 use tt_isa::format::DataFormat;
 use tt_isa::format::fp32::SIGN;
 use tt_isa::sfpu::{COLUMNS, LANES, lane_config, lreg, mod0_fmt, sfploadi};

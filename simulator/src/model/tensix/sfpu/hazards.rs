@@ -6,7 +6,7 @@
 //! error. Distances are counted in instructions of the thread: any other instruction in between takes one
 //! cycle.
 
-use tt_isa::cfg::{config as c, thread as tc};
+use tt_isa::chip::wormhole::{config as c, thread as tc};
 use tt_isa::insn::{Effects, MVMUL, Opcode, Operand, STALLWAIT, SubUnit, Unit};
 use tt_isa::sfpu::{
     LANES, lreg, mod0_fmt, sfp_stoch_rnd, sfpconfig, sfpiadd, sfploadi, sfplut, sfplutfp32, sfpmad, sfpmov,

@@ -13,8 +13,8 @@
 //!
 //! Compressed input is not implemented, nor is the cache of row starts, which `UNPACR` can flush.
 
-use tt_isa::cfg::config as c;
-use tt_isa::cfg::thread as tc;
+use tt_isa::chip::wormhole::config as c;
+use tt_isa::chip::wormhole::thread as tc;
 use tt_isa::insn::{Opcode, UNPACR, UNPACR_NOP};
 
 use super::adc::dim;

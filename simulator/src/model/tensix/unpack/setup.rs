@@ -1,8 +1,8 @@
 //! The configuration of an unpack: formats, addresses in L1, destination.
 
 use tt_isa::cfg::CfgField;
-use tt_isa::cfg::config as c;
-use tt_isa::cfg::thread as tc;
+use tt_isa::chip::wormhole::config as c;
+use tt_isa::chip::wormhole::thread as tc;
 use tt_isa::format::DataFormat;
 use tt_isa::insn::UNPACR;
 

@@ -18,7 +18,8 @@ struct Bench {
 impl Bench {
     /// Unpacker 0 with this conversion, to SrcA by address, from [`AT`]: a range of `count` datums.
     fn new(input: DataFormat, output: DataFormat, count: u32) -> Self {
-        let mut b = Self { t: Tensix::default(), l1: L1::default() };
+        let mut b =
+            Self { t: crate::model::tensix::testing::tensix(), l1: crate::model::tensix::testing::l1() };
         b.word(c::THCON_SEC0_REG0_TileDescriptor.index, input as u32 | 1 << 4 | 16 << 16);
         b.word(c::THCON_SEC0_REG0_TileDescriptor.index + 1, 16 | 1 << 16);
         b.set(c::THCON_SEC0_REG2_Out_data_format, output as u32);

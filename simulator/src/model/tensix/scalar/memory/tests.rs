@@ -3,13 +3,13 @@
 
 use super::*;
 use crate::model::tensix::src::Row;
-use tt_isa::cfg::thread as tc;
+use tt_isa::chip::wormhole::thread as tc;
 
 const AT: u32 = 0x1_0000;
 
 /// GPR 1 points at [`AT`], where L1 holds bytes 0x10, 0x11, ..; GPR 2 holds the offsets `low` and `high`.
 fn start(low: u32, high: u32) -> (Tensix, L1) {
-    let (mut t, mut l1) = (Tensix::default(), L1::default());
+    let (mut t, mut l1) = (crate::model::tensix::testing::tensix(), crate::model::tensix::testing::l1());
     t.gpr[0][1] = AT / 16;
     t.gpr[0][2] = high << 16 | low;
     for (i, byte) in l1.change(AT, 64).unwrap().iter_mut().enumerate() {
@@ -185,7 +185,7 @@ fn queue_counters() {
 #[test]
 fn beyond_l1_is_a_fault() {
     let (mut t, mut l1) = start(0, 0);
-    t.gpr[0][1] = tt_isa::map::L1_SIZE / 16;
+    t.gpr[0][1] = tt_isa::chip::WORMHOLE.tile.l1_size / 16;
     let words = [
         LOADIND { size_sel: 3, offset_index: 4, addr_reg_index: 1, ..LOADIND::ZERO }.word(),
         STOREIND { mem_hier_sel: 1, offset_index: 4, addr_reg_index: 1, ..STOREIND::ZERO }.word(),

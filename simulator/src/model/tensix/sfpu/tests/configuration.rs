@@ -105,7 +105,7 @@ fn results_that_hardware_spoils() {
 #[test]
 fn random_bits_are_drawn_in_lanes_that_take_part() {
     let mut unit = TestUnit::new();
-    unit.0.cfg.write(0, tt_isa::cfg::config::PRNG_SEED_Seed_Val.index, 0x1234).unwrap();
+    unit.0.cfg.write(0, tt_isa::chip::wormhole::config::PRNG_SEED_Seed_Val.index, 0x1234).unwrap();
     let first = read(&mut unit, sfpmov::SPECIAL_PRNG);
     (unit.0.sfpu.use_flags, unit.0.sfpu.flags) = (u32::MAX, 1);
     let second = read(&mut unit, sfpmov::SPECIAL_PRNG);

@@ -1,22 +1,21 @@
 //! Programs that do not wait are reported, and programs that wait are not.
 
-use tt_isa::cfg::config::ALU_ACC_CTRL_Fp32_enabled;
+use tt_isa::chip::wormhole::config::ALU_ACC_CTRL_Fp32_enabled;
 use tt_isa::insn::*;
 use tt_isa::sfpu::{lane_config, mod0_fmt, sfpconfig, sfpmad, sfpshft2};
 use tt_isa::stall::{block, until};
 
 use super::*;
-use crate::model::l1::L1;
 use crate::model::tensix::testing;
 
 /// Runs words of thread 1, with checks.
 fn run(words: &[u32]) -> Result<(), Fault> {
-    let mut t = Tensix::default();
+    let mut t = crate::model::tensix::testing::tensix();
     t.sfpu.hazard_checks = true;
     t.cfg.write(0, ALU_ACC_CTRL_Fp32_enabled.index, ALU_ACC_CTRL_Fp32_enabled.value(1)).unwrap();
     t.src_a.give_to_matrix().unwrap();
     t.src_b.give_to_matrix().unwrap();
-    let mut l1 = L1::default();
+    let mut l1 = crate::model::tensix::testing::l1();
     for &word in words {
         t.push(1, word, true);
         testing::run(&mut t, 1, &mut l1)?;

@@ -4,7 +4,6 @@ use tt_isa::insn::*;
 use tt_isa::sfpu::{mod0_fmt as fmt, sfpconfig, sfploadmacro as bits};
 
 use super::*;
-use crate::model::l1::L1;
 use crate::model::tensix::dst;
 
 /// A sub-unit's part of a sequence.
@@ -14,7 +13,7 @@ fn part(select: u32, delay: u32, flags: u32) -> u32 {
 
 /// A coprocessor with Dst rows of numbers, whose macro 1 schedules these parts (simple, MAD, round, store).
 fn prepared(templates: [u32; 4], parts: [u32; 4], misc: u32) -> Tensix {
-    let mut t = Tensix::default();
+    let mut t = crate::model::tensix::testing::tensix();
     for row in 0..64 {
         t.dst.write32(row, &std::array::from_fn(|i| dst::encode32((row * 16 + i) as u32)));
     }
@@ -49,7 +48,7 @@ fn add(lreg_c: u32, lreg_dest: u32, immediate: u32) -> u32 {
 
 /// Executes words of thread 1, one a step, and lets things settle.
 fn run(t: &mut Tensix, words: &[u32]) -> Result<(), Fault> {
-    let mut l1 = L1::default();
+    let mut l1 = crate::model::tensix::testing::l1();
     for &word in words {
         t.push(1, word, true);
     }
@@ -78,7 +77,7 @@ fn one_cycle_reads_what_was_before() {
     // Store and sum in the same cycle.
     let parts = [part(FIRST, 0, 0), 0, 0, part(bits::SELECT_STORE, 0, 0)];
     let mut t = prepared([add(0, 0, 5), 0, 0, 0], parts, MISC);
-    t.cfg.set_thread(1, tt_isa::cfg::thread::DEST_TARGET_REG_CFG_MATH_Offset.index, 4).unwrap();
+    t.cfg.set_thread(1, tt_isa::chip::wormhole::thread::DEST_TARGET_REG_CFG_MATH_Offset.index, 4).unwrap();
     run(&mut t, &[load_macro(3, 4), NOP_WORD]).unwrap();
     assert_eq!((datum(&t, 8, 0), t.sfpu.lreg[3][0]), (128, 133));
     // A regular instruction of another sub-unit, too.

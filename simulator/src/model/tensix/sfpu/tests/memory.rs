@@ -1,6 +1,6 @@
 //! Between Dst and registers: every 16-bit datum of every format, addresses, and lane configuration.
 
-use tt_isa::cfg::{config as c, thread as tc};
+use tt_isa::chip::wormhole::{config as c, thread as tc};
 use tt_isa::format::DataFormat;
 use tt_isa::insn::*;
 use tt_isa::sfpu::{lane_config as bits, mod0_fmt as fmt, sfpconfig, sfploadi};

@@ -21,7 +21,7 @@ struct TestUnit(Tensix);
 
 impl TestUnit {
     fn new() -> Self {
-        Self(Tensix::default())
+        Self(crate::model::tensix::testing::tensix())
     }
 
     /// With these registers, from 0 on.

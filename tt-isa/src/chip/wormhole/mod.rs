@@ -1,14 +1,20 @@
-//! Wormhole B0.
+//! Wormhole B0: chip, configuration fields by name, names of tiles.
+//!
+//! Its instructions are [`crate::insn::table`], its conditions of `STALLWAIT` [`crate::stall::until`].
 
-use super::{Chip, DramBank, Harvesting, places, xy};
+use super::{Chip, Design, Designs, DramBank, DramNiu, Harvesting, places, xy};
 use crate::arc::{self, ArcBar0, HarvestTag, Management};
-use crate::cfg::{self, Registers};
+use crate::cfg::Registers;
 use crate::insn;
 use crate::map::{ResetPc, TileMap};
 use crate::noc::{NiuMap, NiuRegisters, NocXy};
 use crate::stall::{Conditions, until};
 use crate::timing;
 use crate::tlb::{HostMap, TlbFields, TlbGroup};
+
+pub mod config;
+mod naming;
+pub mod thread;
 
 /// ARC CSM (scratch memory, 512 KiB) in BAR 0.
 pub const ARC_CSM_BAR0: u64 = 0x1FE8_0000;
@@ -20,7 +26,20 @@ pub const WINDOWS: [TlbGroup; 3] =
     [windows(0, 156, 20, 0), windows(156, 10, 21, 0x9C0_0000), windows(166, 20, 24, 0xB00_0000)];
 
 const fn windows(first: u32, count: u32, log2_size: u32, offset: u64) -> TlbGroup {
-    TlbGroup { first, count, log2_size, bar: 0, bar0: offset, fields: TlbFields::wormhole(log2_size) }
+    TlbGroup { first, count, log2_size, bar: 0, offset, fields: fields(log2_size) }
+}
+
+/// Everything follows the address, which has 36 bits.
+const fn fields(log2_size: u32) -> TlbFields {
+    let corners = 36 - log2_size;
+    TlbFields {
+        corners,
+        noc: corners + 24,
+        multicast: corners + 25,
+        ordering: corners + 26,
+        linked: corners + 28,
+        static_vc: corners + 29,
+    }
 }
 
 const fn bank(ports: &'static [NocXy], channel: u64) -> DramBank {
@@ -34,14 +53,18 @@ const D3: &[NocXy] = &[xy(5, 2), xy(5, 10), xy(5, 9)];
 const D4: &[NocXy] = &[xy(5, 8), xy(5, 4), xy(5, 3)];
 const D5: &[NocXy] = &[xy(5, 5), xy(5, 7), xy(5, 6)];
 
+/// NoC 0 rows of Tensix tiles; telemetry counts them in this order.
+const ROWS: &[u8] = &[1, 2, 3, 4, 5, 7, 8, 9, 10, 11];
+
 /// Wormhole B0.
 pub const WORMHOLE: Chip = Chip {
     name: "wormhole",
     pci_id: 0x401E_1E52,
     grid: xy(10, 12),
     tensix_x: &[1, 2, 3, 4, 6, 7, 8, 9],
-    tensix_y: &[1, 2, 3, 4, 5, 7, 8, 9, 10, 11],
+    tensix_y: ROWS,
     harvesting: Harvesting::Rows,
+    naming: naming::NAMING,
     translated_x: &[18, 19, 20, 21, 22, 23, 24, 25],
     translated_y: &[18, 19, 20, 21, 22, 23, 24, 25, 26, 27],
     ethernet: &places([
@@ -80,6 +103,19 @@ pub const WORMHOLE: Chip = Chip {
     ],
     dram_bank_size: 1 << 30,
     dram_translated: None,
+    dram_niu: Some(DramNiu {
+        base: 0x1_0008_0000,
+        // By the vendor's user-mode driver (`test_noc.cpp`).
+        ports: &[1, 0, 2],
+        tile_stride: 0x1_0000,
+        noc_stride: 0x8000,
+    }),
+    designs: Designs {
+        coprocessor: Design::Wormhole,
+        ethernet: Design::Wormhole,
+        pcie: Design::Wormhole,
+        management: Design::Wormhole,
+    },
     tile: TileMap {
         l1_size: 1464 << 10,
         l1_firmware: None,
@@ -136,6 +172,7 @@ pub const WORMHOLE: Chip = Chip {
         telemetry_table: arc::APB_BASE + arc::RESET_UNIT + 0x1D0,
         telemetry_values: arc::APB_BASE + arc::RESET_UNIT + 0x1D4,
         harvest: HarvestTag::Harvested(arc::tag::HARVESTING_STATE),
+        harvest_order: ROWS,
     },
     insn: insn::WORMHOLE,
     registers: Registers {
@@ -145,8 +182,21 @@ pub const WORMHOLE: Chip = Chip {
         thread_words: 57,
         thread_map: 2 * 47 * 4,
         thread_stride: 16,
-        config: cfg::config::FIELDS,
-        thread: cfg::thread::FIELDS,
+        config: config::FIELDS,
+        thread: thread::FIELDS,
+        // The vendor's simulator names them.
+        absent: &[
+            config::PCK0_ADDR_BASE_REG_0_Base.index,
+            config::PCK0_ADDR_BASE_REG_1_Base.index,
+            config::PCK_EDGE_TILE_FACE_SET_SELECT_enable.index,
+            config::UNP0_ADDR_BASE_REG_1_Base.index,
+            config::UNP1_ADDR_BASE_REG_1_Base.index,
+            config::THCON_SEC0_REG0_TileDescriptor.index + 2,
+            config::THCON_SEC0_REG0_TileDescriptor.index + 3,
+            config::THCON_SEC1_REG0_TileDescriptor.index + 2,
+            config::THCON_SEC1_REG0_TileDescriptor.index + 3,
+        ],
+        absent_of_threads: &[thread::SRCB_SET_Base.index],
     },
     until: Conditions {
         thcon: until::THCON,

@@ -4,7 +4,7 @@
 //! `TensixTile/TensixCoprocessor/BackendConfiguration.md` refers to.
 #![allow(non_upper_case_globals)]
 
-super::cfg_fields! { Thread, FIELDS
+crate::cfg::cfg_fields! { Thread, FIELDS
     @0 { CFG_STATE_ID_StateID[0, 1] }
     @1 { DEST_TARGET_REG_CFG_MATH_Offset[0, 12] }
     @2 { ADDR_MOD_SET_Base[0, 1] }

@@ -4,7 +4,7 @@
 //! `TensixTile/TensixCoprocessor/BackendConfiguration.md` refers to.
 #![allow(non_upper_case_globals)]
 
-super::cfg_fields! { Config, FIELDS
+crate::cfg::cfg_fields! { Config, FIELDS
     @0 { ALU_FORMAT_SPEC_REG_SrcA_val[0, 4] ALU_FORMAT_SPEC_REG_SrcA_override[4, 1] ALU_FORMAT_SPEC_REG_SrcB_val[5, 4] ALU_FORMAT_SPEC_REG_SrcB_override[9, 1] ALU_FORMAT_SPEC_REG_Dstacc_val[10, 4] ALU_FORMAT_SPEC_REG_Dstacc_override[14, 1] }
     @1 { ALU_ROUNDING_MODE_Fpu_srnd_en[0, 1] ALU_ROUNDING_MODE_Gasket_srnd_en[1, 1] ALU_ROUNDING_MODE_Packer_srnd_en[2, 1] ALU_ROUNDING_MODE_Padding[3, 10] ALU_ROUNDING_MODE_GS_LF[13, 1] ALU_ROUNDING_MODE_Bfp8_HF[14, 1] ALU_FORMAT_SPEC_REG0_SrcAUnsigned[15, 1] ALU_FORMAT_SPEC_REG0_SrcBUnsigned[16, 1] ALU_FORMAT_SPEC_REG0_SrcA[17, 4] ALU_FORMAT_SPEC_REG1_SrcB[21, 4] ALU_FORMAT_SPEC_REG2_Dstacc[25, 4] ALU_ACC_CTRL_Fp32_enabled[29, 1] ALU_ACC_CTRL_SFPU_Fp32_enabled[30, 1] ALU_ACC_CTRL_INT8_math_enabled[31, 1] }
     @2 { ALU_ACC_CTRL_Zero_Flag_disabled_src[0, 1] ALU_ACC_CTRL_Zero_Flag_disabled_dst[1, 1] STACC_RELU_ApplyRelu[2, 4] STACC_RELU_ReluThreshold[6, 16] DISABLE_RISC_BP_Disable_main[22, 1] DISABLE_RISC_BP_Disable_trisc[23, 3] DISABLE_RISC_BP_Disable_ncrisc[26, 1] DISABLE_RISC_BP_Disable_bmp_clear_main[27, 1] DISABLE_RISC_BP_Disable_bmp_clear_trisc[28, 3] DISABLE_RISC_BP_Disable_bmp_clear_ncrisc[31, 1] }
