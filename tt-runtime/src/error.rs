@@ -72,6 +72,8 @@ pub struct CoreReport {
     pub tile: NocXy,
     /// What each core said last, and its pc where that is known.
     pub cores: Vec<(RiscV, Progress, Option<u32>)>,
+    /// What cores and threads wait for, where that is known.
+    pub waits: Vec<String>,
 }
 
 impl fmt::Display for CoreReport {
@@ -83,7 +85,7 @@ impl fmt::Display for CoreReport {
                 write!(f, " pc {pc:#010x}")?;
             }
         }
-        Ok(())
+        self.waits.iter().try_for_each(|wait| write!(f, "\n    {wait}"))
     }
 }
 

@@ -7,10 +7,11 @@
 //! ttsim:PATH           the vendor's simulator, a shared library
 //! null, null:FILE      for tests: a card that accepts everything and computes nothing; what it is to execute is written to FILE
 //! ```
-//! Entries are separated by commas; a path may not contain one. An entry `NAME=VALUE` is an option of the
-//! simulated board in front of it:
+//! Entries are separated by commas; a path may not contain one. An entry `NAME=VALUE`, or the name of an option that has no
+//! value, is an option of the simulated board in front of it:
 //!
 //! ```text
+//! timed                timed mode: everything takes the time that it takes on silicon (docs/timing.md)
 //! async=SEED           asynchronous mode: units finish after random delays that follow from SEED, and races and
 //!                      missing waits are faults (docs/simulator.md); many times slower
 //! rows=N               only the first N rows of Tensix tiles
@@ -19,6 +20,7 @@
 use std::path::PathBuf;
 
 use tt_isa::chip::{BLACKHOLE, BOARDS, Board, blackhole, board};
+use tt_simulator::Mode;
 
 use crate::chip::title;
 
@@ -61,8 +63,8 @@ impl DeviceSpec {
 /// How a chip is simulated.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct SimOptions {
-    /// Asynchronous mode, with the delays of a seed.
-    pub seed: Option<u64>,
+    /// How time passes: fast, asynchronous with the delays of a seed, or timed.
+    pub mode: Mode,
     /// Rows of Tensix tiles, if not all.
     pub rows: Option<u32>,
 }
@@ -113,7 +115,7 @@ pub enum SpecError {
     },
     /// An option.
     #[error(
-        "\"{entry}\" is no option of the device in front of it: a simulated board has async=SEED and rows=N"
+        "\"{entry}\" is no option of the device in front of it: a simulated board has timed or async=SEED, and rows=N"
     )]
     Option {
         /// The entry.
@@ -142,8 +144,8 @@ pub fn parse_devices(text: Option<&str>) -> Result<Vec<DeviceSpec>, SpecError> {
     }
     let mut devices: Vec<Vec<DeviceSpec>> = Vec::new();
     for entry in entries.split(',').map(str::trim) {
-        match (entry.split_once('='), devices.last_mut()) {
-            (Some((name, value)), Some(chips)) if !name.contains(':') => {
+        match (option(entry), devices.last_mut()) {
+            (Some((name, value)), Some(chips)) => {
                 chips.iter_mut().try_for_each(|chip| set_option(chip, entry, name, value))?;
             }
             _ => devices.push(parse_entry(entry)?),
@@ -152,12 +154,27 @@ pub fn parse_devices(text: Option<&str>) -> Result<Vec<DeviceSpec>, SpecError> {
     Ok(devices.into_iter().flatten().collect())
 }
 
-fn set_option(device: &mut DeviceSpec, entry: &str, name: &str, value: &str) -> Result<(), SpecError> {
+/// Name and value of an entry that is an option and no device.
+fn option(entry: &str) -> Option<(&str, Option<&str>)> {
+    match entry.split_once('=') {
+        Some((name, value)) if !name.contains(':') => Some((name, Some(value))),
+        None if is_name(entry) && entry != "sim" && entry != "ttsim" => Some((entry, None)),
+        _ => None,
+    }
+}
+
+fn is_name(entry: &str) -> bool {
+    !entry.is_empty() && entry.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+fn set_option(device: &mut DeviceSpec, entry: &str, name: &str, value: Option<&str>) -> Result<(), SpecError> {
     let refused = || SpecError::Option { entry: entry.to_owned() };
     let DeviceSpec::Sim { board, options, .. } = device else { return Err(refused()) };
-    match name {
-        "async" => options.seed = Some(value.parse().map_err(|_| refused())?),
-        "rows" => {
+    match (name, value) {
+        ("async" | "timed", _) if options.mode != Mode::Fast => return Err(refused()),
+        ("timed", None) => options.mode = Mode::Timed,
+        ("async", Some(value)) => options.mode = Mode::Async { seed: value.parse().map_err(|_| refused())? },
+        ("rows", Some(value)) => {
             let rows = value.parse().map_err(|_| refused())?;
             if !(1..=board.chip.tensix_y.len() as u32).contains(&rows) {
                 return Err(refused());
@@ -226,10 +243,23 @@ mod tests {
             DeviceSpec::Sim { options, .. } => *options,
             _ => unreachable!("none is asked for"),
         };
-        let both = SimOptions { seed: Some(7), rows: Some(2) };
+        let both = SimOptions { mode: Mode::Async { seed: 7 }, rows: Some(2) };
         assert_eq!(devices.iter().map(of).collect::<Vec<_>>(), [both, both, SimOptions::default()]);
-        for text in ["sim,async=x", "sim,rows=0", "sim,rows=99", "sim,speed=1"] {
-            assert!(matches!(parse_devices(Some(text)), Err(SpecError::Option { .. })), "{text}");
+        let timed = parse_devices(Some("sim,rows=2,timed")).unwrap();
+        assert_eq!(of(&timed[0]), SimOptions { mode: Mode::Timed, rows: Some(2) });
+        for text in [
+            "sim,async=x",
+            "sim,async",
+            "sim,rows=0",
+            "sim,rows=99",
+            "sim,speed=1",
+            "sim,tmied",
+            "sim,timed=1",
+            "sim,timed,async=1",
+        ] {
+            let refused = parse_devices(Some(text)).unwrap_err();
+            assert!(matches!(refused, SpecError::Option { .. }), "{text}");
+            assert!(["timed", "async=SEED", "rows=N"].iter().all(|name| refused.to_string().contains(name)));
         }
         assert!(matches!(parse_devices(Some("async=7")), Err(SpecError::Syntax { .. })));
     }

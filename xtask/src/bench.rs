@@ -2,7 +2,7 @@
 //!
 //! The simulator's own figures come from the program `tt-bench-sim` of package `tt-tests`, which drives the built-in
 //! and, when `TTSIM_LIB` names it, the vendor's simulator through the same transport; `demo.tokens_per_s` comes from a run of the demo.
-//! Figures of weights come from `tt-bench-weights`.
+//! Figures of weights come from `tt-bench-weights`, those of silicon from `tt-bench-silicon`.
 
 use std::path::Path;
 use std::process::Command;
@@ -28,6 +28,8 @@ enum Subject {
     Sim,
     /// Conversion of weights to tiles, and loading of a model
     Weights,
+    /// What the timed mode says of silicon: `anchors` are things that somebody has measured there
+    Silicon,
 }
 
 /// Options of `cargo xtask bench`.
@@ -36,6 +38,8 @@ pub struct Options {
     /// What to measure
     #[arg(value_enum, default_value = "sim")]
     subject: Subject,
+    /// Of `silicon`: only these; `anchors`, or names of figures
+    only: Vec<String>,
     /// One JSON object per line and nothing else on standard output
     #[arg(long)]
     json: bool,
@@ -78,6 +82,7 @@ pub fn run(options: &Options) -> Result<()> {
             print(&demo_figure(peer.as_deref())?)?;
         }
         Subject::Weights => weights(&print)?,
+        Subject::Silicon => figures(program("tt-bench-silicon").arg("--").args(&options.only), &print)?,
     }
     if peer.is_none() && options.subject == Subject::Sim {
         eprintln!("no ratios: TTSIM_LIB does not name a vendor simulator");
@@ -133,6 +138,10 @@ fn demo_figure(peer: Option<&str>) -> Result<Figure> {
 impl Figure {
     fn line(&self) -> String {
         let mut line = format!("{:<20} {:>14.4e} {:<16}", self.name, self.value, self.unit);
+        let more = |name: &str| self.more.get(name).and_then(serde_json::Value::as_f64);
+        if let (Some(published), Some(deviation)) = (more("published"), more("deviation")) {
+            line.push_str(&format!("  published {published:.4e}  {:+.1} %", 100.0 * deviation));
+        }
         if let (Some(peer), Some(value), Some(ratio)) = (&self.peer, self.peer_value, self.ratio) {
             line.push_str(&format!("  {peer} {value:.4e}  ratio {ratio:.2}"));
         }

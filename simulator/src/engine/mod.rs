@@ -137,12 +137,19 @@ impl Engine {
 
     /// Whether any core or the coprocessor could go on.
     pub fn is_awake(&self, tile: &Tile) -> bool {
-        let pending = match self {
-            Self::Fast(_) => false,
-            Self::Jitter(clocked) => clocked.pending(tile),
+        match self {
+            Self::Fast(_) => tile.has_awake_core(),
+            Self::Jitter(clocked) => clocked.pending(tile) || tile.has_awake_core(),
             Self::Timed(timed) => timed.next_event(tile) != u64::MAX,
-        };
-        pending || tile.has_awake_core()
+        }
+    }
+
+    /// Whether a tile has something to do before the clock `end`.
+    pub fn runs_before(&self, tile: &Tile, end: u64) -> bool {
+        match self {
+            Self::Timed(timed) => timed.next_event(tile) < end,
+            _ => self.is_awake(tile),
+        }
     }
 
     /// When a tile next does something, if nothing comes from outside; `clock` if that may be at once.

@@ -129,13 +129,16 @@ impl Network {
             u64::from(is_atomic(packet))
         };
         let ready = at * TICKS;
-        let (start, pace, last) = match (node, packet.action) {
-            (Some(Node::Dram { group, edge }), Action::Read) => self.read_dram(group, edge, packet, ready),
-            (Some(Node::Dram { group, .. }), _) => (self.write_dram(group, packet, ready), TICKS, 0),
-            (_, Action::Read) => (ready + serve * TICKS, TICKS + extra, 0),
-            _ => (ready + serve * TICKS, TICKS, 0),
+        let (start, enter, leave, last) = match (node, packet.action) {
+            (Some(Node::Dram { group, edge }), Action::Read) => {
+                let (start, pace, last) = self.read_dram(group, edge, packet, ready);
+                (start, TICKS, pace, last)
+            }
+            (Some(Node::Dram { group, .. }), _) => (self.write_dram(group, packet, ready), TICKS, TICKS, 0),
+            (_, Action::Read) => (ready + serve * TICKS, TICKS + extra, TICKS + extra, 0),
+            _ => (ready + serve * TICKS, TICKS, TICKS, 0),
         };
-        let leg = Leg { noc: packet.noc, from, to: own, flits, enter: pace.min(TICKS + extra), leave: pace };
+        let leg = Leg { noc: packet.noc, from, to: own, flits, enter, leave };
         let arrival = self.travel(&leg, start);
         // The last bytes may come later than the way takes.
         let way = arrival.head.saturating_sub(start);

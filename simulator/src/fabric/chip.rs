@@ -331,10 +331,11 @@ impl Chip {
         let mut races = self.races.iter_mut().flat_map(|races| races.tiles_mut());
         let mut recorders = self.tracer.iter_mut().flat_map(|tracer| tracer.recorders_mut());
         let mut awake = Vec::new();
+        let end = self.clock + u64::from(quantum);
         for ((tile, engine), counters) in self.tiles.iter_mut().zip(&mut self.engines).zip(&mut self.executed)
         {
             let observers = Observers { counters, races: races.next(), recorder: recorders.next().flatten() };
-            if engine.is_awake(tile) {
+            if engine.runs_before(tile, end) {
                 awake.push((tile, engine, observers));
             }
         }

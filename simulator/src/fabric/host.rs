@@ -148,7 +148,13 @@ impl Chip {
     ///
     /// # Errors
     /// Nothing answers there.
-    pub fn bar_read(&mut self, bar: u8, mut offset: u64, mut out: &mut [u8]) -> Result<(), Fault> {
+    pub fn bar_read(&mut self, bar: u8, offset: u64, out: &mut [u8]) -> Result<(), Fault> {
+        self.read_bar(bar, offset, out)?;
+        self.host_has_read(out.len())
+    }
+
+    /// The same; time does not pass.
+    pub(super) fn read_bar(&mut self, bar: u8, mut offset: u64, mut out: &mut [u8]) -> Result<(), Fault> {
         while !out.is_empty() {
             let (region, len) = self.windows.find(bar, offset)?;
             let len = out.len().min(usize::try_from(len).unwrap_or(usize::MAX));
@@ -187,7 +193,13 @@ impl Chip {
     ///
     /// # Errors
     /// Nothing answers there.
-    pub fn bar_write(&mut self, bar: u8, mut offset: u64, mut data: &[u8]) -> Result<(), Fault> {
+    pub fn bar_write(&mut self, bar: u8, offset: u64, data: &[u8]) -> Result<(), Fault> {
+        self.write_bar(bar, offset, data)?;
+        self.host_has_written(data.len())
+    }
+
+    /// The same; time does not pass.
+    pub(super) fn write_bar(&mut self, bar: u8, mut offset: u64, mut data: &[u8]) -> Result<(), Fault> {
         while !data.is_empty() {
             let (region, len) = self.windows.find(bar, offset)?;
             let len = data.len().min(usize::try_from(len).unwrap_or(usize::MAX));

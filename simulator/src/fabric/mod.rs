@@ -11,10 +11,12 @@ mod chip;
 mod deliver;
 mod edge;
 mod host;
+mod host_time;
 mod pcie;
 mod system;
 mod traced;
 mod transit;
+mod waits;
 
 pub use chip::{Chip, ChipConfig, Counters, Progress};
 pub use system::System;

@@ -10,6 +10,7 @@ pub mod mvmul;
 pub mod noc;
 mod program;
 mod rv32;
+pub mod silicon;
 pub mod transport;
 pub mod weights;
 

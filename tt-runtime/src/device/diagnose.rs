@@ -36,7 +36,8 @@ impl Session {
             }
             let idle = Progress::state(Stage::Idle, self.seq);
             if done.iter().any(|(_, progress, _)| progress.state != idle) {
-                cores.push(CoreReport { tile, cores: done });
+                let waits = self.link.transport.waits(tile);
+                cores.push(CoreReport { tile, cores: done, waits });
             }
         }
         Ok(Error::Hung { what: what.to_owned(), workers: self.workers.len(), cores })

@@ -67,6 +67,9 @@ pub struct Executed {
     pub tensix: u64,
 }
 
+/// Clocks between two looks at the completion word, where looking costs none.
+const POLL_CLOCKS: u32 = 4096;
+
 /// A chip as its host sees it: windows onto the NoC, and ARC's registers.
 ///
 /// A window is named by its place in [`windows`](Self::windows).
@@ -125,12 +128,17 @@ pub trait Simulated {
 
     /// Clocks between two looks at the completion word.
     fn poll_clocks(&self) -> u32 {
-        4096
+        POLL_CLOCKS
     }
 
     /// What has been executed, where that is known.
     fn executed(&mut self) -> Option<Executed> {
         None
+    }
+
+    /// What cores and threads of a tile wait for, where that is known.
+    fn waits(&mut self, _tile: tt_isa::noc::NocXy) -> Vec<String> {
+        Vec::new()
     }
 
     /// Pc of a core, where that is known.

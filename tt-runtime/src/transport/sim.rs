@@ -31,9 +31,7 @@ impl Sim {
             // Bits of the rows that are left out, the last ones.
             config.harvested |= ((1 << board.chip.tensix_y.len()) - 1) & !((1 << rows) - 1);
         }
-        if let Some(seed) = options.seed {
-            config.mode = Mode::Async { seed };
-        }
+        config.mode = options.mode;
         config.trace = TraceConfig::from_env()?;
         let kind = board.chip;
         let windows = Window::all(kind);
@@ -85,13 +83,22 @@ impl Simulated for Sim {
         Ok(Advance { asleep: progress.asleep })
     }
 
+    /// In the timed mode the look itself takes its time.
+    fn poll_clocks(&self) -> u32 {
+        if self.chip.mode() == Mode::Timed { 1 } else { super::POLL_CLOCKS }
+    }
+
     fn executed(&mut self) -> Option<Executed> {
         let counters = self.chip.counters();
         Some(Executed {
-            clocks: self.clocks,
+            clocks: if self.chip.mode() == Mode::Timed { self.chip.clock() } else { self.clocks },
             riscv: counters.riscv_instructions,
             tensix: counters.tensix_instructions,
         })
+    }
+
+    fn waits(&mut self, tile: NocXy) -> Vec<String> {
+        self.chip.waits(tile)
     }
 
     fn pc(&mut self, tile: NocXy, core: RiscV) -> Option<u32> {

@@ -185,6 +185,7 @@ impl Scoreboard {
             at = at.max((self.loads.nth_last(self.timing.loads_in_flight) + latency).saturating_sub(1));
         }
         if at >= limit {
+            self.next = at;
             return None;
         }
         let occupied = self.occupied(kind, a, b);

@@ -108,6 +108,11 @@ impl Frontend {
         self.fifo.is_empty() && self.mop.is_none()
     }
 
+    /// The instruction that waits behind the expanders.
+    pub fn at_gate(&self) -> Option<u32> {
+        self.pending
+    }
+
     /// Words in the FIFO.
     pub fn waiting(&self) -> usize {
         self.fifo.len()

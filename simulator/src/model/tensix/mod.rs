@@ -202,6 +202,11 @@ impl Tensix {
         self.frontend[thread].idle()
     }
 
+    /// The instruction that has come out of `thread`'s expanders and waits.
+    pub fn at_gate(&self, thread: usize) -> Option<u32> {
+        self.frontend[thread].at_gate()
+    }
+
     /// Words in `thread`'s FIFO.
     #[inline]
     pub fn queued(&self, thread: usize) -> usize {

@@ -1,0 +1,61 @@
+//! Who waits for what, where nothing moves any more.
+
+use tt_isa::insn;
+use tt_isa::map::RiscV;
+use tt_isa::noc::NocXy;
+use tt_isa::rv32;
+
+use super::Chip;
+use crate::model::grid::Node;
+use crate::model::rv32::{Kind, decode};
+use crate::model::tensix::THREADS;
+use crate::model::tensix::frontend::Wait;
+use crate::model::tile::Tile;
+
+impl Chip {
+    /// What the cores and threads of the Tensix tile at a NoC 0 (or translated) coordinate wait for, a line each: those cores that
+    /// are asleep, and those threads that have instructions that do not go on.
+    pub fn waits(&self, tile: NocXy) -> Vec<String> {
+        let Some(Node::Tensix(index)) = self.grid.named(tile) else { return Vec::new() };
+        let tile = &self.tiles[index];
+        let cores = RiscV::ALL.into_iter().filter_map(|core| core_waits(tile, core));
+        cores.chain((0..THREADS).filter_map(|thread| thread_waits(tile, thread))).collect()
+    }
+}
+
+/// The instruction at which a core sleeps, and the address that it loads from or stores to.
+fn core_waits(tile: &Tile, core: RiscV) -> Option<String> {
+    if !tile.is_running(core) || tile.is_awake(core) {
+        return None;
+    }
+    let hart = tile.hart(core);
+    let word = tile.fetch(core, hart.pc).ok()?;
+    let op = decode(word);
+    let line = format!("{} at {}", core.name(), rv32::Disassembly { word, pc: hart.pc });
+    Some(match op.kind {
+        Kind::Lb | Kind::Lh | Kind::Lw | Kind::Lbu | Kind::Lhu | Kind::Sb | Kind::Sh | Kind::Sw => {
+            let addr = hart.x[usize::from(op.rs1) % 32].wrapping_add(op.imm as u32);
+            format!("{line} ({addr:#010x})")
+        }
+        _ => line,
+    })
+}
+
+/// The wait that holds a thread, and the instruction that does not go on.
+fn thread_waits(tile: &Tile, thread: usize) -> Option<String> {
+    let tensix = tile.tensix();
+    if tensix.nothing_to_offer(thread) {
+        return None;
+    }
+    let wait = tensix.latched(thread).map(|wait| match wait {
+        Wait::Stall(op) => op.word(),
+        Wait::Semaphore(op) => op.word(),
+    });
+    let named = |word: u32| insn::Disassembly(word).to_string();
+    Some(match (wait, tensix.at_gate(thread)) {
+        (Some(wait), Some(word)) => format!("T{thread} holds {} until {}", named(word), named(wait)),
+        (Some(wait), None) => format!("T{thread} until {}", named(wait)),
+        (None, Some(word)) => format!("T{thread} at {}", named(word)),
+        (None, None) => format!("T{thread} has words that have not been expanded"),
+    })
+}

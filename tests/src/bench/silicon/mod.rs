@@ -1,0 +1,64 @@
+//! What the timed mode says of things that somebody has measured on silicon: small programs on the cores, which measure
+//! themselves with the wall clock, and what was published.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`transfers`] | one core's reads and writes, as the vendor's driver makes them |
+//! | [`dram`] | many readers of DRAM at once |
+//! | [`units`] | the coprocessor, and the host's accesses |
+//!
+//! `latencies`: tt-metal's `tests/tt_metal/tt_metal/data_movement/noc_estimator/noc_latencies.yaml`.
+
+mod dram;
+mod program;
+mod transfers;
+mod units;
+
+use anyhow::Result;
+
+use super::Machine;
+
+/// Something that was measured on silicon.
+pub struct Anchor {
+    /// Its name.
+    pub name: &'static str,
+    /// Unit of both values.
+    pub unit: &'static str,
+    /// On silicon.
+    pub published: f64,
+    /// Part of it that ours may differ by.
+    pub tolerance: f64,
+    /// Measures it on a chip after power-on.
+    pub measure: fn(&mut dyn Machine) -> Result<f64>,
+}
+
+impl Anchor {
+    const fn clocks(
+        name: &'static str,
+        published: f64,
+        tolerance: f64,
+        measure: fn(&mut dyn Machine) -> Result<f64>,
+    ) -> Self {
+        Self { name, unit: "clocks", published, tolerance, measure }
+    }
+
+    const fn gigabytes(
+        name: &'static str,
+        published: f64,
+        tolerance: f64,
+        measure: fn(&mut dyn Machine) -> Result<f64>,
+    ) -> Self {
+        Self { name, unit: "GB/s", published, tolerance, measure }
+    }
+}
+
+/// All of them.
+pub fn anchors() -> Vec<Anchor> {
+    [&transfers::ANCHORS[..], &dram::ANCHORS, &units::ANCHORS].into_iter().flatten().map(Anchor::copied).collect()
+}
+
+impl Anchor {
+    fn copied(&self) -> Self {
+        Self { ..*self }
+    }
+}

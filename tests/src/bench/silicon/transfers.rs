@@ -1,0 +1,205 @@
+//! One core's reads and writes of L1 and DRAM, and multicasts. The instructions are those of the vendor's driver: for each
+//! request it waits for the initiator, sets its registers, counts in local RAM and computes the next address; at the end it
+//! waits for the responses.
+
+use anyhow::Result;
+use tt_isa::chip::WORMHOLE;
+use tt_isa::map::RiscV;
+use tt_isa::noc::{MAX_PACKET, NocXy, ctrl, reg};
+use tt_isa::rv32::{i, nop, s};
+
+use super::Anchor;
+use super::program::{DATA, LOCAL, NIU, Program, clocks, ready};
+use crate::bench::Machine;
+
+/// The core that makes the requests, one in another row and column, and one in the same column.
+const OWN: NocXy = NocXy::new(1, 1);
+const OFF_AXIS: NocXy = NocXy::new(4, 5);
+const SAME_AXIS: NocXy = NocXy::new(1, 5);
+/// First and last tile of the 64 of a multicast.
+const CORNERS: [NocXy; 2] = [NocXy::new(1, 1), NocXy::new(9, 9)];
+
+pub const ANCHORS: [Anchor; 24] = [
+    Anchor::clocks("l1.read.64", 293.0, 0.1, |m| read(m, OFF_AXIS, 64, 1)),
+    Anchor::clocks("l1.read.8k", 589.0, 0.1, |m| read(m, OFF_AXIS, 8 << 10, 1)),
+    Anchor::clocks("l1.read.64k", 2597.0, 0.1, |m| read(m, OFF_AXIS, 64 << 10, 1)),
+    Anchor::clocks("l1.read.same_axis.64", 205.0, 0.1, |m| read(m, SAME_AXIS, 64, 1)),
+    Anchor::clocks("l1.read.same_axis.8k", 501.0, 0.1, |m| read(m, SAME_AXIS, 8 << 10, 1)),
+    Anchor::clocks("l1.read.64.times256", 6674.0, 0.15, |m| read(m, OFF_AXIS, 64, 256)),
+    Anchor::clocks("l1.read.64.times256.stateful", 4731.0, 0.15, |m| stateful(m, OFF_AXIS, 64, 256)),
+    Anchor::clocks("l1.read.2k.times256", 18_811.0, 0.1, |m| read(m, OFF_AXIS, 2 << 10, 256)),
+    Anchor::clocks("l1.write.64", 296.0, 0.1, |m| write(m, OFF_AXIS, 64, 1)),
+    Anchor::clocks("l1.write.8k", 624.0, 0.1, |m| write(m, OFF_AXIS, 8 << 10, 1)),
+    Anchor::clocks("l1.write.64k", 2499.0, 0.1, |m| write(m, OFF_AXIS, 64 << 10, 1)),
+    Anchor::clocks("l1.write.same_axis.64", 206.0, 0.1, |m| write(m, SAME_AXIS, 64, 1)),
+    Anchor::clocks("l1.write.64.times256", 5906.0, 0.15, |m| write(m, OFF_AXIS, 64, 256)),
+    Anchor::clocks("dram.read.64", 381.0, 0.1, |m| interleaved(m, 64, 1)),
+    Anchor::clocks("dram.read.2k", 470.0, 0.1, |m| interleaved(m, 2 << 10, 1)),
+    Anchor::clocks("dram.read.8k", 893.0, 0.1, |m| interleaved(m, 8 << 10, 1)),
+    Anchor::clocks("dram.read.64.times256", 7272.0, 0.15, |m| interleaved(m, 64, 256)),
+    Anchor::clocks("dram.read.2k.times256", 23_818.0, 0.1, |m| interleaved(m, 2 << 10, 256)),
+    Anchor::clocks("multicast.64.64", 596.0, 0.15, |m| multicast(m, 64)),
+    Anchor::clocks("multicast.64.2k", 674.0, 0.15, |m| multicast(m, 2 << 10)),
+    Anchor::clocks("multicast.64.8k", 912.0, 0.15, |m| multicast(m, 8 << 10)),
+    Anchor::clocks("multicast.64.16k", 1477.0, 0.15, |m| multicast(m, 16 << 10)),
+    Anchor::clocks("multicast.64.32k", 2577.0, 0.15, |m| multicast(m, 32 << 10)),
+    Anchor::clocks("multicast.64.64k", 4787.0, 0.15, |m| multicast(m, 64 << 10)),
+];
+
+/// Registers of a program: what goes into the initiator's.
+const TARG_LO: u32 = 20;
+const TARG_MID: u32 = 21;
+const RET_LO: u32 = 22;
+const RET_MID: u32 = 23;
+const LEN: u32 = 24;
+const CTRL: u32 = 25;
+const ONE: u32 = 26;
+const COUNT: u32 = 27;
+const WANTED: u32 = 28;
+
+/// Requests from one end to the other, `packets` of `len` bytes.
+struct Requests {
+    ctrl: u32,
+    /// Address and tile of `TARG` and of `RET`.
+    from: (u32, u32),
+    to: (u32, u32),
+    len: u32,
+    packets: u32,
+    /// Responses of each.
+    responses: u32,
+    counter: u32,
+}
+
+impl Requests {
+    /// Registers that do not change, and the counter to wait for.
+    fn program(&self) -> Program {
+        let mut program = Program::on_noc(0);
+        let registers = [
+            (TARG_LO, reg::TARG_ADDR_LO, self.from.0),
+            (TARG_MID, reg::TARG_ADDR_MID, self.from.1),
+            (RET_LO, reg::RET_ADDR_LO, self.to.0),
+            (RET_MID, reg::RET_ADDR_MID, self.to.1),
+            (LEN, reg::AT_LEN_BE, self.len),
+            (CTRL, reg::CTRL, self.ctrl),
+        ];
+        for (register, niu, value) in registers {
+            program.set(register, value);
+            program.to_niu(niu, register);
+        }
+        program.set(ONE, 1);
+        program.set(COUNT, self.packets);
+        program.set(WANTED, self.packets * self.responses);
+        program
+    }
+
+    /// Measures it. `registers`: those that each request sets; `more`: instructions that compute what comes next.
+    fn clocks(&self, machine: &mut dyn Machine, registers: &[(u32, u32)], more: &[u32]) -> Result<f64> {
+        let mut program = self.program();
+        let mut request = ready().to_vec();
+        request.extend(registers.iter().map(|&(niu, from)| s("Sw", from, NIU, niu as i32)));
+        request.push(s("Sw", ONE, NIU, reg::CMD_CTRL as i32));
+        // The driver counts what it has asked for.
+        request.extend([i("Lw", 6, LOCAL, 0), i("Addi", 6, 6, 1), s("Sw", 6, LOCAL, 0)]);
+        request.extend(more);
+        program.begin();
+        program.repeat(COUNT, &request);
+        program.wait(self.counter, WANTED);
+        clocks(machine, OWN, RiscV::Brisc, program)
+    }
+}
+
+const READ: [(u32, u32); 5] = [
+    (reg::CTRL, CTRL),
+    (reg::RET_ADDR_LO, RET_LO),
+    (reg::TARG_ADDR_LO, TARG_LO),
+    (reg::TARG_ADDR_MID, TARG_MID),
+    (reg::AT_LEN_BE, LEN),
+];
+const WRITE: [(u32, u32); 5] = [
+    (reg::CTRL, CTRL),
+    (reg::TARG_ADDR_LO, TARG_LO),
+    (reg::RET_ADDR_LO, RET_LO),
+    (reg::RET_ADDR_MID, RET_MID),
+    (reg::AT_LEN_BE, LEN),
+];
+
+fn reads(remote: NocXy, len: u32, times: u32) -> Requests {
+    Requests {
+        ctrl: ctrl::RESP_MARKED | ctrl::VC_STATIC,
+        from: (DATA, remote.mid()),
+        to: (DATA, OWN.mid()),
+        len: len.min(MAX_PACKET),
+        packets: times * len.div_ceil(MAX_PACKET),
+        responses: 1,
+        counter: reg::MST_RD_RESP_RECEIVED,
+    }
+}
+
+fn read(machine: &mut dyn Machine, remote: NocXy, len: u32, times: u32) -> Result<f64> {
+    // Two halves of a 64-bit address are put together.
+    reads(remote, len, times).clocks(machine, &READ, &[nop(); 4])
+}
+
+/// Only addresses are set anew.
+fn stateful(machine: &mut dyn Machine, remote: NocXy, len: u32, times: u32) -> Result<f64> {
+    reads(remote, len, times).clocks(machine, &[(reg::RET_ADDR_LO, RET_LO), (reg::TARG_ADDR_LO, TARG_LO)], &[])
+}
+
+fn writes(rect: u32, control: u32, len: u32, times: u32, responses: u32) -> Requests {
+    Requests {
+        ctrl: ctrl::WR | ctrl::RESP_MARKED | control,
+        from: (DATA, OWN.mid()),
+        to: (DATA, rect),
+        len: len.min(MAX_PACKET),
+        packets: times * len.div_ceil(MAX_PACKET),
+        responses,
+        counter: reg::MST_WR_ACK_RECEIVED,
+    }
+}
+
+fn write(machine: &mut dyn Machine, remote: NocXy, len: u32, times: u32) -> Result<f64> {
+    writes(remote.mid(), ctrl::VC_STATIC, len, times, 1).clocks(machine, &WRITE, &[nop(); 2])
+}
+
+/// To 64 tiles, the sender among them, with the way reserved.
+fn multicast(machine: &mut dyn Machine, len: u32) -> Result<f64> {
+    let control = ctrl::BRCST_PACKET | ctrl::BRCST_SRC_INCLUDE | ctrl::PATH_RESERVE;
+    let rect = CORNERS[0].mid_rect(CORNERS[1]);
+    writes(rect, control, len, 1, 64).clocks(machine, &WRITE, &[nop(); 2])
+}
+
+/// Pages that follow one another over all banks. The driver takes the bank's tile and offset from tables.
+fn interleaved(machine: &mut dyn Machine, len: u32, times: u32) -> Result<f64> {
+    let requests = reads(OFF_AXIS, len, times);
+    let mut program = requests.program();
+    let banks = WORMHOLE.dram.len() as u32;
+    // Where the tables are in local RAM, and how far the next bank's entries are from the end.
+    const TABLES: u32 = 0x100;
+    for (n, bank) in (0..).zip(WORMHOLE.dram) {
+        for (k, value) in [bank.ports[0].mid(), bank.base as u32 + 0x1000].into_iter().enumerate() {
+            program.set(5, value);
+            program.add(&[s("Sw", 5, LOCAL, (TABLES + 8 * n + 4 * k as u32) as i32)]);
+        }
+    }
+    program.set(29, 0);
+    program.set(30, 8 * banks);
+    let mut request = ready().to_vec();
+    request.extend([
+        // The entries of the bank, and the next one's place.
+        tt_isa::rv32::r("Add", 7, LOCAL, 29),
+        i("Lw", TARG_MID, 7, TABLES as i32),
+        i("Lw", TARG_LO, 7, TABLES as i32 + 4),
+        i("Addi", 29, 29, 8),
+    ]);
+    request.extend(READ.iter().map(|&(niu, from)| s("Sw", from, NIU, niu as i32)));
+    request.push(s("Sw", ONE, NIU, reg::CMD_CTRL as i32));
+    request.extend([i("Lw", 6, LOCAL, 0), i("Addi", 6, 6, 1), s("Sw", 6, LOCAL, 0)]);
+    request.extend([
+        tt_isa::rv32::b("Bne", 29, 30, 8),
+        i("Addi", 29, 0, 0),
+    ]);
+    program.begin();
+    program.repeat(COUNT, &request);
+    program.wait(requests.counter, WANTED);
+    clocks(machine, OWN, RiscV::Brisc, program)
+}
