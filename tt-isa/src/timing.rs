@@ -72,8 +72,6 @@ pub struct UnitTiming {
     pub mover_copy: [u8; 2],
     /// And clears this many a clock.
     pub mover_clear: u8,
-    /// Clocks after a write to a block of eight rows of Dst until it can be read (`Dst.md`: "for the next four cycles").
-    pub dst_hazard: u8,
 }
 
 /// NIUs, routers and links (`NoC/README.md`, "Performance").
@@ -173,7 +171,6 @@ pub const WORMHOLE: Timing = Timing {
         pack_datums: 16,
         mover_copy: [128, 11],
         mover_clear: 16,
-        dst_hazard: 4,
     },
     noc: NocTiming {
         hop: 9,

@@ -132,7 +132,7 @@ impl Units {
         match pipe {
             Pipe::Matrix => {
                 self.matrix = next;
-                self.write(now);
+                self.write(now + u64::from(latency));
                 self.moved = is_move(issued.opcode).then_some((issued.opcode, now));
                 (now + u64::from(latency), now + 1)
             }
@@ -148,8 +148,8 @@ impl Units {
         }
     }
 
-    fn write(&mut self, now: u64) {
-        let readable = now + 1 + u64::from(self.timing.dst_hazard);
+    /// The blocks of the last instruction can be read from `readable` on (`Dst.md`).
+    fn write(&mut self, readable: u64) {
         for block in bits(self.written) {
             self.blocks[block] = readable;
         }

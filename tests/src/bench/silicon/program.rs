@@ -89,6 +89,7 @@ pub fn ready() -> [u32; 2] {
 /// A program does not come to its end.
 pub fn run(machine: &mut dyn Machine, programs: &[(NocXy, RiscV, Vec<u32>)]) -> Result<Vec<[u32; 2]>> {
     for (tile, core, words) in programs {
+        machine.write(*tile, DEBUG_REGS_BASE + SOFT_RESET_0, &SOFT_RESET_ALL.to_le_bytes())?;
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         machine.write(*tile, core.default_reset_pc(), &bytes)?;
         machine.write(*tile, RESULT, &[0; 8])?;
