@@ -34,7 +34,7 @@ pub use error::{CoreReport, Error};
 pub use link::Link;
 pub use record::Record;
 pub use spec::{DeviceSpec, SimOptions, SpecError, parse_devices};
-pub use tt_simulator::Mode;
 pub use tt_kernel_abi::target::CONGRUENCE;
 pub use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, TensorView};
 pub use tt_kernels::WITH_KERNELS;
+pub use tt_simulator::Mode;

@@ -167,7 +167,12 @@ fn is_name(entry: &str) -> bool {
     !entry.is_empty() && entry.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-fn set_option(device: &mut DeviceSpec, entry: &str, name: &str, value: Option<&str>) -> Result<(), SpecError> {
+fn set_option(
+    device: &mut DeviceSpec,
+    entry: &str,
+    name: &str,
+    value: Option<&str>,
+) -> Result<(), SpecError> {
     let refused = || SpecError::Option { entry: entry.to_owned() };
     let DeviceSpec::Sim { board, options, .. } = device else { return Err(refused()) };
     match (name, value) {

@@ -36,7 +36,13 @@ const OWN: NocXy = NocXy::new(1, 1);
 fn a_round_trip_goes_once_round_the_torus() {
     let (grid, mut network) = network();
     let mut read = |to: NocXy| {
-        round_trip(&grid, &mut network, 1_000_000 * u64::from(to.x + 16 * to.y), OWN, &request(Action::Read, to, 64))
+        round_trip(
+            &grid,
+            &mut network,
+            1_000_000 * u64::from(to.x + 16 * to.y),
+            OWN,
+            &request(Action::Read, to, 64),
+        )
     };
     let noc = timing::WORMHOLE.noc;
     let ends = u64::from(noc.request + noc.serve + noc.complete) + 4 * u64::from(noc.niu);

@@ -54,7 +54,11 @@ impl Anchor {
 
 /// All of them.
 pub fn anchors() -> Vec<Anchor> {
-    [&transfers::ANCHORS[..], &dram::ANCHORS, &units::ANCHORS].into_iter().flatten().map(Anchor::copied).collect()
+    [&transfers::ANCHORS[..], &dram::ANCHORS, &units::ANCHORS]
+        .into_iter()
+        .flatten()
+        .map(Anchor::copied)
+        .collect()
 }
 
 impl Anchor {

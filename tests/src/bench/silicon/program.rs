@@ -1,7 +1,9 @@
 //! Programs that measure themselves: clocks before and after, left in L1.
 
 use anyhow::{Result, bail};
-use tt_isa::map::{DEBUG_REGS_BASE, LOCAL_RAM_BASE, NIU_BASE, NIU_STRIDE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL, WALL_CLOCK_L};
+use tt_isa::map::{
+    DEBUG_REGS_BASE, LOCAL_RAM_BASE, NIU_BASE, NIU_STRIDE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL, WALL_CLOCK_L,
+};
 use tt_isa::noc::{NocXy, reg};
 use tt_isa::rv32::{b, i, jal, li, r, s};
 

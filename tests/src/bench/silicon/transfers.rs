@@ -142,7 +142,11 @@ fn read(machine: &mut dyn Machine, remote: NocXy, len: u32, times: u32) -> Resul
 
 /// Only addresses are set anew.
 fn stateful(machine: &mut dyn Machine, remote: NocXy, len: u32, times: u32) -> Result<f64> {
-    reads(remote, len, times).clocks(machine, &[(reg::RET_ADDR_LO, RET_LO), (reg::TARG_ADDR_LO, TARG_LO)], &[])
+    reads(remote, len, times).clocks(
+        machine,
+        &[(reg::RET_ADDR_LO, RET_LO), (reg::TARG_ADDR_LO, TARG_LO)],
+        &[],
+    )
 }
 
 fn writes(rect: u32, control: u32, len: u32, times: u32, responses: u32) -> Requests {
@@ -194,10 +198,7 @@ fn interleaved(machine: &mut dyn Machine, len: u32, times: u32) -> Result<f64> {
     request.extend(READ.iter().map(|&(niu, from)| s("Sw", from, NIU, niu as i32)));
     request.push(s("Sw", ONE, NIU, reg::CMD_CTRL as i32));
     request.extend([i("Lw", 6, LOCAL, 0), i("Addi", 6, 6, 1), s("Sw", 6, LOCAL, 0)]);
-    request.extend([
-        tt_isa::rv32::b("Bne", 29, 30, 8),
-        i("Addi", 29, 0, 0),
-    ]);
+    request.extend([tt_isa::rv32::b("Bne", 29, 30, 8), i("Addi", 29, 0, 0)]);
     program.begin();
     program.repeat(COUNT, &request);
     program.wait(requests.counter, WANTED);
