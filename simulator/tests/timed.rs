@@ -10,12 +10,16 @@ mod host;
 
 use asm::{b, i, jal, li, nop, r, s};
 use code::Code;
-use host::{Host, end, tensix};
+use host::{Host, Request, all_tiles, copy, end, niu, tensix, wait_for};
+use tt_isa::chip::{WORMHOLE, board};
 use tt_isa::insn::{
-    ADDDMAREG, ATCAS, MOVB2D, MOVD2A, MVMUL, SETDMAREG, SETDVALID, SFPMAD, SFPNOP, SFPSWAP, SHIFTXB, ttinsn,
+    ADDDMAREG, ATCAS, MOVB2D, MOVD2A, MVMUL, SEMWAIT, SETDMAREG, SETDVALID, SFPMAD, SFPNOP, SFPSWAP, SHIFTXB,
+    ttinsn,
 };
 use tt_isa::map::{DEBUG_REGS_BASE, LOCAL_RAM_BASE, RiscV, WALL_CLOCK_L};
-use tt_simulator::Mode;
+use tt_isa::noc::{NocXy, atomic_increment, ctrl, reg};
+use tt_isa::stall::block;
+use tt_simulator::{Chip, ChipConfig, Mode};
 
 /// Where the programs leave what they have measured.
 const RESULT: u32 = 0x3_0000;
@@ -173,4 +177,92 @@ fn units_take_an_instruction_when_they_can() {
     assert_eq!(slope(same(SHIFTXB::ZERO.word()), &both_banks(), 4, 8), 16);
     let moves = |n: u32| if n.is_multiple_of(2) { MOVB2D::ZERO.word() } else { MOVD2A::ZERO.word() };
     assert_eq!(slope(moves, &both_banks(), 4, 8), 4 * (4 + 2), "they wait for each other");
+}
+
+/// The tile reads DRAM and adds to a word of the first tile, and leaves the time at which both were done.
+fn traffic(own: NocXy, number: u32) -> Vec<u32> {
+    let bank = &WORMHOLE.dram[number as usize % WORMHOLE.dram.len()];
+    let read = Request {
+        noc: 0,
+        ctrl: ctrl::RESP_MARKED,
+        target: (bank.ports[0], bank.base as u32 + 0x4000 * number),
+        ret: (own, DATA),
+        len: 4096,
+        data: 0,
+    };
+    let increment = Request {
+        ctrl: ctrl::AT | ctrl::RESP_MARKED,
+        target: (tensix(0, 0), RESULT + 16),
+        ret: (own, RESULT + 32),
+        len: atomic_increment(0),
+        data: 1,
+        ..read
+    };
+    [
+        read.program(),
+        increment.program(),
+        wait_for(niu(0, reg::MST_RD_RESP_RECEIVED), 1),
+        wait_for(niu(0, reg::MST_ATOMIC_RESP_RECEIVED), 1),
+        copy(DEBUG_REGS_BASE + WALL_CLOCK_L, RESULT),
+        end(),
+    ]
+    .concat()
+}
+
+#[test]
+fn times_do_not_depend_on_the_number_of_threads() {
+    let outcome = |threads, mode| {
+        let n150 = ChipConfig::of_board(board("n150").expect("known"), 0);
+        let mut host = Host { chip: Chip::new(ChipConfig { threads, mode, ..n150 }).expect("a chip") };
+        for (number, tile) in (0..).zip(all_tiles()) {
+            host.load(tile, RiscV::Brisc, &traffic(tile, number));
+        }
+        for tile in all_tiles() {
+            host.release(tile, &[RiscV::Brisc]);
+        }
+        host.settle();
+        let sum = host.read32(tensix(0, 0), RESULT + 16);
+        let times: Vec<u32> = all_tiles().map(|tile| host.read32(tile, RESULT)).collect();
+        (sum, times, host.chip.clock())
+    };
+    let one = outcome(1, Mode::Timed);
+    assert_eq!(one.0, 72);
+    for threads in [2, 5] {
+        assert_eq!(outcome(threads, Mode::Timed), one, "{threads} threads");
+    }
+    assert_eq!(outcome(1, Mode::Fast).0, one.0, "the same as in the fast mode");
+}
+
+#[test]
+fn the_hosts_accesses_take_time() {
+    let mut host = Host::with_mode(Mode::Timed);
+    let mut clocks = |access: &mut dyn FnMut(&mut Host)| {
+        let before = host.chip.clock();
+        access(&mut host);
+        host.chip.clock() - before
+    };
+    // Each access points the window first, which is a write of its own.
+    let window = 20;
+    assert_eq!(clocks(&mut |host| host.write(tensix(0, 0), DATA, &[0; 4])), window + 20);
+    assert_eq!(clocks(&mut |host| host.write(tensix(0, 0), DATA, &[0; 4096])), window + 229);
+    assert_eq!(clocks(&mut |host| drop(host.read(tensix(0, 0), DATA, 4))), window + 1150);
+    assert_eq!(clocks(&mut |host| drop(host.read(tensix(0, 0), DATA, 64))), window + 16 * 1150);
+}
+
+#[test]
+fn who_waits_for_what_is_said() {
+    let mut host = Host::with_mode(Mode::Timed);
+    let tile = tensix(0, 0);
+    let mut thread = Code::default();
+    thread.tensix(SEMWAIT { stall_res: block::MATH, sem_sel: 1 << 2, wait_sem_cond: 1 }.word());
+    thread.tensix(MVMUL::ZERO.word());
+    thread.ttsync(true);
+    host.load(tile, RiscV::Brisc, &wait_for(DATA, 7));
+    host.load(tile, RiscV::Trisc1, &thread.0);
+    host.release(tile, &[RiscV::Brisc, RiscV::Trisc1]);
+    host.settle();
+    let waits = host.chip.waits(tile).join("\n");
+    for part in ["BRISC at ", "TRISC1 at lw", "0xffe80004", "T1 holds MVMUL", "until SEMWAIT"] {
+        assert!(waits.contains(part), "{part} is missing in\n{waits}");
+    }
 }

@@ -341,8 +341,13 @@ impl Timed {
             // No instruction takes less than a clock.
             let most = (self.limit - self.cores[core as usize].next().min(self.limit)).max(1);
             let most = u32::try_from(most).unwrap_or(u32::MAX);
-            return cores::turn(tile, self, observer, core, most, |executed| now + (executed - begin))
-                .map(drop);
+            self.lanes[core as usize].turns();
+            let done = cores::turn(tile, self, observer, core, most, |executed| now + (executed - begin))?;
+            let lane = &mut self.lanes[core as usize];
+            if done > 0 && tile.is_awake(core) && lane.turned(tile, core) {
+                tile.sleep(core);
+            }
+            return Ok(());
         }
         let mut lane = std::mem::take(&mut self.lanes[core as usize]);
         // It has been chosen, and is shown to the observer once.

@@ -11,7 +11,7 @@ use super::program::{DATA, NIU, Program, ready, run};
 use crate::bench::Machine;
 
 /// Bytes that each tile reads.
-const BYTES: u32 = 256 << 10;
+const BYTES: u32 = 512 << 10;
 
 pub const ANCHORS: [Anchor; 7] = [
     Anchor::gigabytes("dram.one_channel.1", 22.2, 0.05, |m| rate(m, 0, &chosen(1)[..1])),
@@ -84,15 +84,16 @@ fn random(each: usize, seed: u64) -> Vec<Reader> {
     readers
 }
 
-/// The sum of what each reader gets, in bytes a clock. The page does not say how it adds up; a reader that is done makes room
-/// for others, so this is an upper bound for what all get at once.
+/// Bytes a clock of all readers together, from the first one's begin to the last one's end.
 fn rate(machine: &mut dyn Machine, noc: u8, readers: &[Reader]) -> Result<f64> {
     let programs: Vec<_> = (0..)
         .zip(readers)
         .map(|(n, reader)| (reader.0, RiscV::Brisc, reader_program(noc, n, reader)))
         .collect();
     let clocks = run(machine, &programs)?;
-    Ok(clocks.iter().map(|&[begin, end]| f64::from(BYTES) / f64::from(end.wrapping_sub(begin))).sum())
+    let begin = clocks.iter().map(|clocks| clocks[0]).min().unwrap_or(0);
+    let end = clocks.iter().map(|clocks| clocks[1]).max().unwrap_or(0);
+    Ok(f64::from(BYTES) * readers.len() as f64 / f64::from(end.wrapping_sub(begin)))
 }
 
 fn reader_program(noc: u8, number: u32, &(tile, bank, port): &Reader) -> Vec<u32> {
