@@ -174,7 +174,8 @@ fn the_noc_carries_the_chips_packets() {
     let data = pattern(len as usize, 1);
     host.write(own, DATA, &data);
     let write = request(Ctrl::WR, (own, DATA), (other, DATA), len, reg::MST_WR_ACK_RECEIVED);
-    let read = request(Ctrl::empty(), (CHIP.dram_port(7, 1), 0x40), (own, 0x40), 64, reg::MST_RD_RESP_RECEIVED);
+    let read =
+        request(Ctrl::empty(), (CHIP.dram_port(7, 1), 0x40), (own, 0x40), 64, reg::MST_RD_RESP_RECEIVED);
     host.try_write(CHIP.dram_port(7, 0), 0x40, &data[..64]).expect("DRAM");
     host.load(own, RiscV::Brisc, &[write, read, end()].concat());
     host.release(own, &[RiscV::Brisc]);
@@ -192,7 +193,8 @@ fn the_noc_carries_the_chips_packets() {
 fn reads_of_dram_agree_modulo_64() {
     let mut host = p150();
     let own = NocXy::new(1, 2);
-    let read = request(Ctrl::empty(), (CHIP.dram_port(0, 0), 0x20), (own, DATA), 32, reg::MST_RD_RESP_RECEIVED);
+    let read =
+        request(Ctrl::empty(), (CHIP.dram_port(0, 0), 0x20), (own, DATA), 32, reg::MST_RD_RESP_RECEIVED);
     host.load(own, RiscV::Brisc, &[read, end()].concat());
     host.release(own, &[RiscV::Brisc]);
     let fault = host.run().expect_err("misaligned");

@@ -17,9 +17,9 @@ use tt_isa::insn::{
     ttinsn,
 };
 use tt_isa::map::{DEBUG_REGS_BASE, LOCAL_RAM_BASE, RiscV, WALL_CLOCK_L};
-use tt_isa::noc::{NocXy, atomic_increment, ctrl, reg};
+use tt_isa::noc::{Ctrl, NocXy, atomic_increment, reg};
 use tt_isa::stall::block;
-use tt_simulator::{Chip, ChipConfig, Mode};
+use tt_simulator::{ChipConfig, Mode};
 
 /// Where the programs leave what they have measured.
 const RESULT: u32 = 0x3_0000;
@@ -184,14 +184,14 @@ fn traffic(own: NocXy, number: u32) -> Vec<u32> {
     let bank = &WORMHOLE.dram[number as usize % WORMHOLE.dram.len()];
     let read = Request {
         noc: 0,
-        ctrl: ctrl::RESP_MARKED,
+        ctrl: Ctrl::RESP_MARKED,
         target: (bank.ports[0], bank.base as u32 + 0x4000 * number),
         ret: (own, DATA),
         len: 4096,
         data: 0,
     };
     let increment = Request {
-        ctrl: ctrl::AT | ctrl::RESP_MARKED,
+        ctrl: Ctrl::AT | Ctrl::RESP_MARKED,
         target: (tensix(0, 0), RESULT + 16),
         ret: (own, RESULT + 32),
         len: atomic_increment(0),
@@ -213,7 +213,7 @@ fn traffic(own: NocXy, number: u32) -> Vec<u32> {
 fn times_do_not_depend_on_the_number_of_threads() {
     let outcome = |threads, mode| {
         let n150 = ChipConfig::of_board(board("n150").expect("known"), 0);
-        let mut host = Host { chip: Chip::new(ChipConfig { threads, mode, ..n150 }).expect("a chip") };
+        let mut host = Host::with(ChipConfig { threads, mode, ..n150 });
         for (number, tile) in (0..).zip(all_tiles()) {
             host.load(tile, RiscV::Brisc, &traffic(tile, number));
         }

@@ -78,12 +78,12 @@ impl Chip {
             let (from, to) = (from + u64::from(done), to + u64::from(done));
             match engine {
                 Engine::ToHost => {
-                    self.read_bar0(from, piece)?;
+                    self.read_bar(0, from, piece)?;
                     self.pcie.write_host(to, piece)?;
                 }
                 Engine::FromHost => {
                     self.pcie.read_host(from, piece)?;
-                    self.write_bar0(to, piece)?;
+                    self.write_bar(0, to, piece)?;
                 }
             }
             done += piece.len() as u32;

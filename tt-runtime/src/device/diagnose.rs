@@ -36,7 +36,7 @@ impl Session {
             }
             let idle = Progress::state(Stage::Idle, self.seq);
             if done.iter().any(|(_, progress, _)| progress.state != idle) {
-                let waits = self.link.transport.waits(tile);
+                let waits = self.link.simulated().map_or_else(Vec::new, |simulated| simulated.waits(tile));
                 cores.push(CoreReport { tile, cores: done, waits });
             }
         }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::noc::request::Limits;
 use tt_isa::chip::WORMHOLE;
 use tt_isa::timing;
 
@@ -8,6 +9,7 @@ fn network() -> (Grid, Network) {
 
 fn request(action: Action, to: NocXy, len: u32) -> Request {
     Request {
+        limits: Limits::of(&WORMHOLE.noc),
         noc: 0,
         action,
         remote: Remote::Tile(to),

@@ -362,6 +362,3 @@ impl Timed {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

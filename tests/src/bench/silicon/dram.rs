@@ -3,12 +3,16 @@
 use anyhow::Result;
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::RiscV;
-use tt_isa::noc::{MAX_PACKET, NocXy, ctrl, reg};
+use tt_isa::noc::{Ctrl, NiuRegisters, NocXy, reg};
 use tt_isa::rv32::s;
 
 use super::Anchor;
 use super::program::{DATA, NIU, Program, ready, run};
 use crate::bench::Machine;
+
+/// Registers of the chip's NIUs, and their longest packet.
+const REG: NiuRegisters = WORMHOLE.noc.registers;
+const PACKET: u32 = WORMHOLE.noc.max_packet;
 
 /// Bytes that each tile reads.
 const BYTES: u32 = 512 << 10;
@@ -98,20 +102,20 @@ fn rate(machine: &mut dyn Machine, noc: u8, readers: &[Reader]) -> Result<f64> {
 
 fn reader_program(noc: u8, number: u32, &(tile, bank, port): &Reader) -> Vec<u32> {
     let on = |at: NocXy| if noc == 0 { at } else { at.mirrored(WORMHOLE.grid) };
-    let packets = BYTES / MAX_PACKET;
+    let packets = BYTES / PACKET;
     let mut program = Program::on_noc(noc.into());
     let registers = [
-        (reg::TARG_ADDR_LO, WORMHOLE.dram[bank].base as u32 + number * BYTES),
-        (reg::TARG_ADDR_MID, on(port).mid()),
-        (reg::RET_ADDR_LO, DATA),
-        (reg::RET_ADDR_MID, on(tile).mid()),
-        (reg::PACKET_TAG, 0),
-        (reg::CTRL, ctrl::RESP_MARKED | ctrl::VC_STATIC),
-        (reg::AT_LEN_BE, MAX_PACKET),
+        (REG.targ_lo, WORMHOLE.dram[bank].base as u32 + number * BYTES),
+        (REG.targ_node, WORMHOLE.noc.node(on(port))),
+        (REG.ret_lo, DATA),
+        (REG.ret_node, WORMHOLE.noc.node(on(tile))),
+        (REG.packet_tag, 0),
+        (REG.ctrl, (Ctrl::RESP_MARKED | Ctrl::VC_STATIC).bits()),
+        (REG.at_len_be, PACKET),
     ];
     for (register, value) in registers {
         program.set(5, value);
-        program.to_niu(register, 5);
+        program.store_to_niu(register, 5);
     }
     // What earlier programs have counted.
     program.add(&[tt_isa::rv32::i("Lw", 28, NIU, reg::MST_RD_RESP_RECEIVED as i32)]);
@@ -120,7 +124,7 @@ fn reader_program(noc: u8, number: u32, &(tile, bank, port): &Reader) -> Vec<u32
     program.set(26, 1);
     program.set(27, packets);
     program.begin();
-    let request = [&ready()[..], &[s("Sw", 26, NIU, reg::CMD_CTRL as i32)]].concat();
+    let request = [&ready()[..], &[s("Sw", 26, NIU, REG.cmd_ctrl as i32)]].concat();
     program.repeat(27, &request);
     program.wait(reg::MST_RD_RESP_RECEIVED, 28);
     program.end()

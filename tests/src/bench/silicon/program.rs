@@ -1,10 +1,11 @@
 //! Programs that measure themselves: clocks before and after, left in L1.
 
 use anyhow::{Result, bail};
+use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{
     DEBUG_REGS_BASE, LOCAL_RAM_BASE, NIU_BASE, NIU_STRIDE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL, WALL_CLOCK_L,
 };
-use tt_isa::noc::{NocXy, reg};
+use tt_isa::noc::NocXy;
 use tt_isa::rv32::{b, i, jal, li, r, s};
 
 use crate::bench::Machine;
@@ -70,7 +71,7 @@ impl Program {
     }
 
     /// Stores a register to one of the NIU's.
-    pub fn to_niu(&mut self, register: u32, from: u32) {
+    pub fn store_to_niu(&mut self, register: u32, from: u32) {
         self.add(&[s("Sw", from, NIU, register as i32)]);
     }
 
@@ -82,7 +83,7 @@ impl Program {
 
 /// Waits until an initiator can take a request, as the driver does.
 pub fn ready() -> [u32; 2] {
-    [i("Lw", 5, NIU, reg::CMD_CTRL as i32), b("Bne", 5, 0, -4)]
+    [i("Lw", 5, NIU, WORMHOLE.noc.registers.cmd_ctrl as i32), b("Bne", 5, 0, -4)]
 }
 
 /// Runs programs, each on a core, all from about the same time; for each when it began and ended.

@@ -5,12 +5,16 @@
 use anyhow::Result;
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::RiscV;
-use tt_isa::noc::{MAX_PACKET, NocXy, ctrl, reg};
+use tt_isa::noc::{Ctrl, NiuRegisters, NocXy, reg};
 use tt_isa::rv32::{i, nop, s};
 
 use super::Anchor;
 use super::program::{DATA, LOCAL, NIU, Program, clocks, ready};
 use crate::bench::Machine;
+
+/// Registers of the chip's NIUs, and their longest packet.
+const REG: NiuRegisters = WORMHOLE.noc.registers;
+const PACKET: u32 = WORMHOLE.noc.max_packet;
 
 /// The core that makes the requests, one in another row and column, and one in the same column.
 const OWN: NocXy = NocXy::new(1, 1);
@@ -75,16 +79,16 @@ impl Requests {
     fn program(&self) -> Program {
         let mut program = Program::on_noc(0);
         let registers = [
-            (TARG_LO, reg::TARG_ADDR_LO, self.from.0),
-            (TARG_MID, reg::TARG_ADDR_MID, self.from.1),
-            (RET_LO, reg::RET_ADDR_LO, self.to.0),
-            (RET_MID, reg::RET_ADDR_MID, self.to.1),
-            (LEN, reg::AT_LEN_BE, self.len),
-            (CTRL, reg::CTRL, self.ctrl),
+            (TARG_LO, REG.targ_lo, self.from.0),
+            (TARG_MID, REG.targ_node, self.from.1),
+            (RET_LO, REG.ret_lo, self.to.0),
+            (RET_MID, REG.ret_node, self.to.1),
+            (LEN, REG.at_len_be, self.len),
+            (CTRL, REG.ctrl, self.ctrl),
         ];
         for (register, niu, value) in registers {
             program.set(register, value);
-            program.to_niu(niu, register);
+            program.store_to_niu(niu, register);
         }
         program.set(ONE, 1);
         program.set(COUNT, self.packets);
@@ -97,7 +101,7 @@ impl Requests {
         let mut program = self.program();
         let mut request = ready().to_vec();
         request.extend(registers.iter().map(|&(niu, from)| s("Sw", from, NIU, niu as i32)));
-        request.push(s("Sw", ONE, NIU, reg::CMD_CTRL as i32));
+        request.push(s("Sw", ONE, NIU, REG.cmd_ctrl as i32));
         // The driver counts what it has asked for.
         request.extend([i("Lw", 6, LOCAL, 0), i("Addi", 6, 6, 1), s("Sw", 6, LOCAL, 0)]);
         request.extend(more);
@@ -109,27 +113,27 @@ impl Requests {
 }
 
 const READ: [(u32, u32); 5] = [
-    (reg::CTRL, CTRL),
-    (reg::RET_ADDR_LO, RET_LO),
-    (reg::TARG_ADDR_LO, TARG_LO),
-    (reg::TARG_ADDR_MID, TARG_MID),
-    (reg::AT_LEN_BE, LEN),
+    (REG.ctrl, CTRL),
+    (REG.ret_lo, RET_LO),
+    (REG.targ_lo, TARG_LO),
+    (REG.targ_node, TARG_MID),
+    (REG.at_len_be, LEN),
 ];
 const WRITE: [(u32, u32); 5] = [
-    (reg::CTRL, CTRL),
-    (reg::TARG_ADDR_LO, TARG_LO),
-    (reg::RET_ADDR_LO, RET_LO),
-    (reg::RET_ADDR_MID, RET_MID),
-    (reg::AT_LEN_BE, LEN),
+    (REG.ctrl, CTRL),
+    (REG.targ_lo, TARG_LO),
+    (REG.ret_lo, RET_LO),
+    (REG.ret_node, RET_MID),
+    (REG.at_len_be, LEN),
 ];
 
 fn reads(remote: NocXy, len: u32, times: u32) -> Requests {
     Requests {
-        ctrl: ctrl::RESP_MARKED | ctrl::VC_STATIC,
-        from: (DATA, remote.mid()),
-        to: (DATA, OWN.mid()),
-        len: len.min(MAX_PACKET),
-        packets: times * len.div_ceil(MAX_PACKET),
+        ctrl: (Ctrl::RESP_MARKED | Ctrl::VC_STATIC).bits(),
+        from: (DATA, WORMHOLE.noc.node(remote)),
+        to: (DATA, WORMHOLE.noc.node(OWN)),
+        len: len.min(PACKET),
+        packets: times * len.div_ceil(PACKET),
         responses: 1,
         counter: reg::MST_RD_RESP_RECEIVED,
     }
@@ -142,33 +146,29 @@ fn read(machine: &mut dyn Machine, remote: NocXy, len: u32, times: u32) -> Resul
 
 /// Only addresses are set anew.
 fn stateful(machine: &mut dyn Machine, remote: NocXy, len: u32, times: u32) -> Result<f64> {
-    reads(remote, len, times).clocks(
-        machine,
-        &[(reg::RET_ADDR_LO, RET_LO), (reg::TARG_ADDR_LO, TARG_LO)],
-        &[],
-    )
+    reads(remote, len, times).clocks(machine, &[(REG.ret_lo, RET_LO), (REG.targ_lo, TARG_LO)], &[])
 }
 
-fn writes(rect: u32, control: u32, len: u32, times: u32, responses: u32) -> Requests {
+fn writes(rect: u32, control: Ctrl, len: u32, times: u32, responses: u32) -> Requests {
     Requests {
-        ctrl: ctrl::WR | ctrl::RESP_MARKED | control,
-        from: (DATA, OWN.mid()),
+        ctrl: (Ctrl::WR | Ctrl::RESP_MARKED | control).bits(),
+        from: (DATA, WORMHOLE.noc.node(OWN)),
         to: (DATA, rect),
-        len: len.min(MAX_PACKET),
-        packets: times * len.div_ceil(MAX_PACKET),
+        len: len.min(PACKET),
+        packets: times * len.div_ceil(PACKET),
         responses,
         counter: reg::MST_WR_ACK_RECEIVED,
     }
 }
 
 fn write(machine: &mut dyn Machine, remote: NocXy, len: u32, times: u32) -> Result<f64> {
-    writes(remote.mid(), ctrl::VC_STATIC, len, times, 1).clocks(machine, &WRITE, &[nop(); 2])
+    writes(WORMHOLE.noc.node(remote), Ctrl::VC_STATIC, len, times, 1).clocks(machine, &WRITE, &[nop(); 2])
 }
 
 /// To 64 tiles, the sender among them, with the way reserved.
 fn multicast(machine: &mut dyn Machine, len: u32) -> Result<f64> {
-    let control = ctrl::BRCST_PACKET | ctrl::BRCST_SRC_INCLUDE | ctrl::PATH_RESERVE;
-    let rect = CORNERS[0].mid_rect(CORNERS[1]);
+    let control = Ctrl::BRCST_PACKET | Ctrl::BRCST_SRC_INCLUDE | Ctrl::PATH_RESERVE;
+    let rect = WORMHOLE.noc.node_rect(CORNERS[0], CORNERS[1]);
     writes(rect, control, len, 1, 64).clocks(machine, &WRITE, &[nop(); 2])
 }
 
@@ -180,7 +180,9 @@ fn interleaved(machine: &mut dyn Machine, len: u32, times: u32) -> Result<f64> {
     // Where the tables are in local RAM, and how far the next bank's entries are from the end.
     const TABLES: u32 = 0x100;
     for (n, bank) in (0..).zip(WORMHOLE.dram) {
-        for (k, value) in [bank.ports[0].mid(), bank.base as u32 + 0x1000].into_iter().enumerate() {
+        for (k, value) in
+            [WORMHOLE.noc.node(bank.ports[0]), bank.base as u32 + 0x1000].into_iter().enumerate()
+        {
             program.set(5, value);
             program.add(&[s("Sw", 5, LOCAL, (TABLES + 8 * n + 4 * k as u32) as i32)]);
         }
@@ -196,7 +198,7 @@ fn interleaved(machine: &mut dyn Machine, len: u32, times: u32) -> Result<f64> {
         i("Addi", 29, 29, 8),
     ]);
     request.extend(READ.iter().map(|&(niu, from)| s("Sw", from, NIU, niu as i32)));
-    request.push(s("Sw", ONE, NIU, reg::CMD_CTRL as i32));
+    request.push(s("Sw", ONE, NIU, REG.cmd_ctrl as i32));
     request.extend([i("Lw", 6, LOCAL, 0), i("Addi", 6, 6, 1), s("Sw", 6, LOCAL, 0)]);
     request.extend([tt_isa::rv32::b("Bne", 29, 30, 8), i("Addi", 29, 0, 0)]);
     program.begin();
