@@ -35,7 +35,8 @@ fn subscribe(level: LevelFilter) {
         .with_span_events(FmtSpan::CLOSE)
         .with_ansi(false)
         .with_target(false)
-        .without_time()
+        // No time of day; without a timer at all there would be no times of spans either.
+        .with_timer(())
         .with_writer(ToLog)
         .finish();
     // ggml may load the library again: the subscriber that is there stays.
@@ -63,7 +64,7 @@ struct Line(Level);
 impl io::Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
-        let text = text.trim_end();
+        let text = text.trim();
         match self.0 {
             Level::ERROR => log::error(text),
             Level::WARN => log::warn(text),
