@@ -28,7 +28,7 @@ fn memory_keeps_what_is_written_and_nothing_else() {
         let mut rng = Rng::new(3);
         (0..100_000).map(|_| rng.next() as u8).collect()
     };
-    let (_memory, addr) = upload(&device, &data, 4096 - 5);
+    let (_memory, addr) = upload(&device, &data, 4096 - 4);
     let at = tt_runtime::DramAddr(addr - 2);
     let mut back = vec![1; data.len() + 4];
     device.read(at, &mut back).unwrap();
