@@ -86,11 +86,19 @@ fn the_vector_unit_is_divided_as_its_page_says() {
 
 #[test]
 fn every_instruction_that_software_uses_has_a_unit() {
-    for row in CHIPS.iter().flat_map(|chip| chip.insn.rows) {
+    for (chip, row) in CHIPS.iter().flat_map(|chip| chip.insn.rows.iter().map(move |row| (chip, row))) {
         let effects = row.effects;
         assert_eq!(row.used_by_software, effects.unit != Unit::Unknown, "{}", row.name);
         let gated = !matches!(effects.unit, Unit::Unknown | Unit::Frontend);
         assert_eq!(gated, effects.wait != 0, "{}", row.name);
-        assert_eq!(effects.unit != Unit::Unknown, effects.cost.is_some(), "{}: what does it cost?", row.name);
+        // Costs are known, every one, of chips that the timed mode can simulate.
+        if chip.timing.is_some() {
+            assert_eq!(
+                effects.unit != Unit::Unknown,
+                effects.cost.is_some(),
+                "{}: what does it cost?",
+                row.name
+            );
+        }
     }
 }
