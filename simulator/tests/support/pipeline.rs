@@ -1,5 +1,7 @@
 //! A kernel of all five cores, with every wait that can be missing, and the report for each.
 
+#![allow(dead_code, reason = "each test takes what it needs")]
+
 use tt_isa::cfg::CfgField;
 use tt_isa::chip::WORMHOLE;
 use tt_isa::chip::wormhole::{config as cfg, thread};
@@ -106,6 +108,10 @@ pub struct Pipeline {
     bug: Option<Bug>,
     tile: NocXy,
     dram: NocXy,
+    /// Where its data starts in DRAM.
+    base: u32,
+    /// What NCRISC does in the end.
+    last: Vec<u32>,
 }
 
 const fn after(field: CfgField) -> CfgField {
@@ -123,7 +129,14 @@ const fn base_address(l1: u32) -> u32 {
 impl Pipeline {
     /// The kernel with a bug, or without.
     pub fn new(bug: Option<Bug>) -> Self {
-        Self { bug, tile: tensix(0, 0), dram: WORMHOLE.dram[0].ports[0] }
+        Self { bug, ..Self::of_tile(tensix(0, 0), 0, Vec::new()) }
+    }
+
+    /// The correct kernel on a tile; `number`: whose data is whose. NCRISC ends with `last`.
+    pub fn of_tile(tile: NocXy, number: usize, last: Vec<u32>) -> Self {
+        let bank = &WORMHOLE.dram[number % WORMHOLE.dram.len()];
+        let base = bank.base as u32 + (number / WORMHOLE.dram.len()) as u32 * BLOCKS * BYTES;
+        Self { bug: None, tile, dram: bank.ports[0], base, last }
     }
 
     fn has(&self, bug: Bug) -> bool {
@@ -137,7 +150,8 @@ impl Pipeline {
     /// Loads data and programs, and lets the cores run.
     pub fn start(&self, host: &mut Host) {
         for block in 0..BLOCKS {
-            host.try_write(self.dram, u64::from(block * BYTES), &Self::input(block)).expect("DRAM");
+            host.try_write(self.dram, u64::from(self.base + block * BYTES), &Self::input(block))
+                .expect("DRAM");
         }
         for counter in [READY, FREE, PACKED, WRITTEN, STARTED] {
             host.write32(self.tile, counter, 0);
@@ -159,7 +173,7 @@ impl Pipeline {
     pub fn check(&self, host: &mut Host) {
         for block in 0..BLOCKS {
             let mut out = vec![0; BYTES as usize];
-            host.try_read(self.dram, u64::from(RESULTS + block * BYTES), &mut out).expect("DRAM");
+            host.try_read(self.dram, u64::from(self.base + RESULTS + block * BYTES), &mut out).expect("DRAM");
             assert!(out == Self::input(block), "block {block}");
         }
     }
@@ -174,7 +188,7 @@ impl Pipeline {
             let request = Request {
                 noc: 0,
                 ctrl: Ctrl::RESP_MARKED,
-                target: (self.dram, block * BYTES),
+                target: (self.dram, self.base + block * BYTES),
                 ret: (self.tile, slot(RING, RING_SLOTS, block)),
                 len: BYTES,
                 data: 0,
@@ -338,7 +352,7 @@ impl Pipeline {
                 noc: 1,
                 ctrl: Ctrl::WR | Ctrl::RESP_MARKED,
                 target: (on_1(self.tile), slot(OUT, OUT_SLOTS, block)),
-                ret: (on_1(self.dram), RESULTS + block * BYTES),
+                ret: (on_1(self.dram), self.base + RESULTS + block * BYTES),
                 len: BYTES,
                 data: 0,
             };
@@ -348,6 +362,7 @@ impl Pipeline {
             }
             code.store(WRITTEN, block + 1);
         }
+        code.add(self.last.iter().copied());
         code
     }
 }

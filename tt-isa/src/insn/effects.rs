@@ -318,7 +318,10 @@ pub struct WordEffects<'a> {
 impl fmt::Display for WordEffects<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let &Effects { unit, reads, writes, .. } = self.effects;
-        write!(f, "{}:", unit.name())?;
+        f.write_str(unit.name())?;
+        if !reads.is_empty() || !writes.is_empty() {
+            f.write_str(":")?;
+        }
         self.list(f, reads)?;
         if !writes.is_empty() {
             f.write_str(" ->")?;
@@ -482,7 +485,7 @@ mod tests {
         let text = |word: u32| WORMHOLE.effects(word).of(word).to_string();
         assert_eq!(text(MVMUL::ZERO.word()), "matrix: SrcA, SrcB, Dst, Rwc, Config -> Dst, Rwc, Owners");
         assert_eq!(text(SETADC::ZERO.word()), "misc: -> Adc");
-        assert_eq!(text(NOP {}.word()), "misc:");
+        assert_eq!(text(NOP {}.word()), "misc");
         let low = MOVA2D { dest_32b_lo: 1, ..MOVA2D::ZERO };
         assert_eq!(text(low.word()), "matrix: SrcA, Dst, Rwc, Config -> Dst, Rwc");
         assert_eq!(text(MOVA2D::ZERO.word()), "matrix: SrcA, Rwc, Config -> Dst, Rwc");

@@ -1,10 +1,10 @@
 //! MOP and replay expanders. They expand to GPR arithmetic whose result depends on the order.
 
-use tt_isa::insn::{ADDDMAREG, MOP, MOP_CFG, MULDMAREG, NOP, REPLAY, SETDMAREG};
+use tt_isa::insn::{MOP, MOP_CFG, NOP, Opcode, REPLAY};
 use tt_isa::map::MOP_CFG_BASE;
 
 use super::build::{Builder, Part};
-use super::{Family, t_core};
+use super::{Family, operands, t_core};
 use crate::case::{Action, Case};
 use crate::random::Random;
 
@@ -33,25 +33,14 @@ pub fn generate(random: &mut Random) -> Case {
 
 /// An instruction on GPRs, now and then none.
 fn step(random: &mut Random) -> u32 {
-    let result = random.below(16);
-    let (a, b) = (random.below(16), random.below(16));
-    match random.below(8) {
-        0 => NOP_WORD,
-        1..=4 => {
-            ADDDMAREG { op_b_is_const: 0, result_reg_index: result, op_b_reg_index: b, op_a_reg_index: a }
-                .word()
-        }
-        5 | 6 => {
-            MULDMAREG { op_b_is_const: 0, result_reg_index: result, op_b_reg_index: b, op_a_reg_index: a }
-                .word()
-        }
-        _ => SETDMAREG {
-            payload_sig_sel: random.below(0x4000),
-            reg_index_16b: random.below(32),
-            ..SETDMAREG::ZERO
-        }
-        .word(),
-    }
+    let opcode = match random.below(8) {
+        0 => return NOP_WORD,
+        1..=4 => Opcode::ADDDMAREG,
+        5 | 6 => Opcode::MULDMAREG,
+        _ => Opcode::SETDMAREG,
+    };
+    let payload = random.below(0x4000);
+    operands::word(opcode, random, |field, _| if field.name == "payload_sig_sel" { payload } else { 0 })
 }
 
 fn configure(b: &mut Builder, index: u32, value: u32) {

@@ -2,7 +2,7 @@
 //!
 //! A generator makes a legal configuration, a random sequence of instructions whose operands are legal
 //! most of the time, and code that copies all state that they can change to memory. Illegal cases are useful too: both
-//! simulators must refuse them.
+//! simulators must refuse them. The instruction table says which operands are registers ([`operands`]).
 
 use tt_isa::map::RiscV;
 
@@ -15,6 +15,7 @@ mod counters;
 mod expand;
 mod matrix;
 mod noc;
+mod operands;
 mod pack;
 mod riscv;
 mod scalar;

@@ -2,13 +2,10 @@
 
 use tt_isa::chip::wormhole::config as c;
 use tt_isa::chip::wormhole::thread as tc;
-use tt_isa::insn::{
-    ADDDMAREG, DMANOP, MULDMAREG, NOP, RDCFG, REG2FLOP, RMWCIB0, RMWCIB1, RMWCIB2, RMWCIB3, SETC16,
-    SETDMAREG, STALLWAIT, WRCFG,
-};
+use tt_isa::insn::{NOP, Opcode, SETC16, STALLWAIT};
 
 use super::build::{Builder, Part};
-use super::{Family, t_core};
+use super::{Family, operands, t_core};
 use crate::case::Case;
 use crate::random::Random;
 
@@ -19,6 +16,21 @@ const REGISTERS: [u32; 40] = [
 ];
 /// The same, where four neighbours can be.
 const QUADS: [u32; 4] = [20, 24, 56, 84];
+/// Instructions of the two units that the vendor's simulator has, by weight; and waits.
+const WEIGHTS: [(u32, Opcode); 12] = [
+    (8, Opcode::SETDMAREG),
+    (6, Opcode::ADDDMAREG),
+    (4, Opcode::MULDMAREG),
+    (6, Opcode::WRCFG),
+    (4, Opcode::RDCFG),
+    (1, Opcode::REG2FLOP),
+    (1, Opcode::DMANOP),
+    (2, Opcode::RMWCIB0),
+    (2, Opcode::RMWCIB1),
+    (2, Opcode::RMWCIB2),
+    (2, Opcode::RMWCIB3),
+    (2, Opcode::SETC16),
+];
 /// `REG2FLOP` counts from this register.
 const FLOP: u32 = c::THCON_SEC0_REG0_TileDescriptor.index;
 
@@ -37,7 +49,7 @@ pub fn generate(random: &mut Random) -> Case {
         let word = instruction(random);
         b.push(word);
         // What a write changes is seen by the instruction after the next.
-        if word >> 24 == WRCFG::ZERO.word() >> 24 {
+        if operands::is_late(word) {
             b.push(NOP {}.word());
         }
     }
@@ -47,54 +59,45 @@ pub fn generate(random: &mut Random) -> Case {
     b.case
 }
 
-fn gpr(random: &mut Random) -> u32 {
-    if random.chance(240) { random.below(16) } else { random.below(64) }
-}
-
 fn instruction(random: &mut Random) -> u32 {
-    // The first two have bits for what the vendor's simulator does not do.
-    let register = if random.chance(250) { random.pick(&REGISTERS[2..]) } else { random.pick(&REGISTERS) };
-    let (mask, data) = (random.awkward() & 0xFF, random.word() & 0xFF);
-    match random.below(20) {
-        0..=3 => SETDMAREG {
-            payload_sig_sel_size: random.below(4),
-            payload_sig_sel: random.awkward() & 0x3FFF,
-            set_signals_mode: 0,
-            reg_index_16b: 2 * gpr(random) + random.below(2),
-        }
-        .word(),
-        4..=6 => ADDDMAREG {
-            op_b_is_const: random.chance(1).into(),
-            result_reg_index: gpr(random),
-            op_b_reg_index: gpr(random),
-            op_a_reg_index: gpr(random),
-        }
-        .word(),
-        7 | 8 => MULDMAREG {
-            op_b_is_const: random.chance(1).into(),
-            result_reg_index: gpr(random),
-            op_b_reg_index: gpr(random),
-            op_a_reg_index: gpr(random),
-        }
-        .word(),
-        9 | 10 => WRCFG { gpr_address: gpr(random), wr128b: 0, cfg_reg: register }.word(),
-        11 => WRCFG { gpr_address: 4 * random.below(4), wr128b: 1, cfg_reg: random.pick(&QUADS) }.word(),
-        12 | 13 => RDCFG { gpr_address: gpr(random), cfg_reg: register }.word(),
-        14 if register >= FLOP => REG2FLOP {
-            size_sel: random.range(1, 2),
-            flop_index: register - FLOP,
-            reg_index: gpr(random),
-            ..REG2FLOP::ZERO
-        }
-        .word(),
-        14 => DMANOP {}.word(),
-        15 => RMWCIB0 { mask, data, cfg_reg_addr: register }.word(),
-        16 => RMWCIB1 { mask, data, cfg_reg_addr: register }.word(),
-        17 => RMWCIB2 { mask, data, cfg_reg_addr: register }.word(),
-        18 => RMWCIB3 { mask, data, cfg_reg_addr: register }.word(),
-        _ if random.chance(128) => {
+    if random.chance(6) {
+        let wait_res = random.pick(&[1, 2, 0x80, 0x87]);
+        return STALLWAIT { stall_res: random.range(1, 15), wait_res }.word();
+    }
+    match random.weighted(&WEIGHTS) {
+        Opcode::SETC16 => {
             SETC16 { setc16_reg: tc::CFG_STATE_ID_StateID.index, setc16_value: random.below(2) }.word()
         }
-        _ => STALLWAIT { stall_res: random.range(1, 15), wait_res: random.pick(&[1, 2, 0x80, 0x87]) }.word(),
+        opcode => {
+            let quad = random.chance(85);
+            operands::word(opcode, random, |field, random| operand(field.name, quad, random))
+        }
     }
+}
+
+/// The value of an operand that is no GPR; `quad`: four configuration registers at once, where that exists.
+fn operand(name: &str, quad: bool, random: &mut Random) -> u32 {
+    match name {
+        "payload_sig_sel_size" => random.below(4),
+        "payload_sig_sel" => random.awkward() & 0x3FFF,
+        "op_b_is_const" => random.chance(1).into(),
+        "wr128b" => quad.into(),
+        "cfg_reg" if quad => random.pick(&QUADS),
+        "cfg_reg" | "cfg_reg_addr" => register(random),
+        "flop_index" => loop {
+            let register = register(random);
+            if register >= FLOP {
+                break register - FLOP;
+            }
+        },
+        "size_sel" => random.range(1, 2),
+        "mask" => random.awkward() & 0xFF,
+        "data" => random.word() & 0xFF,
+        _ => 0,
+    }
+}
+
+/// A configuration register. The first two have bits for what the vendor's simulator does not do.
+fn register(random: &mut Random) -> u32 {
+    if random.chance(250) { random.pick(&REGISTERS[2..]) } else { random.pick(&REGISTERS) }
 }

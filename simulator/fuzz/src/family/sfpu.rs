@@ -2,52 +2,56 @@
 
 use tt_isa::chip::wormhole::config as c;
 use tt_isa::insn::{
-    Field, INSTRUCTIONS, InsnInfo, Opcode, SETRWC, SFPCOMPC, SFPCONFIG, SFPENCC, SFPLOAD, SFPLOADI, SFPPOPC,
-    SFPPUSHC, SFPSETCC, SFPSTORE,
+    Field, Opcode, Operand, SETRWC, SFPCOMPC, SFPCONFIG, SFPENCC, SFPLOAD, SFPLOADI, SFPPOPC, SFPPUSHC,
+    SFPSETCC, SFPSTORE,
 };
 
 use super::build::{Builder, Part};
-use super::{Family, t_core};
+use super::{Family, operands, t_core};
 use crate::case::{Case, Data};
 use crate::random::Random;
 
-/// Modes of an instruction that are generated: the operand's name and its values.
-type Modes = (Opcode, u32, &'static [u32]);
-
-/// Instructions by weight, with the modes that mean something. Everything else about them is any operand that fits.
-const INSTRUCTION_MODES: &[Modes] = &[
-    (Opcode::SFPLOAD, 6, &[0, 2, 3, 4, 6, 12, 14, 15]),
-    (Opcode::SFPLOADI, 6, &[0, 1, 2, 4, 8, 10]),
-    (Opcode::SFPSTORE, 4, &[0, 2, 3, 4, 6, 7, 12, 14, 15]),
-    (Opcode::SFPLUT, 3, &[4]),
-    (Opcode::SFPMULI, 3, &[0]),
-    (Opcode::SFPADDI, 3, &[0]),
-    (Opcode::SFPDIVP2, 4, &[0, 1]),
-    (Opcode::SFPEXEXP, 4, &[0, 1, 2, 10]),
-    (Opcode::SFPEXMAN, 4, &[0, 1]),
-    (Opcode::SFPIADD, 6, &[0, 1, 2, 4, 5, 6, 8, 9, 10]),
-    (Opcode::SFPSHFT, 4, &[0, 1]),
-    (Opcode::SFPMOV, 4, &[0, 1, 2, 8]),
-    (Opcode::SFPABS, 3, &[0, 1]),
-    (Opcode::SFPAND, 3, &[0]),
-    (Opcode::SFPOR, 3, &[0]),
-    (Opcode::SFPNOT, 3, &[]),
-    (Opcode::SFPLZ, 4, &[0, 2, 4]),
-    (Opcode::SFPSETEXP, 4, &[0, 1, 2]),
-    (Opcode::SFPSETMAN, 4, &[0, 1]),
-    (Opcode::SFPMAD, 8, &[0]),
-    (Opcode::SFPADD, 5, &[0]),
-    (Opcode::SFPMUL, 5, &[0]),
-    (Opcode::SFPSETSGN, 3, &[0, 1]),
-    (Opcode::SFPTRANSP, 2, &[]),
-    (Opcode::SFPXOR, 3, &[]),
-    (Opcode::SFP_STOCH_RND, 5, &[1, 2, 3, 6, 7]),
-    (Opcode::SFPNOP, 1, &[]),
-    (Opcode::SFPCAST, 4, &[0]),
-    (Opcode::SFPSWAP, 5, &[0, 1, 2, 3, 9]),
-    (Opcode::SFPSHFT2, 4, &[3, 5]),
-    (Opcode::SFPLUTFP32, 3, &[2]),
+/// Instructions whose mode means something, with the modes that the vendor's simulator has. That of all others is 0.
+const MODES: &[(Opcode, &[u32])] = &[
+    (Opcode::SFPLOAD, &[0, 2, 3, 4, 6, 12, 14, 15]),
+    (Opcode::SFPLOADI, &[0, 1, 2, 4, 8, 10]),
+    (Opcode::SFPSTORE, &[0, 2, 3, 4, 6, 7, 12, 14, 15]),
+    (Opcode::SFPLUT, &[4]),
+    (Opcode::SFPDIVP2, &[0, 1]),
+    (Opcode::SFPEXEXP, &[0, 1, 2, 10]),
+    (Opcode::SFPEXMAN, &[0, 1]),
+    (Opcode::SFPIADD, &[0, 1, 2, 4, 5, 6, 8, 9, 10]),
+    (Opcode::SFPSHFT, &[0, 1]),
+    (Opcode::SFPMOV, &[0, 1, 2, 8]),
+    (Opcode::SFPABS, &[0, 1]),
+    (Opcode::SFPLZ, &[0, 2, 4]),
+    (Opcode::SFPSETEXP, &[0, 1, 2]),
+    (Opcode::SFPSETMAN, &[0, 1]),
+    (Opcode::SFPSETSGN, &[0, 1]),
+    (Opcode::SFP_STOCH_RND, &[1, 2, 3, 6, 7]),
+    (Opcode::SFPSWAP, &[0, 1, 2, 3, 9]),
+    (Opcode::SFPSHFT2, &[3, 5]),
+    (Opcode::SFPLUTFP32, &[2]),
 ];
+
+/// Instructions that [`lanes`] and [`configure`] make, which have lane flags and no register for a result, and one that the
+/// vendor's simulator does not have.
+fn is_made_elsewhere(opcode: Opcode) -> bool {
+    let effects = opcode.effects();
+    let has_result = effects.writes.iter().any(|operand| matches!(operand, Operand::LReg(_)));
+    effects.may_write(Operand::LaneFlags) && !has_result || opcode == Opcode::SFPLOADMACRO
+}
+
+/// How often an instruction comes: loads and products with addition, whose operands have the most cases, more often.
+fn weight(opcode: Opcode) -> u32 {
+    match opcode {
+        Opcode::SFPNOP => 1,
+        Opcode::SFPMAD => 8,
+        Opcode::SFPLOAD | Opcode::SFPLOADI | Opcode::SFPIADD => 6,
+        Opcode::SFPADD | Opcode::SFPMUL | Opcode::SFP_STOCH_RND | Opcode::SFPSWAP => 5,
+        _ => 3,
+    }
+}
 
 pub fn generate(random: &mut Random) -> Case {
     let mut b = Builder::new(Family::Sfpu, t_core(random));
@@ -120,38 +124,36 @@ fn lanes(random: &mut Random, depth: &mut u32) -> u32 {
     }
 }
 
-fn row(opcode: Opcode) -> Option<&'static InsnInfo> {
-    INSTRUCTIONS.iter().find(|row| row.opcode == opcode as u8)
-}
-
 fn instruction(random: &mut Random) -> u32 {
-    let weights: Vec<(u32, usize)> =
-        INSTRUCTION_MODES.iter().enumerate().map(|(i, row)| (row.1, i)).collect();
-    let (opcode, _, modes) = INSTRUCTION_MODES[random.weighted(&weights)];
-    let Some(row) = row(opcode) else { return 0 };
-    let mode = if modes.is_empty() { 0 } else { random.pick(modes) };
-    let word = u32::from(row.opcode) << 24;
-    row.fields
-        .iter()
-        .fold(word, |word, field| word | operand(opcode, mode, field, random) << field.lo & field.mask())
+    let all = operands::instructions(|unit| unit.is_vector()).filter(|&opcode| !is_made_elsewhere(opcode));
+    let weights: Vec<(u32, Opcode)> = all.map(|opcode| (weight(opcode), opcode)).collect();
+    let opcode = random.weighted(&weights);
+    let modes = MODES.iter().find(|row| row.0 == opcode).map_or(&[0][..], |row| row.1);
+    let mode = random.pick(modes);
+    let word = operands::word(opcode, random, |field, random| operand(opcode, mode, field, random));
+    constants(opcode, mode, word)
 }
 
-/// The value of an operand; bits that do not fit are cut off.
+/// Puts the constants in that an instruction has to have: the one of two factors that is 1, the addend that is 0.
+fn constants(opcode: Opcode, mode: u32, word: u32) -> u32 {
+    let (name, value) = match opcode {
+        Opcode::SFPTRANSP => ("lreg_dest", 0),
+        Opcode::SFPMUL => ("lreg_src_c", 9),
+        Opcode::SFPADD => ("lreg_src_a", 10),
+        Opcode::SFPMOV if mode == 8 => ("lreg_c", 9),
+        _ => return word,
+    };
+    let field = operands::row(opcode).fields.iter().find(|field| field.name == name).expect("its operand");
+    word & !field.mask() | value << field.lo
+}
+
+/// The value of an operand that the table does not name as a register.
 fn operand(opcode: Opcode, mode: u32, field: &Field, random: &mut Random) -> u32 {
     match (opcode, field.name) {
         (_, "instr_mod0" | "instr_mod1") => mode,
-        (Opcode::SFPTRANSP, "lreg_dest") => 0,
-        (Opcode::SFPMUL, "lreg_src_c") => 9,
-        (Opcode::SFPADD, "lreg_src_a") => 10,
-        (Opcode::SFPMOV, "lreg_c") if mode == 8 => 9,
-        (_, "lreg_dest" | "lreg_ind") => random.below(8),
-        (_, "lreg_c" | "lreg_src_a" | "lreg_src_b" | "lreg_src_c") => {
-            if random.chance(200) {
-                random.below(8)
-            } else {
-                random.below(16)
-            }
-        }
+        // `SFPSHFT2`: which of its operands are registers depends on the mode.
+        (_, "lreg_dest") => random.below(8),
+        (_, "lreg_src_c") => random.below(16),
         (_, "sfpu_addr_mode") => 0,
         (_, "dest_reg_addr") => 2 * random.below(32),
         (Opcode::SFPDIVP2, "imm12_math") => random.pick(&[0, 1, 2, 5, 0x7F, 0xFFF, 0xFF0, 0xF80]),

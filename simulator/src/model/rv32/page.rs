@@ -1,35 +1,22 @@
 //! The loop that executes the decoded code of one page.
 //!
-//! Most of the simulator's time is spent here, so it is one function: everything that an instruction needs stays in
-//! the host's registers. It leaves the page with a [`Leave`], which says why; the turn ([`Hart::run`]) goes on from
-//! there.
+//! Most of the simulator's time is spent here. A core's instructions come as decoded words ([`Op`]) of a page of code;
+//! [`Core::run`] goes over them in stretches that nothing but a jump can end, since page end and turn end are looked for only
+//! once for each, and [`Core::execute`] is the table of what an instruction does: one line a kind, with the kind as a
+//! constant, so that what it calls is what the kind needs and no second choice is made at run time. All of it is inlined into
+//! [`Hart::run_page`], so that everything that an instruction needs stays in the host's registers.
+//!
+//! The loop leaves the page with a [`Leave`], which says why; the turn ([`Hart::run`]) goes on from there.
+
+use std::slice;
 
 use tt_isa::map::LOCAL_RAM_BASE;
 
 use super::alu::{compute, taken};
 use super::code::Page;
 use super::hart::{PAGE, SLOTS};
-use super::{Access, Bus, CodeCache, Hart, Kind, PAGE_BYTES, Stop};
+use super::{Access, Bus, CodeCache, Hart, Kind, Op, PAGE_BYTES, Stop};
 use crate::fault::Fault;
-
-/// A match of what an instruction does: the arithmetic, then the arms of everything else.
-macro_rules! with_arithmetic {
-    ($kind:expr, $a:ident, $b:ident, $imm:ident, { $($rest:tt)* }) => {
-        with_arithmetic!(
-            @arms $kind, $a, $b, $imm,
-            [Add Sub Sll Slt Sltu Xor Srl Sra Or And Mul Mulh Mulhsu Mulhu Div Divu Rem Remu]
-            [Addi Slti Sltiu Xori Ori Andi Slli Srli Srai]
-            { $($rest)* }
-        )
-    };
-    (@arms $kind:expr, $a:ident, $b:ident, $imm:ident, [$($two:ident)*] [$($one:ident)*] { $($rest:tt)* }) => {
-        match $kind {
-            $( Kind::$two => compute(Kind::$two, $a, $b), )*
-            $( Kind::$one => compute(Kind::$one, $a, $imm), )*
-            $($rest)*
-        }
-    };
-}
 
 /// Why the loop leaves a page of code.
 pub(super) enum Leave {
@@ -41,6 +28,53 @@ pub(super) enum Leave {
     Stored(u32),
     Stop(Stop),
     Fault(Fault),
+}
+
+/// What comes after an instruction.
+enum After {
+    /// The one behind it.
+    Next,
+    /// The one at this offset from the start of the page.
+    Jump(u32),
+    /// It is done, and there is a reason to leave the page.
+    Leave(Leave),
+    /// There is a reason to leave the page before it.
+    Refuse(Leave),
+}
+
+/// Instructions of a page that are executed one after the other, up to a jump, and how far that has come.
+struct Stretch<'a> {
+    left: slice::Iter<'a, Op>,
+    /// Offset of the first one from the start of the page.
+    first: u32,
+    count: u32,
+}
+
+impl<'a> Stretch<'a> {
+    /// From an offset to the end of the page, at most `most` instructions; `None` if the offset is not on the page.
+    #[inline(always)]
+    fn new(page: &'a Page, at: u32, most: u32) -> Option<Self> {
+        // An offset that is not a multiple of 4 has its low bits on top now: beyond every page.
+        match page.get(at.rotate_right(2) as usize..) {
+            None | Some([]) => None,
+            Some(ops) => {
+                let ops = &ops[..ops.len().min(most as usize)];
+                Some(Self { left: ops.iter(), first: at, count: ops.len() as u32 })
+            }
+        }
+    }
+
+    /// How many have been begun.
+    #[inline(always)]
+    fn begun(&self) -> u32 {
+        self.count - self.left.len() as u32
+    }
+
+    /// Offset of the one that was begun last.
+    #[inline(always)]
+    fn here(&self) -> u32 {
+        self.first + 4 * (self.begun() - 1)
+    }
 }
 
 impl Hart {
@@ -72,164 +106,228 @@ impl Hart {
             Err(leave) => return leave,
         };
         let base = self.pc & !(PAGE_BYTES - 1);
-        // Offset of the next instruction from the start of the page, in bytes.
-        let mut at = self.pc - base;
-        let mut rest = *left;
-        let leave = 'page: loop {
-            if rest == 0 {
-                break Leave::Stop(Stop::Budget);
-            }
-            // What may be executed without a jump: neither the page's end nor the turn's has to be looked for on the way. An
-            // offset that is not a multiple of 4 has its low bits on top now: beyond every page.
-            let ahead = match page.get(at.rotate_right(2) as usize..) {
-                None | Some([]) => break Leave::Page,
-                Some(ops) => &ops[..ops.len().min(rest as usize)],
-            };
-            let (first, count) = (at, ahead.len() as u32);
-            let mut ops = ahead.iter();
-            // Offset of the instruction that is being executed.
-            macro_rules! here {
-                () => {
-                    first + 4 * (count - 1 - ops.len() as u32)
-                };
-            }
-            // Leaves the loop behind the instruction that is being executed, or before it.
-            macro_rules! leave {
-                (behind, $leave:expr) => {{
-                    at = here!() + 4;
-                    rest -= count - ops.len() as u32;
-                    break 'page $leave;
-                }};
-                (before, $leave:expr) => {{
-                    at = here!();
-                    rest -= count - 1 - ops.len() as u32;
-                    break 'page $leave;
-                }};
-            }
-            // The value of an access; leaves the loop with the fault of a failed one.
-            macro_rules! check {
-                ($access:expr) => {
-                    match $access {
-                        Ok(Access::Done(value)) => value,
-                        Ok(Access::Volatile(value)) => {
-                            self.effects += 1;
-                            value
-                        }
-                        Ok(Access::Retry) => leave!(before, Leave::Stop(Stop::Blocked)),
-                        Err(fault) => leave!(before, Leave::Fault(fault)),
-                    }
-                };
-            }
-            // Goes to another offset; backward jumps are where a loop may be idle.
-            macro_rules! jump {
-                ($from:ident, $target:expr) => {{
-                    at = $target;
-                    rest -= count - ops.len() as u32;
-                    if at.wrapping_sub($from) as i32 <= 0
-                        && self.spin.backward(base.wrapping_add(at), &x[..32], bus.changes() + self.effects)
-                    {
-                        break 'page Leave::Stop(Stop::Spinning);
-                    }
-                    continue 'page;
-                }};
-            }
-            // Goes where a branch goes if it is taken, and else on.
-            macro_rules! branch {
-                ($on:lifetime, $kind:ident, $a:ident, $b:ident, $imm:ident) => {{
-                    if taken(Kind::$kind, $a, $b) {
-                        let from = here!();
-                        jump!(from, from.wrapping_add($imm));
-                    }
-                    break $on;
-                }};
-            }
-            // Executes an instruction.
-            macro_rules! step {
-                () => {
-                    'step: {
-                        let Some(op) = ops.next() else {
-                            at = first + 4 * count;
-                            rest -= count;
-                            continue 'page;
-                        };
-                        let (a, b) = (x[op.rs1 as usize % SLOTS], x[op.rs2 as usize % SLOTS]);
-                        let imm = op.imm as u32;
-                        if B::PACED && !bus.may_execute(base.wrapping_add(here!()), op, [a, b]) {
-                            leave!(before, Leave::Stop(Stop::Budget));
-                        }
-                        let value = with_arithmetic!(op.kind, a, b, imm, {
-                            Kind::Lui => imm,
-                            Kind::Auipc => base.wrapping_add(here!()).wrapping_add(imm),
-                            Kind::Lw => check!(load::<4, B>(bus, a.wrapping_add(imm))),
-                            Kind::Lhu => check!(load::<2, B>(bus, a.wrapping_add(imm))),
-                            Kind::Lbu => check!(load::<1, B>(bus, a.wrapping_add(imm))),
-                            Kind::Lh => check!(load::<2, B>(bus, a.wrapping_add(imm))) as i16 as u32,
-                            Kind::Lb => check!(load::<1, B>(bus, a.wrapping_add(imm))) as i8 as u32,
-                            Kind::Sw | Kind::Sh | Kind::Sb => {
-                                let addr = a.wrapping_add(imm);
-                                let stored = match op.kind {
-                                    Kind::Sw => store::<4, B>(bus, addr, b),
-                                    Kind::Sh => store::<2, B>(bus, addr, b),
-                                    _ => store::<1, B>(bus, addr, b),
-                                };
-                                match check!(stored) {
-                                    Place::L1 if code.holds(addr) => leave!(behind, Leave::Stored(addr)),
-                                    Place::L1 => {}
-                                    Place::Local => self.effects += 1,
-                                    Place::Register => {
-                                        self.effects += 1;
-                                        if bus.held() {
-                                            leave!(behind, Leave::Stop(Stop::Held));
-                                        }
-                                    }
-                                }
-                                break 'step;
-                            }
-                            Kind::Beq => branch!('step, Beq, a, b, imm),
-                            Kind::Bne => branch!('step, Bne, a, b, imm),
-                            Kind::Blt => branch!('step, Blt, a, b, imm),
-                            Kind::Bge => branch!('step, Bge, a, b, imm),
-                            Kind::Bltu => branch!('step, Bltu, a, b, imm),
-                            Kind::Bgeu => branch!('step, Bgeu, a, b, imm),
-                            Kind::Fence => break 'step,
-                            Kind::Jal => {
-                                let from = here!();
-                                x[op.rd as usize % SLOTS] = base.wrapping_add(from + 4);
-                                jump!(from, from.wrapping_add(imm))
-                            }
-                            Kind::Jalr => {
-                                let from = here!();
-                                x[op.rd as usize % SLOTS] = base.wrapping_add(from + 4);
-                                jump!(from, (a.wrapping_add(imm) & !1).wrapping_sub(base))
-                            }
-                            Kind::TtInsn => {
-                                check!(bus.push(imm));
-                                self.effects += 1;
-                                break 'step;
-                            }
-                            Kind::Unknown => leave!(before, Leave::Unknown),
-                            Kind::Illegal | Kind::Ecall | Kind::Ebreak => {
-                                let fault = refused(op.kind, bus.fetch(base.wrapping_add(here!())));
-                                leave!(before, Leave::Fault(fault))
-                            }
-                        });
-                        x[op.rd as usize % SLOTS] = value;
-                    }
-                };
-            }
-            // Several copies: what the host's processor learns of one, where it leads and whose results it takes, does not hold for
-            // the next one.
-            loop {
-                step!();
-                step!();
-                step!();
-                step!();
-            }
-        };
+        let (mut at, mut rest) = (self.pc - base, *left);
+        let leave = Core { hart: self, code, bus, x, base }.run(page, &mut at, &mut rest);
         self.pc = base.wrapping_add(at);
         *left = rest;
         leave
     }
+}
+
+/// A core on a page of code.
+struct Core<'a, B> {
+    hart: &'a mut Hart,
+    code: &'a CodeCache,
+    bus: &'a mut B,
+    x: &'a mut [u32; SLOTS],
+    /// Address of the page.
+    base: u32,
+}
+
+impl<B: Bus> Core<'_, B> {
+    /// Executes from offset `at` on, at most `rest` instructions; both say afterwards how far it has come.
+    #[inline(always)]
+    fn run(&mut self, page: &Page, at: &mut u32, rest: &mut u32) -> Leave {
+        while *rest != 0 {
+            let Some(mut stretch) = Stretch::new(page, *at, *rest) else { return Leave::Page };
+            let after = self.run_stretch(&mut stretch);
+            *rest -= stretch.begun();
+            match after {
+                After::Next => *at = stretch.first + 4 * stretch.count,
+                After::Jump(to) => {
+                    *at = to;
+                    // Backward jumps are where a loop may be idle.
+                    if to.wrapping_sub(stretch.here()) as i32 <= 0 && self.spins(to) {
+                        return Leave::Stop(Stop::Spinning);
+                    }
+                }
+                After::Leave(leave) => {
+                    *at = stretch.here() + 4;
+                    return leave;
+                }
+                After::Refuse(leave) => {
+                    *at = stretch.here();
+                    *rest += 1;
+                    return leave;
+                }
+            }
+        }
+        Leave::Stop(Stop::Budget)
+    }
+
+    /// Executes up to the first instruction that another one than the next follows, or to the end.
+    #[inline(always)]
+    fn run_stretch(&mut self, stretch: &mut Stretch) -> After {
+        macro_rules! step {
+            () => {{
+                let Some(op) = stretch.left.next() else { return After::Next };
+                match self.execute(op, stretch) {
+                    After::Next => {}
+                    other => return other,
+                }
+            }};
+        }
+        // Several copies: what the host's processor learns of one, where it leads and whose results it takes, does not hold for
+        // the next one.
+        loop {
+            step!();
+            step!();
+            step!();
+            step!();
+        }
+    }
+
+    /// Executes one instruction: what each kind does.
+    #[inline(always)]
+    fn execute(&mut self, op: &Op, stretch: &Stretch) -> After {
+        use Kind::*;
+        let (a, b) = (self.x[op.rs1 as usize % SLOTS], self.x[op.rs2 as usize % SLOTS]);
+        if B::PACED && !self.bus.may_execute(self.base.wrapping_add(stretch.here()), op, [a, b]) {
+            return After::Refuse(Leave::Stop(Stop::Budget));
+        }
+        let imm = op.imm as u32;
+        let at = a.wrapping_add(imm);
+        match op.kind {
+            Lui => self.put(op, imm),
+            Auipc => self.put(op, self.base.wrapping_add(stretch.here()).wrapping_add(imm)),
+            Addi => self.put(op, compute(Addi, a, imm)),
+            Slti => self.put(op, compute(Slti, a, imm)),
+            Sltiu => self.put(op, compute(Sltiu, a, imm)),
+            Xori => self.put(op, compute(Xori, a, imm)),
+            Ori => self.put(op, compute(Ori, a, imm)),
+            Andi => self.put(op, compute(Andi, a, imm)),
+            Slli => self.put(op, compute(Slli, a, imm)),
+            Srli => self.put(op, compute(Srli, a, imm)),
+            Srai => self.put(op, compute(Srai, a, imm)),
+            Add => self.put(op, compute(Add, a, b)),
+            Sub => self.put(op, compute(Sub, a, b)),
+            Sll => self.put(op, compute(Sll, a, b)),
+            Slt => self.put(op, compute(Slt, a, b)),
+            Sltu => self.put(op, compute(Sltu, a, b)),
+            Xor => self.put(op, compute(Xor, a, b)),
+            Srl => self.put(op, compute(Srl, a, b)),
+            Sra => self.put(op, compute(Sra, a, b)),
+            Or => self.put(op, compute(Or, a, b)),
+            And => self.put(op, compute(And, a, b)),
+            Mul => self.put(op, compute(Mul, a, b)),
+            Mulh => self.put(op, compute(Mulh, a, b)),
+            Mulhsu => self.put(op, compute(Mulhsu, a, b)),
+            Mulhu => self.put(op, compute(Mulhu, a, b)),
+            Div => self.put(op, compute(Div, a, b)),
+            Divu => self.put(op, compute(Divu, a, b)),
+            Rem => self.put(op, compute(Rem, a, b)),
+            Remu => self.put(op, compute(Remu, a, b)),
+            Lw => self.load::<4>(op, at, |word| word),
+            Lhu => self.load::<2>(op, at, |half| half),
+            Lbu => self.load::<1>(op, at, |byte| byte),
+            Lh => self.load::<2>(op, at, |half| half as i16 as u32),
+            Lb => self.load::<1>(op, at, |byte| byte as i8 as u32),
+            Sw => self.store::<4>(at, b),
+            Sh => self.store::<2>(at, b),
+            Sb => self.store::<1>(at, b),
+            Beq => branch(taken(Beq, a, b), imm, stretch),
+            Bne => branch(taken(Bne, a, b), imm, stretch),
+            Blt => branch(taken(Blt, a, b), imm, stretch),
+            Bge => branch(taken(Bge, a, b), imm, stretch),
+            Bltu => branch(taken(Bltu, a, b), imm, stretch),
+            Bgeu => branch(taken(Bgeu, a, b), imm, stretch),
+            Jal => self.jump(op, stretch.here().wrapping_add(imm), stretch),
+            Jalr => self.jump(op, (at & !1).wrapping_sub(self.base), stretch),
+            Fence => After::Next,
+            TtInsn => self.push(imm),
+            Unknown => After::Refuse(Leave::Unknown),
+            Illegal | Ecall | Ebreak => self.refuse(op.kind, stretch),
+        }
+    }
+
+    /// Sets the destination register.
+    #[inline(always)]
+    fn put(&mut self, op: &Op, value: u32) -> After {
+        self.x[op.rd as usize % SLOTS] = value;
+        After::Next
+    }
+
+    #[inline(always)]
+    fn load<const N: usize>(&mut self, op: &Op, addr: u32, extend: impl Fn(u32) -> u32) -> After {
+        let access = load::<N, B>(self.bus, addr);
+        match self.done(access) {
+            Ok(value) => self.put(op, extend(value)),
+            Err(leave) => After::Refuse(leave),
+        }
+    }
+
+    #[inline(always)]
+    fn store<const N: usize>(&mut self, addr: u32, value: u32) -> After {
+        let access = store::<N, B>(self.bus, addr, value);
+        let place = match self.done(access) {
+            Ok(place) => place,
+            Err(leave) => return After::Refuse(leave),
+        };
+        match place {
+            Place::L1 if self.code.holds(addr) => return After::Leave(Leave::Stored(addr)),
+            Place::L1 => {}
+            Place::Local => self.hart.effects += 1,
+            Place::Register => {
+                self.hart.effects += 1;
+                if self.bus.held() {
+                    return After::Leave(Leave::Stop(Stop::Held));
+                }
+            }
+        }
+        After::Next
+    }
+
+    /// Pushes an in-line Tensix instruction.
+    #[inline(always)]
+    fn push(&mut self, word: u32) -> After {
+        let access = self.bus.push(word);
+        match self.done(access) {
+            Ok(()) => {
+                self.hart.effects += 1;
+                After::Next
+            }
+            Err(leave) => After::Refuse(leave),
+        }
+    }
+
+    /// The value of an access, or why the page is left.
+    #[inline(always)]
+    fn done<T>(&mut self, access: Result<Access<T>, Fault>) -> Result<T, Leave> {
+        match access {
+            Ok(Access::Done(value)) => Ok(value),
+            Ok(Access::Volatile(value)) => {
+                self.hart.effects += 1;
+                Ok(value)
+            }
+            Ok(Access::Retry) => Err(Leave::Stop(Stop::Blocked)),
+            Err(fault) => Err(Leave::Fault(fault)),
+        }
+    }
+
+    /// Jumps to an offset from the start of the page; the destination register says where it came from.
+    #[inline(always)]
+    fn jump(&mut self, op: &Op, to: u32, stretch: &Stretch) -> After {
+        self.put(op, self.base.wrapping_add(stretch.here() + 4));
+        After::Jump(to)
+    }
+
+    /// Whether a core that jumps backward does nothing else any more.
+    #[inline(always)]
+    fn spins(&mut self, to: u32) -> bool {
+        let changes = self.bus.changes() + self.hart.effects;
+        self.hart.spin.backward(self.base.wrapping_add(to), &self.x[..32], changes)
+    }
+
+    #[cold]
+    fn refuse(&self, kind: Kind, stretch: &Stretch) -> After {
+        let word = self.bus.fetch(self.base.wrapping_add(stretch.here()));
+        After::Refuse(Leave::Fault(refused(kind, word)))
+    }
+}
+
+#[inline(always)]
+fn branch(taken: bool, by: u32, stretch: &Stretch) -> After {
+    if taken { After::Jump(stretch.here().wrapping_add(by)) } else { After::Next }
 }
 
 /// Where a store went.
@@ -289,7 +387,6 @@ fn aligned(what: &str, addr: u32, size: u32) -> Result<(), Fault> {
     Err(Fault::program(format!("misaligned {what} of {size} bytes at {addr:#010x}")).page(PAGE))
 }
 
-#[cold]
 fn refused(kind: Kind, word: Result<u32, Fault>) -> Fault {
     let what = match (kind, word) {
         (Kind::Ecall | Kind::Ebreak, _) => format!("{kind:?} pauses the core for ever"),

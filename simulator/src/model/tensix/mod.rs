@@ -15,8 +15,6 @@
 
 use tt_isa::chip::Chip;
 use tt_isa::chip::wormhole::thread::UNPACK_MISC_CFG_CfgContextCntReset_0;
-#[cfg(test)]
-use tt_isa::insn::InsnInfo;
 use tt_isa::insn::{INSTRUCTIONS, Opcode, RMWCIB0, SETC16, Unit};
 
 use crate::fault::Fault;
@@ -37,6 +35,8 @@ pub mod src;
 pub mod sync;
 #[cfg(test)]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 pub mod unpack;
 pub mod wait_gate;
 
@@ -413,162 +413,5 @@ pub fn check_word(word: u32) -> Result<Opcode, Fault> {
             Err(Fault::program(format!("bits {bits:#08x} of {opcode:?} are reserved")).page(PAGE))
         }
         _ => Err(Fault::not_implemented(format!("instruction word {word:#010x}")).page(PAGE)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tt_isa::cfg::Registers;
-    use tt_isa::chip::WORMHOLE;
-    use tt_isa::insn::NOP;
-
-    #[test]
-    fn malformed_words_are_faults() {
-        assert_eq!(check_word(NOP {}.word()).unwrap(), Opcode::NOP);
-        assert!(check_word(NOP {}.word() | 1).unwrap_err().to_string().contains("reserved"));
-        assert!(check_word(0xFF00_0000).is_err());
-    }
-
-    /// Any pushed words under any configuration give results or faults, never a panic.
-    #[test]
-    fn random_programs_do_not_panic() {
-        let mut numbers = testing::Random::new(0x1234_5678_9ABC_DEF1);
-        let mut random = move || numbers.next();
-        let opcodes: Vec<&InsnInfo> = INSTRUCTIONS.iter().filter(|row| row.used_by_software).collect();
-        let mut l1 = crate::model::tensix::testing::l1();
-        let mut executed = [0; 256];
-        let Registers { bank_words, thread_words, .. } = WORMHOLE.registers;
-        for round in 0..4_000 {
-            let mut t = plausible();
-            let changes = if round % 3 == 0 { 150 } else { random() % 6 };
-            for _ in 0..changes {
-                let value = if random() % 2 == 0 { random() } else { random() & random() & random() };
-                let _ = t.cfg.write(0, random() % bank_words, value);
-                let _ = t.cfg.set_thread(0, 1 + random() % (thread_words - 1), value as u16);
-            }
-            for _ in 0..300 {
-                let row = opcodes[random() as usize % opcodes.len()];
-                let mut operands = if random() % 2 == 0 { random() } else { random() & random() & random() };
-                if matches!(row.name, "PACR" | "UNPACR") && random() % 4 != 0 {
-                    // The flags that everything depends on: executed as a rule.
-                    operands = if row.name == "PACR" {
-                        operands & 0x01_8003 | 0x100
-                    } else {
-                        operands & 0xFF_8040 | 0x81
-                    };
-                }
-                let word = u32::from(row.opcode) << 24 | operands & 0xFF_FFFF & !row.reserved_mask();
-                t.frontend[0] = Default::default();
-                t.push(0, word, random() % 2 == 0);
-                if testing::run(&mut t, 0, &mut l1).is_ok_and(|n| n > 0) {
-                    executed[usize::from(row.opcode)] += 1;
-                }
-            }
-        }
-        let of = |opcode| executed[opcode as usize];
-        for opcode in [Opcode::UNPACR, Opcode::PACR, Opcode::MVMUL, Opcode::MOVA2D] {
-            assert!(of(opcode) >= 10, "{opcode:?} was executed only {} times", of(opcode));
-        }
-    }
-
-    /// What instructions read and write, as their memories note it, is what the instruction table says that they may.
-    #[test]
-    fn the_table_names_what_instructions_access() {
-        let mut random = testing::Random::new(0x9E37_79B9_7F4A_7C15);
-        let opcodes: Vec<&InsnInfo> = INSTRUCTIONS.iter().filter(|row| row.used_by_software).collect();
-        let mut l1 = crate::model::tensix::testing::l1();
-        l1.enable_log();
-        let mut seen = [0; 256];
-        for _ in 0..1_000 {
-            let mut t = plausible();
-            t.enable_log();
-            for _ in 0..300 {
-                let row = opcodes[random.next() as usize % opcodes.len()];
-                let mut operands = random.next() & random.next() & random.next();
-                if matches!(row.name, "PACR" | "UNPACR") {
-                    let usual = if row.name == "PACR" { (0x01_8003, 0x100) } else { (0xFF_8040, 0x81) };
-                    operands = operands & usual.0 | usual.1;
-                }
-                let word = u32::from(row.opcode) << 24 | operands & 0xFF_FFFF & !row.reserved_mask();
-                let Ok(opcode) = check_word(word) else { continue };
-                // What `SFPLOADMACRO` has scheduled would be the next instruction's.
-                t.sfpu = sfpu::SfpuState::default();
-                t.start_log();
-                l1.log().unwrap().start();
-                let before = t.gpr[0];
-                let step = t.execute(0, opcode, word, &mut l1);
-                let (log, ranges) = (t.take_log(), l1.log().unwrap().take());
-                t.requests.clear();
-                if step == Ok(Step::Done) {
-                    seen[opcode as usize] += 1;
-                    check_accesses(opcode, word, &Accesses { l1: ranges, ..log }, &before, &t.gpr[0]);
-                }
-            }
-        }
-        let unseen: Vec<&str> =
-            opcodes.iter().filter(|row| seen[usize::from(row.opcode)] == 0).map(|row| row.name).collect();
-        assert!(unseen.len() < 15, "never executed: {unseen:?}");
-    }
-
-    fn check_accesses(opcode: Opcode, word: u32, log: &Accesses, before: &[u32], after: &[u32]) {
-        use tt_isa::insn::Operand::{Config, Dst, DstFlags, L1, SrcA, SrcB, ThreadConfig};
-        let effects = opcode.effects();
-        let any = |rows: &crate::model::access::Rows| rows.iter().any(|&bits| bits != 0);
-        let l1 = |write| log.l1.iter().any(|range| range.write == write && range.len > 0);
-        let config = |write| log.config.iter().any(|access| access.write == write);
-        let bank = |which: usize, bits: u8| log.banks[which] & bits != 0;
-        let check = |happened: bool, allowed: bool, what: &str| {
-            assert!(!happened || allowed, "{opcode:?} {word:#010x} {what}");
-        };
-        check(l1(false), effects.may_read(L1), "reads L1");
-        check(l1(true), effects.may_write(L1), "writes L1");
-        check(
-            config(true),
-            effects.may_write(Config) || effects.may_write(ThreadConfig),
-            "writes configuration",
-        );
-        check(any(&log.dst.read), effects.reads_dst(word), "reads Dst");
-        check(any(&log.dst.written), effects.may_write(Dst) || effects.may_write(DstFlags), "writes Dst");
-        check(any(&log.dst.updated), effects.may_write(Dst), "updates Dst");
-        for (which, operand) in [SrcA, SrcB].into_iter().enumerate() {
-            let change = effects.may_write(operand);
-            check(bank(which, 0b11), effects.may_read(operand) || change, "reads a bank");
-            check(bank(which, 0b11_1100), change, "writes a bank");
-        }
-        for gpr in (0..64).filter(|&gpr| before[gpr] != after[gpr]) {
-            check(true, effects.gprs_written(word).any(|written| written as usize == gpr), "writes a GPR");
-        }
-    }
-
-    /// A coprocessor that is configured to unpack, multiply and pack.
-    fn plausible() -> Tensix {
-        use tt_isa::chip::wormhole::config as c;
-        let mut t = crate::model::tensix::testing::tensix();
-        let fields = [
-            (c::THCON_SEC0_REG0_TileDescriptor, 4 << 16),
-            (c::THCON_SEC1_REG0_TileDescriptor, 16 << 16 | 5),
-            (c::THCON_SEC0_REG2_Out_data_format, 4),
-            (c::THCON_SEC1_REG2_Out_data_format, 5),
-            (c::THCON_SEC0_REG2_Disable_zero_compress_cntx0, 1),
-            (c::THCON_SEC1_REG2_Disable_zero_compress_cntx0, 1),
-            (c::THCON_SEC0_REG5_Dest_cntx0_address, 64),
-            (c::THCON_SEC0_REG5_Tile_x_dim_cntx0, 16),
-            (c::ALU_FORMAT_SPEC_REG0_SrcA, 4),
-            (c::ALU_FORMAT_SPEC_REG1_SrcB, 5),
-            (c::ALU_ACC_CTRL_Fp32_enabled, 1),
-            (c::PCK_DEST_RD_CTRL_Read_32b_data, 1),
-            (c::PACK_COUNTERS_SEC0_pack_reads_per_xy_plane, 16),
-            (c::PACK_COUNTERS_SEC1_pack_reads_per_xy_plane, 16),
-            (c::PACK_COUNTERS_SEC2_pack_reads_per_xy_plane, 16),
-            (c::PACK_COUNTERS_SEC3_pack_reads_per_xy_plane, 16),
-            (c::PCK_EDGE_OFFSET_SEC0_mask, 0xFFFF),
-        ];
-        for (field, value) in fields {
-            let old = t.cfg.word(0, field.index);
-            t.cfg.write(0, field.index, field.with(old, value)).unwrap();
-        }
-        t.cfg.set_thread(0, 3, 4).unwrap();
-        t
     }
 }

@@ -40,6 +40,12 @@ pub fn one_semaphore(mask: u32) -> Result<usize, Fault> {
 }
 
 impl SyncUnit {
+    /// Thread that holds each mutex.
+    #[cfg(test)]
+    pub fn mutexes(&self) -> [Option<u8>; MUTEXES] {
+        self.mutexes
+    }
+
     /// Adds one.
     pub fn post(&mut self, index: usize) -> Result<(), Fault> {
         let s = &mut self.semaphores[index];

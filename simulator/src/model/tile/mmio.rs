@@ -23,6 +23,10 @@ impl Tile {
     /// # Errors
     /// There is none for this core.
     pub fn register_load(&mut self, core: RiscV, addr: u32) -> Result<Access<u32>, Fault> {
+        // First, since it is what cores poll.
+        if let Some((noc, offset)) = niu(addr) {
+            return Ok(Access::Done(self.port.niu[noc].read(offset)?));
+        }
         if core != RiscV::Ncrisc
             && let Some(access) = self.coprocessor_load(core, addr)?
         {
@@ -41,6 +45,11 @@ impl Tile {
     /// # Errors
     /// There is none for this core, or it does not take the value.
     pub fn register_store(&mut self, core: RiscV, addr: u32, value: u32) -> Result<Access<()>, Fault> {
+        // First, since most are.
+        if let Some((noc, offset)) = niu(addr) {
+            self.niu_store(core, noc, offset, value)?;
+            return Ok(Access::Done(()));
+        }
         if core != RiscV::Ncrisc
             && let Some(access) = self.coprocessor_store(core, addr, value)?
         {
@@ -50,11 +59,19 @@ impl Tile {
             self.changes += 1;
             self.tdma_write(Some(core), offset, value)?;
         } else {
-            let before = self.port.outbox.len();
             self.external_register_write(addr, value)?;
-            self.port.outbox[before..].iter_mut().for_each(|request| request.core = Some(core));
         }
         Ok(Access::Done(()))
+    }
+
+    /// A core's store to a NIU. A request remembers who made it.
+    #[inline]
+    fn niu_store(&mut self, core: RiscV, noc: usize, offset: u32, value: u32) -> Result<(), Fault> {
+        self.changes += 1;
+        let before = self.port.outbox.len();
+        self.port.write(noc, offset, value)?;
+        self.port.outbox[before..].iter_mut().for_each(|request| request.core = Some(core));
+        Ok(())
     }
 
     /// Registers that only B, T0, T1 and T2 see.
@@ -171,10 +188,8 @@ impl Tile {
 
     /// Registers that cores, NoC and host all see.
     pub(super) fn external_register_read(&mut self, addr: u32) -> Result<u32, Fault> {
-        for noc in 0..2 {
-            if let Some(offset) = niu(addr, noc) {
-                return self.port.niu[noc].read(offset);
-            }
+        if let Some((noc, offset)) = niu(addr) {
+            return self.port.niu[noc].read(offset);
         }
         if let Some(offset) = overlay(addr) {
             return self.overlay.read(offset);
@@ -196,10 +211,8 @@ impl Tile {
     /// Writes a register that cores, NoC and host all see.
     pub fn external_register_write(&mut self, addr: u32, value: u32) -> Result<(), Fault> {
         self.changes += 1;
-        for noc in 0..2 {
-            if let Some(offset) = niu(addr, noc) {
-                return self.port.write(noc, offset, value);
-            }
+        if let Some((noc, offset)) = niu(addr) {
+            return self.port.write(noc, offset, value);
         }
         if let Some(offset) = overlay(addr) {
             return self.overlay.write(offset, value);
@@ -230,10 +243,11 @@ pub fn config(addr: u32) -> Option<u32> {
     (offset < map::CFG_SIZE).then_some(offset)
 }
 
-/// Offset of `addr` in the registers of a NIU.
-pub fn niu(addr: u32, noc: usize) -> Option<u32> {
-    let offset = addr.wrapping_sub(map::NIU_BASE + noc as u32 * map::NIU_STRIDE);
-    (offset < map::NIU_STRIDE).then_some(offset)
+/// The NoC whose NIU has a register at `addr`, and its offset there.
+#[inline]
+pub fn niu(addr: u32) -> Option<(usize, u32)> {
+    let offset = addr.wrapping_sub(map::NIU_BASE);
+    (offset < 2 * map::NIU_STRIDE).then_some(((offset / map::NIU_STRIDE) as usize, offset % map::NIU_STRIDE))
 }
 
 fn overlay(addr: u32) -> Option<u32> {

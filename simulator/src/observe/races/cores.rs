@@ -144,11 +144,9 @@ impl TileRaces {
                 return Ok(());
             }
         }
-        for noc in 0..2 {
-            if let Some(offset) = mmio::niu(addr, noc) {
-                let clock = self.responses_snapshot(noc, counted_by(offset));
-                self.join_later(now, clock);
-            }
+        if let Some((noc, offset)) = mmio::niu(addr) {
+            let clock = self.responses_snapshot(noc, counted_by(offset));
+            self.join_later(now, clock);
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 //!      clock tile   core   pc       word
 //!         12 (1,1)  BRISC  00000008 0042a383  lw t2, 4(t0)                  t2=00000007 [00001004]
 //!         15 (1,1)  BRISC  00000010 0082a423  sw s0, 8(t0)                  [00001008]=0000002a
-//!       1031 (1,1)  T1              26c10038  MVMUL clear_dvalid=0x3 instr_mod19=0x0 addr_mode=0x2 dst=0x38
+//!       1031 (1,1)  T1              8d000320  SFPXOR lreg_c=0x3 lreg_dest=0x2 ; vector simple: LReg[3], LReg[2] -> LReg[2]
 //!      16384 (1,1) -> (0,0) NoC 0 read 2048 bytes, 0x1000 <- 0x40000, id 3
 //! ```
 
@@ -41,7 +41,7 @@ impl fmt::Display for Line {
                 write!(f, "{tile:<7} {:<6} {pc:08x} {word:08x}  {text:<width$}{effect}", core.name())
             }
             Instruction::Tensix { thread, word } => {
-                write!(f, "{tile:<7} T{thread:<5} {:8} {word:08x}  {}", "", insn::Disassembly(word))
+                write!(f, "{tile:<7} T{thread:<5} {:8} {word:08x}  {:#}", "", insn::Disassembly(word))
             }
         }
     }
