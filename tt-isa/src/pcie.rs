@@ -5,6 +5,8 @@
 //! those of the controller (DesignWare), as the vendor's kernel and user-mode drivers use them. BAR 2 takes aligned accesses
 //! of 4 bytes.
 
+/// Bytes of BAR 2. It takes aligned accesses of 4 bytes.
+pub const BAR2_SIZE: u64 = 1 << 20;
 /// Host memory in the PCIe tile's NoC address space.
 pub const HOST_WINDOW: u64 = 0x8_0000_0000;
 /// Bytes of that window.
