@@ -6,7 +6,8 @@
 //!
 //! # Order
 //! Launches and registers go through control windows, which keep the order of writes. Bulk data may still be under way when its write
-//! returns; the next write to control reads a word back first, since no read overtakes a write on its way from the host to the NoC.
+//! returns: on its way to the card, and then on the NoC, where what goes to one bank says nothing of what goes to another. So the next
+//! write to control first reads a word back from each bank that has got bulk data since, the word that it got last.
 
 use tt_isa::arc;
 use tt_isa::chip::Chip;
@@ -31,15 +32,15 @@ pub struct Link {
     pub(crate) transport: Box<dyn Transport>,
     chip: &'static Chip,
     windows: Cache,
-    /// Where bulk data was written last, if nothing has been read since.
-    unsettled: Option<TlbTarget>,
+    /// Where each bank has got bulk data last, if it has not been read back since.
+    unsettled: Vec<Option<u64>>,
 }
 
 impl Link {
     /// The chip of a transport.
     pub fn new(transport: Box<dyn Transport>) -> Self {
         let (chip, windows) = (transport.chip(), Cache::new(transport.windows()));
-        Self { transport, chip, windows, unsettled: None }
+        Self { transport, chip, windows, unsettled: vec![None; chip.dram.len()] }
     }
 
     /// What the chip is.
@@ -108,7 +109,6 @@ impl Link {
             let len = out.len().min(most);
             let (now, rest) = out.split_at_mut(len);
             self.transport.read(window, offset, now)?;
-            self.unsettled = None;
             out = rest;
             addr += len as u64;
         }
@@ -126,9 +126,6 @@ impl Link {
             let len = data.len().min(most);
             let (now, rest) = data.split_at(len);
             self.transport.write(window, offset, now)?;
-            if purpose == Purpose::Bulk {
-                self.unsettled = Some(TlbTarget { addr: target.addr & !3, ..target });
-            }
             data = rest;
             target.addr += len as u64;
         }
@@ -137,10 +134,13 @@ impl Link {
 
     /// Waits until bulk data is where it was written to.
     fn settle(&mut self) -> Result<(), TransportError> {
-        match self.unsettled {
-            Some(last) => self.read_as(Purpose::Bulk, last.end, last.addr, &mut [0; 4]),
-            None => Ok(()),
+        for bank in 0..self.unsettled.len() {
+            if let Some(last) = self.unsettled[bank] {
+                self.read_bulk(self.chip.dram_port(bank, 0), last & !3, &mut [0; 4])?;
+                self.unsettled[bank] = None;
+            }
         }
+        Ok(())
     }
 
     /// Reads a tile's memory.
@@ -173,8 +173,12 @@ impl Link {
         self.read_as(Purpose::Bulk, tile, addr, out)
     }
 
-    fn write_bulk(&mut self, tile: NocXy, addr: u64, data: &[u8]) -> Result<(), TransportError> {
-        self.write_as(Purpose::Bulk, TlbTarget::unicast(tile, addr), data)
+    /// Writes bulk data to an address of a bank's tile.
+    fn write_bulk(&mut self, bank: usize, addr: u64, data: &[u8]) -> Result<(), TransportError> {
+        if let Some(more) = data.len().checked_sub(1) {
+            self.unsettled[bank] = Some(addr + more as u64);
+        }
+        self.write_as(Purpose::Bulk, TlbTarget::unicast(self.chip.dram_port(bank, 0), addr), data)
     }
 
     /// Reads a word.
@@ -235,7 +239,7 @@ impl Link {
         self.check(addr, data.len())?;
         for bank in 0..self.chip.dram.len() {
             for (range, noc) in pieces(self.chip, addr, data.len(), bank) {
-                self.write_bulk(self.chip.dram_port(bank, 0), noc, &data[range])?;
+                self.write_bulk(bank, noc, &data[range])?;
             }
         }
         Ok(())
@@ -259,8 +263,7 @@ impl Link {
     /// The chip does not answer.
     pub fn write_shards(&mut self, shards: &Shards, at: u64, data: &[u8]) -> Result<(), TransportError> {
         for (range, bank, offset) in runs(shards, at, data.len()) {
-            let (port, base) = (self.chip.dram_port(bank, 0), self.chip.dram[bank].base);
-            self.write_bulk(port, base + offset, &data[range])?;
+            self.write_bulk(bank, self.chip.dram[bank].base + offset, &data[range])?;
         }
         Ok(())
     }
@@ -300,9 +303,84 @@ fn pieces(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
     use proptest::prelude::*;
     use tt_isa::chip::WORMHOLE;
+    use tt_isa::noc::NocXy;
+
+    use super::*;
+    use crate::transport::Shown;
+
+    /// Notes accesses: whether it is a write, the tile, the address.
+    struct Notes {
+        windows: Vec<Shown>,
+        targets: Vec<TlbTarget>,
+        seen: Arc<Mutex<Vec<(bool, NocXy, u64)>>>,
+    }
+
+    impl Notes {
+        fn note(&self, write: bool, window: usize, offset: u64) {
+            let target = self.targets[window];
+            self.seen.lock().push((write, target.end, target.addr + offset));
+        }
+    }
+
+    impl Transport for Notes {
+        fn chip(&self) -> &'static Chip {
+            &WORMHOLE
+        }
+
+        fn windows(&self) -> &[Shown] {
+            &self.windows
+        }
+
+        fn configure_window(&mut self, window: usize, target: &TlbTarget) -> Result<(), TransportError> {
+            self.targets[window] = *target;
+            Ok(())
+        }
+
+        fn read(&mut self, window: usize, offset: u64, _out: &mut [u8]) -> Result<(), TransportError> {
+            self.note(false, window, offset);
+            Ok(())
+        }
+
+        fn write(&mut self, window: usize, offset: u64, _data: &[u8]) -> Result<(), TransportError> {
+            self.note(true, window, offset);
+            Ok(())
+        }
+
+        fn read_bar(&mut self, _offset: u64) -> Result<u32, TransportError> {
+            Ok(0)
+        }
+
+        fn pci_id(&mut self) -> Result<u32, TransportError> {
+            Ok(WORMHOLE.pci_id)
+        }
+    }
+
+    /// What was written to several banks is read back from each of them before a launch, once, whatever else is read between.
+    #[test]
+    fn a_launch_waits_for_bulk_data_of_every_bank() {
+        let window = |purpose| Shown { bytes: 16 << 20, purpose };
+        let windows = vec![window(Purpose::Control), window(Purpose::Bulk), window(Purpose::Bulk)];
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let targets = vec![TlbTarget::unicast(NocXy::new(0, 0), 0); windows.len()];
+        let mut link = Link::new(Box::new(Notes { windows, targets, seen: Arc::clone(&seen) }));
+        link.write_dram(DramAddr(0), &vec![1; 3 * DRAM_PAGE as usize]).expect("written");
+        let worker = NocXy::new(18, 18);
+        link.read32(worker, 0x100).expect("a word");
+        seen.lock().clear();
+        for _ in 0..2 {
+            link.multicast((worker, worker), 0x200, &[0; 4]).expect("written");
+        }
+        let end = |bank: usize| {
+            (false, WORMHOLE.dram_port(bank, 0), WORMHOLE.dram[bank].base + u64::from(DRAM_PAGE) - 4)
+        };
+        let launch = (true, worker, 0x200);
+        assert_eq!(*seen.lock(), [end(0), end(1), end(2), launch, launch]);
+    }
 
     proptest! {
         #[test]

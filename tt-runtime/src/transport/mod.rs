@@ -87,8 +87,8 @@ pub trait Transport: Send {
     /// The chip does not answer.
     fn configure_window(&mut self, window: usize, target: &TlbTarget) -> Result<(), TransportError>;
 
-    /// Reads through a window. Registers are read in 4 aligned bytes. What the host has written before, through any window, has
-    /// arrived before the read does.
+    /// Reads through a window. Registers are read in 4 aligned bytes. What the host has written before to the same place has arrived
+    /// before the read does; elsewhere it may still be under way.
     ///
     /// # Errors
     /// Nothing answers there.

@@ -9,7 +9,7 @@ use tt_isa::tlb::{HostMap, Ordering, TlbGroup, TlbTarget};
 pub enum Purpose {
     /// Registers, launches, polling: writes arrive in the order in which they were made.
     Control,
-    /// Memory by the megabyte: writes may pass one another, and have arrived when a later read has been answered.
+    /// Memory by the megabyte: writes may pass one another, and have arrived when a later read of the same place has been answered.
     Bulk,
 }
 

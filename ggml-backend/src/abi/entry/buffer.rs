@@ -170,10 +170,10 @@ unsafe extern "C" fn set_tensor(
         if size == 0 {
             return;
         }
-        // SAFETY: ggml passes a buffer that `alloc_buffer` has made, a tensor that is alive during the call, and `size` bytes, which it does
-        // not change during the call.
-        let (ours, tensor, data) =
-            unsafe { (Ours::new(buffer), TensorRef::new(tensor), std::slice::from_raw_parts(data, size)) };
+        // SAFETY: ggml passes `size` bytes, which it does not change during the call.
+        let data = unsafe { std::slice::from_raw_parts(data, size) };
+        // SAFETY: ggml passes a buffer that `alloc_buffer` has made, and a tensor that is alive during the call.
+        let (ours, tensor) = unsafe { (Ours::new(buffer), TensorRef::new(tensor)) };
         if let Some(ours) = ours {
             ours.buffer.set(ours.host, ours.window(tensor, offset), data);
         }
