@@ -34,8 +34,7 @@ impl Port {
     /// # Errors
     /// No such register, or a bad request.
     pub fn write(&mut self, noc: usize, offset: u32, value: u32) -> Result<(), Fault> {
-        self.outbox.extend(self.niu[noc].write(offset, value)?);
-        Ok(())
+        self.niu[noc].write(offset, value, &mut self.outbox)
     }
 }
 
@@ -62,6 +61,14 @@ pub struct NiuSetup {
     pub off: bool,
 }
 
+/// What makes requests.
+#[derive(Default)]
+struct Initiator {
+    registers: Registers,
+    /// What the registers say, if they have made it before, have not been written since, and would make the same one again.
+    made: Option<Request>,
+}
+
 /// Registers of one NIU.
 pub struct Niu {
     map: &'static NiuMap,
@@ -71,7 +78,7 @@ pub struct Niu {
     position: NocXy,
     node_id: u32,
     endpoint: u32,
-    sets: [Registers; CMD_BUFS as usize],
+    sets: [Initiator; CMD_BUFS as usize],
     config: [u32; CONFIG_WORDS],
     /// What the tables in `config` say.
     translation: Translation,
@@ -154,7 +161,7 @@ impl Niu {
             Some(_) if register == registers.node_id => Ok(self.node_id),
             Some(_) if register == registers.endpoint_id => Ok(self.endpoint),
             Some(_) if register == registers.cmd_ctrl => Ok(0),
-            Some(set) if self.is_initiator(register) => Ok(set[register as usize / 4]),
+            Some(set) if self.is_initiator(register) => Ok(set.registers[register as usize / 4]),
             _ => Err(unmapped("read", offset)),
         }
     }
@@ -163,41 +170,49 @@ impl Niu {
     ///
     /// # Errors
     /// No such register, or a bad request.
-    pub fn write(&mut self, offset: u32, value: u32) -> Result<Option<Request>, Fault> {
-        if let Some(n) = self.config_index(offset) {
-            let changed = NiuCfg::from_bits_retain(value ^ self.config[n]);
-            if n == 0 && changed.contains(NiuCfg::TILE_CLOCK_DISABLE) {
-                let what = format!("NIU_CFG_0 = {value:#x} stops or starts the clock of the tile");
-                return Err(Fault::not_implemented(what).page(MEMORY_MAP));
-            }
-            self.config[n] = value;
-            self.read_tables();
-            return Ok(None);
-        }
+    pub fn write(&mut self, offset: u32, value: u32, outbox: &mut Vec<Request>) -> Result<(), Fault> {
+        let (set, register) = self.initiator_at(offset);
         let registers = &self.map.registers;
+        // First, since most stores go there.
+        if set < self.sets.len() {
+            if self.is_initiator(register) {
+                let mask = if register == registers.packet_tag { tag::MASK } else { u32::MAX };
+                let initiator = &mut self.sets[set];
+                initiator.registers[register as usize / 4] = value & mask;
+                initiator.made = None;
+                return Ok(());
+            }
+            if register == registers.cmd_ctrl {
+                return match value {
+                    0 => Ok(()),
+                    1 => self.initiate(set, outbox),
+                    _ => Err(Fault::program(format!("CMD_CTRL = {value:#x}")).page(MEMORY_MAP)),
+                };
+            }
+        }
+        if let Some(n) = self.config_index(offset) {
+            return self.write_config(n, value);
+        }
         if offset == registers.clear_outstanding {
             for id in (0..TRANSACTION_IDS).filter(|id| value >> id & 1 != 0) {
                 *self.counter(reg::MST_REQS_OUTSTANDING_ID + 4 * id) = 0;
             }
-            return Ok(None);
+            return Ok(());
         }
-        let (set, register) = self.initiator_at(offset);
-        if set >= self.sets.len() {
-            return Err(unmapped("write", offset));
+        Err(unmapped("write", offset))
+    }
+
+    fn write_config(&mut self, n: usize, value: u32) -> Result<(), Fault> {
+        let changed = NiuCfg::from_bits_retain(value ^ self.config[n]);
+        if n == 0 && changed.contains(NiuCfg::TILE_CLOCK_DISABLE) {
+            let what = format!("NIU_CFG_0 = {value:#x} stops or starts the clock of the tile");
+            return Err(Fault::not_implemented(what).page(MEMORY_MAP));
         }
-        if register == registers.cmd_ctrl {
-            return match value {
-                0 => Ok(None),
-                1 => self.initiate(set).map(Some),
-                _ => Err(Fault::program(format!("CMD_CTRL = {value:#x}")).page(MEMORY_MAP)),
-            };
-        }
-        if !self.is_initiator(register) {
-            return Err(unmapped("write", offset));
-        }
-        let mask = if register == registers.packet_tag { tag::MASK } else { u32::MAX };
-        self.sets[set][register as usize / 4] = value & mask;
-        Ok(None)
+        self.config[n] = value;
+        self.read_tables();
+        // Coordinates may mean other tiles now.
+        self.sets.iter_mut().for_each(|initiator| initiator.made = None);
+        Ok(())
     }
 
     /// Reads what the tables in the configuration registers say.
@@ -211,15 +226,29 @@ impl Niu {
             (table(registers.x_translate_table), table(registers.y_translate_table));
     }
 
-    fn initiate(&mut self, set: usize) -> Result<Request, Fault> {
+    fn initiate(&mut self, set: usize, outbox: &mut Vec<Request>) -> Result<(), Fault> {
+        let request = match self.sets[set].made {
+            Some(request) => request,
+            None => self.make(set)?,
+        };
+        let c = self.sets[set].registers[self.map.registers.ctrl as usize / 4];
+        self.check_linked(&request, Ctrl::from_bits_retain(c))?;
+        self.count_initiated(&request);
+        outbox.push(request);
+        Ok(())
+    }
+
+    /// The request that an initiator's registers say.
+    fn make(&mut self, set: usize) -> Result<Request, Fault> {
         let at = &self.map.registers;
-        for node in [at.targ_node, at.ret_node] {
-            let word = self.sets[set][node as usize / 4];
-            self.sets[set][node as usize / 4] = self.translate_node(word);
+        let mut same = true;
+        for node in [at.targ_node, at.ret_node].map(|register| register as usize / 4) {
+            let translated = self.translate_node(self.sets[set].registers[node]);
+            same &= self.translate_node(translated) == translated;
+            self.sets[set].registers[node] = translated;
         }
-        let registers = &mut self.sets[set];
+        let registers = &mut self.sets[set].registers;
         let request = Request::decode(self.map, self.noc, self.position, registers)?;
-        let c = Ctrl::from_bits_retain(registers[at.ctrl as usize / 4]);
         // What splitting leaves behind.
         let passed = (request.packet_count() - 1) * request.limits.max_packet();
         if passed != 0 {
@@ -229,8 +258,7 @@ impl Niu {
                 *lo = lo.wrapping_add(passed);
             }
         }
-        self.check_linked(&request, c)?;
-        self.count_initiated(&request);
+        self.sets[set].made = (same && passed == 0).then_some(request);
         Ok(request)
     }
 

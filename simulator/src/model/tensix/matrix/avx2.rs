@@ -1,16 +1,16 @@
 //! [`multiply`](super::product::multiply) with AVX2, chosen at run time: eight columns of both groups in a vector.
 //!
 //! # Safety
-//! The only unsafe code calls a function compiled for AVX2 after the machine was asked whether it has it, and loads
+//! The only unsafe code calls functions compiled for AVX2 after the machine was asked whether it has it, and loads
 //! vectors from arrays of twice their size.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::*;
 
 use super::accumulate::Term;
-use super::operand::{BlockB, FaceA, GROUP};
+use super::operand::{BLOCK_ROWS, BlockB, FaceA, GROUP, INNER, Style};
 use super::product::{Operation, Rows, rows_with};
-use crate::model::tensix::src::COLS;
+use crate::model::tensix::src::{COLS, Row};
 
 /// Multiplies if the machine has AVX2; `false` if it has not.
 #[inline]
@@ -19,6 +19,36 @@ pub fn multiply(op: &Operation, a: &FaceA, b: &BlockB, rows: &mut Rows) -> bool 
     if present {
         // SAFETY: the machine has AVX2.
         unsafe { multiply_avx2(op, a, b, rows) };
+    }
+    present
+}
+
+/// [`FaceA::take_apart`] if the machine has AVX2; `false` if it has not.
+#[inline]
+pub fn take_apart_face(face: &mut FaceA, rows: &[Row; INNER], style: Style) -> bool {
+    #[target_feature(enable = "avx2")]
+    fn avx2(face: &mut FaceA, rows: &[Row; INNER], style: Style) {
+        face.take_apart(rows, style);
+    }
+    let present = is_x86_feature_detected!("avx2");
+    if present {
+        // SAFETY: the machine has AVX2.
+        unsafe { avx2(face, rows, style) };
+    }
+    present
+}
+
+/// [`BlockB::take_apart`] if the machine has AVX2; `false` if it has not.
+#[inline]
+pub fn take_apart_block(block: &mut BlockB, rows: &[Row; BLOCK_ROWS], style: Style) -> bool {
+    #[target_feature(enable = "avx2")]
+    fn avx2(block: &mut BlockB, rows: &[Row; BLOCK_ROWS], style: Style) {
+        block.take_apart(rows, style);
+    }
+    let present = is_x86_feature_detected!("avx2");
+    if present {
+        // SAFETY: the machine has AVX2.
+        unsafe { avx2(block, rows, style) };
     }
     present
 }

@@ -96,17 +96,27 @@ impl FaceA {
     /// Takes sixteen rows apart.
     pub fn new(rows: &[Row; INNER], style: Style) -> Self {
         let mut face = Self::ZERO;
+        #[cfg(target_arch = "x86_64")]
+        if super::avx2::take_apart_face(&mut face, rows, style) {
+            return face;
+        }
+        face.take_apart(rows, style);
+        face
+    }
+
+    /// The same in place, for whatever vectors its caller is compiled for.
+    #[inline(always)]
+    pub(super) fn take_apart(&mut self, rows: &[Row; INNER], style: Style) {
         let mask = style.mask();
         for k in 0..GROUP {
             for c in 0..COLS {
                 let (x, y) = (rows[k][c] & mask, rows[k + GROUP][c] & mask);
-                face.exponents[k][c] = pair(exponent(x), exponent(y));
+                self.exponents[k][c] = pair(exponent(x), exponent(y));
                 let slice = |low| pair(signed(x, slice_a(x, low)), signed(y, slice_a(y, low)));
-                face.slices[0][k][c] = slice(false);
-                face.slices[1][k][c] = slice(true);
+                self.slices[0][k][c] = slice(false);
+                self.slices[1][k][c] = slice(true);
             }
         }
-        face
     }
 }
 
@@ -132,18 +142,28 @@ impl BlockB {
     /// Takes eight rows apart.
     pub fn new(rows: &[Row; BLOCK_ROWS], style: Style) -> Self {
         let mut block = Self::ZERO;
+        #[cfg(target_arch = "x86_64")]
+        if super::avx2::take_apart_block(&mut block, rows, style) {
+            return block;
+        }
+        block.take_apart(rows, style);
+        block
+    }
+
+    /// The same in place, for whatever vectors its caller is compiled for.
+    #[inline(always)]
+    pub(super) fn take_apart(&mut self, rows: &[Row; BLOCK_ROWS], style: Style) {
         for (r, row) in rows.iter().enumerate() {
             let row = row.map(|x| x & style.mask());
             for k in 0..GROUP {
                 let (x, y) = (row[k], row[k + GROUP]);
-                block.exponents[r][k] = pair(exponent(x), exponent(y));
+                self.exponents[r][k] = pair(exponent(x), exponent(y));
                 let slice = |low| pair(2 * signed(x, slice_b(x, low)), 2 * signed(y, slice_b(y, low)));
-                block.slices[0][r][k] = slice(false);
-                block.slices[1][r][k] = slice(true);
+                self.slices[0][r][k] = slice(false);
+                self.slices[1][r][k] = slice(true);
             }
-            block.live[r] = row.iter().any(|&x| x & 0x7F80_0000 != 0);
+            self.live[r] = row.iter().any(|&x| x & 0x7F80_0000 != 0);
         }
-        block
     }
 }
 
