@@ -30,16 +30,16 @@ pub(super) enum Leave {
     Fault(Fault),
 }
 
-/// What comes after an instruction.
+/// What comes after an instruction. Small, so that the host keeps it in registers: reasons to leave are in [`Core::why`].
 enum After {
     /// The one behind it.
     Next,
     /// The one at this offset from the start of the page.
     Jump(u32),
     /// It is done, and there is a reason to leave the page.
-    Leave(Leave),
+    Leave,
     /// There is a reason to leave the page before it.
-    Refuse(Leave),
+    Refuse,
 }
 
 /// Instructions of a page that are executed one after the other, up to a jump, and how far that has come.
@@ -107,7 +107,7 @@ impl Hart {
         };
         let base = self.pc & !(PAGE_BYTES - 1);
         let (mut at, mut rest) = (self.pc - base, *left);
-        let leave = Core { hart: self, code, bus, x, base }.run(page, &mut at, &mut rest);
+        let leave = Core { hart: self, code, bus, x, base, why: Leave::Page }.run(page, &mut at, &mut rest);
         self.pc = base.wrapping_add(at);
         *left = rest;
         leave
@@ -122,12 +122,14 @@ struct Core<'a, B> {
     x: &'a mut [u32; SLOTS],
     /// Address of the page.
     base: u32,
+    /// The reason of [`After::Leave`] and [`After::Refuse`].
+    why: Leave,
 }
 
 impl<B: Bus> Core<'_, B> {
     /// Executes from offset `at` on, at most `rest` instructions; both say afterwards how far it has come.
     #[inline(always)]
-    fn run(&mut self, page: &Page, at: &mut u32, rest: &mut u32) -> Leave {
+    fn run(mut self, page: &Page, at: &mut u32, rest: &mut u32) -> Leave {
         while *rest != 0 {
             let Some(mut stretch) = Stretch::new(page, *at, *rest) else { return Leave::Page };
             let after = self.run_stretch(&mut stretch);
@@ -141,14 +143,14 @@ impl<B: Bus> Core<'_, B> {
                         return Leave::Stop(Stop::Spinning);
                     }
                 }
-                After::Leave(leave) => {
+                After::Leave => {
                     *at = stretch.here() + 4;
-                    return leave;
+                    return self.why;
                 }
-                After::Refuse(leave) => {
+                After::Refuse => {
                     *at = stretch.here();
                     *rest += 1;
-                    return leave;
+                    return self.why;
                 }
             }
         }
@@ -183,7 +185,7 @@ impl<B: Bus> Core<'_, B> {
         use Kind::*;
         let (a, b) = (self.x[op.rs1 as usize % SLOTS], self.x[op.rs2 as usize % SLOTS]);
         if B::PACED && !self.bus.may_execute(self.base.wrapping_add(stretch.here()), op, [a, b]) {
-            return After::Refuse(Leave::Stop(Stop::Budget));
+            return self.refuse(Leave::Stop(Stop::Budget));
         }
         let imm = op.imm as u32;
         let at = a.wrapping_add(imm);
@@ -235,8 +237,11 @@ impl<B: Bus> Core<'_, B> {
             Jalr => self.jump(op, (at & !1).wrapping_sub(self.base), stretch),
             Fence => After::Next,
             TtInsn => self.push(imm),
-            Unknown => After::Refuse(Leave::Unknown),
-            Illegal | Ecall | Ebreak => self.refuse(op.kind, stretch),
+            Unknown => self.refuse(Leave::Unknown),
+            Illegal | Ecall | Ebreak => {
+                let pc = self.base.wrapping_add(stretch.here());
+                self.refuse(Leave::Fault(refused(op.kind, self.bus.fetch(pc))))
+            }
         }
     }
 
@@ -249,32 +254,42 @@ impl<B: Bus> Core<'_, B> {
 
     #[inline(always)]
     fn load<const N: usize>(&mut self, op: &Op, addr: u32, extend: impl Fn(u32) -> u32) -> After {
-        let access = load::<N, B>(self.bus, addr);
+        if let Some(value) = load_memory::<N, B>(self.bus, addr) {
+            return self.put(op, extend(value));
+        }
+        let access = load_register(self.bus, addr, N as u32);
         match self.done(access) {
-            Ok(value) => self.put(op, extend(value)),
-            Err(leave) => After::Refuse(leave),
+            Some(value) => self.put(op, extend(value)),
+            None => After::Refuse,
         }
     }
 
     #[inline(always)]
     fn store<const N: usize>(&mut self, addr: u32, value: u32) -> After {
-        let access = store::<N, B>(self.bus, addr, value);
-        let place = match self.done(access) {
-            Ok(place) => place,
-            Err(leave) => return After::Refuse(leave),
-        };
-        match place {
-            Place::L1 if self.code.holds(addr) => return After::Leave(Leave::Stored(addr)),
-            Place::L1 => {}
-            Place::Local => self.hart.effects += 1,
-            Place::Register => {
+        if addr.is_multiple_of(N as u32) {
+            if put::<N>(self.bus.l1(), addr, value) {
+                self.bus.changed();
+                return match self.code.holds(addr) {
+                    true => self.leave(Leave::Stored(addr)),
+                    false => After::Next,
+                };
+            }
+            if put::<N>(self.bus.local(), addr.wrapping_sub(LOCAL_RAM_BASE), value) {
                 self.hart.effects += 1;
-                if self.bus.held() {
-                    return After::Leave(Leave::Stop(Stop::Held));
+                return After::Next;
+            }
+        }
+        let access = store_register(self.bus, addr, N as u32, value);
+        match self.done(access) {
+            None => After::Refuse,
+            Some(()) => {
+                self.hart.effects += 1;
+                match self.bus.held() {
+                    true => self.leave(Leave::Stop(Stop::Held)),
+                    false => After::Next,
                 }
             }
         }
-        After::Next
     }
 
     /// Pushes an in-line Tensix instruction.
@@ -282,26 +297,46 @@ impl<B: Bus> Core<'_, B> {
     fn push(&mut self, word: u32) -> After {
         let access = self.bus.push(word);
         match self.done(access) {
-            Ok(()) => {
+            Some(()) => {
                 self.hart.effects += 1;
                 After::Next
             }
-            Err(leave) => After::Refuse(leave),
+            None => After::Refuse,
         }
     }
 
-    /// The value of an access, or why the page is left.
+    /// The value of an access; without one the instruction is refused.
     #[inline(always)]
-    fn done<T>(&mut self, access: Result<Access<T>, Fault>) -> Result<T, Leave> {
+    fn done<T>(&mut self, access: Result<Access<T>, Fault>) -> Option<T> {
         match access {
-            Ok(Access::Done(value)) => Ok(value),
+            Ok(Access::Done(value)) => Some(value),
             Ok(Access::Volatile(value)) => {
                 self.hart.effects += 1;
-                Ok(value)
+                Some(value)
             }
-            Ok(Access::Retry) => Err(Leave::Stop(Stop::Blocked)),
-            Err(fault) => Err(Leave::Fault(fault)),
+            Ok(Access::Retry) => {
+                self.why = Leave::Stop(Stop::Blocked);
+                None
+            }
+            Err(fault) => {
+                self.why = Leave::Fault(fault);
+                None
+            }
         }
+    }
+
+    /// The page is left behind the instruction.
+    #[inline(always)]
+    fn leave(&mut self, why: Leave) -> After {
+        self.why = why;
+        After::Leave
+    }
+
+    /// The page is left before the instruction.
+    #[inline(always)]
+    fn refuse(&mut self, why: Leave) -> After {
+        self.why = why;
+        After::Refuse
     }
 
     /// Jumps to an offset from the start of the page; the destination register says where it came from.
@@ -317,12 +352,6 @@ impl<B: Bus> Core<'_, B> {
         let changes = self.bus.changes() + self.hart.effects;
         self.hart.spin.backward(self.base.wrapping_add(to), &self.x[..32], changes)
     }
-
-    #[cold]
-    fn refuse(&self, kind: Kind, stretch: &Stretch) -> After {
-        let word = self.bus.fetch(self.base.wrapping_add(stretch.here()));
-        After::Refuse(Leave::Fault(refused(kind, word)))
-    }
 }
 
 #[inline(always)]
@@ -330,24 +359,13 @@ fn branch(taken: bool, by: u32, stretch: &Stretch) -> After {
     if taken { After::Jump(stretch.here().wrapping_add(by)) } else { After::Next }
 }
 
-/// Where a store went.
-enum Place {
-    L1,
-    Local,
-    Register,
-}
-
+/// A load from L1 or the core's local RAM, as nearly all are.
 #[inline(always)]
-fn load<const N: usize, B: Bus>(bus: &mut B, addr: u32) -> Result<Access<u32>, Fault> {
-    if addr.is_multiple_of(N as u32) {
-        if let Some(value) = get::<N>(bus.l1(), addr) {
-            return Ok(Access::Done(value));
-        }
-        if let Some(value) = get::<N>(bus.local(), addr.wrapping_sub(LOCAL_RAM_BASE)) {
-            return Ok(Access::Done(value));
-        }
+fn load_memory<const N: usize, B: Bus>(bus: &mut B, addr: u32) -> Option<u32> {
+    if !addr.is_multiple_of(N as u32) {
+        return None;
     }
-    load_register(bus, addr, N as u32)
+    get::<N>(bus.l1(), addr).or_else(|| get::<N>(bus.local(), addr.wrapping_sub(LOCAL_RAM_BASE)))
 }
 
 #[cold]
@@ -356,27 +374,10 @@ fn load_register<B: Bus>(bus: &mut B, addr: u32, size: u32) -> Result<Access<u32
     bus.load(addr, size)
 }
 
-#[inline(always)]
-fn store<const N: usize, B: Bus>(bus: &mut B, addr: u32, value: u32) -> Result<Access<Place>, Fault> {
-    if addr.is_multiple_of(N as u32) {
-        if put::<N>(bus.l1(), addr, value) {
-            bus.changed();
-            return Ok(Access::Done(Place::L1));
-        }
-        if put::<N>(bus.local(), addr.wrapping_sub(LOCAL_RAM_BASE), value) {
-            return Ok(Access::Done(Place::Local));
-        }
-    }
-    store_register(bus, addr, N as u32, value)
-}
-
 #[cold]
-fn store_register<B: Bus>(bus: &mut B, addr: u32, size: u32, value: u32) -> Result<Access<Place>, Fault> {
+fn store_register<B: Bus>(bus: &mut B, addr: u32, size: u32, value: u32) -> Result<Access<()>, Fault> {
     aligned("store", addr, size)?;
-    Ok(match bus.store(addr, size, value)? {
-        Access::Done(()) | Access::Volatile(()) => Access::Done(Place::Register),
-        Access::Retry => Access::Retry,
-    })
+    bus.store(addr, size, value)
 }
 
 /// Silicon rounds such addresses down; no program may want that.
@@ -387,6 +388,7 @@ fn aligned(what: &str, addr: u32, size: u32) -> Result<(), Fault> {
     Err(Fault::program(format!("misaligned {what} of {size} bytes at {addr:#010x}")).page(PAGE))
 }
 
+#[cold]
 fn refused(kind: Kind, word: Result<u32, Fault>) -> Fault {
     let what = match (kind, word) {
         (Kind::Ecall | Kind::Ebreak, _) => format!("{kind:?} pauses the core for ever"),
