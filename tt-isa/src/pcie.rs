@@ -86,3 +86,26 @@ pub mod dma {
     /// Of a channel: destination address, low and high half.
     pub const DAR: [u64; 2] = [0x14, 0x18];
 }
+
+/// PCI configuration space of a chip, as its host reads it: the layout is that of the PCI specification (type 0 header).
+pub mod config {
+    use core::ops::Range;
+
+    /// Offset of vendor and device id.
+    pub const ID: u32 = 0x00;
+    /// Offset of class and revision.
+    pub const CLASS: u32 = 0x08;
+    /// The six words of the base address registers.
+    pub const BARS: Range<u32> = 0x10..0x28;
+    /// Offset of the interrupt's line and pin.
+    pub const INTERRUPT: u32 = 0x3C;
+    /// Low bits of a base address register that are flags, not address.
+    pub const BAR_FLAGS: u32 = 0xF;
+    /// Flags of a BAR in memory that has 64 bits: it takes two registers, the low half first. All BARs of the chips here do.
+    pub const BAR_64: u32 = 0x4;
+
+    /// Offset of the low half of BAR `number`, one of 0, 2 and 4.
+    pub const fn bar(number: u8) -> u32 {
+        BARS.start + 4 * number as u32
+    }
+}

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use tt_isa::chip::WORMHOLE;
 use tt_isa::noc::NocXy;
 use tt_isa::pcie::{BAR2_SIZE, HOST_WINDOW};
 use tt_simulator::{Fault, HostMemory};
@@ -25,7 +26,7 @@ const PAGE: u64 = 4096;
 /// Nothing of a process is below.
 const FIRST_VIRTUAL: u64 = 1 << 20;
 /// The part of BAR 0 that BAR 4 shows.
-const BAR4: (u64, u64) = (0x1E00_0000, 32 << 20);
+const BAR4: (u64, u64) = (WORMHOLE.host.bar(0) - WORMHOLE.host.bar(4), WORMHOLE.host.bar(4));
 /// Clocks that pass in a read of a word or two.
 const CLOCKS: u64 = 4096;
 

@@ -9,10 +9,9 @@
 //! ```
 //! This module chooses the BARs' addresses, as a host's firmware would; callers read them from the configuration words.
 
-use std::ops::Range;
-
 use tt_isa::chip::{BOARDS, Board, WORMHOLE, board};
 use tt_isa::noc::NocXy;
+use tt_isa::pcie::config;
 use tt_simulator::{Chip, Fault, HostMemory, System, TraceConfig};
 
 use crate::error::AbiError;
@@ -21,13 +20,8 @@ use crate::error::AbiError;
 const BAR0: u64 = 0x1_0000_0000;
 const BAR2: u64 = 0x1_2000_0000;
 const BAR4: u64 = 0x8_0000_0000;
-const BAR4_SIZE: u64 = 32 << 20;
 /// Physical addresses of a device.
 const STRIDE: u64 = 1 << 36;
-/// Configuration words from here are the six base address registers: pairs of low and high half.
-const BAR_WORDS: Range<u32> = 0x10..0x28;
-/// Low bits of a base address register: memory, 64 bits wide.
-const BAR_64: u32 = 0x4;
 /// Class "processing accelerator", revision 1.
 const CLASS_AND_REVISION: u32 = 0x1200_0001;
 /// Interrupt pin 0 (none) on line 255 (not connected).
@@ -121,9 +115,9 @@ impl Device {
             return Ok(u32::MAX);
         }
         Ok(match offset {
-            0x08 => CLASS_AND_REVISION,
-            0x3C => NO_INTERRUPT,
-            _ if BAR_WORDS.contains(&offset) => bar_word(device, (offset - BAR_WORDS.start) / 4),
+            config::CLASS => CLASS_AND_REVISION,
+            config::INTERRUPT => NO_INTERRUPT,
+            _ if config::BARS.contains(&offset) => bar_word(device, (offset - config::BARS.start) / 4),
             _ => self.chip(device).pci_config_read32(offset),
         })
     }
@@ -233,7 +227,7 @@ fn device_number(bdf: u32, offset: u32) -> Result<usize, AbiError> {
 /// The n-th word of a device's base address registers.
 fn bar_word(device: usize, n: u32) -> u32 {
     let base = [BAR0, BAR2, BAR4][n as usize / 2] + device as u64 * STRIDE;
-    if n.is_multiple_of(2) { base as u32 | BAR_64 } else { (base >> 32) as u32 }
+    if n.is_multiple_of(2) { base as u32 | config::BAR_64 } else { (base >> 32) as u32 }
 }
 
 /// What is at a device's address.
@@ -245,8 +239,8 @@ fn place(addr: u64, len: usize) -> Option<Place> {
     if let Some(offset) = within(BAR0, WORMHOLE.host.bar(0)) {
         return Some(Place::Bar0(offset));
     }
-    if let Some(offset) = within(BAR4, BAR4_SIZE) {
-        return Some(Place::Bar0(WORMHOLE.host.bar(0) - BAR4_SIZE + offset));
+    if let Some(offset) = within(BAR4, WORMHOLE.host.bar(4)) {
+        return Some(Place::Bar0(WORMHOLE.host.bar(0) - WORMHOLE.host.bar(4) + offset));
     }
     within(BAR2, WORMHOLE.host.bar(2)).map(Place::Bar2)
 }
@@ -308,13 +302,13 @@ mod tests {
         assert_eq!(word(0), tt_isa::chip::WORMHOLE.pci_id);
         let bars = [0x10, 0x18, 0x20].map(|at| u64::from(word(at + 4)) << 32 | u64::from(word(at) & !15));
         assert_eq!(bars, [BAR0, BAR2, BAR4]);
-        assert!([0x10, 0x18, 0x20].iter().all(|&at| word(at) & 15 == BAR_64));
+        assert!([0x10, 0x18, 0x20].iter().all(|&at| word(at) & config::BAR_FLAGS == config::BAR_64));
     }
 
     #[test]
     fn bar_4_is_the_end_of_bar_0() {
         let mut device = device();
-        let csm = tt_isa::chip::wormhole::ARC_CSM_BAR0 - (WORMHOLE.host.bar(0) - BAR4_SIZE);
+        let csm = tt_isa::chip::wormhole::ARC_CSM_BAR0 - (WORMHOLE.host.bar(0) - WORMHOLE.host.bar(4));
         device.write(BAR4 + csm + 0x4000, &[1, 2, 3, 4]).unwrap();
         let mut out = [0; 4];
         device.read(BAR0 + tt_isa::chip::wormhole::ARC_CSM_BAR0 + 0x4000, &mut out).unwrap();

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use tt_isa::chip::Chip;
+use tt_isa::pcie::config;
 use tt_isa::tlb::TlbTarget;
 use tt_sys::ttsim::{Server, TtSimError};
 
@@ -10,10 +11,6 @@ use crate::chip::recognise;
 
 use super::{Advance, Shown, Simulated, Transport, TransportError, Window};
 
-/// Offset of the first base address register in PCI configuration space. BARs have 64 bits: two registers each.
-const BARS: u32 = 0x10;
-/// Low bits of a base address register that are flags.
-const BAR_FLAGS: u32 = 0xF;
 /// In one of its clocks a tile runs for as long as a Tensix instruction can be executed, so that launches take few
 /// clocks, and each costs a walk over 80 tiles.
 const POLL_CLOCKS: u32 = 256;
@@ -62,7 +59,7 @@ impl TtSim {
     ) -> Result<Self, TransportError> {
         let mut server = Server::start(library)
             .map_err(|error| TransportError::TtSim(format!("{}: {error}", library.display())))?;
-        let chip = recognise(server.config_read32(0)?)?;
+        let chip = recognise(server.config_read32(config::ID)?)?;
         let windows = windows(chip)?;
         let bar0 = bar(&mut server, 0)?;
         let shown = windows.iter().map(Window::shown).collect();
@@ -79,8 +76,8 @@ impl TtSim {
 
 /// Physical address of a BAR.
 fn bar(server: &mut Server, number: u8) -> Result<u64, TransportError> {
-    let register = BARS + 4 * u32::from(number);
-    let low = server.config_read32(register)? & !BAR_FLAGS;
+    let register = config::bar(number);
+    let low = server.config_read32(register)? & !config::BAR_FLAGS;
     Ok(u64::from(server.config_read32(register + 4)?) << 32 | u64::from(low))
 }
 
@@ -113,7 +110,7 @@ impl Transport for TtSim {
     }
 
     fn pci_id(&mut self) -> Result<u32, TransportError> {
-        Ok(self.server.config_read32(0)?)
+        Ok(self.server.config_read32(config::ID)?)
     }
 
     fn simulated(&mut self) -> Option<&mut dyn Simulated> {

@@ -10,6 +10,7 @@ use crate::arc::{self, HarvestTag, Management};
 use crate::cfg::Registers;
 use crate::map::{DEBUG_REGS_BASE, DataCache, ResetPc, TileMap};
 use crate::noc::{NiuMap, NiuRegisters, NocXy};
+use crate::pcie::BAR2_SIZE;
 use crate::stall::Conditions;
 use crate::tlb::{HostMap, TlbFields, TlbGroup};
 
@@ -201,7 +202,7 @@ pub const BLACKHOLE: Chip = Chip {
         },
     },
     host: HostMap {
-        bars: &[(0, 512 << 20), (2, 1 << 20), (4, 32 << 30)],
+        bars: &[(0, 512 << 20), (2, BAR2_SIZE), (4, 32 << 30)],
         config: 0x1FC0_0000,
         entry_bytes: 12,
         entry_access: 4,

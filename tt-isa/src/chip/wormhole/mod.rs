@@ -8,6 +8,7 @@ use crate::cfg::Registers;
 use crate::insn;
 use crate::map::{ResetPc, TileMap};
 use crate::noc::{NiuMap, NiuRegisters, NocXy};
+use crate::pcie::BAR2_SIZE;
 use crate::stall::{Conditions, until};
 use crate::timing;
 use crate::tlb::{HostMap, TlbFields, TlbGroup};
@@ -157,7 +158,8 @@ pub const WORMHOLE: Chip = Chip {
         },
     },
     host: HostMap {
-        bars: &[(0, 512 << 20), (2, 1 << 20)],
+        // BAR 4 shows the last 32 MiB of BAR 0 once more (`PCIExpressTile/README.md`).
+        bars: &[(0, 512 << 20), (2, BAR2_SIZE), (4, 32 << 20)],
         config: 0x1FC0_0000,
         entry_bytes: 8,
         entry_access: 8,
