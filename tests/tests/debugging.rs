@@ -104,7 +104,7 @@ fn the_profile_is_sorted_by_share_and_counts_what_ran() {
     }
     let stats: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&stats).unwrap()).unwrap();
     assert_eq!(number(all, 2), stats["launches"].as_f64().unwrap());
-    let silu = rows.iter().find(|row| row[0] == "SWIGLU").expect("a row for the function");
+    let silu = rows.iter().find(|row| row[0] == "GLU(SWIGLU)").expect("a row for the function");
     assert_eq!(number(silu, 1), stats["ops"]["GLU"].as_f64().unwrap());
     let _ = std::fs::remove_file(&file);
 }
@@ -183,7 +183,7 @@ fn a_wrong_kernel_is_found_and_described() {
     let verdicts = backend_ops::cases(&finished.out, "GELU");
     assert!(verdicts.iter().any(|case| case.verdict == backend_ops::Verdict::Failed), "{}", finished.out);
     let log = format!("{}{}", finished.err, finished.out);
-    let (_, report) = log.split_once("check: GELU differs from the CPU: NMSE ").expect(&log);
+    let (_, report) = log.split_once("check: UNARY(GELU) differs from the CPU: NMSE ").expect(&log);
     for part in ["result ", "src0 ", "first element [", "worst element [", ": CPU ", ", device "] {
         assert!(report.contains(part), "{part} is missing:\n{report}");
     }

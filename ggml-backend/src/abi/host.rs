@@ -122,6 +122,16 @@ impl Host {
         name.to_str().unwrap_or_default()
     }
 
+    /// What reports call a node: its operator, as in the table of operators, and the function where the operator has several
+    /// (`GLU(SWIGLU)`).
+    pub fn report_name(&self, node: TensorRef<'_>) -> String {
+        let (operator, function) = (self.operator_name(node), self.function_name(node));
+        match operator == function {
+            true => operator.to_owned(),
+            false => format!("{operator}({function})"),
+        }
+    }
+
     /// `ggml_type_name` of a tensor's type.
     pub fn type_name(&self, tensor: TensorRef<'_>) -> String {
         // SAFETY: the function takes any type of this host, and one of its tensors has this one.

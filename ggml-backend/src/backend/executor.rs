@@ -83,7 +83,7 @@ impl<'a> Executor<'a> {
             return Ok(());
         }
         let plan = self.plan(node, |cores, memory| plan::steps(host, node, cores, memory))?;
-        self.execute(&[node], plan)
+        self.execute(&host.report_name(node), &[node], plan)
     }
 
     /// Computes a group as one; `false` if its nodes have to be computed one by one.
@@ -99,7 +99,7 @@ impl<'a> Executor<'a> {
             }
             Err(error) => return Err(error),
         };
-        self.execute(&group.nodes, plan)?;
+        self.execute(group.kind.name(), &group.nodes, plan)?;
         stats::count_fused(group.kind.name());
         Ok(true)
     }
@@ -118,19 +118,18 @@ impl<'a> Executor<'a> {
         Ok(Plan { steps: steps?, needs })
     }
 
-    /// Gets what a plan needs, and runs it. The last node's result is written.
-    fn execute(&mut self, nodes: &[TensorRef<'_>], plan: Plan) -> Result<(), ComputeError> {
+    /// Gets what a plan needs, and runs it. The last node's result is written; `name` is what reports call the nodes.
+    fn execute(&mut self, name: &str, nodes: &[TensorRef<'_>], plan: Plan) -> Result<(), ComputeError> {
         let (host, device, Some(&node)) = (self.host, self.device, nodes.last()) else { return Ok(()) };
-        let name = || debug::check::name(host, nodes);
-        let _span = tracing::debug_span!("node", name = %name(), launches = plan.steps.len()).entered();
+        let _span = tracing::debug_span!("node", name, launches = plan.steps.len()).entered();
         let resources = plan.needs.acquire(host, device, node)?;
-        let check = debug::check::begin(host, nodes);
+        let check = debug::check::begin(host, name, nodes);
         let profile = debug::profile::begin(&device.runtime);
         for descriptor in &plan.steps {
             device.runtime.execute(descriptor)?;
         }
         if let Some(profile) = profile {
-            profile.end(&name(), operand_bytes(host, nodes));
+            profile.end(name, operand_bytes(host, nodes));
         }
         if let Some(check) = check {
             check.end();

@@ -53,6 +53,7 @@ enum CheckError {
 /// Nodes that are about to be computed, with copies of their inputs.
 pub struct Check<'a> {
     host: &'a Host,
+    name: &'a str,
     nodes: &'a [TensorRef<'a>],
     replicas: Replicas<'a>,
 }
@@ -63,13 +64,13 @@ fn read(tensor: TensorRef<'_>, out: &mut [u8]) -> Result<(), CheckError> {
     Ok(arena.read(tensor, out)?)
 }
 
-/// Keeps the inputs of nodes that become one step of the device, if checks are asked for.
-pub fn begin<'a>(host: &'a Host, nodes: &'a [TensorRef<'a>]) -> Option<Check<'a>> {
+/// Keeps the inputs of nodes that are computed as one, if checks are asked for. `name` is what reports call them.
+pub fn begin<'a>(host: &'a Host, name: &'a str, nodes: &'a [TensorRef<'a>]) -> Option<Check<'a>> {
     if !is_on() {
         return None;
     }
     match Replicas::new(host, nodes, read) {
-        Ok(replicas) => Some(Check { host, nodes, replicas }),
+        Ok(replicas) => Some(Check { host, name, nodes, replicas }),
         Err(error) => {
             cannot(host, nodes, &error);
             None
@@ -92,7 +93,7 @@ impl Check<'_> {
     }
 
     fn compare(self) -> Result<(), CheckError> {
-        let (host, nodes) = (self.host, self.nodes);
+        let (host, name, nodes) = (self.host, self.name, self.nodes);
         let Some(&node) = nodes.last() else { return Ok(()) };
         let expected = self.replicas.compute(host)?;
         let mut found = vec![0; host.nbytes(node)];
@@ -112,24 +113,17 @@ impl Check<'_> {
         }
         let bound = nodes.iter().map(|&node| bound(host, node)).fold(0.0, f64::max);
         let result = difference(&expected, &found, bound);
-        let name = name(host, nodes);
         let mut totals = TOTALS.lock();
         totals.compared += 1;
         if let Some(difference) = result {
-            let count = totals.different.entry(name.clone()).or_default();
+            let count = totals.different.entry(name.to_owned()).or_default();
             *count += 1;
             if *count == 1 {
-                log::error(&message(host, &name, nodes, &difference, bound, (&expected, &found)));
+                log::error(&message(host, name, nodes, &difference, bound, (&expected, &found)));
             }
         }
         Ok(())
     }
-}
-
-/// `RMS_NORM+MUL` of the nodes of one step.
-pub fn name(host: &Host, nodes: &[TensorRef<'_>]) -> String {
-    let names: Vec<&str> = nodes.iter().map(|&node| host.function_name(node)).collect();
-    names.join("+")
 }
 
 fn message(

@@ -24,20 +24,22 @@ pub fn say(host: &Host, node: TensorRef<'_>, reason: &str) {
     let mut said = SAID.lock();
     let said = said.get_or_insert_default();
     // Without the names of tensors: layers differ in nothing else.
-    if said.len() < MOST && said.insert(format!("{}: {reason}", shapes(host, node))) {
+    if said.len() < MOST
+        && said.insert(format!("{} {}: {reason}", host.report_name(node), shapes(host, node)))
+    {
         log::debug(&text);
     }
 }
 
 /// A node in one line: operator, name, types and extents of result and sources.
 pub fn describe(host: &Host, node: TensorRef<'_>) -> String {
-    format!("{} {}: {}", host.function_name(node), node.name(), shapes(host, node))
+    format!("{} {}: {}", host.report_name(node), node.name(), shapes(host, node))
 }
 
 fn shapes(host: &Host, node: TensorRef<'_>) -> String {
     let source = |(index, source)| format!("src{index} {}", shape(host, source));
     let all: Vec<String> = node.sources().map(source).collect();
-    format!("{} {} <- {}", host.operator_name(node), shape(host, node), all.join(", "))
+    format!("{} <- {}", shape(host, node), all.join(", "))
 }
 
 /// Type and extents of a tensor, and strides where there are gaps or another order.

@@ -180,7 +180,7 @@ impl Device {
     /// # Errors
     /// [`Error::Kernel`] if a kernel refused something (the device goes on); a fault or a hang fails the device.
     pub fn execute(&self, descriptor: &OpDescriptor) -> Result<(), Error> {
-        let _span = tracing::trace_span!("launch", op = descriptor.op).entered();
+        let _span = tracing::trace_span!("launch", op = %descriptor.name()).entered();
         let views = [&descriptor.src0, &descriptor.src1, &descriptor.dst];
         for view in views.into_iter().chain(&descriptor.more) {
             self.check_view(view)?;
