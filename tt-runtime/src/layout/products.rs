@@ -33,7 +33,7 @@ impl Vector for Avx512 {
     #[inline(always)]
     fn scaled(levels: __m128i, d: f32) -> [f32; LANES] {
         let mut out = [0.0; LANES];
-        // SAFETY: see the module; there is room for sixteen values.
+        // SAFETY: code with these vectors runs only where `Isa` has found AVX-512, and there is room for sixteen values.
         unsafe {
             let values = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(levels));
             _mm512_storeu_ps(out.as_mut_ptr(), _mm512_mul_ps(_mm512_set1_ps(d), values));
@@ -44,7 +44,7 @@ impl Vector for Avx512 {
     #[inline(always)]
     fn scaled_and(codes: __m128i, d: f32, m: f32) -> [f32; LANES] {
         let mut out = [0.0; LANES];
-        // SAFETY: see the module; there is room for sixteen values.
+        // SAFETY: code with these vectors runs only where `Isa` has found AVX-512, and there is room for sixteen values.
         unsafe {
             let values = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(codes));
             let values = _mm512_add_ps(_mm512_mul_ps(_mm512_set1_ps(d), values), _mm512_set1_ps(m));
@@ -62,7 +62,7 @@ impl Vector for Avx2 {
     fn scaled(levels: __m128i, d: f32) -> [f32; LANES] {
         let mut out = [0.0; LANES];
         let (low, high) = out.split_at_mut(LANES / 2);
-        // SAFETY: see the module; there is room for eight values, twice.
+        // SAFETY: code with these vectors runs only where `Isa` has found AVX2, and there is room for eight values, twice.
         unsafe {
             let d = _mm256_set1_ps(d);
             let first = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(levels));
@@ -77,7 +77,7 @@ impl Vector for Avx2 {
     fn scaled_and(codes: __m128i, d: f32, m: f32) -> [f32; LANES] {
         let mut out = [0.0; LANES];
         let (low, high) = out.split_at_mut(LANES / 2);
-        // SAFETY: see the module; there is room for eight values, twice.
+        // SAFETY: code with these vectors runs only where `Isa` has found AVX2, and there is room for eight values, twice.
         unsafe {
             let (d, m) = (_mm256_set1_ps(d), _mm256_set1_ps(m));
             let first = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(codes));
@@ -98,7 +98,7 @@ fn load(bytes: &[u8; LANES]) -> __m128i {
 /// `d * quant` of eight.
 #[inline(always)]
 fn put8(out: &mut [f32; 8], d: f32, quants: __m256i) {
-    // SAFETY: see the module; there is room for eight values.
+    // SAFETY: code with these vectors runs only where `Isa` has found AVX2 or AVX-512, and there is room for eight values.
     unsafe {
         let values = _mm256_mul_ps(_mm256_set1_ps(d), _mm256_cvtepi32_ps(quants));
         _mm256_storeu_ps(out.as_mut_ptr(), values);
@@ -116,7 +116,7 @@ impl<V: Vector> Arithmetic for Vectors<V> {
 
     #[inline(always)]
     fn signed(out: &mut [f32; 8], d: f32, point: [u8; 8], signs: u32) {
-        // SAFETY: see the module; there is room for eight values.
+        // SAFETY: code with these vectors runs only where `Isa` has found AVX2 or AVX-512, and there is room for eight values.
         unsafe {
             let point = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(i64::from_le_bytes(point)));
             // Bit j at the top of lane j, then all over it.
@@ -130,7 +130,7 @@ impl<V: Vector> Arithmetic for Vectors<V> {
 
     #[inline(always)]
     fn shifted(out: &mut [f32; 8], d: f32, point: [i8; 8], parts: i32, shift: i32) {
-        // SAFETY: see the module; there is room for eight values.
+        // SAFETY: code with these vectors runs only where `Isa` has found AVX2 or AVX-512, and there is room for eight values.
         unsafe {
             let point = i64::from_le_bytes(point.map(i8::cast_unsigned));
             let point = _mm256_cvtepi8_epi32(_mm_cvtsi64_si128(point));
@@ -152,7 +152,7 @@ impl<V: Vector> Arithmetic for Vectors<V> {
         let (vectors, rest) = out.as_chunks_mut::<LANES>();
         let (codes, last) = codes.as_chunks::<LANES>();
         for (out, codes) in vectors.iter_mut().zip(codes) {
-            // SAFETY: see the module.
+            // SAFETY: code with these vectors runs only where `Isa` has found AVX2 or AVX-512; no memory is accessed.
             *out = V::scaled(unsafe { _mm_shuffle_epi8(table, load(codes)) }, d);
         }
         for (x, code) in rest.iter_mut().zip(last) {

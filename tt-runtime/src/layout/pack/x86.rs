@@ -16,7 +16,7 @@ use tt_isa::format::FACE_DIM;
 /// Where the bytes of a transposed matrix of 4 x 4 bytes come from.
 #[inline(always)]
 fn transposed() -> __m128i {
-    // SAFETY: see the module.
+    // SAFETY: SSE2, which every x86-64 has; no memory is accessed.
     unsafe { _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15) }
 }
 
@@ -43,79 +43,79 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn splat(x: u32) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         Self(unsafe { _mm512_set1_epi32(x.cast_signed()) })
     }
 
     #[inline(always)]
     fn and(self, other: Self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         Self(unsafe { _mm512_and_si512(self.0, other.0) })
     }
 
     #[inline(always)]
     fn or(self, other: Self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         Self(unsafe { _mm512_or_si512(self.0, other.0) })
     }
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         Self(unsafe { _mm512_add_epi32(self.0, other.0) })
     }
 
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         Self(unsafe { _mm512_sub_epi32(self.0, other.0) })
     }
 
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         Self(unsafe { _mm512_min_epu32(self.0, other.0) })
     }
 
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         Self(unsafe { _mm512_max_epu32(self.0, other.0) })
     }
 
     #[inline(always)]
     fn shr<const BITS: u32>(self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         Self(unsafe { _mm512_srli_epi32::<BITS>(self.0) })
     }
 
     #[inline(always)]
     fn shl<const BITS: u32>(self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         Self(unsafe { _mm512_slli_epi32::<BITS>(self.0) })
     }
 
     #[inline(always)]
     fn shr_by(self, bits: Self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         Self(unsafe { _mm512_srlv_epi32(self.0, bits.0) })
     }
 
     #[inline(always)]
     fn where_set(self, test: Self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         Self(unsafe { _mm512_maskz_mov_epi32(_mm512_test_epi32_mask(test.0, test.0), self.0) })
     }
 
     #[inline(always)]
     fn plus_float(self, magic: f32) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         Self(unsafe { _mm512_castps_si512(_mm512_add_ps(_mm512_cvtepi32_ps(self.0), _mm512_set1_ps(magic))) })
     }
 
     #[inline(always)]
     fn whole_product(self, other: Self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         unsafe {
             let product = _mm512_mul_ps(_mm512_castsi512_ps(self.0), _mm512_castsi512_ps(other.0));
             Self(_mm512_cvttps_epi32(product))
@@ -125,7 +125,7 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn signed_bytes(words: [Self; 4]) -> Self {
         let [Self(a), Self(b), Self(c), Self(d)] = words;
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         unsafe {
             // In each 128 bits: four bytes of a, of b, of c, of d.
             let bytes = _mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
@@ -135,31 +135,31 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn abs_bytes(self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         Self(unsafe { _mm512_abs_epi8(self.0) })
     }
 
     #[inline(always)]
     fn any(self) -> bool {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         unsafe { _mm512_test_epi32_mask(self.0, self.0) != 0 }
     }
 
     #[inline(always)]
     fn min_bytes(self, other: Self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         Self(unsafe { _mm512_min_epu8(self.0, other.0) })
     }
 
     #[inline(always)]
     fn where_set_bytes(self, test: Self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         Self(unsafe { _mm512_maskz_mov_epi8(_mm512_test_epi8_mask(test.0, test.0), self.0) })
     }
 
     #[inline(always)]
     fn low_bytes(self) -> [u8; FACE_DIM] {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         let bytes = unsafe { _mm512_cvtepi32_epi8(self.0) };
         let mut out = [0; FACE_DIM];
         // SAFETY: 16 bytes of room.
@@ -170,7 +170,7 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn cells(words: [Self; 4]) -> [Self; 4] {
         let [Self(a), Self(b), Self(c), Self(d)] = words;
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         unsafe {
             let (ab, cd) = (_mm512_unpacklo_epi32(a, b), _mm512_unpacklo_epi32(c, d));
             let (ab_high, cd_high) = (_mm512_unpackhi_epi32(a, b), _mm512_unpackhi_epi32(c, d));
@@ -195,7 +195,7 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn zip_cells(a: Self, b: Self) -> [Self; 2] {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         unsafe {
             let low = _mm512_shuffle_i32x4::<0x44>(a.0, b.0);
             let high = _mm512_shuffle_i32x4::<0xEE>(a.0, b.0);
@@ -205,7 +205,7 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn zip_words(a: Self, b: Self) -> [Self; 2] {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX-512.
         unsafe {
             // Pairs 0 1, 4 5, 8 9, 12 13 and pairs 2 3, 6 7, 10 11, 14 15.
             let (low, high) = (_mm512_unpacklo_epi32(a.0, b.0), _mm512_unpackhi_epi32(a.0, b.0));
@@ -223,7 +223,7 @@ impl Lanes for Avx512 {
 /// [`Lanes::cells`] of eight lanes: cells 0 and 1, 2 and 3; 4 and 5, 6 and 7.
 #[inline(always)]
 fn cells_of_half(a: __m256i, b: __m256i, c: __m256i, d: __m256i) -> [[__m256i; 2]; 2] {
-    // SAFETY: see the module.
+    // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX2.
     unsafe {
         let (ab, cd) = (_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d));
         let (ab_high, cd_high) = (_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d));
@@ -240,7 +240,7 @@ fn cells_of_half(a: __m256i, b: __m256i, c: __m256i, d: __m256i) -> [[__m256i; 2
 /// Low halves of two registers, then their high halves.
 #[inline(always)]
 fn halves_in_turn(a: __m256i, b: __m256i) -> Avx2 {
-    // SAFETY: see the module.
+    // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX2.
     Avx2(unsafe { [_mm256_permute2x128_si256::<0x20>(a, b), _mm256_permute2x128_si256::<0x31>(a, b)] })
 }
 
@@ -251,11 +251,11 @@ pub struct Avx2([__m256i; 2]);
 /// An instruction on both halves. (A closure would be compiled without these instructions.)
 macro_rules! halves {
     ($f:expr, $a:expr) => {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX2.
         Self(unsafe { [$f($a.0[0]), $f($a.0[1])] })
     };
     ($f:expr, $a:expr, $b:expr) => {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX2.
         Self(unsafe { [$f($a.0[0], $b.0[0]), $f($a.0[1], $b.0[1])] })
     };
 }
@@ -286,7 +286,7 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn splat(x: u32) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX2.
         Self([unsafe { _mm256_set1_epi32(x.cast_signed()) }; 2])
     }
 
@@ -322,14 +322,14 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn shr<const BITS: u32>(self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX2.
         let bits = Self([unsafe { _mm256_set1_epi32(BITS.cast_signed()) }; 2]);
         halves!(_mm256_srlv_epi32, self, bits)
     }
 
     #[inline(always)]
     fn shl<const BITS: u32>(self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX2.
         let bits = Self([unsafe { _mm256_set1_epi32(BITS.cast_signed()) }; 2]);
         halves!(_mm256_sllv_epi32, self, bits)
     }
@@ -341,7 +341,7 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn where_set(self, test: Self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX2.
         let zero = Self([unsafe { _mm256_setzero_si256() }; 2]);
         let is_zero: Self = halves!(_mm256_cmpeq_epi32, test, zero);
         halves!(_mm256_andnot_si256, is_zero, self)
@@ -350,7 +350,7 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn plus_float(self, magic: f32) -> Self {
         let [low, high] = self.0;
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX2.
         unsafe {
             let magic = _mm256_set1_ps(magic);
             let (low, high) = (_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high));
@@ -362,7 +362,7 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn whole_product(self, other: Self) -> Self {
         let ([a, b], [c, d]) = (self.0, other.0);
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX2.
         unsafe {
             let low = _mm256_mul_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(c));
             let high = _mm256_mul_ps(_mm256_castsi256_ps(b), _mm256_castsi256_ps(d));
@@ -376,7 +376,7 @@ impl Lanes for Avx2 {
         let (ab, cd): (Self, Self) = (halves!(_mm256_packs_epi32, a, b), halves!(_mm256_packs_epi32, c, d));
         // In each 128 bits: four bytes of a, of b, of c, of d.
         let bytes: Self = halves!(_mm256_packs_epi16, ab, cd);
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX2.
         let order = Self([unsafe { _mm256_broadcastsi128_si256(transposed()) }; 2]);
         halves!(_mm256_shuffle_epi8, bytes, order)
     }
@@ -388,7 +388,7 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn any(self) -> bool {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX2.
         unsafe {
             let lanes = _mm256_or_si256(self.0[0], self.0[1]);
             _mm256_testz_si256(lanes, lanes) == 0
@@ -402,7 +402,7 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn where_set_bytes(self, test: Self) -> Self {
-        // SAFETY: see the module.
+        // SAFETY: no memory is accessed, and code with these lanes runs only where `Isa` has found AVX2.
         let zero = Self([unsafe { _mm256_setzero_si256() }; 2]);
         let is_zero: Self = halves!(_mm256_cmpeq_epi8, test, zero);
         halves!(_mm256_andnot_si256, is_zero, self)
