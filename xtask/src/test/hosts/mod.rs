@@ -105,7 +105,9 @@ pub fn sources(pinned: &Llama) -> Result<Vec<Sources>> {
         let folder = match &host.from {
             From::Crate { package, folder } => package.fetch(&host.folder())?.join(folder),
             From::Pinned => pinned.source.join("ggml"),
-            From::Wheel(_) | From::LlamaCppPython => continue,
+            From::LlamaCppPython => python::sources(&host.folder())?,
+            // Wheels have ggml's public headers only, not those with the tables of functions.
+            From::Wheel(_) => continue,
         };
         all.push(Sources { ggml: host.ggml, layout: host.layout, folder });
     }

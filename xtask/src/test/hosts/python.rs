@@ -25,10 +25,24 @@ pub struct Installed {
     pub libraries: PathBuf,
 }
 
+/// Fetches its source distribution, and unpacks it once; returns ggml's folder.
+pub fn sources(to: &Path) -> Result<PathBuf> {
+    let archive = LLAMA_CPP_PYTHON.fetch_source(to)?;
+    let source = to.join("source");
+    if !source.is_dir() {
+        let partial = to.join("source.partial");
+        let _ = std::fs::remove_dir_all(&partial);
+        std::fs::create_dir_all(&partial)?;
+        run(command("tar").arg("-xzf").arg(&archive).arg("-C").arg(&partial).arg("--strip-components=1"))?;
+        std::fs::rename(&partial, &source)?;
+    }
+    Ok(source.join("vendor/llama.cpp/ggml"))
+}
+
 /// Has pip build and install it, once.
 pub fn install(to: &Path) -> Result<Installed> {
     let archive = LLAMA_CPP_PYTHON.fetch_source(to)?;
-    let (stamp, source) = (to.join("installed"), to.join("source"));
+    let (stamp, source) = (to.join("installed"), sources(to)?);
     let python = to.join("venv/bin/python3");
     if !stamp.is_file() {
         eprintln!(
@@ -40,15 +54,13 @@ pub fn install(to: &Path) -> Result<Installed> {
             .args(["install", "--quiet", "--disable-pip-version-check"])
             .arg(&archive)
             .env("CMAKE_ARGS", CMAKE_ARGS))?;
-        std::fs::create_dir_all(&source)?;
-        run(command("tar").arg("-xzf").arg(&archive).arg("-C").arg(&source).arg("--strip-components=1"))?;
         std::fs::write(&stamp, "")?;
     }
     let script = "import importlib.util as u; print(u.find_spec('llama_cpp').submodule_search_locations[0])";
     let package = crate::process::capture(command(&python).args(["-c", script]))?;
     Ok(Installed {
         python,
-        include: source.join("vendor/llama.cpp/ggml/include"),
+        include: source.join("include"),
         libraries: PathBuf::from(package.trim()).join("lib"),
     })
 }
