@@ -18,8 +18,12 @@ use crate::view::ElementType;
 pub const TILE: u32 = TILE_DIM as u32;
 /// Rows that one `MVMUL` handles.
 pub const ROW_GROUP: u32 = 8;
-/// Bytes of one k-tile of activations for one group of rows: 2 faces of 8 x 16 FP32.
-pub const GROUP_TILE_BYTES: u32 = 1024;
+/// Bytes of half a row of a tile: 16 FP32.
+pub const HALF_ROW_BYTES: u32 = TILE / 2 * 4;
+/// Bytes of a face of a group: 8 x 16 FP32.
+pub const GROUP_FACE_BYTES: u32 = ROW_GROUP * HALF_ROW_BYTES;
+/// Bytes of one k-tile of activations for one group of rows: 2 faces.
+pub const GROUP_TILE_BYTES: u32 = 2 * GROUP_FACE_BYTES;
 
 /// Slots of the weight ring.
 pub const RING_SLOTS: u32 = 4;
@@ -117,7 +121,7 @@ pub const MAX_IDS: u32 = 1 << 14;
 /// Most matrices that they can name.
 pub const MAX_MATRICES: u32 = 1 << 12;
 
-/// The rows of a `MUL_MAT_ID` sorted by matrix, and the row tiles that they make: words in L1, at the end of the activations' room.
+/// The rows of a `MUL_MAT_ID` sorted by matrix, and the row tiles that they make: a table of words in L1, at the end of the activations' room.
 #[derive(Clone, Copy)]
 pub struct Groups {
     ids: u32,
@@ -125,7 +129,7 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// Words of a row tile: the matrix, the first of its rows in the sorted list, their number.
+    /// Words of a row tile.
     const TILE_WORDS: u32 = 3;
 
     /// For so many indices that name so many matrices.
@@ -144,29 +148,33 @@ impl Groups {
         4 * (1 + self.matrices + 2 * self.ids + Self::TILE_WORDS * self.max_tiles())
     }
 
-    /// Address of the number of row tiles.
-    pub const fn count(self) -> u32 {
+    /// Address of the table.
+    pub const fn address(self) -> u32 {
         ACT + ACT_BYTES - self.bytes()
     }
 
-    /// Address of the number of rows of a matrix; later of the place of the next one in the sorted list.
+    /// Word of the table: the number of row tiles.
+    pub const COUNT: u32 = 0;
+
+    /// Word of the table: the number of rows of a matrix; later the place of the next one in the sorted list.
     pub const fn matrix(self, number: u32) -> u32 {
-        self.count() + 4 + 4 * number
+        Self::COUNT + 1 + number
     }
 
-    /// Address of an index, in the order of tokens.
+    /// Word of the table: an index, in the order of tokens.
     pub const fn id(self, number: u32) -> u32 {
-        self.matrix(self.matrices) + 4 * number
+        self.matrix(self.matrices) + number
     }
 
-    /// Address of a row in the sorted list ([`pack_row`](Self::pack_row)).
+    /// Word of the table: a row in the sorted list ([`pack_row`](Self::pack_row)).
     pub const fn row(self, number: u32) -> u32 {
-        self.id(self.ids) + 4 * number
+        self.id(self.ids) + number
     }
 
-    /// Address of a row tile.
-    pub const fn tile(self, number: u32) -> u32 {
-        self.row(self.ids) + 4 * Self::TILE_WORDS * number
+    /// Words of the table: a row tile. The matrix, the first of its rows in the sorted list, their number.
+    pub const fn tile(self, number: u32) -> [u32; 3] {
+        let first = self.row(self.ids) + Self::TILE_WORDS * number;
+        [first, first + 1, first + 2]
     }
 
     /// A row: which of its token's indices, and the token.
@@ -233,8 +241,9 @@ mod tests {
             // The most row tiles: one row for all matrices but one, which has the others.
             let alone = (matrices - 1).min(ids - 1);
             let tiles = alone + (ids - alone).div_ceil(TILE);
-            assert!(groups.tile(tiles) <= ACT + ACT_BYTES);
-            assert_eq!(groups.tile(groups.max_tiles()), ACT + ACT_BYTES);
+            assert!(4 * groups.tile(tiles)[0] <= groups.bytes());
+            assert_eq!(4 * groups.tile(groups.max_tiles())[0], groups.bytes());
+            assert_eq!(groups.address() + groups.bytes(), ACT + ACT_BYTES);
         }
         assert_eq!(Groups::unpack_row(Groups::pack_row(3, 500)), [3, 500]);
     }

@@ -17,7 +17,7 @@ pub mod sfpu_rows;
 pub mod windows;
 
 use crate::rt::lane::Lane;
-use crate::rt::launch::Launch;
+use crate::rt::launch::{Launch, TileLaunch};
 use tt_kernel_abi::device_operators;
 use tt_kernel_abi::operators::{Op, kernel};
 
@@ -33,7 +33,7 @@ macro_rules! lane {
 macro_rules! part {
     ($core:ident $launch:ident $op:ident nothing()) => {{}};
     (ncrisc $launch:ident $op:ident ncrisc($module:ident)) => {
-        $module::run(&$launch)
+        $module::run(&TileLaunch::new($launch))
     };
     ($core:ident $launch:ident $op:ident ncrisc($module:ident)) => {{}};
     (brisc $launch:ident $op:ident lanes($($kernel:ident)::+)) => {
@@ -43,9 +43,10 @@ macro_rules! part {
         lane!($launch 1 $op $($kernel)::+)
     };
     ($core:ident $launch:ident $op:ident lanes($($kernel:ident)::+)) => {{}};
-    ($core:ident $launch:ident $op:ident tensix($module:ident)) => {
-        $module::$core::run(&$launch, $launch.params::<kernel::$op>().into())
-    };
+    ($core:ident $launch:ident $op:ident tensix($module:ident)) => {{
+        let params = $launch.params::<kernel::$op>();
+        $module::$core::run(&TileLaunch::new($launch), params.into())
+    }};
     ($core:ident $launch:ident $op:ident either($($kernel:ident)::+, $module:ident)) => {
         match $launch.on_vector_unit() {
             true => part!($core $launch $op tensix($module)),

@@ -7,14 +7,15 @@
 //! A row may be a single F16 (a transposed V cache): the NoC writes any number of bytes to any address, if the
 //! source address agrees modulo 16, which staging sees to.
 
-use crate::rt::launch::Launch;
-use crate::rt::mmio::{load, order, store, store16};
+use crate::rt::elements::convert;
+use crate::rt::l1::L1;
+use crate::rt::launch::TileLaunch;
+use crate::rt::mmio::order;
 use crate::rt::noc::Noc;
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul::share;
 use tt_kernel_abi::target::{CONGRUENCE, offset};
 use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, l1};
-use tt_kernel_numerics::num::f32_to_f16;
 
 /// Rows in flight.
 const BATCH: u32 = 32;
@@ -25,11 +26,11 @@ const STAGE: u32 = PIECE * 4 + CONGRUENCE;
 /// Staged indices: 8 bytes and the offset that they come with.
 const INDEX_STAGE: u32 = 2 * CONGRUENCE;
 
-const INDICES: u32 = l1::HEAP;
-const SOURCES: u32 = INDICES + BATCH * INDEX_STAGE;
-const RESULTS: u32 = SOURCES + BATCH * STAGE;
+const INDICES: Area = Area(l1::HEAP, INDEX_STAGE);
+const SOURCES: Area = Area(INDICES.0 + BATCH * INDEX_STAGE, STAGE);
+const RESULTS: Area = Area(SOURCES.0 + BATCH * STAGE, STAGE);
 const _: () = assert!(
-    RESULTS + BATCH * STAGE <= l1::HEAP_END && (SOURCES | RESULTS | STAGE).is_multiple_of(CONGRUENCE)
+    RESULTS.0 + BATCH * STAGE <= l1::HEAP_END && (SOURCES.0 | RESULTS.0 | STAGE).is_multiple_of(CONGRUENCE)
 );
 
 /// A source row.
@@ -43,7 +44,7 @@ struct Row {
 }
 
 /// Runs NCRISC's part.
-pub fn run(launch: &Launch) {
+pub fn run(launch: &TileLaunch) {
     let op = launch.op;
     let rows = op.src0.ne[1] * op.src0.ne[2] * op.src0.ne[3];
     let (mut first, count) = share(rows, launch.index, op.cores);
@@ -53,7 +54,7 @@ pub fn run(launch: &Launch) {
     while first < end {
         launch.progress(first);
         let batch = BATCH.min(end - first);
-        read_indices(&mut noc, op, first, batch);
+        read_indices(&mut noc, launch, first, batch);
         let mut element = 0;
         while element < op.src0.ne[0] {
             let piece = PIECE.min(op.src0.ne[0] - element);
@@ -86,30 +87,39 @@ fn row(op: &OpDescriptor, number: u32) -> Row {
     }
 }
 
-/// Where slot `n` of a staging area receives what lies at `addr`.
-fn staged(area: u32, n: u32, size: u32, addr: u64) -> u32 {
-    area + n * size + offset(addr)
+/// A staging area: its first byte, and the bytes of a slot.
+#[derive(Clone, Copy)]
+struct Area(u32, u32);
+
+impl Area {
+    /// Where slot `n` receives `bytes` bytes that lie at `addr`.
+    fn staged<'a>(self, launch: &'a TileLaunch, n: u32, addr: u64, bytes: u32) -> L1<'a> {
+        launch.l1(self.0 + n * self.1, self.1).part(offset(addr), bytes)
+    }
 }
 
-fn read_indices(noc: &mut Noc, op: &OpDescriptor, first: u32, batch: u32) {
-    let bytes = if op.src1.element_type() == Some(ElementType::I64) { 8 } else { 4 };
+/// Bytes of an index.
+fn index_bytes(op: &OpDescriptor) -> u32 {
+    if op.src1.element_type() == Some(ElementType::I64) { 8 } else { 4 }
+}
+
+fn read_indices(noc: &mut Noc, launch: &TileLaunch, first: u32, batch: u32) {
+    let (op, bytes) = (launch.op, index_bytes(launch.op));
     for n in 0..batch {
         let row = row(op, first + n);
-        noc.read_dram(DramAddr(row.index_addr), staged(INDICES, n, INDEX_STAGE, row.index_addr), bytes);
+        let to = INDICES.staged(launch, n, row.index_addr, bytes);
+        noc.read_dram(DramAddr(row.index_addr), to);
     }
     noc.wait_reads();
 }
 
 /// The index of a row, if it is one of dst's rows. Reports it otherwise.
-fn index(launch: &Launch, row: &Row, n: u32) -> Option<u32> {
+fn index(launch: &TileLaunch, row: &Row, n: u32) -> Option<u32> {
     let op = launch.op;
-    let at = staged(INDICES, n, INDEX_STAGE, row.index_addr);
-    let low = load(at);
+    let words = INDICES.staged(launch, n, row.index_addr, index_bytes(op)).words();
+    let low = words[0].load();
     // I32 indices are extended by their sign.
-    let high = match op.src1.element_type() {
-        Some(ElementType::I64) => load(at + 4),
-        _ => ((low as i32) >> 31) as u32,
-    };
+    let high = words.get(1).map_or(((low as i32) >> 31) as u32, |high| high.load());
     if high != 0 || low >= op.dst.ne[1] {
         launch.fail(ErrorCode::IndexOutOfRange, row.number, low);
         return None;
@@ -117,34 +127,37 @@ fn index(launch: &Launch, row: &Row, n: u32) -> Option<u32> {
     Some(low)
 }
 
-fn copy_batch(noc: &mut Noc, launch: &Launch, first: u32, batch: u32, element: u32, piece: u32, half: bool) {
+fn copy_batch(
+    noc: &mut Noc,
+    launch: &TileLaunch,
+    first: u32,
+    batch: u32,
+    element: u32,
+    piece: u32,
+    half: bool,
+) {
     let op = launch.op;
     for n in 0..batch {
         let addr = row(op, first + n).source + u64::from(element * 4);
-        noc.read_dram(DramAddr(addr), staged(SOURCES, n, STAGE, addr), piece * 4);
+        noc.read_dram(DramAddr(addr), SOURCES.staged(launch, n, addr, piece * 4));
     }
     noc.wait_reads();
     // The writes of the batch before have left their buffers.
     noc.wait_writes();
-    let size = if half { 2 } else { 4 };
+    let ty = if half { ElementType::F16 } else { ElementType::F32 };
+    let size = ty.block_bytes();
     for n in 0..batch {
         let row = row(op, first + n);
         let Some(index) = index(launch, &row, n) else { continue };
-        let from = staged(SOURCES, n, STAGE, row.source + u64::from(element * 4));
+        let from = SOURCES.staged(launch, n, row.source + u64::from(element * 4), piece * 4);
         let to = op.dst.addr
             + u64::from(index) * op.dst.nb[1]
             + u64::from(row.i2) * op.dst.nb[2]
             + u64::from(row.i3) * op.dst.nb[3]
             + u64::from(element * size);
-        let staged = staged(RESULTS, n, STAGE, to);
-        for i in 0..piece {
-            let value = load(from + 4 * i);
-            match half {
-                true => store16(staged + 2 * i, f32_to_f16(value)),
-                false => store(staged + 4 * i, value),
-            }
-        }
+        let staged = RESULTS.staged(launch, n, to, piece * size);
+        convert((ElementType::F32, from), (ty, staged), piece);
         order();
-        noc.write_dram(staged, DramAddr(to), piece * size);
+        noc.write_dram(staged, DramAddr(to));
     }
 }

@@ -1,15 +1,9 @@
-//! Buffers in L1 for one core, as slices.
+//! The part of L1 that a core has for itself while it is a lane: buffers that are given away once.
 //!
-//! # Safety
-//!
-//! A [`Heap`] is made once per launch and core, over a range of L1 that no other core, image or stack uses, and gives
-//! every byte away once; so a slice is the only reference to its memory. That it is made once is seen to by types: only a
-//! [`Lane`](super::lane::Lane) has one, which takes its [`Launch`](super::launch::Launch) for good, of which the launch
-//! loop makes one. The NoC writes into buffers too, but only
-//! between a request and the wait for it, when the core does not look; [`super::mmio::order`] in the wait keeps the
-//! compiler from reading earlier.
+//! A buffer is either a slice, which is the core's own, or a range ([`L1`]) that the NoC reads and writes too.
 #![allow(unsafe_code)]
 
+use super::l1::{L1, outside};
 use tt_kernel_abi::l1;
 
 /// What is left of a core's part of the heap.
@@ -23,9 +17,16 @@ pub const BYTES: u32 = l1::HEAP_END - l1::HEAP_MIDDLE;
 /// The NoC wants both ends of a read congruent.
 const ALIGN: u32 = tt_kernel_abi::target::CONGRUENCE;
 
+// What is left never becomes less than nothing.
+const _: () = assert!((l1::HEAP | l1::HEAP_MIDDLE | l1::HEAP_END).is_multiple_of(ALIGN));
+
 impl Heap {
     /// The lower part for the core of NoC 0 (BRISC), the upper one for that of NoC 1 (NCRISC).
-    pub(super) fn of_noc(noc: u32) -> Self {
+    ///
+    /// # Safety
+    /// Once for a launch and core, which nothing else gives the heap to: slices of the heap that were taken in the launch before
+    /// are gone.
+    pub(super) unsafe fn of_noc(noc: u32) -> Self {
         match noc {
             0 => Self { next: l1::HEAP, end: l1::HEAP_MIDDLE },
             _ => Self { next: l1::HEAP_MIDDLE, end: l1::HEAP_END },
@@ -37,46 +38,35 @@ impl Heap {
         self.end - self.next
     }
 
-    /// First byte of `bytes` bytes. There is nobody to tell when memory runs out: operators take buffers of constant
-    /// sizes, or the planner has counted.
-    pub fn take(&mut self, bytes: u32) -> u32 {
-        assert!(bytes <= self.left());
+    /// Address of `n` units of `size` bytes that nobody has yet. There is nobody to tell when memory runs out: operators
+    /// take buffers of constant sizes, or the planner has counted.
+    fn reserve(&mut self, n: u32, size: u32) -> u32 {
+        if n > self.left() / size {
+            outside();
+        }
         let at = self.next;
-        self.next += bytes.next_multiple_of(ALIGN);
+        self.next += (n * size).next_multiple_of(ALIGN);
         at
+    }
+
+    /// `bytes` bytes for the NoC.
+    pub fn take(&mut self, bytes: u32) -> L1<'static> {
+        let at = self.reserve(bytes, 1);
+        // SAFETY: `reserve` gives every byte away once, so nobody has a slice of these.
+        unsafe { L1::new(at, bytes) }
     }
 
     /// `n` floats.
     pub fn floats(&mut self, n: u32) -> &'static mut [f32] {
-        let at = self.take(4 * n);
-        // SAFETY: see the module; any pattern is a float.
+        let at = self.reserve(n, 4);
+        // SAFETY: `reserve` gives every byte away once and begins at multiples of 4; any pattern is a float.
         unsafe { core::slice::from_raw_parts_mut(at as *mut f32, n as usize) }
     }
-}
 
-impl Heap {
     /// `n` words.
     pub fn words(&mut self, n: u32) -> &'static mut [u32] {
-        let at = self.take(4 * n);
-        // SAFETY: see the module; any pattern is a word.
+        let at = self.reserve(n, 4);
+        // SAFETY: `reserve` gives every byte away once and begins at multiples of 4; any pattern is a word.
         unsafe { core::slice::from_raw_parts_mut(at as *mut u32, n as usize) }
     }
-}
-
-/// Floats that the NoC has put at `at`, or will take from there.
-///
-/// # Safety
-/// `at` is a multiple of 4 in a buffer of the caller's, and no other slice of the same bytes is used.
-pub unsafe fn floats_at(at: u32, n: u32) -> &'static mut [f32] {
-    // SAFETY: by contract.
-    unsafe { core::slice::from_raw_parts_mut(at as *mut f32, n as usize) }
-}
-
-/// Bytes that the NoC has put at `at`, or will take from there.
-///
-/// # Safety
-/// They lie in a buffer of the caller's, and no other slice of the same bytes is used.
-pub unsafe fn bytes_at(at: u32, n: u32) -> &'static mut [u8] {
-    // SAFETY: by contract.
-    unsafe { core::slice::from_raw_parts_mut(at as *mut u8, n as usize) }
 }

@@ -2,10 +2,13 @@
 //!
 //! Operators that only move data or do little arithmetic run as many independent lanes. Lane numbers go through the
 //! tiles first, so that few units of work spread over many tiles.
+#![allow(unsafe_code)]
 
 use super::heap::Heap;
+use super::l1::outside;
 use super::launch::Launch;
 use super::noc::Noc;
+use tt_isa::map::RiscV;
 use tt_kernel_abi::launch::LANES;
 use tt_kernel_abi::matmul::share;
 
@@ -24,16 +27,17 @@ pub struct Lane<'a> {
 }
 
 impl<'a> Lane<'a> {
-    /// The lane of the core that has NoC `noc`, for this launch.
+    /// The lane of this core, which has NoC `noc`, for this launch.
     pub fn new(launch: Launch<'a>, noc: u32) -> Self {
-        let cores = launch.op.cores;
-        Self {
-            index: launch.index + noc * cores,
-            count: LANES * cores,
-            launch,
-            noc: Noc::new(noc),
-            heap: Heap::of_noc(noc),
+        let core = if noc == 0 { RiscV::Brisc } else { RiscV::Ncrisc };
+        if launch.core != core {
+            outside();
         }
+        let cores = launch.op.cores;
+        // SAFETY: the launch loop makes one `Launch` for a launch and core, which becomes this lane. The slices of the lane before went
+        // with its operator.
+        let heap = unsafe { Heap::of_noc(noc) };
+        Self { index: launch.index + noc * cores, count: LANES * cores, launch, noc: Noc::new(noc), heap }
     }
 
     /// This lane's part of `total` units: first and end.

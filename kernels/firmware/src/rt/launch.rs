@@ -1,21 +1,31 @@
 //! The launch loop of every core (protocol: [`tt_kernel_abi::launch`]).
 //!
-//! # Safety
-//!
-//! One block: the descriptor is read as a struct from its place in L1. The host writes it only while every
-//! core waits for the go word, so it does not change while it is read.
+//! An operator's part gets a [`Launch`]. It becomes a [`Lane`](super::lane::Lane), which has half of the heap for itself, or a
+//! [`TileLaunch`], whose cores divide the heap among themselves; either takes it for good, so nobody has both.
 #![allow(unsafe_code)]
 
-use super::mmio::{self, load, store};
+use super::boot;
+use super::l1::{L1, outside};
+use super::mmio::{self, Register};
 use super::noc::Noc;
 use super::sync;
-use crate::boot_word;
 use core::mem::offset_of;
+use core::ops::Deref;
 use tt_isa::map::RiscV;
 use tt_kernel_abi::launch::{ErrorCode, ErrorReport, Progress, Stage};
 use tt_kernel_abi::operators::Operator;
 use tt_kernel_abi::sfpu::ON_SFPU;
-use tt_kernel_abi::{Op, OpDescriptor, l1};
+use tt_kernel_abi::{BootConfig, Op, OpDescriptor, l1};
+
+/// A word of the mailbox.
+#[inline(always)]
+fn mailbox(addr: u32) -> Register {
+    if !(l1::MAILBOX..l1::MAILBOX_END).contains(&addr) || !addr.is_multiple_of(4) {
+        outside();
+    }
+    // SAFETY: inside the mailbox, to whose words there are no references.
+    unsafe { Register::at(addr) }
+}
 
 /// What an operator's part on one core gets to see.
 pub struct Launch<'a> {
@@ -23,7 +33,7 @@ pub struct Launch<'a> {
     pub op: &'a OpDescriptor,
     /// This worker's number.
     pub index: u32,
-    core: RiscV,
+    pub(super) core: RiscV,
 }
 
 impl<'a> Launch<'a> {
@@ -45,30 +55,62 @@ impl<'a> Launch<'a> {
 
     /// Notes which unit of work the core is at, for the report after a time-out.
     pub fn progress(&self, unit: u32) {
-        store(l1::progress_words(self.core) + offset_of!(Progress, detail) as u32, unit);
+        mailbox(l1::progress_words(self.core) + offset_of!(Progress, detail) as u32).store(unit);
     }
 
     /// Notes an error; the launch completes all the same, and the host is told.
     pub fn fail(&self, code: ErrorCode, detail: u32, value: u32) {
-        let at = |offset: usize| l1::ERROR_REPORT + offset as u32;
-        store(at(offset_of!(ErrorReport, core)), self.core as u32);
-        store(at(offset_of!(ErrorReport, detail)), detail);
-        store(at(offset_of!(ErrorReport, value)), value);
+        let at = |offset: usize| mailbox(l1::ERROR_REPORT + offset as u32);
+        at(offset_of!(ErrorReport, core)).store(self.core as u32);
+        at(offset_of!(ErrorReport, detail)).store(detail);
+        at(offset_of!(ErrorReport, value)).store(value);
         // Last: it says that the report is this launch's.
-        store(at(offset_of!(ErrorReport, code)), ErrorReport::tag(code, self.op.seq));
+        at(offset_of!(ErrorReport, code)).store(ErrorReport::tag(code, self.op.seq));
     }
 }
 
-fn stage(core: RiscV, stage: Stage, seq: u32) {
-    store(l1::progress_words(core), Progress::state(stage, seq));
+/// A launch for whose operator the cores of a tile work together. They divide the heap by a map that is the operator's own: every core
+/// has ranges of all of it, and they tell each other when one may be used ([`super::sync`]).
+pub struct TileLaunch<'a>(Launch<'a>);
+
+impl<'a> TileLaunch<'a> {
+    /// This core's part of a launch.
+    pub fn new(launch: Launch<'a>) -> Self {
+        Self(launch)
+    }
+
+    /// `len` bytes of the heap from `at` on, an address of the operator's map.
+    #[inline(always)]
+    pub fn l1(&self, at: u32, len: u32) -> L1<'_> {
+        if !(l1::HEAP..=l1::HEAP_END).contains(&at) || len > l1::HEAP_END - at {
+            outside();
+        }
+        // SAFETY: inside the heap. No core of the tile has slices of it: this one's `Launch` is in here and did not become a lane, and
+        // the table of operators has all cores of a launch work in the same way.
+        unsafe { L1::new(at, len) }
+    }
+}
+
+impl<'a> Deref for TileLaunch<'a> {
+    type Target = Launch<'a>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Launch<'a> {
+        &self.0
+    }
+}
+
+/// Notes what a core is doing.
+pub(super) fn set_stage(core: RiscV, stage: Stage, seq: u32) {
+    mailbox(l1::progress_words(core)).store(Progress::state(stage, seq));
 }
 
 /// Runs one launch on this core: `run` gets the operator and does this core's part.
 fn launch(core: RiscV, seq: u32, run: fn(Op, Launch)) {
-    stage(core, Stage::Running, seq);
-    // SAFETY: see the module.
+    set_stage(core, Stage::Running, seq);
+    // SAFETY: a descriptor is there, in words of any pattern, and the host writes to it only while every core waits for the go word.
     let op = unsafe { &*(l1::DESCRIPTOR as *const OpDescriptor) };
-    let launch = Launch { op, index: boot_word!(index), core };
+    let launch = Launch { op, index: boot::word(offset_of!(BootConfig, index)).load(), core };
     match Op::from_code(op.op) {
         Some(_) if !launch.takes_part() => {}
         Some(op) => run(op, launch),
@@ -81,11 +123,11 @@ fn launch(core: RiscV, seq: u32, run: fn(Op, Launch)) {
 pub fn serve(core: RiscV, run: fn(Op, Launch)) -> ! {
     let mut seq = 0;
     loop {
-        stage(core, Stage::Idle, seq);
-        seq = mmio::wait_while_equal(l1::GO, seq);
+        set_stage(core, Stage::Idle, seq);
+        seq = mailbox(l1::GO).wait_while_equal(seq);
         launch(core, seq, run);
         mmio::order();
-        store(l1::done_word(core), seq);
+        mailbox(l1::done_word(core)).store(seq);
     }
 }
 
@@ -93,29 +135,29 @@ pub fn serve(core: RiscV, run: fn(Op, Launch)) -> ! {
 const SIBLINGS: [RiscV; 4] = [RiscV::Trisc0, RiscV::Trisc1, RiscV::Trisc2, RiscV::Ncrisc];
 
 /// Waits until BRISC's siblings poll the go word for the first time.
-pub fn wait_for_siblings_idle() {
+pub(super) fn wait_for_siblings_idle() {
     for core in SIBLINGS {
-        while load(l1::progress_words(core)) != Progress::state(Stage::Idle, 0) {}
+        while mailbox(l1::progress_words(core)).load() != Progress::state(Stage::Idle, 0) {}
     }
 }
 
 /// Launch loop of BRISC: also joins the other cores and counts the worker on the completion word.
 pub fn serve_and_complete(run: fn(Op, Launch)) -> ! {
-    let completion = boot_word!(completion_node);
+    let completion = boot::word(offset_of!(BootConfig, completion_node)).load();
     let mut seq = 0;
     loop {
         let noc = Noc::new(0);
         noc.increment(completion, l1::COMPLETION, sync::ATOMIC_RETURN);
-        stage(RiscV::Brisc, Stage::Idle, seq);
-        seq = mmio::wait_while_equal(l1::GO, seq);
+        set_stage(RiscV::Brisc, Stage::Idle, seq);
+        seq = mailbox(l1::GO).wait_while_equal(seq);
         launch(RiscV::Brisc, seq, run);
-        stage(RiscV::Brisc, Stage::Joining, seq);
+        set_stage(RiscV::Brisc, Stage::Joining, seq);
         for core in SIBLINGS {
-            while load(l1::done_word(core)) != seq {}
+            while mailbox(l1::done_word(core)).load() != seq {}
         }
         mmio::order();
         sync::clear();
-        let report = load(l1::ERROR_REPORT);
+        let report = mailbox(l1::ERROR_REPORT).load();
         if report != 0 && report >> 8 == seq & 0xFF_FFFF {
             Noc::new(0).increment(completion, l1::ERROR_COUNT, sync::ATOMIC_RETURN);
         }

@@ -1,87 +1,72 @@
-//! Loads and stores: device registers, and L1 words that other cores or the NoC change.
+//! Registers of the tile, and words of the mailbox: words at fixed addresses that the host, other cores or units change.
 //!
-//! # Safety
-//!
-//! Addresses come from `tt-isa`, from the ABI's map of L1, or from arithmetic inside buffers of that map. The
-//! cores have no memory protection and no traps: a wrong address is a wrong result, not undefined behaviour of
-//! Rust, because nothing that Rust allocates (the stack in private RAM, constants in the image) lies at an
-//! address that this module is given.
+//! The cores have no memory protection and no traps: a store to a wrong address overwrites an image or another core's data. So a
+//! [`Register`] is made in this layer only, from an address of `tt-isa` or of the ABI's map of L1; operators cannot make one.
+//! Their memory is [`super::l1`].
 #![allow(unsafe_code)]
 
 use core::arch::asm;
 use core::ptr::{read_volatile, write_volatile};
 use core::sync::atomic::{Ordering, compiler_fence};
 
-/// Loads a word.
-#[inline(always)]
-pub fn load(addr: u32) -> u32 {
-    // SAFETY: see the module.
-    unsafe { read_volatile(addr as *const u32) }
-}
+/// A word at a fixed address.
+#[derive(Clone, Copy)]
+pub struct Register(u32);
 
-/// Loads a half word.
-#[inline(always)]
-pub fn load16(addr: u32) -> u32 {
-    // SAFETY: see the module.
-    u32::from(unsafe { read_volatile(addr as *const u16) })
-}
+impl Register {
+    /// The word at `addr`.
+    ///
+    /// # Safety
+    /// `addr` is that of a register of the tile, or of a word of L1 in front of the heap and behind the images; and no Rust
+    /// reference covers that word. It is a multiple of 4.
+    #[inline(always)]
+    pub(super) const unsafe fn at(addr: u32) -> Self {
+        Self(addr)
+    }
 
-/// Loads a byte.
-#[inline(always)]
-pub fn load8(addr: u32) -> u32 {
-    // SAFETY: see the module.
-    u32::from(unsafe { read_volatile(addr as *const u8) })
-}
+    /// Loads the word.
+    #[inline(always)]
+    pub fn load(self) -> u32 {
+        // SAFETY: who made the register has said that the word is there and aligned, and that Rust has no reference to it.
+        unsafe { read_volatile(self.0 as *const u32) }
+    }
 
-/// Stores a word.
-#[inline(always)]
-pub fn store(addr: u32, value: u32) {
-    // SAFETY: see the module.
-    unsafe { write_volatile(addr as *mut u32, value) }
-}
+    /// Stores the word.
+    #[inline(always)]
+    pub fn store(self, value: u32) {
+        // SAFETY: who made the register has said that the word is there and aligned, and that Rust has no reference to it.
+        unsafe { write_volatile(self.0 as *mut u32, value) }
+    }
 
-/// Stores a half word.
-#[inline(always)]
-pub fn store16(addr: u32, value: u32) {
-    // SAFETY: see the module.
-    unsafe { write_volatile(addr as *mut u16, value as u16) }
-}
+    /// Loads the word and waits for it: an ALU instruction consumes the result, so whatever follows starts after the
+    /// load has returned (`TensixTile/BabyRISCV/MemoryOrdering.md`). Also orders earlier stores to the same device.
+    #[inline(always)]
+    pub fn load_and_wait(self) -> u32 {
+        let mut value = self.load();
+        // SAFETY: an `and` with all ones: no effect but the use of the register.
+        unsafe { asm!("andi {0}, {0}, -1", inout(reg) value, options(nostack)) };
+        value
+    }
 
-/// Stores a byte.
-#[inline(always)]
-pub fn store8(addr: u32, value: u32) {
-    // SAFETY: see the module.
-    unsafe { write_volatile(addr as *mut u8, value as u8) }
-}
-
-/// Loads a word and waits for it: an ALU instruction consumes the result, so whatever follows starts after the
-/// load has returned (`TensixTile/BabyRISCV/MemoryOrdering.md`). Also orders earlier stores to the same device.
-#[inline(always)]
-pub fn load_and_wait(addr: u32) -> u32 {
-    let mut value = load(addr);
-    // SAFETY: an `and` with all ones: no effect but the use of the register.
-    unsafe { asm!("andi {0}, {0}, -1", inout(reg) value, options(nostack)) };
-    value
-}
-
-/// Spins until the word at `addr` differs from `old`: nothing but a load and a branch, so that a simulator can
-/// put the core to sleep.
-#[inline(always)]
-pub fn wait_while_equal(addr: u32, old: u32) -> u32 {
-    loop {
-        let value = load(addr);
-        if value != old {
-            order();
-            return value;
+    /// Spins until the word differs from `old`: nothing but a load and a branch, so that a simulator can put the core to
+    /// sleep.
+    #[inline(always)]
+    pub fn wait_while_equal(self, old: u32) -> u32 {
+        loop {
+            let value = self.load();
+            if value != old {
+                order();
+                return value;
+            }
         }
     }
-}
 
-/// Spins until the counter at `addr` has reached `count`: a load and a branch here too.
-#[inline(always)]
-pub fn wait_count(addr: u32, count: u32) {
-    while load(addr) < count {}
-    order();
+    /// Spins until the counter has reached `count`: a load and a branch here too.
+    #[inline(always)]
+    pub fn wait_count(self, count: u32) {
+        while self.load() < count {}
+        order();
+    }
 }
 
 /// Keeps the compiler from moving memory accesses across this point. The cores themselves keep stores to L1 in

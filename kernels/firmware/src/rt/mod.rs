@@ -1,8 +1,11 @@
 //! The layer between operators and hardware.
 
+pub mod activations;
 pub mod boot;
 pub mod chip;
+pub mod elements;
 pub mod heap;
+pub mod l1;
 pub mod lane;
 pub mod launch;
 pub mod math;

@@ -3,16 +3,18 @@
 //!
 //! One [`Noc`] a core: BRISC has NoC 0, NCRISC NoC 1, so no two cores share an NIU's initiators or counters.
 //! Alignment is the caller's affair: source and destination congruent when DRAM is read and, more weakly, otherwise
-//! ([`tt_kernel_abi::target`]).
+//! ([`tt_kernel_abi::target`]). Where in L1 data goes to and comes from is a range ([`L1`]).
+#![allow(unsafe_code)]
 
+use super::boot;
 use super::chip::{NIU, REG};
-use super::mmio::{load, load_and_wait, order, store};
-use crate::boot_word;
+use super::l1::{L1, outside};
+use super::mmio::{Register, order};
 use core::hint::black_box;
 use core::mem::offset_of;
 use tt_isa::map::{NIU_BASE, NIU_STRIDE};
 use tt_isa::noc::{Ctrl, atomic_increment, node_id, reg, tag};
-use tt_kernel_abi::{BankEntry, BootConfig, DramAddr, Shard, Shards, l1};
+use tt_kernel_abi::{BankEntry, BootConfig, DramAddr, Shard, Shards};
 
 /// Request initiator for reads.
 const READ_BUF: u32 = 0;
@@ -21,12 +23,32 @@ const WRITE_BUF: u32 = 1;
 /// Request initiator for atomics.
 const ATOMIC_BUF: u32 = 2;
 
-/// The table of banks.
-const BANKS: u32 = l1::BOOT_CONFIG + offset_of!(BootConfig, bank) as u32;
+/// An NIU of the tile: its first register.
+#[derive(Clone, Copy)]
+struct Niu(u32);
+
+impl Niu {
+    #[inline(always)]
+    fn number(noc: u32) -> Self {
+        if noc > 1 {
+            outside();
+        }
+        Self(NIU_BASE + noc * NIU_STRIDE)
+    }
+
+    #[inline(always)]
+    fn register(self, offset: u32) -> Register {
+        if offset >= NIU_STRIDE {
+            outside();
+        }
+        // SAFETY: inside of the address range of one of the two NIUs.
+        unsafe { Register::at(self.0 + offset) }
+    }
+}
 
 /// One of a tile's two NIUs, used by one core.
 pub struct Noc {
-    niu: u32,
+    niu: Niu,
     noc: u32,
     own: u32,
     banks: u32,
@@ -37,33 +59,39 @@ pub struct Noc {
 impl Noc {
     /// NIU `noc` of this tile. No request of its own may be under way.
     pub fn new(noc: u32) -> Self {
-        let niu = NIU_BASE + noc * NIU_STRIDE;
-        let id = load(niu + REG.node_id);
+        let niu = Niu::number(noc);
+        let id = niu.register(REG.node_id).load();
         Self {
             niu,
             noc,
             own: NIU.node(node_id::place(id)),
-            banks: boot_word!(banks),
-            reads: load(niu + reg::MST_RD_RESP_RECEIVED),
-            writes: load(niu + reg::MST_WR_ACK_RECEIVED),
+            banks: boot::word(offset_of!(BootConfig, banks)).load(),
+            reads: niu.register(reg::MST_RD_RESP_RECEIVED).load(),
+            writes: niu.register(reg::MST_WR_ACK_RECEIVED).load(),
         }
+    }
+
+    #[inline(always)]
+    fn register(&self, offset: u32) -> Register {
+        self.niu.register(offset)
     }
 
     /// Waits until all reads are in L1. (Responses may overtake each other, so the count says nothing about
     /// single reads while others are under way.)
     pub fn wait_reads(&self) {
-        while (load(self.niu + reg::MST_RD_RESP_RECEIVED).wrapping_sub(self.reads) as i32) < 0 {}
+        while (self.register(reg::MST_RD_RESP_RECEIVED).load().wrapping_sub(self.reads) as i32) < 0 {}
         order();
     }
 
     /// Waits until all writes are acknowledged, i.e. done at their destination.
     pub fn wait_writes(&self) {
-        while (load(self.niu + reg::MST_WR_ACK_RECEIVED).wrapping_sub(self.writes) as i32) < 0 {}
+        while (self.register(reg::MST_WR_ACK_RECEIVED).load().wrapping_sub(self.writes) as i32) < 0 {}
         order();
     }
 
-    /// Starts a read of `len` bytes (any number) from linear DRAM to L1.
-    pub fn read_dram(&mut self, mut addr: DramAddr, mut l1: u32, mut len: u32) {
+    /// Starts a read from linear DRAM that fills `to`, any number of bytes.
+    pub fn read_dram(&mut self, mut addr: DramAddr, to: L1) {
+        let (mut l1, mut len) = (to.address(), to.len());
         while len > 0 {
             let (node, lo, run) = self.locate(addr);
             let piece = len.min(run);
@@ -75,18 +103,18 @@ impl Noc {
         }
     }
 
-    /// Starts a read of `len` bytes (any number) from byte `at` of a matrix' stream of tiles on; `shard` is the one that was
-    /// read from before, or an empty one. Packets are as large as can be.
-    pub fn read_shards(&mut self, shards: &Shards, shard: &mut Shard, at: u64, l1: u32, len: u32) {
-        self.packets(shards, shard, (at, l1, len), |noc, dram, l1, piece| {
+    /// Starts a read that fills `to`, any number of bytes, from byte `at` of a matrix' stream of tiles on; `shard` is the one that
+    /// was read from before, or an empty one. Packets are as large as can be.
+    pub fn read_shards(&mut self, shards: &Shards, shard: &mut Shard, at: u64, to: L1) {
+        self.packets(shards, shard, (at, to), |noc, dram, l1, piece| {
             noc.request(READ_BUF, dram, [l1, noc.own], Ctrl::RESP_MARKED, piece, 0);
             noc.reads = noc.reads.wrapping_add(1);
         });
     }
 
-    /// Starts a write of `len` bytes to byte `at` of a matrix' stream of tiles and on, as [`read_shards`](Self::read_shards) reads.
-    pub fn write_shards(&mut self, shards: &Shards, shard: &mut Shard, at: u64, l1: u32, len: u32) {
-        self.packets(shards, shard, (at, l1, len), |noc, dram, l1, piece| {
+    /// Starts a write of `from` to byte `at` of a matrix' stream of tiles and on, as [`read_shards`](Self::read_shards) reads.
+    pub fn write_shards(&mut self, shards: &Shards, shard: &mut Shard, at: u64, from: L1) {
+        self.packets(shards, shard, (at, from), |noc, dram, l1, piece| {
             noc.request(WRITE_BUF, [l1, noc.own], dram, Ctrl::WR | Ctrl::RESP_MARKED, piece, 0);
             noc.writes = noc.writes.wrapping_add(1);
         });
@@ -98,9 +126,10 @@ impl Noc {
         &mut self,
         shards: &Shards,
         shard: &mut Shard,
-        (mut at, mut l1, mut len): (u64, u32, u32),
+        (mut at, range): (u64, L1),
         start: impl Fn(&mut Self, [u32; 2], u32, u32),
     ) {
+        let (mut l1, mut len) = (range.address(), range.len());
         while len > 0 {
             let Some((node, lo, piece)) = self.in_shard(shards, shard, at, len) else { return };
             start(self, [lo, node], l1, piece);
@@ -123,23 +152,24 @@ impl Noc {
 
     /// Gives reads that start from now on this transaction id, 0 to 15; 0 is that of all others.
     pub fn set_read_id(&self, id: u32) {
-        let base = self.niu + READ_BUF * NIU.cmd_buf_stride;
-        while load(base + REG.cmd_ctrl) & 1 != 0 {}
+        let base = READ_BUF * NIU.cmd_buf_stride;
+        while self.register(base + REG.cmd_ctrl).load() & 1 != 0 {}
         order();
-        store(base + REG.packet_tag, id << tag::TRANSACTION_ID_SHIFT);
+        self.register(base + REG.packet_tag).store(id << tag::TRANSACTION_ID_SHIFT);
     }
 
     /// Waits until all reads with this transaction id are in L1.
     pub fn wait_read_id(&self, id: u32) {
         // The NIU counts a request when it is told to start it: this load does not overtake that store.
-        while load(self.niu + READ_BUF * NIU.cmd_buf_stride + REG.cmd_ctrl) & 1 != 0 {}
+        while self.register(READ_BUF * NIU.cmd_buf_stride + REG.cmd_ctrl).load() & 1 != 0 {}
         order();
-        while load(self.niu + reg::MST_REQS_OUTSTANDING_ID + 4 * id) & 0xFF != 0 {}
+        while self.register(reg::MST_REQS_OUTSTANDING_ID + 4 * id).load() & 0xFF != 0 {}
         order();
     }
 
-    /// Starts a write of `len` bytes (any number) from L1 to linear DRAM.
-    pub fn write_dram(&mut self, mut l1: u32, mut addr: DramAddr, mut len: u32) {
+    /// Starts a write of `from`, any number of bytes, to linear DRAM.
+    pub fn write_dram(&mut self, from: L1, mut addr: DramAddr) {
+        let (mut l1, mut len) = (from.address(), from.len());
         while len > 0 {
             let (node, lo, run) = self.locate(addr);
             let piece = len.min(run);
@@ -152,11 +182,11 @@ impl Noc {
     }
 
     /// Adds one to an L1 word (16-byte aligned) of another tile and waits until it is done.
-    pub fn increment(&self, node: u32, addr: u32, scratch: u32) {
-        let before = load(self.niu + reg::MST_ATOMIC_RESP_RECEIVED);
+    pub(super) fn increment(&self, node: u32, addr: u32, scratch: u32) {
+        let before = self.register(reg::MST_ATOMIC_RESP_RECEIVED).load();
         let ctrl = Ctrl::AT | Ctrl::RESP_MARKED;
         self.request(ATOMIC_BUF, [addr, node], [scratch, self.own], ctrl, atomic_increment(0), 1);
-        while load(self.niu + reg::MST_ATOMIC_RESP_RECEIVED) == before {}
+        while self.register(reg::MST_ATOMIC_RESP_RECEIVED).load() == before {}
         order();
     }
 
@@ -169,10 +199,10 @@ impl Noc {
 
     /// Port and NoC address of a byte of a bank.
     fn bank(&self, bank: u32, offset: u64) -> (u32, u32) {
-        let entry = BANKS + bank * size_of::<BankEntry>() as u32;
-        let node = load(entry + offset_of!(BankEntry, node) as u32 + 4 * self.noc);
+        let entry = offset_of!(BootConfig, bank) + bank as usize * size_of::<BankEntry>();
+        let node = boot::word(entry + offset_of!(BankEntry, node) + 4 * self.noc as usize).load();
         // Addresses above 4 GiB have bits elsewhere; no bank reaches that far.
-        let base = load(entry + offset_of!(BankEntry, base) as u32);
+        let base = boot::word(entry + offset_of!(BankEntry, base)).load();
         (node, base.wrapping_add(offset as u32))
     }
 
@@ -182,31 +212,31 @@ impl Noc {
     }
 
     fn request(&self, buf: u32, targ: [u32; 2], ret: [u32; 2], ctrl: Ctrl, len: u32, data: u32) {
-        let base = self.niu + buf * NIU.cmd_buf_stride;
-        while load(base + REG.cmd_ctrl) & 1 != 0 {}
+        let at = |offset| self.register(buf * NIU.cmd_buf_stride + offset);
+        while at(REG.cmd_ctrl).load() & 1 != 0 {}
         order();
-        store(base + REG.targ_lo, targ[0]);
-        store(base + REG.targ_node, targ[1]);
-        store(base + REG.ret_lo, ret[0]);
-        store(base + REG.ret_node, ret[1]);
-        store(base + REG.ctrl, ctrl.bits());
-        store(base + REG.at_len_be, len);
+        at(REG.targ_lo).store(targ[0]);
+        at(REG.targ_node).store(targ[1]);
+        at(REG.ret_lo).store(ret[0]);
+        at(REG.ret_node).store(ret[1]);
+        at(REG.ctrl).store(ctrl.bits());
+        at(REG.at_len_be).store(len);
         if buf == ATOMIC_BUF {
-            store(base + REG.at_data, data);
+            at(REG.at_data).store(data);
         }
         if buf == WRITE_BUF {
             // The core's own stores to L1 go another way than those to the NIU: the stores above have pushed them
             // out of the store queue, and this load, from any place in L1, returns after they have arrived.
-            black_box(load_and_wait(l1::BOOT_CONFIG));
+            black_box(boot::word(0).load_and_wait());
         }
-        store(base + REG.cmd_ctrl, 1);
+        at(REG.cmd_ctrl).store(1);
     }
 
     /// Sets the bits that firmware sets at power-on: clock gating of NIU and router.
-    pub fn init(noc: u32) {
-        let niu = NIU_BASE + noc * NIU_STRIDE;
+    pub(super) fn init(noc: u32) {
         for offset in [reg::NIU_CFG_0, reg::ROUTER_CFG_0] {
-            store(niu + offset, load_and_wait(niu + offset) | 1);
+            let register = Niu::number(noc).register(offset);
+            register.store(register.load_and_wait() | 1);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use super::chip::insn::{SETADCXX, SETADCXY, SETADCZW};
 use super::chip::{cfg, thread};
+use super::l1::L1;
 use super::tensix::{Config, nth, setc16};
 use crate::ttinsn;
 use tt_isa::cfg::CfgField;
@@ -85,9 +86,10 @@ pub fn configure() {
     ttinsn!(SETADCZW { cnt_set_mask: PACKERS, bit_mask: 0b1111, ..SETADCZW::ZERO }.word());
 }
 
-/// Points the packers, which are idle, at the rows of Dst from `dst_row` on (32-bit rows) and at 4 KiB of L1.
-pub fn aim(dst_row: u32, l1: u32) {
+/// Points the packers, which are idle, at the rows of Dst from `dst_row` on (32-bit rows) and at the first 4 KiB of `to`.
+pub fn aim(dst_row: u32, to: L1) {
     let config = Config;
+    let l1 = to.part(0, 4 * PACKER_BYTES).address();
     for packer in 0..4 {
         config.set(DST_OFFSETS[packer], dst_row + packer as u32 * FACE_DIM as u32);
     }

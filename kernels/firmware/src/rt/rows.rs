@@ -5,13 +5,14 @@
 //! the host does it.
 #![allow(unsafe_code)]
 
-use super::heap::{Heap, bytes_at, floats_at};
-use super::mmio::{load, load8, load16, order, store, store8, store16};
+use super::elements::{Series, convert, move_elements};
+use super::heap::Heap;
+use super::l1::L1;
+use super::mmio::order;
 use super::noc::Noc;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece};
 use tt_kernel_abi::target::{CONGRUENCE, offset};
 use tt_kernel_abi::{DramAddr, ElementType, GgmlType, TensorView};
-use tt_kernel_numerics::num::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
 use tt_kernel_quant::{self as quant, encode};
 
 /// Bytes of raw elements: a piece of the widest type, with room for the alignment offset.
@@ -27,12 +28,14 @@ pub fn address(view: &TensorView, piece: &Piece) -> u64 {
 }
 
 /// Buffers for one tensor's pieces on their way in or out.
+///
+/// What a port gives out, slices and ranges, borrows the port: nobody has a slice of a buffer while the port brings or sends something.
 pub struct Port {
-    raw: u32,
-    slots: u32,
-    floats: u32,
-    /// What was fetched last as FP32: where it is, and how many.
-    fetched: (u32, u32),
+    raw: L1<'static>,
+    slots: L1<'static>,
+    floats: L1<'static>,
+    /// What was fetched last as FP32.
+    fetched: L1<'static>,
 }
 
 impl Port {
@@ -40,33 +43,49 @@ impl Port {
     pub fn new(heap: &mut Heap) -> Self {
         let raw = heap.take(RAW_BYTES);
         let floats = heap.take(4 * MAX_PIECE);
-        Self { raw, slots: heap.take(SCATTER * SLOT), floats, fetched: (floats, 0) }
+        Self { raw, slots: heap.take(SCATTER * SLOT), floats, fetched: L1::EMPTY }
     }
 
     /// Bytes that a port takes.
     pub const BYTES: u32 = RAW_BYTES + 4 * MAX_PIECE + SCATTER * SLOT;
 
-    /// Brings a piece's elements as they are; gives the address in L1 of the first, the others follow side by side.
-    pub fn fetch_raw(&mut self, noc: &mut Noc, view: &TensorView, piece: &Piece, size: u32) -> u32 {
+    /// Brings a piece's elements as they are, side by side.
+    pub fn fetch_raw(&mut self, noc: &mut Noc, view: &TensorView, piece: &Piece, size: u32) -> L1<'_> {
+        self.bring(noc, view, piece, size)
+    }
+
+    /// Brings the word that is a piece's only element.
+    #[inline(never)]
+    pub fn fetch_word(&mut self, noc: &mut Noc, view: &TensorView, piece: &Piece) -> u32 {
+        self.bring(noc, view, piece, 4).words()[0].load()
+    }
+
+    fn bring(&mut self, noc: &mut Noc, view: &TensorView, piece: &Piece, size: u32) -> L1<'static> {
         let (from, stride) = (address(view, piece), view.nb[0]);
-        let to = self.raw + offset(from);
+        let to = self.raw.skip(offset(from));
+        let bytes = piece.len * size;
         let span = stride * u64::from(piece.len - 1) + u64::from(size);
         if stride == u64::from(size) || piece.len == 1 {
-            noc.read_dram(DramAddr(from), to, piece.len * size);
+            let to = to.part(0, bytes);
+            noc.read_dram(DramAddr(from), to);
             noc.wait_reads();
             return to;
         }
         if span + 64 <= u64::from(RAW_BYTES) {
-            noc.read_dram(DramAddr(from), to, span as u32);
+            noc.read_dram(DramAddr(from), to.part(0, span as u32));
             noc.wait_reads();
             // Downwards in memory: no element is overwritten before it has been moved.
-            for i in 1..piece.len {
-                copy_element(to + i * stride as u32, to + i * size, size);
-            }
-            return to;
+            let at = |step| Series { range: to.skip(step), step };
+            move_elements(at(stride as u32), at(size), piece.len - 1, size);
+            return to.part(0, bytes);
         }
         self.gather(noc, from, stride, piece.len, size);
-        self.raw
+        self.raw.part(0, bytes)
+    }
+
+    /// Slot `i` for an element of `size` bytes whose address in DRAM is `addr`.
+    fn slot(&self, i: u32, addr: u64, size: u32) -> L1<'static> {
+        self.slots.part(i * SLOT + offset(addr), size)
     }
 
     fn gather(&mut self, noc: &mut Noc, from: u64, stride: u64, len: u32, size: u32) {
@@ -75,11 +94,12 @@ impl Port {
             let now = SCATTER.min(len - done);
             let at = |i: u32| from + stride * u64::from(done + i);
             for i in 0..now {
-                noc.read_dram(DramAddr(at(i)), self.slots + i * SLOT + offset(at(i)), size);
+                noc.read_dram(DramAddr(at(i)), self.slot(i, at(i), size));
             }
             noc.wait_reads();
             for i in 0..now {
-                copy_element(self.slots + i * SLOT + offset(at(i)), self.raw + (done + i) * size, size);
+                let to = self.raw.skip((done + i) * size);
+                move_element(self.slot(i, at(i), size), to, size);
             }
             done += now;
         }
@@ -88,60 +108,70 @@ impl Port {
     /// Brings a piece as FP32. Pieces of block types are whole blocks.
     pub fn fetch(&mut self, noc: &mut Noc, view: &TensorView, piece: &Piece) -> &[f32] {
         let ty = view.element_type().unwrap_or(ElementType::F32);
-        let units = in_blocks(ty, piece);
-        let raw = self.fetch_raw(noc, view, &units, ty.block_bytes());
-        self.fetched = (if ty == ElementType::F32 { raw } else { self.floats }, piece.len);
+        let raw = self.bring(noc, view, &in_blocks(ty, piece), ty.block_bytes());
+        if ty == ElementType::F32 {
+            self.fetched = raw;
+            return self.fetched();
+        }
+        let values = self.floats.part(0, 4 * piece.len);
+        self.fetched = values;
         match ty.quantised() {
-            // SAFETY: the port's buffer for floats, of which it has given no other slice: it is borrowed.
-            Some(ty) => decode(ty, raw, unsafe { floats_at(self.floats, piece.len) }),
-            None if ty == ElementType::F32 => {}
-            None => (0..piece.len).for_each(|i| store(self.floats + 4 * i, widen(ty, raw, i))),
+            // SAFETY: the port is borrowed mutably, so nobody has a slice of its buffers, and no request is under way.
+            Some(ty) => decode(ty, raw, unsafe { floats(values) }),
+            None => convert((ty, raw), (ElementType::F32, values), piece.len),
         }
         self.fetched()
     }
 
     /// What [`fetch`](Self::fetch) brought last, if nothing else has been asked of the port since.
     pub fn fetched(&self) -> &[f32] {
-        let (at, len) = self.fetched;
-        // SAFETY: floats in a buffer of the port's, which whoever writes to it borrows.
-        unsafe { floats_at(at, len) }
+        // SAFETY: whoever writes to the port's buffers borrows it mutably.
+        unsafe { floats(self.fetched) }
     }
 
     /// Where the FP32 values of a piece are to be computed before [`send`](Self::send).
     pub fn buffer(&mut self, view: &TensorView, piece: &Piece) -> &mut [f32] {
         let at = match in_place(view) {
-            true => self.raw_buffer(view, piece),
+            true => self.place(view, piece),
             false => self.floats,
         };
-        // SAFETY: the buffer holds a piece, and the port is borrowed while the slice lives.
-        unsafe { floats_at(at, piece.len) }
+        // SAFETY: the port is borrowed mutably while the slice lives.
+        unsafe { floats(at.part(0, 4 * piece.len)) }
     }
 
-    /// Where a piece's elements are to be put as they are, before [`send_raw`](Self::send_raw).
-    pub fn raw_buffer(&self, view: &TensorView, piece: &Piece) -> u32 {
-        self.raw + offset(address(view, piece))
+    /// Where a piece's elements are to be put as they are, side by side, before [`send_raw`](Self::send_raw): the range is as long as the
+    /// buffer.
+    pub fn raw_buffer(&mut self, view: &TensorView, piece: &Piece) -> L1<'_> {
+        self.place(view, piece)
+    }
+
+    fn place(&self, view: &TensorView, piece: &Piece) -> L1<'static> {
+        self.raw.skip(offset(address(view, piece)))
     }
 
     /// Sends what [`buffer`](Self::buffer) holds to the tensor, and waits until it is there.
     pub fn send(&mut self, noc: &mut Noc, view: &TensorView, piece: &Piece) {
         let ty = view.element_type().unwrap_or(ElementType::F32);
         let units = in_blocks(ty, piece);
-        let raw = self.raw_buffer(view, &units);
-        match ty.quantised() {
-            _ if in_place(view) => {}
-            // SAFETY: `buffer` gave these floats to a caller that has filled them.
-            Some(ty) => put_blocks(ty, unsafe { floats_at(self.floats, piece.len) }, raw),
-            None => (0..piece.len).for_each(|i| narrow(ty, load(self.floats + 4 * i), raw, i)),
+        let raw = self.place(view, &units);
+        if !in_place(view) {
+            let values = self.floats.part(0, 4 * piece.len);
+            match ty.quantised() {
+                // SAFETY: the port is borrowed mutably, so nobody has a slice of its buffers.
+                Some(ty) => put_blocks(ty, unsafe { floats(values) }, raw),
+                None => convert((ElementType::F32, values), (ty, raw), piece.len),
+            }
         }
         order();
-        self.send_raw(noc, view, &units, ty.block_bytes(), raw);
+        self.send_raw(noc, view, &units, ty.block_bytes());
     }
 
-    /// Sends elements that lie side by side from `raw` on; `raw` agrees with the first one's address modulo 32.
-    pub fn send_raw(&mut self, noc: &mut Noc, view: &TensorView, piece: &Piece, size: u32, raw: u32) {
+    /// Sends what [`raw_buffer`](Self::raw_buffer) holds, elements of `size` bytes, and waits until it is there.
+    pub fn send_raw(&mut self, noc: &mut Noc, view: &TensorView, piece: &Piece, size: u32) {
         let (to, stride) = (address(view, piece), view.nb[0]);
+        let raw = self.raw.part(offset(to), piece.len * size);
         if stride == u64::from(size) || piece.len == 1 {
-            noc.write_dram(raw, DramAddr(to), piece.len * size);
+            noc.write_dram(raw, DramAddr(to));
             noc.wait_writes();
             return;
         }
@@ -150,15 +180,31 @@ impl Port {
             let now = SCATTER.min(piece.len - done);
             for i in 0..now {
                 let at = to + stride * u64::from(done + i);
-                let slot = self.slots + i * SLOT + offset(at);
-                copy_element(raw + (done + i) * size, slot, size);
-                super::mmio::order();
-                noc.write_dram(slot, DramAddr(at), size);
+                let slot = self.slot(i, at, size);
+                move_element(raw.skip((done + i) * size), slot, size);
+                order();
+                noc.write_dram(slot, DramAddr(at));
             }
             noc.wait_writes();
             done += now;
         }
     }
+}
+
+/// A range as floats.
+///
+/// # Safety
+/// While the slice lives, nothing else reads or writes the range: no other slice of it, no element, no request of the NoC.
+unsafe fn floats<'a>(range: L1<'static>) -> &'a mut [f32] {
+    let words = range.words();
+    // SAFETY: `words` has checked that the range is aligned. Any pattern is a float; nobody else uses them, by contract.
+    unsafe { core::slice::from_raw_parts_mut(words.as_ptr() as *mut f32, words.len()) }
+}
+
+/// Moves one element within L1.
+fn move_element(from: L1, to: L1, size: u32) {
+    let alone = |range| Series { range, step: 0 };
+    move_elements(alone(from), alone(to), 1, size);
 }
 
 /// A piece counted in blocks of its type.
@@ -167,17 +213,21 @@ fn in_blocks(ty: ElementType, piece: &Piece) -> Piece {
     Piece { first: piece.first / len, len: piece.len / len, ..*piece }
 }
 
-/// Values of the blocks that the caller has fetched to `raw`.
-pub fn decode(ty: GgmlType, raw: u32, values: &mut [f32]) {
-    // SAFETY: the caller has fetched the blocks.
-    let blocks = unsafe { bytes_at(raw, block_bytes(ty, values)) };
+/// Values of the blocks in a range: they have arrived, and nobody writes to them.
+pub fn decode(ty: GgmlType, raw: L1, values: &mut [f32]) {
+    let blocks = raw.part(0, block_bytes(ty, values)).elements::<u8>();
+    // SAFETY: the bytes are those of `blocks`. The NoC has brought them (callers have waited), and only this core writes there.
+    let blocks = unsafe { core::slice::from_raw_parts(blocks.as_ptr().cast(), blocks.len()) };
     quant::row_on_core(ty, blocks, values);
 }
 
-/// Puts the blocks nearest to `values` to `raw`.
-fn put_blocks(ty: GgmlType, values: &[f32], raw: u32) {
-    // SAFETY: a port's buffer has room for a piece in any type, and nobody else looks at it.
-    encode::row(ty, values, unsafe { bytes_at(raw, block_bytes(ty, values)) });
+/// Puts the blocks nearest to `values` to the beginning of a port's buffer.
+fn put_blocks(ty: GgmlType, values: &[f32], raw: L1<'static>) {
+    let blocks = raw.part(0, block_bytes(ty, values)).elements::<u8>();
+    // SAFETY: the bytes are those of `blocks`, of a buffer of a port that is borrowed mutably; `values` are in another one.
+    encode::row(ty, values, unsafe {
+        core::slice::from_raw_parts_mut(blocks.as_ptr() as *mut u8, blocks.len())
+    });
 }
 
 /// Bytes of the blocks of `values`.
@@ -189,38 +239,4 @@ fn block_bytes(ty: GgmlType, values: &[f32]) -> u32 {
 /// FP32 values can be computed where they are sent from.
 fn in_place(view: &TensorView) -> bool {
     view.element_type() == Some(ElementType::F32)
-}
-
-/// Moves one element within L1.
-pub fn copy_element(from: u32, to: u32, size: u32) {
-    match size {
-        1 => store8(to, load8(from)),
-        2 => store16(to, load16(from)),
-        4 => store(to, load(from)),
-        _ => {
-            for i in (0..size).step_by(2) {
-                store16(to + i, load16(from + i));
-            }
-        }
-    }
-}
-
-/// FP32 pattern of element `i` of those at `raw`.
-pub fn widen(ty: ElementType, raw: u32, i: u32) -> u32 {
-    match ty {
-        ElementType::F16 => f16_to_f32(load16(raw + 2 * i)),
-        ElementType::BF16 => bf16_to_f32(load16(raw + 2 * i)),
-        ElementType::I32 => (load(raw + 4 * i) as i32 as f32).to_bits(),
-        _ => load(raw + 4 * i),
-    }
-}
-
-/// Stores an FP32 pattern as element `i` of those at `raw`.
-pub fn narrow(ty: ElementType, bits: u32, raw: u32, i: u32) {
-    match ty {
-        ElementType::F16 => store16(raw + 2 * i, f32_to_f16(bits)),
-        ElementType::BF16 => store16(raw + 2 * i, f32_to_bf16(bits)),
-        ElementType::I32 => store(raw + 4 * i, f32::from_bits(bits) as i32 as u32),
-        _ => store(raw + 4 * i, bits),
-    }
 }

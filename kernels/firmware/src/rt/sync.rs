@@ -2,8 +2,9 @@
 //!
 //! All are counters that start at 0 in every launch (BRISC clears them after the join, when nobody uses them)
 //! and only grow, each written by one core.
+#![allow(unsafe_code)]
 
-use super::mmio;
+use super::mmio::{self, Register};
 use tt_kernel_abi::l1::{SYNC, SYNC_BYTES};
 
 /// A counter in L1: one writer, any readers.
@@ -16,17 +17,23 @@ impl Counter {
         Self(SYNC + index * 16)
     }
 
+    #[inline(always)]
+    fn word(self) -> Register {
+        // SAFETY: `at` makes addresses of synchronisation words only; nobody has references to them.
+        unsafe { Register::at(self.0) }
+    }
+
     /// Says that `count` items are done. Whoever reads this also sees the writer's earlier stores to L1.
     #[inline(always)]
     pub fn publish(self, count: u32) {
         mmio::order();
-        mmio::store(self.0, count);
+        self.word().store(count);
     }
 
     /// Waits until at least `count` items are done.
     #[inline(always)]
     pub fn wait(self, count: u32) {
-        mmio::wait_count(self.0, count);
+        self.word().wait_count(count);
     }
 }
 
@@ -54,6 +61,7 @@ pub const ATOMIC_RETURN: u32 = SYNC + 9 * 16;
 /// Zeroes all words; only when no other core runs an operator.
 pub fn clear() {
     for offset in (0..SYNC_BYTES).step_by(4) {
-        mmio::store(SYNC + offset, 0);
+        // SAFETY: the synchronisation words, to which nobody has references.
+        unsafe { Register::at(SYNC + offset) }.store(0);
     }
 }

@@ -6,12 +6,17 @@
 //!
 //! `Config` is written by RISC-V stores while the thread has no instruction in flight that reads it, and read
 //! back before the next instruction goes out ([`Config::settle`]): stores and instructions take different ways.
+//!
+//! What instructions read and write in L1, their words and `Config` say, not types: addresses come from ranges
+//! ([`L1`](super::l1::L1)) by [`super::unpack::base_address`] and [`super::pack::aim`].
+#![allow(unsafe_code)]
 
 use super::chip::insn::{SETC16, SETDMAREG};
-use super::mmio::{load, load_and_wait, store};
+use super::l1::outside;
+use super::mmio::Register;
 use core::hint::black_box;
 use tt_isa::cfg::CfgField;
-use tt_isa::map::{CFG_BASE, INSTRN_BUF_BASE, PC_BUF_BASE, PC_BUF_TENSIX_SYNC};
+use tt_isa::map::{CFG_BASE, CFG_SIZE, INSTRN_BUF_BASE, PC_BUF_BASE, PC_BUF_TENSIX_SYNC};
 
 pub use super::chip::until;
 pub use tt_isa::stall::{block, semaphore as sem_cond};
@@ -63,15 +68,18 @@ macro_rules! ttprogram {
 /// Pushes an instruction word made at run time.
 #[inline(always)]
 pub fn push(word: u32) {
-    store(INSTRN_BUF_BASE, word);
+    // SAFETY: the register that takes the thread's instructions.
+    unsafe { Register::at(INSTRN_BUF_BASE) }.store(word);
 }
 
 /// Waits until all instructions of this thread have finished (`TensixTile/BabyRISCV/TTSync.md`: store, load,
 /// and use of the result before any other load from there).
 #[inline(always)]
 pub fn sync() {
-    store(PC_BUF_BASE + PC_BUF_TENSIX_SYNC, 0);
-    black_box(load_and_wait(PC_BUF_BASE + PC_BUF_TENSIX_SYNC));
+    // SAFETY: the register by which a thread waits for its instructions.
+    let register = unsafe { Register::at(PC_BUF_BASE + PC_BUF_TENSIX_SYNC) };
+    register.store(0);
+    black_box(register.load_and_wait());
     super::mmio::order();
 }
 
@@ -79,23 +87,33 @@ pub fn sync() {
 pub struct Config;
 
 impl Config {
+    /// The register that a field is in.
+    #[inline(always)]
+    fn register(&self, field: CfgField) -> Register {
+        if field.index >= CFG_SIZE / 4 {
+            outside();
+        }
+        // SAFETY: a word of the address range of `Config`.
+        unsafe { Register::at(CFG_BASE + 4 * field.index) }
+    }
+
     /// Writes a whole register, named by one of its fields.
     #[inline(always)]
     pub fn set(&self, field: CfgField, word: u32) {
-        store(CFG_BASE + 4 * field.index, word);
+        self.register(field).store(word);
     }
 
     /// The register's present value.
     #[inline(always)]
     pub fn get(&self, field: CfgField) -> u32 {
-        load(CFG_BASE + 4 * field.index)
+        self.register(field).load()
     }
 
     /// Waits until the writes so far have arrived, by reading the register back that was written last: a load from
     /// another one could overtake the last writes (`TensixTile/BabyRISCV/MemoryOrdering.md`).
     #[inline(always)]
     pub fn settle(&self, field: CfgField) {
-        black_box(load_and_wait(CFG_BASE + 4 * field.index));
+        black_box(self.register(field).load_and_wait());
         super::mmio::order();
     }
 }

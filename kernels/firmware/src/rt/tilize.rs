@@ -3,8 +3,9 @@
 //! A row of the matrix becomes a column of K x N tiles: element k of the row goes to row k of the tile, so the transposition
 //! that the matrix unit needs costs nothing. A matrix that is a transposed view is read by the rows that lie in memory: each brings 32
 //! elements of a row of the tile. The number formats are in [`tt_kernel_numerics::num`].
+#![allow(unsafe_code)]
 
-use super::mmio::{load, load8, load16, store};
+use super::l1::{L1, Shared, outside, store};
 use super::noc::Noc;
 use super::rows::decode;
 use tt_isa::format::FACE_DIM;
@@ -45,9 +46,16 @@ pub struct Block {
     tiles: Tiles,
     addr: u64,
     /// Rows, at most 32.
-    pub rows: u32,
+    rows: u32,
     /// Elements of a row that exist: the last tile of K may be partial.
     count: u32,
+}
+
+impl Block {
+    /// Rows, at most 32.
+    pub fn rows(&self) -> u32 {
+        self.rows
+    }
 }
 
 impl<'a> Matrix<'a> {
@@ -82,35 +90,33 @@ impl<'a> Matrix<'a> {
     }
 
     /// Starts to read a block to `stage`. The NoC wants the offset modulo 32 to be that of the source.
-    pub fn fetch(&self, noc: &mut Noc, block: &Block, stage: u32) {
+    pub fn fetch(&self, noc: &mut Noc, block: &Block, stage: L1) {
         let (count, stride, bytes, pitch) = self.pieces(block);
-        let (mut addr, mut to) = (block.addr, stage);
+        let (mut addr, mut to) = (block.addr, 0);
         for _ in 0..count {
-            noc.read_dram(DramAddr(addr), to + offset(addr), bytes);
+            noc.read_dram(DramAddr(addr), stage.part(to + offset(addr), bytes));
             addr += stride;
             to += pitch;
         }
     }
 
-    /// Makes FP32 tiles at `to` of the block at `stage`. Columns of tiles for which there is no row stay what they are.
-    pub fn convert(&self, block: &Block, stage: u32, to: u32) {
-        let (count, stride, _, pitch) = self.pieces(block);
+    /// Makes FP32 tiles in `to` of the block in `stage`. Columns of tiles for which there is no row stay what they are.
+    pub fn convert(&self, block: &Block, stage: L1, to: L1) {
+        let (count, stride, bytes, pitch) = self.pieces(block);
+        let tiles = Tiled::new(to, block.tiles.count);
         let padded = block.tiles.count * TILE;
-        let (mut addr, mut from) = (block.addr, stage);
+        let (mut addr, mut from) = (block.addr, 0);
         for i in 0..count {
-            let at = from + offset(addr);
+            let piece = stage.part(from + offset(addr), bytes);
             match self.by_column {
-                true => convert_columns(self.ty, at, tile_row(to, i), block.rows),
-                // Column `i` of the first tile.
-                false => {
-                    convert_row(self.ty, at, to + i / FACE * FACE_BYTES + i % FACE * 4, block.count, padded)
-                }
+                true => convert_columns(self.ty, piece, tiles.row(i), block.rows),
+                false => convert_row(self.ty, piece, tiles.column(i), block.count, padded),
             }
             addr += stride;
             from += pitch;
         }
         if self.by_column {
-            (count..padded).for_each(|k| convert_columns(self.ty, stage, tile_row(to, k), 0));
+            (count..padded).for_each(|k| convert_columns(self.ty, L1::EMPTY, tiles.row(k), 0));
         }
     }
 }
@@ -124,9 +130,32 @@ const FACE_BYTES: u32 = FACE * ROW_BYTES;
 /// Bytes of a tile: two faces with k below 16, and two with the others.
 const TILE_BYTES: u32 = ElementType::TilesF32.block_bytes();
 
-/// Row `k` of the tiles at `to`.
-fn tile_row(to: u32, k: u32) -> u32 {
-    to + k / TILE * TILE_BYTES + k % TILE / FACE * (2 * FACE_BYTES) + k % FACE * ROW_BYTES
+/// Whole FP32 tiles, side by side. Their rows and columns are those of a [`Block`], which has no more elements than its tiles.
+struct Tiled {
+    at: u32,
+}
+
+impl Tiled {
+    fn new(range: L1, count: u32) -> Self {
+        let range = range.part(0, count * TILE_BYTES);
+        if !range.address().is_multiple_of(4) {
+            outside();
+        }
+        Self { at: range.address() }
+    }
+
+    /// Row `k`.
+    #[inline(always)]
+    fn row(&self, k: u32) -> Row {
+        let at = self.at + k / TILE * TILE_BYTES + k % TILE / FACE * (2 * FACE_BYTES) + k % FACE * ROW_BYTES;
+        Row { at, column: 0 }
+    }
+
+    /// Column `i` of the first tile, and of those that follow.
+    #[inline(always)]
+    fn column(&self, i: u32) -> Column {
+        Column { at: self.at + i / FACE * FACE_BYTES + i % FACE * 4, k: 0 }
+    }
 }
 
 /// Walks down a column of tiles, 16 floats from row to row, face after face.
@@ -138,24 +167,24 @@ struct Column {
 impl Column {
     #[inline(always)]
     fn put(&mut self, value: u32) {
-        store(self.at, value);
+        // SAFETY: the tiles are there as a whole, and a row of a block has no more elements than they.
+        unsafe { store(self.at, value) };
         self.k += 1;
         // Rows 0..15 are in one face, 16..31 two faces further, then comes the next tile.
         self.at += if self.k.is_multiple_of(FACE) { ROW_BYTES + FACE_BYTES } else { ROW_BYTES };
     }
 }
 
-/// Converts the row of `count` elements at `from` into the tile column at `to` and fills up with zeros to
-/// `padded` elements. Quantised rows consist of whole blocks.
+/// Converts a row, the `count` elements in `from`, into a column of tiles and fills up with zeros to `padded` elements. Quantised rows consist
+/// of whole blocks.
 #[inline(never)]
-fn convert_row(ty: ElementType, from: u32, to: u32, count: u32, padded: u32) {
-    let mut column = Column { at: to, k: 0 };
+fn convert_row(ty: ElementType, from: L1, mut column: Column, count: u32, padded: u32) {
     match ty {
-        ElementType::F32 => (0..count).for_each(|i| column.put(round_for_srca(load(from + 4 * i)))),
-        ElementType::F16 => each_half(from, count, |half| column.put(f16_for_srca(half))),
-        ElementType::BF16 => each_half(from, count, |half| column.put(half << 16)),
-        ElementType::Q8_0 => (0..count / 32).for_each(|block| q8_0(&mut column, from + 34 * block)),
-        ElementType::Q4_0 => (0..count / 32).for_each(|block| q4_0(&mut column, from + 18 * block)),
+        ElementType::F32 => from.words().iter().for_each(|word| column.put(round_for_srca(word.load()))),
+        ElementType::F16 => each_half(from, |half| column.put(f16_for_srca(half))),
+        ElementType::BF16 => each_half(from, |half| column.put(half << 16)),
+        ElementType::Q8_0 => each_block(from, ty, |scale, quants| q8_0(&mut column, scale, quants)),
+        ElementType::Q4_0 => each_block(from, ty, |scale, quants| q4_0(&mut column, scale, quants)),
         _ => decoded(ty, from, count, |value| column.put(value)),
     }
     for _ in count..padded {
@@ -163,14 +192,13 @@ fn convert_row(ty: ElementType, from: u32, to: u32, count: u32, padded: u32) {
     }
 }
 
-/// Converts `count` elements of a row in memory into a row of 32 columns of the tile at `to`, zeros behind them.
+/// Converts a row in memory, the `count` elements in `from`, into a row of 32 columns of a tile, zeros behind them.
 #[inline(never)]
-fn convert_columns(ty: ElementType, from: u32, to: u32, count: u32) {
-    let mut row = Row { at: to, column: 0 };
+fn convert_columns(ty: ElementType, from: L1, mut row: Row, count: u32) {
     match ty {
-        ElementType::F16 => each_half(from, count, |half| row.put(f16_for_srca(half))),
-        ElementType::BF16 => each_half(from, count, |half| row.put(half << 16)),
-        ElementType::F32 => (0..count).for_each(|i| row.put(round_for_srca(load(from + 4 * i)))),
+        ElementType::F16 => each_half(from, |half| row.put(f16_for_srca(half))),
+        ElementType::BF16 => each_half(from, |half| row.put(half << 16)),
+        ElementType::F32 => from.words().iter().for_each(|word| row.put(round_for_srca(word.load()))),
         _ => decoded(ty, from, count, |value| row.put(value)),
     }
     (count..TILE).for_each(|_| row.put(0));
@@ -185,7 +213,8 @@ struct Row {
 impl Row {
     #[inline(always)]
     fn put(&mut self, value: u32) {
-        store(self.at, value);
+        // SAFETY: the tile is there as a whole, and a block has no more rows than it.
+        unsafe { store(self.at, value) };
         self.column += 1;
         self.at += if self.column == FACE { FACE_BYTES - ROW_BYTES + 4 } else { 4 };
     }
@@ -197,7 +226,7 @@ const DECODED: usize = (BLOCK_TILES * TILE) as usize;
 const BLOCK_TILES: u32 = block_tiles(ElementType::F32);
 
 /// Gives the values of whole blocks of a quantised type to `f`, rounded for SrcA.
-fn decoded(ty: ElementType, from: u32, count: u32, mut f: impl FnMut(u32)) {
+fn decoded(ty: ElementType, from: L1, count: u32, mut f: impl FnMut(u32)) {
     let Some(ty) = ty.quantised() else { return };
     let mut values = [0.0; DECODED];
     let Some(values) = values.get_mut(..count as usize) else { return };
@@ -205,41 +234,56 @@ fn decoded(ty: ElementType, from: u32, count: u32, mut f: impl FnMut(u32)) {
     values.iter().for_each(|value| f(round_for_srca(value.to_bits())));
 }
 
-/// Gives `count` half words from `from` on to `f`; two come with one load.
+/// Gives the half words of a range to `f`; two come with one load.
 #[inline(always)]
-fn each_half(mut from: u32, mut count: u32, mut f: impl FnMut(u32)) {
-    if from & 2 != 0 && count > 0 {
-        f(load16(from));
-        (from, count) = (from + 2, count - 1);
+fn each_half(from: L1, mut f: impl FnMut(u32)) {
+    let front = from.len().min(from.address() & 2);
+    let middle = (from.len() - front) & !3;
+    if let Some(half) = from.part(0, front).elements::<u16>().first() {
+        f(half.load().into());
     }
-    let end = from + 2 * (count & !1);
-    while from < end {
-        let two = load(from);
+    for two in from.part(front, middle).words() {
+        let two = two.load();
         f(two & 0xFFFF);
         f(two >> 16);
-        from += 4;
     }
-    if count & 1 != 0 {
-        f(load16(from));
-    }
-}
-
-fn q8_0(column: &mut Column, block: u32) {
-    let scale = Scale::new(load16(block));
-    for i in 0..32 {
-        column.put(scale.times(i32::from(load8(block + 2 + i) as u8 as i8)));
+    if let Some(half) = from.skip(front + middle).elements::<u16>().first() {
+        f(half.load().into());
     }
 }
 
-fn q4_0(column: &mut Column, block: u32) {
-    let scale = Scale::new(load16(block));
+/// Gives scale and quants of each block to `f`: an F16, and bytes.
+#[inline(always)]
+fn each_block(from: L1, ty: ElementType, mut f: impl FnMut(Scale, &[Shared<u8>])) {
+    const SCALE_BYTES: u32 = 2;
+    let bytes = ty.block_bytes();
+    for block in 0..from.len() / bytes {
+        let block = from.part(block * bytes, bytes);
+        let scale = block.part(0, SCALE_BYTES).elements::<u16>();
+        f(Scale::new(scale[0].load().into()), block.skip(SCALE_BYTES).elements());
+    }
+}
+
+fn q8_0(column: &mut Column, scale: Scale, quants: &[Shared<u8>]) {
+    for quant in quants {
+        column.put(scale.times(i32::from(quant.load() as i8)));
+    }
+}
+
+/// Not in line: sixteen copies would be what the compiler made of the loop.
+#[inline(never)]
+fn times(scale: Scale, quant: i32) -> u32 {
+    scale.times(quant)
+}
+
+fn q4_0(column: &mut Column, scale: Scale, quants: &[Shared<u8>]) {
     let mut values = [0; 16];
     for (quant, value) in (-8..).zip(values.iter_mut()) {
-        *value = scale.times(quant);
+        *value = times(scale, quant);
     }
     for shift in [0, 4] {
-        for i in 0..16 {
-            column.put(values[(load8(block + 2 + i) >> shift) as usize & 15]);
+        for pair in quants {
+            column.put(values[usize::from(pair.load() >> shift) & 15]);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What configurations of the unpackers have in common.
 
+use super::l1::L1;
 use tt_isa::format::DataFormat;
 
 /// Address counter set of unpacker 0 (`ADCs.md`).
@@ -14,8 +15,9 @@ pub const THROTTLE_X4: u32 = 2;
 pub const UNCOMPRESSED: u32 = 0xF | (0xF << 16);
 
 /// What the vendor's documents call the base address of a buffer: 16-byte units, one less.
-pub const fn base_address(l1: u32) -> u32 {
-    (l1 >> 4) - 1
+#[inline(always)]
+pub fn base_address(l1: L1) -> u32 {
+    (l1.address() >> 4) - 1
 }
 
 /// First word of an unpacker's tile descriptor: format, uncompressed, extent in x.

@@ -10,18 +10,20 @@
 mod tilize;
 mod transpose;
 
+use crate::rt::elements::{convert, copy_elements};
+use crate::rt::l1::{L1, fill};
 use crate::rt::lane::Lane;
-use crate::rt::mmio::{load, order, store, store8};
-use crate::rt::rows::{Port, copy_element, narrow, widen};
-use tt_kernel_abi::copy::{CopyParams, Mode};
+use crate::rt::mmio::order;
+use crate::rt::rows::Port;
+use tt_kernel_abi::copy::{CopyParams, DimMap, Mode};
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
 use tt_kernel_abi::{ElementType, TensorView};
 
 /// Types of source and result, and where the next elements go.
-struct Target {
+struct Target<'a> {
     from: ElementType,
     to: ElementType,
-    raw: u32,
+    raw: L1<'a>,
 }
 
 /// Runs one lane.
@@ -50,45 +52,24 @@ pub fn run(mut lane: Lane, params: &CopyParams) {
             _ => by_dimension(&mut lane, &mut input, params, &piece, &target),
         }
         order();
-        output.send_raw(&mut lane.noc, &op.dst, &piece, to.block_bytes(), target.raw);
+        output.send_raw(&mut lane.noc, &op.dst, &piece, to.block_bytes());
     }
 }
 
-impl Target {
-    /// Puts `n` elements at `raw` into elements `at` and on of the piece.
-    fn put(&self, raw: u32, at: u32, n: u32) {
-        if self.from == self.to {
-            let size = self.to.block_bytes();
-            return copy(raw, self.raw + at * size, n, size);
-        }
-        for i in 0..n {
-            narrow(self.to, widen(self.from, raw, i), self.raw, at + i);
+impl Target<'_> {
+    /// Puts the first `n` elements of `raw` into elements `at` and on of the piece.
+    fn put(&self, raw: L1, at: u32, n: u32) {
+        let size = self.to.block_bytes();
+        let to = self.raw.skip(at * size);
+        match self.from == self.to {
+            true => copy_elements(raw, to, n, size),
+            false => convert((self.from, raw), (self.to, to), n),
         }
     }
 
     fn put_zeros(&self, at: u32, n: u32) {
         let size = self.to.block_bytes();
-        for byte in 0..n * size {
-            store8(self.raw + at * size + byte, 0);
-        }
-    }
-}
-
-/// Copies elements within L1; word by word where the addresses allow.
-fn copy(from: u32, to: u32, n: u32, size: u32) {
-    if (from | to) & 3 == 0 {
-        let words = n * size / 4;
-        for i in 0..words {
-            store(to + 4 * i, load(from + 4 * i));
-        }
-        let done = words * 4 / size;
-        for i in done..n {
-            copy_element(from + i * size, to + i * size, size);
-        }
-        return;
-    }
-    for i in 0..n {
-        copy_element(from + i * size, to + i * size, size);
+        fill(self.raw.part(at * size, n * size).elements::<u8>(), 0);
     }
 }
 
@@ -128,21 +109,27 @@ fn by_dimension(lane: &mut Lane, input: &mut Port, params: &CopyParams, piece: &
     }
     let (map, ne0, size) = (params.dim(0), src.ne[0], target.from.block_bytes());
     let several = map.run(piece.first, ne0, piece.len) < piece.len;
-    let whole = several && ne0 <= MAX_PIECE;
-    let kept = match whole {
-        true => input.fetch_raw(&mut lane.noc, src, &Piece { row, first: 0, len: ne0 }, size),
-        false => 0,
-    };
+    if several && ne0 <= MAX_PIECE {
+        let kept = input.fetch_raw(&mut lane.noc, src, &Piece { row, first: 0, len: ne0 }, size);
+        return each_run(map, ne0, piece, target, |first, at, len| {
+            target.put(kept.skip(first * size), at, len);
+        });
+    }
+    each_run(map, ne0, piece, target, |first, at, len| {
+        let raw = input.fetch_raw(&mut lane.noc, src, &Piece { row, first, len }, size);
+        target.put(raw, at, len);
+    });
+}
+
+/// Gives runs of neighbours to `put`: the first one's element of the source and of the piece, and how many. Zeros are put where there are
+/// none.
+fn each_run(map: DimMap, ne0: u32, piece: &Piece, target: &Target, mut put: impl FnMut(u32, u32, u32)) {
     let mut done = 0;
     while done < piece.len {
         let len = map.run(piece.first + done, ne0, piece.len - done);
         match map.source(piece.first + done, ne0) {
             None => target.put_zeros(done, len),
-            Some(first) if whole => target.put(kept + first * size, done, len),
-            Some(first) => {
-                let raw = input.fetch_raw(&mut lane.noc, src, &Piece { row, first, len }, size);
-                target.put(raw, done, len);
-            }
+            Some(first) => put(first, done, len),
         }
         done += len;
     }

@@ -4,8 +4,9 @@
 //! DRAM -> rows of a block in L1 -> FP32 tiles in L1 -> their places in the DRAM banks' shards
 //! ```
 
+use crate::rt::l1::fill;
 use crate::rt::lane::Lane;
-use crate::rt::mmio::{order, store};
+use crate::rt::mmio::order;
 use crate::rt::tilize::{Matrix, Tiles};
 use tt_kernel_abi::copy::CopyParams;
 use tt_kernel_abi::elementwise::Piece;
@@ -17,7 +18,7 @@ pub fn run(lane: &mut Lane, params: &CopyParams, from: ElementType) {
     let (src, dst) = (&lane.launch.op.src0, &lane.launch.op.dst);
     let tile_bytes = dst.nb[0] as u32;
     let stage = lane.heap.take(WEIGHT_STAGE_BYTES);
-    let tiles_at = lane.heap.take(block_tiles(from) * tile_bytes);
+    let room = lane.heap.take(block_tiles(from) * tile_bytes);
     let matrix = Matrix::new(src, from);
     let (first, end) = lane.share(params.pieces.count);
     for number in first..end {
@@ -36,16 +37,16 @@ pub fn run(lane: &mut Lane, params: &CopyParams, from: ElementType) {
         let offset = |nb: &[u64; 4]| u64::from(at.row[1]) * nb[2] + u64::from(at.row[2]) * nb[3];
         let block = matrix.block(offset(&src.nb), n_tile, tiles);
         matrix.fetch(&mut lane.noc, &block, stage);
-        let bytes = tiles.count * tile_bytes;
-        if block.rows < TILE {
-            (0..bytes / 4).for_each(|i| store(tiles_at + 4 * i, 0));
+        let made = room.part(0, tiles.count * tile_bytes);
+        if block.rows() < TILE {
+            fill(made.words(), 0);
         }
         lane.noc.wait_reads();
-        matrix.convert(&block, stage, tiles_at);
+        matrix.convert(&block, stage, made);
         order();
         let shards = Shards::of_matrix(dst, offset(&dst.nb), lane.noc.banks());
         let to = u64::from(n_tile) * dst.nb[1] + u64::from(tiles.first) * dst.nb[0];
-        lane.noc.write_shards(&shards, &mut Shard::default(), to, tiles_at, bytes);
+        lane.noc.write_shards(&shards, &mut Shard::default(), to, made);
         lane.noc.wait_writes();
     }
 }

@@ -47,11 +47,11 @@ pub fn run(mut lane: Lane, params: &CopyParams, from: ElementType, to: ElementTy
         let block = block(op, params, number);
         let column = |k: u32| {
             let at = address(&op.src0, &Piece { first: block.piece.first + k, ..block.piece });
-            (at, columns + k * COLUMN + offset(at))
+            (at, columns.part(k * COLUMN + offset(at), block.rows * from.block_bytes()))
         };
         for k in 0..block.piece.len {
             let (at, l1) = column(k);
-            lane.noc.read_dram(DramAddr(at), l1, block.rows * from.block_bytes());
+            lane.noc.read_dram(DramAddr(at), l1);
         }
         lane.noc.wait_reads();
         for r in 0..block.rows {
@@ -59,10 +59,10 @@ pub fn run(mut lane: Lane, params: &CopyParams, from: ElementType, to: ElementTy
             piece.row[0] += r;
             let target = Target { from, to, raw: output.raw_buffer(&op.dst, &piece) };
             for k in 0..piece.len {
-                target.put(column(k).1 + r * from.block_bytes(), k, 1);
+                target.put(column(k).1.skip(r * from.block_bytes()), k, 1);
             }
             order();
-            output.send_raw(&mut lane.noc, &op.dst, &piece, to.block_bytes(), target.raw);
+            output.send_raw(&mut lane.noc, &op.dst, &piece, to.block_bytes());
         }
     }
 }

@@ -5,7 +5,8 @@
 //! the rows in the other are converted to FP32 tiles ([`crate::rt::tilize`]).
 
 use super::plan::Plan;
-use crate::rt::launch::Launch;
+use crate::rt::l1::L1;
+use crate::rt::launch::TileLaunch;
 use crate::rt::noc::Noc;
 use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_READY};
 use crate::rt::tilize::{Block, Matrix};
@@ -15,7 +16,7 @@ use tt_kernel_abi::matmul::{
 use tt_kernel_abi::{Shard, Shards};
 
 /// Runs BRISC's part.
-pub fn run(launch: &Launch, params: &MatmulParams) {
+pub fn run(launch: &TileLaunch, params: &MatmulParams) {
     let Some(plan) = Plan::new(launch, params) else { return };
     match plan.weights().is_tiles() {
         true => stream_tiles(launch, plan),
@@ -23,9 +24,9 @@ pub fn run(launch: &Launch, params: &MatmulParams) {
     }
 }
 
-/// Address of block `number`'s slot in the ring.
-pub fn slot(number: u32) -> u32 {
-    RING + number % RING_SLOTS * RING_SLOT_BYTES
+/// Block `number`'s slot in the ring.
+pub fn slot<'a>(launch: &'a TileLaunch, number: u32) -> L1<'a> {
+    launch.l1(RING + number % RING_SLOTS * RING_SLOT_BYTES, RING_SLOT_BYTES)
 }
 
 /// Waits until block `number`'s slot is free.
@@ -39,13 +40,14 @@ fn wait_for_slot(number: u32) {
 const BLOCKS_IN_FLIGHT: u32 = 2;
 
 /// Blocks of tiles on their way from DRAM to the ring.
-struct Stream {
+struct Stream<'a> {
+    launch: &'a TileLaunch<'a>,
     noc: Noc,
     asked: u32,
     ready: u32,
 }
 
-impl Stream {
+impl Stream<'_> {
     fn id(number: u32) -> u32 {
         1 + number % BLOCKS_IN_FLIGHT
     }
@@ -56,7 +58,7 @@ impl Stream {
         const { assert!(RING_SLOTS > BLOCKS_IN_FLIGHT) };
         wait_for_slot(self.asked);
         self.noc.set_read_id(Self::id(self.asked));
-        self.noc.read_shards(shards, shard, at, slot(self.asked), len);
+        self.noc.read_shards(shards, shard, at, slot(self.launch, self.asked).part(0, len));
         self.asked += 1;
         if self.asked - self.ready == BLOCKS_IN_FLIGHT {
             self.arrive();
@@ -78,8 +80,8 @@ impl Stream {
     }
 }
 
-fn stream_tiles(launch: &Launch, mut plan: Plan) {
-    let mut stream = Stream { noc: Noc::new(0), asked: 0, ready: 0 };
+fn stream_tiles(launch: &TileLaunch, mut plan: Plan) {
+    let mut stream = Stream { launch, noc: Noc::new(0), asked: 0, ready: 0 };
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
         let src0 = plan.source(launch.op, &unit);
@@ -105,19 +107,19 @@ struct Staged {
 }
 
 impl Staged {
-    fn stage(&self) -> u32 {
-        WEIGHT_STAGE + (self.number & 1) * WEIGHT_STAGE_BYTES
+    fn stage<'a>(&self, launch: &'a TileLaunch) -> L1<'a> {
+        launch.l1(WEIGHT_STAGE + (self.number & 1) * WEIGHT_STAGE_BYTES, WEIGHT_STAGE_BYTES)
     }
 
     /// Converts the block into its slot.
-    fn put(&self, src0: &Matrix) {
+    fn put(&self, launch: &TileLaunch, src0: &Matrix) {
         wait_for_slot(self.number);
-        src0.convert(&self.block, self.stage(), slot(self.number));
+        src0.convert(&self.block, self.stage(launch), slot(launch, self.number));
         WEIGHTS_READY.publish(self.number + 1);
     }
 }
 
-fn convert_rows(launch: &Launch, mut plan: Plan) {
+fn convert_rows(launch: &TileLaunch, mut plan: Plan) {
     let src0 = Matrix::new(&launch.op.src0, plan.weights());
     let mut noc = Noc::new(0);
     let mut pending: Option<Staged> = None;
@@ -130,9 +132,9 @@ fn convert_rows(launch: &Launch, mut plan: Plan) {
                 let staged = Staged { number, block: src0.block(matrix, unit.n_tile, tiles) };
                 // The block before is in its buffer; this one's reads run while that one is converted.
                 noc.wait_reads();
-                src0.fetch(&mut noc, &staged.block, staged.stage());
+                src0.fetch(&mut noc, &staged.block, staged.stage(launch));
                 if let Some(before) = pending.replace(staged) {
-                    before.put(&src0);
+                    before.put(launch, &src0);
                 }
                 number += 1;
             }
@@ -140,6 +142,6 @@ fn convert_rows(launch: &Launch, mut plan: Plan) {
     }
     if let Some(last) = pending {
         noc.wait_reads();
-        last.put(&src0);
+        last.put(launch, &src0);
     }
 }

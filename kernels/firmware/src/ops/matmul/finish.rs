@@ -6,17 +6,16 @@
 use super::plan::Unit;
 use super::trisc2::slot;
 use crate::ops::elementwise::functions;
-use crate::rt::mmio::{load, store};
+use crate::rt::l1::{L1, Word, copy};
+use crate::rt::launch::TileLaunch;
 use crate::rt::noc::Noc;
 use tt_kernel_abi::elementwise::Glu;
-use tt_kernel_abi::matmul::{ADD_STAGE, ADD_STAGE_ROW, GROUP_TILE_BYTES, MatmulParams, ROW_GROUP, TILE};
+use tt_kernel_abi::matmul::{
+    ADD_STAGE, ADD_STAGE_ROW, GROUP_FACE_BYTES, GROUP_TILE_BYTES, HALF_ROW_BYTES, MatmulParams, ROW_GROUP,
+    TILE,
+};
 use tt_kernel_abi::target::offset;
 use tt_kernel_abi::{DramAddr, OpDescriptor};
-
-/// Bytes of 16 floats.
-pub const HALF_ROW: u32 = 64;
-/// Bytes of a face of 8 rows.
-pub const FACE: u32 = ROW_GROUP * HALF_ROW;
 
 /// What is done with results.
 #[derive(Clone, Copy)]
@@ -41,46 +40,50 @@ impl Finish {
     }
 
     /// Asks for what a unit's result will be added to; the reads end with the next wait for reads.
-    pub fn prepare(self, noc: &mut Noc, op: &OpDescriptor, unit: &Unit) {
+    pub fn prepare(self, noc: &mut Noc, launch: &TileLaunch, unit: &Unit) {
         if !matches!(self, Self::Add) {
             return;
         }
-        let columns = columns(op, unit);
         for row in 0..unit.rows {
-            let addr = addend(op, unit, row);
-            noc.read_dram(DramAddr(addr), staged_addend(row, addr), 4 * columns);
+            let addr = addend(launch.op, unit, row);
+            noc.read_dram(DramAddr(addr), staged_addend(launch, unit, row, addr));
         }
     }
 
-    /// Puts row `row` of a unit's result to `staged`.
-    pub fn row(self, op: &OpDescriptor, unit: &Unit, row: u32, staged: u32) {
-        let columns = columns(op, unit);
+    /// Puts row `row` of a unit's result to `staged`, which has as many words as columns exist.
+    #[inline(never)]
+    pub fn row(self, launch: &TileLaunch, unit: &Unit, row: u32, staged: L1) {
+        let (staged, result) = (staged.words(), halves(launch, unit.number, row));
         match self {
-            Self::Copy => (0..columns).for_each(|i| store(staged + 4 * i, load(result(unit.number, row, i)))),
+            Self::Copy => staged.chunks(HALF).zip(result).for_each(|(to, from)| copy(from, to)),
             Self::Add => {
-                let with = staged_addend(row, addend(op, unit, row));
-                for i in 0..columns {
-                    let sum = float(result(unit.number, row, i)) + float(with + 4 * i);
-                    store(staged + 4 * i, sum.to_bits());
+                let with = staged_addend(launch, unit, row, addend(launch.op, unit, row)).words();
+                for ((to, from), with) in staged.iter().zip(result.into_iter().flatten()).zip(with) {
+                    to.store((float(from) + float(with)).to_bits());
                 }
             }
             Self::Glu(function, params) => {
-                let columns = columns as usize;
-                let values = |number| {
-                    core::array::from_fn(
-                        |i| if i < columns { float(result(number, row, i as u32)) } else { 0.0 },
-                    )
-                };
-                let (x, gate): ([f32; TILE as usize], [f32; TILE as usize]) =
-                    (values(unit.number - 1), values(unit.number));
+                let n = staged.len().min(TILE as usize);
+                let before = halves(launch, unit.number - 1, row);
                 let mut out = [0.0; TILE as usize];
-                functions::glu(function, params, &x[..columns], &gate[..columns], &mut out[..columns]);
-                for (i, value) in (0..).zip(&out[..columns]) {
-                    store(staged + 4 * i, value.to_bits());
-                }
+                let (x, gate) = (values(before), values(result));
+                functions::glu(function, params, &x[..n], &gate[..n], &mut out[..n]);
+                staged.iter().zip(out).for_each(|(to, value)| to.store(value.to_bits()));
             }
         }
     }
+}
+
+/// Elements of half a row.
+const HALF: usize = HALF_ROW_BYTES as usize / 4;
+
+/// The elements of a row's halves. Those behind the last column mean nothing.
+fn values(halves: [&[Word]; 2]) -> [f32; TILE as usize] {
+    let mut values = [0.0; TILE as usize];
+    for (values, half) in values.chunks_exact_mut(HALF).zip(halves) {
+        values.iter_mut().zip(half).for_each(|(value, word)| *value = float(word));
+    }
+    values
 }
 
 /// Columns of a unit that exist.
@@ -88,16 +91,16 @@ pub fn columns(op: &OpDescriptor, unit: &Unit) -> u32 {
     TILE.min(op.dst.ne[0] - unit.n_tile * TILE)
 }
 
-fn float(l1: u32) -> f32 {
-    f32::from_bits(load(l1))
+fn float(word: &Word) -> f32 {
+    f32::from_bits(word.load())
 }
 
-/// Where the packers have put an element of unit `number`'s result.
+/// The two halves of a row of unit `number`'s result, where the packers have put them.
 #[inline(always)]
-fn result(number: u32, row: u32, column: u32) -> u32 {
-    let from = slot(number) + row / ROW_GROUP * GROUP_TILE_BYTES + row % ROW_GROUP * HALF_ROW;
-    let face = if column < 16 { from } else { from + FACE - HALF_ROW };
-    face + 4 * column
+fn halves<'a>(launch: &'a TileLaunch, number: u32, row: u32) -> [&'a [Word]; 2] {
+    let at = row / ROW_GROUP * GROUP_TILE_BYTES + row % ROW_GROUP * HALF_ROW_BYTES;
+    let slot = slot(launch, number);
+    [at, at + GROUP_FACE_BYTES].map(|at| slot.part(at, HALF_ROW_BYTES).words())
 }
 
 /// DRAM address of the addends of a row of a unit.
@@ -113,6 +116,6 @@ fn addend(op: &OpDescriptor, unit: &Unit, row: u32) -> u64 {
 }
 
 /// Where they go: the NoC wants the offset modulo 32 to be that of the source.
-fn staged_addend(row: u32, addr: u64) -> u32 {
-    ADD_STAGE + row * ADD_STAGE_ROW + offset(addr)
+fn staged_addend<'a>(launch: &'a TileLaunch, unit: &Unit, row: u32, addr: u64) -> L1<'a> {
+    launch.l1(ADD_STAGE + row * ADD_STAGE_ROW + offset(addr), 4 * columns(launch.op, unit))
 }

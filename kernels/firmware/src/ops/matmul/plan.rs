@@ -1,7 +1,7 @@
 //! The list of units that a core works on: every core of a tile walks it and sees the same.
 
-use crate::rt::launch::Launch;
-use crate::rt::mmio::load;
+use super::group::Table;
+use crate::rt::launch::TileLaunch;
 use crate::rt::sync::GROUPS_READY;
 use crate::rt::tilize::Tiles;
 use tt_kernel_abi::matmul::{Groups, MatmulParams, ROW_GROUP, TILE, block_tiles, first_n_tile, share};
@@ -9,7 +9,7 @@ use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 /// One unit of work.
 #[derive(Clone, Copy)]
-pub struct Unit {
+pub struct Unit<'a> {
     /// Index into this core's range, from 0.
     pub number: u32,
     /// Row tile and batch differ from the unit before: other activations.
@@ -27,24 +27,25 @@ pub struct Unit {
     /// Indices in dimensions 2 and 3 of src1 and dst.
     pub batch: [u32; 2],
     /// Of `MUL_MAT_ID`: the rows are others.
-    pub listed: Option<Listed>,
+    pub listed: Option<Listed<'a>>,
 }
 
 /// Rows that are multiplied with the same matrix.
 #[derive(Clone, Copy)]
-pub struct Listed {
-    /// Where in L1 the list of rows is.
-    rows: u32,
+pub struct Listed<'a> {
+    table: Table<'a>,
+    /// The first one's word of the table.
+    first: u32,
     /// The matrix.
     matrix: u32,
 }
 
-impl Unit {
+impl Unit<'_> {
     /// DRAM address of row `row` of the unit in src1 or dst.
     pub fn address(&self, view: &TensorView, row: u32) -> u64 {
         let (i1, [i2, i3]) = match self.listed {
             None => (self.row + row, self.batch),
-            Some(Listed { rows, .. }) => (0, Groups::unpack_row(load(rows + 4 * row))),
+            Some(Listed { table, first, .. }) => (0, Groups::unpack_row(table.get(first + row))),
         };
         view.addr + u64::from(i1) * view.nb[1] + u64::from(i2) * view.nb[2] + u64::from(i3) * view.nb[3]
     }
@@ -57,15 +58,15 @@ impl Unit {
 
 /// Rows that share a unit's activations.
 #[derive(Clone, Copy)]
-struct RowTile {
+struct RowTile<'a> {
     row: u32,
     rows: u32,
     batch: [u32; 2],
-    listed: Option<Listed>,
+    listed: Option<Listed<'a>>,
 }
 
 /// This core's units, in order.
-pub struct Plan {
+pub struct Plan<'a> {
     params: MatmulParams,
     rows: u32,
     batches: u32,
@@ -80,21 +81,21 @@ pub struct Plan {
     rows_number: u32,
     rows_count: u32,
     first_n_tile: u32,
-    row_tile: RowTile,
-    groups: Option<Groups>,
+    row_tile: RowTile<'a>,
+    table: Option<Table<'a>>,
 }
 
-impl Plan {
+impl<'a> Plan<'a> {
     /// The units of the core that runs `launch`; `None` if there are none or the descriptor's weight type is unknown.
     /// Of `MUL_MAT_ID` they are known when the rows are sorted: waits for that.
-    pub fn new(launch: &Launch, params: &MatmulParams) -> Option<Self> {
+    pub fn new(launch: &'a TileLaunch, params: &MatmulParams) -> Option<Self> {
         let op = launch.op;
-        let groups = (params.ids > 0).then(|| Groups::new(params.ids, op.src0.ne[2]));
-        let rows_count = match groups {
+        let table = (params.ids > 0).then(|| Table::of(launch, params));
+        let rows_count = match table {
             None => params.units / params.n_tiles,
-            Some(groups) => {
+            Some(table) => {
                 GROUPS_READY.wait(1);
-                load(groups.count())
+                table.get(Groups::COUNT)
             }
         };
         let (first, count) = share(rows_count * params.n_tiles, launch.index, op.cores);
@@ -116,7 +117,7 @@ impl Plan {
             rows_count,
             first_n_tile: 0,
             row_tile: RowTile { row: 0, rows: 0, batch: [0; 2], listed: None },
-            groups,
+            table,
         };
         plan.begin_rows();
         Some(plan)
@@ -126,16 +127,16 @@ impl Plan {
     fn begin_rows(&mut self) {
         let number = self.rows_number;
         self.first_n_tile = first_n_tile(self.params.n_tiles, number, self.rows_count);
-        self.row_tile = match self.groups {
+        self.row_tile = match self.table {
             None => {
                 let (batch, row) = (number / self.params.row_tiles, number % self.params.row_tiles * TILE);
                 let batch = [batch % self.batches, batch / self.batches];
                 RowTile { row, rows: TILE.min(self.rows - row), batch, listed: None }
             }
-            Some(groups) => {
-                let at = groups.tile(number);
-                let listed = Listed { matrix: load(at), rows: groups.row(load(at + 4)) };
-                RowTile { row: 0, rows: load(at + 8), batch: [0; 2], listed: Some(listed) }
+            Some(table) => {
+                let [matrix, first, rows] = table.layout.tile(number).map(|word| table.get(word));
+                let listed = Listed { table, first: table.layout.row(first), matrix };
+                RowTile { row: 0, rows, batch: [0; 2], listed: Some(listed) }
             }
         };
     }
@@ -171,7 +172,7 @@ impl Plan {
     }
 
     /// What `unit` multiplies with.
-    pub fn source<'a>(&self, op: &'a OpDescriptor, unit: &Unit) -> &'a TensorView {
+    pub fn source<'b>(&self, op: &'b OpDescriptor, unit: &Unit) -> &'b TensorView {
         if unit.side == 0 { &op.src0 } else { &op.more[2] }
     }
 
@@ -185,10 +186,10 @@ impl Plan {
     }
 }
 
-impl Iterator for Plan {
-    type Item = Unit;
+impl<'a> Iterator for Plan<'a> {
+    type Item = Unit<'a>;
 
-    fn next(&mut self) -> Option<Unit> {
+    fn next(&mut self) -> Option<Unit<'a>> {
         if self.number == self.count {
             return None;
         }

@@ -9,7 +9,8 @@ use super::brisc::slot;
 use super::plan::{Plan, Unit};
 use crate::rt::chip::insn::{NOP, SETADCXX, SETADCXY, SETADCZW, STALLWAIT, UNPACR, WRCFG};
 use crate::rt::chip::{cfg, thread};
-use crate::rt::launch::Launch;
+use crate::rt::l1::L1;
+use crate::rt::launch::TileLaunch;
 use crate::rt::sync::{ACTS_FREE, ACTS_READY, WEIGHTS_FREE, WEIGHTS_READY};
 use crate::rt::tensix::{Config, block, nth, push, set_gpr, setc16, sync, until};
 use crate::rt::tilize::Tiles;
@@ -20,19 +21,19 @@ use crate::rt::unpack::{
 use crate::ttinsn;
 use tt_isa::format::{DataFormat, FACE_DATUMS, TILE_DATUMS};
 use tt_kernel_abi::ElementType;
-use tt_kernel_abi::matmul::{ACT, MatmulParams};
+use tt_kernel_abi::matmul::{ACT, ACT_BYTES, MatmulParams};
 
 /// GPR with the address of the weight tile.
 const GPR_ADDRESS: u32 = 4;
 
 /// Runs TRISC0's part.
-pub fn run(launch: &Launch, params: &MatmulParams) {
+pub fn run(launch: &TileLaunch, params: &MatmulParams) {
     let Some(mut plan) = Plan::new(launch, params) else { return };
     let weights = plan.weights();
     // Row-major weights have become FP32 tiles.
     let tiles = if weights.is_tiles() { weights } else { ElementType::TilesF32 };
     let tile_bytes = tiles.block_bytes();
-    configure(weights);
+    configure(weights, base_address(launch.l1(ACT, ACT_BYTES)));
     let (mut groups, mut loads, mut blocks) = (0, 0, 0);
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
@@ -52,7 +53,7 @@ pub fn run(launch: &Launch, params: &MatmulParams) {
             ttinsn!(SETADCXY { cnt_set_mask: UNPACKER1, bit_mask: 0b0010, ..SETADCXY::ZERO }.word());
             for tiles in chunk.pieces(plan.block_tiles()) {
                 WEIGHTS_READY.wait(blocks + 1);
-                unpack_block(slot(blocks), tiles, tile_bytes);
+                unpack_block(slot(launch, blocks), tiles, tile_bytes);
                 sync();
                 blocks += 1;
                 WEIGHTS_FREE.publish(blocks);
@@ -70,8 +71,9 @@ pub const fn weight_formats(weights: ElementType) -> (DataFormat, DataFormat) {
     }
 }
 
-/// Configuration that holds for the whole operator. No instruction of this thread is in flight.
-fn configure(weights: ElementType) {
+/// Configuration that holds for the whole operator: type of the weights, base address of the activations. No instruction of this thread is in
+/// flight.
+fn configure(weights: ElementType, activations: u32) {
     let config = Config;
     let (from, to) = weight_formats(weights);
     let face = FACE_DATUMS as u32;
@@ -105,7 +107,7 @@ fn configure(weights: ElementType) {
             | cfg::THCON_SEC1_REG2_Throttle_mode.value(THROTTLE_X4),
     );
     config.set(cfg::THCON_SEC1_REG2_Disable_zero_compress_cntx0, UNCOMPRESSED);
-    config.set(cfg::THCON_SEC1_REG3_Base_address, base_address(ACT));
+    config.set(cfg::THCON_SEC1_REG3_Base_address, activations);
     config.set(cfg::UNP1_ADDR_CTRL_ZW_REG_1_Zstride, 0);
     config.settle(cfg::UNP1_ADDR_CTRL_ZW_REG_1_Zstride);
 
@@ -127,10 +129,9 @@ fn set_groups(unit: &Unit) {
     push(SETADCXX { cnt_set_mask: UNPACKER1, x_end2: datums - 1, ..SETADCXX::ZERO }.word());
 }
 
-fn unpack_block(slot: u32, tiles: Tiles, tile_bytes: u32) {
-    let mut addr = slot;
-    for _ in 0..tiles.count {
-        let base = base_address(addr);
+fn unpack_block(slot: L1, tiles: Tiles, tile_bytes: u32) {
+    for tile in 0..tiles.count {
+        let base = base_address(slot.skip(tile * tile_bytes));
         ttinsn!(
             UNPACR {
                 unpack_block_selection: 1,
@@ -152,6 +153,5 @@ fn unpack_block(slot: u32, tiles: Tiles, tile_bytes: u32) {
         );
         ttinsn!(NOP {}.word());
         ttinsn!(UNPACR { ovrd_thread_id: 1, set_dat_valid: 1, last: 1, ..UNPACR::ZERO }.word());
-        addr += tile_bytes;
     }
 }

@@ -11,7 +11,7 @@ use super::trisc0::weight_formats;
 use super::{DST_HALF, SEM_DST};
 use crate::rt::chip::insn::{MVMUL, SEMINIT, SEMPOST, SETRWC, SFPCONFIG, SFPENCC, STALLWAIT, ZEROACC};
 use crate::rt::chip::{cfg, thread};
-use crate::rt::launch::Launch;
+use crate::rt::launch::TileLaunch;
 use crate::rt::tensix::{Config, block, push, sem, sem_cond, setc16, until};
 use crate::{semwait, ttinsn};
 use tt_isa::format::DataFormat;
@@ -47,7 +47,7 @@ pub fn boot() {
 }
 
 /// Runs TRISC1's part.
-pub fn run(launch: &Launch, params: &MatmulParams) {
+pub fn run(launch: &TileLaunch, params: &MatmulParams) {
     let Some(mut plan) = Plan::new(launch, params) else { return };
     configure(plan.weights());
     while let Some(unit) = plan.next() {

@@ -5,7 +5,8 @@
 use super::plan::Plan;
 use super::{DST_HALF, SEM_DST};
 use crate::rt::chip::insn::{PACR, SEMGET, STALLWAIT};
-use crate::rt::launch::Launch;
+use crate::rt::l1::L1;
+use crate::rt::launch::TileLaunch;
 use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, push, sem, sem_cond, sync, until};
@@ -13,12 +14,12 @@ use crate::{semwait, ttinsn};
 use tt_kernel_abi::matmul::{MatmulParams, OUT, OUT_SLOT_BYTES, OUT_SLOTS};
 
 /// L1 slot of a unit's result.
-pub fn slot(unit: u32) -> u32 {
-    OUT + unit % OUT_SLOTS * OUT_SLOT_BYTES
+pub fn slot<'a>(launch: &'a TileLaunch, unit: u32) -> L1<'a> {
+    launch.l1(OUT + unit % OUT_SLOTS * OUT_SLOT_BYTES, OUT_SLOT_BYTES)
 }
 
 /// Runs TRISC2's part.
-pub fn run(launch: &Launch, params: &MatmulParams) {
+pub fn run(launch: &TileLaunch, params: &MatmulParams) {
     let Some(plan) = Plan::new(launch, params) else { return };
     pack::configure();
     for unit in plan {
@@ -27,7 +28,7 @@ pub fn run(launch: &Launch, params: &MatmulParams) {
             OUT_FREE.wait(unit.number - OUT_SLOTS + 1);
         }
         // The packers are idle since the sync below.
-        pack::aim((unit.number & 1) * DST_HALF, slot(unit.number));
+        pack::aim((unit.number & 1) * DST_HALF, slot(launch, unit.number));
         semwait!(block::PACK, SEM_DST, sem_cond::WHILE_ZERO);
         let packers = match unit.groups() {
             1 => 0b0001,

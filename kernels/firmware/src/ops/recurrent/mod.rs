@@ -16,7 +16,6 @@ mod split;
 use self::lines::Lines;
 use crate::rt::heap;
 use crate::rt::lane::Lane;
-use crate::rt::mmio::load;
 use crate::rt::noc::Noc;
 use crate::rt::rows::Port;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece};
@@ -56,7 +55,7 @@ pub fn run(mut lane: Lane, params: &RecurrentParams) {
             0 => block.sequence,
             _ => {
                 let at = Piece { row: [0; 3], first: block.sequence, len: 1 };
-                load(ports[0].fetch_raw(&mut lane.noc, &op.more[2], &at, 4))
+                ports[0].fetch_word(&mut lane.noc, &op.more[2], &at)
             }
         };
         if before >= op.src0.ne[3] {

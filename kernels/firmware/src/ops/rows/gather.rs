@@ -3,8 +3,9 @@
 //! step of `GET_ROWS_BACK`, which adds to them.
 
 use super::{unknown, write};
+use crate::rt::l1::{L1, copy};
 use crate::rt::lane::Lane;
-use crate::rt::mmio::load;
+use crate::rt::mmio::order;
 use crate::rt::rows::Port;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
 use tt_kernel_abi::launch::ErrorCode;
@@ -32,7 +33,7 @@ fn get(lane: &mut Lane, params: &GatherParams) {
         lane.launch.progress(number);
         let [i10, i11, i12] = split_row(&op.dst, number);
         let at = Piece { row: [i11, i12, 0], first: i10, len: 1 };
-        let index = load(input.fetch_raw(&mut lane.noc, &op.src1, &at, 4));
+        let index = input.fetch_word(&mut lane.noc, &op.src1, &at);
         if index >= op.src0.ne[1] {
             lane.launch.fail(ErrorCode::IndexOutOfRange, number, index);
             continue;
@@ -44,12 +45,9 @@ fn get(lane: &mut Lane, params: &GatherParams) {
             let to = Piece { row: [i10, i11, i12], first: done, len };
             if raw_copy {
                 let raw = input.fetch_raw(&mut lane.noc, &op.src0, &from, 4);
-                let at = output.raw_buffer(&op.dst, &to);
-                for i in 0..len {
-                    crate::rt::mmio::store(at + 4 * i, load(raw + 4 * i));
-                }
-                crate::rt::mmio::order();
-                output.send_raw(&mut lane.noc, &op.dst, &to, 4, at);
+                copy(raw.words(), output.raw_buffer(&op.dst, &to).words());
+                order();
+                output.send_raw(&mut lane.noc, &op.dst, &to, 4);
             } else {
                 let values = input.fetch(&mut lane.noc, &op.src0, &from);
                 write(&mut lane.noc, &mut output, &op.dst, &to, |y| y.copy_from_slice(values));
@@ -64,7 +62,8 @@ pub fn index(lane: &mut Lane, port: &mut Port, view: &TensorView, at: [u32; 3], 
     let size = view.element_type().map_or(4, ElementType::block_bytes);
     let [first, i1, i2] = at;
     let raw = port.fetch_raw(&mut lane.noc, view, &Piece { row: [i1, i2, 0], first, len: 1 }, size);
-    let (low, high) = (load(raw), if size == 8 { load(raw + 4) } else { 0 });
+    let words = raw.words();
+    let (low, high) = (words[0].load(), words.get(1).map_or(0, |high| high.load()));
     if high != 0 || low >= limit {
         lane.launch.fail(ErrorCode::IndexOutOfRange, first, low);
         return None;
@@ -103,7 +102,7 @@ fn add_named(lane: &mut Lane, params: &GatherParams) {
         lane.launch.progress(number);
         let row = split_row(&op.dst, number);
         let at = Piece { row: [row[1], 0, 0], first: row[0], len: 1 };
-        let index = load(named.fetch_raw(&mut lane.noc, &op.more[0], &at, 4));
+        let index = named.fetch_word(&mut lane.noc, &op.more[0], &at);
         if index >= op.src1.ne[1] {
             lane.launch.fail(ErrorCode::IndexOutOfRange, number, index);
             continue;
@@ -130,15 +129,15 @@ fn add_rows(lane: &mut Lane) {
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let (mut names, mut sums) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
     let (mine, count) = (lane.share(op.dst.ne[1]), op.src1.ne[0]);
-    let mut named = 0;
+    let mut named = L1::EMPTY.words();
     for number in 0..count {
         lane.launch.progress(number);
         let piece = number % MAX_PIECE;
         if piece == 0 {
             let all = Piece { row: [0; 3], first: number, len: MAX_PIECE.min(count - number) };
-            named = names.fetch_raw(&mut lane.noc, &op.src1, &all, 4);
+            named = names.fetch_raw(&mut lane.noc, &op.src1, &all, 4).words();
         }
-        let row = load(named + 4 * piece);
+        let row = named[piece as usize].load();
         if row >= op.dst.ne[1] {
             // Every lane sees it.
             lane.launch.fail(ErrorCode::IndexOutOfRange, number, row);

@@ -6,7 +6,6 @@
 
 use super::sort::send;
 use crate::rt::lane::Lane;
-use crate::rt::mmio::load;
 use crate::rt::rows::Port;
 use tt_kernel_abi::TensorView;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
@@ -75,9 +74,7 @@ impl<'a> Runs<'a> {
         for (words, first) in [(&mut *self.keys, 0), (&mut *self.indices, self.pairs.ne[0] / 2)] {
             let piece = Piece { row, first: first + taken, len };
             let raw = self.port.fetch_raw(&mut lane.noc, self.pairs, &piece, 4);
-            for (i, word) in (0..len).zip(&mut words[head..]) {
-                *word = load(raw + 4 * i);
-            }
+            words[head..].iter_mut().zip(raw.words()).for_each(|(word, from)| *word = from.load());
         }
     }
 

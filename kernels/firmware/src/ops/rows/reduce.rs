@@ -3,7 +3,7 @@
 use super::{Row, unknown, write};
 use crate::rt::lane::Lane;
 use crate::rt::math::sum;
-use crate::rt::mmio::{load, order, store};
+use crate::rt::mmio::order;
 use crate::rt::noc::Noc;
 use crate::rt::rows::Port;
 use tt_kernel_abi::OpDescriptor;
@@ -82,16 +82,17 @@ fn count_equal(lane: &mut Lane, params: &ReduceParams) {
             let piece = Piece { row, first, len: MAX_PIECE.min(op.src0.ne[0] - first) };
             let x = a.fetch_raw(&mut lane.noc, &op.src0, &piece, 4);
             let y = b.fetch_raw(&mut lane.noc, &op.src1, &piece, 4);
-            equal += (0..piece.len).filter(|i| load(x + 4 * i) == load(y + 4 * i)).count() as u32;
+            let pairs = x.words().iter().zip(y.words());
+            equal += pairs.filter(|(x, y)| x.load() == y.load()).count() as u32;
             first += piece.len;
         }
     }
     let piece = Piece { row: [0; 3], first: 0, len: 1 };
-    let raw = a.raw_buffer(&op.dst, &piece);
-    store(raw, equal);
-    store(raw + 4, 0);
+    let words = a.raw_buffer(&op.dst, &piece).words();
+    words[0].store(equal);
+    words[1].store(0);
     order();
-    a.send_raw(&mut lane.noc, &op.dst, &piece, 8, raw);
+    a.send_raw(&mut lane.noc, &op.dst, &piece, 8);
 }
 
 /// Writes the only element of row `number` of the result.
@@ -103,10 +104,9 @@ fn single(noc: &mut Noc, port: &mut Port, op: &OpDescriptor, number: u32, value:
 /// Writes element `number` of a row of I32.
 fn index(noc: &mut Noc, port: &mut Port, op: &OpDescriptor, number: u32, value: u32) {
     let piece = Piece { row: [0; 3], first: number, len: 1 };
-    let raw = port.raw_buffer(&op.dst, &piece);
-    store(raw, value);
+    port.raw_buffer(&op.dst, &piece).words()[0].store(value);
     order();
-    port.send_raw(noc, &op.dst, &piece, 4, raw);
+    port.send_raw(noc, &op.dst, &piece, 4);
 }
 
 fn arg_max(row: &mut Row, noc: &mut Noc) -> u32 {

@@ -11,7 +11,6 @@ use super::gather::index;
 use super::write;
 use crate::rt::heap::Heap;
 use crate::rt::lane::Lane;
-use crate::rt::mmio::load;
 use crate::rt::rows::Port;
 use libm::{logf, sincosf};
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
@@ -113,7 +112,7 @@ fn positions(lane: &mut Lane, port: &mut Port, rope: &Rope, token: u32) -> [f32;
     let count = if rope.flags & Rope::MULTI != 0 { 4 } else { 1 };
     for (i, id) in (0..).zip(&mut ids[..count]) {
         let piece = Piece { row: [0; 3], first: token + i * op.src0.ne[2], len: 1 };
-        *id = load(port.fetch_raw(&mut lane.noc, &op.src1, &piece, 4)) as i32 as f32;
+        *id = port.fetch_word(&mut lane.noc, &op.src1, &piece) as i32 as f32;
     }
     ids
 }

@@ -10,7 +10,7 @@ use core::ops::Range;
 use super::{merge, unknown};
 use crate::rt::heap::Heap;
 use crate::rt::lane::Lane;
-use crate::rt::mmio::{order, store};
+use crate::rt::mmio::order;
 use crate::rt::rows::Port;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
 use tt_kernel_abi::rows::sort::{MAX_SORT, SortFunction, SortParams};
@@ -180,12 +180,10 @@ pub fn send(
     let mut done = 0;
     while done < len {
         let piece = Piece { row, first: first + done, len: MAX_PIECE.min(len - done) };
-        let raw = port.raw_buffer(dst, &piece);
-        for i in 0..piece.len {
-            store(raw + 4 * i, word(done + i));
-        }
+        let words = port.raw_buffer(dst, &piece).words();
+        (done..done + piece.len).zip(words).for_each(|(i, to)| to.store(word(i)));
         order();
-        port.send_raw(&mut lane.noc, dst, &piece, 4, raw);
+        port.send_raw(&mut lane.noc, dst, &piece, 4);
         done += piece.len;
     }
 }

@@ -26,11 +26,12 @@ pub mod trisc0;
 pub mod trisc1;
 pub mod trisc2;
 
-use crate::rt::launch::Launch;
+use crate::rt::l1::L1;
+use crate::rt::launch::{Launch, TileLaunch};
 use tt_kernel_abi::OpDescriptor;
 use tt_kernel_abi::elementwise::{ElementwiseParams, Piece, Pieces};
 use tt_kernel_abi::matmul::share;
-use tt_kernel_abi::sfpu::{DST_SLOT_ROWS, DST_SLOTS};
+use tt_kernel_abi::sfpu::{self, BLOCK_BYTES, DST_SLOT_ROWS, DST_SLOTS};
 
 /// Tensix semaphore: slots of Dst between TRISC0's unpack and TRISC2's pack.
 pub const SEM_TAKEN: u32 = 2;
@@ -65,6 +66,21 @@ impl<'a> Blocks<'a> {
     pub fn is_binary(&self) -> bool {
         self.op.src1.ne[0] != 0
     }
+}
+
+/// Where block `number` of an operand (0 or 1) is in L1, whose address in DRAM is `addr`.
+fn operand<'a>(launch: &'a TileLaunch, operand: u32, number: u32, addr: u64) -> L1<'a> {
+    launch.l1(sfpu::operand_slot(operand, number, addr), BLOCK_BYTES)
+}
+
+/// Where block `number` of the result is in L1.
+fn result<'a>(launch: &'a TileLaunch, number: u32) -> L1<'a> {
+    launch.l1(sfpu::result_slot(number), BLOCK_BYTES)
+}
+
+/// Where `count` parameters are in L1, whose address in DRAM is `addr`.
+fn parameters<'a>(launch: &'a TileLaunch, addr: u64, count: u32) -> L1<'a> {
+    launch.l1(sfpu::parameters_slot(addr), 4 * count)
 }
 
 /// First row of the slot of Dst of block `number`.

@@ -1,10 +1,11 @@
 //! TRISC0: blocks of the operands from the ring to Dst, as they are.
 
-use super::{Blocks, SEM_FILLED, SEM_TAKEN, dst_slot};
+use super::{Blocks, SEM_FILLED, SEM_TAKEN, dst_slot, operand};
 use crate::ops::elementwise::partner;
 use crate::rt::chip::insn::{NOP, SEMPOST, SETADCXX, SETADCXY, SETADCZW, STALLWAIT, UNPACR, WRCFG};
 use crate::rt::chip::{cfg, thread};
-use crate::rt::launch::Launch;
+use crate::rt::l1::L1;
+use crate::rt::launch::TileLaunch;
 use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use crate::rt::tensix::{Config, block, nth, push, sem, sem_cond, set_gpr, setc16, sync, until};
@@ -14,7 +15,7 @@ use crate::rt::unpack::{
 use crate::{semwait, ttinsn};
 use tt_isa::format::{DataFormat, FACE_DATUMS, FACE_DIM};
 use tt_kernel_abi::elementwise::ElementwiseParams;
-use tt_kernel_abi::sfpu::{BLOCK_ROWS, operand_slot};
+use tt_kernel_abi::sfpu::BLOCK_ROWS;
 
 /// GPRs with the address of a block in L1, and its first datum in Dst.
 const GPR_ADDRESS: u32 = 4;
@@ -22,7 +23,7 @@ const GPR_DATUM: u32 = 5;
 
 /// Runs TRISC0's part.
 #[inline(never)]
-pub fn run(launch: &Launch, params: &ElementwiseParams) {
+pub fn run(launch: &TileLaunch, params: &ElementwiseParams) {
     let blocks = Blocks::new(launch, params);
     configure();
     let mut len = 0;
@@ -38,11 +39,11 @@ pub fn run(launch: &Launch, params: &ElementwiseParams) {
         semwait!(block::UNPACK | block::SYNC, SEM_TAKEN, sem_cond::WHILE_MAX);
         ttinsn!(SEMPOST { sem_sel: sem(SEM_TAKEN) }.word());
         let at = address(&launch.op.src0, &piece);
-        unpack(operand_slot(0, number, at), dst_slot(number));
+        unpack(operand(launch, 0, number, at), dst_slot(number));
         if blocks.is_binary() {
             let (piece, _) = partner(&launch.op.src1, launch.op.dst.ne[0], &piece);
             let at = address(&launch.op.src1, &piece);
-            unpack(operand_slot(1, number, at), dst_slot(number) + BLOCK_ROWS);
+            unpack(operand(launch, 1, number, at), dst_slot(number) + BLOCK_ROWS);
         }
         ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::UNPACK0 }.word());
         ttinsn!(SEMPOST { sem_sel: sem(SEM_FILLED) }.word());
@@ -88,9 +89,9 @@ pub fn set_len(len: u32) {
     push(SETADCXX { cnt_set_mask: UNPACKER0, x_end2: len - 1, ..SETADCXX::ZERO }.word());
 }
 
-/// Unpacks a block from `l1` to the rows of Dst from `row` on.
-pub fn unpack(l1: u32, row: u32) {
-    set_gpr(GPR_ADDRESS, base_address(l1));
+/// Unpacks the block at the beginning of `from` to the rows of Dst from `row` on.
+pub fn unpack(from: L1, row: u32) {
+    set_gpr(GPR_ADDRESS, base_address(from));
     set_gpr(GPR_DATUM, FIRST_DATUM + row * FACE_DIM as u32);
     // Addresses must not change under an unpack that is still reading.
     ttinsn!(STALLWAIT { stall_res: block::CFG, wait_res: until::THCON | until::UNPACK0 }.word());

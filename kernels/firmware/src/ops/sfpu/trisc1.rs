@@ -3,13 +3,12 @@
 //! A vector register takes the even columns of four rows of Dst, or the odd ones: 64 rows are 32 times the program.
 //! Dst's counter moves on with the store of the result.
 
-use super::{Blocks, SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, dst_slot};
+use super::{Blocks, SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, dst_slot, parameters};
 use crate::rt::chip::insn::{
     SEMGET, SEMINIT, SEMPOST, SETRWC, SFPCONFIG, SFPLOAD, SFPLOADI, SFPNOP, SFPSTORE, STALLWAIT,
 };
 use crate::rt::chip::thread;
-use crate::rt::launch::Launch;
-use crate::rt::mmio::load as load_word;
+use crate::rt::launch::TileLaunch;
 use crate::rt::sync::BLOCKS_READY;
 use crate::rt::tensix::{block, push, sem, sem_cond, setc16, sync, until};
 use crate::{semwait, ttinsn, ttprogram};
@@ -17,7 +16,7 @@ use tt_isa::sfpu::{lreg, mod0_fmt, sfploadi};
 use tt_kernel_abi::Op;
 use tt_kernel_abi::elementwise::{Binary, ElementwiseParams, Glu, OWN_PARAMS, OptStep, Unary};
 use tt_kernel_abi::launch::ErrorCode;
-use tt_kernel_abi::sfpu::{BLOCK, BLOCK_ROWS, DST_SLOTS, parameters_slot};
+use tt_kernel_abi::sfpu::{BLOCK, BLOCK_ROWS, DST_SLOTS};
 use tt_kernel_sfpu::{self as sfpu, CONSTANTS, Constants, Program};
 
 /// Address modifiers (sections 0 and 1).
@@ -38,7 +37,7 @@ pub fn boot() {
 
 /// Runs TRISC1's part.
 #[inline(never)]
-pub fn run(launch: &Launch, params: &ElementwiseParams) {
+pub fn run(launch: &TileLaunch, params: &ElementwiseParams) {
     configure();
     let known = match Op::from_code(launch.op.op) {
         Some(Op::Unary) => unary(launch, params),
@@ -78,7 +77,7 @@ const fn program(program: Option<Program>) -> Program {
 /// Runs the program of one of a family's functions over all blocks.
 macro_rules! family {
     ($name:ident: $functions:ident { $($variant:ident)* } $load:expr) => {
-        fn $name(launch: &Launch, params: &ElementwiseParams) -> bool {
+        fn $name(launch: &TileLaunch, params: &ElementwiseParams) -> bool {
             let Some(function) = $functions::from_code(params.pieces.function) else { return false };
             match function {
                 $($functions::$variant => {
@@ -150,7 +149,7 @@ pub fn set_constants(values: &[u32; CONSTANTS]) {
 
 /// Runs `body` 32 times in each of this tile's blocks.
 #[inline(always)]
-fn blocks(launch: &Launch, params: &ElementwiseParams, constants: Constants, body: impl Fn()) {
+fn blocks(launch: &TileLaunch, params: &ElementwiseParams, constants: Constants, body: impl Fn()) {
     let count = Blocks::new(launch, params).count;
     set_constants(&constants.with(&own(launch, params, count)));
     for number in 0..count {
@@ -166,7 +165,7 @@ fn blocks(launch: &Launch, params: &ElementwiseParams, constants: Constants, bod
 /// The function's own parameters: those of the descriptor, or those at the places that it names in more[0], which BRISC brings before
 /// the first of `count` blocks.
 #[inline(never)]
-fn own(launch: &Launch, params: &ElementwiseParams, count: u32) -> [u32; CONSTANTS] {
+fn own(launch: &TileLaunch, params: &ElementwiseParams, count: u32) -> [u32; CONSTANTS] {
     const { assert!(CONSTANTS == OWN_PARAMS) };
     let words = params.own;
     let in_memory = &launch.op.more[0];
@@ -174,7 +173,8 @@ fn own(launch: &Launch, params: &ElementwiseParams, count: u32) -> [u32; CONSTAN
         return words;
     }
     BLOCKS_READY.wait(1);
-    words.map(|at| load_word(parameters_slot(in_memory.addr) + 4 * at))
+    let values = parameters(launch, in_memory.addr, in_memory.ne[0]).words();
+    words.map(|at| values[at as usize].load())
 }
 
 /// Elements of a vector register.

@@ -1,18 +1,18 @@
 //! TRISC2: results from Dst to the ring.
 
-use super::{Blocks, SEM_COMPUTED, SEM_TAKEN, dst_slot};
+use super::{Blocks, SEM_COMPUTED, SEM_TAKEN, dst_slot, result};
 use crate::rt::chip::insn::{PACR, SEMGET, STALLWAIT};
-use crate::rt::launch::Launch;
+use crate::rt::launch::TileLaunch;
 use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
 use tt_kernel_abi::elementwise::ElementwiseParams;
-use tt_kernel_abi::sfpu::{SLOTS, result_slot};
+use tt_kernel_abi::sfpu::SLOTS;
 
 /// Runs TRISC2's part.
 #[inline(never)]
-pub fn run(launch: &Launch, params: &ElementwiseParams) {
+pub fn run(launch: &TileLaunch, params: &ElementwiseParams) {
     let blocks = Blocks::new(launch, params);
     pack::configure();
     for number in 0..blocks.count {
@@ -21,7 +21,7 @@ pub fn run(launch: &Launch, params: &ElementwiseParams) {
             OUT_FREE.wait(number - SLOTS + 1);
         }
         // The packers are idle since the sync below.
-        pack::aim(dst_slot(number), result_slot(number));
+        pack::aim(dst_slot(number), result(launch, number));
         semwait!(block::PACK, SEM_COMPUTED, sem_cond::WHILE_ZERO);
         ttinsn!(PACR { pack_sel: 0b1111, last: 1, ..PACR::ZERO }.word());
         ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::PACK }.word());

@@ -1,14 +1,14 @@
 //! BRISC: rows and their partners from DRAM over NoC 0, and the head of every row: its slope and its value of more[0].
 
-use super::{Work, partner_piece, piece, segments};
+use super::{Work, head, operand, partner_piece, piece, segments};
 use crate::ops::rows::soft_max::slope;
-use crate::rt::launch::Launch;
-use crate::rt::mmio::{load, store};
+use crate::rt::l1::{L1, fill};
+use crate::rt::launch::TileLaunch;
 use crate::rt::noc::Noc;
 use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use tt_kernel_abi::elementwise::{Piece, split_row};
-use tt_kernel_abi::sfpu::rows::{Pass, SLOTS, Segment, head, head_staging, operand_slot};
+use tt_kernel_abi::sfpu::rows::{Pass, SLOTS, Segment, head_staging};
 use tt_kernel_abi::{DramAddr, TensorView};
 
 /// Segments that are read at a time: their requests are under way together.
@@ -16,7 +16,7 @@ const BATCH: u32 = SLOTS / 2;
 
 /// What BRISC knows of the rows.
 struct Rows<'a> {
-    launch: &'a Launch<'a>,
+    launch: &'a TileLaunch<'a>,
     noc: Noc,
     work: Work<'a>,
     /// The last head (dimension 2) and its slope: powers take long.
@@ -25,7 +25,7 @@ struct Rows<'a> {
 
 /// Runs BRISC's part.
 #[inline(never)]
-pub fn run(launch: &Launch, work: Work) {
+pub fn run(launch: &TileLaunch, work: Work) {
     let mut rows = Rows { launch, noc: Noc::new(0), work, slope: None };
     let mut all = segments(launch, &work).peekable();
     while let Some(&next) = all.peek() {
@@ -49,6 +49,11 @@ pub fn run(launch: &Launch, work: Work) {
     }
 }
 
+/// Where a row's value of more[0] comes in, whose address is `at`.
+fn staged<'a>(launch: &'a TileLaunch, segment: &Segment, at: u64) -> L1<'a> {
+    launch.l1(head_staging(segment.number, at), 4)
+}
+
 impl Rows<'_> {
     /// Asks for a segment, its partner, and at the beginning of a row for its value of more[0].
     fn fetch(&mut self, segment: &Segment) {
@@ -58,13 +63,14 @@ impl Rows<'_> {
             self.read(1, &op.src1, &partner, segment);
         }
         if let Some(at) = self.value(segment) {
-            self.noc.read_dram(DramAddr(at), head_staging(segment.number, at), 4);
+            self.noc.read_dram(DramAddr(at), staged(self.launch, segment, at));
         }
     }
 
-    fn read(&mut self, operand: u32, view: &TensorView, piece: &Piece, segment: &Segment) {
+    fn read(&mut self, number: u32, view: &TensorView, piece: &Piece, segment: &Segment) {
         let at = address(view, piece);
-        self.noc.read_dram(DramAddr(at), operand_slot(operand, segment.number, at), 4 * piece.len);
+        let to = operand(self.launch, number, segment.number, at);
+        self.noc.read_dram(DramAddr(at), to.part(0, 4 * piece.len));
     }
 
     /// Address of the value of more[0], a sink or a factor, that belongs to a row, if the segment is the row's first and there are values.
@@ -83,9 +89,9 @@ impl Rows<'_> {
             Pass::Max => f32::NEG_INFINITY,
             _ => 0.0,
         };
-        fill(0, address(&op.src0, &piece(&op.src0, segment)), segment, nothing);
+        self.pad(0, address(&op.src0, &piece(&op.src0, segment)), segment, nothing);
         if let Some(partner) = partner_piece(self.launch, segment) {
-            fill(1, address(&op.src1, &partner), segment, 0.0);
+            self.pad(1, address(&op.src1, &partner), segment, 0.0);
         }
         if !segment.opens {
             return;
@@ -96,16 +102,14 @@ impl Rows<'_> {
             _ => self.work.soft_max.map_or(1.0, |params| slope(params, i2)),
         };
         self.slope = Some((i2, slope));
-        store(head(segment.number), slope.to_bits());
-        let value = self.value(segment).map_or(0, |at| load(head_staging(segment.number, at)));
-        store(head(segment.number) + 4, value);
+        let head = head(self.launch, segment.number);
+        head[0].store(slope.to_bits());
+        head[1].store(self.value(segment).map_or(0, |at| staged(self.launch, segment, at).words()[0].load()));
     }
-}
 
-/// Fills a segment up to whole vector registers.
-fn fill(operand: u32, addr: u64, segment: &Segment, with: f32) {
-    let slot = operand_slot(operand, segment.number, addr);
-    for i in segment.len..segment.padded() {
-        store(slot + 4 * i, with.to_bits());
+    /// Fills a segment of an operand, whose address is `addr`, up to whole vector registers.
+    fn pad(&self, number: u32, addr: u64, segment: &Segment, with: f32) {
+        let elements = operand(self.launch, number, segment.number, addr).words();
+        fill(&elements[segment.len as usize..segment.padded() as usize], with.to_bits());
     }
 }

@@ -22,13 +22,14 @@ pub mod trisc0;
 pub mod trisc1;
 pub mod trisc2;
 
-use crate::rt::launch::Launch;
+use crate::rt::l1::{L1, Word};
+use crate::rt::launch::{Launch, TileLaunch};
 use tt_kernel_abi::TensorView;
 use tt_kernel_abi::elementwise::{Piece, split_row};
 use tt_kernel_abi::matmul::share;
 use tt_kernel_abi::rows::gradient::{GradientFunction, GradientParams};
 use tt_kernel_abi::rows::soft_max::SoftMaxParams;
-use tt_kernel_abi::sfpu::rows::{HALF_ROWS, Pass, RowFunction, Segment, Segments};
+use tt_kernel_abi::sfpu::rows::{self, HALF_ROWS, Pass, RowFunction, SEGMENT, Segment, Segments};
 
 /// Tensix semaphore: halves of Dst between TRISC0's unpack and their return.
 pub const SEM_TAKEN: u32 = 5;
@@ -74,6 +75,21 @@ fn segments(launch: &Launch, work: &Work) -> Segments {
 /// First row of the half of Dst of segment `number`.
 fn half(number: u32) -> u32 {
     number % 2 * HALF_ROWS
+}
+
+/// Where segment `number` of an operand (0: the row, 1: its partner) is in L1, whose address in DRAM is `addr`.
+fn operand<'a>(launch: &'a TileLaunch, operand: u32, number: u32, addr: u64) -> L1<'a> {
+    launch.l1(rows::operand_slot(operand, number, addr), 4 * SEGMENT)
+}
+
+/// Where segment `number` of the results is in L1.
+fn result<'a>(launch: &'a TileLaunch, number: u32) -> L1<'a> {
+    launch.l1(rows::result_slot(number), 4 * SEGMENT)
+}
+
+/// The head of the row whose first segment is `number`: the mask's slope, and the row's value of more[0].
+fn head<'a>(launch: &'a TileLaunch, number: u32) -> &'a [Word] {
+    launch.l1(rows::head(number), 8).words()
 }
 
 /// Where a segment of a row of `view` is.

@@ -1,19 +1,20 @@
 //! TRISC0: segments and their partners from L1 to the halves of Dst, as they are.
 
-use super::{SEM_FILLED, SEM_TAKEN, Work, half, partner_piece, piece, segments};
+use super::{SEM_FILLED, SEM_TAKEN, Work, half, operand, partner_piece, piece, segments};
 use crate::ops::sfpu::trisc0::{configure, set_len, unpack};
 use crate::rt::chip::insn::{SEMPOST, STALLWAIT};
-use crate::rt::launch::Launch;
+use crate::rt::l1::L1;
+use crate::rt::launch::TileLaunch;
 use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
-use tt_kernel_abi::sfpu::rows::{PARTNER_ROW, operand_slot};
+use tt_kernel_abi::sfpu::rows::PARTNER_ROW;
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 
 /// Runs TRISC0's part.
 #[inline(never)]
-pub fn run(launch: &Launch, work: Work) {
+pub fn run(launch: &TileLaunch, work: Work) {
     let op = launch.op;
     configure();
     let mut unpacker = Unpacker { len: 0 };
@@ -24,10 +25,10 @@ pub fn run(launch: &Launch, work: Work) {
         ttinsn!(SEMPOST { sem_sel: sem(SEM_TAKEN) }.word());
         let (len, row) = (segment.padded(), half(segment.number));
         let at = address(&op.src0, &piece(&op.src0, &segment));
-        unpacker.bring(operand_slot(0, segment.number, at), row, len);
+        unpacker.bring(operand(launch, 0, segment.number, at), row, len);
         if let Some(partner) = partner_piece(launch, &segment) {
             let at = address(&op.src1, &partner);
-            unpacker.bring(operand_slot(1, segment.number, at), row + PARTNER_ROW, len);
+            unpacker.bring(operand(launch, 1, segment.number, at), row + PARTNER_ROW, len);
         }
         ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::UNPACK0 }.word());
         ttinsn!(SEMPOST { sem_sel: sem(SEM_FILLED) }.word());
@@ -42,8 +43,8 @@ struct Unpacker {
 }
 
 impl Unpacker {
-    /// Brings `len` elements from `l1` to the rows of Dst from `row` on, in blocks.
-    fn bring(&mut self, l1: u32, row: u32, len: u32) {
+    /// Brings `len` elements of `from` to the rows of Dst from `row` on, in blocks.
+    fn bring(&mut self, from: L1, row: u32, len: u32) {
         for number in 0..len.div_ceil(BLOCK) {
             let now = BLOCK.min(len - number * BLOCK);
             if now != self.len {
@@ -52,7 +53,7 @@ impl Unpacker {
                 set_len(now);
                 self.len = now;
             }
-            unpack(l1 + number * BLOCK_BYTES, row + number * BLOCK_ROWS);
+            unpack(from.skip(number * BLOCK_BYTES), row + number * BLOCK_ROWS);
         }
     }
 }

@@ -1,17 +1,16 @@
 //! TRISC1: the vector unit's part: maxima, powers, sums, results, all in place in Dst.
 
-use super::{SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, Work, half, segments};
+use super::{SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, Work, half, head, segments};
 use crate::ops::sfpu::trisc1::{
     RWC_DST, configure, load as sfpload, load_on, set_constants, set_register, step, store,
 };
 use crate::rt::chip::insn::{SEMGET, SEMINIT, SEMPOST, SETRWC, STALLWAIT};
 use crate::rt::chip::thread;
-use crate::rt::launch::Launch;
-use crate::rt::mmio::load;
+use crate::rt::launch::TileLaunch;
 use crate::rt::sync::BLOCKS_READY;
 use crate::rt::tensix::{block, push, sem, sem_cond, setc16, sync, until};
 use crate::{semwait, ttinsn, ttprogram};
-use tt_kernel_abi::sfpu::rows::{PARTNER_ROW, Pass, RowFunction, Segment, head};
+use tt_kernel_abi::sfpu::rows::{PARTNER_ROW, Pass, RowFunction, Segment};
 use tt_kernel_sfpu::Program;
 use tt_kernel_sfpu::gradients::{self, EPS, FACTOR, ONE_OVER_N, SQUARES};
 use tt_kernel_sfpu::rows::{self, SUM};
@@ -49,7 +48,7 @@ pub fn boot() {
 
 /// What holds for a row, and for all of them.
 struct Rows<'a> {
-    launch: &'a Launch<'a>,
+    launch: &'a TileLaunch<'a>,
     function: RowFunction,
     work: Work<'a>,
     slope: u32,
@@ -59,7 +58,7 @@ struct Rows<'a> {
 
 /// Runs TRISC1's part.
 #[inline(never)]
-pub fn run(launch: &Launch, work: Work) {
+pub fn run(launch: &TileLaunch, work: Work) {
     configure();
     let own = [0; 4];
     set_constants(&POWER.constants().with(&own));
@@ -94,8 +93,9 @@ impl Rows<'_> {
     /// Reads a row's head and sets what its first segments add to.
     fn begin(&mut self, number: u32) {
         BLOCKS_READY.wait(number + 1);
-        self.slope = load(head(number));
-        self.value = (self.launch.op.more[0].ne[0] > 0).then(|| load(head(number) + 4));
+        let head = head(self.launch, number);
+        self.slope = head[0].load();
+        self.value = (self.launch.op.more[0].ne[0] > 0).then(|| head[1].load());
         match self.function {
             RowFunction::SoftMaxBack | RowFunction::RmsNormBack => {
                 set_register(SUM, 0);

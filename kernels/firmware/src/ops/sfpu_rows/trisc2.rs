@@ -1,19 +1,19 @@
 //! TRISC2: results from Dst to the ring. Halves without results only go back: in their order, or a later one would be filled again while
 //! one before it is packed.
 
-use super::{SEM_COMPUTED, SEM_TAKEN, Work, half, segments};
+use super::{SEM_COMPUTED, SEM_TAKEN, Work, half, result, segments};
 use crate::rt::chip::insn::{PACR, SEMGET, STALLWAIT};
-use crate::rt::launch::Launch;
+use crate::rt::launch::TileLaunch;
 use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
-use tt_kernel_abi::sfpu::rows::{RESULT_SLOTS, result_slot};
+use tt_kernel_abi::sfpu::rows::RESULT_SLOTS;
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 
 /// Runs TRISC2's part.
 #[inline(never)]
-pub fn run(launch: &Launch, work: Work) {
+pub fn run(launch: &TileLaunch, work: Work) {
     pack::configure();
     for segment in segments(launch, &work) {
         launch.progress(segment.number);
@@ -27,7 +27,7 @@ pub fn run(launch: &Launch, work: Work) {
         }
         for number in 0..segment.len.div_ceil(BLOCK) {
             // The packers are idle since the sync before.
-            let slot = result_slot(segment.result) + number * BLOCK_BYTES;
+            let slot = result(launch, segment.result).skip(number * BLOCK_BYTES);
             pack::aim(half(segment.number) + number * BLOCK_ROWS, slot);
             semwait!(block::PACK, SEM_COMPUTED, sem_cond::WHILE_ZERO);
             ttinsn!(PACR { pack_sel: 0b1111, last: 1, ..PACR::ZERO }.word());

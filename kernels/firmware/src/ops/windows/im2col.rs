@@ -1,19 +1,19 @@
 //! `IM2COL`, `IM2COL_3D`: every window becomes a row, its elements in the order channel, slice, row, column.
 
 use super::{Part, Rows};
+use crate::rt::elements::convert;
 use crate::rt::heap::Heap;
+use crate::rt::l1::{Integer, L1, Shared, fill};
 use crate::rt::lane::Lane;
-use crate::rt::mmio::{load, load16, order, store, store16};
+use crate::rt::mmio::order;
 use crate::rt::noc::Noc;
-use crate::rt::rows::{narrow, widen};
 use tt_kernel_abi::target::{CONGRUENCE, offset};
 use tt_kernel_abi::windows::{OUT_BYTES, WindowParams};
 use tt_kernel_abi::{DramAddr, ElementType};
 
 /// What goes out, as long runs: one buffer is filled while the other one is sent.
 struct Out {
-    buffers: [u32; 2],
-    from: u32,
+    buffers: [L1<'static>; 2],
     to: u64,
     len: u32,
 }
@@ -21,26 +21,26 @@ struct Out {
 impl Out {
     fn new(heap: &mut Heap) -> Self {
         let buffers = [heap.take(OUT_BYTES + CONGRUENCE), heap.take(OUT_BYTES + CONGRUENCE)];
-        Self { buffers, from: 0, to: 0, len: 0 }
+        Self { buffers, to: 0, len: 0 }
     }
 
     /// A place for the bytes that go to `to`.
-    fn reserve(&mut self, noc: &mut Noc, to: u64, bytes: u32) -> u32 {
+    fn reserve(&mut self, noc: &mut Noc, to: u64, bytes: u32) -> L1<'static> {
         if self.len > 0 && (self.to + u64::from(self.len) != to || self.len + bytes > OUT_BYTES) {
             self.flush(noc);
         }
         if self.len == 0 {
-            (self.from, self.to) = (self.buffers[0] + offset(to), to);
+            self.to = to;
         }
         self.len += bytes;
-        self.from + self.len - bytes
+        self.buffers[0].part(offset(self.to) + self.len - bytes, bytes)
     }
 
     /// Sends what is there; the buffer that is filled next has arrived.
     fn flush(&mut self, noc: &mut Noc) {
         order();
         noc.wait_writes();
-        noc.write_dram(self.from, DramAddr(self.to), self.len);
+        noc.write_dram(self.buffers[0].part(offset(self.to), self.len), DramAddr(self.to));
         self.buffers.swap(0, 1);
         self.len = 0;
     }
@@ -70,14 +70,14 @@ pub fn run(lane: &mut Lane, params: &WindowParams) {
             if from != to {
                 halve(&rows, from, to);
             }
-            let bytes = rows.list().len() as u32 * params.kernel[0] * to.block_bytes();
+            let bytes = rows.count as u32 * params.kernel[0] * to.block_bytes();
             let part = to_row + u64::from(channel * (bytes / channels));
             for ox in ox..ox + windows {
                 let at = out.reserve(&mut lane.noc, part + u64::from(ox) * op.dst.nb[1], bytes);
                 let window = Window::new(params, &rows, ox, op.src0.ne[0]);
                 match to.block_bytes() {
-                    2 => window.put(&rows, at, 2, |from, to| store16(to, load16(from)), |to| store16(to, 0)),
-                    _ => window.put(&rows, at, 4, |from, to| store(to, load(from)), |to| store(to, 0)),
+                    2 => window.put::<u16>(&rows, at),
+                    _ => window.put::<u32>(&rows, at),
                 }
             }
             channel += channels;
@@ -89,10 +89,8 @@ pub fn run(lane: &mut Lane, params: &WindowParams) {
 
 /// Rounds all rows where they are: elements do not get longer.
 fn halve(rows: &Rows, from: ElementType, to: ElementType) {
-    for &row in rows.list().iter().filter(|&&row| row != 0) {
-        for i in 0..rows.columns {
-            narrow(to, widen(from, row, i), row, i);
-        }
+    for row in rows.list().flatten() {
+        convert((from, row), (to, row), rows.columns);
     }
 }
 
@@ -113,28 +111,21 @@ impl Window {
         Self { first, end, len: params.kernel[0], column, dilation: params.dilation[0] }
     }
 
-    /// Puts the window's elements of all rows to `at`, with these ways to move an element of `size` bytes and a zero.
-    #[inline(always)]
-    fn put(&self, rows: &Rows, mut at: u32, size: u32, copy: impl Fn(u32, u32), zero: impl Fn(u32)) {
-        let zeros = |at: &mut u32, n: u32| {
-            for _ in 0..n {
-                zero(*at);
-                *at += size;
-            }
-        };
-        for &row in rows.list() {
-            if row == 0 {
-                zeros(&mut at, self.len);
+    /// Puts the window's elements of all rows to `to`: each row's begin where the ones before end.
+    #[inline(never)]
+    fn put<T: Integer>(&self, rows: &Rows, to: L1) {
+        let windows = to.elements::<T>().chunks_exact(self.len as usize);
+        for (row, window) in rows.list().zip(windows) {
+            let Some(row) = row.filter(|_| self.first < self.end) else {
+                fill(window, T::ZERO);
                 continue;
+            };
+            let mut columns =
+                row.elements::<T>()[self.column as usize..].iter().step_by(self.dilation as usize);
+            for (k, to) in (0..).zip(window) {
+                let from = if (self.first..self.end).contains(&k) { columns.next() } else { None };
+                to.store(from.map_or(T::ZERO, Shared::load));
             }
-            zeros(&mut at, self.first);
-            let mut from = row + self.column * size;
-            for _ in self.first..self.end {
-                copy(from, at);
-                from += self.dilation * size;
-                at += size;
-            }
-            zeros(&mut at, self.len - self.end);
         }
     }
 }

@@ -11,6 +11,7 @@ mod im2col;
 mod reduce;
 
 use crate::rt::heap::{self, Heap};
+use crate::rt::l1::L1;
 use crate::rt::lane::Lane;
 use crate::rt::noc::Noc;
 use crate::rt::rows::Port;
@@ -43,10 +44,13 @@ struct Part {
     columns: (u32, u32),
 }
 
+/// A row outside of the image.
+const NO_ROW: u32 = u32::MAX;
+
 /// Rows of an image in L1.
 struct Rows {
-    buffer: u32,
-    /// Address of each row's first column that is there; 0 for a row outside of the image.
+    buffer: L1<'static>,
+    /// Where in the buffer each row's first column is that is there; [`NO_ROW`] for a row outside of the image.
     table: &'static mut [u32],
     count: usize,
     /// Columns that are there: the first one and their number.
@@ -55,7 +59,7 @@ struct Rows {
     size: u32,
 }
 
-/// Neighbours in memory, read with one request.
+/// Neighbours in memory, read with one request to byte `to` of the buffer.
 #[derive(Default)]
 struct Run {
     from: u64,
@@ -64,8 +68,8 @@ struct Run {
 }
 
 impl Run {
-    fn start(&mut self, noc: &mut Noc) {
-        noc.read_dram(DramAddr(self.from), self.to, self.len);
+    fn start(&mut self, noc: &mut Noc, buffer: L1) {
+        noc.read_dram(DramAddr(self.from), buffer.part(self.to, self.len));
         self.len = 0;
     }
 }
@@ -76,9 +80,11 @@ impl Rows {
         Self { buffer, table: heap.words(MAX_ROWS), count: 0, first: 0, columns: 0, size }
     }
 
-    /// The rows that are there, in the order channel, slice, row of the window.
-    fn list(&self) -> &[u32] {
-        &self.table[..self.count]
+    /// The rows that are there, in the order channel, slice, row of the window: the bytes of their columns.
+    fn list(&self) -> impl Iterator<Item = Option<L1<'_>>> {
+        let bytes = self.columns * self.size;
+        let row = move |&at: &u32| (at != NO_ROW).then(|| self.buffer.part(at, bytes));
+        self.table[..self.count].iter().map(row)
     }
 
     /// Brings what the windows of a unit need.
@@ -87,7 +93,7 @@ impl Rows {
         (self.first, self.columns) = (columns.0, columns.1 - columns.0);
         let bytes = self.columns * self.size;
         let base = base + u64::from(self.first) * image.nb[0];
-        let ([_, rows, slices], mut next) = (params.kernel, self.buffer);
+        let ([_, rows, slices], mut next) = (params.kernel, 0u32);
         let mut run = Run::default();
         self.count = 0;
         for channel in 0..channels {
@@ -99,13 +105,13 @@ impl Rows {
                     let entry = &mut self.table[self.count];
                     self.count += 1;
                     let (Some(slice), Some(row), true) = (slice, row, bytes > 0) else {
-                        *entry = 0;
+                        *entry = NO_ROW;
                         continue;
                     };
                     let from = at + u64::from(slice) * image.nb[2] + u64::from(row) * image.nb[1];
                     if run.len == 0 || run.from + u64::from(run.len) != from {
                         if run.len > 0 {
-                            run.start(noc);
+                            run.start(noc, self.buffer);
                         }
                         run = Run { from, to: next.next_multiple_of(CONGRUENCE) + offset(from), len: 0 };
                     }
@@ -116,7 +122,7 @@ impl Rows {
             }
         }
         if run.len > 0 {
-            run.start(noc);
+            run.start(noc, self.buffer);
         }
         noc.wait_reads();
     }

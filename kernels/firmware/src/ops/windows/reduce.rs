@@ -1,8 +1,9 @@
 //! One number for each window of one channel, in FP32.
 
 use super::{Part, Rows};
+use crate::rt::elements::element;
 use crate::rt::lane::Lane;
-use crate::rt::rows::{Port, widen};
+use crate::rt::rows::Port;
 use tt_kernel_abi::ElementType;
 use tt_kernel_abi::elementwise::Piece;
 use tt_kernel_abi::windows::{WindowFunction, WindowParams};
@@ -70,11 +71,11 @@ impl Window<'_> {
     fn fold(&self, ox: u32, mut value: f32, mut f: impl FnMut(f32, f32, usize) -> f32) -> f32 {
         let (first, end) = self.params.inside(0, ox, self.columns);
         let mut number = 0;
-        for &row in self.rows.list() {
-            if row != 0 {
+        for row in self.rows.list() {
+            if let Some(row) = row {
                 for k in first..end {
                     let column = self.params.source(0, ox, k) as u32 - self.rows.first;
-                    let x = f32::from_bits(widen(self.ty, row, column));
+                    let x = f32::from_bits(element(self.ty, row, column));
                     value = f(value, x, (number + k) as usize);
                 }
             }
