@@ -42,7 +42,9 @@ impl Device {
             runtime,
         }));
         let description = device.description.to_string_lossy();
-        log::info(&format!("{}: {description}, {} MiB", device.label(), device.runtime.memory().total >> 20));
+        let card = device.runtime.card().map_or_else(String::new, about);
+        let memory = device.runtime.memory().total >> 20;
+        log::info(&format!("{}: {description}, {memory} MiB{card}", device.label()));
         device
     }
 
@@ -50,6 +52,20 @@ impl Device {
     pub fn label(&self) -> String {
         self.name.to_string_lossy().into_owned()
     }
+}
+
+/// Where a card is, and what drives it.
+fn about(card: &tt_runtime::cards::Card) -> String {
+    let told = |name: &str, value: &Option<String>| value.as_ref().map(|value| format!(", {name} {value}"));
+    let [serial, firmware] = [told("board", &card.serial), told("firmware", &card.firmware)];
+    format!(
+        ", {} at {}{}, driver {}{}",
+        card.name(),
+        card.address,
+        serial.unwrap_or_default(),
+        card.driver,
+        firmware.unwrap_or_else(|| ", firmware unknown".to_owned())
+    )
 }
 
 /// A string for C; ours have no zero bytes.

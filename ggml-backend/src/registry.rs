@@ -40,6 +40,9 @@ fn find_devices() -> Vec<Arc<tt_runtime::Device>> {
     let opened: Vec<_> = specs.iter().map(tt_runtime::Device::open).collect();
     let usable: Vec<_> = opened.into_iter().filter(usable).collect();
     match usable.len() {
+        0 if !specs.is_empty() && text.is_none() => {
+            log::error(&format!("no Tenstorrent card that can be used; {name}=sim simulates one"))
+        }
         0 if !specs.is_empty() => log::error(&format!("no device of {name} can be used")),
         0 => {
             log::announce_idle(&format!("no Tenstorrent card found, so no device; {name}=sim simulates one"))

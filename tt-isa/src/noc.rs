@@ -83,6 +83,16 @@ impl NiuMap {
         self.node(end) | self.node(start) << RECT_START
     }
 
+    /// The register that names a tile, for an address of more than 32 bits there; `None` where a chip has a register of its own for the
+    /// high bits, or not so many.
+    pub const fn node_at(&self, tile: NocXy, addr: u64) -> Option<u32> {
+        let high = addr >> 32;
+        match self.registers.ret_node == self.registers.ret_mid && high < 1 << self.node_shift {
+            true => Some(self.node(tile) | high as u32),
+            false => None,
+        }
+    }
+
     /// The tile that a register names; of a multicast the last one. Reverse of [`Self::node`].
     pub const fn tile(&self, node: u32) -> NocXy {
         let bits = node >> self.node_shift;

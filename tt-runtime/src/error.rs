@@ -52,6 +52,25 @@ pub enum Error {
         /// Those that did not finish.
         cores: Vec<CoreReport>,
     },
+    /// Nothing answers on the NoC.
+    #[error(
+        "tile {tile} does not answer: everything there reads as ones. The chip has to be reset (`tt-smi -r`)"
+    )]
+    Silent {
+        /// Translated coordinate.
+        tile: NocXy,
+    },
+    /// Somebody else has stopped the cores.
+    #[error(
+        "the cores of tile {tile} are in reset: another program has taken the card, or reset it, while it was in use here"
+    )]
+    Stopped {
+        /// Translated coordinate.
+        tile: NocXy,
+    },
+    /// Of another process.
+    #[error("the device was opened by the process that this one was forked from, and cannot be used here")]
+    Forked,
     /// A kernel refused its work.
     #[error("kernel error on tile {tile}: {report}")]
     Kernel {

@@ -8,6 +8,7 @@
 //!   layout     matrices -> weight tiles
 //!   link       windows, tiles, DRAM banks
 //!     transport  card or simulator
+//! cards      which cards there are, without touching them
 //! record     what a device has been asked to execute, for tests
 //! chip       which chip it is, and whether there are kernels for it
 //! ```
@@ -17,6 +18,7 @@
 //! of the library.
 
 mod alloc;
+pub mod cards;
 pub mod chip;
 mod device;
 mod error;
@@ -33,7 +35,7 @@ pub use device::{Allocation, Counters, Device, DeviceInfo, MemoryInfo, Reads};
 pub use error::{CoreReport, Error};
 pub use link::Link;
 pub use record::Record;
-pub use spec::{DeviceSpec, SimOptions, SpecError, parse_devices};
+pub use spec::{DeviceSpec, SimOptions, SpecError, parse_devices, parse_devices_of};
 pub use tt_kernel_abi::target::CONGRUENCE;
 pub use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, TensorView};
 pub use tt_kernels::WITH_KERNELS;

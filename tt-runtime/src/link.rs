@@ -204,6 +204,42 @@ impl Link {
         self.transport.simulated()
     }
 
+    /// Where the chip can write to this host's memory ([`Transport::host_address`]).
+    pub fn host_address(&self) -> Option<u64> {
+        self.transport.host_address()
+    }
+
+    /// A word of that memory.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn read_host(&mut self, offset: u64) -> Result<u32, TransportError> {
+        let mut word = [0; 4];
+        self.transport.read_host(offset, &mut word)?;
+        Ok(u32::from_le_bytes(word))
+    }
+
+    /// Has a word written when this process ends ([`Transport::stop_at_exit`]).
+    ///
+    /// # Errors
+    /// The driver does not take it.
+    pub fn stop_at_exit(&mut self, tile: NocXy, addr: u64, word: u32) -> Result<(), TransportError> {
+        self.transport.stop_at_exit(tile, addr, word)
+    }
+
+    /// Whether the chip is still there, and still ours.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_chip(&mut self) -> Result<(), TransportError> {
+        self.transport.check()
+    }
+
+    /// Says that there is work.
+    pub fn busy(&mut self) {
+        self.transport.busy();
+    }
+
     /// Bytes of DRAM.
     pub fn dram_size(&self) -> u64 {
         self.chip.dram.len() as u64 * self.chip.dram_bank_size

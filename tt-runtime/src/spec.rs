@@ -2,9 +2,12 @@
 //!
 //! ```text
 //! unset or empty       every card found
-//! 0,1                  cards by number
+//! 0,1                  cards by number: /dev/tenstorrent/0, ..
+//! 0000:01:00.0         a card by its PCI address
+//! 0100018511732044     cards by the serial number of their board
 //! sim, sim:n300, ..    the built-in simulator, a device for each chip of the board
 //! ttsim:PATH           the vendor's simulator, a shared library
+//! kmd-mock:VERSION     for tests: a simulated n150 behind the rules of a version of the vendor's kernel driver, such as 2.10.0
 //! null, null:FILE      for tests: a card that accepts everything and computes nothing; what it is to execute is written to FILE
 //! ```
 //! Entries are separated by commas; a path may not contain one. An entry `NAME=VALUE`, or the name of an option that has no
@@ -22,6 +25,9 @@ use std::path::PathBuf;
 use tt_isa::chip::{BLACKHOLE, BOARDS, Board, blackhole, board};
 use tt_simulator::Mode;
 
+use tt_sys::kmd::ioctl::Version;
+
+use crate::cards::{Card, CardError, Found, System};
 use crate::chip::title;
 
 /// The board that `sim` stands for.
@@ -30,6 +36,10 @@ const DEFAULT_BOARD: &str = "n150";
 /// A device to open.
 #[derive(Clone, Debug)]
 pub enum DeviceSpec {
+    /// A card.
+    Card(Card),
+    /// A card that was found and cannot be used.
+    Unusable(CardError),
     /// A chip of the built-in simulator.
     Sim {
         /// Board.
@@ -70,7 +80,7 @@ pub struct SimOptions {
 }
 
 /// An entry that names no device.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum SpecError {
     /// No such board.
     #[error("\"{entry}\": there is no board \"{name}\" to simulate (there are: {})", boards())]
@@ -107,9 +117,25 @@ pub enum SpecError {
         /// The path.
         path: PathBuf,
     },
-    /// A card number.
-    #[error("\"{entry}\": this version drives simulated devices only, not yet cards; use sim or ttsim:PATH")]
-    Cards {
+    /// No such card.
+    #[error("\"{entry}\": there is no such card ({there})")]
+    NoSuchCard {
+        /// The entry.
+        entry: String,
+        /// Which there are.
+        there: String,
+    },
+    /// A card that cannot be used.
+    #[error("\"{entry}\": {error}")]
+    Card {
+        /// The entry.
+        entry: String,
+        /// Why.
+        error: CardError,
+    },
+    /// A version of the driver.
+    #[error("\"{entry}\": name a version of the kernel driver, as in kmd-mock:2.10.0")]
+    NoVersion {
         /// The entry.
         entry: String,
     },
@@ -122,7 +148,9 @@ pub enum SpecError {
         entry: String,
     },
     /// Anything else.
-    #[error("\"{entry}\" is no device: use card numbers, sim, sim:BOARD or ttsim:PATH, separated by commas")]
+    #[error(
+        "\"{entry}\" is no device: use numbers, PCI addresses or serial numbers of cards, sim, sim:BOARD or ttsim:PATH, separated by commas"
+    )]
     Syntax {
         /// The entry.
         entry: String,
@@ -133,14 +161,23 @@ fn boards() -> String {
     BOARDS.iter().map(|board| board.name).collect::<Vec<_>>().join(", ")
 }
 
-/// The devices that `text` asks for; `None` or an empty text asks for every card. This version finds no cards.
+/// The devices that `text` asks for; `None` or an empty text asks for every card. One that was not named and cannot be used is there as such.
 ///
 /// # Errors
 /// The first entry that names no device.
 pub fn parse_devices(text: Option<&str>) -> Result<Vec<DeviceSpec>, SpecError> {
+    parse_devices_of(&System::this(), text)
+}
+
+/// The same with the cards of a system.
+///
+/// # Errors
+/// As for [`parse_devices`].
+pub fn parse_devices_of(system: &System, text: Option<&str>) -> Result<Vec<DeviceSpec>, SpecError> {
     let entries = text.unwrap_or("").trim();
     if entries.is_empty() {
-        return Ok(Vec::new());
+        let device = |found: Found| found.card.map_or_else(DeviceSpec::Unusable, DeviceSpec::Card);
+        return Ok(system.cards().into_iter().map(device).collect());
     }
     let mut devices: Vec<Vec<DeviceSpec>> = Vec::new();
     for entry in entries.split(',').map(str::trim) {
@@ -148,6 +185,7 @@ pub fn parse_devices(text: Option<&str>) -> Result<Vec<DeviceSpec>, SpecError> {
             (Some((name, value)), Some(chips)) => {
                 chips.iter_mut().try_for_each(|chip| set_option(chip, entry, name, value))?;
             }
+            _ if names_card(entry) => devices.push(cards(system, entry)?),
             _ => devices.push(parse_entry(entry)?),
         }
     }
@@ -191,6 +229,71 @@ fn set_option(
     Ok(())
 }
 
+/// Decimal digits of the largest number of a card; longer ones are serial numbers.
+const NUMBER_DIGITS: usize = 4;
+
+/// Whether an entry has the form of a card's number, PCI address or serial number.
+fn names_card(entry: &str) -> bool {
+    let hex = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let number = entry.len() <= NUMBER_DIGITS && entry.bytes().all(|b| b.is_ascii_digit());
+    let serial = entry.len() > 2 * NUMBER_DIGITS && hex(entry);
+    let parts: Vec<&str> = entry.split([':', '.']).collect();
+    let address = parts.len() == 4 && parts.iter().all(|part| hex(part));
+    !entry.is_empty() && (number || serial || address)
+}
+
+/// The cards that an entry names.
+fn cards(system: &System, entry: &str) -> Result<Vec<DeviceSpec>, SpecError> {
+    let all = system.cards();
+    let is = |found: &Found| {
+        let serial = found.card.as_ref().ok().and_then(|card| card.serial.as_deref());
+        let number = entry.parse().ok().filter(|_| entry.len() <= NUMBER_DIGITS);
+        number.is_some() && found.number == number
+            || found.address.as_deref().is_some_and(|address| address.eq_ignore_ascii_case(entry))
+            || serial.is_some_and(|serial| serial.eq_ignore_ascii_case(entry))
+    };
+    let named: Vec<&Found> = all.iter().filter(|found| is(found)).collect();
+    if named.is_empty() {
+        return Err(SpecError::NoSuchCard { entry: entry.to_owned(), there: list(&all) });
+    }
+    let card = |found: &&Found| match &found.card {
+        Ok(card) => Ok(DeviceSpec::Card(card.clone())),
+        Err(error) => Err(SpecError::Card { entry: entry.to_owned(), error: error.clone() }),
+    };
+    named.iter().map(card).collect()
+}
+
+/// The cards of a machine, for a message.
+fn list(all: &[Found]) -> String {
+    let one = |found: &Found| {
+        let number = found.number.map_or_else(String::new, |number| format!("{number} at "));
+        let address = found.address.as_deref().unwrap_or("an unknown address");
+        let serial = found.card.as_ref().ok().and_then(|card| card.serial.as_deref());
+        let serial = serial.map_or_else(String::new, |serial| format!(", board {serial}"));
+        format!("{number}{address}{serial}")
+    };
+    match all.is_empty() {
+        true => "no Tenstorrent card was found; sim simulates one".to_owned(),
+        false => format!("there are: {}", all.iter().map(one).collect::<Vec<_>>().join("; ")),
+    }
+}
+
+/// A version as `kmd-mock` has it behind its colon.
+fn version(text: &str) -> Option<Version> {
+    let mut parts = text.split('.').map(|part| part.parse().ok());
+    let mut part = || parts.next().flatten();
+    let version = Version::new(part()?, part()?, part()?);
+    parts.next().is_none().then_some(version)
+}
+
+fn mock(entry: &str, text: Option<&str>) -> Result<Vec<DeviceSpec>, SpecError> {
+    let owned = || entry.to_owned();
+    let version = text.and_then(version).ok_or_else(|| SpecError::NoVersion { entry: owned() })?;
+    let card = System::mock(version).and_then(|system| system.look_at(0).card);
+    let card = card.map_err(|error| SpecError::Card { entry: owned(), error })?;
+    Ok(vec![DeviceSpec::Card(card)])
+}
+
 fn no_board(entry: &str, name: &str) -> SpecError {
     let entry = entry.to_owned();
     match blackhole::BOARDS.iter().find(|board| board.name == name) {
@@ -213,6 +316,7 @@ fn parse_entry(entry: &str) -> Result<Vec<DeviceSpec>, SpecError> {
                 .map(|chip| DeviceSpec::Sim { board, chip, options: SimOptions::default() })
                 .collect())
         }
+        ("kmd-mock", text) => mock(entry, text),
         ("null", file) => Ok(vec![DeviceSpec::null(file.map(PathBuf::from))]),
         ("ttsim", None | Some("")) => Err(SpecError::NoLibrary { entry: owned() }),
         ("ttsim", Some(path)) => {
@@ -221,9 +325,6 @@ fn parse_entry(entry: &str) -> Result<Vec<DeviceSpec>, SpecError> {
                 return Err(SpecError::NoSuchLibrary { entry: owned(), path: library });
             }
             Ok(vec![DeviceSpec::TtSim { library }])
-        }
-        (number, None) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => {
-            Err(SpecError::Cards { entry: owned() })
         }
         _ => Err(SpecError::Syntax { entry: owned() }),
     }
@@ -235,8 +336,6 @@ mod tests {
 
     #[test]
     fn devices_are_listed() {
-        assert!(parse_devices(None).unwrap().is_empty());
-        assert!(parse_devices(Some(" ")).unwrap().is_empty());
         assert_eq!(parse_devices(Some("sim")).unwrap().len(), 1);
         assert_eq!(parse_devices(Some("sim:n300, sim")).unwrap().len(), 3);
     }
@@ -278,10 +377,12 @@ mod tests {
             blackhole.contains("Blackhole") && blackhole.contains("not their Tensix instructions"),
             "{blackhole}"
         );
-        assert_eq!(error("ttsim:"), SpecError::NoLibrary { entry: "ttsim:".into() });
+        assert!(matches!(error("ttsim:"), SpecError::NoLibrary { entry } if entry == "ttsim:"));
         assert!(matches!(error("ttsim:/no/such/file.so"), SpecError::NoSuchLibrary { .. }));
-        assert!(matches!(error("0,1"), SpecError::Cards { .. }));
-        for text in ["nonsense", "-1", "sim,,sim", "SIM"] {
+        for text in ["kmd-mock", "kmd-mock:2.10", "kmd-mock:2.10.0.1", "kmd-mock:new"] {
+            assert!(matches!(error(text), SpecError::NoVersion { .. }), "{text}");
+        }
+        for text in ["nonsense", "-1", "sim,,sim", "SIM", "12345", "1:2:3"] {
             assert!(matches!(error(text), SpecError::Syntax { .. }), "{text}");
         }
     }

@@ -41,13 +41,21 @@ pub struct BootConfig {
     pub completion_node: u32,
     /// DRAM banks.
     pub banks: u32,
+    /// On the worker that holds the completion word: where [`crate::l1::COUNTS`] is pushed to when all have completed a launch, an
+    /// address of host memory behind the PCIe tile. Low half, and the tile's register with the address' high bits
+    /// ([`tt_isa::noc::NiuMap::node_at`]); zeros if nothing is pushed.
+    pub push: [u32; 2],
+    /// All workers, as a multicast's register names them, NoC 0: what [`crate::l1::STOP`] stops.
+    pub workers: u32,
+    /// Zero.
+    pub reserved: u32,
     /// The banks; those from `banks` on are zero.
     pub bank: [BankEntry; MAX_BANKS],
 }
 
 impl BootConfig {
     /// Value of [`BootConfig::magic`]; changes with every incompatible change of this crate.
-    pub const MAGIC: u32 = 0x5454_0001;
+    pub const MAGIC: u32 = 0x5454_0002;
     /// Bytes of a boot configuration.
     pub const BYTES: usize = size_of::<Self>();
 }

@@ -37,11 +37,18 @@ pub const IMAGE_SLOTS: [ImageSlot; 5] = [
 pub const MAILBOX: u32 = 0x5_4000;
 /// Go word: every core polls it; the launch with number n starts when it becomes n.
 pub const GO: u32 = MAILBOX;
-/// Completion word, used on the worker that [`crate::BootConfig`] names: one more for each finished worker.
-pub const COMPLETION: u32 = MAILBOX + 0x10;
+/// Not the number of a launch: the cores stop for good. On the worker that holds the completion word it stops all workers.
+pub const STOP: u32 = u32::MAX;
+/// What that worker pushes to its host's memory, if it has been told where ([`crate::BootConfig::push`]): the two words that follow.
+pub const COUNTS: u32 = MAILBOX + 0x10;
+/// Bytes of [`COUNTS`].
+pub const COUNTS_BYTES: u32 = 0x20;
 /// On the same worker as [`COMPLETION`]: one more for each worker that ended with an error. (A line of its own:
-/// the vendor's simulator takes atomics on the first word of 16 bytes only.)
-pub const ERROR_COUNT: u32 = MAILBOX + 0x20;
+/// the vendor's simulator takes atomics on the first word of 16 bytes only.) It is in front, since a host's memory gets the
+/// bytes of a write in the order of their addresses.
+pub const ERROR_COUNT: u32 = COUNTS;
+/// Completion word, used on the worker that [`crate::BootConfig`] names: one more for each finished worker.
+pub const COMPLETION: u32 = COUNTS + 0x10;
 /// This worker's error report, four words ([`crate::launch::ErrorReport`]).
 pub const ERROR_REPORT: u32 = MAILBOX + 0x30;
 /// "My part of launch n is finished", one word a core by [`RiscV`] number; BRISC waits for the other four.
@@ -57,7 +64,7 @@ pub const DESCRIPTOR_BYTES: u32 = 512;
 /// The boot configuration.
 pub const BOOT_CONFIG: u32 = MAILBOX + 0x300;
 /// Bytes of [`crate::BootConfig`].
-pub const BOOT_CONFIG_BYTES: u32 = 416;
+pub const BOOT_CONFIG_BYTES: u32 = 432;
 /// Cores' own synchronisation words, zeroed by BRISC.
 pub const SYNC: u32 = MAILBOX + 0x600;
 /// Bytes of [`SYNC`].

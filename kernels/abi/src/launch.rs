@@ -11,6 +11,13 @@
 //! completion word with a NoC atomic. So whoever sees the completion word grow by the number of workers knows
 //! that all results are in DRAM and that no core reads the descriptor any more.
 //!
+//! Where the host has memory that the chip reaches, it need not look at the chip: the worker with the completion word waits until all
+//! have counted themselves, and then writes both counts there ([`COUNTS`](crate::l1::COUNTS)).
+//!
+//! End: [`STOP`](crate::l1::STOP) in place of a number stops the worker's cores. The worker with the completion word also puts the cores of
+//! all workers into reset, and pushes nothing any more: one write ends everything, which a driver can do for a
+//! process that has died.
+//!
 //! Errors: a core that finds something wrong (an index out of range, an unknown operator) writes an
 //! [`ErrorReport`] into its own L1; BRISC then adds one to [`ERROR_COUNT`](crate::l1::ERROR_COUNT) beside the
 //! completion word, waits for the acknowledgement, and completes as usual. The host that finds the count

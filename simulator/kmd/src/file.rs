@@ -100,6 +100,9 @@ impl File for MockFile {
         let Handle { shared, id } = &*self.0;
         let mut state = shared.state.lock();
         state.check(*id, number).map_err(error)?;
+        if let Some(&failing) = state.failing.get(&number) {
+            return Err(error(failing));
+        }
         if number == LockCtl::NUMBER {
             return self.lock(state, argument);
         }
@@ -425,6 +428,10 @@ impl Mapping for MockMapping {
         };
         let at = at as u64;
         match self.place {
+            Place::Window(..) if state.wedged => {
+                out.fill(0xFF);
+                Ok(())
+            }
             Place::Window(_, base) => {
                 if out.len() <= 8 {
                     state.chip.advance(CLOCKS).map_err(fault)?;
@@ -439,6 +446,9 @@ impl Mapping for MockMapping {
                 })
             }
             Place::Buffer(bus) => {
+                if out.len() <= 8 {
+                    state.chip.advance(CLOCKS).map_err(fault)?;
+                }
                 let there = state.host.read(bus + at, out);
                 there.then_some(()).ok_or_else(|| io::Error::other("the buffer is gone"))
             }
@@ -449,6 +459,7 @@ impl Mapping for MockMapping {
         let Some(mut state) = self.state(at, data.len())? else { return Ok(()) };
         let at = at as u64;
         match self.place {
+            Place::Window(..) if state.wedged => Ok(()),
             Place::Window(_, base) | Place::Bar0(base) => {
                 state.chip.bar0_write(base + at, data).map_err(fault)
             }

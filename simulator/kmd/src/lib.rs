@@ -6,7 +6,7 @@
 //! A [`Mock`] is one device with one [`Version`] of the driver; [`Rules`] says what that version does. What users of a driver rely
 //! on is [`conformance`], a list that runs on a mock and on the real driver: where they differ the mock is wrong.
 //!
-//! The chip's time passes in reads of a word or two from windows, which is how a program waits for a card.
+//! The chip's time passes in reads of a word or two from windows and DMA buffers, which is how a program waits for a card.
 //!
 //! Not there: resets of the kinds 0 to 3, peer mappings, windows as DMA buffers, an IOMMU; the chip does not reach pinned pages (their address
 //! is given, as without an IOMMU), only DMA buffers.
@@ -64,6 +64,20 @@ impl Mock {
     /// The chip's firmware answers nothing from now on, until the board is reset from outside: resets fail.
     pub fn hang(&self) {
         self.shared.state.lock().hung = true;
+    }
+
+    /// Nothing on the NoC answers from now on, as after a request that never ends: windows read as ones. A reset helps.
+    pub fn wedge(&self) {
+        self.shared.state.lock().wedged = true;
+    }
+
+    /// Calls of an ioctl fail with an error number from now on; `None`: not any more.
+    pub fn fail(&self, ioctl: u32, error: Option<i32>) {
+        let failing = &mut self.shared.state.lock().failing;
+        match error {
+            Some(error) => failing.insert(ioctl, error),
+            None => failing.remove(&ioctl),
+        };
     }
 
     /// Opens fail for want of permission.

@@ -50,6 +50,7 @@ impl State {
         if self.hung {
             return Ok(false);
         }
+        self.wedged = false;
         self.chip.set_pci_command(MARK);
         power::send(&mut self.chip, message::TRIGGER_RESET, argument)?;
         Ok(true)

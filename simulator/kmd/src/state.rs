@@ -48,6 +48,10 @@ pub struct State {
     pub detached: bool,
     pub hung: bool,
     pub denied: bool,
+    /// Nothing on the NoC answers, until the chip is reset.
+    pub wedged: bool,
+    /// Calls that fail, with their error numbers.
+    pub failing: BTreeMap<u32, i32>,
     pub locks: [Option<u64>; lock::COUNT as usize],
     /// Owners of windows, and how often each is mapped.
     pub windows: Vec<Option<u64>>,
@@ -77,6 +81,8 @@ impl State {
             detached: false,
             hung: false,
             denied: false,
+            wedged: false,
+            failing: BTreeMap::new(),
             locks: [None; lock::COUNT as usize],
             mapped: vec![0; windows.len()],
             windows,

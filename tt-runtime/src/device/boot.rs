@@ -1,6 +1,8 @@
 //! From a chip that somebody has left to one whose workers wait for launches: which tiles there are, images and configuration into
 //! their L1 by multicast, and BRISC out of reset, which brings up the other cores of its tile.
 
+use std::time::Duration;
+
 use tt_isa::chip::Chip;
 use tt_isa::map::{DEBUG_REGS_BASE, NIU_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::{NocXy, node_id};
@@ -16,9 +18,13 @@ use crate::placement;
 use crate::transport::Transport;
 
 /// Soft reset register in a tile's address space.
-const SOFT_RESET: u64 = (DEBUG_REGS_BASE + SOFT_RESET_0) as u64;
+pub(super) const SOFT_RESET: u64 = (DEBUG_REGS_BASE + SOFT_RESET_0) as u64;
 impl Session {
-    pub(super) fn boot(transport: Box<dyn Transport>, chip: &'static Chip) -> Result<Self, Error> {
+    pub(super) fn boot(
+        transport: Box<dyn Transport>,
+        chip: &'static Chip,
+        patience: Duration,
+    ) -> Result<Self, Error> {
         let now = transport.chip();
         if now.pci_id != chip.pci_id {
             return Err(ChipError::Exchanged { before: chip, now }.into());
@@ -29,7 +35,20 @@ impl Session {
         let workers: Vec<NocXy> = chip.workers(harvested).collect();
         let places = workers.iter().map(|&tile| place(&mut link, tile)).collect::<Result<Vec<_>, _>>()?;
         let numbers = placement::numbers(chip, &places);
-        let mut session = Self { link, workers, numbers, grid, seq: 0, completed: 0, errors: 0, launches: 0 };
+        let pushed = link.host_address().is_some();
+        let mut session = Self {
+            link,
+            workers,
+            numbers,
+            grid,
+            seq: 0,
+            completed: 0,
+            errors: 0,
+            launches: 0,
+            pushed,
+            patience,
+            process: std::process::id(),
+        };
         session.start(chip)?;
         Ok(session)
     }
@@ -55,6 +74,8 @@ impl Session {
             let config = self.boot_config(chip, position);
             self.link.write(self.workers[position], u64::from(l1::BOOT_CONFIG), config.as_bytes())?;
         }
+        // From here on there are cores to stop.
+        self.link.stop_at_exit(self.workers[0], u64::from(l1::GO), l1::STOP)?;
         let brisc = SOFT_RESET_ALL & !RiscV::Brisc.soft_reset_bit();
         self.link.multicast(rect, SOFT_RESET, &brisc.to_le_bytes())?;
         self.wait("booting")
@@ -74,6 +95,9 @@ impl Session {
             let on_noc_1 = b.ports[0].mirrored(chip.grid);
             *entry = BankEntry { node: [chip.noc.node(read), chip.noc.node(on_noc_1)], base: b.base };
         }
+        let push = self.link.host_address().filter(|_| self.pushed && position == 0);
+        let push = push.and_then(|addr| Some([addr as u32, chip.noc.node_at(chip.pcie, addr)?]));
+        let (first, last) = self.rect();
         BootConfig {
             magic: BootConfig::MAGIC,
             index,
@@ -83,6 +107,9 @@ impl Session {
             grid_height: self.grid.1,
             completion_node: chip.noc.node(self.workers[0]),
             banks: chip.dram.len() as u32,
+            push: push.unwrap_or_default(),
+            workers: if position == 0 { chip.noc.node_rect(first, last) } else { 0 },
+            reserved: 0,
             bank,
         }
     }
@@ -91,5 +118,8 @@ impl Session {
 /// Where a tile is on NoC 0, as its NIU says: translated coordinates hide which rows are harvested.
 fn place(link: &mut Link, tile: NocXy) -> Result<NocXy, Error> {
     let id = link.read32(tile, u64::from(NIU_BASE + link.chip().noc.registers.node_id))?;
+    if id == u32::MAX {
+        return Err(Error::Silent { tile });
+    }
     Ok(node_id::place(id))
 }

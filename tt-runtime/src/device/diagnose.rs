@@ -44,7 +44,7 @@ impl Session {
     }
 
     pub(super) fn check_errors(&mut self) -> Result<(), Error> {
-        let count = self.link.read32(self.workers[0], u64::from(l1::ERROR_COUNT))?;
+        let count = self.count(l1::ERROR_COUNT)?;
         if count == self.errors {
             return Ok(());
         }

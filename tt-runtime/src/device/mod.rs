@@ -17,6 +17,7 @@ mod memory;
 mod queue;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tt_isa::chip::Chip;
@@ -28,12 +29,14 @@ use tt_kernel_abi::dram::DRAM_RESERVED;
 pub use memory::{Allocation, MemoryInfo};
 
 use crate::alloc::Allocator;
+use crate::cards::{Card, CardError};
 use crate::chip::{supported, title};
 use crate::error::Error;
 use crate::link::Link;
 use crate::record::Record;
 use crate::spec::DeviceSpec;
-use crate::transport::{Transport, null::Null, sim::Sim, ttsim::TtSim};
+use crate::transport::kmd::{self, Kmd};
+use crate::transport::{Transport, TransportError, null::Null, sim::Sim, ttsim::TtSim};
 
 /// What a device is.
 #[derive(Clone, Debug)]
@@ -86,7 +89,14 @@ pub struct Device {
     total: u64,
     state: Mutex<State>,
     record: Option<Arc<Record>>,
+    /// A launch in which no worker comes any further for so long is given up.
+    patience: Mutex<Duration>,
 }
+
+/// How long a launch may go on in which no worker comes any further: a simulator is slow.
+const SIMULATED: Duration = Duration::from_secs(600);
+/// The same on a card, where a unit of work takes milliseconds at most.
+const ON_A_CARD: Duration = Duration::from_secs(60);
 
 enum State {
     /// Not used yet.
@@ -126,6 +136,7 @@ impl Device {
             total,
             state: Mutex::new(state),
             record,
+            patience: Mutex::new(patience(spec)),
         })
     }
 
@@ -144,10 +155,18 @@ impl Device {
     pub fn description(&self) -> String {
         let name = match &self.chip {
             Ok(chip) => title(chip.name),
-            Err(Error::Chip(error)) => error.name().map_or("device".to_owned(), title),
+            Err(Error::Chip(error) | Error::Transport(TransportError::Card(CardError::Chip(error)))) => {
+                error.name().map_or("device".to_owned(), title)
+            }
             Err(_) => "device".to_owned(),
         };
         match &self.spec {
+            DeviceSpec::Card(card) => {
+                let board = card.board.as_ref().map_or_else(String::new, |board| format!(" {board}"));
+                let how = if card.is_simulated() { " (simulated, with its driver)" } else { "" };
+                format!("Tenstorrent {name}{board}{how}")
+            }
+            DeviceSpec::Unusable(_) => format!("Tenstorrent {name}"),
             DeviceSpec::Sim { board, .. } => format!("Tenstorrent {name} {} (simulated)", board.name),
             DeviceSpec::TtSim { .. } => format!("Tenstorrent {name} (vendor simulator)"),
             DeviceSpec::Null { .. } => format!("Tenstorrent {name} (computes nothing)"),
@@ -170,8 +189,27 @@ impl Device {
 
     /// PCI address of the card, in lower case (`0000:c1:00.0`): simulated devices have none. The chip is not touched.
     pub fn pci_address(&self) -> Option<String> {
-        match self.spec {
-            DeviceSpec::Sim { .. } | DeviceSpec::TtSim { .. } | DeviceSpec::Null { .. } => None,
+        self.card().map(|card| card.address.clone())
+    }
+
+    /// The card, if it is one: its node, versions of driver and firmware, and what else is known without touching it.
+    pub fn card(&self) -> Option<&Card> {
+        match &self.spec {
+            DeviceSpec::Card(card) => Some(card),
+            _ => None,
+        }
+    }
+
+    /// A launch in which no worker comes any further for so long is given up. It applies when the device is opened the next time.
+    pub fn set_patience(&self, patience: Duration) {
+        *self.patience.lock() = patience;
+    }
+
+    /// Whether completions are pushed to this host's memory; `None` while the device is not open.
+    pub fn is_pushed_to(&self) -> Option<bool> {
+        match &*self.state.lock() {
+            State::Open(session) => Some(session.pushed),
+            _ => None,
         }
     }
 
@@ -237,11 +275,11 @@ impl Device {
         let chip = self.chip()?;
         let mut state = self.state.lock();
         if let State::Closed | State::Found(_) = *state {
-            let transport = match std::mem::replace(&mut *state, State::Closed) {
-                State::Found(transport) => Ok(transport),
-                _ => connect(&self.spec),
+            let found = match std::mem::replace(&mut *state, State::Closed) {
+                State::Found(transport) => Some(transport),
+                _ => None,
             };
-            *state = match transport.and_then(|transport| Session::boot(transport, chip)) {
+            *state = match self.boot(found, chip) {
                 Ok(session) => State::Open(Box::new(session)),
                 Err(error) => {
                     *state = State::Failed(error.to_string());
@@ -252,15 +290,45 @@ impl Device {
         match &mut *state {
             State::Failed(why) => Err(Error::Failed(why.clone())),
             State::Closed | State::Found(_) => unreachable!("opened above"),
+            State::Open(session) if session.process != std::process::id() => Err(Error::Forked),
             State::Open(session) => {
+                session.link.busy();
                 let result = f(session);
-                if let Err(error @ (Error::Transport(_) | Error::Hung { .. })) = &result {
+                if let Err(error) = &result
+                    && fails_device(error)
+                {
                     tracing::error!("{error}");
                     *state = State::Failed(error.to_string());
                 }
                 result
             }
         }
+    }
+
+    /// Boots the chip. One on a card that does not come up is reset, once.
+    fn boot(&self, found: Option<Box<dyn Transport>>, chip: &'static Chip) -> Result<Session, Error> {
+        let patience = *self.patience.lock();
+        let transport = found.map_or_else(|| connect(&self.spec), Ok)?;
+        match (Session::boot(transport, chip, patience), &self.spec) {
+            (Err(error @ (Error::Hung { .. } | Error::Silent { .. })), DeviceSpec::Card(card)) => {
+                tracing::error!("{error}");
+                kmd::reset(card).map_err(TransportError::from)?;
+                Session::boot(connect(&self.spec)?, chip, patience)
+            }
+            (result, _) => result,
+        }
+    }
+}
+
+/// Whether a device cannot go on after an error, as opposed to one of the request itself.
+fn fails_device(error: &Error) -> bool {
+    matches!(error, Error::Transport(_) | Error::Hung { .. } | Error::Stopped { .. } | Error::Silent { .. })
+}
+
+fn patience(spec: &DeviceSpec) -> Duration {
+    match spec {
+        DeviceSpec::Card(card) if !card.is_simulated() => ON_A_CARD,
+        _ => SIMULATED,
     }
 }
 
@@ -270,6 +338,8 @@ type Found = (&'static Chip, Option<Box<dyn Transport>>);
 /// What the chip of a device is, if there are kernels for it.
 fn find(spec: &DeviceSpec) -> Result<Found, Error> {
     match spec {
+        DeviceSpec::Card(card) => Ok((card.chip, None)),
+        DeviceSpec::Unusable(error) => Err(TransportError::from(error.clone()).into()),
         DeviceSpec::Sim { board, .. } | DeviceSpec::Null { board, .. } => Ok((supported(board.chip)?, None)),
         DeviceSpec::TtSim { .. } => {
             let transport = connect(spec)?;
@@ -281,6 +351,8 @@ fn find(spec: &DeviceSpec) -> Result<Found, Error> {
 /// The way to the chip of a device.
 fn connect(spec: &DeviceSpec) -> Result<Box<dyn Transport>, Error> {
     Ok(match spec {
+        DeviceSpec::Card(card) => Box::new(Kmd::open(card)?),
+        DeviceSpec::Unusable(error) => return Err(TransportError::from(error.clone()).into()),
         DeviceSpec::Sim { board, chip, options } => Box::new(Sim::new(board, *chip, options)?),
         DeviceSpec::TtSim { library } => Box::new(TtSim::new(library)?),
         DeviceSpec::Null { board, .. } => Box::new(Null::new(board)),
@@ -316,4 +388,10 @@ struct Session {
     completed: u32,
     errors: u32,
     launches: u64,
+    /// The chip pushes its counts to this host's memory.
+    pushed: bool,
+    /// A launch in which no worker comes any further for so long is given up.
+    patience: Duration,
+    /// The process that opened it.
+    process: u32,
 }

@@ -6,6 +6,7 @@
 //!
 //! | transport | reaches |
 //! |---|---|
+//! | [`kmd::Kmd`] | a card, by the vendor's kernel driver |
 //! | [`sim::Sim`] | the built-in simulator, in process |
 //! | [`ttsim::TtSim`] | the vendor's simulator, a library in a child process |
 //! | [`null::Null`] | nothing: memory, and workers that compute nothing, for tests |
@@ -15,8 +16,10 @@ use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
 
+use crate::cards::CardError;
 use crate::chip::ChipError;
 
+pub mod kmd;
 pub mod null;
 pub mod sim;
 pub mod ttsim;
@@ -39,6 +42,12 @@ pub enum TransportError {
     /// A chip that is not described.
     #[error(transparent)]
     Chip(#[from] ChipError),
+    /// A card or its driver.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// The chip reaches no memory of the host.
+    #[error("the chip reaches no memory of this host")]
+    NoHostMemory,
     /// The chip has no such windows.
     #[error("{chip} has no windows of {bytes:#x} bytes that this host shows")]
     Window {
@@ -111,6 +120,39 @@ pub trait Transport: Send {
     /// # Errors
     /// The chip does not answer.
     fn pci_id(&mut self) -> Result<u32, TransportError>;
+
+    /// Where the chip can write to this host's memory: an address behind the PCIe tile, congruent to
+    /// [`tt_kernel_abi::l1::COUNTS`] modulo 32. `None`: it cannot.
+    fn host_address(&self) -> Option<u64> {
+        None
+    }
+
+    /// Reads that memory, from [`host_address`](Self::host_address) on.
+    ///
+    /// # Errors
+    /// There is none.
+    fn read_host(&mut self, _offset: u64, _out: &mut [u8]) -> Result<(), TransportError> {
+        Err(TransportError::NoHostMemory)
+    }
+
+    /// Has a word written to a tile when this process ends, even if it is killed. Does nothing where the chip ends with the process.
+    ///
+    /// # Errors
+    /// The driver does not take it.
+    fn stop_at_exit(&mut self, _tile: NocXy, _addr: u64, _word: u32) -> Result<(), TransportError> {
+        Ok(())
+    }
+
+    /// Whether the chip is still there and nobody has taken it; asked now and then while a launch takes long.
+    ///
+    /// # Errors
+    /// Why not.
+    fn check(&mut self) -> Result<(), TransportError> {
+        Ok(())
+    }
+
+    /// There is work: a card whose clocks are lowered while it has none raises them.
+    fn busy(&mut self) {}
 
     /// What only a simulator answers; `None` on a card, where time passes by itself.
     fn simulated(&mut self) -> Option<&mut dyn Simulated> {

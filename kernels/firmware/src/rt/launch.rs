@@ -11,7 +11,7 @@ use super::noc::Noc;
 use super::sync;
 use core::mem::offset_of;
 use core::ops::Deref;
-use tt_isa::map::RiscV;
+use tt_isa::map::{DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_kernel_abi::launch::{ErrorCode, ErrorReport, Progress, Stage};
 use tt_kernel_abi::operators::Operator;
 use tt_kernel_abi::sfpu::ON_SFPU;
@@ -125,6 +125,9 @@ pub fn serve(core: RiscV, run: fn(Op, Launch)) -> ! {
     loop {
         set_stage(core, Stage::Idle, seq);
         seq = mailbox(l1::GO).wait_while_equal(seq);
+        if seq == l1::STOP {
+            halt();
+        }
         launch(core, seq, run);
         mmio::order();
         mailbox(l1::done_word(core)).store(seq);
@@ -141,15 +144,56 @@ pub(super) fn wait_for_siblings_idle() {
     }
 }
 
+/// Waits until the completion word of this tile has reached `completed`; false if the host says stop before.
+fn all_completed(completed: u32, seq: u32) -> bool {
+    loop {
+        if mailbox(l1::GO).load() != seq {
+            return false;
+        }
+        if mailbox(l1::COMPLETION).load() == completed {
+            mmio::order();
+            return true;
+        }
+    }
+}
+
+/// The end: where this worker knows the others, all are put into reset, this one too.
+fn stop(noc: &Noc) -> ! {
+    let workers = boot::word(offset_of!(BootConfig, workers)).load();
+    if workers != 0 {
+        sync::atomic_return().store(SOFT_RESET_ALL);
+        noc.write_register_of_all(sync::ATOMIC_RETURN, DEBUG_REGS_BASE + SOFT_RESET_0, workers);
+    }
+    halt()
+}
+
+fn halt() -> ! {
+    loop {
+        mmio::order();
+    }
+}
+
 /// Launch loop of BRISC: also joins the other cores and counts the worker on the completion word.
 pub fn serve_and_complete(run: fn(Op, Launch)) -> ! {
-    let completion = boot::word(offset_of!(BootConfig, completion_node)).load();
-    let mut seq = 0;
+    let config = |offset: usize| boot::word(offset).load();
+    let completion = config(offset_of!(BootConfig, completion_node));
+    let push = [0, 4].map(|half| config(offset_of!(BootConfig, push) + half));
+    let workers = config(offset_of!(BootConfig, grid_width)) * config(offset_of!(BootConfig, grid_height));
+    let (mut seq, mut completed) = (0, 0_u32);
     loop {
-        let noc = Noc::new(0);
+        let mut noc = Noc::new(0);
         noc.increment(completion, l1::COMPLETION, sync::ATOMIC_RETURN);
         set_stage(RiscV::Brisc, Stage::Idle, seq);
+        completed = completed.wrapping_add(workers);
+        if push != [0; 2] && all_completed(completed, seq) {
+            noc.write_host(l1::COUNTS, push, l1::COUNTS_BYTES);
+            // The operator's own count of acknowledgements begins with none under way.
+            noc.wait_writes();
+        }
         seq = mailbox(l1::GO).wait_while_equal(seq);
+        if seq == l1::STOP {
+            stop(&noc);
+        }
         launch(RiscV::Brisc, seq, run);
         set_stage(RiscV::Brisc, Stage::Joining, seq);
         for core in SIBLINGS {

@@ -181,6 +181,18 @@ impl Noc {
         }
     }
 
+    /// Starts a write of `len` bytes from L1 to memory of the host, as [`tt_kernel_abi::BootConfig::push`] names it.
+    pub(super) fn write_host(&mut self, l1: u32, place: [u32; 2], len: u32) {
+        self.request(WRITE_BUF, [l1, self.own], place, Ctrl::WR | Ctrl::RESP_MARKED, len, 0);
+        self.writes = self.writes.wrapping_add(1);
+    }
+
+    /// Writes an L1 word to a register of all tiles of a rectangle, this one included.
+    pub(super) fn write_register_of_all(&self, l1: u32, register: u32, rect: u32) {
+        let ctrl = Ctrl::WR | Ctrl::BRCST_PACKET | Ctrl::BRCST_SRC_INCLUDE | Ctrl::PATH_RESERVE;
+        self.request(WRITE_BUF, [l1, self.own], [register, rect], ctrl, 4, 0);
+    }
+
     /// Adds one to an L1 word (16-byte aligned) of another tile and waits until it is done.
     pub(super) fn increment(&self, node: u32, addr: u32, scratch: u32) {
         let before = self.register(reg::MST_ATOMIC_RESP_RECEIVED).load();

@@ -1,0 +1,221 @@
+//! A card, by the vendor's kernel driver (`tt_sys::kmd`).
+//!
+//! ```text
+//! Card -> file: lock, NoC cleanup   windows: control uncached, bulk write-combined   registers of BAR 0
+//!         page of host memory that the chip writes its counts to                     power, by a thread of its own
+//! ```
+//! Dropping it gives all of this back; the driver does so for a process that dies. Either way it writes the word of
+//! [`stop_at_exit`](Transport::stop_at_exit), which stops our cores.
+
+mod power;
+mod reset;
+mod window;
+
+use std::io;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tt_isa::arc::{RESET_UNIT, SCRATCH, SCRATCH_BOOTED};
+use tt_isa::chip::Chip;
+use tt_isa::noc::NocXy;
+use tt_isa::tlb::TlbTarget;
+use tt_kernel_abi::l1;
+use tt_sys::kmd::ioctl::{
+    AllocateDmaBuf, DmaBufFlags, GetDeviceInfo, Ioctl, LockCtl, SetNocCleanup, lock, offset,
+};
+use tt_sys::kmd::{File, Mapping};
+
+pub use reset::reset;
+
+use super::{Shown, Transport, TransportError};
+use crate::cards::{Card, CardError};
+use power::Power;
+use window::Window;
+
+/// The lock that says that a card is in use: the last one. The vendor's programs use none of the driver's.
+pub const LOCK: u8 = lock::COUNT - 1;
+/// Part of BAR 0 behind the windows that has ARC's memory and registers.
+const REGISTERS: (u64, usize) = (0x1F00_0000, 0x100_0000);
+const PAGE: u32 = 4096;
+/// The only DMA buffer of a file.
+const BUFFER: u8 = 0;
+
+/// An open card.
+struct Access {
+    card: Card,
+    file: Mutex<Box<dyn File>>,
+}
+
+impl Access {
+    /// An error of an access to what is mapped.
+    fn access_failed(&self, error: &io::Error) -> CardError {
+        CardError::Access { node: self.card.name(), error: error.to_string() }
+    }
+
+    /// Makes a call.
+    fn call<T: Ioctl>(&self, argument: &mut T) -> Result<(), CardError> {
+        argument.call(&**self.file.lock()).map_err(|error| self.card.call_failed(T::NAME, &error))
+    }
+}
+
+/// Host memory that the chip reaches.
+struct HostPage {
+    /// Address behind the PCIe tile.
+    noc: u64,
+    mapping: Box<dyn Mapping>,
+}
+
+/// A card.
+pub struct Kmd {
+    chip: &'static Chip,
+    windows: Vec<Window>,
+    shown: Vec<Shown>,
+    registers: Box<dyn Mapping>,
+    host: Option<HostPage>,
+    power: Option<Power>,
+    access: Arc<Access>,
+}
+
+impl Kmd {
+    /// Takes a card for this process.
+    ///
+    /// # Errors
+    /// Somebody else has it, or the driver refuses something that is needed.
+    pub fn open(card: &Card) -> Result<Self, TransportError> {
+        let access = Arc::new(Access { card: card.clone(), file: Mutex::new(card.open()?) });
+        acquire(&access)?;
+        let windows = window::take(&access, card.chip)?;
+        let shown = windows.iter().map(Window::shown).collect();
+        let (at, len) = REGISTERS;
+        let registers = access.file.lock().map(offset::BAR0 + at, len);
+        let registers = registers.map_err(|error| card.call_failed("mmap", &error))?;
+        let host = HostPage::new(&access);
+        let kmd =
+            Self { chip: card.chip, windows, shown, registers, host, power: Power::start(card), access };
+        kmd.present()?;
+        Ok(kmd)
+    }
+
+    fn register(&self, at: u64) -> Result<u32, CardError> {
+        let mut word = [0; 4];
+        let at = at.wrapping_sub(REGISTERS.0) as usize;
+        self.registers.read(at, &mut word).map_err(|error| self.access.access_failed(&error))?;
+        Ok(u32::from_le_bytes(word))
+    }
+
+    /// Whether the chip answers: firmware leaves a code in a scratch register.
+    fn present(&self) -> Result<(), CardError> {
+        let Some(bar0) = self.chip.management.bar0 else { return Ok(()) };
+        let code = self.register(bar0.apb + u64::from(RESET_UNIT + SCRATCH))?;
+        let node = || self.access.card.name();
+        match code {
+            u32::MAX => Err(CardError::Gone { node: node() }),
+            _ if code >> 16 == SCRATCH_BOOTED >> 16 => Ok(()),
+            _ => {
+                let error = format!(
+                    "the chip's firmware has not booted (code {code:#010x}): reset it with `tt-smi -r`"
+                );
+                Err(CardError::Access { node: node(), error })
+            }
+        }
+    }
+}
+
+/// A card has one user: takes the lock, or says who has it.
+fn acquire(access: &Access) -> Result<(), CardError> {
+    let mut ask = LockCtl::new(lock::ACQUIRE, LOCK);
+    access.call(&mut ask)?;
+    let card = &access.card;
+    match ask.value {
+        1 => Ok(()),
+        _ => Err(CardError::InUse { node: card.name(), users: card.users() }),
+    }
+}
+
+impl HostPage {
+    /// Offset of the counts in the page: congruent to their address in L1.
+    const AT: u32 = l1::COUNTS % 32;
+
+    /// A page, or the log says why there is none. It is a buffer of the driver's own: a page of this process that is pinned would do the
+    /// same, with more conditions.
+    fn new(access: &Access) -> Option<Self> {
+        let mut ask = AllocateDmaBuf {
+            requested_size: PAGE,
+            buf_index: BUFFER,
+            flags: DmaBufFlags::NOC_DMA.bits(),
+            ..AllocateDmaBuf::default()
+        };
+        let made = access.call(&mut ask).and_then(|()| {
+            let mapping = access.file.lock().map(ask.mapping_offset, PAGE as usize);
+            let mapping = mapping.map_err(|error| access.card.call_failed("mmap", &error))?;
+            mapping.write(0, &[0; 64]).map_err(|error| access.access_failed(&error))?;
+            Ok(Self { noc: ask.noc_address, mapping })
+        });
+        if let Err(error) = &made {
+            tracing::warn!(
+                "{error}: the card cannot write to this host's memory, so its own is polled, which is slower"
+            );
+        }
+        made.ok()
+    }
+}
+
+impl Transport for Kmd {
+    fn chip(&self) -> &'static Chip {
+        self.chip
+    }
+
+    fn windows(&self) -> &[Shown] {
+        &self.shown
+    }
+
+    fn configure_window(&mut self, window: usize, target: &TlbTarget) -> Result<(), TransportError> {
+        Ok(self.windows[window].point(target)?)
+    }
+
+    fn read(&mut self, window: usize, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
+        self.windows[window].read(offset, out)?;
+        // A word of ones may be a word of ones, or a card that is gone.
+        if out.len() == 4 && *out == [u8::MAX; 4] { Ok(self.present()?) } else { Ok(()) }
+    }
+
+    fn write(&mut self, window: usize, offset: u64, data: &[u8]) -> Result<(), TransportError> {
+        Ok(self.windows[window].write(offset, data)?)
+    }
+
+    fn read_bar(&mut self, offset: u64) -> Result<u32, TransportError> {
+        Ok(self.register(offset)?)
+    }
+
+    fn pci_id(&mut self) -> Result<u32, TransportError> {
+        let mut info = GetDeviceInfo::ask();
+        self.access.call(&mut info)?;
+        Ok(u32::from(info.device_id) << 16 | u32::from(info.vendor_id))
+    }
+
+    fn host_address(&self) -> Option<u64> {
+        self.host.as_ref().map(|host| host.noc + u64::from(HostPage::AT))
+    }
+
+    fn read_host(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
+        let host = self.host.as_ref().ok_or(TransportError::NoHostMemory)?;
+        let at = u64::from(HostPage::AT) + offset;
+        let read = host.mapping.read(at as usize, out);
+        Ok(read.map_err(|error| self.access.access_failed(&error))?)
+    }
+
+    fn stop_at_exit(&mut self, tile: NocXy, addr: u64, word: u32) -> Result<(), TransportError> {
+        Ok(self.access.call(&mut SetNocCleanup::write([tile.x, tile.y], addr, word))?)
+    }
+
+    fn check(&mut self) -> Result<(), TransportError> {
+        self.present()?;
+        Ok(self.access.call(&mut GetDeviceInfo::ask())?)
+    }
+
+    fn busy(&mut self) {
+        if let Some(power) = &self.power {
+            power.busy();
+        }
+    }
+}

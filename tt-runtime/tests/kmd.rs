@@ -1,0 +1,315 @@
+//! Cards by the kernel driver: the whole runtime on a simulated chip behind the driver's rules, in five versions of it, and everything that
+//! goes wrong with cards.
+
+mod common;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::machine::Machine;
+use common::{Rng, elements, experts, lanes, simulator, soft_max, upload};
+use tt_isa::map::{DEBUG_REGS_BASE, SOFT_RESET_0, SOFT_RESET_ALL};
+use tt_isa::noc::NocXy;
+use tt_kmd_mock::VERSIONS;
+use tt_runtime::cards::CardError;
+use tt_runtime::transport::TransportError;
+use tt_runtime::{Device, DramAddr, Error, OpDescriptor};
+use tt_sys::kmd::ioctl::{
+    AllocateDmaBuf, AllocateTlb, ConfigureTlb, Ioctl, ResetDevice, SetPowerState, Version, reset, since,
+};
+use tt_sys::kmd::{Driver, OpenFlags, errno};
+use zerocopy::IntoBytes;
+
+const NEWEST: Version = VERSIONS[VERSIONS.len() - 1];
+/// A Tensix tile, in translated coordinates.
+const TILE: NocXy = NocXy::new(18, 18);
+/// Long enough for a launch of the mock, short enough for a test.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Products on the Tensix units, functions of the vector unit, and what runs on lanes: bytes.
+fn results(device: &Arc<Device>) -> Vec<u8> {
+    let case = experts::Case::new(64, 70, [5, 2, 33]);
+    let mut all: Vec<u8> = experts::run(device, &mut Rng::new(12), case).unwrap().got.as_bytes().to_vec();
+    all.extend(elements::run(device, &mut Rng::new(3), [300, 3, 2], |n| n % 5 == 0));
+    all.extend(soft_max::run(device, &mut Rng::new(13), soft_max::CASES[0]).0);
+    all
+}
+
+#[test]
+fn every_version_computes_what_the_simulator_does() {
+    let want = results(&simulator());
+    for version in VERSIONS {
+        let machine = Machine::new(version);
+        let device = machine.device();
+        assert!(results(&device) == want, "{version}: other bytes");
+        assert_eq!(device.is_pushed_to(), Some(true), "{version}");
+        drop(device);
+        assert_eq!(machine.mock.open_files(), 0, "{version}: everything is given back");
+    }
+}
+
+#[test]
+fn operators_are_those_of_the_simulator() {
+    let (sim, machine) = (simulator(), Machine::new(NEWEST));
+    let ours = machine.device();
+    let [a, b] = [&sim, &ours].map(|device| lanes::run(device, &mut Rng::new(4)));
+    assert!(a.len() > 20 && a.len() == b.len());
+    for ((name, want), (_, got)) in a.iter().zip(&b) {
+        assert!(want == got, "{name}: other bytes");
+    }
+}
+
+/// Bulk data through write-combined windows, of every bank and at odd places.
+#[test]
+fn memory_keeps_what_is_written() {
+    let machine = Machine::new(NEWEST);
+    let device = machine.device();
+    let data: Vec<u8> = (0..300_001_u32).map(|i| (i / 7 ^ i) as u8).collect();
+    let (_memory, addr) = upload(&device, &data, 3);
+    let mut back = vec![0; data.len()];
+    device.read(DramAddr(addr), &mut back).unwrap();
+    assert!(back == data);
+    assert_eq!(device.pci_address().as_deref(), Some("0000:01:00.0"));
+    assert_eq!(device.description(), "Tenstorrent Wormhole n150");
+}
+
+/// The card's error in an error.
+fn card_error<T>(result: Result<T, Error>) -> CardError {
+    match result.err() {
+        Some(Error::Transport(TransportError::Card(error))) => error,
+        other => panic!("{other:?} is no error of a card"),
+    }
+}
+
+#[test]
+fn a_card_has_one_user_and_the_error_names_it() {
+    let machine = Machine::new(NEWEST);
+    let first = machine.device();
+    first.execute(&OpDescriptor::NOP).unwrap();
+    machine.file("proc/driver/tenstorrent/0/pids", &format!("4711\n{}\n4711", std::process::id()));
+    machine.file("proc/4711/comm", "llama-server");
+    let second = machine.device();
+    let error = card_error(second.info());
+    assert!(matches!(&error, CardError::InUse { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(
+        text.contains("process 4711 (llama-server) uses it") && text.contains("dev/tenstorrent/0"),
+        "{text}"
+    );
+    // The first goes on, and when it has ended the next one can.
+    first.execute(&OpDescriptor::NOP).unwrap();
+    drop(first);
+    second.reopen();
+    second.execute(&OpDescriptor::NOP).unwrap();
+}
+
+#[test]
+fn an_exclusive_open_of_another_is_said() {
+    let machine = Machine::new(NEWEST);
+    let flags = OpenFlags::POWER_AWARE | OpenFlags::EXCLUSIVE;
+    let device = machine.device();
+    let held = machine.mock.open(&machine.node(), flags).unwrap();
+    assert!(matches!(card_error(device.info()), CardError::Exclusive { .. }));
+    drop(held);
+    device.reopen();
+    device.info().unwrap();
+}
+
+#[test]
+fn cores_stop_when_the_process_ends() {
+    let machine = Machine::new(VERSIONS[0]);
+    let device = machine.device();
+    device.execute(&OpDescriptor::NOP).unwrap();
+    let reset = u64::from(DEBUG_REGS_BASE + SOFT_RESET_0);
+    let word = |tile| machine.mock.tile_word(tile, reset).unwrap();
+    assert_eq!(word(TILE) & SOFT_RESET_ALL, 0, "they run");
+    drop(device);
+    // The driver has written its word; time passes when somebody looks.
+    let file = machine.mock.open(&machine.node(), OpenFlags::POWER_AWARE).unwrap();
+    let mut window = AllocateTlb::of(1 << 20);
+    window.call(&*file).unwrap();
+    let mapping = file.map(window.mmap_offset_uc, 4096).unwrap();
+    (0..100).for_each(|_| mapping.read(0, &mut [0; 4]).unwrap());
+    let last = NocXy::new(25, 26);
+    for tile in [TILE, NocXy::new(19, 18), NocXy::new(18, 19), last] {
+        assert_eq!(word(tile), SOFT_RESET_ALL, "tile {tile}");
+    }
+    drop((mapping, file));
+    // The next one finds a clean card.
+    machine.device().execute(&OpDescriptor::NOP).unwrap();
+}
+
+#[test]
+fn few_windows_are_enough_and_none_is_an_error() {
+    let machine = Machine::new(NEWEST);
+    let hog = machine.mock.open(&machine.node(), OpenFlags::POWER_AWARE).unwrap();
+    let mut taken = Vec::new();
+    for bytes in [1 << 20, 2 << 20, 16 << 20] {
+        let mut window = AllocateTlb::of(bytes);
+        while window.call(&*hog).is_ok() {
+            taken.push(window.id);
+            window = AllocateTlb::of(bytes);
+        }
+    }
+    let device = machine.device();
+    let text = card_error(device.info()).to_string();
+    assert!(text.contains("no host window of the card is free"), "{text}");
+    // One of 1 MiB serves for everything.
+    tt_sys::kmd::ioctl::FreeTlb { id: taken[0] }.call(&*hog).unwrap();
+    device.reopen();
+    assert!(results(&device) == results(&simulator()));
+}
+
+#[test]
+fn without_host_memory_the_card_is_polled() {
+    let machine = Machine::new(NEWEST);
+    machine.mock.fail(AllocateDmaBuf::NUMBER, Some(errno::ENOMEM));
+    let device = machine.device();
+    assert!(results(&device) == results(&simulator()));
+    assert_eq!(device.is_pushed_to(), Some(false));
+}
+
+#[test]
+fn firmware_that_takes_no_power_states_is_no_error() {
+    let machine = Machine::new(NEWEST);
+    machine.mock.fail(SetPowerState::NUMBER, Some(errno::EINVAL));
+    machine.device().execute(&OpDescriptor::NOP).unwrap();
+}
+
+#[test]
+fn an_error_of_the_driver_fails_the_device_and_names_the_call() {
+    let machine = Machine::new(NEWEST);
+    let device = machine.device();
+    device.execute(&OpDescriptor::NOP).unwrap();
+    machine.mock.fail(ConfigureTlb::NUMBER, Some(errno::EIO));
+    let error = card_error(device.write(DramAddr(1 << 30), &[1; 64]));
+    assert!(matches!(&error, CardError::Call { call: "CONFIGURE_TLB", .. }), "{error:?}");
+    machine.mock.fail(ConfigureTlb::NUMBER, None);
+    assert!(matches!(device.execute(&OpDescriptor::NOP), Err(Error::Failed(_))));
+    device.reopen();
+    device.execute(&OpDescriptor::NOP).unwrap();
+}
+
+#[test]
+fn a_card_that_is_pulled_out_is_an_error_at_once() {
+    let machine = Machine::new(NEWEST);
+    let device = machine.device();
+    device.execute(&OpDescriptor::NOP).unwrap();
+    machine.mock.remove();
+    let start = Instant::now();
+    let error = card_error(device.execute(&OpDescriptor::NOP));
+    assert!(matches!(error, CardError::Gone { .. }), "{error:?}");
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    let error = card_error(device.execute(&OpDescriptor::NOP).map_err(|error| match error {
+        Error::Failed(_) => TransportError::from(CardError::Gone { node: String::new() }).into(),
+        other => other,
+    }));
+    assert!(matches!(error, CardError::Gone { .. }));
+    device.reopen();
+    assert!(matches!(card_error(device.info()), CardError::Reset { .. } | CardError::Call { .. }));
+}
+
+/// A launch that never ends, since its plan is nonsense for one core.
+#[test]
+fn a_hung_core_is_named_and_the_next_open_works() {
+    let machine = Machine::new(NEWEST);
+    let device = machine.device();
+    device.set_patience(PATIENCE);
+    device.execute(&OpDescriptor::NOP).unwrap();
+    // The worker stops, as by an error of the hardware: the launch waits for it.
+    let file = machine.mock.open(&machine.node(), OpenFlags::POWER_AWARE).unwrap();
+    let tile = NocXy::new(20, 20);
+    put(&*file, tile, u64::from(DEBUG_REGS_BASE), SOFT_RESET_0 as usize, SOFT_RESET_ALL);
+    match device.execute(&OpDescriptor::NOP) {
+        Err(Error::Hung { cores, .. }) => {
+            let tiles: Vec<NocXy> = cores.iter().map(|core| core.tile).collect();
+            assert_eq!(tiles, [tile]);
+        }
+        other => panic!("{other:?}"),
+    }
+    device.reopen();
+    assert!(results(&device) == results(&simulator()));
+}
+
+/// Writes a word of a tile as another program would.
+fn put(file: &dyn tt_sys::kmd::File, tile: NocXy, addr: u64, offset: usize, word: u32) {
+    const MIB: u64 = 1 << 20;
+    let mut window = AllocateTlb::of(MIB);
+    window.call(file).unwrap();
+    let (x_end, y_end) = (tile.x.into(), tile.y.into());
+    let base = addr / MIB * MIB;
+    ConfigureTlb { id: window.id, addr: base, x_end, y_end, ordering: 1, ..ConfigureTlb::default() }
+        .call(file)
+        .unwrap();
+    let mapping = file.map(window.mmap_offset_uc, MIB as usize).unwrap();
+    mapping.write((addr - base) as usize + offset, &word.to_le_bytes()).unwrap();
+}
+
+/// Another program resets the card while it is used here.
+#[test]
+fn a_reset_by_another_program_is_an_error_and_the_next_open_works() {
+    for version in VERSIONS.into_iter().filter(|&version| version >= since::ASIC_RESET) {
+        let machine = Machine::new(version);
+        let device = machine.device();
+        device.set_patience(PATIENCE);
+        device.execute(&OpDescriptor::NOP).unwrap();
+        reset_by_another(&machine, version);
+        let error = device.execute(&OpDescriptor::NOP).unwrap_err();
+        let known = match &error {
+            Error::Transport(TransportError::Card(CardError::Reset { .. } | CardError::Access { .. })) => {
+                true
+            }
+            Error::Stopped { .. } => version < since::POWER,
+            _ => false,
+        };
+        assert!(known, "{version}: {error:?}");
+        device.reopen();
+        device.execute(&OpDescriptor::NOP).unwrap_or_else(|error| panic!("{version}: {error}"));
+    }
+}
+
+fn reset_by_another(machine: &Machine, version: Version) {
+    let open = || machine.mock.open(&machine.node(), OpenFlags::POWER_AWARE).unwrap();
+    let file = open();
+    let mut ask = ResetDevice::new(reset::ASIC);
+    ask.call(&*file).unwrap();
+    assert_eq!(ask.result, 0);
+    let dies = version >= since::POWER && version < since::EXCLUSIVE;
+    let file = if dies { open() } else { file };
+    std::thread::sleep(Duration::from_millis(300));
+    ResetDevice::new(reset::POST).call(&*file).unwrap();
+}
+
+/// The NoC does not answer any more: the chip is reset by us, if the driver can, and is then as new.
+#[test]
+fn a_chip_that_does_not_answer_is_reset() {
+    for version in VERSIONS {
+        let machine = Machine::new(version);
+        machine.mock.wedge();
+        let device = machine.device();
+        let result = device.execute(&OpDescriptor::NOP);
+        if version < since::ASIC_RESET {
+            let error = card_error(result);
+            assert!(
+                matches!(error, CardError::NoReset { .. }) && error.to_string().contains("tt-smi -r"),
+                "{error}"
+            );
+        } else {
+            result.unwrap_or_else(|error| panic!("{version}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn a_chip_that_does_not_come_back_is_an_error() {
+    let machine = Machine::new(NEWEST);
+    machine.mock.wedge();
+    machine.mock.hang();
+    assert!(matches!(card_error(machine.device().info()), CardError::ResetFailed { .. }));
+    // And one that somebody else uses is not reset.
+    let machine = Machine::new(NEWEST);
+    machine.mock.wedge();
+    machine.file("proc/driver/tenstorrent/0/pids", "12");
+    let error = card_error(machine.device().info());
+    assert!(matches!(&error, CardError::InUse { users, .. } if users.0[0].0 == 12), "{error:?}");
+}
