@@ -7,6 +7,8 @@
 
 /// Bytes of BAR 2. It takes aligned accesses of 4 bytes.
 pub const BAR2_SIZE: u64 = 1 << 20;
+/// PCI vendor of all chips.
+pub const VENDOR: u32 = 0x1E52;
 /// Host memory in the PCIe tile's NoC address space.
 pub const HOST_WINDOW: u64 = 0x8_0000_0000;
 /// Bytes of that window.

@@ -39,6 +39,11 @@ impl HostMap {
         0
     }
 
+    /// Where in BAR 0 is what BAR 4 shows, if that is a part of it: the end.
+    pub const fn bar4_in_bar0(&self) -> Option<u64> {
+        self.bar(0).checked_sub(self.bar(4))
+    }
+
     /// Number of windows.
     pub const fn windows(&self) -> u32 {
         let last = self.groups[self.groups.len() - 1];

@@ -25,8 +25,9 @@ const MOST_CONTIGUOUS: u32 = 4 << 20;
 const PAGE: u64 = 4096;
 /// Nothing of a process is below.
 const FIRST_VIRTUAL: u64 = 1 << 20;
-/// The part of BAR 0 that BAR 4 shows.
-const BAR4: (u64, u64) = (WORMHOLE.host.bar(0) - WORMHOLE.host.bar(4), WORMHOLE.host.bar(4));
+/// The part of BAR 0 that BAR 4 shows: first byte and bytes.
+const BAR4: (u64, u64) =
+    (WORMHOLE.host.bar4_in_bar0().expect("a part of it on a Wormhole"), WORMHOLE.host.bar(4));
 /// Clocks that pass in a read of a word or two.
 const CLOCKS: u64 = 4096;
 
@@ -396,9 +397,9 @@ impl MockMapping {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "beyond the mapping"));
         }
         let state = self.file.shared.state.lock();
-        // On a card this is a signal that ends the process.
+        // The driver's answer is a signal, of which `tt_sys` makes this error.
         if state.rules.zap && self.generation != state.generation && !matches!(self.place, Place::Buffer(_)) {
-            return Err(io::Error::other("a reset has taken the mapping away (SIGBUS)"));
+            return Err(error(errno::ENODEV));
         }
         Ok((!state.detached).then_some(state))
     }

@@ -8,8 +8,8 @@ use tt_sys::kmd::ioctl::reset;
 use crate::power;
 use crate::state::State;
 
-/// Bit of PCI's command register that a reset of the board clears: the driver's mark.
-const MARK: u16 = 1 << 6;
+/// The driver's mark, in PCI's command register.
+const MARK: u16 = reset::MARK.1 as u16;
 /// Argument of the message for a reset of the board's microcontroller too.
 const WITH_DMC: u32 = 3;
 

@@ -13,7 +13,7 @@ tries=100
 while [ ! -e /dev/tenstorrent/0 ] && [ $tries -gt 0 ]; do sleep 0.1; tries=$((tries - 1)); done
 echo "GUEST: kernel $(uname -r), driver $(cat /sys/module/tenstorrent/version)"
 while read -r name command; do
-    $command </dev/null
+    sh -c "$command" </dev/null
     echo "GUEST: $name: $?"
 done </commands
 dmesg | grep -i tenstorrent | tail -n 20

@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-use tt_isa::chip::board;
+use tt_isa::chip::{WORMHOLE, board};
 use tt_simulator::{Chip, ChipConfig, Fault};
 
 use crate::config::{COMMAND, Config};
@@ -38,10 +38,10 @@ const PIECES: usize = 8;
 /// Clocks that pass with a message, and without one.
 const WITH_MESSAGE: u64 = 64;
 const WITHOUT: u64 = 20_000;
+/// Where in BAR 0 BAR 4 is.
+const BAR4: u64 = WORMHOLE.host.bar4_in_bar0().expect("a part of it on a Wormhole");
 /// How long a message is awaited while the chip sleeps.
 const PATIENCE: Duration = Duration::from_millis(5);
-/// Where BAR 4 is in BAR 0.
-const BAR4: u64 = 0x1E00_0000;
 
 /// What a device has been asked.
 #[derive(Clone, Default, Debug)]

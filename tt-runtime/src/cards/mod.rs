@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tt_isa::chip::{Chip, board};
+use tt_isa::pcie::VENDOR;
 use tt_kmd_mock::Mock;
 use tt_simulator::ChipConfig;
 use tt_sys::kmd::ioctl::{GetDeviceInfo, GetDriverInfo, Ioctl, Version, since};
@@ -26,8 +27,6 @@ pub use error::{CardError, Users};
 
 use crate::chip::{recognise, supported, title};
 
-/// PCI vendor of all chips.
-const VENDOR: u32 = 0x1E52;
 /// Folder of the driver's nodes.
 const NODES: &str = "dev/tenstorrent";
 

@@ -421,8 +421,11 @@ pub mod reset {
     pub const ASIC: u32 = 4;
     /// The same, and the board's microcontroller.
     pub const ASIC_DMC: u32 = 5;
-    /// After either: the chip is made ready.
+    /// After either, when the chip is back on the bus: it is made ready.
     pub const POST: u32 = 6;
+    /// Byte of PCI's configuration space, and bit in it, by which the driver knows that the chip is back: it sets the bit (parity
+    /// errors, in the command register), and a reset clears it.
+    pub const MARK: (usize, u8) = (4, 1 << 6);
 }
 
 /// What can be done with a lock.

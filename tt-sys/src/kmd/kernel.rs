@@ -13,7 +13,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::ptr::NonNull;
 
-use super::{Driver, File, Mapping, OpenFlags};
+use super::{Driver, File, Mapping, OpenFlags, errno};
+
+mod lost;
+
+use lost::Registered;
 
 /// The kernel of this machine.
 #[derive(Clone, Copy, Default, Debug)]
@@ -55,7 +59,10 @@ impl File for Node {
             )
         };
         match NonNull::new(base) {
-            Some(base) if base.as_ptr() != libc::MAP_FAILED => Ok(Box::new(Window { base, len })),
+            Some(base) if base.as_ptr() != libc::MAP_FAILED => {
+                let registered = Some(Registered::new(base.as_ptr().addr(), len));
+                Ok(Box::new(Window { base, len, registered }))
+            }
             _ => Err(io::Error::last_os_error()),
         }
     }
@@ -65,6 +72,8 @@ impl File for Node {
 struct Window {
     base: NonNull<c_void>,
     len: usize,
+    /// Given back before it is unmapped.
+    registered: Option<Registered>,
 }
 
 // SAFETY: the mapping is not tied to the thread that made it, and only this value unmaps it.
@@ -72,6 +81,7 @@ unsafe impl Send for Window {}
 
 impl Drop for Window {
     fn drop(&mut self) {
+        self.registered = None;
         // SAFETY: made by `mmap` with this length, and nobody uses it any more.
         unsafe { libc::munmap(self.base.as_ptr(), self.len) };
     }
@@ -89,11 +99,21 @@ impl Window {
             )),
         }
     }
+
+    /// What an access has come to: nothing of it counts if the driver has taken the mapping away.
+    fn done(&self) -> io::Result<()> {
+        match self.registered.as_ref().is_some_and(Registered::is_lost) {
+            true => Err(io::Error::from_raw_os_error(errno::ENODEV)),
+            false => Ok(()),
+        }
+    }
 }
 
-/// Bytes of the next access at an address: single ones up to a word, then the largest words that are left.
-fn step(addr: usize, left: usize) -> usize {
+/// Bytes of the next access at an address: single ones up to a word, then the largest words that are left, of which the largest are of
+/// `widest` bytes.
+fn step(addr: usize, left: usize, widest: usize) -> usize {
     match left {
+        16.. if widest == WIDE && addr.is_multiple_of(WIDE) => WIDE,
         8.. if addr.is_multiple_of(8) => 8,
         4.. if addr.is_multiple_of(4) => 4,
         _ => 1,
@@ -107,12 +127,14 @@ impl Mapping for Window {
 
     fn read(&self, at: usize, mut out: &mut [u8]) -> io::Result<()> {
         let mut from = self.place(at, out.len())?;
+        let widest = widest_load();
         while !out.is_empty() {
-            let len = step(from.addr(), out.len());
+            let len = step(from.addr(), out.len(), widest);
             let (now, rest) = out.split_at_mut(len);
             // SAFETY: `place` has checked all of the bytes, and `step` that the address is aligned for what is read.
             unsafe {
                 match len {
+                    WIDE => now.copy_from_slice(&load_wide(from)),
                     8 => now.copy_from_slice(&from.cast::<u64>().read_volatile().to_ne_bytes()),
                     4 => now.copy_from_slice(&from.cast::<u32>().read_volatile().to_ne_bytes()),
                     _ => now[0] = from.read_volatile(),
@@ -121,13 +143,13 @@ impl Mapping for Window {
             }
             out = rest;
         }
-        Ok(())
+        self.done()
     }
 
     fn write(&self, at: usize, mut data: &[u8]) -> io::Result<()> {
         let mut to = self.place(at, data.len())?;
         while !data.is_empty() {
-            let len = step(to.addr(), data.len());
+            let len = step(to.addr(), data.len(), size_of::<u64>());
             let (now, rest) = data.split_at(len);
             // SAFETY: as in `read`.
             unsafe {
@@ -142,12 +164,48 @@ impl Mapping for Window {
             }
             data = rest;
         }
-        Ok(())
+        self.done()
     }
 
     fn flush(&self) {
         fence();
     }
+}
+
+/// Bytes of a vector register: through a write-combining mapping the processor fetches a whole line for the first load from it, and has
+/// the others in a buffer; otherwise it is one access instead of two.
+const WIDE: usize = 16;
+
+/// Bytes of the widest load that this processor has for device memory.
+#[cfg(target_arch = "x86_64")]
+fn widest_load() -> usize {
+    if std::arch::is_x86_feature_detected!("sse4.1") { WIDE } else { size_of::<u64>() }
+}
+
+/// Bytes of the widest load that this processor has for device memory.
+#[cfg(not(target_arch = "x86_64"))]
+fn widest_load() -> usize {
+    size_of::<u64>()
+}
+
+/// Loads [`WIDE`] bytes.
+///
+/// # Safety
+/// The processor has SSE4.1; the bytes are inside of a mapping, at a multiple of their number.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse4.1")]
+unsafe fn load_wide(from: *const u8) -> [u8; WIDE] {
+    use std::arch::x86_64::{__m128i, _mm_storeu_si128, _mm_stream_load_si128};
+    let mut out = [0; WIDE];
+    // SAFETY: as the caller promises; the store is to an array of this size.
+    unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), _mm_stream_load_si128(from.cast::<__m128i>())) };
+    out
+}
+
+/// Never called: [`widest_load`] is less.
+#[cfg(not(target_arch = "x86_64"))]
+unsafe fn load_wide(_from: *const u8) -> [u8; WIDE] {
+    unreachable!("no wide loads on this processor")
 }
 
 /// Empties the processor's write-combining buffers, and keeps later stores behind.
@@ -176,13 +234,35 @@ mod tests {
 
     /// A file of memory in the place of a device: what mappings do is the same.
     fn mapping(len: usize) -> Box<dyn Mapping> {
+        file_and_mapping(len).1
+    }
+
+    fn file_and_mapping(len: usize) -> (std::fs::File, Box<dyn Mapping>) {
         // SAFETY: a C string, and no flags.
         let fd = unsafe { libc::memfd_create(c"mapping".as_ptr(), 0) };
         assert!(fd >= 0, "a memory file");
         // SAFETY: just made, and owned by nobody else.
         let fd: OwnedFd = unsafe { std::os::fd::FromRawFd::from_raw_fd(fd) };
-        std::fs::File::from(fd.try_clone().expect("a copy")).set_len(len as u64).expect("a size");
-        Node(fd).map(0, len).expect("a mapping")
+        let file = std::fs::File::from(fd.try_clone().expect("a copy"));
+        file.set_len(len as u64).expect("a size");
+        (file, Node(fd).map(0, len).expect("a mapping"))
+    }
+
+    /// What is behind a mapping goes away, as with a reset: an access is an error, and the process lives.
+    #[test]
+    fn a_mapping_that_is_taken_away_is_an_error() {
+        let (file, mapping) = file_and_mapping(2 * 4096);
+        let (_other, lives) = file_and_mapping(4096);
+        mapping.write(4096, &[5; 4]).expect("inside");
+        file.set_len(0).expect("a size");
+        let mut out = [0; 4];
+        for done in [mapping.read(4096, &mut out), mapping.write(0, &[1; 4]), mapping.read(0, &mut [0; 4])] {
+            assert_eq!(done.err().and_then(|error| error.raw_os_error()), Some(libc::ENODEV));
+        }
+        assert_eq!(out, [0xFF; 4]);
+        lives.write(0, &[7; 4]).expect("another mapping is not concerned");
+        lives.read(0, &mut out).expect("inside");
+        assert_eq!(out, [7; 4]);
     }
 
     #[test]
@@ -202,7 +282,9 @@ mod tests {
 
     #[test]
     fn accesses_are_as_wide_as_they_may_be() {
-        assert_eq!([step(0, 4), step(4, 8), step(8, 8), step(2, 100), step(0, 3)], [4, 4, 8, 1, 1]);
+        let word = |addr, left| step(addr, left, 8);
+        assert_eq!([word(0, 4), word(4, 8), word(8, 8), word(2, 100), word(0, 3)], [4, 4, 8, 1, 1]);
+        assert_eq!([(16, 40), (8, 40), (16, 15)].map(|(addr, left)| step(addr, left, WIDE)), [16, 8, 8]);
     }
 
     #[test]

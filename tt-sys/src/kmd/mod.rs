@@ -65,7 +65,8 @@ pub trait File: Send {
 
 /// A piece of a device's memory in this process. Dropping it unmaps it.
 ///
-/// Aligned words of four bytes are read and written in one access each; more than that in words of eight where both ends allow it.
+/// Aligned words of four bytes are read and written in one access each; more than that in words of eight where both ends allow it, or
+/// in wider loads. `ENODEV` is an access to a mapping that the driver has taken away, since somebody has reset the card.
 pub trait Mapping: Send {
     /// Bytes.
     fn bytes(&self) -> usize;

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use tt_kmd_mock::conformance;
@@ -12,7 +12,8 @@ use tt_kmd_rig::work;
 use tt_runtime::cards::{CardError, System};
 use tt_runtime::transport::TransportError;
 use tt_runtime::{Device, DeviceSpec, Error, OpDescriptor, parse_devices};
-use tt_sys::kmd::Kernel;
+use tt_sys::kmd::ioctl::{GetDriverInfo, Ioctl as _, ResetDevice, reset as kinds, since};
+use tt_sys::kmd::{Driver as _, Kernel, OpenFlags};
 
 const NODE: &str = "/dev/tenstorrent/0";
 
@@ -23,7 +24,9 @@ fn main() -> ExitCode {
         Some("hold") => hold(),
         Some("users") => users(),
         Some("reset") => reset(),
-        other => Err(anyhow::anyhow!("{other:?}: conformance, runtime, hold, users or reset")),
+        Some("lost") => lost(),
+        Some("kick") => kick(),
+        other => Err(anyhow::anyhow!("{other:?}: conformance, runtime, hold, users, reset, lost or kick")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -117,4 +120,42 @@ fn reset() -> Result<()> {
         done => done?,
     }
     runtime()
+}
+
+/// Resets the card whoever has it.
+fn kick() -> Result<()> {
+    let open = || Kernel.open(Path::new(NODE), OpenFlags::POWER_AWARE);
+    let mut file = open()?;
+    let mut driver = GetDriverInfo::ask();
+    driver.call(&*file)?;
+    let version = driver.version();
+    ResetDevice::new(kinds::ASIC).call(&*file)?;
+    if version >= since::POWER && version < since::EXCLUSIVE {
+        file = open()?;
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let mut post = ResetDevice::new(kinds::POST);
+    post.call(&*file)?;
+    ensure!(post.result == 0, "the chip is not back");
+    Ok(())
+}
+
+/// Another process resets the card while it is used here: an error, and the card can be opened again.
+fn lost() -> Result<()> {
+    let device = card()?;
+    device.execute(&OpDescriptor::NOP)?;
+    let driver = device.card().context("it is a card")?.driver;
+    if driver < since::ASIC_RESET {
+        println!("this version cannot reset");
+        return Ok(());
+    }
+    ensure!(Command::new(std::env::current_exe()?).arg("kick").status()?.success(), "the reset has failed");
+    match device.execute(&OpDescriptor::NOP) {
+        Err(error @ Error::Transport(TransportError::Card(CardError::Reset { .. }))) => println!("{error}"),
+        Err(error @ Error::Stopped { .. }) if driver < since::POWER => println!("{error}"),
+        other => bail!("{other:?}: another process has reset the card"),
+    }
+    device.reopen();
+    println!("RESULT {:016x} after a reset by another", work::hash(&work::results(&device)?));
+    Ok(())
 }

@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tt_isa::arc::{RESET_UNIT, SCRATCH, SCRATCH_BOOTED};
+use tt_isa::arc::{APB_SIZE, RESET_UNIT, SCRATCH, SCRATCH_BOOTED};
 use tt_isa::chip::Chip;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
@@ -23,19 +23,18 @@ use tt_kernel_abi::l1;
 use tt_sys::kmd::ioctl::{
     AllocateDmaBuf, DmaBufFlags, GetDeviceInfo, Ioctl, LockCtl, SetNocCleanup, lock, offset,
 };
-use tt_sys::kmd::{File, Mapping};
+use tt_sys::kmd::{File, Mapping, errno};
 
 pub use reset::reset;
 
 use super::{Shown, Transport, TransportError};
 use crate::cards::{Card, CardError};
+use crate::chip::ChipError;
 use power::Power;
 use window::Window;
 
 /// The lock that says that a card is in use: the last one. The vendor's programs use none of the driver's.
 pub const LOCK: u8 = lock::COUNT - 1;
-/// Part of BAR 0 behind the windows that has ARC's memory and registers.
-const REGISTERS: (u64, usize) = (0x1F00_0000, 0x100_0000);
 const PAGE: u32 = 4096;
 /// The only DMA buffer of a file.
 const BUFFER: u8 = 0;
@@ -49,6 +48,9 @@ struct Access {
 impl Access {
     /// An error of an access to what is mapped.
     fn access_failed(&self, error: &io::Error) -> CardError {
+        if error.raw_os_error() == Some(errno::ENODEV) {
+            return CardError::Reset { node: self.card.name() };
+        }
         CardError::Access { node: self.card.name(), error: error.to_string() }
     }
 
@@ -70,7 +72,8 @@ pub struct Kmd {
     chip: &'static Chip,
     windows: Vec<Window>,
     shown: Vec<Shown>,
-    registers: Box<dyn Mapping>,
+    /// ARC's memory and registers, and where they begin in BAR 0.
+    registers: (u64, Box<dyn Mapping>),
     host: Option<HostPage>,
     power: Option<Power>,
     access: Arc<Access>,
@@ -86,9 +89,7 @@ impl Kmd {
         acquire(&access)?;
         let windows = window::take(&access, card.chip)?;
         let shown = windows.iter().map(Window::shown).collect();
-        let (at, len) = REGISTERS;
-        let registers = access.file.lock().map(offset::BAR0 + at, len);
-        let registers = registers.map_err(|error| card.call_failed("mmap", &error))?;
+        let registers = registers(&access)?;
         let host = HostPage::new(&access);
         let kmd =
             Self { chip: card.chip, windows, shown, registers, host, power: Power::start(card), access };
@@ -98,8 +99,10 @@ impl Kmd {
 
     fn register(&self, at: u64) -> Result<u32, CardError> {
         let mut word = [0; 4];
-        let at = at.wrapping_sub(REGISTERS.0) as usize;
-        self.registers.read(at, &mut word).map_err(|error| self.access.access_failed(&error))?;
+        let (from, mapping) = &self.registers;
+        mapping
+            .read(at.wrapping_sub(*from) as usize, &mut word)
+            .map_err(|error| self.access.access_failed(&error))?;
         Ok(u32::from_le_bytes(word))
     }
 
@@ -119,6 +122,15 @@ impl Kmd {
             }
         }
     }
+}
+
+/// Maps ARC's memory and registers.
+fn registers(access: &Access) -> Result<(u64, Box<dyn Mapping>), CardError> {
+    let card = &access.card;
+    let bar0 = card.chip.management.bar0.ok_or(ChipError::NoKernels { chip: card.chip })?;
+    let len = bar0.apb + u64::from(APB_SIZE) - bar0.csm;
+    let mapped = access.file.lock().map(offset::BAR0 + bar0.csm, len as usize);
+    Ok((bar0.csm, mapped.map_err(|error| card.call_failed("mmap", &error))?))
 }
 
 /// A card has one user: takes the lock, or says who has it.

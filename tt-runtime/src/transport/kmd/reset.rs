@@ -19,9 +19,6 @@ use crate::cards::{Card, CardError};
 const LIMIT: Duration = Duration::from_secs(10);
 /// Until the chip has left the bus.
 const LEAVES: Duration = Duration::from_millis(500);
-/// PCI's command register, low byte, and the driver's mark in it (bit 6).
-const COMMAND: usize = 4;
-const MARK: u8 = 1 << 6;
 
 /// Resets a card's chip. Nobody may have it open, this process included.
 ///
@@ -61,8 +58,9 @@ fn ask(card: &Card, file: &dyn File, kind: u32) -> Result<(), CardError> {
 fn wait(card: &Card) {
     std::thread::sleep(LEAVES);
     let started = Instant::now();
+    let (at, mark) = kinds::MARK;
     let marked =
-        || card.configuration().is_some_and(|config| config.get(COMMAND).is_none_or(|byte| byte & MARK != 0));
+        || card.configuration().is_some_and(|config| config.get(at).is_none_or(|byte| byte & mark != 0));
     while marked() && started.elapsed() < LIMIT {
         std::thread::sleep(Duration::from_millis(100));
     }
