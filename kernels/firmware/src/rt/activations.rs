@@ -7,13 +7,13 @@ use tt_kernel_abi::matmul::{GROUP_FACE_BYTES, HALF_ROW_BYTES};
 /// Elements of half a row of a tile.
 const HALF: u32 = HALF_ROW_BYTES / 4;
 
-/// Copies a row of FP32 elements, `from`, to `tiles` tiles, each `tile_bytes` behind the one before; `to` begins with the row's part of the
-/// first one. What is behind the last element becomes zero.
-pub fn place_row(from: L1, to: L1, tiles: u32, tile_bytes: u32) {
+/// Copies a row of FP32 elements, `from`, to `tiles` tiles, each `tile_bytes` behind the one before; the row's part of the first one is at byte
+/// `first` of `to`. What is behind the last element becomes zero.
+pub fn place_row(from: L1, to: L1, first: u32, tiles: u32, tile_bytes: u32) {
     if tiles == 0 {
         return;
     }
-    let to = to.part(0, (tiles - 1) * tile_bytes + GROUP_FACE_BYTES + HALF_ROW_BYTES);
+    let to = to.part(first, (tiles - 1) * tile_bytes + GROUP_FACE_BYTES + HALF_ROW_BYTES);
     if !(from.address() | to.address() | tile_bytes).is_multiple_of(4) {
         outside();
     }

@@ -14,7 +14,8 @@ use core::hint::black_box;
 use core::mem::offset_of;
 use tt_isa::map::{NIU_BASE, NIU_STRIDE};
 use tt_isa::noc::{Ctrl, atomic_increment, node_id, reg, tag};
-use tt_kernel_abi::{BankEntry, BootConfig, DramAddr, Shard, Shards};
+use tt_kernel_abi::boot::MAX_BANKS;
+use tt_kernel_abi::{BankEntry, BootConfig, DramAddr, Shard, Shards, l1};
 
 /// Request initiator for reads.
 const READ_BUF: u32 = 0;
@@ -61,11 +62,15 @@ impl Noc {
     pub fn new(noc: u32) -> Self {
         let niu = Niu::number(noc);
         let id = niu.register(REG.node_id).load();
+        let banks = boot::word(offset_of!(BootConfig, banks)).load();
+        if banks > MAX_BANKS as u32 {
+            outside();
+        }
         Self {
             niu,
             noc,
             own: NIU.node(node_id::place(id)),
-            banks: boot::word(offset_of!(BootConfig, banks)).load(),
+            banks,
             reads: niu.register(reg::MST_RD_RESP_RECEIVED).load(),
             writes: niu.register(reg::MST_WR_ACK_RECEIVED).load(),
         }
@@ -90,6 +95,7 @@ impl Noc {
     }
 
     /// Starts a read from linear DRAM that fills `to`, any number of bytes.
+    #[inline(never)]
     pub fn read_dram(&mut self, mut addr: DramAddr, to: L1) {
         let (mut l1, mut len) = (to.address(), to.len());
         while len > 0 {
@@ -168,6 +174,7 @@ impl Noc {
     }
 
     /// Starts a write of `from`, any number of bytes, to linear DRAM.
+    #[inline(never)]
     pub fn write_dram(&mut self, from: L1, mut addr: DramAddr) {
         let (mut l1, mut len) = (from.address(), from.len());
         while len > 0 {
@@ -205,17 +212,33 @@ impl Noc {
     /// Port, NoC address and bytes up to the end of the page of a linear address.
     fn locate(&self, addr: DramAddr) -> (u32, u32, u32) {
         let at = addr.locate(self.banks);
-        let (node, lo) = self.bank(at.bank, at.offset);
+        // SAFETY: a number of a bank modulo `banks`, which `new` has compared with the size of the table.
+        let (node, lo) = unsafe { self.bank_of_table(at.bank, at.offset) };
         (node, lo, at.run)
     }
 
     /// Port and NoC address of a byte of a bank.
     fn bank(&self, bank: u32, offset: u64) -> (u32, u32) {
-        let entry = offset_of!(BootConfig, bank) + bank as usize * size_of::<BankEntry>();
-        let node = boot::word(entry + offset_of!(BankEntry, node) + 4 * self.noc as usize).load();
-        // Addresses above 4 GiB have bits elsewhere; no bank reaches that far.
-        let base = boot::word(entry + offset_of!(BankEntry, base)).load();
-        (node, base.wrapping_add(offset as u32))
+        if bank >= MAX_BANKS as u32 {
+            outside();
+        }
+        // SAFETY: the table has the bank.
+        unsafe { self.bank_of_table(bank, offset) }
+    }
+
+    /// Port and NoC address of a byte of a bank.
+    ///
+    /// # Safety
+    /// The bank is less than [`MAX_BANKS`].
+    #[inline(always)]
+    unsafe fn bank_of_table(&self, bank: u32, offset: u64) -> (u32, u32) {
+        let entry =
+            l1::BOOT_CONFIG + offset_of!(BootConfig, bank) as u32 + bank * size_of::<BankEntry>() as u32;
+        // SAFETY: a word of the bank's entry, for one of two NoCs, in the boot configuration, to which there are no references.
+        let node = unsafe { Register::at(entry + offset_of!(BankEntry, node) as u32 + 4 * self.noc) };
+        // SAFETY: another one. Addresses above 4 GiB have bits elsewhere; no bank reaches that far.
+        let base = unsafe { Register::at(entry + offset_of!(BankEntry, base) as u32) };
+        (node.load(), base.load().wrapping_add(offset as u32))
     }
 
     /// DRAM banks of the chip.

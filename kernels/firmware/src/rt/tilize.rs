@@ -5,12 +5,12 @@
 //! elements of a row of the tile. The number formats are in [`tt_kernel_numerics::num`].
 #![allow(unsafe_code)]
 
-use super::l1::{L1, Shared, outside, store};
+use super::l1::{L1, Shared, load, outside, store};
 use super::noc::Noc;
 use super::rows::decode;
 use tt_isa::format::FACE_DIM;
 use tt_kernel_abi::matmul::{TILE, WEIGHT_STAGE_PIECE, WEIGHT_STAGE_ROW, block_tiles};
-use tt_kernel_abi::target::offset;
+use tt_kernel_abi::target::{CONGRUENCE, offset};
 use tt_kernel_abi::{DramAddr, ElementType, TensorView};
 use tt_kernel_numerics::num::{Scale, f16_for_srca, round_for_srca};
 
@@ -37,6 +37,9 @@ impl Tiles {
 pub struct Matrix<'a> {
     view: &'a TensorView,
     ty: ElementType,
+    /// Elements and bytes of the type's blocks.
+    len: u32,
+    bytes: u32,
     by_column: bool,
 }
 
@@ -58,10 +61,39 @@ impl Block {
     }
 }
 
+/// The pieces of memory that a block is.
+struct Pieces {
+    count: u32,
+    /// From one to the next.
+    stride: u64,
+    /// Bytes of one.
+    bytes: u32,
+    /// From one to the next where they are staged.
+    pitch: u32,
+}
+
+impl Pieces {
+    /// Gives each piece to `f`: its number, its address in DRAM, of which the first is `addr`, and where it is staged.
+    #[inline(always)]
+    fn each(&self, mut addr: u64, stage: L1, mut f: impl FnMut(u32, u64, L1)) {
+        let mut at = stage.part(0, self.count * self.pitch).address();
+        if CONGRUENCE + self.bytes > self.pitch {
+            outside();
+        }
+        for i in 0..self.count {
+            // SAFETY: a piece is inside of its `pitch` bytes, and those of all are inside of `stage`.
+            f(i, addr, unsafe { L1::new(at + offset(addr), self.bytes) });
+            addr += self.stride;
+            at += self.pitch;
+        }
+    }
+}
+
 impl<'a> Matrix<'a> {
     /// The matrices of `view`, whose type is `ty`.
     pub fn new(view: &'a TensorView, ty: ElementType) -> Self {
-        Self { view, ty, by_column: view.nb[0] != u64::from(ty.block_bytes()) }
+        let (len, bytes) = (ty.block_len(), ty.block_bytes());
+        Self { view, ty, len, bytes, by_column: view.nb[0] != u64::from(bytes) }
     }
 
     /// Tiles `tiles` of the rows of tile `n_tile` in the matrix `offset` bytes behind the first.
@@ -69,8 +101,8 @@ impl<'a> Matrix<'a> {
         let (view, n, k) = (self.view, n_tile * TILE, tiles.first * TILE);
         // Strides between neighbours in memory are those of blocks.
         let (n_step, k_step) = match self.by_column {
-            true => (n / self.ty.block_len(), k),
-            false => (n, k / self.ty.block_len()),
+            true => (n / self.len, k),
+            false => (n, k / self.len),
         };
         Block {
             tiles,
@@ -80,43 +112,32 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// How many pieces of memory a block is, their stride there, the bytes of one, and the distance at which they are staged.
-    fn pieces(&self, block: &Block) -> (u32, u64, u32, u32) {
-        let bytes = |elements: u32| elements / self.ty.block_len() * self.ty.block_bytes();
-        match self.by_column {
-            true => (block.count, self.view.nb[0], bytes(block.rows), WEIGHT_STAGE_PIECE),
-            false => (block.rows, self.view.nb[1], bytes(block.count), WEIGHT_STAGE_ROW),
-        }
+    /// The pieces of memory that a block is.
+    fn pieces(&self, block: &Block) -> Pieces {
+        let (count, stride, elements, pitch) = match self.by_column {
+            true => (block.count, self.view.nb[0], block.rows, WEIGHT_STAGE_PIECE),
+            false => (block.rows, self.view.nb[1], block.count, WEIGHT_STAGE_ROW),
+        };
+        Pieces { count, stride, bytes: elements / self.len * self.bytes, pitch }
     }
 
     /// Starts to read a block to `stage`. The NoC wants the offset modulo 32 to be that of the source.
     pub fn fetch(&self, noc: &mut Noc, block: &Block, stage: L1) {
-        let (count, stride, bytes, pitch) = self.pieces(block);
-        let (mut addr, mut to) = (block.addr, 0);
-        for _ in 0..count {
-            noc.read_dram(DramAddr(addr), stage.part(to + offset(addr), bytes));
-            addr += stride;
-            to += pitch;
-        }
+        let pieces = self.pieces(block);
+        pieces.each(block.addr, stage, |_, addr, to| noc.read_dram(DramAddr(addr), to));
     }
 
     /// Makes FP32 tiles in `to` of the block in `stage`. Columns of tiles for which there is no row stay what they are.
     pub fn convert(&self, block: &Block, stage: L1, to: L1) {
-        let (count, stride, bytes, pitch) = self.pieces(block);
+        let pieces = self.pieces(block);
         let tiles = Tiled::new(to, block.tiles.count);
         let padded = block.tiles.count * TILE;
-        let (mut addr, mut from) = (block.addr, 0);
-        for i in 0..count {
-            let piece = stage.part(from + offset(addr), bytes);
-            match self.by_column {
-                true => convert_columns(self.ty, piece, tiles.row(i), block.rows),
-                false => convert_row(self.ty, piece, tiles.column(i), block.count, padded),
-            }
-            addr += stride;
-            from += pitch;
-        }
+        pieces.each(block.addr, stage, |i, _, piece| match self.by_column {
+            true => convert_columns(self.ty, piece, tiles.row(i), block.rows),
+            false => convert_row(self.ty, piece, tiles.column(i), block.count, padded),
+        });
         if self.by_column {
-            (count..padded).for_each(|k| convert_columns(self.ty, L1::EMPTY, tiles.row(k), 0));
+            (pieces.count..padded).for_each(|k| convert_columns(self.ty, L1::EMPTY, tiles.row(k), 0));
         }
     }
 }
@@ -237,18 +258,25 @@ fn decoded(ty: ElementType, from: L1, count: u32, mut f: impl FnMut(u32)) {
 /// Gives the half words of a range to `f`; two come with one load.
 #[inline(always)]
 fn each_half(from: L1, mut f: impl FnMut(u32)) {
-    let front = from.len().min(from.address() & 2);
-    let middle = (from.len() - front) & !3;
-    if let Some(half) = from.part(0, front).elements::<u16>().first() {
-        f(half.load().into());
+    let (mut at, end) = (from.address(), from.address() + (from.len() & !1));
+    if !at.is_multiple_of(2) {
+        outside();
     }
-    for two in from.part(front, middle).words() {
-        let two = two.load();
+    // SAFETY: what is loaded lies between `at` and `end`, inside of the range: half words at even addresses.
+    let half = |at: u32| -> u32 { unsafe { load::<u16>(at) }.into() };
+    if at & 2 != 0 && at < end {
+        f(half(at));
+        at += 2;
+    }
+    while at + 2 < end {
+        // SAFETY: as above; words at multiples of 4.
+        let two: u32 = unsafe { load(at) };
         f(two & 0xFFFF);
         f(two >> 16);
+        at += 4;
     }
-    if let Some(half) = from.skip(front + middle).elements::<u16>().first() {
-        f(half.load().into());
+    if at < end {
+        f(half(at));
     }
 }
 

@@ -58,9 +58,10 @@ impl Finish {
             Self::Copy => staged.chunks(HALF).zip(result).for_each(|(to, from)| copy(from, to)),
             Self::Add => {
                 let with = staged_addend(launch, unit, row, addend(launch.op, unit, row)).words();
-                for ((to, from), with) in staged.iter().zip(result.into_iter().flatten()).zip(with) {
-                    to.store((float(from) + float(with)).to_bits());
-                }
+                let (low, high) = staged.split_at(staged.len().min(HALF));
+                let (with_low, with_high) = with.split_at(low.len());
+                add(low, result[0], with_low);
+                add(high, result[1], with_high);
             }
             Self::Glu(function, params) => {
                 let n = staged.len().min(TILE as usize);
@@ -71,6 +72,13 @@ impl Finish {
                 staged.iter().zip(out).for_each(|(to, value)| to.store(value.to_bits()));
             }
         }
+    }
+}
+
+/// Sums of words that are floats.
+fn add(to: &[Word], from: &[Word], with: &[Word]) {
+    for ((to, from), with) in to.iter().zip(from).zip(with) {
+        to.store((float(from) + float(with)).to_bits());
     }
 }
 

@@ -93,7 +93,7 @@ fn place(launch: &TileLaunch, unit: &Unit, chunk: Tiles, piece: &Piece) {
     let to = (piece.tiles.first - chunk.first) * tile_bytes
         + piece.row / ROW_GROUP * GROUP_TILE_BYTES
         + piece.row % ROW_GROUP * HALF_ROW_BYTES;
-    place_row(piece.from, launch.l1(ACT, ACT_BYTES).skip(to), piece.tiles.count, tile_bytes);
+    place_row(piece.from, launch.l1(ACT, ACT_BYTES), to, piece.tiles.count, tile_bytes);
 }
 
 /// Brings a result from its slot, row by row, to where the NoC can take it from, and sends it off.
