@@ -47,6 +47,13 @@ impl Niu {
     }
 }
 
+/// The shard of a byte of a matrix' stream. Not in line: it is looked for once in many packets.
+#[cold]
+#[inline(never)]
+fn find(shards: &Shards, at: u64) -> Shard {
+    shards.find(at)
+}
+
 /// One of a tile's two NIUs, used by one core.
 pub struct Noc {
     niu: Niu,
@@ -148,7 +155,7 @@ impl Noc {
     /// Where byte `at` of a matrix' stream is, and how many of `len` bytes from there on one packet can take.
     fn in_shard(&self, shards: &Shards, shard: &mut Shard, at: u64, len: u32) -> Option<(u32, u32, u32)> {
         if shard.locate(at).is_none() {
-            *shard = shards.find(at);
+            *shard = find(shards, at);
         }
         let (offset, run) = shard.locate(at)?;
         let piece = if run < u64::from(len) { run as u32 } else { len };
