@@ -23,10 +23,7 @@ pub use fused::{matmul_add, matmul_glu, norm_mul, rope_set_rows};
 pub use matmul::{MAX_IDS, matmul, matmul_id, multiplies_by_column, multiplies_with, tilizes, worth_tiles};
 pub use recurrent::{recurrent, solve_tri};
 pub use resample::resample;
-pub use rows::{
-    add_id, argmax, argsort, argsort_long, balance, cumsum, diag, get_rows, group_norm, norm, rope, soft_max,
-    sum, sum_rows, triangle, weighted_sum,
-};
+pub use rows::*;
 pub use set_rows::set_rows;
 pub use windows::{im2col, reduce_windows};
 
