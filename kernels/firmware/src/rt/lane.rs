@@ -8,14 +8,28 @@ use super::heap::Heap;
 use super::l1::outside;
 use super::launch::Launch;
 use super::noc::Noc;
+use core::ops::Deref;
 use tt_isa::map::RiscV;
 use tt_kernel_abi::launch::LANES;
 use tt_kernel_abi::matmul::share;
 
+/// The launch of a lane. It is for looking at only: who could take it out of its lane could have ranges of the whole heap
+/// ([`TileLaunch`](super::launch::TileLaunch)) beside the lane's slices.
+pub struct LaneLaunch<'a>(Launch<'a>);
+
+impl<'a> Deref for LaneLaunch<'a> {
+    type Target = Launch<'a>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Launch<'a> {
+        &self.0
+    }
+}
+
 /// A core at work.
 pub struct Lane<'a> {
     /// The launch.
-    pub launch: Launch<'a>,
+    pub launch: LaneLaunch<'a>,
     /// The core's NIU.
     pub noc: Noc,
     /// The core's memory.
@@ -37,7 +51,13 @@ impl<'a> Lane<'a> {
         // SAFETY: the launch loop makes one `Launch` for a launch and core, which becomes this lane. The slices of the lane before went
         // with its operator.
         let heap = unsafe { Heap::of_noc(noc) };
-        Self { index: launch.index + noc * cores, count: LANES * cores, launch, noc: Noc::new(noc), heap }
+        Self {
+            index: launch.index + noc * cores,
+            count: LANES * cores,
+            launch: LaneLaunch(launch),
+            noc: Noc::new(noc),
+            heap,
+        }
     }
 
     /// This lane's part of `total` units: first and end.

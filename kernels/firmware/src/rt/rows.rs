@@ -125,8 +125,9 @@ impl Port {
 
     /// What [`fetch`](Self::fetch) brought last, if nothing else has been asked of the port since.
     pub fn fetched(&self) -> &[f32] {
-        // SAFETY: whoever writes to the port's buffers borrows it mutably.
-        unsafe { floats(self.fetched) }
+        let words = self.fetched.words();
+        // SAFETY: the words are those of `words`, and any pattern is a float. Whoever writes to the port's buffers borrows it mutably.
+        unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
     }
 
     /// Where the FP32 values of a piece are to be computed before [`send`](Self::send).
