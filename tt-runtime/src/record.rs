@@ -1,7 +1,7 @@
 //! What a device has been asked to execute, for tests: the descriptors in order, and a text of them for people.
 //!
 //! ```text
-//! 3 Matmul cores=64 params=[0:1 5:0x3f800000]
+//! 3 MUL_MAT cores=64 params=[0:1 5:0x3f800000]
 //!     src0 a TilesBfp8 [64 32]
 //!     src1 b F32 [64 5]
 //!     dst  c F32 [32 5]
@@ -16,7 +16,6 @@ use std::io::Write as _;
 use std::path::Path;
 
 use parking_lot::Mutex;
-use tt_kernel_abi::Op;
 
 use crate::{OpDescriptor, TensorView};
 
@@ -83,8 +82,7 @@ struct Listing {
 impl Listing {
     fn add(&mut self, descriptor: &OpDescriptor) {
         self.count += 1;
-        let op = Op::from_code(descriptor.op).map_or(format!("op {}", descriptor.op), |op| format!("{op:?}"));
-        let _ = write!(self.text, "{} {op} cores={}", self.count, descriptor.cores);
+        let _ = write!(self.text, "{} {} cores={}", self.count, descriptor.name(), descriptor.cores);
         if descriptor.flags != 0 {
             let _ = write!(self.text, " flags={:#x}", descriptor.flags);
         }
@@ -143,6 +141,7 @@ fn letters(n: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tt_kernel_abi::Op;
     use tt_kernel_abi::Params;
     use tt_kernel_abi::elementwise::{ElementwiseParams, OWN_PARAMS, Pieces};
     use tt_kernel_abi::operators::kernel::Unary;
@@ -178,10 +177,10 @@ mod tests {
             ..OpDescriptor::NOP
         });
         let expected = "\
-1 Unary cores=8 params=[0:7 3:0x11170]
+1 UNARY cores=8 params=[0:7 3:0x11170]
     src0  a F32 [64 5]
     dst   b F32 [64 5] strides [4, 512, 2560, 2560]
-2 Binary cores=8
+2 BINARY cores=8
     src0  b F32 [64 5] strides [4, 512, 2560, 2560]
     src1  a F32 [64 5]
     dst   b F32 [64 5] strides [4, 512, 2560, 2560]

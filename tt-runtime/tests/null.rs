@@ -60,10 +60,10 @@ fn weight_tiles_come_back() {
 fn a_simulator_is_recorded_too() {
     let (device, record) = Device::recording(&parse_devices(Some("sim,rows=1")).unwrap()[0]);
     device.execute(&OpDescriptor::NOP).unwrap();
-    assert_eq!(record.listing(), "1 Nop cores=0\n");
+    assert_eq!(record.listing(), "1 NOP cores=0\n");
     let file = std::env::temp_dir().join(format!("tt-record-{}", std::process::id()));
     let device = Device::open(&parse_devices(Some(&format!("null:{}", file.display()))).unwrap()[0]);
     (0..2).for_each(|_| device.execute(&OpDescriptor::NOP).unwrap());
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "1 Nop cores=0\n2 Nop cores=0\n");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "1 NOP cores=0\n2 NOP cores=0\n");
     std::fs::remove_file(&file).unwrap();
 }
