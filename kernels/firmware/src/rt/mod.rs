@@ -1,4 +1,5 @@
-//! The layer between operators and hardware.
+//! The layer between operators and hardware, with all unsafe code of the firmware: addresses are made here, and operators get
+//! registers as functions and memory as slices and checked ranges ([`l1`]).
 
 pub mod activations;
 pub mod boot;
