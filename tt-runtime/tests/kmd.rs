@@ -311,3 +311,12 @@ fn a_chip_that_does_not_come_back_is_an_error() {
     let error = card_error(machine.device().info());
     assert!(matches!(&error, CardError::InUse { users, .. } if users.0[0].0 == 12), "{error:?}");
 }
+
+/// Older firmware has telemetry of another kind: nothing is guessed from it.
+#[test]
+fn firmware_that_does_not_say_what_works_is_refused() {
+    let machine = Machine::new(NEWEST);
+    machine.mock.age_firmware();
+    let error = card_error(machine.device().info());
+    assert!(matches!(error, CardError::Firmware { .. }) && error.to_string().contains("19.2.0.0"), "{error}");
+}

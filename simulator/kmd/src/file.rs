@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use tt_isa::arc::APB_BASE;
 use tt_isa::chip::WORMHOLE;
 use tt_isa::noc::NocXy;
 use tt_isa::pcie::{BAR2_SIZE, HOST_WINDOW};
@@ -235,6 +236,13 @@ impl State {
         }
     }
 
+    /// Where the register with the address of the telemetry table is in BAR 0.
+    fn telemetry_table(&self) -> Option<u64> {
+        let management = &self.data.management;
+        let bar0 = management.bar0?;
+        Some(bar0.apb + u64::from(management.telemetry_table - APB_BASE))
+    }
+
     fn bar0_bytes(&self) -> u64 {
         self.data.host.bars[0].1
     }
@@ -438,6 +446,10 @@ impl Mapping for MockMapping {
                     state.chip.advance(CLOCKS).map_err(fault)?;
                 }
                 state.chip.bar0_read(base + at, out).map_err(fault)
+            }
+            Place::Bar0(base) if state.old_firmware && state.telemetry_table() == Some(base + at) => {
+                out.fill(0);
+                Ok(())
             }
             Place::Bar0(base) => state.chip.bar0_read(base + at, out).map_err(fault),
             Place::Bar2(base) => {

@@ -71,6 +71,11 @@ impl Mock {
         self.shared.state.lock().wedged = true;
     }
 
+    /// The firmware is an old one, whose register of the telemetry table is zero.
+    pub fn age_firmware(&self) {
+        self.shared.state.lock().old_firmware = true;
+    }
+
     /// Calls of an ioctl fail with an error number from now on; `None`: not any more.
     pub fn fail(&self, ioctl: u32, error: Option<i32>) {
         let failing = &mut self.shared.state.lock().failing;

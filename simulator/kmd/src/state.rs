@@ -50,6 +50,8 @@ pub struct State {
     pub denied: bool,
     /// Nothing on the NoC answers, until the chip is reset.
     pub wedged: bool,
+    /// The firmware is one without the newer telemetry.
+    pub old_firmware: bool,
     /// Calls that fail, with their error numbers.
     pub failing: BTreeMap<u32, i32>,
     pub locks: [Option<u64>; lock::COUNT as usize],
@@ -82,6 +84,7 @@ impl State {
             hung: false,
             denied: false,
             wedged: false,
+            old_firmware: false,
             failing: BTreeMap::new(),
             locks: [None; lock::COUNT as usize],
             mapped: vec![0; windows.len()],

@@ -76,6 +76,17 @@ pub enum CardError {
         /// What the system says.
         error: String,
     },
+    /// Firmware that does not say which parts of the chip work.
+    #[error(
+        "{node}: the card's firmware{} has no telemetry as the runtime reads it, so which tiles work is not known: update it (`tt-flash`) to 18.4 or newer",
+        version.as_ref().map_or_else(String::new, |version| format!(" ({version})"))
+    )]
+    Firmware {
+        /// Device node.
+        node: String,
+        /// Version of its bundle, if it tells it.
+        version: Option<String>,
+    },
     /// An access to what is mapped.
     #[error("{node}: access to the card: {error}")]
     Access {

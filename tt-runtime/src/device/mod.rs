@@ -395,3 +395,24 @@ struct Session {
     /// The process that opened it.
     process: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a fork does to a device: the process is another one.
+    #[test]
+    fn a_forked_process_does_not_use_its_parents_device() {
+        let device = Device::open(&DeviceSpec::null(None));
+        device.execute(&OpDescriptor::NOP).unwrap();
+        let in_process = |process: u32| match &mut *device.state.lock() {
+            State::Open(session) => std::mem::replace(&mut session.process, process),
+            _ => panic!("it is open"),
+        };
+        let own = in_process(u32::MAX);
+        assert!(matches!(device.execute(&OpDescriptor::NOP), Err(Error::Forked)));
+        // The parent goes on.
+        in_process(own);
+        device.execute(&OpDescriptor::NOP).unwrap();
+    }
+}

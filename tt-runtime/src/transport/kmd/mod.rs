@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tt_isa::arc::{APB_SIZE, RESET_UNIT, SCRATCH, SCRATCH_BOOTED};
+use tt_isa::arc::{APB_BASE, APB_SIZE, RESET_UNIT, SCRATCH, SCRATCH_BOOTED};
 use tt_isa::chip::Chip;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
@@ -94,6 +94,7 @@ impl Kmd {
         let kmd =
             Self { chip: card.chip, windows, shown, registers, host, power: Power::start(card), access };
         kmd.present()?;
+        kmd.tells_what_works()?;
         Ok(kmd)
     }
 
@@ -120,6 +121,18 @@ impl Kmd {
                 );
                 Err(CardError::Access { node: node(), error })
             }
+        }
+    }
+
+    /// Whether the firmware has telemetry of the newer kind: without it nobody knows what is harvested.
+    fn tells_what_works(&self) -> Result<(), CardError> {
+        let management = &self.chip.management;
+        let Some(bar0) = management.bar0 else { return Ok(()) };
+        let table = self.register(bar0.apb + u64::from(management.telemetry_table - APB_BASE))?;
+        let card = &self.access.card;
+        match table {
+            0 | u32::MAX => Err(CardError::Firmware { node: card.name(), version: card.firmware.clone() }),
+            _ => Ok(()),
         }
     }
 }
