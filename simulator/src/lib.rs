@@ -28,3 +28,4 @@ pub use model::arc;
 pub use model::pcie::HostMemory;
 pub use model::vector_unit::VectorUnit;
 pub use observe::trace::{self, TraceConfig, TraceError};
+pub use observe::usage;

@@ -94,6 +94,10 @@ pub struct NocTiming {
     pub read_extra_ticks: u8,
     /// Extra clocks of a packet that writes. `latencies`: 8 KiB more of a write of 64 KiB take 268.
     pub write_extra: u8,
+    /// Virtual channels for requests to one tile: two classes, two buddies (`NoC/README.md`, "Virtual channels").
+    pub request_channels: u8,
+    /// Flits of a router's buffer that each of them has to itself (`DRAMTile/README.md`, "Performance": 32 bytes).
+    pub guaranteed_flits: u8,
     /// Packets of more flits than this are bulk: shorter ones pass them in their own virtual channel, flit by flit
     /// (`NoC/RoutingPaths.md`, "Congestion").
     pub small: u16,
@@ -180,6 +184,8 @@ pub const WORMHOLE: Timing = Timing {
         complete: 12,
         read_extra_ticks: 2,
         write_extra: 10,
+        request_channels: 4,
+        guaranteed_flits: 1,
         small: 17,
     },
     dram: DramTiming { ticks_32_bytes: 23, request_ticks: 109, serve: 101, burst: 4096 },

@@ -39,4 +39,4 @@ pub use spec::{DeviceSpec, SimOptions, SpecError, parse_devices, parse_devices_o
 pub use tt_kernel_abi::target::CONGRUENCE;
 pub use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, TensorView};
 pub use tt_kernels::WITH_KERNELS;
-pub use tt_simulator::Mode;
+pub use tt_simulator::{Mode, usage};

@@ -41,6 +41,7 @@ use crate::model::tile::Tile;
 use crate::observe::counters::Counters;
 use crate::observe::races::TileRaces;
 use crate::observe::trace::Recorder;
+use crate::observe::usage::TileUsage;
 use crate::observe::{Both, Issued, Observer};
 
 use clocked::Clocked;
@@ -157,6 +158,14 @@ impl Engine {
         match self {
             Self::Timed(timed) => Some(timed.next_event(tile)).filter(|&at| at != u64::MAX),
             _ => self.is_awake(tile).then_some(clock),
+        }
+    }
+
+    /// What a tile has been busy with until `clock`, where time is kept.
+    pub fn usage(&self, tile: &Tile, clock: u64) -> Option<TileUsage> {
+        match self {
+            Self::Timed(timed) => Some(timed.usage(tile, clock)),
+            Self::Fast(_) | Self::Jitter(_) => None,
         }
     }
 

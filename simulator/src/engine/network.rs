@@ -4,11 +4,13 @@
 //! store to CMD_CTRL -> NIU -> router -> hop .. hop -> router -> NIU -> memory -> NIU -> .. -> NIU -> counter
 //!                      `---------------- leg --------------------'     `------ leg back ---------'
 //! ```
-//! Each link is busy until some time: a packet's head waits at each link of its way, then goes on; its tail follows as many
-//! flits later. Legs are looked at in the order in which they start. So two packets share a link by turns, which for bulk
-//! transfers comes to the same as the routers' interleaving; short packets pass the bulk, as in a virtual channel of their
-//! own. Not here: buffers that fill up and stop what is behind them, and with them what dynamic channels lose when many
-//! write to DRAM.
+//! A packet's head waits at each link of its way until it is free, then goes on; its tail follows as many flits later. Legs are
+//! looked at in the order in which they start. So packets share a link by turns, which for bulk transfers comes to the same
+//! as the routers' interleaving; short packets pass the bulk, as in a virtual channel of their own.
+//!
+//! Buffers are not simulated flit by flit, but what they do to bulk writes to DRAM, which takes less than a link brings, is
+//! ([`Network::pace_to_dram`], `DRAMTile/README.md`, "Performance"): they fill up, and what is behind them goes no faster than
+//! what is in front.
 //!
 //! Times are in sixteenths of a clock ([`TICKS`]).
 
@@ -18,6 +20,11 @@ use tt_isa::timing::{TICKS, Timing};
 
 use crate::model::grid::{Grid, Node};
 use crate::model::noc::{Action, Remote, Request};
+use crate::observe::usage::{ChannelUsage, LinkUsage, LinkWay};
+
+mod link;
+
+use link::Link;
 
 /// What a position has on each NoC.
 const PORTS: usize = 4;
@@ -27,21 +34,13 @@ const OUT: usize = 1;
 const X: usize = 2;
 const Y: usize = 3;
 
-/// A link, or a port of a NIU.
-#[derive(Clone, Copy, Default)]
-struct Link {
-    /// Until when bulk and short packets have taken it.
-    bulk: u64,
-    short: u64,
-}
-
 /// The NoCs and the DRAM of a chip.
 pub struct Network {
     timing: &'static Timing,
     size: NocXy,
+    flit_bytes: u32,
     links: Vec<Link>,
-    /// DRAM channels, until when each is busy.
-    channels: Vec<u64>,
+    channels: Vec<Channel>,
     /// When the NIU of each position takes the next request to its DRAM, by NoC.
     endpoints: [Vec<u64>; 2],
     /// Reserved multicasts of each NoC, one after the other.
@@ -50,22 +49,54 @@ pub struct Network {
     way: Vec<usize>,
 }
 
+/// A channel of DRAM.
+#[derive(Clone, Default)]
+struct Channel {
+    /// Until when it is busy.
+    until: u64,
+    /// The tile whose bulk write comes last, and until when others' and its own are on their way or wait.
+    writer: Option<NocXy>,
+    others: u64,
+    own: u64,
+    /// What it has done.
+    usage: ChannelUsage,
+}
+
 /// A packet's way, ends first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Leg {
     noc: u8,
     from: NocXy,
     to: NocXy,
     flits: u64,
-    /// Ticks for each flit where it enters and leaves the NoC; links carry one a clock.
+    /// Ticks for each flit where it enters the NoC, on its links, and where it leaves.
     enter: u64,
+    links: u64,
     leave: u64,
 }
 
-/// When a packet reaches the end of its way.
+/// When a packet has left its tile, and when it reaches the end of its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Arrival {
+    left: u64,
     head: u64,
     tail: u64,
+}
+
+/// A response that will leave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Response {
+    leg: Leg,
+    start: u64,
+    /// When the last bytes are there.
+    last: u64,
+}
+
+impl Response {
+    /// The clock at which it leaves.
+    pub fn leaves(&self) -> u64 {
+        self.start / TICKS
+    }
 }
 
 impl Network {
@@ -75,8 +106,9 @@ impl Network {
         Self {
             timing,
             size: chip.grid,
+            flit_bytes: chip.noc.link_width,
             links: vec![Link::default(); 2 * positions * PORTS],
-            channels: vec![0; chip.dram.len()],
+            channels: vec![Channel::default(); chip.dram.len()],
             endpoints: [vec![0; positions], vec![0; positions]],
             reserved: [0; 2],
             way: Vec::new(),
@@ -91,20 +123,23 @@ impl Network {
         let mut start = issued * TICKS;
         let flits =
             1 + if packet.is_write() { u64::from(packet.flits()) } else { u64::from(is_atomic(packet)) };
-        let mut enter = TICKS;
-        if packet.is_write() && flits > u64::from(noc.small) {
-            enter += u64::from(write_extra) * TICKS / flits;
-        }
         let Some(to) = self.target(grid, from, packet) else { return (issued, issued) };
+        let bulk = packet.is_write() && flits > u64::from(noc.small);
+        let extra = if bulk { u64::from(write_extra) * TICKS / flits } else { 0 };
         if packet.reserves {
             start = self.reserve(packet.noc, from, to, start);
         }
-        let leg = Leg { noc: packet.noc, from, to, flits, enter, leave: TICKS };
+        let links = if bulk { self.pace_to_dram(grid, from, packet, start) } else { TICKS };
+        let leg =
+            Leg { noc: packet.noc, from, to, flits, enter: (TICKS + extra).max(links), links, leave: links };
         let arrival = self.travel(&leg, start);
         if packet.reserves {
             self.reserved[usize::from(packet.noc)] = arrival.tail;
         }
-        let departed = start / TICKS + flits;
+        if bulk {
+            self.expect_write(grid, from, packet, arrival.tail);
+        }
+        let departed = arrival.left.div_ceil(TICKS);
         let reached = if packet.is_write() {
             arrival.tail.div_ceil(TICKS) + u64::from(complete) / 2
         } else {
@@ -113,16 +148,15 @@ impl Network {
         (departed, reached.max(departed))
     }
 
-    /// A packet has done at clock `at` what it is for: when its response has been counted.
-    pub fn respond(&mut self, grid: &Grid, at: u64, own: NocXy, packet: &Request) -> u64 {
-        let Some(from) = self.target(grid, own, packet) else { return at + 1 };
+    /// A packet has done at clock `at` what it is for: the response; `None` if none comes.
+    pub fn serve(&mut self, grid: &Grid, at: u64, own: NocXy, packet: &Request) -> Option<Response> {
+        let from = self.target(grid, own, packet)?;
         let node = match packet.remote {
             Remote::Tile(to) => grid.at(packet.noc, to),
             Remote::Rect(..) => None,
         };
         let noc = &self.timing.noc;
-        let (complete, serve, extra) =
-            (u64::from(noc.complete), u64::from(noc.serve), u64::from(noc.read_extra_ticks));
+        let (serve, extra) = (u64::from(noc.serve), u64::from(noc.read_extra_ticks));
         let flits = 1 + if packet.action == Action::Read {
             u64::from(packet.flits())
         } else {
@@ -138,11 +172,54 @@ impl Network {
             (_, Action::Read) => (ready + serve * TICKS, TICKS + extra, TICKS + extra, 0),
             _ => (ready + serve * TICKS, TICKS, TICKS, 0),
         };
-        let leg = Leg { noc: packet.noc, from, to: own, flits, enter, leave };
-        let arrival = self.travel(&leg, start);
+        let leg = Leg { noc: packet.noc, from, to: own, flits, enter, links: TICKS, leave };
+        Some(Response { leg, start, last })
+    }
+
+    /// A response leaves: the clock at which it has been counted.
+    pub fn leave(&mut self, response: &Response) -> u64 {
+        let Response { leg, start, last } = response;
+        let arrival = self.travel(leg, *start);
         // The last bytes may come later than the way takes.
-        let way = arrival.head.saturating_sub(start);
-        arrival.tail.max(last + way).div_ceil(TICKS) + complete
+        let way = arrival.head.saturating_sub(*start);
+        arrival.tail.max(last + way).div_ceil(TICKS) + u64::from(self.timing.noc.complete)
+    }
+
+    /// The channel of DRAM that a packet goes to, if it goes there.
+    fn channel_of(&self, grid: &Grid, packet: &Request) -> Option<usize> {
+        let Remote::Tile(to) = packet.remote else { return None };
+        let Some(Node::Dram { group, .. }) = grid.at(packet.noc, to) else { return None };
+        Some(channel(group, packet.addr))
+    }
+
+    /// Ticks for each flit of a bulk write on its way. DRAM takes less than a link brings, so the buffers behind it fill up.
+    /// In a static virtual channel all behind it go as fast as DRAM takes them. In dynamic ones those of several tiles fill
+    /// the pool that the virtual channels of a router share, and what is left to each is the flit that it is
+    /// guaranteed, one for each round trip of a hop.
+    fn pace_to_dram(&self, grid: &Grid, from: NocXy, packet: &Request, start: u64) -> u64 {
+        let Some(channel) = self.channel_of(grid, packet).map(|n| &self.channels[n]) else { return TICKS };
+        let noc = &self.timing.noc;
+        if packet.in_order {
+            return u64::from(self.timing.dram.ticks_32_bytes);
+        }
+        let others = if channel.writer == Some(from) { channel.others } else { channel.own };
+        if others > start {
+            2 * u64::from(noc.hop) * TICKS
+                / (u64::from(noc.request_channels) * u64::from(noc.guaranteed_flits))
+        } else {
+            TICKS
+        }
+    }
+
+    /// A bulk write will reach DRAM at `tail`.
+    fn expect_write(&mut self, grid: &Grid, from: NocXy, packet: &Request, tail: u64) {
+        let Some(n) = self.channel_of(grid, packet) else { return };
+        let channel = &mut self.channels[n];
+        if channel.writer != Some(from) {
+            channel.others = channel.others.max(channel.own);
+            channel.writer = Some(from);
+        }
+        channel.own = channel.own.max(tail);
     }
 
     /// Where a packet's way ends; the far corner of a rectangle. Positions are NoC 0's.
@@ -176,7 +253,7 @@ impl Network {
         *endpoint = taken + u64::from(dram.request_ticks);
         let first = taken + serve;
         let moving = u64::from(packet.flits()) * pace;
-        let start = self.occupy(group, packet.addr, first, moving);
+        let start = self.occupy(group, packet, first, moving);
         let pauses = u64::from(packet.len.saturating_sub(1) / u32::from(burst)) * serve;
         (start, pace, start + moving + pauses)
     }
@@ -185,16 +262,24 @@ impl Network {
     fn write_dram(&mut self, group: usize, packet: &Request, ready: u64) -> u64 {
         let moving = u64::from(packet.flits()) * u64::from(self.timing.dram.ticks_32_bytes);
         let serve = u64::from(self.timing.noc.serve) * TICKS;
-        // The data has come over the NoC at a flit a clock: the channel lags behind by the difference only.
-        let begun = ready.saturating_sub(u64::from(packet.flits()) * TICKS);
-        (self.occupy(group, packet.addr, begun, moving) + moving).max(ready) + serve
+        // The data has come over the NoC at a flit a clock, if not as fast as the channel takes it: that lags behind by the
+        // difference only.
+        let paced = packet.in_order && packet.flits() > u32::from(self.timing.noc.small);
+        let came = if paced { moving } else { u64::from(packet.flits()) * TICKS };
+        let begun = ready.saturating_sub(came);
+        (self.occupy(group, packet, begun, moving) + moving).max(ready) + serve
     }
 
     /// Occupies a DRAM channel for some time, `at` the earliest; from when on.
-    fn occupy(&mut self, group: usize, addr: u64, at: u64, ticks: u64) -> u64 {
-        let channel = &mut self.channels[2 * group + (addr >> 30 & 1) as usize];
-        let start = at.max(*channel);
-        *channel = start + ticks;
+    fn occupy(&mut self, group: usize, packet: &Request, at: u64, ticks: u64) -> u64 {
+        let channel = &mut self.channels[channel(group, packet.addr)];
+        let start = at.max(channel.until);
+        channel.until = start + ticks;
+        let usage = &mut channel.usage;
+        let bytes = if packet.is_write() { &mut usage.written } else { &mut usage.read };
+        *bytes += u64::from(packet.len);
+        usage.busy += ticks;
+        usage.waited += start - at;
         start
     }
 
@@ -202,41 +287,53 @@ impl Network {
     fn travel(&mut self, leg: &Leg, start: u64) -> Arrival {
         if leg.from == leg.to {
             // It does not reach a router (`TensixTile/L1.md`).
-            return Arrival { head: start, tail: start + leg.flits * leg.enter.max(leg.leave) };
+            let tail = start + leg.flits * leg.enter.max(leg.leave);
+            return Arrival { left: tail, head: start, tail };
         }
         let mut way = std::mem::take(&mut self.way);
         self.find_way(leg, &mut way);
         let (hop, niu) = (u64::from(self.timing.noc.hop) * TICKS, u64::from(self.timing.noc.niu) * TICKS);
-        let mut head = start;
+        let small = leg.flits <= u64::from(self.timing.noc.small);
+        let mut arrival = Arrival { left: 0, head: start, tail: start };
         let last = way.len() - 1;
         for (i, &link) in way.iter().enumerate() {
             let (pace, latency) = match i {
                 0 => (leg.enter, niu),
                 _ if i == last => (leg.leave, niu),
-                _ => (TICKS, hop),
+                _ => (leg.links, hop),
             };
-            head = self.take(link, head, leg.flits, pace) + latency;
+            let (head, tail) = self.links[link].take(arrival.head, leg.flits, pace, small);
+            if i == 0 {
+                arrival.left = tail;
+            }
+            arrival.head = head + latency;
+            arrival.tail = arrival.tail.max(tail) + latency;
         }
         self.way = way;
-        Arrival { head, tail: head + leg.flits * leg.enter.max(leg.leave) }
+        arrival
     }
 
-    /// A packet takes a link; when its head passes.
-    fn take(&mut self, link: usize, at: u64, flits: u64, pace: u64) -> u64 {
-        let small = u64::from(self.timing.noc.small);
-        let link = &mut self.links[link];
-        let ticks = flits * pace;
-        if flits > small {
-            let start = at.max(link.bulk);
-            link.bulk = start + ticks;
-            return start;
-        }
-        let start = at.max(link.short);
-        link.short = start + ticks;
-        if link.bulk > start {
-            link.bulk += ticks;
-        }
-        start
+    /// What each link has carried, and each channel of DRAM has done; times in clocks.
+    pub fn usage(&self) -> (Vec<LinkUsage>, Vec<ChannelUsage>) {
+        let positions = usize::from(self.size.x) * usize::from(self.size.y);
+        let used = self.links.iter().enumerate().filter(|(_, link)| link.flits > 0);
+        let links = used.map(|(n, link)| {
+            let (position, port) = (n / PORTS % positions, n % PORTS);
+            let width = usize::from(self.size.x);
+            LinkUsage {
+                noc: (n / PORTS / positions) as u8,
+                at: NocXy::new((position % width) as u8, (position / width) as u8),
+                way: [LinkWay::In, LinkWay::Out, LinkWay::X, LinkWay::Y][port],
+                bytes: link.flits * u64::from(self.flit_bytes),
+                busy: link.busy / TICKS,
+                waited: link.waited / TICKS,
+            }
+        });
+        let channels = self.channels.iter().map(|channel| {
+            let usage = channel.usage;
+            ChannelUsage { busy: usage.busy / TICKS, waited: usage.waited / TICKS, ..usage }
+        });
+        (links.collect(), channels.collect())
     }
 
     /// Routers between two positions.
@@ -274,6 +371,11 @@ impl Network {
         let position = usize::from(y) * usize::from(self.size.x) + usize::from(x);
         (usize::from(noc) * usize::from(self.size.x) * usize::from(self.size.y) + position) * PORTS + port
     }
+}
+
+/// The channel of a group of DRAM tiles that has an address.
+fn channel(group: usize, addr: u64) -> usize {
+    2 * group + (addr >> 30 & 1) as usize
 }
 
 fn is_atomic(packet: &Request) -> bool {

@@ -13,10 +13,11 @@ use std::collections::BinaryHeap;
 
 use tt_isa::noc::NocXy;
 
-use super::network::Network;
+use super::network::{Network, Response};
 use super::random::{Pace, Random};
 use crate::model::grid::Grid;
 use crate::model::noc::{Data, Request};
+use crate::observe::usage::{ChannelUsage, LinkUsage};
 
 /// Clocks between two looks at the NoC, at most, where delays are random.
 const QUANTUM: u64 = 112;
@@ -54,6 +55,8 @@ pub struct InFlight<N> {
     pub data: Data,
     /// What it does next.
     pub next: Step,
+    /// The response, until it leaves.
+    response: Option<Response>,
     /// The observers' note.
     pub note: N,
 }
@@ -105,6 +108,14 @@ impl<N> Packets<N> {
         Self { queue: BinaryHeap::new(), slots: Vec::new(), free: Vec::new(), count: 0, delays }
     }
 
+    /// What links and DRAM have done, where packets take the time of their way.
+    pub fn usage(&self) -> (Vec<LinkUsage>, Vec<ChannelUsage>) {
+        match &self.delays {
+            Delays::Random(..) => Default::default(),
+            Delays::Network(network) => network.usage(),
+        }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
@@ -140,25 +151,53 @@ impl<N> Packets<N> {
                 (if next == Step::Depart { departs } else { arrives }, arrives)
             }
         };
-        self.put_back(InFlight { due, arrives, tile, own, packet, data: Data::default(), next, note });
+        self.put_back(InFlight {
+            due,
+            arrives,
+            tile,
+            own,
+            packet,
+            data: Data::default(),
+            next,
+            response: None,
+            note,
+        });
     }
 
     /// Takes the next packet whose step is due.
     pub fn take_due(&mut self, clock: u64) -> Option<InFlight<N>> {
-        let &Reverse((due, _, slot)) = self.queue.peek()?;
-        if due > clock {
-            return None;
+        loop {
+            let &Reverse((due, _, slot)) = self.queue.peek()?;
+            if due > clock {
+                return None;
+            }
+            self.queue.pop();
+            self.free.push(slot);
+            let mut packet = self.slots[slot].take()?;
+            let (Delays::Network(network), Some(response)) = (&mut self.delays, packet.response.take())
+            else {
+                return Some(packet);
+            };
+            packet.due = network.leave(&response);
+            self.put_back(packet);
         }
-        self.queue.pop();
-        self.free.push(slot);
-        self.slots[slot].take()
     }
 
     /// A packet goes on to another step; see [`Self::put_back`].
     pub fn advance(&mut self, grid: &Grid, clock: u64, packet: &mut InFlight<N>, next: Step) {
         packet.due = match (&mut self.delays, next) {
             (Delays::Network(_), Step::Arrive) => packet.arrives,
-            (Delays::Network(network), _) => network.respond(grid, packet.due, packet.own, &packet.packet),
+            (Delays::Network(network), _) => {
+                match network.serve(grid, packet.due, packet.own, &packet.packet) {
+                    // Others may start before it does.
+                    Some(response) if response.leaves() > packet.due + TIMED_QUANTUM => {
+                        packet.response = Some(response);
+                        response.leaves()
+                    }
+                    Some(response) => network.leave(&response),
+                    None => packet.due + 1,
+                }
+            }
             (Delays::Random(random, pace), next) => {
                 let due = clock + pace.delay(random);
                 // What must not be overtaken is not.

@@ -32,6 +32,7 @@ use crate::model::tile::Tile;
 use crate::observe::counters::Counters as Executed;
 use crate::observe::races::{Note, Races};
 use crate::observe::trace::{TraceConfig, Tracer};
+use crate::observe::usage::Usage;
 
 use super::host::Windows;
 
@@ -264,6 +265,14 @@ impl Chip {
             tensix_instructions: self.executed.iter().map(Executed::total).sum(),
             ..self.traffic
         }
+    }
+
+    /// What has taken time so far, in the timed mode.
+    pub fn usage(&self) -> Option<Usage> {
+        let tiles = self.engines.iter().zip(&self.tiles);
+        let tiles: Option<Vec<_>> = tiles.map(|(engine, tile)| engine.usage(tile, self.clock)).collect();
+        let (links, channels) = self.in_flight.as_ref()?.usage();
+        Some(Usage { clocks: self.clock, tiles: tiles?, links, channels })
     }
 
     /// Tensix instructions executed so far, by opcode (bits 31:24 of the word).

@@ -13,6 +13,7 @@ mod both;
 pub mod counters;
 pub mod races;
 pub mod trace;
+pub mod usage;
 
 pub use both::Both;
 

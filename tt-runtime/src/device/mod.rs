@@ -25,6 +25,7 @@ use tt_isa::map::NIU_BASE;
 use tt_isa::noc::{NocXy, reg};
 use tt_kernel_abi::OpDescriptor;
 use tt_kernel_abi::dram::DRAM_RESERVED;
+use tt_simulator::usage::Usage;
 
 pub use memory::{Allocation, MemoryInfo};
 
@@ -243,6 +244,14 @@ impl Device {
                 }
             }
             _ => Counters::default(),
+        }
+    }
+
+    /// What has taken time on the chip so far, where time is kept: in the timed mode of a simulated one.
+    pub fn usage(&self) -> Option<Usage> {
+        match &mut *self.state.lock() {
+            State::Open(session) => session.link.simulated().and_then(|simulated| simulated.usage()),
+            _ => None,
         }
     }
 

@@ -15,6 +15,7 @@ use tt_isa::chip::Chip;
 use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
+use tt_simulator::usage::Usage;
 
 use crate::cards::CardError;
 use crate::chip::ChipError;
@@ -175,6 +176,11 @@ pub trait Simulated {
 
     /// What has been executed, where that is known.
     fn executed(&mut self) -> Option<Executed> {
+        None
+    }
+
+    /// What has taken time so far, where time is kept: clocks of cores, units, links and DRAM ([`tt_simulator::usage`]).
+    fn usage(&mut self) -> Option<Usage> {
         None
     }
 

@@ -4,6 +4,7 @@ use tt_isa::chip::{self, Board};
 use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
+use tt_simulator::usage::Usage;
 use tt_simulator::{Chip, ChipConfig, Mode, TraceConfig};
 
 use crate::spec::SimOptions;
@@ -95,6 +96,10 @@ impl Simulated for Sim {
             riscv: counters.riscv_instructions,
             tensix: counters.tensix_instructions,
         })
+    }
+
+    fn usage(&mut self) -> Option<Usage> {
+        self.chip.usage()
     }
 
     fn waits(&mut self, tile: NocXy) -> Vec<String> {

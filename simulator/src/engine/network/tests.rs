@@ -29,7 +29,8 @@ fn request(action: Action, to: NocXy, len: u32) -> Request {
 /// Clocks from the store to `CMD_CTRL` until the response is counted.
 fn round_trip(grid: &Grid, network: &mut Network, made: u64, from: NocXy, packet: &Request) -> u64 {
     let (_, arrives) = network.request(grid, made, from, packet);
-    network.respond(grid, arrives, from, packet) - made
+    let response = network.serve(grid, arrives, from, packet).expect("it is answered");
+    network.leave(&response) - made
 }
 
 const OWN: NocXy = NocXy::new(1, 1);

@@ -24,6 +24,7 @@ use crate::model::rv32::{Kind, Op, Stop};
 use crate::model::tensix::pipe::Pipe;
 use crate::model::tensix::{THREADS, Tensix};
 use crate::model::tile::{HARTS, Tile};
+use crate::observe::usage::{CoreUsage, ThreadUsage, ThreadWait, TileUsage};
 use crate::observe::{Issued, Observer};
 
 mod icache;
@@ -43,6 +44,26 @@ struct Thread {
     blocked: Option<u64>,
     /// No instruction passes the gate before this clock.
     pause: u64,
+    /// What the instruction at the gate waits for, and since when.
+    waits: Option<(ThreadWait, u64)>,
+    usage: ThreadUsage,
+}
+
+impl Thread {
+    /// An instruction has come to the gate at `now`; if it has not passed, why.
+    fn at_gate(&mut self, now: u64, waits: Option<ThreadWait>) {
+        if let Some((wait, since)) = self.waits.take() {
+            self.usage.waits[wait as usize] += now.saturating_sub(since);
+        }
+        self.waits = waits.map(|wait| (wait, now));
+    }
+
+    /// What it has waited for until `now`.
+    fn usage_at(&self, now: u64) -> ThreadUsage {
+        let mut thread = *self;
+        thread.at_gate(now, None);
+        thread.usage
+    }
 }
 
 /// Who is next.
@@ -69,6 +90,10 @@ pub struct Timed {
     accessed: u64,
     /// When it has first pushed an instruction in this turn.
     pushed: Option<u64>,
+    /// Its last instruction in this turn has to be executed again.
+    blocked: bool,
+    /// The unit of the instruction at the gate has not taken it.
+    refused: bool,
 }
 
 impl Policy for Timed {
@@ -87,9 +112,11 @@ impl Policy for Timed {
         let free = self.units.free(tensix, thread, opcode, word);
         if free > self.now {
             self.threads[thread].pause = free;
+            self.refused = true;
             return false;
         }
-        pipe.is_none_or(|pipe| self.pipes.has_room(tensix, pipe))
+        self.refused = pipe.is_some_and(|pipe| !self.pipes.has_room(tensix, pipe));
+        !self.refused
     }
 
     fn keep(&mut self, tensix: &mut Tensix, issued: &Issued) -> bool {
@@ -143,6 +170,8 @@ impl Timed {
             made: Vec::new(),
             accessed: 0,
             pushed: None,
+            blocked: false,
+            refused: false,
         }
     }
 
@@ -213,7 +242,7 @@ impl Timed {
         }
         for thread in 0..THREADS {
             if !tile.tensix().nothing_to_offer(thread) {
-                let Thread { blocked, pause } = self.threads[thread];
+                let Thread { blocked, pause, .. } = self.threads[thread];
                 match blocked {
                     None => offer(pause, Who::Thread(thread)),
                     Some(changes) if changes != tile.changes() => {
@@ -238,7 +267,7 @@ impl Timed {
             Place::Sync => {
                 self.pushed.get_or_insert(at);
             }
-            Place::Coprocessor | Place::Register => {
+            Place::Coprocessor | Place::Noc | Place::Register => {
                 self.accessed = at;
                 tile.set_clock(at);
             }
@@ -282,10 +311,14 @@ impl Timed {
     ) -> Result<(), Fault> {
         // The NoC requests and reads of the clock that it makes are made now.
         tile.set_clock(self.now);
+        self.refused = false;
         let moved = pipeline::step(tile, self, observer, thread)? != Progress::None;
         self.stamp(tile, self.now);
         let waits = self.threads[thread].pause > self.now;
         self.threads[thread].blocked = (!moved && !waits).then_some(tile.changes());
+        let reason = if self.refused { ThreadWait::Unit } else { ThreadWait::Condition };
+        let still = !moved && !tile.tensix().nothing_to_offer(thread);
+        self.threads[thread].at_gate(self.now, still.then_some(reason));
         if moved {
             tile.changed();
             let pause = &mut self.threads[thread].pause;
@@ -303,9 +336,11 @@ impl Timed {
         limit: u64,
     ) -> Result<(), Fault> {
         let i = core as usize;
-        if !tile.is_awake(core) {
+        let slept = !tile.is_awake(core);
+        if slept {
             self.cores[i].wake(self.now);
         }
+        let before = *self.cores[i].usage();
         tile.wake(core);
         self.limit = limit;
         self.pushed = None;
@@ -314,10 +349,14 @@ impl Timed {
         let executed = tile.hart(core).executed;
         let done = self.execute(tile, observer, core);
         let executed = tile.hart(core).executed - executed;
-        if executed < self.cores[i].accepted() - accepted {
+        self.blocked = executed < self.cores[i].accepted() - accepted;
+        if self.blocked {
             self.cores[i].cancel();
         } else {
             self.cores[i].commit();
+        }
+        if !tile.is_awake(core) {
+            self.fell_asleep(core, slept.then_some(&before));
         }
         self.stamp(tile, self.accessed);
         let released = tile.released();
@@ -333,6 +372,29 @@ impl Timed {
             }
         }
         Ok(())
+    }
+
+    /// A core has fallen asleep in its turn; `before`: what it had done when something woke it.
+    fn fell_asleep(&mut self, core: RiscV, before: Option<&CoreUsage>) {
+        let scoreboard = &mut self.cores[core as usize];
+        scoreboard.sleep(!self.blocked);
+        if let Some(before) = before {
+            scoreboard.has_only_polled(before);
+        }
+    }
+
+    /// What a tile has been busy with until `now`.
+    pub fn usage(&self, tile: &Tile, now: u64) -> TileUsage {
+        let core = |core: RiscV| {
+            let asleep = tile.is_running(core) && !tile.is_awake(core);
+            self.cores[core as usize].usage_at(asleep, now)
+        };
+        TileUsage {
+            at: tile.position(),
+            cores: RiscV::ALL.map(core),
+            threads: self.threads.map(|thread| thread.usage_at(now)),
+            units: self.units.busy(now),
+        }
     }
 
     fn execute<O: Observer>(&mut self, tile: &mut Tile, observer: &mut O, core: RiscV) -> Result<(), Fault> {

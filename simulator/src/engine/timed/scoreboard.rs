@@ -10,7 +10,10 @@ use tt_isa::timing::CoreTiming;
 
 use super::icache::ICache;
 use crate::model::rv32::{Kind, Op};
+use crate::observe::usage::{CoreUsage, CoreWait};
 
+/// Behind the registers of both NIUs.
+const NIU_END: u32 = map::NIU_BASE + 2 * map::NIU_STRIDE;
 /// Room for the longest of the queues below.
 const QUEUE: usize = 8;
 
@@ -44,6 +47,8 @@ pub enum Place {
     Sync,
     /// GPRs and configuration of the coprocessor.
     Coprocessor,
+    /// A NIU.
+    Noc,
     /// Any other register.
     Register,
 }
@@ -58,6 +63,7 @@ impl Place {
             map::CFG_BASE.. => Self::Coprocessor,
             map::INSTRN_BUF_BASE.. => Self::Sync,
             map::REGFILE_BASE.. => Self::Coprocessor,
+            map::NIU_BASE..NIU_END => Self::Noc,
             _ => Self::Register,
         }
     }
@@ -105,6 +111,11 @@ pub struct Scoreboard {
     entered: Option<Entered>,
     branch: Option<Branch>,
     accepted: u64,
+    /// Where the last load from elsewhere than local RAM came from: what a core that only polls waits for.
+    polled: Place,
+    /// What it waits for while it is asleep.
+    asleep_for: CoreWait,
+    usage: CoreUsage,
 }
 
 impl Scoreboard {
@@ -124,12 +135,15 @@ impl Scoreboard {
             entered: None,
             branch: None,
             accepted: 0,
+            polled: Place::L1,
+            asleep_for: CoreWait::Word,
+            usage: CoreUsage::default(),
         }
     }
 
     /// Leaves reset at `now`: nothing is under way, and the instruction cache is empty.
     pub fn reset(&mut self, now: u64, core: RiscV) {
-        *self = Self { next: now, ..Self::new(self.timing, core) };
+        *self = Self { next: now, usage: self.usage, ..Self::new(self.timing, core) };
     }
 
     /// When the next instruction may enter, operands aside.
@@ -141,7 +155,48 @@ impl Scoreboard {
     /// The core has slept until `now`.
     #[inline]
     pub fn wake(&mut self, now: u64) {
+        self.waits(self.asleep_for, now.saturating_sub(self.next));
         self.next = self.next.max(now);
+    }
+
+    /// The core falls asleep: it waits for the coprocessor, or `polls` what it has loaded last.
+    #[inline]
+    pub fn sleep(&mut self, polls: bool) {
+        self.asleep_for = match self.polled {
+            _ if !polls => CoreWait::Coprocessor,
+            Place::L1 | Place::Local => CoreWait::Word,
+            Place::Noc => CoreWait::Noc,
+            Place::Sync => CoreWait::Coprocessor,
+            Place::Coprocessor | Place::Register => CoreWait::Register,
+        };
+    }
+
+    /// The core has done nothing but look again since `before`.
+    #[inline]
+    pub fn has_only_polled(&mut self, before: &CoreUsage) {
+        let executed = self.usage.executing - before.executing;
+        self.usage.executing = before.executing;
+        self.waits(self.asleep_for, executed);
+    }
+
+    #[inline]
+    fn waits(&mut self, wait: CoreWait, clocks: u64) {
+        self.usage.waits[wait as usize] += clocks;
+    }
+
+    /// What it has done so far.
+    #[inline]
+    pub fn usage(&self) -> &CoreUsage {
+        &self.usage
+    }
+
+    /// The same, where the core may be asleep now.
+    pub fn usage_at(&self, asleep: bool, now: u64) -> CoreUsage {
+        let mut usage = self.usage;
+        if asleep {
+            usage.waits[self.asleep_for as usize] += now.saturating_sub(self.next);
+        }
+        usage
     }
 
     /// Instructions that have been let in.
@@ -160,6 +215,7 @@ impl Scoreboard {
             return None;
         }
         let (uses_a, uses_b) = uses(kind);
+        let free = at;
         // The later of the two may make the other one wait.
         for _ in 0..1 + u32::from(uses_b) {
             if uses_a {
@@ -169,6 +225,7 @@ impl Scoreboard {
                 at = self.ready(op.rs2, at);
             }
         }
+        let ready = at;
         at = at.max(self.leave.nth_last(self.timing.queue).saturating_sub(1));
         let mut place = Place::Sync;
         let mut addr = 0;
@@ -184,6 +241,8 @@ impl Scoreboard {
             let latency = self.latency(place);
             at = at.max((self.loads.nth_last(self.timing.loads_in_flight) + latency).saturating_sub(1));
         }
+        self.waits(CoreWait::Operand, ready - free);
+        self.waits(CoreWait::Memory, at - ready);
         if at >= limit {
             self.next = at;
             return None;
@@ -206,12 +265,14 @@ impl Scoreboard {
     pub fn commit(&mut self) {
         let Some(Entered { at, pc, op, place, addr, occupied }) = self.entered.take() else { return };
         self.next = at + occupied;
+        self.usage.executing += occupied;
         let kind = op.kind;
         let mut leave = at + occupied + 1;
         if is_load(kind) {
             let latency = self.latency(place);
             if place != Place::Local {
                 self.loads.push(at);
+                self.polled = place;
             }
             // A load from where a store still waits enters behind it.
             let conflict = if place == Place::L1 && self.last_store > at { self.conflict(addr) } else { 0 };
@@ -254,6 +315,7 @@ impl Scoreboard {
     #[inline]
     fn follow(&mut self, pc: u32) {
         let mut taken = false;
+        let before = self.next;
         if let Some(branch) = self.branch.take() {
             taken = pc != branch.pc.wrapping_add(4);
             let predicted = match branch.kind {
@@ -267,6 +329,7 @@ impl Scoreboard {
             }
         }
         self.next += self.icache.fetch(pc, taken);
+        self.waits(CoreWait::Code, self.next - before);
     }
 
     #[inline]
@@ -284,7 +347,7 @@ impl Scoreboard {
             Place::Local => timing.load_local,
             Place::Sync => timing.load_sync,
             Place::Coprocessor => timing.load_coprocessor,
-            Place::Register => timing.load_register,
+            Place::Noc | Place::Register => timing.load_register,
         })
     }
 

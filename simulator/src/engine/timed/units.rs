@@ -14,6 +14,7 @@ use tt_isa::timing::UnitTiming;
 use crate::model::tensix::Tensix;
 use crate::model::tensix::pipe::Pipe;
 use crate::observe::Issued;
+use crate::observe::usage::{UNITS, UnitName};
 
 /// Blocks of Dst, of eight 16-bit rows each.
 const BLOCKS: usize = 128;
@@ -47,6 +48,8 @@ pub struct Units {
     fetches: [Fetch; 2],
     /// Bytes and speed of the unpackers' instructions that wait behind them.
     queued: [Option<(u64, u8)>; 2],
+    /// Clocks in which each unit was busy.
+    busy: [u64; UNITS],
 }
 
 fn cost(opcode: Opcode) -> Cost {
@@ -69,6 +72,7 @@ impl Units {
             moved: None,
             fetches: Default::default(),
             queued: Default::default(),
+            busy: [0; UNITS],
         }
     }
 
@@ -120,6 +124,7 @@ impl Units {
         let done = now + u64::from(cost(opcode).issue);
         if opcode.unit() == Unit::Scalar {
             self.scalar = done;
+            self.busy[UnitName::Scalar as usize] += done - now;
         }
         done
     }
@@ -132,17 +137,24 @@ impl Units {
         match pipe {
             Pipe::Matrix => {
                 self.matrix = next;
+                self.busy[UnitName::Matrix as usize] += u64::from(issue);
                 self.write(now + u64::from(latency));
                 self.moved = is_move(issued.opcode).then_some((issued.opcode, now));
                 (now + u64::from(latency), now + 1)
             }
             Pipe::Vector => {
                 self.vector = next;
+                self.busy[UnitName::Vector as usize] += u64::from(issue);
                 (now + u64::from(latency), now + 1)
             }
-            Pipe::Packers => (now.max(last) + self.packing(tensix, issued.opcode), next),
+            Pipe::Packers => {
+                let packing = self.packing(tensix, issued.opcode);
+                self.busy[UnitName::Packers as usize] += packing;
+                (now.max(last) + packing, next)
+            }
             Pipe::Unpacker0 | Pipe::Unpacker1 => {
                 self.unpackers = next;
+                self.busy[pipe as usize] += u64::from(issue);
                 (self.fetch(tensix, issued.opcode, pipe as usize, next, last), next)
             }
         }
@@ -195,6 +207,15 @@ impl Units {
         fetch.since + fetch.left.div_ceil(self.speed(unpacker))
     }
 
+    /// Clocks in which each unit was busy until `now`.
+    pub fn busy(&self, now: u64) -> [u64; UNITS] {
+        let mut busy = self.busy;
+        for (unpacker, fetch) in self.fetches.iter().enumerate() {
+            busy[unpacker] += now.saturating_sub(fetch.since).min(fetch.left.div_ceil(self.speed(unpacker)));
+        }
+        busy
+    }
+
     /// Bytes a clock that an unpacker gets.
     fn speed(&self, unpacker: usize) -> u64 {
         let [first, second] = &self.fetches;
@@ -210,8 +231,9 @@ impl Units {
     /// Notes how far both unpackers have come.
     fn settle(&mut self, now: u64) {
         let speeds = [self.speed(0), self.speed(1)];
-        for (fetch, speed) in self.fetches.iter_mut().zip(speeds) {
+        for ((fetch, speed), busy) in self.fetches.iter_mut().zip(speeds).zip(&mut self.busy) {
             if now > fetch.since {
+                *busy += (now - fetch.since).min(fetch.left.div_ceil(speed));
                 fetch.left = fetch.left.saturating_sub((now - fetch.since) * speed);
                 fetch.since = now;
             }

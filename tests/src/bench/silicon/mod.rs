@@ -4,12 +4,14 @@
 //! | module | what |
 //! |---|---|
 //! | [`transfers`] | one core's reads and writes, as the vendor's driver makes them |
-//! | [`dram`] | many readers of DRAM at once |
+//! | [`dram`] | many readers or writers of DRAM at once |
+//! | [`launches`] | what goes through the runtime |
 //! | [`units`] | the coprocessor, and the host's accesses |
 //!
 //! `latencies`: tt-metal's `tests/tt_metal/tt_metal/data_movement/noc_estimator/noc_latencies.yaml`.
 
 mod dram;
+mod launches;
 mod program;
 mod transfers;
 mod units;
@@ -28,8 +30,19 @@ pub struct Anchor {
     pub published: f64,
     /// Part of it that ours may differ by.
     pub tolerance: f64,
-    /// Measures it on a chip after power-on.
-    pub measure: fn(&mut dyn Machine) -> Result<f64>,
+    /// What was published is a bound: ours may be more.
+    pub at_least: bool,
+    /// How it is measured.
+    pub measure: Measure,
+}
+
+/// How something is measured.
+#[derive(Clone, Copy)]
+pub enum Measure {
+    /// By programs of its own, on a chip after power-on.
+    Programs(fn(&mut dyn Machine) -> Result<f64>),
+    /// Through the runtime, with its firmware.
+    Runtime(fn() -> Result<f64>),
 }
 
 impl Anchor {
@@ -39,7 +52,26 @@ impl Anchor {
         tolerance: f64,
         measure: fn(&mut dyn Machine) -> Result<f64>,
     ) -> Self {
-        Self { name, unit: "clocks", published, tolerance, measure }
+        Self::new(name, "clocks", published, tolerance, measure)
+    }
+
+    const fn nanoseconds(
+        name: &'static str,
+        published: f64,
+        tolerance: f64,
+        measure: fn(&mut dyn Machine) -> Result<f64>,
+    ) -> Self {
+        Self::new(name, "ns", published, tolerance, measure)
+    }
+
+    const fn new(
+        name: &'static str,
+        unit: &'static str,
+        published: f64,
+        tolerance: f64,
+        measure: fn(&mut dyn Machine) -> Result<f64>,
+    ) -> Self {
+        Self { name, unit, published, tolerance, at_least: false, measure: Measure::Programs(measure) }
     }
 
     const fn gigabytes(
@@ -48,13 +80,13 @@ impl Anchor {
         tolerance: f64,
         measure: fn(&mut dyn Machine) -> Result<f64>,
     ) -> Self {
-        Self { name, unit: "GB/s", published, tolerance, measure }
+        Self::new(name, "GB/s", published, tolerance, measure)
     }
 }
 
 /// All of them.
 pub fn anchors() -> Vec<Anchor> {
-    [&transfers::ANCHORS[..], &dram::ANCHORS, &units::ANCHORS]
+    [&transfers::ANCHORS[..], &dram::ANCHORS, &units::ANCHORS, &launches::ANCHORS]
         .into_iter()
         .flatten()
         .map(Anchor::copied)

@@ -51,6 +51,13 @@ impl Program {
         self.add(&[i("Lw", BEGIN, CLOCK, 0)]);
     }
 
+    /// The measurement begins, not before the wall clock shows `clock`.
+    pub fn begin_at(&mut self, clock: u32) {
+        self.set(6, clock);
+        self.add(&[i("Lw", 5, CLOCK, 0), r("Sub", 5, 5, 6), b("Blt", 5, 0, -8)]);
+        self.begin();
+    }
+
     /// It ends: both clocks are stored, and the program is over.
     pub fn end(mut self) -> Vec<u32> {
         self.add(&[i("Lw", 5, CLOCK, 0)]);

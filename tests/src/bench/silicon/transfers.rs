@@ -4,12 +4,12 @@
 
 use anyhow::Result;
 use tt_isa::chip::WORMHOLE;
-use tt_isa::map::RiscV;
+use tt_isa::map::{DEBUG_REGS_BASE, RiscV, WALL_CLOCK_L};
 use tt_isa::noc::{Ctrl, NiuRegisters, NocXy, reg};
 use tt_isa::rv32::{i, nop, s};
 
 use super::Anchor;
-use super::program::{DATA, LOCAL, NIU, Program, clocks, ready};
+use super::program::{DATA, LOCAL, NIU, Program, clocks, ready, run};
 use crate::bench::Machine;
 
 /// Registers of the chip's NIUs, and their longest packet.
@@ -23,7 +23,7 @@ const SAME_AXIS: NocXy = NocXy::new(1, 5);
 /// First and last tile of the 64 of a multicast.
 const CORNERS: [NocXy; 2] = [NocXy::new(1, 1), NocXy::new(9, 9)];
 
-pub const ANCHORS: [Anchor; 24] = [
+pub const ANCHORS: [Anchor; 29] = [
     Anchor::clocks("l1.read.64", 293.0, 0.1, |m| read(m, OFF_AXIS, 64, 1)),
     Anchor::clocks("l1.read.8k", 589.0, 0.1, |m| read(m, OFF_AXIS, 8 << 10, 1)),
     Anchor::clocks("l1.read.64k", 2597.0, 0.1, |m| read(m, OFF_AXIS, 64 << 10, 1)),
@@ -42,12 +42,17 @@ pub const ANCHORS: [Anchor; 24] = [
     Anchor::clocks("dram.read.8k", 893.0, 0.1, |m| interleaved(m, 8 << 10, 1)),
     Anchor::clocks("dram.read.64.times256", 7272.0, 0.15, |m| interleaved(m, 64, 256)),
     Anchor::clocks("dram.read.2k.times256", 23_818.0, 0.1, |m| interleaved(m, 2 << 10, 256)),
+    Anchor::clocks("dram.write.64", 426.0, 0.1, |m| interleaved_writes(m, 64, 1)),
+    Anchor::clocks("dram.write.2k", 511.0, 0.1, |m| interleaved_writes(m, 2 << 10, 1)),
+    Anchor::clocks("dram.write.8k", 756.0, 0.1, |m| interleaved_writes(m, 8 << 10, 1)),
+    Anchor::clocks("dram.write.2k.times256", 24_111.0, 0.1, |m| interleaved_writes(m, 2 << 10, 256)),
     Anchor::clocks("multicast.64.64", 596.0, 0.15, |m| multicast(m, 64)),
     Anchor::clocks("multicast.64.2k", 674.0, 0.15, |m| multicast(m, 2 << 10)),
     Anchor::clocks("multicast.64.8k", 912.0, 0.15, |m| multicast(m, 8 << 10)),
     Anchor::clocks("multicast.64.16k", 1477.0, 0.15, |m| multicast(m, 16 << 10)),
     Anchor::clocks("multicast.64.32k", 2577.0, 0.15, |m| multicast(m, 32 << 10)),
     Anchor::clocks("multicast.64.64k", 4787.0, 0.15, |m| multicast(m, 64 << 10)),
+    Anchor::clocks("multicast.64.64.senders8", 2600.0, 0.15, senders),
 ];
 
 /// Registers of a program: what goes into the initiator's.
@@ -166,15 +171,52 @@ fn write(machine: &mut dyn Machine, remote: NocXy, len: u32, times: u32) -> Resu
 }
 
 /// To 64 tiles, the sender among them, with the way reserved.
-fn multicast(machine: &mut dyn Machine, len: u32) -> Result<f64> {
+fn multicasts(len: u32, from: NocXy) -> Requests {
     let control = Ctrl::BRCST_PACKET | Ctrl::BRCST_SRC_INCLUDE | Ctrl::PATH_RESERVE;
     let rect = WORMHOLE.noc.node_rect(CORNERS[0], CORNERS[1]);
-    writes(rect, control, len, 1, 64).clocks(machine, &WRITE, &[nop(); 2])
+    Requests { from: (DATA, WORMHOLE.noc.node(from)), ..writes(rect, control, len, 1, 64) }
 }
 
-/// Pages that follow one another over all banks. The driver takes the bank's tile and offset from tables.
+fn multicast(machine: &mut dyn Machine, len: u32) -> Result<f64> {
+    multicasts(len, OWN).clocks(machine, &WRITE, &[nop(); 2])
+}
+
+/// The longest of eight such multicasts at once, from tiles of a row.
+fn senders(machine: &mut dyn Machine) -> Result<f64> {
+    const LOADING: u32 = 10_000;
+    let now = machine.read32(OWN, DEBUG_REGS_BASE + WALL_CLOCK_L)?;
+    let program = |&x: &u8| {
+        let tile = NocXy::new(x, OWN.y);
+        let requests = multicasts(64, tile);
+        let mut program = requests.program();
+        program.begin_at(now + LOADING);
+        program.add(&[s("Sw", ONE, NIU, REG.cmd_ctrl as i32)]);
+        program.wait(requests.counter, WANTED);
+        (tile, RiscV::Brisc, program.end())
+    };
+    let programs: Vec<_> = WORMHOLE.tensix_x.iter().take(8).map(program).collect();
+    let clocks = run(machine, &programs)?;
+    Ok(clocks.iter().map(|[begin, end]| f64::from(end.wrapping_sub(*begin))).fold(0.0, f64::max))
+}
+
+/// Pages that follow one another over all banks, read.
 fn interleaved(machine: &mut dyn Machine, len: u32, times: u32) -> Result<f64> {
-    let requests = reads(OFF_AXIS, len, times);
+    over_banks(machine, &reads(OFF_AXIS, len, times), &READ, (TARG_MID, TARG_LO))
+}
+
+/// The same, written.
+fn interleaved_writes(machine: &mut dyn Machine, len: u32, times: u32) -> Result<f64> {
+    let requests = writes(WORMHOLE.noc.node(OFF_AXIS), Ctrl::VC_STATIC, len, times, 1);
+    over_banks(machine, &requests, &WRITE, (RET_MID, RET_LO))
+}
+
+/// Requests to all banks in turn. The driver takes the bank's tile and offset from tables; they go to the registers `bank`.
+fn over_banks(
+    machine: &mut dyn Machine,
+    requests: &Requests,
+    registers: &[(u32, u32)],
+    (node, address): (u32, u32),
+) -> Result<f64> {
     let mut program = requests.program();
     let banks = WORMHOLE.dram.len() as u32;
     // Where the tables are in local RAM, and how far the next bank's entries are from the end.
@@ -193,11 +235,11 @@ fn interleaved(machine: &mut dyn Machine, len: u32, times: u32) -> Result<f64> {
     request.extend([
         // The entries of the bank, and the next one's place.
         tt_isa::rv32::r("Add", 7, LOCAL, 29),
-        i("Lw", TARG_MID, 7, TABLES as i32),
-        i("Lw", TARG_LO, 7, TABLES as i32 + 4),
+        i("Lw", node, 7, TABLES as i32),
+        i("Lw", address, 7, TABLES as i32 + 4),
         i("Addi", 29, 29, 8),
     ]);
-    request.extend(READ.iter().map(|&(niu, from)| s("Sw", from, NIU, niu as i32)));
+    request.extend(registers.iter().map(|&(niu, from)| s("Sw", from, NIU, niu as i32)));
     request.push(s("Sw", ONE, NIU, REG.cmd_ctrl as i32));
     request.extend([i("Lw", 6, LOCAL, 0), i("Addi", 6, 6, 1), s("Sw", 6, LOCAL, 0)]);
     request.extend([tt_isa::rv32::b("Bne", 29, 30, 8), i("Addi", 29, 0, 0)]);

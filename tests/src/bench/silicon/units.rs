@@ -17,34 +17,10 @@ pub const ANCHORS: [Anchor; 8] = [
     Anchor::clocks("product.hifi2", 32.0, 0.1, |m| product(m, 2)),
     Anchor::clocks("product.hifi3", 48.0, 0.1, |m| product(m, 3)),
     Anchor::clocks("product.hifi4", 64.0, 0.1, |m| product(m, 4)),
-    Anchor {
-        name: "pcie.write.4",
-        unit: "ns",
-        published: 20.0,
-        tolerance: 0.1,
-        measure: |m| host_write(m, 4),
-    },
-    Anchor {
-        name: "pcie.write.4k",
-        unit: "ns",
-        published: 230.0,
-        tolerance: 0.1,
-        measure: |m| host_write(m, 4096),
-    },
-    Anchor {
-        name: "pcie.read.4",
-        unit: "ns",
-        published: 1150.0,
-        tolerance: 0.1,
-        measure: |m| host_read(m, 1),
-    },
-    Anchor {
-        name: "pcie.read.4k",
-        unit: "ns",
-        published: 1_120_000.0,
-        tolerance: 0.1,
-        measure: |m| host_read(m, 1024),
-    },
+    Anchor::nanoseconds("pcie.write.4", 20.0, 0.1, |m| host_write(m, 4)),
+    Anchor::nanoseconds("pcie.write.4k", 230.0, 0.1, |m| host_write(m, 4096)),
+    Anchor::nanoseconds("pcie.read.4", 1150.0, 0.1, |m| host_read(m, 1)),
+    Anchor::nanoseconds("pcie.read.4k", 1_120_000.0, 0.1, |m| host_read(m, 1024)),
 ];
 
 /// Clocks of a product of two tiles with so many fidelity phases, in a row of many.
