@@ -120,6 +120,12 @@ fn the_fast_mode_does_not_depend_on_threads() {
 }
 
 #[test]
+fn the_timed_mode_does_not_depend_on_threads() {
+    compare(9, Mode::Timed, ",kind=insn+noc,core=trisc1");
+    compare(2, Mode::Timed, ",kind=timeline");
+}
+
+#[test]
 fn the_asynchronous_mode_does_not_depend_on_threads() {
     for seed in 0..2 {
         compare(2, Mode::Async { seed }, ",kind=insn+noc,core=trisc1");

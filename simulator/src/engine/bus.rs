@@ -195,7 +195,7 @@ impl<P: Policy, O: Observer> Bus for CoreBus<'_, P, O> {
 
     #[inline(always)]
     fn changes(&self) -> u64 {
-        self.tile.changes()
+        self.policy.changes(self.tile, self.now.core)
     }
 
     fn held(&self) -> bool {

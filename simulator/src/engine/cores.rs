@@ -57,24 +57,9 @@ pub struct Lane {
     spin: Spin,
     /// Its own effects that the tile's change count leaves out.
     effects: u64,
-    turns: u64,
 }
 
 impl Lane {
-    /// A turn of a core begins.
-    pub fn turns(&mut self) {
-        self.turns += 1;
-    }
-
-    /// A turn of a core has ended that may have been too short to see a loop: whether the core has come back to where it was, and
-    /// nothing has changed since.
-    pub fn turned(&mut self, tile: &Tile, core: RiscV) -> bool {
-        let hart = tile.hart(core);
-        // Each turn counts as an effect of its own.
-        let changes = tile.changes() + hart.effects().wrapping_sub(self.turns);
-        self.spin.backward(hart.pc, &hart.x, changes)
-    }
-
     /// The core has left reset.
     pub fn forget(&mut self) {
         self.spin = Spin::default();

@@ -87,6 +87,12 @@ pub trait Policy {
     /// Whether cores ask before each instruction.
     const PACED: bool = false;
 
+    /// What a core that polls compares: it differs whenever something has changed that concerns the core.
+    #[inline(always)]
+    fn changes(&self, tile: &Tile, _core: RiscV) -> u64 {
+        tile.changes()
+    }
+
     /// Whether there is time for a core's instruction at `pc`, whose register operands have these values; if not, its turn
     /// ends in front of it.
     #[inline(always)]
@@ -145,19 +151,30 @@ impl Engine {
         }
     }
 
-    /// Whether a tile has something to do before the clock `end`.
-    pub fn runs_before(&self, tile: &Tile, end: u64) -> bool {
+    /// When a tile next does something, if nothing comes from outside; `clock` if that may be at once, [`u64::MAX`] if it will not.
+    #[inline]
+    pub fn next_event(&self, tile: &Tile, clock: u64) -> u64 {
         match self {
-            Self::Timed(timed) => timed.next_event(tile) < end,
-            _ => self.is_awake(tile),
+            Self::Timed(timed) => timed.next_event(tile),
+            _ if self.is_awake(tile) => clock,
+            _ => u64::MAX,
         }
     }
 
-    /// When a tile next does something, if nothing comes from outside; `clock` if that may be at once.
-    pub fn next_event(&self, tile: &Tile, clock: u64) -> Option<u64> {
+    /// No other tile does anything in the next turn: it ends when the tile asks for something. Whether the mode knows of that.
+    pub fn run_alone(&mut self) -> bool {
         match self {
-            Self::Timed(timed) => Some(timed.next_event(tile)).filter(|&at| at != u64::MAX),
-            _ => self.is_awake(tile).then_some(clock),
+            Self::Timed(timed) => timed.run_alone(),
+            Self::Fast(_) | Self::Jitter(_) => return false,
+        }
+        true
+    }
+
+    /// The clock at which the last turn has ended, where it ends by the clock.
+    pub fn ended(&self) -> Option<u64> {
+        match self {
+            Self::Timed(timed) => Some(timed.now()),
+            Self::Fast(_) | Self::Jitter(_) => None,
         }
     }
 

@@ -21,9 +21,11 @@ use crate::observe::usage::{ChannelUsage, LinkUsage};
 
 /// Clocks between two looks at the NoC, at most, where delays are random.
 const QUANTUM: u64 = 112;
-/// Where packets take the time of their way: less than the shortest way to another tile, one hop and two ports. So what
-/// tiles do in a quantum reaches others in a later one, on any number of host threads.
-const TIMED_QUANTUM: u64 = 16;
+/// Where packets take the time of their way: less than the shortest time to another tile, a request, one hop and two ports. So
+/// what tiles do in a quantum reaches others in a later one, on any number of host threads.
+const TIMED_QUANTUM: u64 = 28;
+/// Where only one tile does anything, and stops soon after it asks for something.
+const ALONE_QUANTUM: u64 = 2048;
 /// Clocks that a step may be late, so that not every packet ends a quantum.
 const LATE: u64 = 4;
 
@@ -121,21 +123,29 @@ impl<N> Packets<N> {
         self.queue.is_empty()
     }
 
-    /// Clocks until the NoC must be processed again: few while tiles run (`event`: when the first of them does something), or
-    /// until the next packet has something to do.
-    pub fn quantum(&mut self, clock: u64, event: Option<u64>) -> u64 {
+    /// Clocks until the NoC must be processed again, and whether only one tile runs until then: few while tiles run (`events`:
+    /// when the first and the second of them do something, [`u64::MAX`] for never), or until the next packet has something
+    /// to do.
+    pub fn quantum(&mut self, clock: u64, events: [u64; 2]) -> (u64, bool) {
         let due = self.queue.peek().map(|&Reverse((due, ..))| due);
         match &mut self.delays {
             Delays::Random(random, _) => match due {
-                Some(due) if event.is_none() => due.saturating_sub(clock),
-                _ => 16 + random.below(QUANTUM - 16),
+                Some(due) if events[0] == u64::MAX => (due.saturating_sub(clock), false),
+                _ => (16 + random.below(QUANTUM - 16), false),
             },
             Delays::Network(_) => {
                 let due = due.unwrap_or(u64::MAX).saturating_sub(clock);
-                let event = event.unwrap_or(u64::MAX).saturating_sub(clock);
+                let [event, second] = events.map(|event| event.saturating_sub(clock));
                 // Nothing happens until then; from the first event on, others may have to wait for what it does.
                 let idle = due.min(event);
-                if idle >= TIMED_QUANTUM { idle } else { due.clamp(LATE, TIMED_QUANTUM) }
+                let alone = due.min(second);
+                if idle >= TIMED_QUANTUM {
+                    (idle, false)
+                } else if alone > TIMED_QUANTUM {
+                    (alone.min(ALONE_QUANTUM), true)
+                } else {
+                    (due.clamp(LATE, TIMED_QUANTUM), false)
+                }
             }
         }
     }

@@ -135,6 +135,10 @@ pub struct Chip {
     pub(super) clock: u64,
     pub(super) tracer: Option<Box<Tracer>>,
     pub(super) races: Option<Box<Races>>,
+    /// When each Tensix tile next does something, if nothing reaches it before ([`Self::quantum`]); where time is kept.
+    events: Vec<u64>,
+    /// Only one tile does anything in the next quantum, which ends when it asks for something.
+    alone: bool,
     /// How long the tiles' last quantum took.
     last_run: Duration,
     /// Faults of the last quantum that the host has not been told of yet, in the order of the tiles.
@@ -195,6 +199,8 @@ impl Chip {
             ethernet,
             clock: 0,
             tracer: None,
+            events: Vec::new(),
+            alone: false,
             last_run: Duration::ZERO,
             faults: VecDeque::new(),
         };
@@ -310,10 +316,10 @@ impl Chip {
         let ethernet = |tile: &EthernetTile| {
             tile.is_awake() || tile.wants_service() || tile.has_frames() || tile.has_requests()
         };
-        self.has_awake_tile()
+        self.in_flight.as_ref().is_some_and(|packets| !packets.is_empty())
+            || self.has_awake_tile()
             || self.tiles.iter().any(Tile::has_requests)
             || self.ethernet.iter().any(ethernet)
-            || self.in_flight.as_ref().is_some_and(|packets| !packets.is_empty())
     }
 
     fn has_awake_tile(&self) -> bool {
@@ -321,42 +327,61 @@ impl Chip {
     }
 
     /// Gives every tile that is awake its turn, whatever happens to the others: what a fault leaves behind does not
-    /// depend on the number of threads. The faults wait in [`Self::untold`].
-    pub(super) fn run_tiles(&mut self, quantum: u32) {
+    /// depend on the number of threads. The faults wait in [`Self::untold`]. How many clocks have passed.
+    pub(super) fn run_tiles(&mut self, quantum: u32) -> u32 {
         let begin = Instant::now();
-        let results = self.run_tensix(quantum);
+        let (results, quantum) = self.run_tensix(quantum);
         self.last_run = begin.elapsed();
-        let ethernet: Vec<_> =
-            self.ethernet.iter_mut().map(|tile| engine::ethernet::run(tile, quantum)).collect();
+        let clock = self.clock;
+        let awake = self.ethernet.iter_mut().filter(|tile| tile.is_awake());
+        let ethernet: Vec<_> = awake
+            .map(|tile| {
+                tile.set_clock(clock);
+                engine::ethernet::run(tile, quantum)
+            })
+            .collect();
         let end = self.clock + u64::from(quantum);
         let traced = self.tracer.as_mut().map_or(Ok(()), |tracer| tracer.quantum(end, self.executed.iter()));
         let collected = self.collect_reads();
         let all = results.into_iter().chain(ethernet).chain([traced.map_err(Fault::from), collected]);
         self.faults.extend(all.filter_map(Result::err));
+        quantum
     }
 
-    fn run_tensix(&mut self, quantum: u32) -> Vec<Result<(), Fault>> {
+    fn run_tensix(&mut self, quantum: u32) -> (Vec<Result<(), Fault>>, u32) {
         let memory = Memory { grid: &self.grid, dram: &self.dram, traced: self.tracer.is_some() };
         let mut races = self.races.iter_mut().flat_map(|races| races.tiles_mut());
         let mut recorders = self.tracer.iter_mut().flat_map(|tracer| tracer.recorders_mut());
         let mut awake = Vec::new();
         let end = self.clock + u64::from(quantum);
-        for ((tile, engine), counters) in self.tiles.iter_mut().zip(&mut self.engines).zip(&mut self.executed)
-        {
+        let tiles = self.tiles.iter_mut().zip(&mut self.engines).zip(&mut self.executed);
+        for (n, ((tile, engine), counters)) in tiles.enumerate() {
             let observers = Observers { counters, races: races.next(), recorder: recorders.next().flatten() };
-            if engine.runs_before(tile, end) {
+            let event = self.events.get(n).copied().unwrap_or_else(|| engine.next_event(tile, self.clock));
+            if event < end {
+                tile.set_clock(self.clock);
                 awake.push((tile, engine, observers));
             }
+        }
+        if self.alone
+            && let [(_, engine, _)] = &mut awake[..]
+            && engine.run_alone()
+        {
+            let (tile, engine, observers) = awake.remove(0);
+            let result = engine.run(tile, observers, quantum, memory);
+            let ran = engine.ended().map_or(quantum, |end| (end - self.clock) as u32);
+            return (vec![result], ran);
         }
         let few = awake.len() < WORTH_THREADS || self.last_run < WORTH_WAKING;
         let run = |(tile, engine, observers): (&mut Tile, &mut Engine, Observers)| {
             engine.run(tile, observers, quantum, memory)
         };
-        if few || self.config.threads == 1 {
+        let results = if few || self.config.threads == 1 {
             awake.into_iter().map(run).collect()
         } else {
             self.pool.install(|| awake.into_par_iter().map(run).collect())
-        }
+        };
+        (results, quantum)
     }
 
     /// One after the other, every fault of the last quantum: a Tensix thread that has faulted sleeps, so its fault
@@ -368,28 +393,43 @@ impl Chip {
         self.faults.pop_front().map_or(Ok(()), Err)
     }
 
-    /// Clocks between two deliveries from now on.
-    pub(super) fn quantum(&mut self) -> u32 {
-        let event = self.next_event();
-        match &mut self.in_flight {
-            None => QUANTUM,
-            Some(packets) => packets.quantum(self.clock, event).clamp(1, u64::from(u32::MAX)) as u32,
+    /// Clocks between two deliveries from now on, at most. `single`: nothing but this chip is there.
+    pub(super) fn quantum(&mut self, single: bool) -> u32 {
+        if self.in_flight.is_none() {
+            return QUANTUM;
         }
+        let events = self.next_events();
+        let Some(packets) = &mut self.in_flight else { return QUANTUM };
+        let (quantum, alone) = packets.quantum(self.clock, if single { events } else { [events[0]; 2] });
+        self.alone = alone;
+        quantum.clamp(1, u64::from(u32::MAX)) as u32
     }
 
-    /// When a tile next does something, if none hears from others.
-    fn next_event(&self) -> Option<u64> {
-        if self.in_flight.is_none() || self.ethernet.iter().any(EthernetTile::is_awake) {
-            return Some(self.clock);
+    /// When the first and the second tile next do something, if none hears from others.
+    fn next_events(&mut self) -> [u64; 2] {
+        let tiles = self.engines.iter().zip(&self.tiles);
+        self.events.clear();
+        self.events.extend(tiles.map(|(engine, tile)| engine.next_event(tile, self.clock)));
+        if self.ethernet.iter().any(EthernetTile::is_awake) {
+            return [self.clock; 2];
         }
-        let events = self.engines.iter().zip(&self.tiles);
-        events.filter_map(|(engine, tile)| engine.next_event(tile, self.clock)).min()
+        self.events.iter().fold([u64::MAX; 2], |[first, second], &event| {
+            if event < first { [event, first] } else { [first, second.min(event)] }
+        })
     }
 
     /// A quantum has passed.
     pub(super) fn pass(&mut self, quantum: u32) {
         self.clock += u64::from(quantum);
         self.arc.set_clock(self.clock);
+        if self.in_flight.is_none() || self.races.is_some() {
+            self.tell_time();
+        }
+    }
+
+    /// Tells all tiles the time. Where quanta are short, those that run know it, and the others when somebody could ask
+    /// them.
+    pub(super) fn tell_time(&mut self) {
         self.tiles.iter_mut().for_each(|tile| tile.set_clock(self.clock));
         self.ethernet.iter_mut().for_each(|tile| tile.set_clock(self.clock));
     }

@@ -53,6 +53,7 @@ impl Chip {
             self.pass(now);
             left -= u64::from(now);
         }
+        self.tell_time();
         Ok(())
     }
 }

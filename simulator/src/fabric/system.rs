@@ -57,14 +57,16 @@ pub(super) fn advance(chips: &mut [Chip], clocks: u64) -> Result<Progress, Fault
     let mut passed = 0;
     let on_chip = |(chip, result): (usize, Result<(), Fault>)| result.map_err(|fault| fault.on_chip(chip));
     chips.iter_mut().map(Chip::untold).enumerate().try_for_each(on_chip)?;
+    let single = chips.len() == 1;
     while passed < clocks {
         if !chips.iter().any(Chip::is_busy) {
+            chips.iter_mut().for_each(Chip::tell_time);
             return Ok(Progress { clocks: passed, asleep: true });
         }
-        let quantum = chips.iter_mut().map(Chip::quantum).min().unwrap_or(1);
+        let quantum = chips.iter_mut().map(|chip| chip.quantum(single)).min().unwrap_or(1);
         let quantum = quantum.min((clocks - passed).try_into().unwrap_or(quantum));
         // Every chip runs, even if another one has a fault.
-        chips.iter_mut().for_each(|chip| chip.run_tiles(quantum));
+        let quantum = chips.iter_mut().map(|chip| chip.run_tiles(quantum)).min().unwrap_or(quantum);
         chips.iter_mut().map(Chip::untold).enumerate().try_for_each(on_chip)?;
         chips.iter_mut().map(Chip::deliver).enumerate().try_for_each(on_chip)?;
         (0..chips.len()).map(|n| (n, exchange(chips, n))).try_for_each(on_chip)?;
@@ -72,6 +74,7 @@ pub(super) fn advance(chips: &mut [Chip], clocks: u64) -> Result<Progress, Fault
         passed += u64::from(quantum);
         chips.iter_mut().for_each(|chip| chip.pass(quantum));
     }
+    chips.iter_mut().for_each(Chip::tell_time);
     Ok(Progress { clocks: passed, asleep: false })
 }
 

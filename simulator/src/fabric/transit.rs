@@ -116,6 +116,9 @@ impl Chip {
         if let (Some(races), Some(note)) = (&mut self.races, &moving.note) {
             races.at_remote_end(moving.tile, note);
         }
+        if let Some(Node::Tensix(index)) = self.single_node(&moving.packet) {
+            self.tiles[index].set_clock(self.clock);
+        }
         let answers = self.arrive(Node::Tensix(moving.tile), &moving.packet, &mut moving.data);
         if let Some(races) = &mut self.races {
             races.at_host();

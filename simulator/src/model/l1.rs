@@ -89,6 +89,12 @@ impl L1 {
         (0..PAGES as u32).filter(|&page| changed[page as usize / 64] >> (page % 64) & 1 != 0).collect()
     }
 
+    /// Whether pages were [changed](Self::change) since they were last asked for.
+    #[inline]
+    pub fn has_changed(&self) -> bool {
+        self.any_changed
+    }
+
     /// From now on accesses can be noted.
     pub fn enable_log(&mut self) {
         self.log = Some(Box::default());

@@ -5,13 +5,13 @@
 //!                   -> a thread's step   units: when does the unit take it, how long does it keep it
 //!                   -> a pipe's front leaves
 //! ```
-//! A tile is run from event to event. A core's turn goes on for a few clocks ([`TURN`]) beyond the time of whoever is next,
-//! so that not every instruction is a turn; so cores and coprocessor may see each other's effects that much early or
-//! late. Packets have times of their own ([`super::network`]); requests carry the clock at which they were made.
+//! A tile is run from event to event. A core's turn goes on for some clocks ([`RUN`]) beyond the time of whoever is next,
+//! so that not every instruction is a turn, but only a few ([`TURN`]) after it has done something that somebody waits for ([`wakes`]).
+//! So cores and coprocessor may see each other's effects that much early or late. Packets have times of their own ([`super::network`]); requests carry the clock at which they were made.
 //!
 //! What happens is the same as in the fast mode: instructions take effect when they go to their unit.
 
-use tt_isa::insn::Opcode;
+use tt_isa::insn::{Opcode, Unit};
 use tt_isa::map::RiscV;
 use tt_isa::timing::Timing;
 
@@ -23,25 +23,32 @@ use crate::fault::Fault;
 use crate::model::rv32::{Kind, Op, Stop};
 use crate::model::tensix::pipe::Pipe;
 use crate::model::tensix::{THREADS, Tensix};
-use crate::model::tile::{HARTS, Tile};
+use crate::model::tile::{Activity, HARTS, Tile};
 use crate::observe::usage::{CoreUsage, ThreadUsage, ThreadWait, TileUsage};
 use crate::observe::{Issued, Observer};
 
 mod icache;
 mod scoreboard;
 mod units;
+mod wakes;
 
 use scoreboard::{Place, Scoreboard};
 use units::Units;
+use wakes::Wakes;
 
 /// Clocks that a core's turn may go beyond the time of whoever is next.
+const RUN: u64 = 16;
+/// Clocks that it may go on, or a thread's instructions may, after something that somebody waits for.
 const TURN: u64 = 4;
+/// Clocks that a tile goes on after its first request, where no other tile does anything.
+const ALONE: u64 = 16;
 
 /// A thread between two instructions.
 #[derive(Clone, Copy, Default)]
 struct Thread {
-    /// The tile's changes when the instruction at the gate could not pass.
-    blocked: Option<u64>,
+    /// What concerned it when the instruction at the gate could not pass ([`Wakes::seen_by_thread`]), and whether it
+    /// may wait for a word of L1.
+    blocked: Option<(bool, u64)>,
     /// No instruction passes the gate before this clock.
     pause: u64,
     /// What the instruction at the gate waits for, and since when.
@@ -81,6 +88,11 @@ pub struct Timed {
     limit: u64,
     cores: [Scoreboard; HARTS],
     lanes: [Lane; HARTS],
+    wakes: Wakes,
+    /// Cores that are asleep in this turn, a bit each.
+    asleep: u8,
+    /// Turns of each core, which count as effects of its own.
+    turns: [u64; HARTS],
     threads: [Thread; THREADS],
     pipes: Pipes,
     units: Units,
@@ -94,6 +106,10 @@ pub struct Timed {
     blocked: bool,
     /// The unit of the instruction at the gate has not taken it.
     refused: bool,
+    /// This turn ends soon after the first request.
+    alone: bool,
+    /// The tile's changes at the end of the last turn, and when something happens next.
+    next: (u64, u64),
 }
 
 impl Policy for Timed {
@@ -139,20 +155,33 @@ impl Policy for Timed {
         }
         if tile.outbox().len() != self.made.len() {
             self.stamp(tile, self.accessed);
+            if self.alone {
+                self.limit = self.limit.min(self.accessed + ALONE);
+            }
         }
-        let Some((at, place)) = self.cores[core as usize].enter(pc, op, operands, self.limit) else {
+        let Some((at, place, addr)) = self.cores[core as usize].enter(pc, op, operands, self.limit) else {
             return false;
         };
         match op.kind {
             Kind::Sb | Kind::Sh | Kind::Sw | Kind::TtInsn if place != Place::Local => {
-                // Somebody may be waiting for it.
-                self.limit = self.limit.min(at + TURN);
+                if self.concerns_others(tile, core, op.kind, (place, addr), at) {
+                    self.limit = self.limit.min(at + TURN);
+                }
                 self.reach(tile, at, place);
             }
-            Kind::Lb | Kind::Lh | Kind::Lw | Kind::Lbu | Kind::Lhu => self.reach(tile, at, place),
+            Kind::Lb | Kind::Lh | Kind::Lw | Kind::Lbu | Kind::Lhu => {
+                self.wakes.loaded(core, place, addr);
+                self.reach(tile, at, place);
+            }
             _ => {}
         }
         true
+    }
+
+    #[inline]
+    fn changes(&self, tile: &Tile, core: RiscV) -> u64 {
+        // The core counts each turn as an effect of its own.
+        self.wakes.seen_by(core, tile.changes()).wrapping_sub(self.turns[core as usize])
     }
 }
 
@@ -164,6 +193,9 @@ impl Timed {
             limit: 0,
             cores: RiscV::ALL.map(|core| Scoreboard::new(&timing.core, core)),
             lanes: Default::default(),
+            wakes: Wakes::new(),
+            asleep: 0,
+            turns: [0; HARTS],
             threads: Default::default(),
             pipes: Pipes::default(),
             units: Units::new(&timing.unit),
@@ -172,12 +204,47 @@ impl Timed {
             pushed: None,
             blocked: false,
             refused: false,
+            alone: false,
+            next: (u64::MAX, 0),
         }
     }
 
     /// When something may next happen in a tile, if nothing comes from outside; [`u64::MAX`] if nothing will.
+    #[inline]
     pub fn next_event(&self, tile: &Tile) -> u64 {
-        self.choose(tile).0
+        if self.next.0 == tile.changes() { self.next.1 } else { self.choose(tile).0 }
+    }
+
+    /// The next turn ends soon after the tile's first request: no other tile does anything until then.
+    pub fn run_alone(&mut self) {
+        self.alone = true;
+    }
+
+    /// The clock up to which the tile has run.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// A core stores at `at`, or pushes an instruction: whether somebody waits for it.
+    #[inline]
+    fn concerns_others(
+        &mut self,
+        tile: &Tile,
+        core: RiscV,
+        kind: Kind,
+        (place, addr): (Place, u32),
+        at: u64,
+    ) -> bool {
+        match (place, core.tensix_thread()) {
+            (Place::L1, _) => self.wakes.stored(core, addr, at) & self.asleep != 0,
+            (Place::Noc, _) => {
+                self.wakes.stored_to_niu();
+                false
+            }
+            // Its thread has something to do already.
+            (_, Some(thread)) if kind == Kind::TtInsn => tile.tensix().nothing_to_offer(thread as usize),
+            _ => true,
+        }
     }
 
     /// Takes the times at which the requests in the outbox were made; those without one were made by `clock`.
@@ -200,7 +267,7 @@ impl Timed {
         for core in RiscV::ALL {
             observer.core_state(begin, core, tile.activity(core).into());
         }
-        let end = begin + u64::from(budget);
+        let mut end = begin + u64::from(budget);
         loop {
             let (at, who, second) = self.choose(tile);
             if at >= end {
@@ -209,20 +276,30 @@ impl Timed {
             self.now = self.now.max(at);
             match who {
                 Who::Pipes => self.leave_pipes(tile, observer),
-                Who::Thread(thread) => self.thread_step(tile, observer, thread)?,
+                Who::Thread(thread) => {
+                    self.thread_steps(tile, observer, thread, second.min(at + TURN).min(end))?
+                }
                 Who::Core(core) => {
-                    let limit = second.saturating_add(TURN).max(at + 1).min(end);
+                    let limit = second.saturating_add(RUN).max(at + 1).min(end);
                     self.core_turn(tile, observer, core, limit)?;
                 }
             }
+            if self.alone
+                && let Some(first) = self.made.first()
+            {
+                end = end.min(self.now.max(first + ALONE));
+            }
         }
         self.now = end;
+        self.alone = false;
+        self.next = (tile.changes(), self.choose(tile).0);
         tile.set_clock(begin);
         Ok(())
     }
 
     /// Who is next, when, and when the next but one is.
     fn choose(&self, tile: &Tile) -> (u64, Who, u64) {
+        let changes = tile.changes();
         let mut first = (self.pipes.next(), Who::Pipes);
         let mut second = u64::MAX;
         let mut offer = |at: u64, who: Who| {
@@ -234,10 +311,13 @@ impl Timed {
             }
         };
         for core in RiscV::ALL {
-            if tile.can_run(core) {
-                let next = self.cores[core as usize].next();
-                let asleep = !tile.is_awake(core);
-                offer(if asleep { next.max(self.now) } else { next }, Who::Core(core));
+            let next = self.cores[core as usize].next();
+            match tile.activity(core) {
+                Activity::Awake => offer(next, Who::Core(core)),
+                Activity::Asleep(seen) if seen != changes && self.wakes.wakes(core, changes) => {
+                    offer(next.max(self.now).max(self.wakes.stored_at(core)), Who::Core(core));
+                }
+                Activity::Asleep(_) | Activity::Reset => {}
             }
         }
         for thread in 0..THREADS {
@@ -245,7 +325,7 @@ impl Timed {
                 let Thread { blocked, pause, .. } = self.threads[thread];
                 match blocked {
                     None => offer(pause, Who::Thread(thread)),
-                    Some(changes) if changes != tile.changes() => {
+                    Some((words, seen)) if self.wakes.seen_by_thread(words, changes) != seen => {
                         offer(pause.max(self.now), Who::Thread(thread));
                     }
                     Some(_) => {}
@@ -284,6 +364,9 @@ impl Timed {
 
     fn leave_pipes<O: Observer>(&mut self, tile: &mut Tile, observer: &mut O) {
         let left = self.pipes.leave(tile, observer, self.now);
+        if left != 0 {
+            self.wakes.stepped();
+        }
         for (unpacker, pipe) in [Pipe::Unpacker0, Pipe::Unpacker1].into_iter().enumerate() {
             if left >> pipe as u32 & 1 != 0 {
                 self.units.fetch_next(unpacker, self.now);
@@ -302,6 +385,25 @@ impl Timed {
         }
     }
 
+    /// Lets a thread's instructions pass the gate until one may not, or not before `end`.
+    fn thread_steps<O: Observer>(
+        &mut self,
+        tile: &mut Tile,
+        observer: &mut O,
+        thread: usize,
+        end: u64,
+    ) -> Result<(), Fault> {
+        loop {
+            self.thread_step(tile, observer, thread)?;
+            let Thread { blocked, pause, .. } = self.threads[thread];
+            let end = end.min(self.pipes.next());
+            if blocked.is_some() || pause >= end || tile.tensix().nothing_to_offer(thread) {
+                return Ok(());
+            }
+            self.now = self.now.max(pause);
+        }
+    }
+
     /// Lets a thread's next instruction pass the gate, if it may.
     fn thread_step<O: Observer>(
         &mut self,
@@ -315,12 +417,18 @@ impl Timed {
         let moved = pipeline::step(tile, self, observer, thread)? != Progress::None;
         self.stamp(tile, self.now);
         let waits = self.threads[thread].pause > self.now;
-        self.threads[thread].blocked = (!moved && !waits).then_some(tile.changes());
+        let words =
+            tile.tensix().at_gate(thread).and_then(Opcode::of).map(Opcode::unit) == Some(Unit::Scalar);
+        let seen = self.wakes.seen_by_thread(words, tile.changes());
+        self.threads[thread].blocked = (!moved && !waits).then_some((words, seen));
         let reason = if self.refused { ThreadWait::Unit } else { ThreadWait::Condition };
         let still = !moved && !tile.tensix().nothing_to_offer(thread);
         self.threads[thread].at_gate(self.now, still.then_some(reason));
         if moved {
             tile.changed();
+            if !tile.l1().has_changed() {
+                self.wakes.stepped();
+            }
             let pause = &mut self.threads[thread].pause;
             *pause = (*pause).max(self.now + 1);
         }
@@ -342,6 +450,8 @@ impl Timed {
         }
         let before = *self.cores[i].usage();
         tile.wake(core);
+        self.wakes.turn(core, self.now, slept);
+        self.asleep = RiscV::ALL.map(|other| u8::from(!tile.is_awake(other)) << other as u8).iter().sum();
         self.limit = limit;
         self.pushed = None;
         let idle = [0, 1, 2].map(|thread| tile.tensix().nothing_to_offer(thread));
@@ -356,7 +466,7 @@ impl Timed {
             self.cores[i].commit();
         }
         if !tile.is_awake(core) {
-            self.fell_asleep(core, slept.then_some(&before));
+            self.fell_asleep(tile, core, slept.then_some(&before));
         }
         self.stamp(tile, self.accessed);
         let released = tile.released();
@@ -375,7 +485,8 @@ impl Timed {
     }
 
     /// A core has fallen asleep in its turn; `before`: what it had done when something woke it.
-    fn fell_asleep(&mut self, core: RiscV, before: Option<&CoreUsage>) {
+    fn fell_asleep(&mut self, tile: &Tile, core: RiscV, before: Option<&CoreUsage>) {
+        self.wakes.sleep(core, self.blocked, tile.changes());
         let scoreboard = &mut self.cores[core as usize];
         scoreboard.sleep(!self.blocked);
         if let Some(before) = before {
@@ -403,12 +514,8 @@ impl Timed {
             // No instruction takes less than a clock.
             let most = (self.limit - self.cores[core as usize].next().min(self.limit)).max(1);
             let most = u32::try_from(most).unwrap_or(u32::MAX);
-            self.lanes[core as usize].turns();
-            let done = cores::turn(tile, self, observer, core, most, |executed| now + (executed - begin))?;
-            let lane = &mut self.lanes[core as usize];
-            if done > 0 && tile.is_awake(core) && lane.turned(tile, core) {
-                tile.sleep(core);
-            }
+            self.turns[core as usize] += 1;
+            cores::turn(tile, self, observer, core, most, |executed| now + (executed - begin))?;
             return Ok(());
         }
         let mut lane = std::mem::take(&mut self.lanes[core as usize]);

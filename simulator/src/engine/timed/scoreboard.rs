@@ -206,7 +206,7 @@ impl Scoreboard {
 
     /// Lets an instruction enter if it can before `limit`: when it does, or `None`. Those before it have been executed.
     #[inline]
-    pub fn enter(&mut self, pc: u32, op: &Op, [a, b]: [u32; 2], limit: u64) -> Option<(u64, Place)> {
+    pub fn enter(&mut self, pc: u32, op: &Op, [a, b]: [u32; 2], limit: u64) -> Option<(u64, Place, u32)> {
         self.commit();
         self.follow(pc);
         let kind = op.kind;
@@ -250,7 +250,7 @@ impl Scoreboard {
         let occupied = self.occupied(kind, a, b);
         self.entered = Some(Entered { at, pc, op: *op, place, addr, occupied });
         self.accepted += 1;
-        Some((at, place))
+        Some((at, place, addr))
     }
 
     /// The last instruction that entered has not been executed, and comes again.

@@ -108,11 +108,6 @@ impl Hart {
         Ok(Stop::Budget)
     }
 
-    /// Counts what the core has done that [`Bus::changes`] does not count, and its turns.
-    pub fn effects(&self) -> u64 {
-        self.effects
-    }
-
     fn begin_turn(&mut self) -> [u32; SLOTS] {
         let mut x = [0; SLOTS];
         x[..32].copy_from_slice(&self.x);
