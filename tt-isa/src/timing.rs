@@ -112,6 +112,9 @@ pub struct DramTiming {
     pub request_ticks: u8,
     /// From the header's arrival to the response's. `latencies`: a read of 64 bytes takes 381 clocks, 88 more than one of L1.
     pub serve: u8,
+    /// From the arrival of a write's last flit to its acknowledgement's: the memory acknowledges it. `latencies`: a write of 64
+    /// bytes takes 426 clocks, 130 more than one to L1.
+    pub write_serve: u8,
     /// Bytes that are asked of the memory in one go; the next ones when they have come. `latencies`: 4 KiB take 549
     /// clocks, 8 KiB 893.
     pub burst: u16,
@@ -188,7 +191,7 @@ pub const WORMHOLE: Timing = Timing {
         guaranteed_flits: 1,
         small: 17,
     },
-    dram: DramTiming { ticks_32_bytes: 23, request_ticks: 109, serve: 101, burst: 4096 },
+    dram: DramTiming { ticks_32_bytes: 23, request_ticks: 109, serve: 101, write_serve: 143, burst: 4096 },
     pcie: PcieTiming { write_ns: 20, write_bytes_us: 19_500, read_ns: 1150, read_piece: 4 },
     clocks_us: 1000,
 };

@@ -261,7 +261,7 @@ impl Network {
     /// A write has reached a DRAM tile: when it has been taken.
     fn write_dram(&mut self, group: usize, packet: &Request, ready: u64) -> u64 {
         let moving = u64::from(packet.flits()) * u64::from(self.timing.dram.ticks_32_bytes);
-        let serve = u64::from(self.timing.noc.serve) * TICKS;
+        let serve = u64::from(self.timing.dram.write_serve) * TICKS;
         // The data has come over the NoC at a flit a clock, if not as fast as the channel takes it: that lags behind by the
         // difference only.
         let paced = packet.in_order && packet.flits() > u32::from(self.timing.noc.small);

@@ -15,8 +15,8 @@ use tt_isa::noc::NocXy;
 
 use super::network::{Network, Response};
 use super::random::{Pace, Random};
-use crate::model::grid::Grid;
-use crate::model::noc::{Data, Request};
+use crate::model::grid::{Grid, Node};
+use crate::model::noc::{Data, Remote, Request};
 use crate::observe::usage::{ChannelUsage, LinkUsage};
 
 /// Clocks between two looks at the NoC, at most, where delays are random.
@@ -28,6 +28,10 @@ const TIMED_QUANTUM: u64 = 28;
 const ALONE_QUANTUM: u64 = 2048;
 /// Clocks that a step may be late, so that not every packet ends a quantum.
 const LATE: u64 = 4;
+/// The quantum while tiles have nothing to do with each other, and for how long that must have been so. What then happens first
+/// is late by this much at most.
+const QUIET_QUANTUM: u64 = 112;
+const QUIET: u64 = 2048;
 
 /// What a packet does next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +61,8 @@ pub struct InFlight<N> {
     pub data: Data,
     /// What it does next.
     pub next: Step,
+    /// It arrives at DRAM: no tile sees that before the response comes.
+    at_memory: bool,
     /// The response, until it leaves.
     response: Option<Response>,
     /// The observers' note.
@@ -85,8 +91,11 @@ enum Delays {
 
 /// Packets under way on a chip.
 pub struct Packets<N> {
-    /// Those with something to do first, by time and then in the order in which they came.
-    queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
+    /// By time and then in the order in which they came: those whose next step a tile sees, and those that only have to
+    /// come one after the other.
+    queues: [BinaryHeap<Reverse<(u64, u64, usize)>>; 2],
+    /// When a tile has last asked for something else than a read of DRAM.
+    lively: u64,
     slots: Vec<Option<InFlight<N>>>,
     free: Vec<usize>,
     count: u64,
@@ -107,7 +116,7 @@ impl<N> Packets<N> {
     }
 
     fn with(delays: Delays) -> Self {
-        Self { queue: BinaryHeap::new(), slots: Vec::new(), free: Vec::new(), count: 0, delays }
+        Self { queues: Default::default(), lively: 0, slots: Vec::new(), free: Vec::new(), count: 0, delays }
     }
 
     /// What links and DRAM have done, where packets take the time of their way.
@@ -120,21 +129,24 @@ impl<N> Packets<N> {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.queues.iter().all(BinaryHeap::is_empty)
     }
 
     /// Clocks until the NoC must be processed again, and whether only one tile runs until then: few while tiles run (`events`:
     /// when the first and the second of them do something, [`u64::MAX`] for never), or until the next packet has something
     /// to do.
     pub fn quantum(&mut self, clock: u64, events: [u64; 2]) -> (u64, bool) {
-        let due = self.queue.peek().map(|&Reverse((due, ..))| due);
+        let [due, memory] = [0, 1].map(|n| self.queues[n].peek().map(|&Reverse((due, ..))| due));
         match &mut self.delays {
             Delays::Random(random, _) => match due {
                 Some(due) if events[0] == u64::MAX => (due.saturating_sub(clock), false),
                 _ => (16 + random.below(QUANTUM - 16), false),
             },
             Delays::Network(_) => {
-                let due = due.unwrap_or(u64::MAX).saturating_sub(clock);
+                // A response does not come sooner than what is asked for.
+                let memory = memory.unwrap_or(u64::MAX).saturating_add(TIMED_QUANTUM);
+                let due = due.unwrap_or(u64::MAX).min(memory).saturating_sub(clock);
+                let most = if clock - self.lively.min(clock) > QUIET { QUIET_QUANTUM } else { TIMED_QUANTUM };
                 let [event, second] = events.map(|event| event.saturating_sub(clock));
                 // Nothing happens until then; from the first event on, others may have to wait for what it does.
                 let idle = due.min(event);
@@ -144,7 +156,7 @@ impl<N> Packets<N> {
                 } else if alone > TIMED_QUANTUM {
                     (alone.min(ALONE_QUANTUM), true)
                 } else {
-                    (due.clamp(LATE, TIMED_QUANTUM), false)
+                    (due.clamp(LATE, most), false)
                 }
             }
         }
@@ -154,9 +166,14 @@ impl<N> Packets<N> {
     pub fn add(&mut self, grid: &Grid, made: Made<N>) {
         let Made { clock, tile, own, packet, note } = made;
         let next = if packet.is_write() { Step::Depart } else { Step::Arrive };
+        let mut at_memory = false;
         let (due, arrives) = match &mut self.delays {
             Delays::Random(random, pace) => (clock + pace.delay(random), 0),
             Delays::Network(network) => {
+                at_memory = is_memory(grid, &packet);
+                if !at_memory || packet.is_write() {
+                    self.lively = self.lively.max(clock);
+                }
                 let (departs, arrives) = network.request(grid, clock, own, &packet);
                 (if next == Step::Depart { departs } else { arrives }, arrives)
             }
@@ -169,6 +186,7 @@ impl<N> Packets<N> {
             packet,
             data: Data::default(),
             next,
+            at_memory,
             response: None,
             note,
         });
@@ -177,11 +195,13 @@ impl<N> Packets<N> {
     /// Takes the next packet whose step is due.
     pub fn take_due(&mut self, clock: u64) -> Option<InFlight<N>> {
         loop {
-            let &Reverse((due, _, slot)) = self.queue.peek()?;
-            if due > clock {
+            let next = |n: usize| self.queues[n].peek().map_or((u64::MAX, 0, 0), |&Reverse(next)| next);
+            let first = usize::from(next(1) < next(0));
+            let (due, _, slot) = next(first);
+            if due > clock || due == u64::MAX {
                 return None;
             }
-            self.queue.pop();
+            self.queues[first].pop();
             self.free.push(slot);
             let mut packet = self.slots[slot].take()?;
             let (Delays::Network(network), Some(response)) = (&mut self.delays, packet.response.take())
@@ -221,7 +241,8 @@ impl<N> Packets<N> {
     /// A packet that has more to do is under way again.
     pub fn put_back(&mut self, packet: InFlight<N>) {
         let slot = self.free.pop().unwrap_or(self.slots.len());
-        self.queue.push(Reverse((packet.due, self.count, slot)));
+        let unseen = packet.response.is_some() || packet.at_memory && packet.next == Step::Arrive;
+        self.queues[usize::from(unseen)].push(Reverse((packet.due, self.count, slot)));
         self.count += 1;
         if slot == self.slots.len() {
             self.slots.push(Some(packet));
@@ -237,5 +258,13 @@ impl<N> Packets<N> {
             other.tile == packet.tile && r.in_order && (r.noc, r.remote) == (own.noc, own.remote)
         };
         self.slots.iter().flatten().filter(same).map(|other| other.due).max().unwrap_or(0)
+    }
+}
+
+/// Whether a packet goes to DRAM.
+fn is_memory(grid: &Grid, packet: &Request) -> bool {
+    match packet.remote {
+        Remote::Tile(to) => matches!(grid.at(packet.noc, to), Some(Node::Dram { .. })),
+        Remote::Rect(..) => false,
     }
 }

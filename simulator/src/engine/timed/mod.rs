@@ -37,7 +37,9 @@ use units::Units;
 use wakes::Wakes;
 
 /// Clocks that a core's turn may go beyond the time of whoever is next.
-const RUN: u64 = 16;
+const RUN: u64 = 32;
+/// The same while the coprocessor has nothing to do: then the cores mostly have nothing to do with each other.
+const FAR: u64 = 112;
 /// Clocks that it may go on, or a thread's instructions may, after something that somebody waits for.
 const TURN: u64 = 4;
 /// Clocks that a tile goes on after its first request, where no other tile does anything.
@@ -94,6 +96,8 @@ pub struct Timed {
     /// Turns of each core, which count as effects of its own.
     turns: [u64; HARTS],
     threads: [Thread; THREADS],
+    /// The coprocessor may have something to do.
+    coprocessor: bool,
     pipes: Pipes,
     units: Units,
     /// When the requests in the outbox were made.
@@ -197,6 +201,7 @@ impl Timed {
             asleep: 0,
             turns: [0; HARTS],
             threads: Default::default(),
+            coprocessor: false,
             pipes: Pipes::default(),
             units: Units::new(&timing.unit),
             made: Vec::new(),
@@ -241,9 +246,15 @@ impl Timed {
                 self.wakes.stored_to_niu();
                 false
             }
-            // Its thread has something to do already.
-            (_, Some(thread)) if kind == Kind::TtInsn => tile.tensix().nothing_to_offer(thread as usize),
-            _ => true,
+            // Its thread may have something to do already.
+            (_, Some(thread)) if kind == Kind::TtInsn => {
+                self.coprocessor = true;
+                tile.tensix().nothing_to_offer(thread as usize)
+            }
+            _ => {
+                self.coprocessor |= place == Place::Sync;
+                true
+            }
         }
     }
 
@@ -275,12 +286,17 @@ impl Timed {
             }
             self.now = self.now.max(at);
             match who {
-                Who::Pipes => self.leave_pipes(tile, observer),
+                Who::Pipes => {
+                    self.leave_pipes(tile, observer);
+                    self.look_at_coprocessor(tile);
+                }
                 Who::Thread(thread) => {
-                    self.thread_steps(tile, observer, thread, second.min(at + TURN).min(end))?
+                    self.thread_steps(tile, observer, thread, second.min(at + TURN).min(end))?;
+                    self.look_at_coprocessor(tile);
                 }
                 Who::Core(core) => {
-                    let limit = second.saturating_add(RUN).max(at + 1).min(end);
+                    let run = if self.coprocessor { RUN } else { FAR };
+                    let limit = second.saturating_add(run).max(at + 1).min(end);
                     self.core_turn(tile, observer, core, limit)?;
                 }
             }
@@ -300,7 +316,8 @@ impl Timed {
     /// Who is next, when, and when the next but one is.
     fn choose(&self, tile: &Tile) -> (u64, Who, u64) {
         let changes = tile.changes();
-        let mut first = (self.pipes.next(), Who::Pipes);
+        let pipes = if self.coprocessor { self.pipes.next() } else { u64::MAX };
+        let mut first = (pipes, Who::Pipes);
         let mut second = u64::MAX;
         let mut offer = |at: u64, who: Who| {
             if at < first.0 {
@@ -320,7 +337,7 @@ impl Timed {
                 Activity::Asleep(_) | Activity::Reset => {}
             }
         }
-        for thread in 0..THREADS {
+        for thread in if self.coprocessor { 0..THREADS } else { 0..0 } {
             if !tile.tensix().nothing_to_offer(thread) {
                 let Thread { blocked, pause, .. } = self.threads[thread];
                 match blocked {
@@ -360,6 +377,12 @@ impl Timed {
             self.cores[core as usize].reset(self.now, core);
             self.lanes[core as usize] = Lane::default();
         }
+    }
+
+    /// Notes whether the coprocessor has anything to do.
+    fn look_at_coprocessor(&mut self, tile: &Tile) {
+        let threads = (0..THREADS).all(|thread| tile.tensix().nothing_to_offer(thread));
+        self.coprocessor = !(threads && self.pipes.is_empty());
     }
 
     fn leave_pipes<O: Observer>(&mut self, tile: &mut Tile, observer: &mut O) {
@@ -454,7 +477,7 @@ impl Timed {
         self.asleep = RiscV::ALL.map(|other| u8::from(!tile.is_awake(other)) << other as u8).iter().sum();
         self.limit = limit;
         self.pushed = None;
-        let idle = [0, 1, 2].map(|thread| tile.tensix().nothing_to_offer(thread));
+        let idle = [0, 1, 2].map(|thread| !self.coprocessor || tile.tensix().nothing_to_offer(thread));
         let accepted = self.cores[i].accepted();
         let executed = tile.hart(core).executed;
         let done = self.execute(tile, observer, core);
@@ -475,6 +498,9 @@ impl Timed {
             self.release(released);
         }
         done?;
+        if !self.coprocessor {
+            return Ok(());
+        }
         for (thread, idle) in idle.into_iter().enumerate() {
             if idle && !tile.tensix().nothing_to_offer(thread) {
                 let pause = &mut self.threads[thread].pause;

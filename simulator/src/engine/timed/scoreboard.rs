@@ -82,6 +82,21 @@ struct Entered {
     occupied: u64,
 }
 
+/// The value of a register: when it moves on from the unit that makes it, and when it has been written.
+#[derive(Clone, Copy, Default)]
+struct Value {
+    moves: u64,
+    written: u64,
+}
+
+impl Value {
+    /// When an instruction that could enter at `at` can take it: on its way between two units, or when it has been written.
+    #[inline]
+    fn ready(self, at: u64) -> u64 {
+        if at <= self.moves { self.moves } else { at.max(self.written) }
+    }
+}
+
 /// The core's last jump or branch, until it is known where it went.
 #[derive(Clone, Copy)]
 struct Branch {
@@ -96,9 +111,7 @@ pub struct Scoreboard {
     icache: ICache,
     /// When the next instruction may enter.
     next: u64,
-    /// When each register's value moves on from the unit that makes it, and when it has been written.
-    moves: [u64; 33],
-    written: [u64; 33],
+    values: [Value; 33],
     /// When the last instructions leave the load/store unit.
     leave: Recent,
     /// When the last loads from elsewhere than local RAM have entered, and their latency.
@@ -125,8 +138,7 @@ impl Scoreboard {
             timing,
             icache: ICache::new(timing, core),
             next: 0,
-            moves: [0; 33],
-            written: [0; 33],
+            values: [Value::default(); 33],
             leave: Recent::default(),
             loads: Recent::default(),
             stores: Recent::default(),
@@ -214,42 +226,50 @@ impl Scoreboard {
         if at >= limit {
             return None;
         }
-        let (uses_a, uses_b) = uses(kind);
         let free = at;
+        let (uses_a, uses_b) = uses(kind);
+        let [first, second] = [op.rs1, op.rs2].map(|register| self.values[usize::from(register)]);
         // The later of the two may make the other one wait.
         for _ in 0..1 + u32::from(uses_b) {
             if uses_a {
-                at = self.ready(op.rs1, at);
+                at = first.ready(at);
             }
             if uses_b {
-                at = self.ready(op.rs2, at);
+                at = second.ready(at);
             }
         }
         let ready = at;
         at = at.max(self.leave.nth_last(self.timing.queue).saturating_sub(1));
         let mut place = Place::Sync;
         let mut addr = 0;
-        if is_load(kind) || is_store(kind) {
-            addr = a.wrapping_add(op.imm as u32);
-            place = Place::of(addr);
-        }
         if is_memory(kind) {
+            if kind != Kind::TtInsn {
+                addr = a.wrapping_add(op.imm as u32);
+                place = Place::of(addr);
+            }
             // Neither enters while the store queue is full.
             at = at.max(self.stores.nth_last(self.timing.stores_queued));
+            if is_load(kind) && place != Place::Local {
+                let latency = self.latency(place);
+                at = at.max((self.loads.nth_last(self.timing.loads_in_flight) + latency).saturating_sub(1));
+            }
         }
-        if is_load(kind) && place != Place::Local {
-            let latency = self.latency(place);
-            at = at.max((self.loads.nth_last(self.timing.loads_in_flight) + latency).saturating_sub(1));
+        if at != free {
+            self.waits(CoreWait::Operand, ready - free);
+            self.waits(CoreWait::Memory, at - ready);
         }
-        self.waits(CoreWait::Operand, ready - free);
-        self.waits(CoreWait::Memory, at - ready);
         if at >= limit {
             self.next = at;
             return None;
         }
-        let occupied = self.occupied(kind, a, b);
-        self.entered = Some(Entered { at, pc, op: *op, place, addr, occupied });
         self.accepted += 1;
+        let entered = Entered { at, pc, op: *op, place, addr, occupied: self.occupied(kind, a, b) };
+        if is_memory(kind) && !matches!(place, Place::L1 | Place::Local) {
+            // It may have to be executed again.
+            self.entered = Some(entered);
+        } else {
+            self.execute(&entered);
+        }
         Some((at, place, addr))
     }
 
@@ -263,7 +283,14 @@ impl Scoreboard {
     /// The last instruction that entered has been executed.
     #[inline]
     pub fn commit(&mut self) {
-        let Some(Entered { at, pc, op, place, addr, occupied }) = self.entered.take() else { return };
+        if let Some(entered) = self.entered.take() {
+            self.execute(&entered);
+        }
+    }
+
+    /// An instruction is executed.
+    #[inline]
+    fn execute(&mut self, &Entered { at, pc, op, place, addr, occupied }: &Entered) {
         self.next = at + occupied;
         self.usage.executing += occupied;
         let kind = op.kind;
@@ -283,9 +310,8 @@ impl Scoreboard {
         leave = leave.max(self.leave.nth_last(1) + 1);
         self.leave.push(leave);
         if writes(kind) {
-            let rd = usize::from(op.rd).min(32);
-            self.moves[rd] = if is_load(kind) { leave } else { at + occupied };
-            self.written[rd] = leave;
+            let moves = if is_load(kind) { leave } else { at + occupied };
+            self.values[usize::from(op.rd).min(32)] = Value { moves, written: leave };
         }
         if is_branch(kind) {
             self.branch = Some(Branch { pc, kind, backward: op.imm < 0 });
@@ -329,15 +355,9 @@ impl Scoreboard {
             }
         }
         self.next += self.icache.fetch(pc, taken);
-        self.waits(CoreWait::Code, self.next - before);
-    }
-
-    #[inline]
-    fn ready(&self, register: u8, at: u64) -> u64 {
-        let register = usize::from(register);
-        let moves = self.moves[register];
-        // On its way between two units, or written.
-        if at <= moves { moves } else { at.max(self.written[register]) }
+        if self.next != before {
+            self.waits(CoreWait::Code, self.next - before);
+        }
     }
 
     fn latency(&self, place: Place) -> u64 {

@@ -114,16 +114,17 @@ fn one_channel(count: usize) -> Vec<Client> {
 
 /// The rows that an n150 has.
 const ROWS: [u8; 9] = [1, 2, 3, 4, 5, 7, 8, 9, 10];
-/// Pairings whose mean is taken.
-const PAIRINGS: u64 = 3;
+/// Pairings whose mean is taken, of 12 tiles; fewer of more.
+const PAIRINGS: usize = 12;
 
 /// The mean rate of some random pairings.
 fn rate_of_random(machine: &mut dyn Machine, what: Ctrl, noc: u8, each: usize) -> Result<f64> {
     let mut sum = 0.0;
-    for seed in 0..PAIRINGS {
-        sum += rate(machine, what, noc, &random(each, seed))?;
+    let pairings = PAIRINGS / each;
+    for seed in 0..pairings {
+        sum += rate(machine, what, noc, &random(each, seed as u64))?;
     }
-    Ok(sum / PAIRINGS as f64)
+    Ok(sum / pairings as f64)
 }
 
 /// So many tiles at each bank, anywhere, each through one of the bank's ports.
