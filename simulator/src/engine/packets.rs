@@ -29,7 +29,7 @@ const ALONE_QUANTUM: u64 = 2048;
 /// Clocks that a step may be late, so that not every packet ends a quantum.
 const LATE: u64 = 4;
 /// The quantum while tiles have nothing to do with each other, and for how long that must have been so. What then happens first
-/// is late by this much at most.
+/// is late by this much at most, and so are counters of packets that have left.
 const QUIET_QUANTUM: u64 = 112;
 const QUIET: u64 = 2048;
 
@@ -94,7 +94,7 @@ pub struct Packets<N> {
     /// By time and then in the order in which they came: those whose next step a tile sees, and those that only have to
     /// come one after the other.
     queues: [BinaryHeap<Reverse<(u64, u64, usize)>>; 2],
-    /// When a tile has last asked for something else than a read of DRAM.
+    /// When a tile has last asked for something else than DRAM.
     lively: u64,
     slots: Vec<Option<InFlight<N>>>,
     free: Vec<usize>,
@@ -171,7 +171,7 @@ impl<N> Packets<N> {
             Delays::Random(random, pace) => (clock + pace.delay(random), 0),
             Delays::Network(network) => {
                 at_memory = is_memory(grid, &packet);
-                if !at_memory || packet.is_write() {
+                if !at_memory {
                     self.lively = self.lively.max(clock);
                 }
                 let (departs, arrives) = network.request(grid, clock, own, &packet);

@@ -25,6 +25,12 @@ impl ICache {
         Self { lines: vec![EMPTY; lines.into()], line_bits, last: EMPTY, miss: timing.icache_miss.into() }
     }
 
+    /// Whether the instruction at `pc` is in the same line as the last one.
+    #[inline(always)]
+    pub fn is_last(&self, pc: u32) -> bool {
+        pc >> self.line_bits == self.last
+    }
+
     /// Clocks that the instruction at `pc` is late; `jumped`: the one before has led there.
     #[inline]
     pub fn fetch(&mut self, pc: u32, jumped: bool) -> u64 {

@@ -152,8 +152,22 @@ impl Policy for Timed {
         true
     }
 
-    #[inline]
+    #[inline(always)]
     fn may_execute(&mut self, tile: &mut Tile, core: RiscV, pc: u32, op: &Op, operands: [u32; 2]) -> bool {
+        self.cores[core as usize].enter_at_once(pc, op, self.limit)
+            || self.may_enter(tile, core, pc, op, operands)
+    }
+
+    #[inline]
+    fn changes(&self, tile: &Tile, core: RiscV) -> u64 {
+        // The core counts each turn as an effect of its own.
+        self.wakes.seen_by(core, tile.changes()).wrapping_sub(self.turns[core as usize])
+    }
+}
+
+impl Timed {
+    /// Whether there is time for an instruction, of any kind.
+    fn may_enter(&mut self, tile: &mut Tile, core: RiscV, pc: u32, op: &Op, operands: [u32; 2]) -> bool {
         if op.kind == Kind::Unknown {
             return true;
         }
@@ -182,14 +196,6 @@ impl Policy for Timed {
         true
     }
 
-    #[inline]
-    fn changes(&self, tile: &Tile, core: RiscV) -> u64 {
-        // The core counts each turn as an effect of its own.
-        self.wakes.seen_by(core, tile.changes()).wrapping_sub(self.turns[core as usize])
-    }
-}
-
-impl Timed {
     /// Nothing under way.
     pub fn new(timing: &'static Timing) -> Self {
         Self {
@@ -471,7 +477,7 @@ impl Timed {
         if slept {
             self.cores[i].wake(self.now);
         }
-        let before = *self.cores[i].usage();
+        let before = slept.then(|| *self.cores[i].usage());
         tile.wake(core);
         self.wakes.turn(core, self.now, slept);
         self.asleep = RiscV::ALL.map(|other| u8::from(!tile.is_awake(other)) << other as u8).iter().sum();
@@ -489,7 +495,7 @@ impl Timed {
             self.cores[i].commit();
         }
         if !tile.is_awake(core) {
-            self.fell_asleep(tile, core, slept.then_some(&before));
+            self.fell_asleep(tile, core, before.as_ref());
         }
         self.stamp(tile, self.accessed);
         let released = tile.released();

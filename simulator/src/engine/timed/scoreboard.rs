@@ -216,6 +216,30 @@ impl Scoreboard {
         self.accepted
     }
 
+    /// Lets an instruction of one clock enter whose operands are there, behind one of the same line of code: most are. Whether
+    /// it has been that easy; otherwise nothing has changed.
+    #[inline(always)]
+    pub fn enter_at_once(&mut self, pc: u32, op: &Op, limit: u64) -> bool {
+        let at = self.next;
+        // An immediate may look like a register that is not there yet: then it takes the other way for nothing.
+        let [first, second] = [op.rs1, op.rs2].map(|register| self.values[usize::from(register)].written);
+        let easy = is_simple(op.kind)
+            && self.icache.is_last(pc)
+            && self.branch.is_none()
+            && self.entered.is_none()
+            && at < limit
+            && first.max(second).max(self.leave.nth_last(self.timing.queue)) <= at;
+        if easy {
+            self.next = at + 1;
+            self.usage.executing += 1;
+            self.accepted += 1;
+            let leave = (at + 2).max(self.leave.nth_last(1) + 1);
+            self.leave.push(leave);
+            self.values[usize::from(op.rd).min(32)] = Value { moves: at + 1, written: leave };
+        }
+        easy
+    }
+
     /// Lets an instruction enter if it can before `limit`: when it does, or `None`. Those before it have been executed.
     #[inline]
     pub fn enter(&mut self, pc: u32, op: &Op, [a, b]: [u32; 2], limit: u64) -> Option<(u64, Place, u32)> {
@@ -412,6 +436,35 @@ const fn is_branch(kind: Kind) -> bool {
     matches!(
         kind,
         Kind::Jal | Kind::Jalr | Kind::Beq | Kind::Bne | Kind::Blt | Kind::Bge | Kind::Bltu | Kind::Bgeu
+    )
+}
+
+/// Instructions of the integer unit that take a clock and change nothing but a register.
+#[inline(always)]
+const fn is_simple(kind: Kind) -> bool {
+    use Kind::*;
+    matches!(
+        kind,
+        Lui | Auipc
+            | Addi
+            | Slti
+            | Sltiu
+            | Xori
+            | Ori
+            | Andi
+            | Slli
+            | Srli
+            | Srai
+            | Add
+            | Sub
+            | Sll
+            | Slt
+            | Sltu
+            | Xor
+            | Srl
+            | Sra
+            | Or
+            | And
     )
 }
 

@@ -26,15 +26,16 @@ impl Tile {
 
     /// Takes a core and the tile's decoded code out of the tile, to execute: the core works on its own copy.
     #[inline]
-    pub fn take_hart(&mut self, core: RiscV) -> (Hart, CodeCache) {
-        (std::mem::take(&mut self.harts[core as usize]), std::mem::take(&mut self.code))
+    pub fn take_hart(&mut self, core: RiscV) -> (Box<Hart>, CodeCache) {
+        let spare = self.spare.take().unwrap_or_default();
+        (std::mem::replace(&mut self.harts[core as usize], spare), std::mem::take(&mut self.code))
     }
 
     /// Puts both back.
     #[inline]
-    pub fn put_hart(&mut self, core: RiscV, hart: Hart, code: CodeCache) {
+    pub fn put_hart(&mut self, core: RiscV, hart: Box<Hart>, code: CodeCache) {
         self.code = code;
-        self.harts[core as usize] = hart;
+        self.spare = Some(std::mem::replace(&mut self.harts[core as usize], hart));
     }
 
     /// Whether a core is out of reset.

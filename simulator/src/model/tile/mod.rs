@@ -46,7 +46,9 @@ pub struct Tile {
     overlay: Overlay,
     l1: L1,
     tensix: Tensix,
-    harts: [Hart; HARTS],
+    harts: [Box<Hart>; HARTS],
+    /// Takes the place of the core that executes.
+    spare: Option<Box<Hart>>,
     activity: [Activity; HARTS],
     local: [Box<[u8]>; HARTS],
     iram: Box<[u8]>,
@@ -81,6 +83,7 @@ impl Tile {
             l1: L1::new(map.l1_size),
             tensix: Tensix::new(chip),
             harts: Default::default(),
+            spare: None,
             activity: [Activity::Reset; HARTS],
             local: map.local_ram.map(zeros),
             iram: zeros(map.iram_size),
