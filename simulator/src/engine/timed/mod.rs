@@ -11,8 +11,10 @@
 //!
 //! What happens is the same as in the fast mode: instructions take effect when they go to their unit.
 
+use std::collections::VecDeque;
+
 use tt_isa::insn::{Opcode, Unit};
-use tt_isa::map::RiscV;
+use tt_isa::map::{self, RiscV};
 use tt_isa::timing::Timing;
 
 use super::Policy;
@@ -23,7 +25,7 @@ use crate::fault::Fault;
 use crate::model::rv32::{Kind, Op, Stop};
 use crate::model::tensix::pipe::Pipe;
 use crate::model::tensix::{THREADS, Tensix};
-use crate::model::tile::{Activity, HARTS, Tile};
+use crate::model::tile::{Activity, HARTS, Tile, mmio};
 use crate::observe::usage::{CoreUsage, ThreadUsage, ThreadWait, TileUsage};
 use crate::observe::{Issued, Observer};
 
@@ -96,6 +98,8 @@ pub struct Timed {
     /// Turns of each core, which count as effects of its own.
     turns: [u64; HARTS],
     threads: [Thread; THREADS],
+    /// When the words in each thread's FIFO were pushed.
+    pushed: [VecDeque<u64>; THREADS],
     /// The coprocessor may have something to do.
     coprocessor: bool,
     pipes: Pipes,
@@ -104,8 +108,6 @@ pub struct Timed {
     made: Vec<u64>,
     /// When the core whose turn it is has last accessed a register.
     accessed: u64,
-    /// When it has first pushed an instruction in this turn.
-    pushed: Option<u64>,
     /// Its last instruction in this turn has to be executed again.
     blocked: bool,
     /// The unit of the instruction at the gate has not taken it.
@@ -182,7 +184,7 @@ impl Timed {
         };
         match op.kind {
             Kind::Sb | Kind::Sh | Kind::Sw | Kind::TtInsn if place != Place::Local => {
-                if self.concerns_others(tile, core, op.kind, (place, addr), at) {
+                if self.concerns_others(core, op.kind, (place, addr), at) {
                     self.limit = self.limit.min(at + TURN);
                 }
                 self.reach(tile, at, place);
@@ -207,12 +209,12 @@ impl Timed {
             asleep: 0,
             turns: [0; HARTS],
             threads: Default::default(),
+            pushed: Default::default(),
             coprocessor: false,
             pipes: Pipes::default(),
             units: Units::new(&timing.unit),
             made: Vec::new(),
             accessed: 0,
-            pushed: None,
             blocked: false,
             refused: false,
             alone: false,
@@ -236,31 +238,39 @@ impl Timed {
         self.now
     }
 
+    /// A word goes into a thread's FIFO at `at`, if there is room.
+    #[inline]
+    fn push(&mut self, thread: usize, at: u64) {
+        self.coprocessor = true;
+        self.pushed[thread].push_back(at);
+    }
+
+    /// When the next instruction of a thread is there.
+    #[inline]
+    fn word_at(&self, tile: &Tile, thread: usize) -> u64 {
+        if tile.tensix().needs_word(thread) { self.pushed[thread].front().copied().unwrap_or(0) } else { 0 }
+    }
+
     /// A core stores at `at`, or pushes an instruction: whether somebody waits for it.
     #[inline]
-    fn concerns_others(
-        &mut self,
-        tile: &Tile,
-        core: RiscV,
-        kind: Kind,
-        (place, addr): (Place, u32),
-        at: u64,
-    ) -> bool {
+    fn concerns_others(&mut self, core: RiscV, kind: Kind, (place, addr): (Place, u32), at: u64) -> bool {
         match (place, core.tensix_thread()) {
             (Place::L1, _) => self.wakes.stored(core, addr, at) & self.asleep != 0,
             (Place::Noc, _) => {
                 self.wakes.stored_to_niu();
                 false
             }
-            // Its thread may have something to do already.
+            // The word has its time with it.
             (_, Some(thread)) if kind == Kind::TtInsn => {
-                self.coprocessor = true;
-                tile.tensix().nothing_to_offer(thread as usize)
+                self.push(thread as usize, at);
+                false
             }
-            _ => {
-                self.coprocessor |= place == Place::Sync;
+            (Place::Sync, _) => {
+                let buffer = mmio::banked(core, addr, map::INSTRN_BUF_BASE, map::INSTRN_BUF_STRIDE);
+                buffer.into_iter().for_each(|(thread, _)| self.push(thread, at));
                 true
             }
+            _ => true,
         }
     }
 
@@ -347,7 +357,7 @@ impl Timed {
             if !tile.tensix().nothing_to_offer(thread) {
                 let Thread { blocked, pause, .. } = self.threads[thread];
                 match blocked {
-                    None => offer(pause, Who::Thread(thread)),
+                    None => offer(pause.max(self.word_at(tile, thread)), Who::Thread(thread)),
                     Some((words, seen)) if self.wakes.seen_by_thread(words, changes) != seen => {
                         offer(pause.max(self.now), Who::Thread(thread));
                     }
@@ -366,10 +376,7 @@ impl Timed {
     /// A core reaches for what is not its own at `at`: it sees the time, and others see it.
     fn reach(&mut self, tile: &mut Tile, at: u64, place: Place) {
         match place {
-            Place::L1 | Place::Local => {}
-            Place::Sync => {
-                self.pushed.get_or_insert(at);
-            }
+            Place::L1 | Place::Local | Place::Sync => {}
             Place::Coprocessor | Place::Noc | Place::Register => {
                 self.accessed = at;
                 tile.set_clock(at);
@@ -425,6 +432,7 @@ impl Timed {
         loop {
             self.thread_step(tile, observer, thread)?;
             let Thread { blocked, pause, .. } = self.threads[thread];
+            let pause = pause.max(self.word_at(tile, thread));
             let end = end.min(self.pipes.next());
             if blocked.is_some() || pause >= end || tile.tensix().nothing_to_offer(thread) {
                 return Ok(());
@@ -444,6 +452,10 @@ impl Timed {
         tile.set_clock(self.now);
         self.refused = false;
         let moved = pipeline::step(tile, self, observer, thread)? != Progress::None;
+        let left = tile.tensix().queued(thread);
+        while self.pushed[thread].len() > left {
+            self.pushed[thread].pop_front();
+        }
         self.stamp(tile, self.now);
         let waits = self.threads[thread].pause > self.now;
         let words =
@@ -482,8 +494,6 @@ impl Timed {
         self.wakes.turn(core, self.now, slept);
         self.asleep = RiscV::ALL.map(|other| u8::from(!tile.is_awake(other)) << other as u8).iter().sum();
         self.limit = limit;
-        self.pushed = None;
-        let idle = [0, 1, 2].map(|thread| !self.coprocessor || tile.tensix().nothing_to_offer(thread));
         let accepted = self.cores[i].accepted();
         let executed = tile.hart(core).executed;
         let done = self.execute(tile, observer, core);
@@ -503,17 +513,11 @@ impl Timed {
             tile.take_released();
             self.release(released);
         }
-        done?;
-        if !self.coprocessor {
-            return Ok(());
+        // What did not find room comes again.
+        for thread in if self.coprocessor { 0..THREADS } else { 0..0 } {
+            self.pushed[thread].truncate(tile.tensix().queued(thread));
         }
-        for (thread, idle) in idle.into_iter().enumerate() {
-            if idle && !tile.tensix().nothing_to_offer(thread) {
-                let pause = &mut self.threads[thread].pause;
-                *pause = (*pause).max(self.pushed.unwrap_or(self.now));
-            }
-        }
-        Ok(())
+        done
     }
 
     /// A core has fallen asleep in its turn; `before`: what it had done when something woke it.

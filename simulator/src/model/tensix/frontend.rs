@@ -113,6 +113,12 @@ impl Frontend {
         self.pending
     }
 
+    /// Whether the next instruction comes from the FIFO, and not out of an expander.
+    #[inline]
+    pub fn needs_word(&self) -> bool {
+        self.pending.is_none() && self.mop.is_none() && self.replay.playing == 0
+    }
+
     /// Words in the FIFO.
     pub fn waiting(&self) -> usize {
         self.fifo.len()

@@ -207,6 +207,12 @@ impl Tensix {
         self.frontend[thread].at_gate()
     }
 
+    /// Whether a thread's next instruction comes from its FIFO, and not out of an expander.
+    #[inline]
+    pub fn needs_word(&self, thread: usize) -> bool {
+        self.frontend[thread].needs_word()
+    }
+
     /// Words in `thread`'s FIFO.
     #[inline]
     pub fn queued(&self, thread: usize) -> usize {
