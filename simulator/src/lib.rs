@@ -27,5 +27,5 @@ pub use fault::{Blame, Fault, Location};
 pub use model::arc;
 pub use model::pcie::HostMemory;
 pub use model::vector_unit::VectorUnit;
-pub use observe::trace::{self, TraceConfig, TraceError};
+pub use observe::trace::{self, Mark, TraceConfig, TraceError, Track};
 pub use observe::usage;

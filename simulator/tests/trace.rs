@@ -12,10 +12,10 @@ use asm::{b, i, li, s};
 use host::{Host, Request, end, niu, poke, tensix, wait_for};
 use serde_json::Value;
 use tt_isa::chip::board;
-use tt_isa::insn::{NOP, ttinsn};
+use tt_isa::insn::{NOP, SFPLOADI, ttinsn};
 use tt_isa::map::RiscV;
 use tt_isa::noc::{Ctrl, NocXy, reg};
-use tt_simulator::{Chip, ChipConfig, Mode, TraceConfig};
+use tt_simulator::{Chip, ChipConfig, Mark, Mode, TraceConfig, Track};
 
 /// Where the loop of [`work`] counts.
 const COUNT: u32 = 0x3000;
@@ -207,6 +207,47 @@ fn the_timeline_is_filtered() {
     let lines = spans(&events);
     assert_eq!(lines.keys().collect::<Vec<_>>(), [&(66, RiscV::Brisc as u64)]);
     assert_eq!(lines.values().next().expect("a line")[..], [(10, 500, "awake".to_owned())]);
+}
+
+/// Where time is kept, spans have the chip's microseconds: transfers from request to response, units, what cores wait for, the host.
+#[test]
+fn the_timed_mode_has_a_timeline_of_everything() {
+    let path = file("timed.json");
+    let trace = Some(TraceConfig::new(&path));
+    let config = ChipConfig { threads: 2, trace, ..ChipConfig::of_board(board("n150").expect("known"), 0) };
+    let mut host = Host::with(ChipConfig { mode: Mode::Timed, ..config });
+    host.chip.mark(&Mark::Begin(Track::Operators, "an \"operator\"".into())).expect("written");
+    run(&mut host);
+    let vector = [&[ttinsn(SFPLOADI::ZERO.word()); 40][..], &end()].concat();
+    host.load(tensix(0, 0), RiscV::Trisc2, &vector);
+    host.release(tensix(0, 0), &[RiscV::Trisc2]);
+    host.settle();
+    host.chip.mark(&Mark::End(Track::Operators)).expect("written");
+    drop(host);
+    let text = std::fs::read_to_string(&path).expect("the trace");
+    let events: Vec<Value> = serde_json::from_str(&text).expect("valid JSON");
+    let spans = |name: &str, tile: bool| -> Vec<&Value> {
+        let of_tile = |event: &Value| event["pid"] == 1 + 64 + 1;
+        let wanted = |event: &&Value| event["ph"] == "X" && event["name"] == name && of_tile(event) == tile;
+        events.iter().filter(wanted).collect()
+    };
+    let us = |event: &Value, key: &str| event[key].as_f64().expect("a time");
+    let read = spans("read", true);
+    assert_eq!(read.len(), 1, "{read:?}");
+    assert_eq!((&read[0]["args"]["bytes"], &read[0]["args"]["with"]), (&Value::from(BYTES), &"(2,1)".into()));
+    // `l1.read.same_axis`: 64 bytes take 205 clocks, and 8 KiB 501.
+    let took = us(read[0], "dur");
+    assert!((0.205..0.501).contains(&took), "{took}");
+    let waits = spans("waits for the NoC", true);
+    // It waits when the response comes.
+    let arrived = us(read[0], "ts") + took;
+    let waited = |event: &&Value| us(event, "ts") < arrived && us(event, "ts") + us(event, "dur") >= arrived;
+    assert!(waits.iter().any(waited), "{waits:?}, {read:?}");
+    let busy: f64 = spans("busy", true).iter().map(|event| us(event, "dur")).sum();
+    assert!((0.04..0.2).contains(&busy), "40 instructions of the vector unit: {busy}");
+    let operator = spans("an 'operator'", false);
+    assert!(operator.len() == 1 && us(operator[0], "dur") > took);
+    assert!(!spans("write", false).is_empty(), "the host's accesses");
 }
 
 #[test]

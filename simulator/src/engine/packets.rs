@@ -50,6 +50,8 @@ pub enum Step {
 /// A packet under way, with what observers want to remember of it.
 pub struct InFlight<N> {
     due: u64,
+    /// When its request was made.
+    pub made: u64,
     /// When it arrives, if it is known before.
     arrives: u64,
     /// Index of the tile that made its request, and its NoC 0 position.
@@ -67,6 +69,13 @@ pub struct InFlight<N> {
     response: Option<Response>,
     /// The observers' note.
     pub note: N,
+}
+
+impl<N> InFlight<N> {
+    /// When it does its next step, or has done its last one.
+    pub fn due(&self) -> u64 {
+        self.due
+    }
 }
 
 /// A request, and when and where it was made.
@@ -180,6 +189,7 @@ impl<N> Packets<N> {
         };
         self.put_back(InFlight {
             due,
+            made: clock,
             arrives,
             tile,
             own,

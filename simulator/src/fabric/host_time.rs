@@ -25,7 +25,7 @@ impl Chip {
     /// # Errors
     /// A fault on the chip meanwhile.
     pub(super) fn host_has_written(&mut self, len: usize) -> Result<(), Fault> {
-        self.let_host_pass(|pcie| {
+        self.let_host_pass("write", |pcie| {
             u64::from(pcie.write_ns) + len.saturating_sub(4) as u64 * 1000 / u64::from(pcie.write_bytes_us)
         })
     }
@@ -35,15 +35,22 @@ impl Chip {
     /// # Errors
     /// A fault on the chip meanwhile.
     pub(super) fn host_has_read(&mut self, len: usize) -> Result<(), Fault> {
-        self.let_host_pass(|pcie| len.div_ceil(pcie.read_piece.into()) as u64 * u64::from(pcie.read_ns))
+        self.let_host_pass("read", |pcie| {
+            len.div_ceil(pcie.read_piece.into()) as u64 * u64::from(pcie.read_ns)
+        })
     }
 
     /// Lets the nanoseconds of an access pass, in the timed mode.
-    fn let_host_pass(&mut self, nanoseconds: impl Fn(&PcieTiming) -> u64) -> Result<(), Fault> {
+    fn let_host_pass(
+        &mut self,
+        what: &'static str,
+        nanoseconds: impl Fn(&PcieTiming) -> u64,
+    ) -> Result<(), Fault> {
         let (Mode::Timed, Some(timing)) = (self.config.mode, self.config.board.chip.timing) else {
             return Ok(());
         };
         let Timing { pcie, clocks_us, .. } = timing;
+        let begin = self.clock;
         let mut left = (nanoseconds(pcie) * u64::from(*clocks_us)).div_ceil(1000);
         let progress = self.advance(left)?;
         left -= progress.clocks;
@@ -54,6 +61,9 @@ impl Chip {
             left -= u64::from(now);
         }
         self.tell_time();
+        if let Some(tracer) = &mut self.tracer {
+            tracer.host_access(begin, self.clock, what)?;
+        }
         Ok(())
     }
 }

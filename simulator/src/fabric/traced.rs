@@ -3,10 +3,12 @@
 use tt_isa::noc::NocXy;
 
 use super::Chip;
+use crate::engine::Mode;
+use crate::engine::packets::InFlight;
 use crate::fault::Fault;
 use crate::model::grid::Node;
 use crate::model::noc::{Remote, Request};
-use crate::observe::trace::{Packet, TraceConfig, TraceError, Tracer};
+use crate::observe::trace::{Mark, Packet, TraceConfig, TraceError, Tracer, Transfer};
 
 impl Chip {
     /// Traces from now on; a trace that was there ends.
@@ -19,7 +21,9 @@ impl Chip {
             _ => Err(TraceError::NoTile(at)),
         };
         let tiles = config.tiles.iter().map(position).collect::<Result<_, _>>()?;
-        let tracer = Tracer::new(TraceConfig { tiles, ..config.clone() }, &self.grid.tensix())?;
+        let clocks_us = self.config.board.chip.timing.filter(|_| self.config.mode == Mode::Timed);
+        let clocks_us = clocks_us.map(|timing| timing.clocks_us);
+        let tracer = Tracer::new(TraceConfig { tiles, ..config.clone() }, &self.grid.tensix(), clocks_us)?;
         self.tracer = Some(Box::new(tracer));
         Ok(())
     }
@@ -33,6 +37,37 @@ impl Chip {
         };
         let packet = Packet { from: self.position(from), to, request: packet };
         self.tracer.as_mut().map_or(Ok(()), |tracer| tracer.packet(&packet))
+    }
+
+    /// Traces a packet whose last step is done, where packets take time.
+    #[cold]
+    pub(super) fn trace_transfer<N>(&mut self, done: &InFlight<N>) -> Result<(), TraceError> {
+        let (from, request) = (self.tiles[done.tile].position(), &done.packet);
+        let to = match request.remote {
+            Remote::Tile(_) => self.remote_node(request).ok(),
+            Remote::Rect(..) => None,
+        };
+        let channel = match to {
+            Some(Node::Dram { group, .. }) => Some(2 * group + (request.addr >> 30 & 1) as usize),
+            _ => None,
+        };
+        let to = to.map(|to| self.position(to));
+        let transfer = Transfer { from, to, channel, request, begin: done.made, end: done.due() };
+        self.tracer.as_mut().map_or(Ok(()), |tracer| tracer.transfer(&transfer))
+    }
+
+    /// Whether marks of the host are shown anywhere.
+    pub fn is_marked(&self) -> bool {
+        self.tracer.as_ref().is_some_and(|tracer| tracer.is_timeline())
+    }
+
+    /// Something begins or ends on the host's side: a timeline shows it.
+    ///
+    /// # Errors
+    /// The trace cannot be written.
+    pub fn mark(&mut self, mark: &Mark) -> Result<(), TraceError> {
+        let clock = self.clock;
+        self.tracer.as_mut().map_or(Ok(()), |tracer| tracer.mark(clock, mark))
     }
 
     /// The packets of a quantum have been delivered.

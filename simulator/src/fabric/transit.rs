@@ -61,9 +61,13 @@ impl Chip {
         {
             let at = self.tiles[packet.tile].position();
             let next = self.step_packet(&mut packet).map_err(|fault| located(fault, at, &packet.packet))?;
-            if let (Some(next), Some(in_flight)) = (next, &mut self.in_flight) {
-                in_flight.advance(&self.grid, self.clock, &mut packet, next);
-                in_flight.put_back(packet);
+            match (next, &mut self.in_flight) {
+                (Some(next), Some(in_flight)) => {
+                    in_flight.advance(&self.grid, self.clock, &mut packet, next);
+                    in_flight.put_back(packet);
+                }
+                _ if self.tracer.is_some() => self.trace_transfer(&packet)?,
+                _ => {}
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use tt_isa::insn::Opcode;
 use tt_isa::map::RiscV;
 
+use super::usage::CoreWait;
 use super::{CoreState, Executing, Issued, Observer, Stored};
 use crate::fault::Fault;
 use crate::model::access::ConfigAccess;
@@ -29,6 +30,18 @@ impl<A: Observer, B: Observer> Observer for Both<'_, A, B> {
     fn core_state(&mut self, clock: u64, core: RiscV, state: CoreState) {
         self.0.core_state(clock, core, state);
         self.1.core_state(clock, core, state);
+    }
+
+    #[inline(always)]
+    fn core_waits(&mut self, clock: u64, core: RiscV, wait: CoreWait) {
+        self.0.core_waits(clock, core, wait);
+        self.1.core_waits(clock, core, wait);
+    }
+
+    #[inline(always)]
+    fn time(&mut self, clock: u64) {
+        self.0.time(clock);
+        self.1.time(clock);
     }
 
     #[inline(always)]

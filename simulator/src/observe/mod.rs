@@ -28,6 +28,7 @@ use crate::model::tensix::Tensix;
 use crate::model::tensix::frontend::Wait;
 use crate::model::tensix::pipe::Pipe;
 use crate::model::tile::{Activity, Tile};
+use usage::CoreWait;
 
 /// A core and the instruction that it executes.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +103,12 @@ pub trait Observer {
 
     /// What a core does from now on.
     fn core_state(&mut self, clock: u64, core: RiscV, state: CoreState) {}
+
+    /// What a core that has gone to sleep waits for, where that is known.
+    fn core_waits(&mut self, clock: u64, core: RiscV, wait: CoreWait) {}
+
+    /// What follows happens at this clock, where time is kept.
+    fn time(&mut self, clock: u64) {}
 
     /// Whether it wants [`Self::core_retired`] of a core.
     fn wants_instructions(&self, core: RiscV) -> bool {

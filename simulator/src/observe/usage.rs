@@ -11,6 +11,8 @@
 //! The clocks of a core that are neither executing nor waiting it has spent in reset; those of a thread that are not
 //! waiting it has executed, or had nothing to execute.
 
+mod difference;
+
 use tt_isa::map::CORES;
 use tt_isa::noc::NocXy;
 

@@ -301,6 +301,7 @@ impl Timed {
                 break;
             }
             self.now = self.now.max(at);
+            observer.time(self.now);
             match who {
                 Who::Pipes => {
                     self.leave_pipes(tile, observer);
@@ -450,6 +451,7 @@ impl Timed {
     ) -> Result<(), Fault> {
         // The NoC requests and reads of the clock that it makes are made now.
         tile.set_clock(self.now);
+        observer.time(self.now);
         self.refused = false;
         let moved = pipeline::step(tile, self, observer, thread)? != Progress::None;
         let left = tile.tensix().queued(thread);
@@ -506,6 +508,8 @@ impl Timed {
         }
         if !tile.is_awake(core) {
             self.fell_asleep(tile, core, before.as_ref());
+            let scoreboard = &self.cores[i];
+            observer.core_waits(scoreboard.next().max(self.now), core, scoreboard.asleep_for());
         }
         self.stamp(tile, self.accessed);
         let released = tile.released();

@@ -183,6 +183,11 @@ impl Scoreboard {
         };
     }
 
+    /// What it waits for while it is asleep.
+    pub fn asleep_for(&self) -> CoreWait {
+        self.asleep_for
+    }
+
     /// The core has done nothing but look again since `before`.
     #[inline]
     pub fn has_only_polled(&mut self, before: &CoreUsage) {

@@ -11,6 +11,8 @@
 //! instructions have the clock of the core that ran last. Packets have the clock of the quantum's end, when they are delivered.
 
 mod config;
+mod lanes;
+mod marks;
 mod recorder;
 mod text;
 mod timeline;
@@ -21,6 +23,8 @@ use std::io::{self, BufWriter, Write};
 use tt_isa::noc::NocXy;
 
 pub use config::{TraceConfig, TraceError};
+pub use lanes::Transfer;
+pub use marks::{Mark, Track};
 pub use recorder::Recorder;
 pub use text::Packet;
 
@@ -47,15 +51,15 @@ enum Output {
 
 impl Tracer {
     /// Opens the trace's file, for a chip with Tensix tiles at these positions. `tiles` of the configuration are NoC 0
-    /// positions now.
+    /// positions now; `clocks_us`: clocks in a microsecond, where clocks are time.
     ///
     /// # Errors
     /// The file cannot be made.
-    pub fn new(config: TraceConfig, tiles: &[NocXy]) -> Result<Self, TraceError> {
+    pub fn new(config: TraceConfig, tiles: &[NocXy], clocks_us: Option<u32>) -> Result<Self, TraceError> {
         let failed = |error| write_error(&config, &error);
         let file = BufWriter::new(File::create(&config.file).map_err(failed)?);
         let out = match config.timeline {
-            true => Output::Timeline(Box::new(Timeline::new(file, &config).map_err(failed)?)),
+            true => Output::Timeline(Box::new(Timeline::new(file, &config, clocks_us).map_err(failed)?)),
             false => Output::Text(file),
         };
         let mut tracer = Self { config, tiles: Vec::new(), clock: 0, out };
@@ -94,6 +98,43 @@ impl Tracer {
                 timeline.packet(packet);
                 Ok(())
             }
+            Output::Text(_) | Output::Closed => Ok(()),
+        };
+        self.check(written)
+    }
+
+    /// Whether there is a timeline, which shows what the host does too.
+    pub fn is_timeline(&self) -> bool {
+        matches!(self.out, Output::Timeline(_))
+    }
+
+    /// Writes a packet whose last step is done.
+    ///
+    /// # Errors
+    /// The trace cannot be written; so below.
+    pub fn transfer(&mut self, transfer: &Transfer) -> Result<(), TraceError> {
+        let shown = self.has_tile(transfer.from) || transfer.to.is_some_and(|to| self.has_tile(to));
+        self.on_timeline(|timeline| if shown { timeline.transfer(transfer) } else { Ok(()) })
+    }
+
+    /// Writes what begins or ends on the host's side.
+    pub fn mark(&mut self, clock: u64, mark: &Mark) -> Result<(), TraceError> {
+        self.on_timeline(|timeline| timeline.mark(clock, mark))?;
+        self.flush()
+    }
+
+    /// Writes an access of the host.
+    pub fn host_access(&mut self, begin: u64, end: u64, what: &'static str) -> Result<(), TraceError> {
+        self.on_timeline(|timeline| timeline.host_access(begin, end, what))?;
+        self.flush()
+    }
+
+    fn on_timeline(
+        &mut self,
+        write: impl FnOnce(&mut Timeline<BufWriter<File>>) -> io::Result<()>,
+    ) -> Result<(), TraceError> {
+        let written = match &mut self.out {
+            Output::Timeline(timeline) => write(timeline),
             Output::Text(_) | Output::Closed => Ok(()),
         };
         self.check(written)
@@ -149,6 +190,12 @@ impl Tracer {
 impl Drop for Tracer {
     fn drop(&mut self) {
         if let Output::Timeline(timeline) = &mut self.out {
+            for (at, recorder) in &mut self.tiles {
+                if let Some(recorder) = recorder {
+                    recorder.close();
+                    let _ = timeline.units(*at, recorder.busy.drain(..));
+                }
+            }
             // There is nobody to report the error to.
             let _ = timeline.finish();
         }
@@ -171,7 +218,8 @@ fn write_tile(
             Ok(())
         }
         Output::Timeline(timeline) => {
-            timeline.tile(clock, tile, recorder.states.drain(..), counters.by_opcode())
+            timeline.tile(clock, tile, recorder.states.drain(..), counters.by_opcode())?;
+            timeline.units(tile, recorder.busy.drain(..))
         }
         Output::Closed => Ok(()),
     }

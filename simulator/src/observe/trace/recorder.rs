@@ -6,10 +6,16 @@ use tt_isa::insn::Opcode;
 use tt_isa::map::RiscV;
 
 use super::TraceConfig;
+use super::timeline::AWAKE;
+use crate::fault::Fault;
 use crate::model::rv32::Retired;
-use crate::observe::{CoreState, Observer};
+use crate::model::tensix::pipe::{PIPES, Pipe};
+use crate::observe::usage::CoreWait;
+use crate::observe::{CoreState, Issued, Observer};
 
 const CORES: usize = RiscV::ALL.len();
+/// A unit that pauses for no longer than this is shown as busy all the time: else there would be a span for every instruction.
+const PAUSE: u64 = 16;
 
 /// An instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,9 +45,22 @@ pub struct Recorder {
     wanted: bool,
     /// Instructions, with clocks.
     pub instructions: Vec<(u64, Instruction)>,
-    /// Changes of cores' states, with clocks.
-    pub states: Vec<(u64, RiscV, CoreState)>,
-    state: [Option<CoreState>; CORES],
+    /// What cores do from a clock on, as the timeline calls it.
+    pub states: Vec<(u64, RiscV, &'static str)>,
+    state: [Option<&'static str>; CORES],
+    /// Where time is kept.
+    timed: bool,
+    /// Units that were busy, with clocks.
+    pub busy: Vec<(Pipe, u64, u64)>,
+    units: [Busy; PIPES],
+}
+
+/// What a unit is busy with.
+#[derive(Clone, Copy, Default)]
+struct Busy {
+    instructions: u32,
+    /// From when to when, if that has not been noted yet.
+    span: Option<(u64, u64)>,
 }
 
 impl Recorder {
@@ -54,7 +73,48 @@ impl Recorder {
             instructions: Vec::new(),
             states: Vec::new(),
             state: [None; CORES],
+            timed: false,
+            busy: Vec::new(),
+            units: Default::default(),
         }
+    }
+
+    /// Spans of units that may still go on: time is over.
+    pub fn close(&mut self) {
+        for pipe in Pipe::ALL {
+            let span = self.units[pipe as usize].span.take();
+            self.busy.extend(span.map(|(begin, end)| (pipe, begin, end)));
+        }
+    }
+
+    /// A core does something else.
+    fn does(&mut self, clock: u64, core: RiscV, what: &'static str) {
+        if self.config.timeline
+            && self.config.has_core(core)
+            && self.state[core as usize].replace(what) != Some(what)
+        {
+            self.states.push((clock, core, what));
+        }
+    }
+}
+
+/// What a core does, as the timeline calls it.
+const fn name(state: CoreState) -> &'static str {
+    match state {
+        CoreState::Reset => "reset",
+        CoreState::Awake => AWAKE,
+        CoreState::Asleep => "asleep",
+    }
+}
+
+/// What a core waits for, as the timeline calls it.
+const fn waits(wait: CoreWait) -> &'static str {
+    match wait {
+        CoreWait::Word => "waits for a word in L1",
+        CoreWait::Noc => "waits for the NoC",
+        CoreWait::Coprocessor => "waits for the coprocessor",
+        CoreWait::Register => "waits for a register",
+        CoreWait::Operand | CoreWait::Memory | CoreWait::Code => AWAKE,
     }
 }
 
@@ -85,11 +145,38 @@ impl Observer for Recorder {
     }
 
     fn core_state(&mut self, clock: u64, core: RiscV, state: CoreState) {
-        if !self.config.timeline || !self.config.has_core(core) {
-            return;
+        // Where time is kept, what it waits for comes next.
+        if !self.timed || state != CoreState::Asleep {
+            self.does(clock, core, name(state));
         }
-        if self.state[core as usize].replace(state) != Some(state) {
-            self.states.push((clock, core, state));
+    }
+
+    fn core_waits(&mut self, clock: u64, core: RiscV, wait: CoreWait) {
+        self.does(clock, core, waits(wait));
+    }
+
+    fn time(&mut self, clock: u64) {
+        (self.now, self.timed) = (clock, true);
+    }
+
+    fn issued(&mut self, issued: &Issued) -> Result<(), Fault> {
+        let Some(pipe) = issued.pipe.filter(|_| self.timed && self.config.timeline) else { return Ok(()) };
+        let now = self.now;
+        let unit = &mut self.units[pipe as usize];
+        unit.instructions += 1;
+        if unit.instructions == 1 && unit.span.is_none_or(|(_, end)| end + PAUSE < now) {
+            let before = unit.span.replace((now, now));
+            self.busy.extend(before.map(|(begin, end)| (pipe, begin, end)));
+        }
+        Ok(())
+    }
+
+    fn left_pipe(&mut self, pipe: Pipe) {
+        let now = self.now;
+        let unit = &mut self.units[pipe as usize];
+        unit.instructions = unit.instructions.saturating_sub(1);
+        if let Some((_, end)) = &mut unit.span {
+            *end = now.max(*end);
         }
     }
 }

@@ -1,7 +1,18 @@
 //! A trace as a timeline: Chrome's JSON trace events, which <https://ui.perfetto.dev> opens.
 //!
-//! A tile is shown as a process, a core as a thread with spans for its states. Each tile has counters, with a value for each
-//! quantum: Tensix instructions by unit, and NoC bytes. One microsecond of the display is one clock.
+//! A tile is shown as a process, a core as a thread with spans for its states. Each tile has counters: Tensix instructions by unit, and NoC
+//! bytes. One microsecond of the display is one clock.
+//!
+//! Where time is kept ([`crate::Mode::Timed`]) a microsecond is one of the chip, and there is more:
+//!
+//! | process | thread | spans |
+//! |---|---|---|
+//! | host | operators, launches | what the runtime and its users mark ([`super::Mark`]) |
+//! | | PCIe | the host's accesses |
+//! | DRAM | | a counter for each channel: GB/s in steps of a microsecond |
+//! | tile | cores | what each waits for while it sleeps |
+//! | | units | when they are busy |
+//! | | NoC | transfers, from the request to its last response |
 //!
 //! The file is one JSON array. Readers accept it without its end, which a process that dies does not write.
 
@@ -13,17 +24,42 @@ use tt_isa::insn::{Opcode, Unit};
 use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 
+use super::Mark;
 use super::TraceConfig;
+use super::lanes::{Lanes, Transfer};
+use super::marks::{Marks, Track};
 use super::text::Packet;
-use crate::observe::CoreState as State;
+use crate::model::tensix::pipe::Pipe;
 
 /// Units of the coprocessor, as the counters call them.
 const UNITS: [&str; 7] = ["unpack", "matrix", "vector", "pack", "scalar", "sync", "config"];
+
+/// What a core does.
+type State = &'static str;
+/// It executes.
+pub const AWAKE: State = "awake";
+/// Where time is kept: something in its tile has changed, and it has looked whether that is what it waits for. A look of the firmware takes 27 clocks.
+const LOOK: u64 = 32;
+
+/// Numbers of the processes that are no tiles: above those.
+const HOST: u32 = 1 + 64 * 64;
+const DRAM: u32 = HOST + 1;
+/// First thread of units and of NoC transfers in a tile: behind its cores.
+const UNIT: u32 = 8;
+const NOC: u32 = 16;
+/// Quanta are short where time is kept: counters have a value for so many microseconds.
+const COUNTER_US: u64 = 1;
 
 /// Writes the events.
 pub struct Timeline<W: Write> {
     out: W,
     clocks: Range<u64>,
+    /// Clocks in a microsecond, where time is kept.
+    clocks_us: Option<u64>,
+    marks: Marks,
+    /// Bytes of each DRAM channel since `counted`, and as written last.
+    channels: Vec<(u64, u64)>,
+    counted: u64,
     first: bool,
     /// By y and x, so that tiles have a fixed order.
     tiles: BTreeMap<(u8, u8), TileLine>,
@@ -44,10 +80,12 @@ struct CoreLine {
 }
 
 impl CoreLine {
-    /// Another state begins; the span that has come to its end.
-    fn change(&mut self, clock: u64, state: State) -> Option<Span> {
+    /// Another state begins; the span that has come to its end. A core that waits and only looks, for `look` clocks at most, goes on
+    /// waiting.
+    fn change(&mut self, clock: u64, state: State, look: u64) -> Option<Span> {
         let (left, start) = self.now.replace((state, clock))?;
-        if start < clock {
+        let looked = left == AWAKE && clock <= start + look;
+        if start < clock && !(looked && self.before.is_some_and(|before| before.0 == state)) {
             return self.before.replace((left, start, clock));
         }
         if let Some((_, start, _)) = self.before.take_if(|before| before.0 == state) {
@@ -73,14 +111,35 @@ struct TileLine {
     /// Bytes sent and received in this quantum and, as written last, in the one before.
     bytes: [u64; 2],
     written: [u64; 2],
+    /// NoC transfers, by NoC.
+    lanes: [Lanes; 2],
+    /// Units that have a name.
+    units_named: bool,
 }
 
 impl<W: Write> Timeline<W> {
     /// Begins the array.
-    pub fn new(mut out: W, config: &TraceConfig) -> io::Result<Self> {
+    pub fn new(mut out: W, config: &TraceConfig, clocks_us: Option<u32>) -> io::Result<Self> {
         write!(out, "[")?;
-        let clocks = config.from..config.to;
-        Ok(Self { out, clocks, first: true, tiles: BTreeMap::new(), end: 0 })
+        let mut timeline = Self {
+            out,
+            clocks: config.from..config.to,
+            clocks_us: clocks_us.map(u64::from),
+            marks: Marks::default(),
+            channels: Vec::new(),
+            counted: 0,
+            first: true,
+            tiles: BTreeMap::new(),
+            end: 0,
+        };
+        if clocks_us.is_some() {
+            timeline.name_process(HOST, "host")?;
+            for track in Track::ALL {
+                timeline.name_thread(HOST, track as u32, track.name())?;
+            }
+            timeline.name_process(DRAM, "DRAM")?;
+        }
+        Ok(timeline)
     }
 
     /// Counts a packet.
@@ -109,18 +168,87 @@ impl<W: Write> Timeline<W> {
                 TileLine { executed: vec![0; executed.len()], ..TileLine::default() }
             }
         };
+        let look = if self.clocks_us.is_some() { LOOK } else { 0 };
         for (clock, core, state) in states {
-            if let Some(span) = line.cores[core as usize].change(clock, state) {
-                self.span(tile, core, span)?;
+            if let Some((name, begin, end)) = line.cores[core as usize].change(clock, state, look) {
+                self.span(pid(tile), core as u32, name, (begin, end), "")?;
             }
         }
-        self.count_units(tile, clock, &mut line, executed)?;
+        if self.clocks_us.is_none() {
+            self.count_units(tile, clock, &mut line, executed)?;
+        }
         self.tiles.insert((tile.y, tile.x), line);
         Ok(())
     }
 
+    /// When units of a tile were busy.
+    pub fn units(&mut self, tile: NocXy, busy: impl Iterator<Item = (Pipe, u64, u64)>) -> io::Result<()> {
+        for (pipe, begin, end) in busy {
+            let Some(line) = self.tiles.get_mut(&(tile.y, tile.x)) else { return Ok(()) };
+            if !std::mem::replace(&mut line.units_named, true) {
+                for pipe in Pipe::ALL {
+                    self.name_thread(pid(tile), UNIT + pipe as u32, pipe.name())?;
+                }
+            }
+            self.span(pid(tile), UNIT + pipe as u32, "busy", (begin, end), "")?;
+        }
+        Ok(())
+    }
+
+    /// A NoC transfer is done.
+    pub fn transfer(&mut self, transfer: &Transfer) -> io::Result<()> {
+        let &Transfer { from, channel, request, begin, end, .. } = transfer;
+        if let Some(channel) = channel {
+            self.channels.resize(self.channels.len().max(channel + 1), (0, 0));
+            self.channels[channel].0 += u64::from(request.len);
+        }
+        let noc = request.noc;
+        let Some(line) = self.tiles.get_mut(&(from.y, from.x)) else { return Ok(()) };
+        let (lane, is_new) = line.lanes[usize::from(noc)].take(begin, end);
+        // Both NoCs have lanes in turn.
+        let thread = NOC + 2 * lane + u32::from(noc);
+        if is_new {
+            self.name_thread(pid(from), thread, &format!("NoC {noc} transfer {lane}"))?;
+        }
+        self.span(pid(from), thread, transfer.name(), (begin, end), &transfer.details())
+    }
+
+    /// Something begins or ends on the host's side.
+    pub fn mark(&mut self, clock: u64, mark: &Mark) -> io::Result<()> {
+        let Some((track, name, begin)) = self.marks.note(clock, mark) else { return Ok(()) };
+        self.span(HOST, track as u32, &name, (begin, clock), "")
+    }
+
+    /// The host has read or written.
+    pub fn host_access(&mut self, begin: u64, end: u64, what: &'static str) -> io::Result<()> {
+        self.span(HOST, Track::Pcie as u32, what, (begin, end), "")
+    }
+
+    /// Whether counters are due where time is kept.
+    fn count_channels(&mut self, clock: u64) -> io::Result<bool> {
+        let Some(clocks_us) = self.clocks_us else { return Ok(true) };
+        if clock < self.counted + COUNTER_US * clocks_us {
+            return Ok(false);
+        }
+        let clocks = (clock - std::mem::replace(&mut self.counted, clock)) as f64;
+        for channel in 0..self.channels.len() {
+            let (bytes, before) = std::mem::take(&mut self.channels[channel]);
+            self.channels[channel].1 = bytes;
+            if bytes == 0 && before == 0 {
+                continue;
+            }
+            // Bytes a clock, at so many clocks in a microsecond.
+            let rate = bytes as f64 / clocks * clocks_us as f64 / 1e3;
+            self.counter(DRAM, clock, &format!("channel {channel:02}"), &format!("\"GB/s\":{rate:.2}"))?;
+        }
+        Ok(true)
+    }
+
     /// The packets of a quantum that ends at `clock` have been delivered.
     pub fn delivered(&mut self, clock: u64) -> io::Result<()> {
+        if !self.count_channels(clock)? {
+            return Ok(());
+        }
         let mut tiles = std::mem::take(&mut self.tiles);
         let counted =
             tiles.iter_mut().try_for_each(|(&(y, x), line)| self.count_bytes(NocXy::new(x, y), clock, line));
@@ -146,7 +274,7 @@ impl<W: Write> Timeline<W> {
             line.units = units;
             let pairs: Vec<String> =
                 UNITS.iter().zip(units).map(|(name, n)| format!("\"{name}\":{n}")).collect();
-            self.counter(tile, clock, "Tensix instructions", &pairs.join(","))?;
+            self.counter(pid(tile), clock, "Tensix instructions", &pairs.join(","))?;
         }
         Ok(())
     }
@@ -157,7 +285,7 @@ impl<W: Write> Timeline<W> {
             line.written = bytes;
             let [sent, received] = bytes;
             self.counter(
-                tile,
+                pid(tile),
                 clock,
                 "NoC bytes",
                 &format!("\"as initiator\":{sent},\"as target\":{received}"),
@@ -167,42 +295,56 @@ impl<W: Write> Timeline<W> {
     }
 
     fn name_tile(&mut self, tile: NocXy) -> io::Result<()> {
-        let pid = pid(tile);
-        self.event(&format!(
-            r#"{{"name":"process_name","ph":"M","pid":{pid},"tid":0,"args":{{"name":"tile {tile}"}}}}"#
-        ))?;
-        for core in RiscV::ALL {
-            let (tid, name) = (core as u32, core.name());
-            self.event(&format!(
-                r#"{{"name":"thread_name","ph":"M","pid":{pid},"tid":{tid},"args":{{"name":"{name}"}}}}"#
-            ))?;
-        }
-        Ok(())
+        self.name_process(pid(tile), &format!("tile {tile}"))?;
+        RiscV::ALL.into_iter().try_for_each(|core| self.name_thread(pid(tile), core as u32, core.name()))
     }
 
-    /// A span, as far as it is in the range of clocks.
-    fn span(&mut self, tile: NocXy, core: RiscV, (state, start, end): Span) -> io::Result<()> {
-        let (start, end) = (start.max(self.clocks.start), end.min(self.clocks.end));
-        if start >= end {
-            return Ok(());
-        }
-        let name = match state {
-            State::Reset => "reset",
-            State::Awake => "awake",
-            State::Asleep => "asleep",
-        };
-        let (pid, tid, dur) = (pid(tile), core as u32, end - start);
+    fn name_process(&mut self, pid: u32, name: &str) -> io::Result<()> {
         self.event(&format!(
-            r#"{{"name":"{name}","ph":"X","ts":{start},"dur":{dur},"pid":{pid},"tid":{tid}}}"#
+            r#"{{"name":"process_name","ph":"M","pid":{pid},"tid":0,"args":{{"name":"{name}"}}}}"#
         ))
     }
 
-    fn counter(&mut self, tile: NocXy, clock: u64, name: &str, args: &str) -> io::Result<()> {
+    fn name_thread(&mut self, pid: u32, tid: u32, name: &str) -> io::Result<()> {
+        self.event(&format!(
+            r#"{{"name":"thread_name","ph":"M","pid":{pid},"tid":{tid},"args":{{"name":"{name}"}}}}"#
+        ))
+    }
+
+    /// A span, as far as it is in the range of clocks. `args`: what a click on it shows, as pairs of JSON.
+    fn span(
+        &mut self,
+        pid: u32,
+        tid: u32,
+        name: &str,
+        (begin, end): (u64, u64),
+        args: &str,
+    ) -> io::Result<()> {
+        let (begin, end) = (begin.max(self.clocks.start), end.min(self.clocks.end));
+        if begin >= end {
+            return Ok(());
+        }
+        let args = if args.is_empty() { String::new() } else { format!(r#","args":{{{args}}}"#) };
+        let (ts, dur) = (self.time(begin), self.time(end - begin));
+        self.event(&format!(
+            r#"{{"name":"{name}","ph":"X","ts":{ts},"dur":{dur},"pid":{pid},"tid":{tid}{args}}}"#
+        ))
+    }
+
+    /// Clocks as the display's microseconds.
+    fn time(&self, clocks: u64) -> String {
+        match self.clocks_us {
+            Some(clocks_us) => format!("{:.3}", clocks as f64 / clocks_us as f64),
+            None => clocks.to_string(),
+        }
+    }
+
+    fn counter(&mut self, pid: u32, clock: u64, name: &str, args: &str) -> io::Result<()> {
         if !self.clocks.contains(&clock) {
             return Ok(());
         }
-        let pid = pid(tile);
-        self.event(&format!(r#"{{"name":"{name}","ph":"C","ts":{clock},"pid":{pid},"args":{{{args}}}}}"#))
+        let ts = self.time(clock);
+        self.event(&format!(r#"{{"name":"{name}","ph":"C","ts":{ts},"pid":{pid},"args":{{{args}}}}}"#))
     }
 
     fn event(&mut self, json: &str) -> io::Result<()> {
@@ -219,8 +361,10 @@ impl<W: Write> Timeline<W> {
     pub fn finish(&mut self) -> io::Result<()> {
         for ((y, x), line) in std::mem::take(&mut self.tiles) {
             for (core, line) in RiscV::ALL.into_iter().zip(line.cores) {
+                let pid = pid(NocXy::new(x, y));
                 let mut spans = line.close(self.end);
-                spans.try_for_each(|span| self.span(NocXy::new(x, y), core, span))?;
+                spans
+                    .try_for_each(|(name, begin, end)| self.span(pid, core as u32, name, (begin, end), ""))?;
             }
         }
         writeln!(self.out, "\n]")?;
