@@ -10,7 +10,7 @@ use tt_kernel_abi::boot::MAX_BANKS;
 use tt_kernel_abi::{BankEntry, BootConfig, l1};
 use zerocopy::IntoBytes;
 
-use super::Session;
+use super::{Session, Transfers};
 use crate::chip::ChipError;
 use crate::error::Error;
 use crate::link::Link;
@@ -48,6 +48,8 @@ impl Session {
             pushed,
             patience,
             process: std::process::id(),
+            written: Transfers::default(),
+            read: Transfers::default(),
         };
         session.start(chip)?;
         Ok(session)

@@ -49,7 +49,13 @@ impl Device {
     /// Beyond the end; the chip does not answer.
     pub fn write(&self, addr: DramAddr, data: &[u8]) -> Result<(), Error> {
         let _span = tracing::trace_span!("upload", addr = addr.0, bytes = data.len()).entered();
-        self.with(|session| session.link.write_dram(addr, data))
+        self.with(|session| {
+            let before = session.clocks();
+            session.link.write_dram(addr, data)?;
+            let clocks = session.clocks() - before;
+            session.written.add(data.len(), clocks);
+            Ok(())
+        })
     }
 
     /// Reads DRAM.
@@ -58,7 +64,13 @@ impl Device {
     /// Beyond the end; the chip does not answer.
     pub fn read(&self, addr: DramAddr, out: &mut [u8]) -> Result<(), Error> {
         let _span = tracing::trace_span!("download", addr = addr.0, bytes = out.len()).entered();
-        self.with(|session| session.link.read_dram(addr, out))
+        self.with(|session| {
+            let before = session.clocks();
+            session.link.read_dram(addr, out)?;
+            let clocks = session.clocks() - before;
+            session.read.add(out.len(), clocks);
+            Ok(())
+        })
     }
 
     /// Writes weight tiles from byte `at` of them on. `tiles` is as [`TensorView::tiles`] makes it; its tiles follow one

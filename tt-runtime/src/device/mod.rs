@@ -26,6 +26,7 @@ use tt_isa::noc::{NocXy, reg};
 use tt_kernel_abi::OpDescriptor;
 use tt_kernel_abi::dram::DRAM_RESERVED;
 use tt_simulator::usage::Usage;
+use tt_simulator::{Mark, Track};
 
 pub use memory::{Allocation, MemoryInfo};
 
@@ -66,10 +67,27 @@ pub struct Counters {
     pub launches: u64,
     /// Clocks, where they are counted: not on a card.
     pub clocks: Option<u64>,
+    /// Clocks in a microsecond, where clocks are the time that silicon takes: in the simulator's timed mode.
+    pub clocks_us: Option<u32>,
+    /// What [`Device::write`] has moved.
+    pub written: Transfers,
+    /// What [`Device::read`] has moved.
+    pub read: Transfers,
     /// Tensix instructions, where they are counted.
     pub tensix_instructions: Option<u64>,
     /// RISC-V instructions, where they are counted.
     pub riscv_instructions: Option<u64>,
+}
+
+/// Transfers between the host and a device's DRAM.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Transfers {
+    /// How many.
+    pub count: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Clocks that they have taken, where those are counted.
+    pub clocks: u64,
 }
 
 /// What a worker has read over NoC 0, which brings its share of the weights.
@@ -224,21 +242,43 @@ impl Device {
         for view in views.into_iter().chain(&descriptor.more) {
             self.check_view(view)?;
         }
-        self.with(|session| session.execute(descriptor))?;
+        self.with(|session| {
+            session.mark(|| Mark::Begin(Track::Launches, descriptor.name().to_string()))?;
+            session.execute(descriptor)?;
+            session.mark(|| Mark::End(Track::Launches))
+        })?;
         if let Some(record) = &self.record {
             record.launch(descriptor);
         }
         Ok(())
     }
 
+    /// Something begins that several launches may belong to, or ends: a timeline of the simulator shows it by this name. Nothing is asked
+    /// for the name if there is none.
+    pub fn mark_operator(&self, name: Option<&dyn Fn() -> String>) {
+        let mark = || match name {
+            Some(name) => Mark::Begin(Track::Operators, name()),
+            None => Mark::End(Track::Operators),
+        };
+        if let State::Open(session) = &mut *self.state.lock()
+            && let Err(error) = session.mark(mark)
+        {
+            tracing::error!("{error}");
+        }
+    }
+
     /// What the device has done so far.
     pub fn counters(&self) -> Counters {
         match &mut *self.state.lock() {
             State::Open(session) => {
-                let executed = session.link.simulated().and_then(|simulated| simulated.executed());
+                let mut simulated = session.link.simulated();
+                let executed = simulated.as_mut().and_then(|simulated| simulated.executed());
                 Counters {
                     launches: session.launches,
                     clocks: executed.map(|e| e.clocks),
+                    clocks_us: simulated.and_then(|simulated| simulated.clocks_us()),
+                    written: session.written,
+                    read: session.read,
                     tensix_instructions: executed.map(|e| e.tensix),
                     riscv_instructions: executed.map(|e| e.riscv),
                 }
@@ -403,6 +443,32 @@ struct Session {
     patience: Duration,
     /// The process that opened it.
     process: u32,
+    written: Transfers,
+    read: Transfers,
+}
+
+impl Session {
+    /// Shows what begins or ends in a timeline, if there is one.
+    fn mark(&mut self, mark: impl FnOnce() -> Mark) -> Result<(), Error> {
+        match self.link.simulated() {
+            Some(simulated) if simulated.is_marked() => Ok(simulated.mark(&mark())?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Clocks so far, where they are counted.
+    fn clocks(&mut self) -> u64 {
+        self.link.simulated().and_then(|simulated| simulated.clocks()).unwrap_or(0)
+    }
+}
+
+impl Transfers {
+    /// Counts one.
+    fn add(&mut self, bytes: usize, clocks: u64) {
+        self.count += 1;
+        self.bytes += bytes as u64;
+        self.clocks += clocks;
+    }
 }
 
 #[cfg(test)]

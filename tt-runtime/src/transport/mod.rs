@@ -15,6 +15,8 @@ use tt_isa::chip::Chip;
 use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
+
+use tt_simulator::Mark;
 use tt_simulator::usage::Usage;
 
 use crate::cards::CardError;
@@ -179,9 +181,32 @@ pub trait Simulated {
         None
     }
 
+    /// Clocks that have passed, where they are counted.
+    fn clocks(&mut self) -> Option<u64> {
+        self.executed().map(|executed| executed.clocks)
+    }
+
+    /// Clocks in a microsecond, where clocks are the time that silicon takes.
+    fn clocks_us(&self) -> Option<u32> {
+        None
+    }
+
     /// What has taken time so far, where time is kept: clocks of cores, units, links and DRAM ([`tt_simulator::usage`]).
     fn usage(&mut self) -> Option<Usage> {
         None
+    }
+
+    /// Whether [`mark`](Self::mark) shows anything.
+    fn is_marked(&self) -> bool {
+        false
+    }
+
+    /// Something begins or ends on the host's side: a timeline shows it.
+    ///
+    /// # Errors
+    /// The timeline cannot be written.
+    fn mark(&mut self, _mark: &Mark) -> Result<(), TransportError> {
+        Ok(())
     }
 
     /// What cores and threads of a tile wait for, where that is known.

@@ -5,7 +5,7 @@ use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
 use tt_simulator::usage::Usage;
-use tt_simulator::{Chip, ChipConfig, Mode, TraceConfig};
+use tt_simulator::{Chip, ChipConfig, Mark, Mode, TraceConfig};
 
 use crate::spec::SimOptions;
 
@@ -92,7 +92,7 @@ impl Simulated for Sim {
     fn executed(&mut self) -> Option<Executed> {
         let counters = self.chip.counters();
         Some(Executed {
-            clocks: if self.chip.mode() == Mode::Timed { self.chip.clock() } else { self.clocks },
+            clocks: self.clocks().unwrap_or(0),
             riscv: counters.riscv_instructions,
             tensix: counters.tensix_instructions,
         })
@@ -100,6 +100,23 @@ impl Simulated for Sim {
 
     fn usage(&mut self) -> Option<Usage> {
         self.chip.usage()
+    }
+
+    fn clocks(&mut self) -> Option<u64> {
+        Some(if self.chip.mode() == Mode::Timed { self.chip.clock() } else { self.clocks })
+    }
+
+    fn clocks_us(&self) -> Option<u32> {
+        let timing = self.kind.timing.filter(|_| self.chip.mode() == Mode::Timed)?;
+        Some(timing.clocks_us)
+    }
+
+    fn is_marked(&self) -> bool {
+        self.chip.is_marked()
+    }
+
+    fn mark(&mut self, mark: &Mark) -> Result<(), TransportError> {
+        Ok(self.chip.mark(mark)?)
     }
 
     fn waits(&mut self, tile: NocXy) -> Vec<String> {
