@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use tt_runtime::{Counters, Transfers};
 
 use crate::abi::log;
-use crate::debug::check;
+use crate::debug::{check, profile};
 use crate::device::Device;
 use crate::passes::{self, Total};
 use crate::weights::Totals;
@@ -43,18 +44,20 @@ pub fn count_fused(name: &'static str) {
 pub fn write() {
     let Some(path) = tt_settings::STATS.get() else { return };
     let counters: Vec<_> = Device::all().iter().map(|device| device.runtime.counters()).collect();
-    let total =
-        |of: fn(&tt_runtime::Counters) -> Option<u64>| counters.iter().filter_map(of).reduce(|a, b| a + b);
+    let total = |of: fn(&Counters) -> Option<u64>| counters.iter().filter_map(of).reduce(|a, b| a + b);
     let weights: Vec<_> = Device::all().iter().map(|device| weights(&device.weights.totals())).collect();
     let check = check::totals()
         .map(|(compared, different)| serde_json::json!({ "compared": compared, "different": different }));
     let line = serde_json::json!({
         "check": check,
         "clocks": total(|c| c.clocks),
+        "clocks_us": counters.iter().find_map(|c| c.clocks_us),
+        "host": { "written": transfers(&counters, |c| c.written), "read": transfers(&counters, |c| c.read) },
         "fused": *FUSED.lock(),
         "reused_copies": REUSED.load(Ordering::Relaxed),
         "passes": passes::totals().iter().map(pass).collect::<Vec<_>>(),
         "ops": *OPERATORS.lock(),
+        "profile": profile::totals(),
         "launches": counters.iter().map(|c| c.launches).sum::<u64>(),
         "tensix_instructions": total(|c| c.tensix_instructions),
         "riscv_instructions": total(|c| c.riscv_instructions),
@@ -73,6 +76,16 @@ fn pass((device, rows, total): &(String, u64, Total)) -> serde_json::Value {
         "count": total.count,
         "graph_s": total.in_graphs.as_secs_f64(),
         "between_s": total.between.as_secs_f64(),
+    })
+}
+
+/// What the host has moved to or from all devices, weights aside.
+fn transfers(counters: &[Counters], of: fn(&Counters) -> Transfers) -> serde_json::Value {
+    let sum = |field: fn(&Transfers) -> u64| counters.iter().map(|c| field(&of(c))).sum::<u64>();
+    serde_json::json!({
+        "count": sum(|t| t.count),
+        "bytes": sum(|t| t.bytes),
+        "clocks": sum(|t| t.clocks),
     })
 }
 

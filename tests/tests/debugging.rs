@@ -109,6 +109,34 @@ fn the_profile_is_sorted_by_share_and_counts_what_ran() {
     let _ = std::fs::remove_file(&file);
 }
 
+/// Where time is kept: microseconds, what was busy and what cores waited for, and what limits; the statistics have it by tensor.
+#[test]
+fn the_profile_of_the_timed_mode_says_what_limits() {
+    let tools = need!(Tools::find());
+    let stats = tools::scratch("timed-profile.json");
+    let file = stats.to_string_lossy().into_owned();
+    let mut command = tools.program("test-backend-ops", Device::Tenstorrent("sim:n150,timed"));
+    command.args(["test", "-b", "TT0", "-o", "SQR"]);
+    command.envs([("GGML_TT_PROFILE", "1"), ("GGML_TT_STATS", &file)]);
+    let finished = tools::run(&mut command, LIMIT).unwrap().success().unwrap();
+    let lines: Vec<&str> =
+        ours(&finished).into_iter().filter_map(|line| line.strip_prefix("profile: ")).collect();
+    assert!(lines.iter().any(|line| line.starts_with("operator ") && line.contains(" us ")), "{lines:?}");
+    let row: Vec<&str> =
+        lines.iter().find(|line| line.starts_with("SQR ")).expect("a row").split_whitespace().collect();
+    // Operator, count, launches, us, share, |, DRAM, matrix, vector, |, execute, stall, NoC, Tensix, word.
+    let number = |column: usize| row[column].trim_end_matches('%').parse::<f64>().unwrap();
+    assert!(number(3) > 1.0 && number(10) > 0.0, "{row:?}");
+    assert!((10..15).map(number).sum::<f64>() < 100.5, "{row:?}");
+    assert!(lines.iter().any(|line| line.starts_with("limited by ")), "{lines:?}");
+    let stats: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&stats).unwrap()).unwrap();
+    let squares = stats["profile"].as_array().unwrap().iter().filter(|row| row["operator"] == "SQR");
+    let usage: Vec<&serde_json::Value> = squares.map(|row| &row["usage"]).collect();
+    assert!(!usage.is_empty() && usage.iter().all(|usage| usage["tiles"].as_array().unwrap().len() == 72));
+    assert!(stats["host"]["read"]["clocks"].as_u64() > Some(0), "{}", stats["host"]);
+    let _ = std::fs::remove_file(&file);
+}
+
 #[test]
 fn a_correct_run_of_a_model_agrees_with_the_cpu() {
     let tools = need!(Tools::find());

@@ -125,11 +125,13 @@ impl<'a> Executor<'a> {
         let resources = plan.needs.acquire(host, device, node)?;
         let check = debug::check::begin(host, name, nodes);
         let profile = debug::profile::begin(&device.runtime);
+        device.runtime.mark_operator(Some(&|| format!("{name} {}", node.name())));
         for descriptor in &plan.steps {
             device.runtime.execute(descriptor)?;
         }
+        device.runtime.mark_operator(None);
         if let Some(profile) = profile {
-            profile.end(name, operand_bytes(host, nodes));
+            profile.end(name, &node.name(), operand_bytes(host, nodes));
         }
         if let Some(check) = check {
             check.end();

@@ -50,7 +50,7 @@ impl Drop for Backend {
     /// Says what ran.
     fn drop(&mut self) {
         stats::write();
-        debug::report();
+        debug::report(&self.device.runtime);
         self.device.weights.report();
     }
 }

@@ -14,8 +14,8 @@ pub fn start() {
     filter::start();
 }
 
-/// A backend is gone: says what there is to say about what ran on it.
-pub fn report() {
+/// A backend of a device is gone: says what there is to say about what ran on it.
+pub fn report(device: &tt_runtime::Device) {
     check::report();
-    profile::report();
+    profile::report(device);
 }
