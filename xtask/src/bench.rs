@@ -4,7 +4,7 @@
 //! and, when `TTSIM_LIB` names it, the vendor's simulator through the same transport; `demo.tokens_per_s` comes from a run of the demo.
 //! Figures of weights come from `tt-bench-weights`, those of silicon from `tt-bench-silicon`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
@@ -28,7 +28,7 @@ enum Subject {
     Sim,
     /// Conversion of weights to tiles, and loading of a model
     Weights,
-    /// What the timed mode says of silicon: `anchors` are things that somebody has measured there
+    /// What the timed mode says of silicon: `anchors` are things that somebody has measured there, `predictions` are whole models
     Silicon,
 }
 
@@ -38,8 +38,14 @@ pub struct Options {
     /// What to measure
     #[arg(value_enum, default_value = "sim")]
     subject: Subject,
-    /// Of `silicon`: only these; `anchors`, or names of figures
+    /// Of `silicon`: only these; `anchors`, `predictions`, or names of figures
     only: Vec<String>,
+    /// Of `silicon` with one prediction: an SVG of what the chip was busy with
+    #[arg(long)]
+    picture: Option<PathBuf>,
+    /// Of `--picture`: only operators and tensors whose names contain this text, as in "MUL_MAT Qcur"
+    #[arg(long, requires = "picture")]
+    of: Option<String>,
     /// One JSON object per line and nothing else on standard output
     #[arg(long)]
     json: bool,
@@ -82,7 +88,7 @@ pub fn run(options: &Options) -> Result<()> {
             print(&demo_figure(peer.as_deref())?)?;
         }
         Subject::Weights => weights(&print)?,
-        Subject::Silicon => figures(program("tt-bench-silicon").arg("--").args(&options.only), &print)?,
+        Subject::Silicon => silicon(options, &print)?,
     }
     if peer.is_none() && options.subject == Subject::Sim {
         eprintln!("no ratios: TTSIM_LIB does not name a vendor simulator");
@@ -107,6 +113,32 @@ fn weights(print: &dyn Fn(&Figure) -> Result<()>) -> Result<()> {
             .env("TT_BENCH_DIR", models),
         print,
     )
+}
+
+/// Figures of the program `tt-bench-silicon`. Only predictions need llama.cpp.
+fn silicon(options: &Options, print: &dyn Fn(&Figure) -> Result<()>) -> Result<()> {
+    let only = &options.only;
+    let mut program = program("tt-bench-silicon");
+    program.arg("--").args(only);
+    if let Some(file) = &options.picture {
+        program.arg("--picture").arg(std::path::absolute(file)?);
+    }
+    if let Some(of) = &options.of {
+        program.args(["--of", of]);
+    }
+    if only.is_empty() || only.iter().any(|name| is_prediction(name)) {
+        let host = llama::ensure()?;
+        let library = backend::build()?;
+        let layer = native::build(&host, "layer")?;
+        program.env("TT_LLAMA_BIN", host.bin()).env("TT_BACKEND_SO", library).env("TT_LAYER", layer);
+    }
+    figures(&mut program, print)
+}
+
+/// Whether a name is `predictions`, or a model's figure, as `1b.decode` is.
+fn is_prediction(name: &str) -> bool {
+    let name = name.trim_start_matches("silicon.");
+    name == "predictions" || name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// A program of package `tt-tests`.
@@ -141,6 +173,9 @@ impl Figure {
         let more = |name: &str| self.more.get(name).and_then(serde_json::Value::as_f64);
         if let (Some(published), Some(deviation)) = (more("published"), more("deviation")) {
             line.push_str(&format!("  published {published:.4e}  {:+.1} %", 100.0 * deviation));
+        }
+        if let (Some(ms), Some(part)) = (more("ms"), more("roofline_part")) {
+            line.push_str(&format!("  {ms:.1} ms  {:.1} % of the roofline", 100.0 * part));
         }
         if let (Some(peer), Some(value), Some(ratio)) = (&self.peer, self.peer_value, self.ratio) {
             line.push_str(&format!("  {peer} {value:.4e}  ratio {ratio:.2}"));

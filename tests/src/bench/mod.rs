@@ -8,6 +8,8 @@ pub mod load;
 pub mod machine;
 pub mod mvmul;
 pub mod noc;
+pub mod picture;
+pub mod predict;
 mod program;
 mod rv32;
 pub mod silicon;

@@ -13,7 +13,7 @@ use crate::process::{command, run};
 /// Compiles the programs of the whole-system tests and the library in front of some of llama.cpp's, into one folder;
 /// returns the program that dumps logits.
 pub fn build_programs(host: &Llama) -> Result<PathBuf> {
-    for name in ["windows", "weights", "nodes", "cycles", "cancel", "graphs"] {
+    for name in ["windows", "weights", "nodes", "cycles", "cancel", "graphs", "layer"] {
         build(host, name)?;
     }
     build_preload(host)?;

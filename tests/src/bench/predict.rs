@@ -1,0 +1,374 @@
+//! What whole models would take on silicon with the kernels of today: one layer and the head, computed in the timed mode through ggml's graph
+//! (`tests/native/layer.cpp`), and the rest by multiplication.
+//!
+//! ```text
+//! token = inputs written + layers x layer + head + logits read
+//! ```
+//! Each part is clocks of the simulated chip, from the library's statistics (`GGML_TT_STATS` with `GGML_TT_PROFILE`). A head is computed with a
+//! part of its columns, and a prompt with a part of its rows: both are said with the figure. What the host computes itself takes no time here.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Map, Value, json};
+
+use crate::tools::{self, from_environment};
+use crate::{Device, Missing, Tools};
+
+/// A case that takes longer has a fault.
+const LIMIT: Duration = Duration::from_secs(3600);
+/// The device: what is predicted is a token on it.
+const DEVICE: &str = "sim:n150,timed";
+/// What readers that share no link get of the DRAM of a Wormhole together, in bytes a microsecond (`DRAMTile/README.md`, 48 readers).
+const DRAM_BYTES_US: f64 = 267_500.0;
+/// The matrix units of an n150 together: clocks of a product of two tiles of 32 x 32 in the fastest format (`product.lofi` of the anchors), by 72
+/// tiles, at 1000 clocks a microsecond.
+const PRODUCTS_US: f64 = 72.0 * 1000.0 / 16.0;
+/// Weights of a tile.
+const TILE: f64 = 1024.0;
+/// Rows that one product takes.
+const TILE_ROWS: u64 = 32;
+/// Bytes of a tile of 1024 weights.
+const TILE_BYTES: [(&str, f64); 2] = [("bfp8", 1088.0), ("bfp4", 576.0)];
+/// One column in so many of the head is computed.
+const HEAD_PART: u64 = 8;
+/// Nodes of the head; all others are the layer's.
+const HEAD: [&str; 2] = ["result_norm", "result_output"];
+
+/// A model's extents.
+#[derive(Clone, Copy, Debug)]
+pub struct Model {
+    name: &'static str,
+    layers: u64,
+    embedding: u64,
+    heads: u64,
+    kv_heads: u64,
+    head: u64,
+    feed: u64,
+    vocabulary: u64,
+}
+
+const MODELS: [Model; 2] = [
+    // Llama-3.2-1B and Llama-3.1-8B, as their configurations say.
+    Model {
+        name: "1b",
+        layers: 16,
+        embedding: 2048,
+        heads: 32,
+        kv_heads: 8,
+        head: 64,
+        feed: 8192,
+        vocabulary: 128_256,
+    },
+    Model {
+        name: "8b",
+        layers: 32,
+        embedding: 4096,
+        heads: 32,
+        kv_heads: 8,
+        head: 128,
+        feed: 14_336,
+        vocabulary: 128_256,
+    },
+];
+
+/// Something to predict.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    model: Model,
+    /// What it is called after the model's name.
+    kind: &'static str,
+    weights: &'static str,
+    /// Positions that attention looks at.
+    kv: u64,
+    /// Tokens of the batch, and how many of them are computed: as many times less as leave each core an equal part of its rows.
+    rows: u64,
+    rows_run: u64,
+    /// Sequences.
+    streams: u64,
+    /// Rows whose logits are wanted.
+    outputs: u64,
+}
+
+/// All cases.
+pub fn cases() -> Vec<Case> {
+    MODELS.into_iter().flat_map(of_model).collect()
+}
+
+fn of_model(model: Model) -> Vec<Case> {
+    let decode = Case {
+        model,
+        kind: "decode",
+        weights: "bfp8",
+        kv: 512,
+        rows: 1,
+        rows_run: 1,
+        streams: 1,
+        outputs: 1,
+    };
+    vec![
+        decode,
+        Case { kind: "decode.bfp4", weights: "bfp4", ..decode },
+        Case { kind: "decode.kv4096", kv: 4096, ..decode },
+        Case { kind: "decode.batch32", rows: 32, rows_run: 32, streams: 32, outputs: 32, ..decode },
+        Case { kind: "prefill512", rows: 512, rows_run: 128, ..decode },
+    ]
+}
+
+impl Case {
+    /// Its name, as in `silicon.1b.decode`, without the first word.
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.model.name, self.kind)
+    }
+
+    /// What the program is asked for.
+    fn arguments(&self) -> Vec<String> {
+        let Model { embedding, heads, kv_heads, head, feed, vocabulary, .. } = self.model;
+        let values = [
+            ("embedding", embedding),
+            ("heads", heads),
+            ("kv_heads", kv_heads),
+            ("head", head),
+            ("feed", feed),
+            ("vocabulary", vocabulary / HEAD_PART),
+            ("kv", self.kv),
+            ("rows", self.rows_run),
+            ("streams", self.streams),
+            ("outputs", self.outputs),
+        ];
+        values.iter().map(|(name, value)| format!("{name}={value}")).collect()
+    }
+
+    /// Weights of the layers, and of the head.
+    fn matrices(&self) -> [u64; 2] {
+        let Model { layers, embedding, heads, kv_heads, head, feed, vocabulary, .. } = self.model;
+        let (q, kv) = (heads * head, kv_heads * head);
+        let layer = 2 * embedding * q + 2 * embedding * kv + 3 * embedding * feed;
+        [layers * layer, embedding * vocabulary]
+    }
+
+    /// The least that a pass can take, in microseconds, and what it would be limited by: DRAM, or the matrix units' products with weights.
+    fn roofline(&self) -> (f64, &'static str) {
+        let [layers, head] = self.matrices();
+        let tiles = |rows: u64| rows.div_ceil(TILE_ROWS) as f64 / TILE;
+        let products = layers as f64 * tiles(self.rows) + head as f64 * tiles(self.outputs);
+        let [dram, matrix] = [self.bytes() / DRAM_BYTES_US, products / PRODUCTS_US];
+        if dram >= matrix { (dram, "DRAM") } else { (matrix, "matrix units") }
+    }
+
+    /// Bytes of DRAM that a pass has to read: weights once, and keys and values of every sequence.
+    fn bytes(&self) -> f64 {
+        let Model { layers, kv_heads, head, .. } = self.model;
+        let kv = kv_heads * head;
+        let weights = self.matrices().iter().sum::<u64>() as f64;
+        let of_tile =
+            TILE_BYTES.iter().find(|(name, _)| *name == self.weights).map_or(0.0, |(_, bytes)| *bytes);
+        let cached = (layers * 2 * kv * 2 * self.kv * self.streams) as f64;
+        weights * of_tile / TILE + cached
+    }
+}
+
+/// A model that is small enough for a test.
+pub fn tiny() -> Case {
+    let model = Model {
+        name: "tiny",
+        layers: 2,
+        embedding: 256,
+        heads: 4,
+        kv_heads: 2,
+        head: 64,
+        feed: 512,
+        vocabulary: 2048,
+    };
+    Case { kv: 256, ..of_model(model)[0] }
+}
+
+/// llama.cpp, our library, and the program made from `tests/native/layer.cpp`.
+pub struct Predictor {
+    tools: Tools,
+    program: PathBuf,
+}
+
+impl Predictor {
+    /// From the environment (`TT_LLAMA_BIN`, `TT_BACKEND_SO`, `TT_LAYER`).
+    pub fn find() -> Result<Self, Missing> {
+        let program = from_environment("TT_LAYER", "the program made from tests/native/layer.cpp")?;
+        Ok(Self::with(Tools::find()?, program))
+    }
+
+    /// With a program that is already there.
+    pub fn with(tools: Tools, program: PathBuf) -> Self {
+        Self { tools, program }
+    }
+
+    /// A case's figure, and the library's statistics that it comes from.
+    ///
+    /// # Errors
+    /// The layer cannot be computed.
+    pub fn figure(&self, case: &Case) -> Result<(Value, Value)> {
+        let begin = Instant::now();
+        let stats = self.run(case)?;
+        let parts = Parts::of(case, &stats)?;
+        Ok((parts.figure(case, begin.elapsed()), stats))
+    }
+
+    /// Computes a layer and a part of the head; the library's statistics.
+    fn run(&self, case: &Case) -> Result<Value> {
+        let file = tools::Temporary::new("predict.json");
+        let mut command = self.tools.prepare(&self.program, Device::Tenstorrent(DEVICE));
+        command.arg("TT0").args(case.arguments());
+        command.env("GGML_TT_STATS", file.path()).env("GGML_TT_PROFILE", "1");
+        command.env("GGML_TT_WEIGHTS", case.weights);
+        tools::run(&mut command, LIMIT)?.success()?;
+        let text = std::fs::read_to_string(file.path()).context("the library wrote no statistics")?;
+        serde_json::from_str(&text).with_context(|| format!("no statistics: {text}"))
+    }
+}
+
+/// Microseconds of a pass over the model, by what they are for.
+#[derive(Debug, Default, PartialEq)]
+struct Parts {
+    /// Of one layer and of the head, each by operator.
+    layer: Vec<(String, f64)>,
+    head: Vec<(String, f64)>,
+    /// Launches of a pass.
+    launches: u64,
+    written: f64,
+    read: f64,
+}
+
+fn sum(parts: &[(String, f64)]) -> f64 {
+    parts.iter().map(|(_, us)| us).sum()
+}
+
+impl Parts {
+    /// From the statistics of a run. What was computed in part is made whole.
+    fn of(case: &Case, stats: &Value) -> Result<Self> {
+        let clocks_us = stats["clocks_us"].as_f64().context("the device keeps no time")?;
+        let us =
+            |value: &Value| value["clocks"].as_f64().map(|clocks| clocks / clocks_us).context("no clocks");
+        let rows = case.rows as f64 / case.rows_run as f64;
+        let columns = HEAD_PART as f64;
+        let mut parts = Self::default();
+        for row in stats["profile"].as_array().context("no profile")? {
+            let (operator, tensor) = (row["operator"].as_str(), row["tensor"].as_str());
+            let (operator, tensor) = (operator.context("no operator")?, tensor.context("no tensor")?);
+            let (time, launches) = (us(row)?, row["launches"].as_u64().unwrap_or(0));
+            let name = format!("{operator} {tensor}");
+            if HEAD.contains(&tensor) {
+                let whole = if tensor == "result_output" { columns } else { 1.0 };
+                parts.head.push((name, time * whole));
+                parts.launches += launches;
+            } else {
+                parts.layer.push((name, time * rows));
+                parts.launches += launches * case.model.layers;
+            }
+        }
+        let host = &stats["host"];
+        parts.written = us(&host["written"])? * rows;
+        parts.read = us(&host["read"])? * columns;
+        ensure!(!parts.layer.is_empty() && parts.head.len() == HEAD.len(), "nodes are missing: {parts:?}");
+        ensure!(sum(&parts.layer) > 0.0 && parts.read > 0.0, "nothing took any time: {parts:?}");
+        Ok(parts)
+    }
+
+    /// The figure, with everything that belongs to it.
+    fn figure(&self, case: &Case, wall: Duration) -> Value {
+        let layers = case.model.layers as f64;
+        let (layer, head) = (sum(&self.layer), sum(&self.head));
+        let device = layers * layer + head;
+        let all = device + self.written + self.read;
+        let (roofline, limited_by) = case.roofline();
+        let round = |value: f64, digits: i32| (value * 10f64.powi(digits)).round() / 10f64.powi(digits);
+        let tokens = |us: f64| round(case.rows as f64 * 1e6 / us, 3);
+        let mut shares = Map::new();
+        let mut add = |name: &str, us: f64| shares.insert(name.to_owned(), json!(round(us / all, 4)));
+        for (name, us) in &self.layer {
+            add(name, layers * us);
+        }
+        for (name, us) in &self.head {
+            add(name, *us);
+        }
+        add("host writes inputs", self.written);
+        add("host reads logits", self.read);
+        json!({
+            "name": format!("silicon.{}", case.name()),
+            "value": tokens(all),
+            "unit": "tokens/s",
+            "ms": round(all / 1e3, 3),
+            "device_tokens_s": tokens(device),
+            "layer_us": round(layer, 1),
+            "head_us": round(head, 1),
+            "host_us": round(self.written + self.read, 1),
+            "launches": self.launches,
+            "weights": case.weights,
+            "kv": case.kv,
+            "rows": case.rows,
+            "roofline_ms": round(roofline / 1e3, 3),
+            "roofline_of": limited_by,
+            "roofline_part": round(roofline / all, 4),
+            "roofline_part_device": round(roofline / device, 4),
+            "extrapolated": self.extrapolated(case),
+            "shares": shares,
+            "wall_s": round(wall.as_secs_f64(), 1),
+        })
+    }
+
+    /// What was computed, and what was multiplied.
+    fn extrapolated(&self, case: &Case) -> String {
+        let rows = match case.rows / case.rows_run {
+            1 => String::new(),
+            n => format!(" with {} of {} rows x {n}", case.rows_run, case.rows),
+        };
+        format!(
+            "1 layer of {}{rows} x {}; head with 1 column in {HEAD_PART} x {HEAD_PART}",
+            case.model.layers, case.model.layers
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(operator: &str, tensor: &str, clocks: u64) -> Value {
+        json!({ "operator": operator, "tensor": tensor, "clocks": clocks, "launches": 2 })
+    }
+
+    #[test]
+    fn parts_are_made_whole() {
+        let stats = json!({
+            "clocks_us": 1000,
+            "profile": [
+                row("MUL_MAT", "Qcur", 5000), row("ADD", "l_out", 1000),
+                row("RMS_NORM+MUL", "result_norm", 2000), row("MUL_MAT", "result_output", 3000),
+            ],
+            "host": { "written": { "clocks": 500 }, "read": { "clocks": 10_000 } },
+        });
+        let decode = cases()[0];
+        let parts = Parts::of(&decode, &stats).unwrap();
+        assert_eq!((sum(&parts.layer), sum(&parts.head), parts.written, parts.read), (6.0, 26.0, 0.5, 80.0));
+        assert_eq!(parts.launches, 16 * 4 + 4);
+        let figure = parts.figure(&decode, Duration::from_secs(1));
+        let all = 16.0 * 6.0 + 26.0 + 80.5;
+        assert!((figure["ms"].as_f64().unwrap() - all / 1e3).abs() < 1e-3, "{figure}");
+        assert_eq!(figure["name"], "silicon.1b.decode");
+        let shares: f64 = figure["shares"].as_object().unwrap().values().filter_map(Value::as_f64).sum();
+        assert!((shares - 1.0).abs() < 1e-3, "{figure}");
+        let prefill = cases().into_iter().find(|case| case.kind == "prefill512").unwrap();
+        assert_eq!(sum(&Parts::of(&prefill, &stats).unwrap().layer), 24.0);
+        assert!(Parts::of(&decode, &json!({ "profile": [] })).is_err());
+    }
+
+    /// A 1B has 1.24 billion weights with its head, an 8B 7.5 billion.
+    #[test]
+    fn weights_have_their_bytes() {
+        let of = |name: &str| cases().into_iter().find(|case| case.name() == name).unwrap().roofline();
+        let ideal = |name: &str| 1e6 / of(name).0;
+        assert_eq!(of("8b.decode").1, "DRAM");
+        assert!((ideal("1b.decode") - 201.0).abs() < 5.0, "{}", ideal("1b.decode"));
+        assert!((ideal("8b.decode") - 33.2).abs() < 0.5, "{}", ideal("8b.decode"));
+        assert!(ideal("8b.decode.bfp4") > 1.8 * ideal("8b.decode"));
+    }
+}

@@ -1,0 +1,30 @@
+//! Predictions of the timed mode, with a model that is small enough: a layer and a part of the head through ggml's graph.
+
+use tt_isa::chip::WORMHOLE;
+use tt_tests::bench::picture::picture;
+use tt_tests::bench::predict::{Predictor, tiny};
+use tt_tests::{Tools, need, tools};
+
+#[test]
+fn a_layer_is_measured_and_drawn() {
+    let tools = need!(Tools::find());
+    let program = need!(tools::native("layer"));
+    let (figure, stats) = Predictor::with(tools, program).figure(&tiny()).expect("a figure");
+    let number = |name: &str| figure[name].as_f64().unwrap_or_else(|| panic!("{name}: {figure}"));
+    assert_eq!(figure["name"], "silicon.tiny.decode");
+    // 2048 logits, 4 bytes each in 1150 ns, take most of it.
+    assert!((2.3..4.0).contains(&(number("host_us") / 1e3)), "{figure}");
+    let parts = 2.0 * number("layer_us") + number("head_us") + number("host_us");
+    assert!((number("ms") - parts / 1e3).abs() < 0.01 * number("ms"), "{figure}");
+    // At least what the documents give for a launch on all cores, and less than all of it at the roofline.
+    assert!(number("layer_us") > 14.0 * 1.05 && number("roofline_part") < 0.5, "{figure}");
+    let shares = figure["shares"].as_object().expect("shares");
+    assert!((shares.values().filter_map(|share| share.as_f64()).sum::<f64>() - 1.0).abs() < 0.01);
+    for tensor in
+        ["RMS_NORM+MUL attn_norm", "FLASH_ATTN_EXT kqv_out", "MUL_MAT+ADD l_out", "host reads logits"]
+    {
+        assert!(shares.contains_key(tensor), "{tensor}: {figure}");
+    }
+    let svg = picture(&WORMHOLE, &stats, "a layer", "MUL_MAT").expect("a picture");
+    assert!(svg.starts_with("<svg") && svg.contains("DRAM") && svg.contains("MB of DRAM"));
+}
