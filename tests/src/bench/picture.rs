@@ -191,45 +191,54 @@ fn percent(part: f64) -> String {
     format!("{:.0}%", 100.0 * part)
 }
 
+fn frame(fill: &str) -> String {
+    format!("fill=\"{fill}\" stroke=\"#555\" stroke-width=\"0.8\" rx=\"4\"")
+}
+
 fn tile(svg: &mut String, chip: &Chip, loads: &Loads, at: NocXy) {
-    let (x, y) = corner(at.x, at.y);
-    let frame = |fill: &str| format!("fill=\"{fill}\" stroke=\"#555\" stroke-width=\"0.8\" rx=\"4\"");
-    if let Some((core, units)) = loads.tiles.get(&(at.x, at.y)) {
-        rect(svg, (x, y), (SIDE, SIDE), &frame(&shade(*core, BLUE)));
-        let colour = if *core > 0.55 { "white" } else { "black" };
-        let _ = writeln!(
-            svg,
-            "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"15\" text-anchor=\"middle\" fill=\"{colour}\">{}</text>",
-            x + SIDE / 2.0,
-            y + 24.0,
-            percent(*core)
-        );
-        for (n, (unit, colour)) in UNITS.iter().enumerate() {
-            let part = units.get(*unit as usize).copied().unwrap_or(0.0);
-            let bar = (x + 5.0 + n as f64 * 11.0, y + SIDE - 5.0);
-            rect(svg, (bar.0, bar.1 - 26.0), (9.0, 26.0), "fill=\"white\" fill-opacity=\"0.75\"");
-            rect(svg, (bar.0, bar.1 - 26.0 * part), (9.0, 26.0 * part), &format!("fill=\"{colour}\""));
-        }
-        return;
-    }
     let banks = chip.dram.iter().enumerate().filter(|(_, bank)| bank.ports.contains(&at));
     let banks: Vec<usize> = banks.map(|(bank, _)| bank).collect();
-    if banks.is_empty() {
-        rect(svg, (x, y), (SIDE, SIDE), &frame("#eeeeee"));
-        text(svg, x + SIDE / 2.0, y + SIDE / 2.0 + 4.0, 11.0, "middle", other(chip, at));
-        return;
+    match loads.tiles.get(&(at.x, at.y)) {
+        Some((core, units)) => tensix_tile(svg, at, *core, units),
+        None if !banks.is_empty() => dram_tile(svg, at, &banks, &loads.channels),
+        None => {
+            let (x, y) = corner(at.x, at.y);
+            rect(svg, (x, y), (SIDE, SIDE), &frame("#eeeeee"));
+            text(svg, x + SIDE / 2.0, y + SIDE / 2.0 + 4.0, 11.0, "middle", other(chip, at));
+        }
     }
+}
+
+/// Its busiest core as a shade and a number, its units as bars.
+fn tensix_tile(svg: &mut String, at: NocXy, core: f64, units: &[f64]) {
+    let (x, y) = corner(at.x, at.y);
+    rect(svg, (x, y), (SIDE, SIDE), &frame(&shade(core, BLUE)));
+    let colour = if core > 0.55 { "white" } else { "black" };
+    let _ = writeln!(
+        svg,
+        "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"15\" text-anchor=\"middle\" fill=\"{colour}\">{}</text>",
+        x + SIDE / 2.0,
+        y + 24.0,
+        percent(core)
+    );
+    for (n, (unit, colour)) in UNITS.iter().enumerate() {
+        let part = units.get(*unit as usize).copied().unwrap_or(0.0);
+        let (left, bottom) = (x + 5.0 + n as f64 * 11.0, y + SIDE - 5.0);
+        rect(svg, (left, bottom - 26.0), (9.0, 26.0), "fill=\"white\" fill-opacity=\"0.75\"");
+        rect(svg, (left, bottom - 26.0 * part), (9.0, 26.0 * part), &format!("fill=\"{colour}\""));
+    }
+}
+
+/// The channels behind it.
+fn dram_tile(svg: &mut String, at: NocXy, banks: &[usize], channels: &[f64]) {
+    let (x, y) = corner(at.x, at.y);
     rect(svg, (x, y), (SIDE, SIDE), &frame("#fff6ea"));
     text(svg, x + SIDE / 2.0, y + 16.0, 11.0, "middle", "DRAM");
     for (n, bank) in banks.iter().enumerate() {
-        let part = loads.channels.get(*bank).copied().unwrap_or(0.0);
+        let part = channels.get(*bank).copied().unwrap_or(0.0);
         let top = y + 22.0 + n as f64 * 20.0;
-        rect(
-            svg,
-            (x + 4.0, top),
-            (SIDE - 8.0, 17.0),
-            &format!("fill=\"{}\" stroke=\"#aaa\"", shade(part, ORANGE)),
-        );
+        let fill = format!("fill=\"{}\" stroke=\"#aaa\"", shade(part, ORANGE));
+        rect(svg, (x + 4.0, top), (SIDE - 8.0, 17.0), &fill);
         text(svg, x + SIDE / 2.0, top + 12.5, 10.5, "middle", &format!("{bank}: {}", percent(part)));
     }
 }
