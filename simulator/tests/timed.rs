@@ -19,6 +19,7 @@ use tt_isa::insn::{
 use tt_isa::map::{DEBUG_REGS_BASE, LOCAL_RAM_BASE, RiscV, WALL_CLOCK_L};
 use tt_isa::noc::{Ctrl, NocXy, atomic_increment, reg};
 use tt_isa::stall::block;
+use tt_simulator::usage::{CoreUsage, CoreWait};
 use tt_simulator::{ChipConfig, Mode};
 
 /// Where the programs leave what they have measured.
@@ -231,6 +232,48 @@ fn times_do_not_depend_on_the_number_of_threads() {
         assert_eq!(outcome(threads, Mode::Timed), one, "{threads} threads");
     }
     assert_eq!(outcome(1, Mode::Fast).0, one.0, "the same as in the fast mode");
+}
+
+#[test]
+fn what_took_time_is_counted() {
+    let mut host = Host::with_mode(Mode::Timed);
+    let tile = tensix(0, 0);
+    host.load(tile, RiscV::Brisc, &traffic(tile, 0));
+    let before = host.chip.clock();
+    host.release(tile, &[RiscV::Brisc]);
+    host.settle();
+    let usage = host.chip.usage().expect("time is kept");
+    let all = |core: &CoreUsage| core.executing + core.waits.iter().sum::<u64>();
+    let [core, others @ ..] = usage.tiles[0].cores;
+    let passed = usage.clocks - before;
+    assert!((passed - 64..=passed).contains(&all(&core)), "{core:?} in {passed} clocks");
+    assert!(core.waits[CoreWait::Noc as usize] > 300, "a read of DRAM: {core:?}");
+    assert!(others.iter().all(|core| all(core) == 0), "in reset: {others:?}");
+    let read: u64 = usage.channels.iter().map(|channel| channel.read).sum();
+    assert_eq!((read, usage.channels[0].read), (4096, 4096));
+    // The response passes the same number of links in x and y as it passes routers.
+    let bulk: Vec<_> = usage.links.iter().filter(|link| link.bytes > 4096).collect();
+    assert!(bulk.len() > 2 && bulk.iter().all(|link| link.bytes < 4096 + 256 && link.busy > 128), "{bulk:?}");
+    assert!(Host::with_mode(Mode::Fast).chip.usage().is_none());
+}
+
+#[test]
+fn a_core_that_polls_is_not_woken_by_stores_elsewhere() {
+    let mut host = Host::with_mode(Mode::Timed);
+    let tile = tensix(0, 0);
+    // NCRISC stores to other words for a long time, then to the one that BRISC polls.
+    let store = |at: u32| [&li(5, at)[..], &[s("Sw", 5, 5, 0)]].concat();
+    let stores: Vec<u32> = (1..500).flat_map(|n| store(DATA + 260 * n)).collect();
+    let own = [&stores[..], &li(6, DATA), &li(5, 7), &[s("Sw", 5, 6, 0)], &end()].concat();
+    host.write(tile, DATA, &[0; 4]);
+    host.load(tile, RiscV::Brisc, &[wait_for(DATA, 7), copy(DATA, RESULT), end()].concat());
+    host.load(tile, RiscV::Ncrisc, &own);
+    host.release(tile, &[RiscV::Brisc, RiscV::Ncrisc]);
+    host.settle();
+    assert_eq!(host.read32(tile, RESULT), 7, "it has seen the last one");
+    let usage = host.chip.usage().expect("time is kept");
+    let core = usage.tiles[0].cores[RiscV::Brisc as usize];
+    assert!(core.waits[CoreWait::Word as usize] > 10 * core.executing, "{core:?}");
 }
 
 #[test]
