@@ -1,8 +1,8 @@
 //! Which cards are found, and which an entry of `GGML_TT_DEVICES` names: on made-up machines.
 
-mod common;
+mod machine;
 
-use common::machine::{ADDRESS, Machine, SERIAL};
+use machine::{ADDRESS, Machine, SERIAL};
 use tt_kmd_mock::VERSIONS;
 use tt_runtime::cards::CardError;
 use tt_runtime::{ChipError, Device, DeviceSpec, SpecError, parse_devices_of};

@@ -2,12 +2,13 @@
 //! goes wrong with cards.
 
 mod common;
+mod machine;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::machine::Machine;
 use common::{Rng, elements, experts, lanes, simulator, soft_max, upload};
+use machine::Machine;
 use tt_isa::map::{DEBUG_REGS_BASE, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::NocXy;
 use tt_kmd_mock::VERSIONS;

@@ -7,7 +7,6 @@ pub mod experts;
 pub mod folds;
 pub mod fused;
 pub mod lanes;
-pub mod machine;
 pub mod quantised;
 pub mod recurrent;
 pub mod set_rows;

@@ -1,5 +1,7 @@
 //! A made-up machine: a tree of files as the system has them, and a card behind the rules of a version of the kernel driver.
 
+#![allow(dead_code)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
