@@ -210,6 +210,19 @@ fn a_card_that_is_pulled_out_is_an_error_at_once() {
     assert!(matches!(card_error(device.info()), CardError::Reset { .. } | CardError::Call { .. }));
 }
 
+/// Results of a card that is gone are ones, and an error.
+#[test]
+fn ones_of_a_card_that_is_gone_are_no_results() {
+    let machine = Machine::new(NEWEST);
+    let device = machine.device();
+    let (_memory, addr) = upload(&device, &[0xFF; 5000], 0);
+    let mut out = vec![0; 5000];
+    device.read(DramAddr(addr), &mut out).unwrap();
+    assert!(out == [0xFF; 5000], "a card that is there may have ones");
+    machine.mock.remove();
+    assert!(matches!(card_error(device.read(DramAddr(addr), &mut out)), CardError::Gone { .. }));
+}
+
 /// A launch that never ends, since its plan is nonsense for one core.
 #[test]
 fn a_hung_core_is_named_and_the_next_open_works() {

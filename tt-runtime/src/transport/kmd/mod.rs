@@ -200,8 +200,9 @@ impl Transport for Kmd {
 
     fn read(&mut self, window: usize, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
         self.windows[window].read(offset, out)?;
-        // A word of ones may be a word of ones, or a card that is gone.
-        if out.len() == 4 && *out == [u8::MAX; 4] { Ok(self.present()?) } else { Ok(()) }
+        // What ends with ones may do so, or comes from a card that is gone.
+        let end = &out[out.len().saturating_sub(4)..];
+        if !end.is_empty() && end.iter().all(|&byte| byte == u8::MAX) { Ok(self.present()?) } else { Ok(()) }
     }
 
     fn write(&mut self, window: usize, offset: u64, data: &[u8]) -> Result<(), TransportError> {
