@@ -95,6 +95,12 @@ impl Value {
     fn ready(self, at: u64) -> u64 {
         if at <= self.moves { self.moves } else { at.max(self.written) }
     }
+
+    /// Whether that is at once.
+    #[inline(always)]
+    fn is_ready(self, at: u64) -> bool {
+        at == self.moves || at >= self.written
+    }
 }
 
 /// The core's last jump or branch, until it is known where it went.
@@ -227,13 +233,16 @@ impl Scoreboard {
     pub fn enter_at_once(&mut self, pc: u32, op: &Op, limit: u64) -> bool {
         let at = self.next;
         // An immediate may look like a register that is not there yet: then it takes the other way for nothing.
-        let [first, second] = [op.rs1, op.rs2].map(|register| self.values[usize::from(register)].written);
+        let [first, second] =
+            [op.rs1, op.rs2].map(|register| self.values[usize::from(register)].is_ready(at));
         let easy = is_simple(op.kind)
+            && first
+            && second
             && self.icache.is_last(pc)
             && self.branch.is_none()
             && self.entered.is_none()
             && at < limit
-            && first.max(second).max(self.leave.nth_last(self.timing.queue)) <= at;
+            && self.leave.nth_last(self.timing.queue) <= at;
         if easy {
             self.next = at + 1;
             self.usage.executing += 1;
