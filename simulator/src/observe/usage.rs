@@ -13,7 +13,8 @@
 
 mod difference;
 
-use tt_isa::map::CORES;
+/// Cores of a tile, in the order of [`TileUsage::cores`].
+pub use tt_isa::map::{CORES, RiscV};
 use tt_isa::noc::NocXy;
 
 /// Makes an enum whose values index an array of totals.

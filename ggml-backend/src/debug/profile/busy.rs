@@ -1,12 +1,7 @@
 //! What a chip was busy with while an operator ran: sums of the simulator's totals ([`tt_runtime::usage`]).
 
 use serde_json::{Value, json};
-use tt_runtime::usage::{CORE_WAITS, CoreUsage, CoreWait, TileUsage, UnitName, Usage};
-
-/// B, T0, T1, T2, NC.
-const CORES: usize = 5;
-/// Their names, in this order.
-pub const CORE_NAMES: [&str; CORES] = ["BRISC", "TRISC0", "TRISC1", "TRISC2", "NCRISC"];
+use tt_runtime::usage::{CORE_WAITS, CORES, CoreUsage, CoreWait, TileUsage, UnitName, Usage};
 
 /// Sums over tiles and channels, in clocks.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

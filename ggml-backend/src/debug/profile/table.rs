@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use tt_runtime::Transfers;
-use tt_runtime::usage::CoreWait;
+use tt_runtime::usage::{CoreWait, RiscV};
 
 use super::Row;
-use super::busy::{Busy, CORE_NAMES, part};
+use super::busy::{Busy, part};
 
 /// What the host had written and read at the begin, and at the end.
 type Host = Option<[[Transfers; 2]; 2]>;
@@ -127,9 +127,9 @@ fn limit(all: &Row) -> String {
 /// What was busy for which part of the time, the largest first. Of cores, the busiest one of each operator counts.
 fn parts(busy: &Busy) -> Vec<(String, f64)> {
     let cores: u64 = busy.busiest.iter().sum();
-    let most = (0..CORE_NAMES.len()).max_by_key(|&core| busy.busiest[core]).unwrap_or(0);
+    let most = RiscV::ALL.into_iter().max_by_key(|&core| busy.busiest[core as usize]).unwrap_or(RiscV::Brisc);
     let mut parts = vec![
-        (format!("RISC-V cores (mostly {})", CORE_NAMES[most]), part(cores, busy.clocks)),
+        (format!("RISC-V cores (mostly {})", most.name()), part(cores, busy.clocks)),
         ("DRAM".to_owned(), part(busy.channels, busy.of_channels)),
         ("the busiest matrix unit".to_owned(), part(busy.busiest_matrix, busy.clocks)),
     ];
