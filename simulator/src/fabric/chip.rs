@@ -41,7 +41,7 @@ const QUANTUM: u32 = 16 * 1024;
 /// Fewer awake tiles than this run on the caller's thread.
 const WORTH_THREADS: usize = 4;
 /// As do all of them after a quantum that was over sooner than this: waking threads takes longer.
-const WORTH_WAKING: Duration = Duration::from_micros(50);
+const WORTH_WAKING: Duration = Duration::from_micros(200);
 
 /// What to build.
 #[derive(Clone, Debug)]
