@@ -125,7 +125,7 @@ struct Builder {
         ggml_tensor * found =
             ggml_flash_attn_ext(c, q, cached(keys), cached(values), mask, 1.0f / std::sqrt((float) head), 0.0f, 0.0f);
         named(found, "kqv_out");
-        ggml_flash_attn_ext_set_prec(found, GGML_PREC_F32);
+        ggml_prec_set_acc(found, GGML_PREC_F32);
         return product("attn_out", ggml_reshape_2d(c, found, head * heads, rows), e["embedding"]);
     }
 
