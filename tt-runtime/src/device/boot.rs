@@ -19,6 +19,7 @@ use crate::transport::Transport;
 
 /// Soft reset register in a tile's address space.
 pub(super) const SOFT_RESET: u64 = (DEBUG_REGS_BASE + SOFT_RESET_0) as u64;
+
 impl Session {
     pub(super) fn boot(
         transport: Box<dyn Transport>,

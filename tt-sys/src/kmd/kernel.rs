@@ -128,6 +128,9 @@ impl Mapping for Window {
     fn read(&self, at: usize, mut out: &mut [u8]) -> io::Result<()> {
         let mut from = self.place(at, out.len())?;
         let widest = widest_load();
+        if widest == WIDE && out.len() >= WIDE {
+            forget_loads();
+        }
         while !out.is_empty() {
             let len = step(from.addr(), out.len(), widest);
             let (now, rest) = out.split_at_mut(len);
@@ -207,6 +210,18 @@ unsafe fn load_wide(from: *const u8) -> [u8; WIDE] {
 unsafe fn load_wide(_from: *const u8) -> [u8; WIDE] {
     unreachable!("no wide loads on this processor")
 }
+
+/// Streaming loads may be served from a line that an earlier one has left in a buffer of the processor's, and the chip may have written there
+/// since: after this they fetch it anew (Intel's manual, `MOVNTDQA`).
+#[cfg(target_arch = "x86_64")]
+fn forget_loads() {
+    // SAFETY: every x86-64 processor has SSE2; the instruction only waits.
+    unsafe { std::arch::x86_64::_mm_mfence() };
+}
+
+/// Never called: [`widest_load`] is less.
+#[cfg(not(target_arch = "x86_64"))]
+fn forget_loads() {}
 
 /// Empties the processor's write-combining buffers, and keeps later stores behind.
 #[cfg(target_arch = "x86_64")]
