@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::{Rng, elements, experts, lanes, simulator, soft_max, upload};
 use machine::Machine;
-use tt_isa::map::{DEBUG_REGS_BASE, SOFT_RESET_0, SOFT_RESET_ALL};
+use tt_isa::map::{DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::NocXy;
 use tt_kmd_mock::VERSIONS;
 use tt_runtime::cards::CardError;
@@ -125,19 +125,42 @@ fn cores_stop_when_the_process_ends() {
     let word = |tile| machine.mock.tile_word(tile, reset).unwrap();
     assert_eq!(word(TILE) & SOFT_RESET_ALL, 0, "they run");
     drop(device);
-    // The driver has written its word; time passes when somebody looks.
+    all_stop(&machine);
+    // The next one finds a clean card.
+    machine.device().execute(&OpDescriptor::NOP).unwrap();
+}
+
+/// The driver has written its word: the cores of all workers are in reset.
+fn all_stop(machine: &Machine) {
+    // Time passes when somebody looks.
     let file = machine.mock.open(&machine.node(), OpenFlags::POWER_AWARE).unwrap();
     let mut window = AllocateTlb::of(1 << 20);
     window.call(&*file).unwrap();
+    // It still shows what it did for its last user.
+    let [x, y] = [TILE.x, TILE.y].map(u16::from);
+    ConfigureTlb { id: window.id, x_end: x, y_end: y, ..ConfigureTlb::default() }.call(&*file).unwrap();
     let mapping = file.map(window.mmap_offset_uc, 4096).unwrap();
     (0..100).for_each(|_| mapping.read(0, &mut [0; 4]).unwrap());
-    let last = NocXy::new(25, 26);
-    for tile in [TILE, NocXy::new(19, 18), NocXy::new(18, 19), last] {
-        assert_eq!(word(tile), SOFT_RESET_ALL, "tile {tile}");
+    let reset = u64::from(DEBUG_REGS_BASE + SOFT_RESET_0);
+    for tile in [TILE, NocXy::new(19, 18), NocXy::new(18, 19), NocXy::new(25, 26)] {
+        assert_eq!(machine.mock.tile_word(tile, reset).unwrap(), SOFT_RESET_ALL, "tile {tile}");
     }
-    drop((mapping, file));
-    // The next one finds a clean card.
-    machine.device().execute(&OpDescriptor::NOP).unwrap();
+}
+
+/// BRISC of the worker that puts all others into reset waits for a sibling that never is done: it sees the driver's word all the same.
+#[test]
+fn cores_stop_although_one_hangs() {
+    let machine = Machine::new(NEWEST);
+    let device = machine.device();
+    device.set_patience(PATIENCE);
+    device.execute(&OpDescriptor::NOP).unwrap();
+    let file = machine.mock.open(&machine.node(), OpenFlags::POWER_AWARE).unwrap();
+    let held = RiscV::Ncrisc.soft_reset_bit();
+    put(&*file, TILE, u64::from(DEBUG_REGS_BASE), SOFT_RESET_0 as usize, held);
+    drop(file);
+    assert!(matches!(device.execute(&OpDescriptor::NOP), Err(Error::Hung { .. })));
+    drop(device);
+    all_stop(&machine);
 }
 
 #[test]

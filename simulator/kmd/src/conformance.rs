@@ -6,6 +6,7 @@
 use std::io;
 use std::path::Path;
 
+use tt_isa::arc::{RESET_UNIT, SCRATCH, SCRATCH_BOOTED};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::noc::NocXy;
 use tt_sys::kmd::ioctl::{
@@ -189,13 +190,15 @@ impl List<'_> {
         window.point(file, tile, addr)?;
         let back = word(&*window.uncached, 0)?;
         self.check("a window moves while it is mapped", (back, elsewhere) == (0xABCD, 0), (back, elsewhere));
-        let scratch = 0x1FF3_0060;
+        let apb = WORMHOLE.management.bar0.map_or(0, |bar0| bar0.apb);
+        let scratch = apb + u64::from(RESET_UNIT + SCRATCH);
         let bar0 = file.map(offset::BAR0 + scratch / 4096 * 4096, 4096)?;
-        let bar4 = file.map(offset::BAR4 + (scratch - 0x1E00_0000) / 4096 * 4096, 4096)?;
+        let begin = WORMHOLE.host.bar4_in_bar0().unwrap_or(0);
+        let bar4 = file.map(offset::BAR4 + (scratch - begin) / 4096 * 4096, 4096)?;
         let codes = [&bar0, &bar4].map(|bar| word(&**bar, (scratch % 4096) as usize).unwrap_or(0));
         self.check(
             "ARC's post code by BAR 0 and BAR 4",
-            codes[0] == codes[1] && codes[0] >> 16 == 0xC0DE,
+            codes[0] == codes[1] && codes[0] >> 16 == SCRATCH_BOOTED >> 16,
             codes,
         );
         Ok(())

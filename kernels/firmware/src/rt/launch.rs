@@ -197,7 +197,12 @@ pub fn serve_and_complete(run: fn(Op, Launch)) -> ! {
         launch(RiscV::Brisc, seq, run);
         set_stage(RiscV::Brisc, Stage::Joining, seq);
         for core in SIBLINGS {
-            while mailbox(l1::done_word(core)).load() != seq {}
+            while mailbox(l1::done_word(core)).load() != seq {
+                // A sibling that hangs, or has seen the stop before it saw the launch, never is done.
+                if mailbox(l1::GO).load() == l1::STOP {
+                    stop(&noc);
+                }
+            }
         }
         mmio::order();
         sync::clear();
