@@ -59,6 +59,7 @@ pub fn write() {
         "ops": *OPERATORS.lock(),
         "profile": profile::totals(),
         "launches": counters.iter().map(|c| c.launches).sum::<u64>(),
+        "streams": counters.iter().map(|c| c.streams).sum::<u64>(),
         "tensix_instructions": total(|c| c.tensix_instructions),
         "riscv_instructions": total(|c| c.riscv_instructions),
         "weights": weights,

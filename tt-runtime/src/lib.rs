@@ -31,7 +31,9 @@ mod spec;
 pub mod transport;
 
 pub use chip::ChipError;
-pub use device::{Allocation, Counters, Device, DeviceInfo, MemoryInfo, Reads, Transfers};
+pub use device::{
+    Allocation, Counters, Device, DeviceInfo, MemoryInfo, Reads, Stream, StreamError, Transfers,
+};
 pub use error::{CoreReport, Error};
 pub use link::Link;
 pub use record::Record;

@@ -1,11 +1,15 @@
 //! Nodes one after the other, or in groups. A node's way leads forward only:
 //!
 //! ```text
-//! plan (planning) -> resources (resources) -> launches
+//! plan (planning) -> resources (resources) -> steps of the graph's stream
 //! ```
+//!
+//! The stream is started at the end of the graph, and before that only if a node needs something of the device (a weight that has to be
+//! uploaded first, say), or if a report wants each node by itself.
 
+use tracing::Level;
 use tt_runtime::ops::Unsupported;
-use tt_runtime::{Error, OpDescriptor};
+use tt_runtime::{Error, OpDescriptor, Stream, StreamError};
 
 use super::planning::Planning;
 use super::resources::Needs;
@@ -38,6 +42,17 @@ pub struct Executor<'a> {
     device: &'static Device,
     graph: GraphRef<'a>,
     copies: CopyCache,
+    stream: Stream<'static>,
+    /// Whose the stream's steps are.
+    pushed: Vec<Pushed<'a>>,
+}
+
+/// A node, or a group by its last one, whose steps are in the stream.
+struct Pushed<'a> {
+    /// The step behind its last one.
+    end: usize,
+    group: Option<&'static str>,
+    node: TensorRef<'a>,
 }
 
 /// A plan: descriptors, and what they need.
@@ -49,7 +64,8 @@ struct Plan {
 impl<'a> Executor<'a> {
     /// Nothing is computed yet.
     pub fn new(host: &'static Host, device: &'static Device, graph: GraphRef<'a>) -> Self {
-        Self { host, device, graph, copies: CopyCache::default() }
+        let stream = device.runtime.stream();
+        Self { host, device, graph, copies: CopyCache::default(), stream, pushed: Vec::new() }
     }
 
     /// Computes the graph's nodes; the log says what went wrong.
@@ -64,7 +80,21 @@ impl<'a> Executor<'a> {
                 }
             }
         }
-        true
+        self.finish()
+    }
+
+    /// Runs what has been pushed; the log says what went wrong.
+    fn finish(&mut self) -> bool {
+        let result = self.stream.finish();
+        if let Err(StreamError { step, error }) = &result {
+            let of = step.and_then(|step| self.pushed.iter().find(|pushed| step < pushed.end));
+            let whose = of.map(|pushed| {
+                let name = pushed.group.map_or_else(|| self.host.report_name(pushed.node), str::to_owned);
+                format!("{name} {}: ", pushed.node.name())
+            });
+            log::error(&format!("{}{error}", whose.unwrap_or_default()));
+        }
+        result.is_ok()
     }
 
     /// Computes the first of the nodes that are left, or a group of them; gives how many those are.
@@ -83,7 +113,7 @@ impl<'a> Executor<'a> {
             return Ok(());
         }
         let plan = self.plan(node, |cores, memory| plan::steps(host, node, cores, memory))?;
-        self.execute(&host.report_name(node), &[node], plan)
+        self.execute(None, &[node], plan)
     }
 
     /// Computes a group as one; `false` if its nodes have to be computed one by one.
@@ -99,7 +129,7 @@ impl<'a> Executor<'a> {
             }
             Err(error) => return Err(error),
         };
-        self.execute(group.kind.name(), &group.nodes, plan)?;
+        self.execute(Some(group.kind.name()), &group.nodes, plan)?;
         stats::count_fused(group.kind.name());
         Ok(true)
     }
@@ -118,26 +148,53 @@ impl<'a> Executor<'a> {
         Ok(Plan { steps: steps?, needs })
     }
 
-    /// Gets what a plan needs, and runs it. The last node's result is written; `name` is what reports call the nodes.
-    fn execute(&mut self, name: &str, nodes: &[TensorRef<'_>], plan: Plan) -> Result<(), ComputeError> {
+    /// Gets what a plan needs, and pushes its steps. The last node's result is written; `group` is what reports call several nodes.
+    fn execute(
+        &mut self,
+        group: Option<&'static str>,
+        nodes: &[TensorRef<'a>],
+        plan: Plan,
+    ) -> Result<(), ComputeError> {
         let (host, device, Some(&node)) = (self.host, self.device, nodes.last()) else { return Ok(()) };
-        let _span = tracing::debug_span!("node", name, launches = plan.steps.len()).entered();
         let resources = plan.needs.acquire(host, device, node)?;
-        let check = debug::check::begin(host, name, nodes);
-        let profile = debug::profile::begin(&device.runtime);
-        device.runtime.mark_operator(Some(&|| format!("{name} {}", node.name())));
-        for descriptor in &plan.steps {
-            device.runtime.execute(descriptor)?;
+        let name = || group.map_or_else(|| host.report_name(node), str::to_owned);
+        device.runtime.mark_operator(Some(&|| format!("{} {}", name(), node.name())));
+        let is_reported = debug::wants_each_node() || tracing::enabled!(Level::DEBUG);
+        match is_reported {
+            true => self.run_alone(&name(), nodes, &plan.steps)?,
+            false => plan.steps.iter().try_for_each(|descriptor| self.stream.push(descriptor))?,
         }
         device.runtime.mark_operator(None);
+        self.pushed.push(Pushed { end: self.stream.len(), group, node });
+        nodes.iter().for_each(|&node| stats::count(host.operator_name(node)));
+        resources.computed(host, node, &mut self.copies)
+    }
+
+    /// Runs steps each by itself, between the begin and the end of reports.
+    fn run_alone(
+        &mut self,
+        name: &str,
+        nodes: &[TensorRef<'_>],
+        steps: &[OpDescriptor],
+    ) -> Result<(), ComputeError> {
+        let (host, device, Some(&node)) = (self.host, self.device, nodes.last()) else { return Ok(()) };
+        let _span = tracing::debug_span!("node", name, launches = steps.len()).entered();
+        // What was pushed before is not part of it.
+        self.stream.finish().map_err(Error::from)?;
+        let check = debug::check::begin(host, name, nodes);
+        let profile = debug::profile::begin(&device.runtime);
+        for descriptor in steps {
+            let _span = tracing::trace_span!("launch", op = %descriptor.name()).entered();
+            self.stream.push(descriptor)?;
+            self.stream.finish().map_err(Error::from)?;
+        }
         if let Some(profile) = profile {
             profile.end(name, &node.name(), operand_bytes(host, nodes));
         }
         if let Some(check) = check {
             check.end();
         }
-        nodes.iter().for_each(|&node| stats::count(host.operator_name(node)));
-        resources.computed(host, node, &mut self.copies)
+        Ok(())
     }
 }
 

@@ -32,7 +32,7 @@ struct Totals {
 
 static TOTALS: Mutex<Totals> = Mutex::new(Totals { compared: 0, different: BTreeMap::new() });
 
-fn is_on() -> bool {
+pub(super) fn is_on() -> bool {
     tt_settings::CHECK.is_on()
 }
 

@@ -14,6 +14,11 @@ pub fn start() {
     filter::start();
 }
 
+/// Whether each node has to be computed by itself, because a report wants to know what it took or whether it is right.
+pub fn wants_each_node() -> bool {
+    check::is_on() || profile::is_on()
+}
+
 /// A backend of a device is gone: says what there is to say about what ran on it.
 pub fn report(device: &tt_runtime::Device) {
     check::report();

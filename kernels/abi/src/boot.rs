@@ -36,16 +36,15 @@ pub struct BootConfig {
     pub grid_width: u32,
     /// Rows of the worker grid.
     pub grid_height: u32,
-    /// Worker that holds the completion word, as the NIU's registers name it, NoC 0 (translated
-    /// coordinates will do).
+    /// The leader, which holds the completion word, as the NIU's registers name it, NoC 0 (translated coordinates will do).
     pub completion_node: u32,
     /// DRAM banks.
     pub banks: u32,
-    /// On the worker that holds the completion word: where [`crate::l1::COUNTS`] is pushed to when all have completed a launch, an
+    /// On the leader: where [`crate::l1::COUNTS`] is pushed to when all have completed a launch, an
     /// address of host memory behind the PCIe tile. Low half, and the tile's register with the address' high bits
     /// ([`tt_isa::noc::NiuMap::node_at`]); zeros if nothing is pushed.
     pub push: [u32; 2],
-    /// All workers, as a multicast's register names them, NoC 0: what [`crate::l1::STOP`] stops.
+    /// On the leader: all workers, as a multicast's register names them, NoC 0; zero on the others.
     pub workers: u32,
     /// Zero.
     pub reserved: u32,
@@ -55,7 +54,7 @@ pub struct BootConfig {
 
 impl BootConfig {
     /// Value of [`BootConfig::magic`]; changes with every incompatible change of this crate.
-    pub const MAGIC: u32 = 0x5454_0002;
+    pub const MAGIC: u32 = 0x5454_0003;
     /// Bytes of a boot configuration.
     pub const BYTES: usize = size_of::<Self>();
 }

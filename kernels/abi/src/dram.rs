@@ -4,12 +4,19 @@
 //! largest NoC packet, so that a stream of whole pages uses full packets and every bank in turn. (Weight tiles lie in the same
 //! pages in another order: [`crate::shard`].)
 
+use crate::l1;
 use crate::target::CHIP;
 
 /// Bytes of a page.
 pub const DRAM_PAGE: u32 = CHIP.noc.max_packet;
 /// The lowest part of the space belongs to the runtime; allocations start here.
 pub const DRAM_RESERVED: u64 = 16 << 20;
+
+/// Most steps of a stream behind its first one ([`crate::launch::Stream`]).
+pub const STREAM_STEPS: usize = 1023;
+/// Where the runtime has their descriptors, at the end of its part.
+pub const STREAM: DramAddr =
+    DramAddr(DRAM_RESERVED - (STREAM_STEPS as u64 + 1) * l1::DESCRIPTOR_BYTES as u64);
 
 /// An address in the linear space.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

@@ -4,9 +4,10 @@
 //! |---|---|
 //! | 0 | the five images ([`IMAGE_SLOTS`]); BRISC's is where it leaves reset, it tells the others where theirs are |
 //! | [`GO`] | launch mailbox: go word, completion, error and progress words ([`crate::launch`]) |
-//! | [`DESCRIPTOR`] | the operator descriptor |
+//! | [`NEXT_STEP`] | the next step of a stream, on the worker that leads |
 //! | [`BOOT_CONFIG`] | the boot configuration |
 //! | [`SYNC`] | words that the cores of a tile use among themselves while an operator runs |
+//! | [`LAUNCHES`] | two launches: the one that runs, and the one that is next |
 //! | [`HEAP`] | the operators' buffers, up to the end of L1 |
 
 use tt_isa::map::RiscV;
@@ -37,9 +38,11 @@ pub const IMAGE_SLOTS: [ImageSlot; 5] = [
 pub const MAILBOX: u32 = 0x5_4000;
 /// Go word: every core polls it; the launch with number n starts when it becomes n.
 pub const GO: u32 = MAILBOX;
-/// Not the number of a launch: the cores stop for good. On the worker that holds the completion word it stops all workers.
-pub const STOP: u32 = u32::MAX;
-/// What that worker pushes to its host's memory, if it has been told where ([`crate::BootConfig::push`]): the two words that follow.
+/// On the worker that leads: any other value than 0 stops all workers for good. (Not the go word: the leader writes that one, too.)
+pub const STOP: u32 = MAILBOX + 4;
+/// On the worker that leads: the number that its next go word has, for the NoC to send. (As aligned as where it goes.)
+pub const NEXT_GO: u32 = MAILBOX + 0x90;
+/// What the leader pushes to its host's memory, if it has been told where ([`crate::BootConfig::push`]): the words that follow.
 pub const COUNTS: u32 = MAILBOX + 0x10;
 /// Bytes of [`COUNTS`].
 pub const COUNTS_BYTES: u32 = 0x20;
@@ -47,8 +50,11 @@ pub const COUNTS_BYTES: u32 = 0x20;
 /// the vendor's simulator takes atomics on the first word of 16 bytes only.) It is in front, since a host's memory gets the
 /// bytes of a write in the order of their addresses.
 pub const ERROR_COUNT: u32 = COUNTS;
-/// Completion word, used on the worker that [`crate::BootConfig`] names: one more for each finished worker.
+/// Completion word of the leader, the worker that [`crate::BootConfig`] names: one more for each finished worker.
 pub const COMPLETION: u32 = COUNTS + 0x10;
+/// Number of the last launch that the host has asked for, or of the step of a stream at which something went wrong: all workers have
+/// completed it, and the leader starts nothing more. Written by the leader, after everything that it says is so.
+pub const FINISHED: u32 = COUNTS + 0x14;
 /// This worker's error report, four words ([`crate::launch::ErrorReport`]).
 pub const ERROR_REPORT: u32 = MAILBOX + 0x30;
 /// "My part of launch n is finished", one word a core by [`RiscV`] number; BRISC waits for the other four.
@@ -57,8 +63,8 @@ pub const DONE: u32 = MAILBOX + 0x40;
 pub const PROGRESS: u32 = MAILBOX + 0x60;
 /// End of the part of the mailbox that the runtime zeroes before boot.
 pub const MAILBOX_END: u32 = MAILBOX + 0x100;
-/// The operator descriptor.
-pub const DESCRIPTOR: u32 = MAILBOX_END;
+/// The descriptor of a stream's next step, where the leader brings it from DRAM to send it to all.
+pub const NEXT_STEP: u32 = MAILBOX_END;
 /// Bytes of [`crate::OpDescriptor`].
 pub const DESCRIPTOR_BYTES: u32 = 512;
 /// The boot configuration.
@@ -69,12 +75,21 @@ pub const BOOT_CONFIG_BYTES: u32 = 432;
 pub const SYNC: u32 = MAILBOX + 0x600;
 /// Bytes of [`SYNC`].
 pub const SYNC_BYTES: u32 = 0x200;
+/// Two [`crate::launch::Launch`]es: the one with an even number, the one with an odd one.
+pub const LAUNCHES: u32 = SYNC + SYNC_BYTES;
+/// From one to the other.
+pub const LAUNCH_STRIDE: u32 = 0x240;
 /// The operators' buffers.
 pub const HEAP: u32 = 0x5_5000;
 /// End of the heap.
 pub const HEAP_END: u32 = CHIP.tile.l1_size;
 /// Where operators that run on both data-movement cores divide the heap: BRISC has the lower part.
 pub const HEAP_MIDDLE: u32 = (HEAP + (HEAP_END - HEAP) / 2) & !63;
+
+/// Address of the [`crate::launch::Launch`] with number `seq`.
+pub const fn launch(seq: u32) -> u32 {
+    LAUNCHES + seq % 2 * LAUNCH_STRIDE
+}
 
 /// Address of a core's done word.
 pub const fn done_word(core: RiscV) -> u32 {
@@ -94,9 +109,9 @@ const _: () = {
         i += 1;
     }
     assert!(IMAGE_SLOTS[4].start + IMAGE_SLOTS[4].size <= MAILBOX);
-    assert!(DESCRIPTOR + DESCRIPTOR_BYTES <= BOOT_CONFIG);
+    assert!(NEXT_STEP + DESCRIPTOR_BYTES <= BOOT_CONFIG);
     assert!(BOOT_CONFIG + BOOT_CONFIG_BYTES <= SYNC);
-    assert!(SYNC + SYNC_BYTES <= HEAP && HEAP < HEAP_END);
+    assert!(LAUNCHES + 2 * LAUNCH_STRIDE <= HEAP && HEAP < HEAP_END);
     // The images begin at 0, where another chip's firmware may write.
     assert!(CHIP.tile.l1_firmware.is_none());
 };

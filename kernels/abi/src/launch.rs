@@ -5,33 +5,78 @@
 //! initialises the tile, releases its four siblings, waits until they poll the go word, and counts itself on
 //! the completion word. The host waits until that word has grown by the number of workers.
 //!
-//! Launch n (n = 1, 2, .. and never 0): the host writes the descriptor to every worker, then n into every go
-//! word. Each of a worker's five cores sees the go word change, does its part and writes n into its done word;
-//! BRISC waits for the other four, until its and NCRISC's NoC writes are acknowledged, and then adds one to the
-//! completion word with a NoC atomic. So whoever sees the completion word grow by the number of workers knows
-//! that all results are in DRAM and that no core reads the descriptor any more.
+//! Launch n (n = 1, 2, .. and never 0): the host writes a [`Launch`] to every worker, then n into every go word. Each of a worker's five
+//! cores sees the go word change, does its part and writes n into its done word; BRISC waits for the other four, until its and NCRISC's
+//! NoC writes are acknowledged, and then adds one to the leader's completion word with a NoC atomic. So when that word has grown by the
+//! number of workers all results are in DRAM, and no core reads the descriptor any more. The leader, which is one of the workers,
+//! then writes n into [`FINISHED`](crate::l1::FINISHED).
 //!
-//! Where the host has memory that the chip reaches, it need not look at the chip: the worker with the completion word waits until all
-//! have counted themselves, and then writes both counts there ([`COUNTS`](crate::l1::COUNTS)).
+//! A launch may be the first step of a stream ([`Stream`]): its other descriptors lie in DRAM, one after the other, and have the numbers n + 1
+//! and on. The leader brings them from there and starts each step as soon as all have completed the one before, without the host:
 //!
-//! End: [`STOP`](crate::l1::STOP) in place of a number stops the worker's cores. The worker with the completion word also puts the cores of
-//! all workers into reset, and pushes nothing any more: one write ends everything, which a driver can do for a
-//! process that has died.
+//! ```text
+//! leader   GO n | reads step n+1 | its part of n | sends step n+1 to all | waits for all | GO n+1 | ..
+//! others        | their parts of n                      | completion + 1 |               |        | ..
+//! ```
+//!
+//! A step's place in L1 alternates ([`crate::l1::launch`]), so that the next one can be sent while others are still busy. The
+//! leader waits until it is acknowledged before it sends the go word: nothing orders two packets of a multicast at all of
+//! their receivers.
+//!
+//! Where the host has memory that the chip reaches, it need not look at the chip: after a launch, or the last step of a stream, the leader
+//! also writes the counts there ([`COUNTS`](crate::l1::COUNTS)); `FINISHED` comes last.
+//!
+//! End: a word at the leader's [`STOP`](crate::l1::STOP) has it put the cores of all workers into reset, and it pushes nothing any
+//! more: one write ends everything, which a driver can do for a process that has died.
 //!
 //! Errors: a core that finds something wrong (an index out of range, an unknown operator) writes an
 //! [`ErrorReport`] into its own L1; BRISC then adds one to [`ERROR_COUNT`](crate::l1::ERROR_COUNT) beside the
-//! completion word, waits for the acknowledgement, and completes as usual. The host that finds the count
-//! changed reads the workers' reports; those whose launch number is the current one are news
-//! ([`ErrorReport::launch`]): nobody clears a report.
+//! completion word, waits for the acknowledgement, and completes as usual. A stream ends with a step in which the count has changed. The
+//! host that finds it changed reads the workers' reports; those whose launch number is the last one are news
+//! ([`ErrorReport::launch`]): nobody clears a report. It may start the rest of the stream.
 
 use core::fmt;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::descriptor::OpDescriptor;
+use crate::l1;
 use crate::numbered::numbered;
 
 /// Cores of a tile that work as lanes of their own: BRISC with NoC 0, NCRISC with NoC 1.
 pub const LANES: u32 = 2;
+
+/// What the host writes to every worker before the go word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Launch {
+    /// The operator; [`OpDescriptor::seq`] is the launch's number.
+    pub op: OpDescriptor,
+    /// What follows.
+    pub stream: Stream,
+}
+
+const _: () = assert!(size_of::<Launch>() <= l1::LAUNCH_STRIDE as usize);
+
+/// Steps that follow a launch. Their descriptors lie in DRAM, each [`OpDescriptor::BYTES`] after the one before and in one page; their
+/// `seq` does not matter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Stream {
+    /// Linear address of the first one, a multiple of [`OpDescriptor::BYTES`]: low and high half.
+    pub addr: [u32; 2],
+    /// How many.
+    pub steps: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+impl Stream {
+    /// Steps whose descriptors begin at `addr`.
+    pub const fn at(addr: u64, steps: u32) -> Self {
+        Self { addr: [addr as u32, (addr >> 32) as u32], steps, reserved: 0 }
+    }
+}
 
 numbered! {
     /// What a core says it is doing, for the report after a time-out.

@@ -10,6 +10,7 @@ use tt_kernel_abi::boot::MAX_BANKS;
 use tt_kernel_abi::{BankEntry, BootConfig, l1};
 use zerocopy::IntoBytes;
 
+use super::queue::Queue;
 use super::{Session, Transfers};
 use crate::chip::ChipError;
 use crate::error::Error;
@@ -43,9 +44,10 @@ impl Session {
             numbers,
             grid,
             seq: 0,
-            completed: 0,
             errors: 0,
             launches: 0,
+            streams: 0,
+            queue: Queue::default(),
             pushed,
             patience,
             process: std::process::id(),
@@ -78,10 +80,12 @@ impl Session {
             self.link.write(self.workers[position], u64::from(l1::BOOT_CONFIG), config.as_bytes())?;
         }
         // From here on there are cores to stop.
-        self.link.stop_at_exit(self.workers[0], u64::from(l1::GO), l1::STOP)?;
+        self.link.stop_at_exit(self.workers[0], u64::from(l1::STOP), 1)?;
         let brisc = SOFT_RESET_ALL & !RiscV::Brisc.soft_reset_bit();
         self.link.multicast(rect, SOFT_RESET, &brisc.to_le_bytes())?;
-        self.wait("booting")
+        let workers = self.workers.len() as u32;
+        self.wait(l1::COMPLETION, |count| count == workers, |_| "booting".to_owned())?;
+        Ok(())
     }
 
     pub(super) fn rect(&self) -> (NocXy, NocXy) {

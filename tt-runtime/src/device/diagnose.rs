@@ -8,9 +8,9 @@ use super::Session;
 use crate::error::{CoreReport, Error};
 
 impl Session {
-    /// The units of work that the cores of all workers are at.
+    /// The step that runs, and the units of work that the cores of all workers are at.
     pub(super) fn progress(&mut self) -> Result<Vec<u32>, Error> {
-        let mut units = Vec::new();
+        let mut units = vec![self.link.read32(self.workers[0], u64::from(l1::GO))?];
         for tile in self.workers.clone() {
             for core in RiscV::ALL {
                 units.push(self.link.read32(tile, u64::from(l1::progress_words(core)) + 4)?);
@@ -43,10 +43,11 @@ impl Session {
         Ok(Error::Hung { what: what.to_owned(), workers: self.workers.len(), cores })
     }
 
-    pub(super) fn check_errors(&mut self) -> Result<(), Error> {
+    /// What a kernel has refused in the last launch.
+    pub(super) fn refusal(&mut self) -> Result<Option<Error>, Error> {
         let count = self.count(l1::ERROR_COUNT)?;
         if count == self.errors {
-            return Ok(());
+            return Ok(None);
         }
         self.errors = count;
         for tile in self.workers.clone() {
@@ -56,9 +57,9 @@ impl Session {
             }
             let report: ErrorReport = zerocopy::transmute!(words);
             if report.launch() == self.seq & 0xFF_FFFF && report.code & 0xFF != 0 {
-                return Err(Error::Kernel { tile, report });
+                return Ok(Some(Error::Kernel { tile, report }));
             }
         }
-        Ok(())
+        Ok(None)
     }
 }

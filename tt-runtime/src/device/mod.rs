@@ -7,7 +7,8 @@
 //! | module | what |
 //! |---|---|
 //! | [`boot`] | from a chip in any state to workers that wait for launches |
-//! | [`queue`] | launches, and the wait for them |
+//! | [`stream`] | steps that run one after the other without the host |
+//! | [`queue`] | what has been submitted, how it is started, and the wait for it |
 //! | [`diagnose`] | what workers say of themselves when a launch fails or hangs |
 //! | [`memory`] | DRAM: allocations, bytes in and out, weight tiles |
 
@@ -15,6 +16,7 @@ mod boot;
 mod diagnose;
 mod memory;
 mod queue;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,8 @@ use tt_simulator::usage::Usage;
 use tt_simulator::{Mark, Track};
 
 pub use memory::{Allocation, MemoryInfo};
+use queue::Queue;
+pub use stream::{Stream, StreamError};
 
 use crate::alloc::Allocator;
 use crate::cards::{Card, CardError};
@@ -65,6 +69,8 @@ impl DeviceInfo {
 pub struct Counters {
     /// Descriptors executed.
     pub launches: u64,
+    /// How often the host has started some, one or a stream of them.
+    pub streams: u64,
     /// Clocks, where they are counted: not on a card.
     pub clocks: Option<u64>,
     /// Clocks in a microsecond, where clocks are the time that silicon takes: in the simulator's timed mode.
@@ -197,7 +203,7 @@ impl Device {
     /// # Errors
     /// The chip does not answer, or does not boot.
     pub fn info(&self) -> Result<DeviceInfo, Error> {
-        let grid = self.with(|session| Ok(session.grid))?;
+        let grid = self.with_queue(|session| Ok(session.grid))?;
         Ok(DeviceInfo {
             description: self.description(),
             pci_address: self.pci_address(),
@@ -237,20 +243,9 @@ impl Device {
     /// # Errors
     /// [`Error::Kernel`] if a kernel refused something (the device goes on); a fault or a hang fails the device.
     pub fn execute(&self, descriptor: &OpDescriptor) -> Result<(), Error> {
-        let _span = tracing::trace_span!("launch", op = %descriptor.name()).entered();
-        let views = [&descriptor.src0, &descriptor.src1, &descriptor.dst];
-        for view in views.into_iter().chain(&descriptor.more) {
-            self.check_view(view)?;
-        }
-        self.with(|session| {
-            session.mark(|| Mark::Begin(Track::Launches, descriptor.name().to_string()))?;
-            session.execute(descriptor)?;
-            session.mark(|| Mark::End(Track::Launches))
-        })?;
-        if let Some(record) = &self.record {
-            record.launch(descriptor);
-        }
-        Ok(())
+        let mut stream = self.stream();
+        stream.push(descriptor)?;
+        Ok(stream.finish()?)
     }
 
     /// Something begins that several launches may belong to, or ends: a timeline of the simulator shows it by this name. Nothing is asked
@@ -275,6 +270,7 @@ impl Device {
                 let executed = simulated.as_mut().and_then(|simulated| simulated.executed());
                 Counters {
                     launches: session.launches,
+                    streams: session.streams,
                     clocks: executed.map(|e| e.clocks),
                     clocks_us: simulated.and_then(|simulated| simulated.clocks_us()),
                     written: session.written,
@@ -319,8 +315,17 @@ impl Device {
         *self.state.lock() = State::Closed;
     }
 
-    /// Runs `f` on the booted chip; failures other than of the request itself fail the device.
+    /// Runs `f` on the booted chip, after all that has been submitted; failures other than of the request itself fail the device.
     fn with<T>(&self, f: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
+        self.with_queue(|session| {
+            session.link.busy();
+            session.flush()?;
+            f(session)
+        })
+    }
+
+    /// The same, but what has been submitted may not have been started.
+    fn with_queue<T>(&self, f: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
         let chip = self.chip()?;
         let mut state = self.state.lock();
         if let State::Closed | State::Found(_) = *state {
@@ -341,7 +346,6 @@ impl Device {
             State::Closed | State::Found(_) => unreachable!("opened above"),
             State::Open(session) if session.process != std::process::id() => Err(Error::Forked),
             State::Open(session) => {
-                session.link.busy();
                 let result = f(session);
                 if let Err(error) = &result
                     && fails_device(error)
@@ -433,10 +437,12 @@ struct Session {
     /// Their numbers.
     numbers: Vec<u32>,
     grid: (u32, u32),
+    /// Number of the last launch.
     seq: u32,
-    completed: u32,
     errors: u32,
     launches: u64,
+    streams: u64,
+    queue: Queue,
     /// The chip pushes its counts to this host's memory.
     pushed: bool,
     /// A launch in which no worker comes any further for so long is given up.
@@ -448,6 +454,11 @@ struct Session {
 }
 
 impl Session {
+    /// Whether there is a timeline that shows what begins and ends.
+    fn is_marked(&mut self) -> bool {
+        self.link.simulated().is_some_and(|simulated| simulated.is_marked())
+    }
+
     /// Shows what begins or ends in a timeline, if there is one.
     fn mark(&mut self, mark: impl FnOnce() -> Mark) -> Result<(), Error> {
         match self.link.simulated() {

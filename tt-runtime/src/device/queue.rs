@@ -1,13 +1,19 @@
-//! Launches: a descriptor to all workers, the go word, and the wait until every one of them has counted itself on the completion word
-//! (`tt_kernel_abi::launch`).
+//! What has been submitted, and how it runs: the first descriptor to all workers and the go word, the others to DRAM, from where the leader
+//! brings them, and the wait until the leader has finished (`tt_kernel_abi::launch`).
 //!
 //! Where the chip pushes its counts to the host's memory, that is what is looked at, and nothing is read from the card. Otherwise the word in
-//! the worker's L1 is polled.
+//! the leader's L1 is polled.
+//!
+//! A step that a kernel has refused ends a stream. It is kept for whom it belongs to, and the rest is started as another one: what others
+//! have submitted runs in any case.
 
 use std::time::{Duration, Instant};
 
 use tt_isa::map::SOFT_RESET_ALL;
+use tt_kernel_abi::dram::{STREAM, STREAM_STEPS};
+use tt_kernel_abi::launch::{Launch, Stream};
 use tt_kernel_abi::{OpDescriptor, l1};
+use tt_simulator::{Mark, Track};
 use zerocopy::IntoBytes;
 
 use super::Session;
@@ -22,6 +28,43 @@ const LOOKS: u32 = 60;
 const BUSY: Duration = Duration::from_micros(200);
 const YIELDING: Duration = Duration::from_millis(5);
 const SLEEP: Duration = Duration::from_micros(50);
+
+/// What has been submitted and has not been started.
+#[derive(Default)]
+pub(super) struct Queue {
+    descriptors: Vec<OpDescriptor>,
+    /// Whose each of them is.
+    steps: Vec<Step>,
+    /// What kernels have refused, until it is asked for.
+    refused: Vec<(Step, Error)>,
+}
+
+/// A step of somebody's stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Step {
+    pub owner: u64,
+    /// Counted from 0 for each owner.
+    pub number: usize,
+}
+
+impl Queue {
+    /// The first refusal of what somebody has submitted; others of his are forgotten.
+    pub(super) fn take_refusal(&mut self, owner: u64) -> Option<(usize, Error)> {
+        let (his, others) =
+            std::mem::take(&mut self.refused).into_iter().partition(|(step, _)| step.owner == owner);
+        self.refused = others;
+        let his: Vec<(Step, Error)> = his;
+        his.into_iter().next().map(|(step, error)| (step.number, error))
+    }
+
+    /// Takes back what somebody has submitted and what has not been started.
+    pub(super) fn forget(&mut self, owner: u64) {
+        let mut steps = self.steps.iter();
+        self.descriptors.retain(|_| steps.next().is_some_and(|step| step.owner != owner));
+        self.steps.retain(|step| step.owner != owner);
+        self.refused.retain(|(step, _)| step.owner != owner);
+    }
+}
 
 /// A wait: since when, and what was seen when the workers did last come further.
 struct Wait {
@@ -51,21 +94,72 @@ impl Wait {
 }
 
 impl Session {
-    pub(super) fn execute(&mut self, descriptor: &OpDescriptor) -> Result<(), Error> {
-        // 0 and the word that stops the cores never are a launch's number.
-        self.seq = if self.seq >= l1::STOP - 1 { 1 } else { self.seq + 1 };
-        let op = OpDescriptor { seq: self.seq, ..*descriptor };
-        let rect = self.rect();
-        self.link.multicast(rect, u64::from(l1::DESCRIPTOR), op.as_bytes())?;
-        self.link.multicast(rect, u64::from(l1::GO), &self.seq.to_le_bytes())?;
-        self.wait(&format!("{} (launch {})", op.name(), self.seq))?;
-        self.launches += 1;
-        self.check_errors()
+    /// Adds a step to the queue. It is started when something else is asked of the device, or when the queue is full.
+    pub(super) fn submit(&mut self, step: Step, descriptor: &OpDescriptor) -> Result<(), Error> {
+        self.queue.descriptors.push(*descriptor);
+        self.queue.steps.push(step);
+        // A timeline shows each of them.
+        let most = if self.is_marked() { 1 } else { STREAM_STEPS + 1 };
+        if self.queue.steps.len() >= most { self.flush() } else { Ok(()) }
     }
 
-    /// Waits until every worker has counted itself on the completion word once more.
-    pub(super) fn wait(&mut self, what: &str) -> Result<(), Error> {
-        let wanted = self.completed.wrapping_add(self.workers.len() as u32);
+    /// Runs what has been submitted.
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
+        if self.queue.steps.is_empty() {
+            return Ok(());
+        }
+        let descriptors = std::mem::take(&mut self.queue.descriptors);
+        let steps = std::mem::take(&mut self.queue.steps);
+        if descriptors.len() > 1 {
+            self.link.write_dram(STREAM, descriptors[1..].as_bytes())?;
+        }
+        self.mark(|| Mark::Begin(Track::Launches, descriptors[0].name().to_string()))?;
+        let mut done = 0;
+        while done < steps.len() {
+            done += self.run(&descriptors, done)?;
+            if let Some(error) = self.refusal()? {
+                self.queue.refused.push((steps[done - 1], error));
+            }
+        }
+        self.mark(|| Mark::End(Track::Launches))?;
+        // Their memory is used again.
+        (self.queue.descriptors, self.queue.steps) = (descriptors, steps);
+        self.queue.descriptors.clear();
+        self.queue.steps.clear();
+        Ok(())
+    }
+
+    /// Starts the steps from `first` on, which are in DRAM, and waits until the leader has finished; gives how many have run.
+    fn run(&mut self, descriptors: &[OpDescriptor], first: usize) -> Result<usize, Error> {
+        let left = (descriptors.len() - first) as u32;
+        // 0 never is the number of a launch, and numbers of a stream follow one another.
+        self.seq = if self.seq >= u32::MAX - left { 1 } else { self.seq + 1 };
+        let stream = Stream::at(STREAM.offset((first * OpDescriptor::BYTES) as u64).0, left - 1);
+        let launch = Launch { op: OpDescriptor { seq: self.seq, ..descriptors[first] }, stream };
+        let rect = self.rect();
+        self.link.multicast(rect, u64::from(l1::launch(self.seq)), launch.as_bytes())?;
+        self.link.multicast(rect, u64::from(l1::GO), &self.seq.to_le_bytes())?;
+        self.streams += 1;
+        let begun = self.seq;
+        let name = |seq: u32| match descriptors.get(first.wrapping_add(seq.wrapping_sub(begun) as usize)) {
+            Some(descriptor) => format!("{} (launch {seq})", descriptor.name()),
+            None => format!("launch {seq}"),
+        };
+        // Anything else is of before, or of a card that does not answer.
+        let is_ours = |seq: u32| (begun..begun + left).contains(&seq);
+        self.seq = self.wait(l1::FINISHED, is_ours, name)?;
+        let ran = self.seq - begun + 1;
+        self.launches += u64::from(ran);
+        Ok(ran as usize)
+    }
+
+    /// Waits until one of the counts is as it should be, and gives it; `name` is what a launch is called that hangs.
+    pub(super) fn wait(
+        &mut self,
+        word: u32,
+        is_due: impl Fn(u32) -> bool,
+        name: impl Fn(u32) -> String,
+    ) -> Result<u32, Error> {
         let mut wait = Wait::new();
         let clocks = self.link.simulated().map(|simulated| simulated.poll_clocks());
         loop {
@@ -73,13 +167,13 @@ impl Session {
                 Some(clocks) => self.link.advance(clocks)?.asleep,
                 None => false,
             };
-            if self.count(l1::COMPLETION)? == wanted {
-                self.completed = wanted;
-                return Ok(());
+            let now = self.count(word)?;
+            if is_due(now) {
+                return Ok(now);
             }
             if clocks.is_none() {
                 wait.pause();
-                self.check(&mut wait, wanted)?;
+                self.check(&mut wait, word, &is_due)?;
             }
             if wait.looked.elapsed() > self.patience / LOOKS {
                 wait.looked = Instant::now();
@@ -89,12 +183,13 @@ impl Session {
                 }
             }
             if asleep || wait.moved.elapsed() > self.patience {
-                return Err(self.hung(what)?);
+                self.seq = self.link.read32(self.workers[0], u64::from(l1::GO))?;
+                return Err(self.hung(&name(self.seq))?);
             }
         }
     }
 
-    /// One of the counts that workers add to.
+    /// One of the counts that the leader has for the host.
     pub(super) fn count(&mut self, word: u32) -> Result<u32, Error> {
         match self.pushed {
             true => Ok(self.link.read_host(u64::from(word - l1::COUNTS))?),
@@ -103,7 +198,7 @@ impl Session {
     }
 
     /// Now and then: whether the card is there, whether its cores still run, and whether what it pushes arrives.
-    fn check(&mut self, wait: &mut Wait, wanted: u32) -> Result<(), Error> {
+    fn check(&mut self, wait: &mut Wait, word: u32, is_due: impl Fn(u32) -> bool) -> Result<(), Error> {
         if wait.checked.elapsed() < CHECK {
             return Ok(());
         }
@@ -113,7 +208,7 @@ impl Session {
         if self.link.read32(tile, SOFT_RESET)? & SOFT_RESET_ALL == SOFT_RESET_ALL {
             return Err(Error::Stopped { tile });
         }
-        let complete = self.link.read32(tile, u64::from(l1::COMPLETION))? == wanted;
+        let complete = is_due(self.link.read32(tile, u64::from(word))?);
         if complete && wait.complete && self.pushed {
             tracing::warn!(
                 "what the card writes to this host's memory does not arrive: its own memory is polled instead, which is slower"

@@ -5,12 +5,14 @@
 //! looks at one word of one of them.
 
 use std::collections::HashMap;
+use std::mem::offset_of;
 
 use tt_isa::chip::{Board, Chip};
 use tt_isa::map::{DEBUG_REGS_BASE, NIU_BASE, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
 use tt_kernel_abi::l1;
+use tt_kernel_abi::launch::{Launch, Stream};
 
 use super::{Advance, Shown, Simulated, Transport, TransportError, Window};
 
@@ -79,20 +81,42 @@ impl Null {
         }
     }
 
-    /// Every worker counts itself on the completion word.
-    fn complete(&mut self, owner: NocXy) {
-        let at = u64::from(l1::COMPLETION);
-        let mut count = [0; 4];
-        self.load(owner, at, &mut count);
-        let count = u32::from_le_bytes(count).wrapping_add(self.workers);
-        self.store(owner, at, &count.to_le_bytes());
+    fn load_word(&self, owner: NocXy, addr: u32) -> u32 {
+        let mut word = [0; 4];
+        self.load(owner, u64::from(addr), &mut word);
+        u32::from_le_bytes(word)
     }
-}
 
-/// Whether a write starts the cores, or a launch.
-fn starts(addr: u64, data: &[u8]) -> bool {
-    let released = addr == u64::from(DEBUG_REGS_BASE + SOFT_RESET_0) && data != SOFT_RESET_ALL.to_le_bytes();
-    released || addr == u64::from(l1::GO) && data.len() == 4
+    fn store_word(&mut self, owner: NocXy, addr: u32, word: u32) {
+        self.store(owner, u64::from(addr), &word.to_le_bytes());
+    }
+
+    /// Every worker counts itself on the completion word, for as many launches.
+    fn complete(&mut self, owner: NocXy, launches: u32) {
+        let count = self.load_word(owner, l1::COMPLETION);
+        self.store_word(owner, l1::COMPLETION, count.wrapping_add(self.workers * launches));
+    }
+
+    /// A launch and the steps behind it are complete as soon as they are started.
+    fn launched(&mut self, owner: NocXy, seq: u32) {
+        let steps = l1::launch(seq) + (offset_of!(Launch, stream) + offset_of!(Stream, steps)) as u32;
+        let steps = self.load_word(owner, steps);
+        self.complete(owner, steps + 1);
+        self.store_word(owner, l1::FINISHED, seq + steps);
+        self.store_word(owner, l1::GO, seq + steps);
+    }
+
+    /// What the cores do about a write to all of them.
+    fn written(&mut self, owner: NocXy, addr: u64, data: &[u8]) {
+        let word = data.try_into().map(u32::from_le_bytes);
+        match word {
+            Ok(word) if addr == u64::from(DEBUG_REGS_BASE + SOFT_RESET_0) && word != SOFT_RESET_ALL => {
+                self.complete(owner, 1);
+            }
+            Ok(seq) if addr == u64::from(l1::GO) => self.launched(owner, seq),
+            _ => {}
+        }
+    }
 }
 
 impl Transport for Null {
@@ -125,8 +149,8 @@ impl Transport for Null {
         let shows = self.targets[window];
         let (owner, addr) = (self.owner(shows.end), shows.addr + offset);
         self.store(owner, addr, data);
-        if shows.multicast && starts(addr, data) {
-            self.complete(owner);
+        if shows.multicast {
+            self.written(owner, addr, data);
         }
         Ok(())
     }

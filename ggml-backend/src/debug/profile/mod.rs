@@ -48,7 +48,7 @@ struct Rows {
 
 static ROWS: Mutex<Rows> = Mutex::new(Rows { now: BTreeMap::new(), before: BTreeMap::new(), host: None });
 
-fn is_on() -> bool {
+pub(super) fn is_on() -> bool {
     tt_settings::PROFILE.is_on()
 }
 

@@ -6,12 +6,13 @@
 
 use super::boot;
 use super::l1::{L1, outside};
+use super::leader::Leader;
 use super::mmio::{self, Register};
 use super::noc::Noc;
 use super::sync;
 use core::mem::offset_of;
 use core::ops::Deref;
-use tt_isa::map::{DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
+use tt_isa::map::RiscV;
 use tt_kernel_abi::launch::{ErrorCode, ErrorReport, Progress, Stage};
 use tt_kernel_abi::operators::Operator;
 use tt_kernel_abi::sfpu::ON_SFPU;
@@ -19,7 +20,7 @@ use tt_kernel_abi::{BootConfig, Op, OpDescriptor, l1};
 
 /// A word of the mailbox.
 #[inline(always)]
-fn mailbox(addr: u32) -> Register {
+pub(super) fn mailbox(addr: u32) -> Register {
     if !(l1::MAILBOX..l1::MAILBOX_END).contains(&addr) || !addr.is_multiple_of(4) {
         outside();
     }
@@ -108,8 +109,8 @@ pub(super) fn set_stage(core: RiscV, stage: Stage, seq: u32) {
 /// Runs one launch on this core: `run` gets the operator and does this core's part.
 fn launch(core: RiscV, seq: u32, run: fn(Op, Launch)) {
     set_stage(core, Stage::Running, seq);
-    // SAFETY: a descriptor is there, in words of any pattern, and the host writes to it only while every core waits for the go word.
-    let op = unsafe { &*(l1::DESCRIPTOR as *const OpDescriptor) };
+    // SAFETY: a descriptor is there, in words of any pattern, and is written to again only when all cores have completed this launch.
+    let op = unsafe { &*(l1::launch(seq) as *const OpDescriptor) };
     let launch = Launch { op, index: boot::word(offset_of!(BootConfig, index)).load(), core };
     match Op::from_code(op.op) {
         Some(_) if !launch.takes_part() => {}
@@ -125,9 +126,6 @@ pub fn serve(core: RiscV, run: fn(Op, Launch)) -> ! {
     loop {
         set_stage(core, Stage::Idle, seq);
         seq = mailbox(l1::GO).wait_while_equal(seq);
-        if seq == l1::STOP {
-            halt();
-        }
         launch(core, seq, run);
         mmio::order();
         mailbox(l1::done_word(core)).store(seq);
@@ -144,63 +142,25 @@ pub(super) fn wait_for_siblings_idle() {
     }
 }
 
-/// Waits until the completion word of this tile has reached `completed`; false if the host says stop before.
-fn all_completed(completed: u32, seq: u32) -> bool {
-    loop {
-        if mailbox(l1::GO).load() != seq {
-            return false;
-        }
-        if mailbox(l1::COMPLETION).load() == completed {
-            mmio::order();
-            return true;
-        }
-    }
-}
-
-/// The end: where this worker knows the others, all are put into reset, this one too.
-fn stop(noc: &Noc) -> ! {
-    let workers = boot::word(offset_of!(BootConfig, workers)).load();
-    if workers != 0 {
-        sync::atomic_return().store(SOFT_RESET_ALL);
-        noc.write_register_of_all(sync::ATOMIC_RETURN, DEBUG_REGS_BASE + SOFT_RESET_0, workers);
-    }
-    halt()
-}
-
-fn halt() -> ! {
-    loop {
-        mmio::order();
-    }
-}
-
-/// Launch loop of BRISC: also joins the other cores and counts the worker on the completion word.
+/// Launch loop of BRISC: also joins the other cores and counts the worker on the completion word. The leader's starts the steps of streams.
 pub fn serve_and_complete(run: fn(Op, Launch)) -> ! {
-    let config = |offset: usize| boot::word(offset).load();
-    let completion = config(offset_of!(BootConfig, completion_node));
-    let push = [0, 4].map(|half| config(offset_of!(BootConfig, push) + half));
-    let workers = config(offset_of!(BootConfig, grid_width)) * config(offset_of!(BootConfig, grid_height));
-    let (mut seq, mut completed) = (0, 0_u32);
+    let completion = boot::word(offset_of!(BootConfig, completion_node)).load();
+    let mut leader = Leader::here();
+    let mut seq = 0;
     loop {
-        let mut noc = Noc::new(0);
-        noc.increment(completion, l1::COMPLETION, sync::ATOMIC_RETURN);
+        Noc::new(0).increment(completion, l1::COMPLETION, sync::ATOMIC_RETURN);
         set_stage(RiscV::Brisc, Stage::Idle, seq);
-        completed = completed.wrapping_add(workers);
-        if push != [0; 2] && all_completed(completed, seq) {
-            noc.write_host(l1::COUNTS, push, l1::COUNTS_BYTES);
-            // The operator's own count of acknowledgements begins with none under way.
-            noc.wait_writes();
-        }
-        seq = mailbox(l1::GO).wait_while_equal(seq);
-        if seq == l1::STOP {
-            stop(&noc);
-        }
+        seq = match &mut leader {
+            Some(leader) => leader.next(seq),
+            None => mailbox(l1::GO).wait_while_equal(seq),
+        };
         launch(RiscV::Brisc, seq, run);
         set_stage(RiscV::Brisc, Stage::Joining, seq);
         for core in SIBLINGS {
             while mailbox(l1::done_word(core)).load() != seq {
-                // A sibling that hangs, or has seen the stop before it saw the launch, never is done.
-                if mailbox(l1::GO).load() == l1::STOP {
-                    stop(&noc);
+                // A sibling that hangs never is done.
+                if let Some(leader) = &leader {
+                    leader.stop_if_told();
                 }
             }
         }

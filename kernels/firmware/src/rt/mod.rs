@@ -9,6 +9,7 @@ pub mod heap;
 pub mod l1;
 pub mod lane;
 pub mod launch;
+pub(crate) mod leader;
 pub mod math;
 pub mod mmio;
 pub mod noc;

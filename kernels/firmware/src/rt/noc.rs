@@ -201,10 +201,20 @@ impl Noc {
         self.writes = self.writes.wrapping_add(1);
     }
 
-    /// Writes an L1 word to a register of all tiles of a rectangle, this one included.
-    pub(super) fn write_register_of_all(&self, l1: u32, register: u32, rect: u32) {
-        let ctrl = Ctrl::WR | Ctrl::BRCST_PACKET | Ctrl::BRCST_SRC_INCLUDE | Ctrl::PATH_RESERVE;
-        self.request(WRITE_BUF, [l1, self.own], [register, rect], ctrl, 4, 0);
+    /// Writes `len` bytes from L1 to an address of all `tiles` tiles of a rectangle, this one included. All of them acknowledge it.
+    pub(super) fn write_to_all(&mut self, l1: u32, addr: u32, len: u32, rect: u32, tiles: u32) {
+        self.multicast([l1, addr], len, rect, Ctrl::RESP_MARKED);
+        self.writes = self.writes.wrapping_add(tiles);
+    }
+
+    /// Writes an L1 word to an address of all tiles of a rectangle, this one included. Nobody acknowledges it.
+    pub(super) fn write_word_to_all(&self, l1: u32, addr: u32, rect: u32) {
+        self.multicast([l1, addr], 4, rect, Ctrl::empty());
+    }
+
+    fn multicast(&self, [l1, addr]: [u32; 2], len: u32, rect: u32, ctrl: Ctrl) {
+        let all = Ctrl::WR | Ctrl::BRCST_PACKET | Ctrl::BRCST_SRC_INCLUDE | Ctrl::PATH_RESERVE;
+        self.request(WRITE_BUF, [l1, self.own], [addr, rect], all | ctrl, len, 0);
     }
 
     /// Adds one to an L1 word (16-byte aligned) of another tile and waits until it is done.

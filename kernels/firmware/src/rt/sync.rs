@@ -58,12 +58,6 @@ pub const GROUPS_READY: Counter = Counter::at(8);
 /// Where NoC atomics of BRISC put the old value that nobody wants.
 pub const ATOMIC_RETURN: u32 = SYNC + 9 * 16;
 
-/// The word at [`ATOMIC_RETURN`]: while no atomic is under way, BRISC may have the NoC send it.
-pub(super) fn atomic_return() -> Register {
-    // SAFETY: a synchronisation word, which nobody has references to.
-    unsafe { Register::at(ATOMIC_RETURN) }
-}
-
 /// Zeroes all words; only when no other core runs an operator.
 pub fn clear() {
     for offset in (0..SYNC_BYTES).step_by(4) {

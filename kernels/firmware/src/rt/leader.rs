@@ -1,0 +1,141 @@
+//! What the leader's BRISC does between two launches: it waits until all workers have completed one, and starts the next step of the
+//! stream or tells the host ([`tt_kernel_abi::launch`]).
+//!
+//! Nobody but the host waits for the leader in a launch: it does its part of the work as every worker does, and what it does here comes after
+//! it has counted itself. It waits for all workers' counts, which they add without waiting for anyone.
+#![allow(unsafe_code)]
+
+use super::boot;
+use super::l1::L1;
+use super::launch::mailbox;
+use super::mmio::{self, Register};
+use super::noc::Noc;
+use core::mem::offset_of;
+use tt_isa::map::{DEBUG_REGS_BASE, SOFT_RESET_0, SOFT_RESET_ALL};
+use tt_kernel_abi::launch::{Launch, Stream};
+use tt_kernel_abi::{BootConfig, DramAddr, OpDescriptor, l1};
+
+/// The worker that holds the completion word.
+pub(super) struct Leader {
+    /// All workers, as a multicast's register names them.
+    rect: u32,
+    workers: u32,
+    /// Where the host has its copy of the counts; zeros if it has none.
+    push: [u32; 2],
+    /// The completion word when all have completed the launch that runs.
+    completed: u32,
+    /// The count of errors when it began.
+    errors: u32,
+    /// The step that is next, in DRAM, if there is one.
+    next: DramAddr,
+    /// Steps that are left.
+    left: u32,
+}
+
+/// A word of the configuration.
+fn config(offset: usize) -> u32 {
+    boot::word(offset).load()
+}
+
+/// A word of what the host has said of launch `seq`'s stream.
+fn stream(seq: u32, offset: usize) -> u32 {
+    let at = l1::launch(seq) + (offset_of!(Launch, stream) + offset) as u32;
+    // SAFETY: an aligned word of a launch's place, behind the descriptor, to which alone there are references.
+    unsafe { Register::at(at) }.load()
+}
+
+impl Leader {
+    /// This worker, if it is the leader.
+    pub(super) fn here() -> Option<Self> {
+        let rect = config(offset_of!(BootConfig, workers));
+        (rect != 0).then(|| Self {
+            rect,
+            workers: config(offset_of!(BootConfig, grid_width)) * config(offset_of!(BootConfig, grid_height)),
+            push: [0, 4].map(|half| config(offset_of!(BootConfig, push) + half)),
+            completed: 0,
+            errors: 0,
+            next: DramAddr(0),
+            left: 0,
+        })
+    }
+
+    /// Waits until all have completed launch `seq`, and until there is another one; gives its number.
+    pub(super) fn next(&mut self, seq: u32) -> u32 {
+        let mut noc = Noc::new(0);
+        if self.left > 0 {
+            // Its place is not that of the launch that others may still be busy with.
+            let at = l1::NEXT_STEP + offset_of!(OpDescriptor, seq) as u32;
+            // SAFETY: an aligned word of the next step's place, to which there are no references.
+            unsafe { Register::at(at) }.store(seq + 1);
+            noc.write_to_all(l1::NEXT_STEP, l1::launch(seq + 1), l1::DESCRIPTOR_BYTES, self.rect, self.workers);
+        }
+        self.wait_for_all();
+        noc.wait_writes();
+        let errors = mailbox(l1::ERROR_COUNT).load();
+        let failed = core::mem::replace(&mut self.errors, errors) != errors;
+        if self.left == 0 || failed {
+            self.left = 0;
+            return self.finish(&mut noc, seq);
+        }
+        mailbox(l1::NEXT_GO).store(seq + 1);
+        noc.write_word_to_all(l1::NEXT_GO, l1::GO, self.rect);
+        self.left -= 1;
+        self.next = self.next.offset(OpDescriptor::BYTES as u64);
+        // While the go word is on its way.
+        self.fetch(&mut noc);
+        mailbox(l1::GO).wait_while_equal(seq)
+    }
+
+    /// Waits until all workers have counted themselves.
+    fn wait_for_all(&mut self) {
+        self.completed = self.completed.wrapping_add(self.workers);
+        while mailbox(l1::COMPLETION).load() != self.completed {
+            self.stop_if_told();
+        }
+        mmio::order();
+    }
+
+    /// Tells the host that launch `seq` has finished, and waits for another one.
+    fn finish(&mut self, noc: &mut Noc, seq: u32) -> u32 {
+        mailbox(l1::FINISHED).store(seq);
+        if self.push != [0; 2] {
+            noc.write_host(l1::COUNTS, self.push, l1::COUNTS_BYTES);
+            // The operator's own count of acknowledgements begins with none under way.
+            noc.wait_writes();
+        }
+        let seq = loop {
+            self.stop_if_told();
+            let go = mailbox(l1::GO).load();
+            if go != seq {
+                mmio::order();
+                break go;
+            }
+        };
+        let half = |i: usize| u64::from(stream(seq, offset_of!(Stream, addr) + 4 * i));
+        self.next = DramAddr(half(0) | half(1) << 32);
+        self.left = stream(seq, offset_of!(Stream, steps));
+        self.fetch(noc);
+        seq
+    }
+
+    /// Brings the next step from DRAM, if there is one.
+    fn fetch(&self, noc: &mut Noc) {
+        if self.left > 0 {
+            // SAFETY: the next step's place; its words are accessed by the NoC and as registers only.
+            noc.read_dram(self.next, unsafe { L1::new(l1::NEXT_STEP, l1::DESCRIPTOR_BYTES) });
+            noc.wait_reads();
+        }
+    }
+
+    /// If the host says stop, all workers are put into reset, this one too.
+    pub(super) fn stop_if_told(&self) {
+        if mailbox(l1::STOP).load() == 0 {
+            return;
+        }
+        mailbox(l1::NEXT_GO).store(SOFT_RESET_ALL);
+        Noc::new(0).write_word_to_all(l1::NEXT_GO, DEBUG_REGS_BASE + SOFT_RESET_0, self.rect);
+        loop {
+            mmio::order();
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Streams: steps that a device runs one after the other, without the host between them.
+//!
+//! A step is one descriptor on all workers. What is pushed waits in the device's queue, together with what others push, and is started when
+//! somebody finishes his stream, when memory of the device is read or written, or when the queue is full. So memory that a step uses may
+//! be freed and written to as soon as the step has been pushed: whatever the host does to the device comes after it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tt_kernel_abi::OpDescriptor;
+
+use super::queue::Step;
+use super::{Device, State};
+use crate::error::Error;
+
+/// The next stream's number.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// Steps of a device. One that is dropped takes back those that have not been started.
+pub struct Stream<'a> {
+    device: &'a Device,
+    id: u64,
+    pushed: usize,
+}
+
+/// Why a stream has not run as it should.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{error}")]
+pub struct StreamError {
+    /// The step whose kernel refused something, counted from 0 since the stream was made; all others have run. `None`: the device failed.
+    pub step: Option<usize>,
+    /// What happened.
+    pub error: Error,
+}
+
+impl From<StreamError> for Error {
+    fn from(error: StreamError) -> Self {
+        error.error
+    }
+}
+
+impl Device {
+    /// A stream without steps.
+    pub fn stream(&self) -> Stream<'_> {
+        Stream { device: self, id: NEXT.fetch_add(1, Ordering::Relaxed), pushed: 0 }
+    }
+}
+
+impl Stream<'_> {
+    /// Adds a step. It runs after everything that was submitted to the device before.
+    ///
+    /// # Errors
+    /// A tensor is not in the device's memory; the device does not boot, or has failed.
+    pub fn push(&mut self, descriptor: &OpDescriptor) -> Result<(), Error> {
+        let views = [&descriptor.src0, &descriptor.src1, &descriptor.dst];
+        for view in views.into_iter().chain(&descriptor.more) {
+            self.device.check_view(view)?;
+        }
+        let step = Step { owner: self.id, number: self.pushed };
+        self.device.with_queue(|session| session.submit(step, descriptor))?;
+        self.pushed += 1;
+        if let Some(record) = &self.device.record {
+            record.launch(descriptor);
+        }
+        Ok(())
+    }
+
+    /// Steps that have been pushed.
+    pub fn len(&self) -> usize {
+        self.pushed
+    }
+
+    /// Whether none has been pushed.
+    pub fn is_empty(&self) -> bool {
+        self.pushed == 0
+    }
+
+    /// Runs the steps that have not run yet, and waits for them. More can be pushed afterwards.
+    ///
+    /// # Errors
+    /// A kernel refused something (the device goes on); a fault or a hang fails the device.
+    pub fn finish(&mut self) -> Result<(), StreamError> {
+        let refusal = self.device.with(|session| Ok(session.queue.take_refusal(self.id)));
+        match refusal.map_err(|error| StreamError { step: None, error })? {
+            Some((step, error)) => Err(StreamError { step: Some(step), error }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Stream<'_> {
+    fn drop(&mut self) {
+        if let State::Open(session) = &mut *self.device.state.lock() {
+            session.queue.forget(self.id);
+        }
+    }
+}
