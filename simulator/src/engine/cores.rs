@@ -9,7 +9,15 @@ use crate::model::rv32::{Kind, Retired, Spin, Stop, decode};
 use crate::model::tile::Tile;
 use crate::observe::{CoreState, Executing, Observer};
 
-/// Runs a core for at most `budget` instructions; how many it has executed. `clock`: the clock at which it had executed so many
+/// What a core has done in its turn.
+pub struct Turn {
+    /// Instructions that it has executed.
+    pub executed: u32,
+    /// Why it has stopped.
+    pub stop: Stop,
+}
+
+/// Runs a core for at most `budget` instructions. `clock`: the clock at which it had executed so many
 /// in all.
 ///
 /// # Errors
@@ -22,7 +30,7 @@ pub fn turn<P: Policy, O: Observer>(
     core: RiscV,
     budget: u32,
     clock: impl Fn(u64) -> u64,
-) -> Result<u32, Fault> {
+) -> Result<Turn, Fault> {
     tile.refresh_code();
     let (mut hart, mut code) = tile.take_hart(core);
     let before = hart.executed;
@@ -48,7 +56,7 @@ pub fn turn<P: Policy, O: Observer>(
     if matches!(stop, Stop::Blocked | Stop::Spinning) {
         tile.sleep(core);
     }
-    Ok((executed - before) as u32)
+    Ok(Turn { executed: (executed - before) as u32, stop })
 }
 
 /// What a core that executes one instruction at a time needs to notice that it only polls.

@@ -72,7 +72,7 @@ impl Fast {
                     continue;
                 }
                 let clock = |so_many| begin + (so_many - executed[core as usize]);
-                let done = cores::turn(tile, self, observer, core, (*left).min(SLICE), clock)?;
+                let done = cores::turn(tile, self, observer, core, (*left).min(SLICE), clock)?.executed;
                 *left -= done.min(*left);
                 ran = true;
                 pipeline::run_all(tile, self, observer)?;

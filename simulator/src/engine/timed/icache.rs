@@ -8,50 +8,57 @@ use tt_isa::timing::CoreTiming;
 
 /// No line: code is not up there.
 const EMPTY: u32 = u32::MAX;
+/// Room for the lines of the largest cache.
+const LINES: usize = 128;
 
 /// Which lines are in the cache.
 pub struct ICache {
-    lines: Vec<u32>,
+    lines: [u32; LINES],
+    /// Lines that the core's cache has, less one: a power of two.
+    mask: u32,
     line_bits: u32,
-    last: u32,
     miss: u64,
 }
 
 impl ICache {
     /// A core's cache, empty.
     pub fn new(timing: &CoreTiming, core: RiscV) -> Self {
-        let lines = timing.icache_bytes[core as usize] / u16::from(timing.icache_line);
-        let line_bits = timing.icache_line.trailing_zeros();
-        Self { lines: vec![EMPTY; lines.into()], line_bits, last: EMPTY, miss: timing.icache_miss.into() }
-    }
-
-    /// Whether the instruction at `pc` is in the same line as the last one.
-    #[inline(always)]
-    pub fn is_last(&self, pc: u32) -> bool {
-        pc >> self.line_bits == self.last
-    }
-
-    /// Clocks that the instruction at `pc` is late; `jumped`: the one before has led there.
-    #[inline]
-    pub fn fetch(&mut self, pc: u32, jumped: bool) -> u64 {
-        let line = pc >> self.line_bits;
-        if line == self.last {
-            return 0;
+        let lines = u32::from(timing.icache_bytes[core as usize] / u16::from(timing.icache_line));
+        assert!(lines.is_power_of_two() && lines as usize <= LINES, "{lines} lines of code");
+        Self {
+            lines: [EMPTY; LINES],
+            mask: lines - 1,
+            line_bits: timing.icache_line.trailing_zeros(),
+            miss: timing.icache_miss.into(),
         }
-        self.fetch_line(pc, line, jumped)
     }
 
-    fn fetch_line(&mut self, pc: u32, line: u32, jumped: bool) -> u64 {
-        self.last = line;
+    /// The core goes on to the instruction at `pc`: the prefetcher has brought it.
+    #[inline(always)]
+    pub fn goes_on(&mut self, pc: u32) {
+        if pc & ((1 << self.line_bits) - 1) == 0 && pc < map::IRAM_BASE {
+            *self.place(pc) = pc >> self.line_bits;
+        }
+    }
+
+    /// Clocks that the instruction at `pc` is late, to which the one before it has led.
+    #[inline]
+    pub fn jump(&mut self, pc: u32) -> u64 {
+        let line = pc >> self.line_bits;
         if pc >= map::IRAM_BASE {
             // NCRISC's own RAM.
             return 0;
         }
-        let place = line as usize % self.lines.len();
-        if self.lines[place] == line {
+        let place = self.place(pc);
+        if *place == line {
             return 0;
         }
-        self.lines[place] = line;
-        if jumped { self.miss } else { 0 }
+        *place = line;
+        self.miss
+    }
+
+    #[inline(always)]
+    fn place(&mut self, pc: u32) -> &mut u32 {
+        &mut self.lines[(pc >> self.line_bits & self.mask) as usize % LINES]
     }
 }

@@ -34,7 +34,7 @@ mod scoreboard;
 mod units;
 mod wakes;
 
-use scoreboard::{Place, Scoreboard};
+use scoreboard::{Place, Scoreboard, Way};
 use units::Units;
 use wakes::Wakes;
 
@@ -156,8 +156,24 @@ impl Policy for Timed {
 
     #[inline(always)]
     fn may_execute(&mut self, tile: &mut Tile, core: RiscV, pc: u32, op: &Op, operands: [u32; 2]) -> bool {
-        self.cores[core as usize].enter_at_once(pc, op, self.limit)
-            || self.may_enter(tile, core, pc, op, operands)
+        let (board, limit) = (&mut self.cores[core as usize], self.limit);
+        if board.is_undecided() {
+            return self.may_enter(tile, core, pc, op, operands);
+        }
+        match Way::of(op.kind) {
+            Way::Compute => board.compute(pc, op, false, limit),
+            Way::Branch => board.branch(pc, op, operands, limit),
+            Way::Multiply => board.compute(pc, op, true, limit),
+            way @ (Way::Load | Way::Store) => {
+                let addr = operands[0].wrapping_add(op.imm as u32);
+                match Place::of_memory(addr) {
+                    Some(place) if way == Way::Load => self.may_load(core, pc, op, (place, addr)),
+                    Some(place) => self.may_store(core, pc, op, (place, addr)),
+                    None => self.may_enter(tile, core, pc, op, operands),
+                }
+            }
+            Way::Other => self.may_enter(tile, core, pc, op, operands),
+        }
     }
 
     #[inline]
@@ -168,6 +184,26 @@ impl Policy for Timed {
 }
 
 impl Timed {
+    /// Whether there is time for a load from L1 or local RAM.
+    #[inline(always)]
+    fn may_load(&mut self, core: RiscV, pc: u32, op: &Op, from: (Place, u32)) -> bool {
+        let enters = self.cores[core as usize].load(pc, op, from, self.limit).is_some();
+        if enters && from.0 == Place::L1 {
+            self.wakes.loaded_word(core, from.1);
+        }
+        enters
+    }
+
+    /// The same of a store there: the turn ends soon if somebody waits for it.
+    #[inline(always)]
+    fn may_store(&mut self, core: RiscV, pc: u32, op: &Op, to: (Place, u32)) -> bool {
+        let Some(at) = self.cores[core as usize].store(pc, op, to, self.limit) else { return false };
+        if to.0 == Place::L1 && self.wakes.stored(core, to.1, at) & self.asleep != 0 {
+            self.limit = self.limit.min(at + TURN);
+        }
+        true
+    }
+
     /// Whether there is time for an instruction, of any kind.
     fn may_enter(&mut self, tile: &mut Tile, core: RiscV, pc: u32, op: &Op, operands: [u32; 2]) -> bool {
         if op.kind == Kind::Unknown {
@@ -295,10 +331,10 @@ impl Timed {
             observer.core_state(begin, core, tile.activity(core).into());
         }
         let mut end = begin + u64::from(budget);
-        loop {
+        let next = loop {
             let (at, who, second) = self.choose(tile);
             if at >= end {
-                break;
+                break at;
             }
             self.now = self.now.max(at);
             observer.time(self.now);
@@ -322,10 +358,10 @@ impl Timed {
             {
                 end = end.min(self.now.max(first + ALONE));
             }
-        }
+        };
         self.now = end;
         self.alone = false;
-        self.next = (tile.changes(), self.choose(tile).0);
+        self.next = (tile.changes(), next);
         tile.set_clock(begin);
         Ok(())
     }
@@ -496,11 +532,8 @@ impl Timed {
         self.wakes.turn(core, self.now, slept);
         self.asleep = RiscV::ALL.map(|other| u8::from(!tile.is_awake(other)) << other as u8).iter().sum();
         self.limit = limit;
-        let accepted = self.cores[i].accepted();
-        let executed = tile.hart(core).executed;
         let done = self.execute(tile, observer, core);
-        let executed = tile.hart(core).executed - executed;
-        self.blocked = executed < self.cores[i].accepted() - accepted;
+        self.blocked = matches!(done, Err(_) | Ok(Stop::Blocked));
         if self.blocked {
             self.cores[i].cancel();
         } else {
@@ -521,7 +554,7 @@ impl Timed {
         for thread in if self.coprocessor { 0..THREADS } else { 0..0 } {
             self.pushed[thread].truncate(tile.tensix().queued(thread));
         }
-        done
+        done.map(|_| ())
     }
 
     /// A core has fallen asleep in its turn; `before`: what it had done when something woke it.
@@ -548,15 +581,21 @@ impl Timed {
         }
     }
 
-    fn execute<O: Observer>(&mut self, tile: &mut Tile, observer: &mut O, core: RiscV) -> Result<(), Fault> {
+    /// Lets a core execute; why it has stopped.
+    fn execute<O: Observer>(
+        &mut self,
+        tile: &mut Tile,
+        observer: &mut O,
+        core: RiscV,
+    ) -> Result<Stop, Fault> {
         let (begin, now) = (tile.hart(core).executed, self.now);
         if !O::ACCESSES {
             // No instruction takes less than a clock.
             let most = (self.limit - self.cores[core as usize].next().min(self.limit)).max(1);
             let most = u32::try_from(most).unwrap_or(u32::MAX);
             self.turns[core as usize] += 1;
-            cores::turn(tile, self, observer, core, most, |executed| now + (executed - begin))?;
-            return Ok(());
+            let turn = cores::turn(tile, self, observer, core, most, |executed| now + (executed - begin))?;
+            return Ok(turn.stop);
         }
         let mut lane = std::mem::take(&mut self.lanes[core as usize]);
         // It has been chosen, and is shown to the observer once.
@@ -568,6 +607,6 @@ impl Timed {
         if matches!(stop, Stop::Blocked | Stop::Spinning) {
             tile.sleep(core);
         }
-        Ok(())
+        Ok(stop)
     }
 }

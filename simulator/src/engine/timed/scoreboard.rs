@@ -9,7 +9,7 @@ use tt_isa::map::{self, RiscV};
 use tt_isa::timing::CoreTiming;
 
 use super::icache::ICache;
-use crate::model::rv32::{Kind, Op};
+use crate::model::rv32::{Kind, NO_REGISTER, Op, alu};
 use crate::observe::usage::{CoreUsage, CoreWait};
 
 /// Behind the registers of both NIUs.
@@ -54,9 +54,25 @@ pub enum Place {
 }
 
 impl Place {
+    /// L1 or local RAM, if that is at an address.
+    #[inline(always)]
+    pub const fn of_memory(addr: u32) -> Option<Self> {
+        match addr {
+            0..map::LOCAL_RAM_BASE => Some(Self::L1),
+            map::LOCAL_RAM_BASE..map::TDMA_REGS_BASE => Some(Self::Local),
+            _ => None,
+        }
+    }
+
+    /// What is at an address, and the address.
+    #[inline]
+    const fn at(addr: u32) -> (Self, u32) {
+        (Self::of(addr), addr)
+    }
+
     /// What is at an address.
     #[inline]
-    pub const fn of(addr: u32) -> Self {
+    const fn of(addr: u32) -> Self {
         match addr {
             0..map::LOCAL_RAM_BASE => Self::L1,
             map::LOCAL_RAM_BASE..map::TDMA_REGS_BASE => Self::Local,
@@ -69,17 +85,13 @@ impl Place {
     }
 }
 
-/// An instruction that has entered the integer unit.
+/// An access to a register that has entered the integer unit: it may be refused, and come again.
 #[derive(Clone, Copy)]
 struct Entered {
     at: u64,
-    pc: u32,
     op: Op,
-    /// Of a load or store.
     place: Place,
     addr: u32,
-    /// Clocks in the integer unit.
-    occupied: u64,
 }
 
 /// The value of a register: when it moves on from the unit that makes it, and when it has been written.
@@ -103,12 +115,42 @@ impl Value {
     }
 }
 
-/// The core's last jump or branch, until it is known where it went.
-#[derive(Clone, Copy)]
-struct Branch {
-    pc: u32,
-    kind: Kind,
-    backward: bool,
+/// Registers, and room for the index of whatever an instruction has in place of one: no access has to be checked.
+const SLOTS: usize = 64;
+const _: () = assert!((NO_REGISTER as usize) < SLOTS);
+
+/// How an instruction goes through the core.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// Through the integer unit in one clock.
+    Compute,
+    /// Through the integer unit in several.
+    Multiply,
+    /// A jump or branch.
+    Branch,
+    /// Through the load/store unit.
+    Load,
+    /// See `Load`.
+    Store,
+    /// Divisions, pushes in line, and what ends a turn.
+    Other,
+}
+
+impl Way {
+    /// The way of a kind of instruction.
+    #[inline(always)]
+    pub const fn of(kind: Kind) -> Self {
+        use Kind::*;
+        match kind {
+            Lui | Auipc | Addi | Slti | Sltiu | Xori | Ori | Andi | Slli | Srli | Srai | Add | Sub | Sll
+            | Slt | Sltu | Xor | Srl | Sra | Or | And => Self::Compute,
+            Mul | Mulh | Mulhsu | Mulhu => Self::Multiply,
+            Jal | Jalr | Beq | Bne | Blt | Bge | Bltu | Bgeu => Self::Branch,
+            Lb | Lh | Lw | Lbu | Lhu => Self::Load,
+            Sb | Sh | Sw => Self::Store,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// A core between two instructions.
@@ -117,7 +159,7 @@ pub struct Scoreboard {
     icache: ICache,
     /// When the next instruction may enter.
     next: u64,
-    values: [Value; 33],
+    values: [Value; SLOTS],
     /// When the last instructions leave the load/store unit.
     leave: Recent,
     /// When the last loads from elsewhere than local RAM have entered, and their latency.
@@ -127,9 +169,8 @@ pub struct Scoreboard {
     /// Their addresses.
     stored: [u32; QUEUE],
     last_store: u64,
+    /// The last instruction, if it is not known yet whether it was executed.
     entered: Option<Entered>,
-    branch: Option<Branch>,
-    accepted: u64,
     /// Where the last load from elsewhere than local RAM came from: what a core that only polls waits for.
     polled: Place,
     /// What it waits for while it is asleep.
@@ -144,15 +185,13 @@ impl Scoreboard {
             timing,
             icache: ICache::new(timing, core),
             next: 0,
-            values: [Value::default(); 33],
+            values: [Value::default(); SLOTS],
             leave: Recent::default(),
             loads: Recent::default(),
             stores: Recent::default(),
             stored: [u32::MAX; QUEUE],
             last_store: 0,
             entered: None,
-            branch: None,
-            accepted: 0,
             polled: Place::L1,
             asleep_for: CoreWait::Word,
             usage: CoreUsage::default(),
@@ -222,51 +261,188 @@ impl Scoreboard {
         usage
     }
 
-    /// Instructions that have been let in.
-    pub fn accepted(&self) -> u64 {
-        self.accepted
-    }
-
-    /// Lets an instruction of one clock enter whose operands are there, behind one of the same line of code: most are. Whether
-    /// it has been that easy; otherwise nothing has changed.
+    /// Lets an instruction enter that the integer unit has for one clock, or for as many as a product takes
+    /// (`multiplies`); whether it has entered, before `limit`. Those before it have been executed.
     #[inline(always)]
-    pub fn enter_at_once(&mut self, pc: u32, op: &Op, limit: u64) -> bool {
-        let at = self.next;
-        // An immediate may look like a register that is not there yet: then it takes the other way for nothing.
-        let [first, second] =
-            [op.rs1, op.rs2].map(|register| self.values[usize::from(register)].is_ready(at));
-        let easy = is_simple(op.kind)
-            && first
-            && second
-            && self.icache.is_last(pc)
-            && self.branch.is_none()
-            && self.entered.is_none()
-            && at < limit
-            && self.leave.nth_last(self.timing.queue) <= at;
-        if easy {
-            self.next = at + 1;
-            self.usage.executing += 1;
-            self.accepted += 1;
-            let leave = (at + 2).max(self.leave.nth_last(1) + 1);
-            self.leave.push(leave);
-            self.values[usize::from(op.rd).min(32)] = Value { moves: at + 1, written: leave };
-        }
-        easy
+    pub fn compute(&mut self, pc: u32, op: &Op, multiplies: bool, limit: u64) -> bool {
+        self.icache.goes_on(pc);
+        let Some(at) = self.at_once(op, limit).or_else(|| self.wait(op, limit)) else { return false };
+        let done = at + if multiplies { u64::from(self.timing.multiply) } else { 1 };
+        self.usage.executing += done - at;
+        self.next = done;
+        let leave = self.leaves(done + 1);
+        self.set(op, done, leave);
+        true
     }
 
-    /// Lets an instruction enter if it can before `limit`: when it does, or `None`. Those before it have been executed.
-    #[inline]
-    pub fn enter(&mut self, pc: u32, op: &Op, [a, b]: [u32; 2], limit: u64) -> Option<(u64, Place, u32)> {
+    /// The same of a jump or branch, where its operands say where it leads.
+    #[inline(always)]
+    pub fn branch(&mut self, pc: u32, op: &Op, [a, b]: [u32; 2], limit: u64) -> bool {
+        self.icache.goes_on(pc);
+        let Some(at) = self.at_once(op, limit).or_else(|| self.wait(op, limit)) else { return false };
+        self.usage.executing += 1;
+        self.next = at + 1;
+        let leave = self.leaves(at + 2);
+        let target = match op.kind {
+            Kind::Jalr => a.wrapping_add(op.imm as u32) & !1,
+            _ => pc.wrapping_add(op.imm as u32),
+        };
+        let jumps = matches!(op.kind, Kind::Jal | Kind::Jalr);
+        if jumps {
+            self.set(op, at + 1, leave);
+        }
+        let taken = target != pc.wrapping_add(4) && (jumps || alu::taken(op.kind, a, b));
+        let predicted = match op.kind {
+            Kind::Jal => taken,
+            Kind::Jalr => !taken,
+            // Backward branches are taken to be loops.
+            _ => op.imm < 0,
+        };
+        let mut late = if taken != predicted { u64::from(self.timing.mispredict) } else { 0 };
+        if taken {
+            late += self.icache.jump(target);
+        }
+        if late != 0 {
+            self.next += late;
+            self.waits(CoreWait::Code, late);
+        }
+        true
+    }
+
+    /// The same of a load from L1 or local RAM: when it has entered.
+    #[inline(always)]
+    pub fn load(&mut self, pc: u32, op: &Op, from: (Place, u32), limit: u64) -> Option<u64> {
+        let place = from.0;
+        self.icache.goes_on(pc);
+        let latency = self.latency(place);
+        let free = self.next >= self.load_room(place) && self.next >= self.store_room();
+        let at = if free { self.at_once(op, limit) } else { None };
+        let at = at.or_else(|| self.wait_for_memory(op, place, limit))?;
+        self.usage.executing += 1;
+        self.next = at + 1;
+        self.loaded(op, at, from, latency);
+        Some(at)
+    }
+
+    /// The same of a store there.
+    #[inline(always)]
+    pub fn store(&mut self, pc: u32, op: &Op, (place, addr): (Place, u32), limit: u64) -> Option<u64> {
+        self.icache.goes_on(pc);
+        let at = if self.next >= self.store_room() { self.at_once(op, limit) } else { None };
+        let at = at.or_else(|| self.wait_for_memory(op, place, limit))?;
+        self.usage.executing += 1;
+        self.next = at + 1;
+        self.stored(at, place, addr);
+        self.leaves(at + 2);
+        Some(at)
+    }
+
+    /// Lets any other instruction enter, or one behind an access to a register. When it does, and what it accesses.
+    pub fn enter(&mut self, pc: u32, op: &Op, operands: [u32; 2], limit: u64) -> Option<(u64, Place, u32)> {
         self.commit();
-        self.follow(pc);
-        let kind = op.kind;
-        let mut at = self.next;
-        if at >= limit {
+        let nothing = |entered: bool| entered.then_some((0, Place::Local, 0));
+        let way = Way::of(op.kind);
+        match way {
+            Way::Compute | Way::Multiply => {
+                return nothing(self.compute(pc, op, way == Way::Multiply, limit));
+            }
+            Way::Branch => return nothing(self.branch(pc, op, operands, limit)),
+            Way::Other if op.kind != Kind::TtInsn => return nothing(self.divide(pc, op, operands, limit)),
+            Way::Load | Way::Store | Way::Other => {}
+        }
+        let (place, addr) = match op.kind {
+            Kind::TtInsn => (Place::Sync, 0),
+            _ => Place::at(operands[0].wrapping_add(op.imm as u32)),
+        };
+        if matches!(place, Place::L1 | Place::Local) {
+            let at = match way {
+                Way::Load => self.load(pc, op, (place, addr), limit),
+                _ => self.store(pc, op, (place, addr), limit),
+            };
+            return at.map(|at| (at, place, addr));
+        }
+        self.icache.goes_on(pc);
+        let at = self.wait_for_memory(op, place, limit)?;
+        // It may have to be executed again.
+        self.entered = Some(Entered { at, op: *op, place, addr });
+        Some((at, place, addr))
+    }
+
+    /// A division, or what takes a clock and has no result.
+    fn divide(&mut self, pc: u32, op: &Op, [a, b]: [u32; 2], limit: u64) -> bool {
+        self.icache.goes_on(pc);
+        let Some(at) = self.at_once(op, limit).or_else(|| self.wait(op, limit)) else { return false };
+        let done = at
+            + match op.kind {
+                Kind::Div | Kind::Rem => self.division(a as i32 as i64, b as i32 as i64),
+                Kind::Divu | Kind::Remu => self.division(i64::from(a), i64::from(b)),
+                _ => 1,
+            };
+        self.usage.executing += done - at;
+        self.next = done;
+        let leave = self.leaves(done + 1);
+        if op.kind != Kind::Fence {
+            self.set(op, done, leave);
+        }
+        true
+    }
+
+    /// Whether it is not known yet if the last instruction has been executed.
+    #[inline(always)]
+    pub fn is_undecided(&self) -> bool {
+        self.entered.is_some()
+    }
+
+    /// The last instruction that entered has not been executed, and comes again.
+    pub fn cancel(&mut self) {
+        self.entered = None;
+    }
+
+    /// The last instruction that entered has been executed.
+    #[inline]
+    pub fn commit(&mut self) {
+        if let Some(Entered { at, op, place, addr }) = self.entered.take() {
+            self.usage.executing += 1;
+            self.next = at + 1;
+            if is_load(op.kind) {
+                self.loaded(&op, at, (place, addr), self.latency(place));
+            } else {
+                self.stored(at, place, addr);
+                self.leaves(at + 2);
+            }
+        }
+    }
+
+    /// When an instruction enters that has to wait for nothing, which most do not; `None` if it has to.
+    #[inline(always)]
+    fn at_once(&self, op: &Op, limit: u64) -> Option<u64> {
+        let at = self.next;
+        // An immediate may look like a register that is not there yet: then it waits for nothing.
+        let [first, second] = [op.rs1, op.rs2].map(|register| self.values[usize::from(register) % SLOTS]);
+        let free = first.is_ready(at) && second.is_ready(at) && at < limit;
+        (free && self.leave.nth_last(self.timing.queue) <= at).then_some(at)
+    }
+
+    /// When an instruction of the integer unit enters, if that is before `limit`.
+    fn wait(&mut self, op: &Op, limit: u64) -> Option<u64> {
+        self.wait_until(op, 0, limit)
+    }
+
+    /// The same of one that goes to the load/store unit.
+    fn wait_for_memory(&mut self, op: &Op, place: Place, limit: u64) -> Option<u64> {
+        let room = self.store_room().max(if is_load(op.kind) { self.load_room(place) } else { 0 });
+        self.wait_until(op, room, limit)
+    }
+
+    /// The same; `room`: when there is room where it goes.
+    fn wait_until(&mut self, op: &Op, room: u64, limit: u64) -> Option<u64> {
+        let free = self.next;
+        if free >= limit {
             return None;
         }
-        let free = at;
-        let (uses_a, uses_b) = uses(kind);
-        let [first, second] = [op.rs1, op.rs2].map(|register| self.values[usize::from(register)]);
+        let mut at = free;
+        let (uses_a, uses_b) = uses(op.kind);
+        let [first, second] = [op.rs1, op.rs2].map(|register| self.values[usize::from(register) % SLOTS]);
         // The later of the two may make the other one wait.
         for _ in 0..1 + u32::from(uses_b) {
             if uses_a {
@@ -277,83 +453,56 @@ impl Scoreboard {
             }
         }
         let ready = at;
-        at = at.max(self.leave.nth_last(self.timing.queue).saturating_sub(1));
-        let mut place = Place::Sync;
-        let mut addr = 0;
-        if is_memory(kind) {
-            if kind != Kind::TtInsn {
-                addr = a.wrapping_add(op.imm as u32);
-                place = Place::of(addr);
-            }
-            // Neither enters while the store queue is full.
-            at = at.max(self.stores.nth_last(self.timing.stores_queued));
-            if is_load(kind) && place != Place::Local {
-                let latency = self.latency(place);
-                at = at.max((self.loads.nth_last(self.timing.loads_in_flight) + latency).saturating_sub(1));
-            }
-        }
-        if at != free {
-            self.waits(CoreWait::Operand, ready - free);
-            self.waits(CoreWait::Memory, at - ready);
-        }
+        at = at.max(self.leave.nth_last(self.timing.queue).saturating_sub(1)).max(room);
+        self.waits(CoreWait::Operand, ready - free);
+        self.waits(CoreWait::Memory, at - ready);
         if at >= limit {
             self.next = at;
             return None;
         }
-        self.accepted += 1;
-        let entered = Entered { at, pc, op: *op, place, addr, occupied: self.occupied(kind, a, b) };
-        if is_memory(kind) && !matches!(place, Place::L1 | Place::Local) {
-            // It may have to be executed again.
-            self.entered = Some(entered);
-        } else {
-            self.execute(&entered);
-        }
-        Some((at, place, addr))
+        Some(at)
     }
 
-    /// The last instruction that entered has not been executed, and comes again.
-    pub fn cancel(&mut self) {
-        if self.entered.take().is_some() {
-            self.accepted -= 1;
-        }
+    /// When there is room for a load or store: neither enters while the store queue is full.
+    #[inline(always)]
+    fn store_room(&self) -> u64 {
+        self.stores.nth_last(self.timing.stores_queued)
     }
 
-    /// The last instruction that entered has been executed.
-    #[inline]
-    pub fn commit(&mut self) {
-        if let Some(entered) = self.entered.take() {
-            self.execute(&entered);
+    /// When there is room for one more load.
+    #[inline(always)]
+    fn load_room(&self, place: Place) -> u64 {
+        if place == Place::Local {
+            return 0;
         }
+        (self.loads.nth_last(self.timing.loads_in_flight) + self.latency(place)).saturating_sub(1)
     }
 
-    /// An instruction is executed.
-    #[inline]
-    fn execute(&mut self, &Entered { at, pc, op, place, addr, occupied }: &Entered) {
-        self.next = at + occupied;
-        self.usage.executing += occupied;
-        let kind = op.kind;
-        let mut leave = at + occupied + 1;
-        if is_load(kind) {
-            let latency = self.latency(place);
-            if place != Place::Local {
-                self.loads.push(at);
-                self.polled = place;
-            }
-            // A load from where a store still waits enters behind it.
-            let conflict = if place == Place::L1 && self.last_store > at { self.conflict(addr) } else { 0 };
-            leave = leave.max(at.max(conflict) + latency);
-        } else if is_memory(kind) {
-            self.store(at, place, addr);
-        }
-        leave = leave.max(self.leave.nth_last(1) + 1);
+    /// An instruction leaves the load/store unit at `leave`, or behind the one before.
+    #[inline(always)]
+    fn leaves(&mut self, leave: u64) -> u64 {
+        let leave = leave.max(self.leave.nth_last(1) + 1);
         self.leave.push(leave);
-        if writes(kind) {
-            let moves = if is_load(kind) { leave } else { at + occupied };
-            self.values[usize::from(op.rd).min(32)] = Value { moves, written: leave };
+        leave
+    }
+
+    /// The destination register gets its value.
+    #[inline(always)]
+    fn set(&mut self, op: &Op, moves: u64, written: u64) {
+        self.values[usize::from(op.rd) % SLOTS] = Value { moves, written };
+    }
+
+    /// A load has entered at `at`.
+    #[inline(always)]
+    fn loaded(&mut self, op: &Op, at: u64, (place, addr): (Place, u32), latency: u64) {
+        if place != Place::Local {
+            self.loads.push(at);
+            self.polled = place;
         }
-        if is_branch(kind) {
-            self.branch = Some(Branch { pc, kind, backward: op.imm < 0 });
-        }
+        // A load from where a store still waits enters behind it.
+        let conflict = if place == Place::L1 && self.last_store > at { self.conflict(addr) } else { 0 };
+        let leave = self.leaves((at + 2).max(at.max(conflict) + latency));
+        self.set(op, leave, leave);
     }
 
     /// When the last store to the same address leaves the store queue.
@@ -362,7 +511,9 @@ impl Scoreboard {
         stores.filter(|&(&stored, _)| stored == addr).map(|(_, &time)| time).max().unwrap_or(0)
     }
 
-    fn store(&mut self, at: u64, place: Place, addr: u32) {
+    /// A store has entered at `at`.
+    #[inline(always)]
+    fn stored(&mut self, at: u64, place: Place, addr: u32) {
         let done = match place {
             Place::L1 => {
                 self.last_store = self.last_store.max(at) + u64::from(self.timing.store_l1);
@@ -375,29 +526,7 @@ impl Scoreboard {
         self.stores.push(done.max(self.stores.nth_last(1)));
     }
 
-    /// Where the last jump led to, and whether the code is at hand.
-    #[inline]
-    fn follow(&mut self, pc: u32) {
-        let mut taken = false;
-        let before = self.next;
-        if let Some(branch) = self.branch.take() {
-            taken = pc != branch.pc.wrapping_add(4);
-            let predicted = match branch.kind {
-                Kind::Jal => taken,
-                Kind::Jalr => !taken,
-                // Backward branches are taken to be loops.
-                _ => branch.backward,
-            };
-            if taken != predicted {
-                self.next += u64::from(self.timing.mispredict);
-            }
-        }
-        self.next += self.icache.fetch(pc, taken);
-        if self.next != before {
-            self.waits(CoreWait::Code, self.next - before);
-        }
-    }
-
+    #[inline(always)]
     fn latency(&self, place: Place) -> u64 {
         let timing = self.timing;
         u64::from(match place {
@@ -409,17 +538,8 @@ impl Scoreboard {
         })
     }
 
-    #[inline]
-    fn occupied(&self, kind: Kind, a: u32, b: u32) -> u64 {
-        match kind {
-            Kind::Mul | Kind::Mulh | Kind::Mulhsu | Kind::Mulhu => u64::from(self.timing.multiply),
-            Kind::Div | Kind::Rem => self.divide(a as i32 as i64, b as i32 as i64),
-            Kind::Divu | Kind::Remu => self.divide(i64::from(a), i64::from(b)),
-            _ => 1,
-        }
-    }
-
-    fn divide(&self, a: i64, b: i64) -> u64 {
+    /// Clocks of a division.
+    fn division(&self, a: i64, b: i64) -> u64 {
         let [least, most] = self.timing.divide.map(u64::from);
         if b == 0 || b == 1 || (a == i64::from(i32::MIN) && b == -1) {
             return u64::from(self.timing.divide_trivial);
@@ -434,54 +554,6 @@ const fn is_load(kind: Kind) -> bool {
     matches!(kind, Kind::Lb | Kind::Lh | Kind::Lw | Kind::Lbu | Kind::Lhu)
 }
 
-#[inline]
-const fn is_store(kind: Kind) -> bool {
-    matches!(kind, Kind::Sb | Kind::Sh | Kind::Sw)
-}
-
-/// Loads, stores, and pushes in line, which are stores.
-#[inline]
-const fn is_memory(kind: Kind) -> bool {
-    is_load(kind) || is_store(kind) || matches!(kind, Kind::TtInsn)
-}
-
-#[inline]
-const fn is_branch(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Jal | Kind::Jalr | Kind::Beq | Kind::Bne | Kind::Blt | Kind::Bge | Kind::Bltu | Kind::Bgeu
-    )
-}
-
-/// Instructions of the integer unit that take a clock and change nothing but a register.
-#[inline(always)]
-const fn is_simple(kind: Kind) -> bool {
-    use Kind::*;
-    matches!(
-        kind,
-        Lui | Auipc
-            | Addi
-            | Slti
-            | Sltiu
-            | Xori
-            | Ori
-            | Andi
-            | Slli
-            | Srli
-            | Srai
-            | Add
-            | Sub
-            | Sll
-            | Slt
-            | Sltu
-            | Xor
-            | Srl
-            | Sra
-            | Or
-            | And
-    )
-}
-
 /// Which register operands an instruction has.
 #[inline]
 const fn uses(kind: Kind) -> (bool, bool) {
@@ -492,12 +564,4 @@ const fn uses(kind: Kind) -> (bool, bool) {
         | Sra | Or | And | Mul | Mulh | Mulhsu | Mulhu | Div | Divu | Rem | Remu => (true, true),
         _ => (true, false),
     }
-}
-
-/// Whether it has a destination register.
-#[inline]
-const fn writes(kind: Kind) -> bool {
-    !is_store(kind)
-        && !matches!(kind, Kind::TtInsn | Kind::Fence)
-        && (!is_branch(kind) || matches!(kind, Kind::Jal | Kind::Jalr))
 }

@@ -39,6 +39,8 @@ pub struct Wakes {
     /// Steps of the coprocessor that have written nothing to L1.
     steps: u64,
     cores: [Watch; HARTS],
+    /// Words that others have loaded than the core whose turn it is.
+    others: u64,
 }
 
 fn bit(addr: u32) -> u64 {
@@ -49,11 +51,11 @@ impl Wakes {
     /// Nothing has happened. Counts begin far from zero: some are subtracted.
     pub fn new() -> Self {
         let watch = Watch { count: 1 << 40, ..Watch::default() };
-        Self { stores: 0, registers: 0, steps: 0, cores: [watch; HARTS] }
+        Self { stores: 0, registers: 0, steps: 0, cores: [watch; HARTS], others: 0 }
     }
 
     /// Changes that concern a core, of so many in all.
-    #[inline]
+    #[inline(always)]
     pub fn seen_by(&self, core: RiscV, changes: u64) -> u64 {
         let watch = &self.cores[core as usize];
         let others = changes - self.stores - self.registers - self.steps;
@@ -71,13 +73,18 @@ impl Wakes {
     /// A core loads.
     #[inline]
     pub fn loaded(&mut self, core: RiscV, place: Place, addr: u32) {
-        let watch = &mut self.cores[core as usize];
         match place {
-            Place::L1 => watch.words |= bit(addr),
+            Place::L1 => self.loaded_word(core, addr),
             Place::Local => {}
             Place::Noc => self.watch(core, true, false),
             Place::Sync | Place::Coprocessor | Place::Register => self.watch(core, true, true),
         }
+    }
+
+    /// A core loads from L1.
+    #[inline(always)]
+    pub fn loaded_word(&mut self, core: RiscV, addr: u32) {
+        self.cores[core as usize].words |= bit(addr);
     }
 
     /// From now on more changes concern a core; the count differs from what it was.
@@ -103,17 +110,22 @@ impl Wakes {
             let count = watch.count.wrapping_add(1 + registers + steps);
             *watch = Watch { since: now, count, stored_at: watch.stored_at, ..Watch::default() };
         }
+        let others = self.cores.iter().enumerate().filter(|&(other, _)| other != core as usize);
+        self.others = others.fold(0, |words, (_, watch)| words | watch.words);
     }
 
-    /// A core stores to a word of L1 at clock `at`; the cores that it concerns, a bit each.
-    #[inline]
+    /// A core whose turn it is stores to a word of L1 at clock `at`; the cores that it concerns, a bit each.
+    #[inline(always)]
     pub fn stored(&mut self, core: RiscV, addr: u32, at: u64) -> u8 {
         self.stores += 1;
+        self.cores[core as usize].count += 1;
+        if self.others & bit(addr) == 0 { 0 } else { self.concerned(core, addr, at) }
+    }
+
+    fn concerned(&mut self, core: RiscV, addr: u32, at: u64) -> u8 {
         let mut concerned = 0;
         for (i, watch) in self.cores.iter_mut().enumerate() {
-            if i == core as usize {
-                watch.count += 1;
-            } else if watch.words & bit(addr) != 0 {
+            if i != core as usize && watch.words & bit(addr) != 0 {
                 watch.count += 1;
                 watch.stored_at = at;
                 concerned |= 1 << i;
@@ -143,7 +155,7 @@ impl Wakes {
     }
 
     /// Whether a core that is asleep has to look again.
-    #[inline]
+    #[inline(always)]
     pub fn wakes(&self, core: RiscV, changes: u64) -> bool {
         self.seen_by(core, changes) != self.cores[core as usize].seen
     }
