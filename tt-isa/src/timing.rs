@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`CoreTiming`] | a RISC-V core and its instruction cache |
 //! | [`UnitTiming`] | data rates of unpackers, packers and mover |
+//! | [`PortTiming`] | access ports of L1 |
 //! | [`NocTiming`] | NIUs, routers, links |
 //! | [`DramTiming`] | a channel, and a DRAM tile's NIU |
 //! | [`PcieTiming`] | the host's accesses |
@@ -72,6 +73,20 @@ pub struct UnitTiming {
     pub mover_copy: [u8; 2],
     /// And clears this many a clock.
     pub mover_clear: u8,
+}
+
+/// Access ports of L1 by number (`TensixTile/L1.md`, "Port assignments"), of clients that share one. What unpackers share is in
+/// [`UnitTiming::unpack_together`]; each NoC has ports of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PortTiming {
+    /// Of B, T0, T1, T2, NC.
+    pub cores: [u8; 5],
+    /// Of the packers, where they write.
+    pub packers: [u8; 4],
+    /// Of the scalar unit.
+    pub scalar: u8,
+    /// Of the mover, where it reads and where it writes.
+    pub mover: [u8; 2],
 }
 
 /// NIUs, routers and links (`NoC/README.md`, "Performance").
@@ -140,6 +155,8 @@ pub struct Timing {
     pub core: CoreTiming,
     /// Data rates of units.
     pub unit: UnitTiming,
+    /// Ports of L1.
+    pub port: PortTiming,
     /// NoC.
     pub noc: NocTiming,
     /// DRAM.
@@ -179,6 +196,7 @@ pub const WORMHOLE: Timing = Timing {
         mover_copy: [128, 11],
         mover_clear: 16,
     },
+    port: PortTiming { cores: [2, 2, 3, 3, 2], packers: [8, 1, 2, 3], scalar: 2, mover: [2, 3] },
     noc: NocTiming {
         hop: 9,
         niu: 5,

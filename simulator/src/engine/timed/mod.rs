@@ -30,6 +30,7 @@ use crate::observe::usage::{CoreUsage, ThreadUsage, ThreadWait, TileUsage};
 use crate::observe::{Issued, Observer};
 
 mod icache;
+mod ports;
 mod scoreboard;
 mod units;
 mod wakes;
@@ -187,7 +188,10 @@ impl Timed {
     /// Whether there is time for a load from L1 or local RAM.
     #[inline(always)]
     fn may_load(&mut self, core: RiscV, pc: u32, op: &Op, from: (Place, u32)) -> bool {
-        let enters = self.cores[core as usize].load(pc, op, from, self.limit).is_some();
+        let enters = {
+            let port = self.units.ports.of_core(core);
+            self.cores[core as usize].load(pc, op, from, self.limit, port).is_some()
+        };
         if enters && from.0 == Place::L1 {
             self.wakes.loaded_word(core, from.1);
         }
@@ -197,7 +201,8 @@ impl Timed {
     /// The same of a store there: the turn ends soon if somebody waits for it.
     #[inline(always)]
     fn may_store(&mut self, core: RiscV, pc: u32, op: &Op, to: (Place, u32)) -> bool {
-        let Some(at) = self.cores[core as usize].store(pc, op, to, self.limit) else { return false };
+        let port = self.units.ports.of_core(core);
+        let Some(at) = self.cores[core as usize].store(pc, op, to, self.limit, port) else { return false };
         if to.0 == Place::L1 && self.wakes.stored(core, to.1, at) & self.asleep != 0 {
             self.limit = self.limit.min(at + TURN);
         }
@@ -215,7 +220,8 @@ impl Timed {
                 self.limit = self.limit.min(self.accessed + ALONE);
             }
         }
-        let Some((at, place, addr)) = self.cores[core as usize].enter(pc, op, operands, self.limit) else {
+        let (board, port) = (&mut self.cores[core as usize], self.units.ports.of_core(core));
+        let Some((at, place, addr)) = board.enter(pc, op, operands, self.limit, port) else {
             return false;
         };
         match op.kind {
@@ -248,7 +254,7 @@ impl Timed {
             pushed: Default::default(),
             coprocessor: false,
             pipes: Pipes::default(),
-            units: Units::new(&timing.unit),
+            units: Units::new(timing),
             made: Vec::new(),
             accessed: 0,
             blocked: false,

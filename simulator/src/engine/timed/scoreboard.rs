@@ -9,6 +9,7 @@ use tt_isa::map::{self, RiscV};
 use tt_isa::timing::CoreTiming;
 
 use super::icache::ICache;
+use super::ports::Port;
 use crate::model::rv32::{Kind, NO_REGISTER, Op, alu};
 use crate::observe::usage::{CoreUsage, CoreWait};
 
@@ -311,7 +312,7 @@ impl Scoreboard {
 
     /// The same of a load from L1 or local RAM: when it has entered.
     #[inline(always)]
-    pub fn load(&mut self, pc: u32, op: &Op, from: (Place, u32), limit: u64) -> Option<u64> {
+    pub fn load(&mut self, pc: u32, op: &Op, from: (Place, u32), limit: u64, port: &mut Port) -> Option<u64> {
         let place = from.0;
         self.icache.goes_on(pc);
         let latency = self.latency(place);
@@ -320,25 +321,47 @@ impl Scoreboard {
         let at = at.or_else(|| self.wait_for_memory(op, place, limit))?;
         self.usage.executing += 1;
         self.next = at + 1;
-        self.loaded(op, at, from, latency);
+        let served = if place == Place::L1 { port.take(at, 1) } else { at };
+        self.loaded(op, at, from, served + latency);
         Some(at)
     }
 
     /// The same of a store there.
     #[inline(always)]
-    pub fn store(&mut self, pc: u32, op: &Op, (place, addr): (Place, u32), limit: u64) -> Option<u64> {
+    pub fn store(
+        &mut self,
+        pc: u32,
+        op: &Op,
+        (place, addr): (Place, u32),
+        limit: u64,
+        port: &mut Port,
+    ) -> Option<u64> {
         self.icache.goes_on(pc);
         let at = if self.next >= self.store_room() { self.at_once(op, limit) } else { None };
         let at = at.or_else(|| self.wait_for_memory(op, place, limit))?;
         self.usage.executing += 1;
         self.next = at + 1;
-        self.stored(at, place, addr);
+        let done = if place == Place::L1 {
+            let clocks = u64::from(self.timing.store_l1);
+            self.last_store = port.take(self.last_store.max(at), clocks) + clocks;
+            self.last_store
+        } else {
+            at + 1
+        };
+        self.stored(addr, done);
         self.leaves(at + 2);
         Some(at)
     }
 
     /// Lets any other instruction enter, or one behind an access to a register. When it does, and what it accesses.
-    pub fn enter(&mut self, pc: u32, op: &Op, operands: [u32; 2], limit: u64) -> Option<(u64, Place, u32)> {
+    pub fn enter(
+        &mut self,
+        pc: u32,
+        op: &Op,
+        operands: [u32; 2],
+        limit: u64,
+        port: &mut Port,
+    ) -> Option<(u64, Place, u32)> {
         self.commit();
         let nothing = |entered: bool| entered.then_some((0, Place::Local, 0));
         let way = Way::of(op.kind);
@@ -356,8 +379,8 @@ impl Scoreboard {
         };
         if matches!(place, Place::L1 | Place::Local) {
             let at = match way {
-                Way::Load => self.load(pc, op, (place, addr), limit),
-                _ => self.store(pc, op, (place, addr), limit),
+                Way::Load => self.load(pc, op, (place, addr), limit, port),
+                _ => self.store(pc, op, (place, addr), limit, port),
             };
             return at.map(|at| (at, place, addr));
         }
@@ -405,9 +428,9 @@ impl Scoreboard {
             self.usage.executing += 1;
             self.next = at + 1;
             if is_load(op.kind) {
-                self.loaded(&op, at, (place, addr), self.latency(place));
+                self.loaded(&op, at, (place, addr), at + self.latency(place));
             } else {
-                self.stored(at, place, addr);
+                self.stored(addr, at + 1);
                 self.leaves(at + 2);
             }
         }
@@ -492,16 +515,16 @@ impl Scoreboard {
         self.values[usize::from(op.rd) % SLOTS] = Value { moves, written };
     }
 
-    /// A load has entered at `at`.
+    /// A load has entered at `at`, and its value comes at `value`.
     #[inline(always)]
-    fn loaded(&mut self, op: &Op, at: u64, (place, addr): (Place, u32), latency: u64) {
+    fn loaded(&mut self, op: &Op, at: u64, (place, addr): (Place, u32), value: u64) {
         if place != Place::Local {
             self.loads.push(at);
             self.polled = place;
         }
         // A load from where a store still waits enters behind it.
         let conflict = if place == Place::L1 && self.last_store > at { self.conflict(addr) } else { 0 };
-        let leave = self.leaves((at + 2).max(at.max(conflict) + latency));
+        let leave = self.leaves((at + 2).max(value + conflict.saturating_sub(at)));
         self.set(op, leave, leave);
     }
 
@@ -511,16 +534,9 @@ impl Scoreboard {
         stores.filter(|&(&stored, _)| stored == addr).map(|(_, &time)| time).max().unwrap_or(0)
     }
 
-    /// A store has entered at `at`.
+    /// A store has entered that leaves the store queue at `done`.
     #[inline(always)]
-    fn stored(&mut self, at: u64, place: Place, addr: u32) {
-        let done = match place {
-            Place::L1 => {
-                self.last_store = self.last_store.max(at) + u64::from(self.timing.store_l1);
-                self.last_store
-            }
-            _ => at + 1,
-        };
+    fn stored(&mut self, addr: u32, done: u64) {
         self.stored[self.stores.at] = addr;
         // The queue is in order.
         self.stores.push(done.max(self.stores.nth_last(1)));

@@ -9,10 +9,11 @@
 //! | all others | one a clock | |
 
 use tt_isa::insn::{Cost, Opcode, Unit};
-use tt_isa::timing::UnitTiming;
+use tt_isa::timing::Timing;
 
+use super::ports::Ports;
 use crate::model::tensix::Tensix;
-use crate::model::tensix::pipe::Pipe;
+use crate::model::tensix::pipe::{Pipe, packers};
 use crate::observe::Issued;
 use crate::observe::usage::{UNITS, UnitName};
 
@@ -31,7 +32,9 @@ struct Fetch {
 
 /// What the units are busy with.
 pub struct Units {
-    timing: &'static UnitTiming,
+    timing: &'static Timing,
+    /// Access ports of L1.
+    pub ports: Ports,
     /// When matrix unit, vector unit, unpackers and packers take the next instruction.
     matrix: u64,
     vector: u64,
@@ -59,9 +62,10 @@ fn cost(opcode: Opcode) -> Cost {
 
 impl Units {
     /// All idle.
-    pub fn new(timing: &'static UnitTiming) -> Self {
+    pub fn new(timing: &'static Timing) -> Self {
         Self {
             timing,
+            ports: Ports::new(&timing.port),
             matrix: 0,
             vector: 0,
             unpackers: 0,
@@ -121,12 +125,26 @@ impl Units {
 
     /// An instruction that no pipe keeps has been executed at `now`: when its thread's next one may be.
     pub fn executed(&mut self, opcode: Opcode, now: u64) -> u64 {
-        let done = now + u64::from(cost(opcode).issue);
+        let mut done = now + u64::from(cost(opcode).issue);
         if opcode.unit() == Unit::Scalar {
+            let clocks = self.access(opcode);
+            if clocks != 0 {
+                done += self.ports.of_scalar_unit().take(now, clocks) - now;
+            }
             self.scalar = done;
             self.busy[UnitName::Scalar as usize] += done - now;
         }
         done
+    }
+
+    /// Clocks that an instruction of the scalar unit takes its port of L1.
+    fn access(&self, opcode: Opcode) -> u64 {
+        use Opcode::*;
+        match opcode {
+            LOADIND => 1,
+            STOREIND | ATINCGET | ATINCGETPTR | ATSWAP | ATCAS => self.timing.core.store_l1.into(),
+            _ => 0,
+        }
     }
 
     /// An instruction of a pipe has been let in at `now`: when it is done (an unpacker's may change), and when its
@@ -150,7 +168,8 @@ impl Units {
             Pipe::Packers => {
                 let packing = self.packing(tensix, issued.opcode);
                 self.busy[UnitName::Packers as usize] += packing;
-                (now.max(last) + packing, next)
+                let begin = now.max(last);
+                (self.ports.pack(packers(issued.opcode, issued.word), begin, packing), next)
             }
             Pipe::Unpacker0 | Pipe::Unpacker1 => {
                 self.unpackers = next;
@@ -176,9 +195,9 @@ impl Units {
             return u64::from(cost(opcode).latency);
         }
         let packed = tensix.packed();
-        let clocks = if packed.accumulates { u64::from(self.timing.pack_accumulate) } else { 1 };
-        let bytes = u64::from(packed.bytes.div_ceil(u32::from(self.timing.pack_bytes))) * clocks;
-        bytes.max(packed.datums.div_ceil(u32::from(self.timing.pack_datums)).into()).max(1)
+        let clocks = if packed.accumulates { u64::from(self.timing.unit.pack_accumulate) } else { 1 };
+        let bytes = u64::from(packed.bytes.div_ceil(u32::from(self.timing.unit.pack_bytes))) * clocks;
+        bytes.max(packed.datums.div_ceil(u32::from(self.timing.unit.pack_datums)).into()).max(1)
     }
 
     /// Starts to fetch an unpack's bytes, or notes them if another one is being fetched; when it is done.
@@ -219,11 +238,11 @@ impl Units {
     /// Bytes a clock that an unpacker gets.
     fn speed(&self, unpacker: usize) -> u64 {
         let [first, second] = &self.fetches;
-        let bytes = self.timing.unpack_bytes;
+        let bytes = self.timing.unit.unpack_bytes;
         let speed = if first.left == 0 || second.left == 0 {
             self.fetches[unpacker].wants
         } else {
-            self.timing.unpack_together[usize::from(second.wants)][usize::from(first.wants)][unpacker]
+            self.timing.unit.unpack_together[usize::from(second.wants)][usize::from(first.wants)][unpacker]
         };
         u64::from(bytes[usize::from(speed)])
     }
