@@ -4,6 +4,8 @@
 
 use std::collections::VecDeque;
 
+use tt_isa::stall::until;
+
 use crate::model::tensix::pipe::{PIPES, Pipe, packers};
 use crate::model::tensix::{Busy, THREADS, Tensix};
 use crate::model::tile::Tile;
@@ -37,19 +39,21 @@ pub struct Pipes {
     queues: [VecDeque<Kept>; PIPES],
     /// Banks of SrcA and SrcB that an instruction in a pipe is about to hand over.
     late: [[bool; 2]; 2],
+    /// When the mover is done, if it works.
+    mover: Option<u64>,
 }
 
 impl Pipes {
     /// Whether no pipe keeps anything.
     pub fn is_empty(&self) -> bool {
-        self.queues.iter().all(VecDeque::is_empty)
+        self.mover.is_none() && self.queues.iter().all(VecDeque::is_empty)
     }
 
-    /// When the next instruction leaves a pipe.
+    /// When the next instruction leaves a pipe, or the mover is done.
     #[inline]
     pub fn next(&self) -> u64 {
         let fronts = self.queues.iter().filter_map(|queue| queue.front().map(|kept| kept.done));
-        fronts.min().unwrap_or(u64::MAX)
+        fronts.chain(self.mover).min().unwrap_or(u64::MAX)
     }
 
     /// When the last instruction of a pipe leaves; 0 if there is none.
@@ -77,7 +81,14 @@ impl Pipes {
         self.show_busy(tensix);
     }
 
-    /// Takes instructions that are done by `now` out of their pipes; the pipes that there were any in, a bit each.
+    /// The mover works until `done`.
+    pub fn keep_mover(&mut self, tensix: &mut Tensix, done: u64) {
+        self.mover = Some(done);
+        self.show_busy(tensix);
+    }
+
+    /// Takes instructions that are done by `now` out of their pipes; the pipes that there were any in, a bit each, and one more
+    /// for the mover.
     pub fn leave<O: Observer>(&mut self, tile: &mut Tile, observer: &mut O, now: u64) -> u32 {
         let mut left = 0;
         for pipe in Pipe::ALL {
@@ -90,6 +101,9 @@ impl Pipes {
                 left |= 1 << pipe as u32;
             }
         }
+        if self.mover.take_if(|done| *done <= now).is_some() {
+            left |= 1 << PIPES;
+        }
         if left != 0 {
             self.show_busy(tile.tensix_mut());
             tile.changed();
@@ -99,7 +113,8 @@ impl Pipes {
 
     /// Tells the wait gates which units are busy for whom.
     fn show_busy(&self, tensix: &mut Tensix) {
-        let mut busy = [Busy::default(); THREADS];
+        let unmet = if self.mover.is_some() { until::XMOV } else { 0 };
+        let mut busy = [Busy { unmet, ..Busy::default() }; THREADS];
         for pipe in Pipe::ALL {
             for kept in &self.queues[pipe as usize] {
                 busy[kept.thread].instructions += 1;

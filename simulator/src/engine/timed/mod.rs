@@ -214,6 +214,9 @@ impl Timed {
         if op.kind == Kind::Unknown {
             return true;
         }
+        if tile.has_mover_work() {
+            self.start_mover(tile, self.accessed);
+        }
         if tile.outbox().len() != self.made.len() {
             self.stamp(tile, self.accessed);
             if self.alone {
@@ -427,6 +430,14 @@ impl Timed {
         }
     }
 
+    /// What the mover has been ordered to do at `at` takes time.
+    fn start_mover(&mut self, tile: &mut Tile, at: u64) {
+        let done = self.units.start_mover(at, tile.take_mover_work());
+        tile.mover_is_busy_until(done);
+        self.pipes.keep_mover(tile.tensix_mut(), done);
+        self.coprocessor = true;
+    }
+
     /// Cores that have left reset begin anew.
     fn release(&mut self, released: u8) {
         for core in RiscV::ALL.into_iter().filter(|&core| released >> core as u8 & 1 != 0) {
@@ -501,6 +512,9 @@ impl Timed {
             self.pushed[thread].pop_front();
         }
         self.stamp(tile, self.now);
+        if tile.has_mover_work() {
+            self.start_mover(tile, self.now);
+        }
         let waits = self.threads[thread].pause > self.now;
         let words =
             tile.tensix().at_gate(thread).and_then(Opcode::of).map(Opcode::unit) == Some(Unit::Scalar);
@@ -551,6 +565,9 @@ impl Timed {
             observer.core_waits(scoreboard.next().max(self.now), core, scoreboard.asleep_for());
         }
         self.stamp(tile, self.accessed);
+        if tile.has_mover_work() {
+            self.start_mover(tile, self.accessed);
+        }
         let released = tile.released();
         if released != 0 {
             tile.take_released();

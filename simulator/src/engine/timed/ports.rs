@@ -96,6 +96,13 @@ impl Ports {
         &mut self.ports[usize::from(self.timing.scalar) % PORTS]
     }
 
+    /// The mover reads and writes so often, from `at` on: when it is done.
+    pub fn move_data(&mut self, at: u64, accesses: [u64; 2]) -> u64 {
+        let ports = self.timing.mover.map(|port| usize::from(port) % PORTS);
+        let both = ports.into_iter().zip(accesses).filter(|&(_, accesses)| accesses != 0);
+        both.fold(at, |done, (port, accesses)| done.max(self.ports[port].take_several(at, accesses).1))
+    }
+
     /// Packers (a bit each) write for some clocks, `at` the earliest: when the last one is done.
     pub fn pack(&mut self, packers: u32, at: u64, clocks: u64) -> u64 {
         let used = (0..self.timing.packers.len()).filter(|packer| packers >> packer & 1 != 0);

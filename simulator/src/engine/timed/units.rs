@@ -5,6 +5,7 @@
 //! | matrix, vector | as the instruction table says; not while a block of Dst that it reads is being written | its latency |
 //! | unpackers | one of both in two clocks | as long as its bytes take at the speed that both leave each other |
 //! | packers | one a clock; not while Dst is being written | as long as its datums or bytes take |
+//! | mover | when it has done what it was ordered before | as long as its bytes take |
 //! | scalar | when it is done with the last one; its thread waits, too | |
 //! | all others | one a clock | |
 
@@ -14,6 +15,7 @@ use tt_isa::timing::Timing;
 use super::ports::Ports;
 use crate::model::tensix::Tensix;
 use crate::model::tensix::pipe::{Pipe, packers};
+use crate::model::tile::MoverWork;
 use crate::observe::Issued;
 use crate::observe::usage::{UNITS, UnitName};
 
@@ -39,8 +41,9 @@ pub struct Units {
     matrix: u64,
     vector: u64,
     unpackers: u64,
-    /// When the scalar unit is done.
+    /// When the scalar unit is done, and the mover.
     scalar: u64,
+    mover: u64,
     /// When each block of Dst can be read, and the last of them.
     blocks: [u64; BLOCKS],
     blocks_last: u64,
@@ -70,6 +73,7 @@ impl Units {
             vector: 0,
             unpackers: 0,
             scalar: 0,
+            mover: 0,
             blocks: [0; BLOCKS],
             blocks_last: 0,
             written: 0,
@@ -87,6 +91,7 @@ impl Units {
             Unit::Vector(_) => self.vector,
             Unit::Unpackers => self.unpackers,
             Unit::Packers => self.blocks_last,
+            Unit::Mover => self.mover,
             Unit::Matrix => {
                 self.written = tensix.dst_blocks(thread, opcode, word);
                 self.matrix.max(self.after_move(opcode)).max(self.readable(opcode, word))
@@ -135,6 +140,17 @@ impl Units {
             self.busy[UnitName::Scalar as usize] += done - now;
         }
         done
+    }
+
+    /// The mover gets work at `now`: when it is done.
+    pub fn start_mover(&mut self, now: u64, work: MoverWork) -> u64 {
+        let [bytes, clocks] = self.timing.unit.mover_copy.map(u64::from);
+        let clear = 16 * work.cleared / u64::from(self.timing.unit.mover_clear);
+        let clocks = (16 * work.copied * clocks).div_ceil(bytes) + clear;
+        let begin = now.max(self.mover);
+        self.mover = self.ports.move_data(begin, [work.copied, work.written]).max(begin + clocks);
+        self.busy[UnitName::Mover as usize] += self.mover - begin;
+        self.mover
     }
 
     /// Clocks that an instruction of the scalar unit takes its port of L1.

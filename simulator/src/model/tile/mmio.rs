@@ -33,7 +33,10 @@ impl Tile {
             return Ok(access);
         }
         if let Some(offset) = block(addr, map::TDMA_REGS_BASE) {
-            return Ok(Access::Done(self.tdma_read(Some(core), offset)?));
+            let value = self.tdma_read(Some(core), offset)?;
+            // It changes when time has passed.
+            let volatile = offset == map::TDMA_STATUS && self.mover_is_busy();
+            return Ok(if volatile { Access::Volatile(value) } else { Access::Done(value) });
         }
         let clock = [map::WALL_CLOCK_L, map::WALL_CLOCK_H].map(|r| map::DEBUG_REGS_BASE + r);
         let value = self.external_register_read(addr)?;

@@ -23,6 +23,8 @@ pub mod mmio;
 mod mover;
 mod tdma;
 
+pub use mover::MoverWork;
+
 /// RISC-V cores of a tile.
 pub const HARTS: usize = tt_isa::map::CORES;
 
@@ -66,6 +68,7 @@ pub struct Tile {
     /// Words on their way, by sender and receiver: B, T0, T1, T2.
     mailboxes: [[VecDeque<u32>; 4]; 4],
     tdma: tdma::TdmaRisc,
+    mover: mover::Mover,
     /// Cores that have left reset since this was last queried, a bit each.
     released: u8,
 }
@@ -95,6 +98,7 @@ impl Tile {
             clock: 0,
             mailboxes: Default::default(),
             tdma: Default::default(),
+            mover: Default::default(),
             released: 0,
         }
     }

@@ -1,7 +1,8 @@
 //! The mover: copies from L1, and fills with zeros, in 16-byte units (`Mover.md`).
 //!
 //! It writes to L1, or to what the documents call "L0": the coprocessor's configuration and NCRISC's instruction RAM.
-//! `XMOV` and TDMA-RISC start it. Here it completes before anything else happens, so it is never busy.
+//! `XMOV` and TDMA-RISC start it. Here it completes before anything else happens. Where time is kept, it is busy for as long as
+//! silicon would be all the same ([`Tile::mover_is_busy_until`]).
 
 use tt_isa::map;
 
@@ -10,6 +11,26 @@ use crate::fault::Fault;
 use crate::model::tensix::Move;
 
 const PAGE: &str = "TensixTile/Mover.md";
+
+/// What the mover has been ordered to do, in units of 16 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct MoverWork {
+    /// Units that are copied, and that are cleared.
+    pub copied: u64,
+    /// See `copied`.
+    pub cleared: u64,
+    /// Those of both that are written to L1.
+    pub written: u64,
+}
+
+/// The mover as others see it.
+#[derive(Default)]
+pub(super) struct Mover {
+    /// Orders that whoever keeps time has not heard of.
+    work: MoverWork,
+    /// When it is done.
+    busy_until: u64,
+}
 
 /// Where the mover writes outside L1.
 enum Region {
@@ -22,6 +43,27 @@ enum Region {
 }
 
 impl Tile {
+    /// Whether the mover has got orders since they were last taken.
+    #[inline]
+    pub fn has_mover_work(&self) -> bool {
+        self.mover.work != MoverWork::default()
+    }
+
+    /// Takes what the mover has been ordered to do.
+    pub fn take_mover_work(&mut self) -> MoverWork {
+        std::mem::take(&mut self.mover.work)
+    }
+
+    /// The mover is busy until the tile's clock has this value.
+    pub fn mover_is_busy_until(&mut self, clock: u64) {
+        self.mover.busy_until = clock;
+    }
+
+    /// Whether it is.
+    pub(super) fn mover_is_busy(&self) -> bool {
+        self.clock < self.mover.busy_until
+    }
+
     /// Does what `XMOV` or TDMA-RISC order.
     pub(super) fn run_mover(&mut self, order: Move) -> Result<(), Fault> {
         self.changes += 1;
@@ -34,7 +76,12 @@ impl Tile {
             vec![0; len as usize]
         };
         // 0 and 3 go to L1, 1 and 2 do not.
-        if direction == 0 || direction == 3 {
+        let to_l1 = direction == 0 || direction == 3;
+        let units = u64::from(len / 16);
+        let work = &mut self.mover.work;
+        *(if from_l1 { &mut work.copied } else { &mut work.cleared }) += units;
+        work.written += if to_l1 { units } else { 0 };
+        if to_l1 {
             let distance = destination.abs_diff(source);
             if from_l1 && distance != 0 && distance < len {
                 let what = format!("mover from L1 {source:#x} to {destination:#x}, {len} bytes that overlap");

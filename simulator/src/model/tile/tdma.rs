@@ -15,6 +15,8 @@ const PAGE: &str = "TensixTile/TDMA-RISC.md";
 const PARAMETERS: usize = 4;
 /// `TDMA_STATUS` while nothing is queued: both queues empty, four commands' room.
 const IDLE: u32 = 1 << 3 | 1 << 5 | 4 << 8;
+/// The same while the mover works.
+const MOVER_BUSY: u32 = 1;
 /// The packers' tile FIFOs as the status register has them: four times "empty".
 const FIFOS_EMPTY: u32 = 0b01_01_01_01;
 const PACKERS: u32 = 4;
@@ -49,6 +51,7 @@ impl Tile {
             | map::XMOV_SIZE
             | map::XMOV_DIRECTION
             | map::TDMA_COMMAND => 0,
+            map::TDMA_STATUS if self.mover_is_busy() => IDLE | MOVER_BUSY,
             map::TDMA_STATUS => IDLE,
             map::XMOV_L1_BASE_ADDR => self.tdma.base[base_of(core)],
             map::TDMA_CLK_GATE_EN => self.tdma.clk_gate_en,
