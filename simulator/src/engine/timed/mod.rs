@@ -30,11 +30,13 @@ use crate::observe::usage::{CoreUsage, ThreadUsage, ThreadWait, TileUsage};
 use crate::observe::{Issued, Observer};
 
 mod icache;
+mod initiators;
 mod ports;
 mod scoreboard;
 mod units;
 mod wakes;
 
+use initiators::Initiators;
 use scoreboard::{Place, Scoreboard, Way};
 use units::Units;
 use wakes::Wakes;
@@ -105,8 +107,9 @@ pub struct Timed {
     coprocessor: bool,
     pipes: Pipes,
     units: Units,
-    /// When the requests in the outbox were made.
+    /// When the requests in the outbox were made, and when NIUs have taken them.
     made: Vec<u64>,
+    initiators: Initiators,
     /// When the core whose turn it is has last accessed a register.
     accessed: u64,
     /// Its last instruction in this turn has to be executed again.
@@ -218,6 +221,7 @@ impl Timed {
             self.start_mover(tile, self.accessed);
         }
         if tile.outbox().len() != self.made.len() {
+            self.take_requests(tile);
             self.stamp(tile, self.accessed);
             if self.alone {
                 self.limit = self.limit.min(self.accessed + ALONE);
@@ -259,6 +263,7 @@ impl Timed {
             pipes: Pipes::default(),
             units: Units::new(timing),
             made: Vec::new(),
+            initiators: Initiators::new(&timing.noc),
             accessed: 0,
             blocked: false,
             refused: false,
@@ -417,6 +422,17 @@ impl Timed {
     /// Notes when requests were made that have no time yet.
     fn stamp(&mut self, tile: &Tile, at: u64) {
         self.made.resize(tile.outbox().len(), at);
+    }
+
+    /// A core has started an initiator, which is busy until the NIU takes the request.
+    fn take_requests(&mut self, tile: &mut Tile) {
+        for n in self.made.len()..tile.outbox().len() {
+            let request = tile.outbox()[n];
+            let taken = self.initiators.take(&request, self.accessed);
+            if taken > self.accessed {
+                tile.niu_mut(request.noc).keep_busy(taken);
+            }
+        }
     }
 
     /// A core reaches for what is not its own at `at`: it sees the time, and others see it.

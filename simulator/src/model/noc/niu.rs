@@ -67,6 +67,8 @@ struct Initiator {
     registers: Registers,
     /// What the registers say, if they have made it before, have not been written since, and would make the same one again.
     made: Option<Request>,
+    /// It reads as busy until then, where time is kept.
+    busy_until: u64,
 }
 
 /// Registers of one NIU.
@@ -85,6 +87,8 @@ pub struct Niu {
     counters: [u32; COUNTERS],
     /// Where the packets of an unfinished multi-request transaction go.
     linked: Option<(Remote, bool)>,
+    /// The initiator that was started last.
+    started: usize,
 }
 
 impl Niu {
@@ -115,6 +119,7 @@ impl Niu {
             config,
             counters: [0; COUNTERS],
             linked: None,
+            started: 0,
         };
         niu.read_tables();
         niu
@@ -143,7 +148,20 @@ impl Niu {
         self.config[(register - reg::NIU_CFG_0) as usize / 4]
     }
 
-    /// Reads a register.
+    /// The initiator that was started last is busy until the tile's clock has this value.
+    pub fn keep_busy(&mut self, until: u64) {
+        self.sets[self.started].busy_until = until;
+    }
+
+    /// Whether a register is `CMD_CTRL` of an initiator that is still busy at `clock`; the other ones read the same at any time.
+    #[inline]
+    pub fn is_busy(&self, offset: u32, clock: u64) -> bool {
+        let (set, register) = self.initiator_at(offset);
+        register == self.map.registers.cmd_ctrl
+            && self.sets.get(set).is_some_and(|set| set.busy_until > clock)
+    }
+
+    /// Reads a register; of `CMD_CTRL` see [`Self::is_busy`].
     ///
     /// # Errors
     /// No such register.
@@ -234,6 +252,7 @@ impl Niu {
         let c = self.sets[set].registers[self.map.registers.ctrl as usize / 4];
         self.check_linked(&request, Ctrl::from_bits_retain(c))?;
         self.count_initiated(&request);
+        self.started = set;
         outbox.push(request);
         Ok(())
     }

@@ -25,6 +25,10 @@ impl Tile {
     pub fn register_load(&mut self, core: RiscV, addr: u32) -> Result<Access<u32>, Fault> {
         // First, since it is what cores poll.
         if let Some((noc, offset)) = niu(addr) {
+            // It changes when time has passed.
+            if self.port.niu[noc].is_busy(offset, self.clock) {
+                return Ok(Access::Volatile(1));
+            }
             return Ok(Access::Done(self.port.niu[noc].read(offset)?));
         }
         if core != RiscV::Ncrisc
