@@ -14,11 +14,14 @@ use host::{Host, Request, all_tiles, copy, end, niu, tensix, wait_for};
 use tt_isa::chip::{WORMHOLE, board};
 use tt_isa::insn::{
     ADDDMAREG, ATCAS, MOVB2D, MOVD2A, MVMUL, SEMWAIT, SETDMAREG, SETDVALID, SFPMAD, SFPNOP, SFPSWAP, SHIFTXB,
-    ttinsn,
+    STALLWAIT, ttinsn,
 };
-use tt_isa::map::{DEBUG_REGS_BASE, LOCAL_RAM_BASE, RiscV, WALL_CLOCK_L};
+use tt_isa::map::{
+    DEBUG_REGS_BASE, LOCAL_RAM_BASE, RiscV, TDMA_COMMAND, TDMA_REGS_BASE, TDMA_STATUS, WALL_CLOCK_L,
+    XMOV_DIRECTION, XMOV_DST_ADDR, XMOV_SIZE, XMOV_SRC_ADDR, tdma_command,
+};
 use tt_isa::noc::{Ctrl, NocXy, atomic_increment, reg};
-use tt_isa::stall::block;
+use tt_isa::stall::{block, until};
 use tt_simulator::usage::{CoreUsage, CoreWait};
 use tt_simulator::{ChipConfig, Mode};
 
@@ -109,6 +112,38 @@ fn four_loads_are_in_flight_and_stores_drain_slowly() {
     assert_eq!(stores(44) - stores(24), 20 * 5);
     let local = |n: usize| clocks(&vec![s("Sw", 5, 11, 0); n]);
     assert_eq!(local(40), 40);
+}
+
+/// The same as [`clocks`] while another core stores to L1 all the time.
+fn clocks_beside(other: RiscV, words: &[u32]) -> u32 {
+    let run = |words: &[u32]| {
+        let mut host = Host::with_mode(Mode::Timed);
+        let tile = tensix(0, 0);
+        let store = s("Sw", 5, 6, 0);
+        let round = [store, store, store, i("Addi", 7, 7, -1), b("Bne", 7, 0, -16)];
+        host.load(tile, other, &[&li(6, DATA + 0x1000)[..], &li(7, 1200), &round, &end()].concat());
+        host.load(tile, RiscV::Brisc, &measured(words));
+        host.release(tile, &[RiscV::Brisc, other]);
+        host.settle();
+        host.read32(tile, RESULT)
+    };
+    run(words) - run(&[])
+}
+
+#[test]
+fn cores_share_ports_of_l1() {
+    let stores = |n: usize| vec![s("Sw", 5, 10, 0); n];
+    let slope = |clocks: &dyn Fn(&[u32]) -> u32| clocks(&stores(264)) - clocks(&stores(24));
+    let alone = slope(&clocks);
+    assert_eq!(alone, 240 * 5);
+    let shared = slope(&|words| clocks_beside(RiscV::Ncrisc, words));
+    assert!(shared.abs_diff(2 * alone) <= alone / 10, "B and NC store in turn: {shared}");
+    let other = slope(&|words| clocks_beside(RiscV::Trisc1, words));
+    assert!(other.abs_diff(alone) <= 5, "T1 has another port: {other}");
+    // A load takes the port for a clock, a store for five; up to a window of time may be lost.
+    let copies = |n: usize| clocks(&[i("Lw", 5, 10, 0), s("Sw", 6, 10, 64)].repeat(n));
+    let copies = copies(80) - copies(32);
+    assert!((48 * 6..=48 * 6 + 16).contains(&copies), "{copies}");
 }
 
 #[test]
@@ -234,6 +269,44 @@ fn times_do_not_depend_on_the_number_of_threads() {
     assert_eq!(outcome(1, Mode::Fast).0, one.0, "the same as in the fast mode");
 }
 
+/// Two writes of 8 KiB, the second one when the initiator is free: clocks until then.
+fn second_write(ctrl: Ctrl) -> u32 {
+    let (own, far) = (tensix(0, 0), tensix(3, 0));
+    let write = Request {
+        noc: 0,
+        ctrl: Ctrl::WR | Ctrl::RESP_MARKED | ctrl,
+        target: (own, DATA),
+        ret: (far, DATA),
+        len: 8192,
+        data: 0,
+    };
+    let wall_clock = DEBUG_REGS_BASE + WALL_CLOCK_L;
+    let free = wait_for(niu(0, WORMHOLE.noc.registers.cmd_ctrl), 0);
+    let program = [
+        write.program(),
+        free.clone(),
+        copy(wall_clock, RESULT),
+        write.program(),
+        free,
+        copy(wall_clock, RESULT + 4),
+        wait_for(niu(0, reg::MST_WR_ACK_RECEIVED), 2),
+        end(),
+    ];
+    let mut host = Host::with_mode(Mode::Timed);
+    host.load(own, RiscV::Brisc, &program.concat());
+    host.release(own, &[RiscV::Brisc]);
+    host.settle();
+    host.read32(own, RESULT + 4) - host.read32(own, RESULT)
+}
+
+#[test]
+fn an_initiator_is_busy_until_its_request_has_a_virtual_channel() {
+    let dynamic = second_write(Ctrl::empty());
+    let fixed = second_write(Ctrl::VC_STATIC);
+    assert!(dynamic < 120, "there is another channel: {dynamic}");
+    assert!((230..290).contains(&fixed), "the first one's 257 flits have to pass: {fixed}");
+}
+
 #[test]
 fn what_took_time_is_counted() {
     let mut host = Host::with_mode(Mode::Timed);
@@ -290,6 +363,43 @@ fn the_hosts_accesses_take_time() {
     assert_eq!(clocks(&mut |host| host.write(tensix(0, 0), DATA, &[0; 4096])), window + 229);
     assert_eq!(clocks(&mut |host| drop(host.read(tensix(0, 0), DATA, 4))), window + 1150);
     assert_eq!(clocks(&mut |host| drop(host.read(tensix(0, 0), DATA, 64))), window + 16 * 1150);
+}
+
+/// Orders the mover to copy or clear, and waits for it.
+fn moves(len: u32, direction: u32) -> Vec<u32> {
+    let mut code = Code::default();
+    code.add(li(14, TDMA_REGS_BASE));
+    for (register, value) in [
+        (XMOV_SRC_ADDR, DATA / 16),
+        (XMOV_DST_ADDR, 0x4_0000 / 16),
+        (XMOV_SIZE, len / 16),
+        (XMOV_DIRECTION, direction),
+    ] {
+        code.add(li(5, value));
+        code.add([s("Sw", 5, 14, register as i32)]);
+    }
+    code.add(li(5, tdma_command::MOVE));
+    code.add([s("Sw", 5, 14, TDMA_COMMAND as i32)]);
+    code.add([i("Lw", 5, 14, TDMA_STATUS as i32), i("Andi", 5, 5, 1), b("Bne", 5, 0, -8)]);
+    code.0
+}
+
+#[test]
+fn the_mover_is_busy_for_as_long_as_its_bytes_take() {
+    let copy = |len: u32| clocks(&moves(len, 3));
+    assert!((copy(2 * 11 * 128) - copy(11 * 128)).abs_diff(121) < 12, "128 bytes in 11 clocks");
+    let clear = |len: u32| clocks(&moves(len, 0));
+    assert!((clear(4096) - clear(2048)).abs_diff(128) < 12, "16 bytes a clock");
+    // A thread waits for it, too.
+    let wait = STALLWAIT { stall_res: block::XMOV | block::THCON, wait_res: until::XMOV }.word();
+    let waited = |len: u32| {
+        let mut code = Code::default();
+        code.add(moves(len, 3).iter().take(moves(len, 3).len() - 3).copied());
+        code.add([ttinsn(wait), ttinsn(SETDMAREG::ZERO.word())]);
+        code.ttsync(true);
+        clocks_on(RiscV::Trisc1, &code.0)
+    };
+    assert!((waited(2 * 11 * 128) - waited(11 * 128)).abs_diff(121) < 12);
 }
 
 #[test]
