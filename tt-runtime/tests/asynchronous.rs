@@ -8,8 +8,8 @@ mod common;
 use std::sync::Arc;
 
 use common::{
-    Rng, columns, elements, encode, experts, folds, fused, lanes, quantised, recurrent, set_rows, soft_max,
-    sums, training, upload, upload_weights, windows,
+    Rng, columns, elements, encode, experts, folds, fused, lanes, norms, quantised, recurrent, set_rows,
+    soft_max, sums, training, upload, upload_weights, windows,
 };
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
@@ -227,6 +227,16 @@ fn softmax_on_the_vector_unit() {
                     "{case:?}: {got} instead of {want} at {i}"
                 );
             }
+        }
+    });
+}
+
+#[test]
+fn norms_on_the_vector_unit() {
+    with_seeds(|device, rng| {
+        for case in norms::CASES {
+            let (bytes, expected) = norms::run(device, rng, case);
+            norms::assert_close(case, &bytes, &expected);
         }
     });
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Rng, encode, simulator, upload};
+use common::{Rng, encode, norms, simulator, upload};
 use tt_runtime::ops::rows::{NormFunction, Rope, SoftMax, Triangle};
 use tt_runtime::ops::{argmax, argsort, cumsum, get_rows, norm, rope, soft_max, sum, sum_rows, triangle};
 use tt_runtime::{Allocation, Device, ElementType, Error, OpDescriptor, TensorView};
@@ -75,6 +75,15 @@ fn norms_of_short_and_long_rows() {
                 run(&device, ElementType::F32, ne, |dst| norm(function, 1e-2, &x, dst, CORES).unwrap());
             close(&ours.unwrap(), &expected);
         }
+    }
+}
+
+#[test]
+fn norms_on_the_vector_unit() {
+    let device = simulator();
+    for case in norms::CASES {
+        let (bytes, expected) = norms::run(&device, &mut Rng::new(5), case);
+        norms::assert_close(case, &bytes, &expected);
     }
 }
 

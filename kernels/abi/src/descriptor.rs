@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn parameters_are_read_as_what_they_were_written() {
-        let params = NormParams { function: NormFunction::Norm as u32, rows: 77, eps: 1e-6 };
+        let params = NormParams { function: NormFunction::Norm as u32, rows: 77, eps: 1e-6, factor: 0.5 };
         let op = OpDescriptor::of::<kernel::Norm>(&params, 5);
         assert_eq!((op.params_of::<kernel::Norm>(), op.cores), (Some(&params), 5));
         assert_eq!(op.params_of::<kernel::Sort>(), None);

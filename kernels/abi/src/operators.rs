@@ -39,7 +39,7 @@ macro_rules! device_operators {
             /// Copies ([`crate::copy`]).
             Copy = 6, "COPY", $crate::copy::CopyParams, lanes(copy::run);
             /// Norms of rows ([`crate::rows::norm`]).
-            Norm = 7, "NORM", $crate::rows::norm::NormParams, lanes(rows::norm::run);
+            Norm = 7, "NORM", $crate::rows::norm::NormParams, either(rows::norm::run, sfpu_rows);
             /// Windows that move over images ([`crate::windows`]).
             Windows = 8, "WINDOWS", $crate::windows::WindowParams, lanes(windows::run);
             /// Windows put back where they overlap ([`crate::fold`]).

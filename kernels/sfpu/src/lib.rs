@@ -1,8 +1,8 @@
 //! Functions of FP32 numbers as programs of the vector unit (SFPU).
 //!
 //! [`Program`] builds instruction sequences, [`functions`] holds the building blocks (exp, recip, ..), [`unary`],
-//! [`binary`], [`glu`] and [`opt_step`] name the program of each elementwise function; [`rows`], [`soft_max`] and
-//! [`gradients`] have those of functions of whole rows. All of them are constants: the firmware emits their words in
+//! [`binary`], [`glu`] and [`opt_step`] name the program of each elementwise function; [`rows`], [`soft_max`], [`norm`]
+//! and [`gradients`] have those of functions of whole rows. All of them are constants: the firmware emits their words in
 //! line, and tests on the host execute the same words.
 //!
 //! It is a crate of its own because it writes code for a unit of the coprocessor, while [`tt_kernel_abi`] only names
@@ -12,6 +12,7 @@
 
 pub mod functions;
 pub mod gradients;
+pub mod norm;
 mod operators;
 mod program;
 pub mod rows;

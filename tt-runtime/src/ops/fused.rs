@@ -5,7 +5,7 @@
 
 use super::check::FLOATS;
 use super::elementwise::Glu;
-use super::rows::{NormFunction, Rope};
+use super::rows::{NormFunction, Rope, weighted_norm};
 use super::{Unsupported, check};
 use tt_kernel_abi::matmul::{MatmulParams, ROW_GROUP};
 use tt_kernel_abi::operators::kernel;
@@ -47,8 +47,7 @@ pub fn norm_mul(
     }
     apart_or_same(dst, src)?;
     apart(dst, &[factors])?;
-    let norm = super::norm(function, eps, src, dst, cores)?;
-    Ok(OpDescriptor { src1: *factors, ..norm })
+    weighted_norm(function, eps, [src, factors, dst], cores)
 }
 
 /// The descriptor of a product that goes to `dst` instead, after `addend`, whose rows repeat, was added (`ADD`).

@@ -7,6 +7,7 @@ pub mod experts;
 pub mod folds;
 pub mod fused;
 pub mod lanes;
+pub mod norms;
 pub mod quantised;
 pub mod recurrent;
 pub mod set_rows;

@@ -1,4 +1,4 @@
-//! Norms of rows of src0; with a src1, whose rows repeat, times its rows.
+//! Norms of rows of src0; with a src1, whose rows repeat, times its rows. On lanes or, with the flag [`crate::sfpu::ON_SFPU`], on the vector unit.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -26,4 +26,7 @@ pub struct NormParams {
     pub rows: u32,
     /// What keeps the divisor from zero.
     pub eps: f32,
+    /// What the vector unit multiplies with instead of a division: 1 / elements of a row, or for [`NormFunction::L2Norm`] the largest
+    /// factor, 1 / eps.
+    pub factor: f32,
 }

@@ -1,12 +1,13 @@
 //! Functions of whole rows on the vector unit: where rows lie in L1 and in Dst, and how often they are brought there.
 //!
 //! A row is cut into segments that fit a half of Dst together with their partners, those of a second operand: a mask, labels, the other
-//! factor of a product. A row of one segment is brought there once; a longer one for every [`Pass`] that its function needs: for its
-//! maximum, for a sum, and for the result. What is computed is in the programs of `tt-kernel-sfpu`.
+//! factor of a product, weights. A row of one segment is brought there once; a longer one for every [`Pass`] that its function needs: for
+//! what its elements are shifted by, for a sum, and for the result. What is computed is in the programs of `tt-kernel-sfpu`.
 
 use super::{BLOCK, BLOCK_BYTES};
 use crate::l1::{HEAP, HEAP_END};
 use crate::rows::gradient::GradientFunction;
+use crate::rows::norm::NormFunction;
 use crate::target::{CONGRUENCE, offset};
 use tt_isa::format::DST_ROWS_32;
 
@@ -73,6 +74,32 @@ pub enum RowFunction {
     CrossEntropy,
     /// See [`GradientFunction`].
     CrossEntropyBack,
+    /// See [`NormFunction`], as all that follow.
+    RmsNorm,
+    /// See [`NormFunction`].
+    Norm,
+    /// See [`NormFunction`].
+    L2Norm,
+}
+
+impl RowFunction {
+    /// Whether it is a [`NormFunction`].
+    pub const fn is_norm(self) -> bool {
+        matches!(self, Self::RmsNorm | Self::Norm | Self::L2Norm)
+    }
+
+    /// What stands behind a row's end up to whole vector registers: it adds nothing to the maximum and the sum of powers, or to the sums.
+    pub const fn nothing(self) -> f32 {
+        match self {
+            Self::SoftMax | Self::CrossEntropy | Self::CrossEntropyBack => f32::NEG_INFINITY,
+            _ => 0.0,
+        }
+    }
+
+    /// Whether a pass needs the row's partner: weights of a norm are for its result.
+    pub const fn needs_partner(self, pass: Pass) -> bool {
+        !self.is_norm() || pass.has_result()
+    }
 }
 
 impl From<GradientFunction> for RowFunction {
@@ -86,13 +113,23 @@ impl From<GradientFunction> for RowFunction {
     }
 }
 
+impl From<NormFunction> for RowFunction {
+    fn from(function: NormFunction) -> Self {
+        match function {
+            NormFunction::RmsNorm => Self::RmsNorm,
+            NormFunction::Norm => Self::Norm,
+            NormFunction::L2Norm => Self::L2Norm,
+        }
+    }
+}
+
 /// What is done with a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pass {
     /// Everything: the row has no other segment.
     Whole,
-    /// Maxima.
-    Max,
+    /// What the elements are shifted by before they are summed: their maximum, or their mean.
+    Shift,
     /// Sums.
     Sum,
     /// The result.
@@ -108,8 +145,11 @@ impl Pass {
     /// The first one of a long row.
     pub const fn first(function: RowFunction) -> Self {
         match function {
-            RowFunction::SoftMaxBack | RowFunction::RmsNormBack => Self::Sum,
-            _ => Self::Max,
+            RowFunction::SoftMaxBack
+            | RowFunction::RmsNormBack
+            | RowFunction::RmsNorm
+            | RowFunction::L2Norm => Self::Sum,
+            _ => Self::Shift,
         }
     }
 }
@@ -187,7 +227,7 @@ impl Iterator for Segments {
         self.next.first = if ends { 0 } else { segment.first + len };
         if ends {
             self.next.pass = match segment.pass {
-                Pass::Max => Pass::Sum,
+                Pass::Shift => Pass::Sum,
                 Pass::Sum => Pass::Result,
                 Pass::Whole | Pass::Result => {
                     self.next.row += 1;
@@ -206,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_short_row_is_brought_once() {
-        let all: Vec<Segment> = Segments::new(100, 7, 2, Pass::Max).collect();
+        let all: Vec<Segment> = Segments::new(100, 7, 2, Pass::Shift).collect();
         assert_eq!(all.len(), 2);
         assert!(all.iter().all(|s| s.pass == Pass::Whole && s.opens && s.ends && s.len == 100));
         assert_eq!((all[1].row, all[1].number, all[1].result, all[1].padded()), (8, 1, 1, 128));
@@ -215,15 +255,15 @@ mod tests {
 
     #[test]
     fn a_long_row_is_brought_once_for_each_pass() {
-        let all: Vec<Segment> = Segments::new(SEGMENT + 1, 0, 2, Pass::Max).collect();
+        let all: Vec<Segment> = Segments::new(SEGMENT + 1, 0, 2, Pass::Shift).collect();
         let passes: Vec<Pass> = all.iter().map(|s| s.pass).collect();
-        let one = [Pass::Max, Pass::Max, Pass::Sum, Pass::Sum, Pass::Result, Pass::Result];
+        let one = [Pass::Shift, Pass::Shift, Pass::Sum, Pass::Sum, Pass::Result, Pass::Result];
         assert_eq!(passes, [one, one].concat());
         assert_eq!(all.iter().map(|s| s.len).collect::<Vec<_>>(), [SEGMENT, 1].repeat(6));
         assert_eq!(all.iter().map(|s| s.first).collect::<Vec<_>>(), [0, SEGMENT].repeat(6));
         assert_eq!((all[10].result, all[11].result, all[11].row), (2, 3, 1));
         assert!(all.iter().all(|s| s.ends == (s.len == 1)));
-        assert!(all.iter().all(|s| s.opens == (s.pass == Pass::Max && s.first == 0)));
+        assert!(all.iter().all(|s| s.opens == (s.pass == Pass::Shift && s.first == 0)));
 
         let first = Pass::first(RowFunction::SoftMaxBack);
         let all: Vec<Segment> = Segments::new(SEGMENT + 1, 0, 2, first).collect();

@@ -17,6 +17,7 @@ pub use balance::balance;
 pub(super) use gather::set_rows;
 pub use gather::{add_id, add_rows, get_rows};
 pub use gradient::{cross_entropy, cross_entropy_back, rms_norm_back, soft_max_back};
+pub(super) use norm::weighted_norm;
 pub use norm::{NormFunction, group_norm, norm};
 pub use reduce::{argmax, count_equal, cumsum, sum, sum_rows};
 pub use rope::{Rope, rope};
@@ -33,6 +34,9 @@ use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 const F32: &[ElementType] = &[ElementType::F32];
 const I32: &[ElementType] = &[ElementType::I32];
+
+/// Elements of a row from which on the vector unit is worth its start for a function of whole rows.
+const SFPU_MIN_ROW: u32 = 32;
 
 /// Checks a tensor's type and strides.
 fn operand(what: &str, view: &TensorView, types: &[ElementType]) -> Result<(), Unsupported> {

@@ -1,10 +1,12 @@
 //! `RMS_NORM`, `NORM`, `L2_NORM`, `GROUP_NORM`.
 
+use super::super::elementwise::{sfpu_allowed, sfpu_reaches};
 use super::super::{Unsupported, check};
-use super::{build, count_rows, floats_alike, shape};
+use super::{SFPU_MIN_ROW, build, count_rows, floats_alike, shape};
 use tt_kernel_abi::operators::kernel;
 pub use tt_kernel_abi::rows::norm::NormFunction;
 use tt_kernel_abi::rows::norm::NormParams;
+use tt_kernel_abi::sfpu::ON_SFPU;
 use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 /// Descriptor for `RMS_NORM`, `NORM` or `L2_NORM` of the rows of `src`, on up to `cores` workers.
@@ -19,9 +21,30 @@ pub fn norm(
     dst: &TensorView,
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
+    weighted_norm(function, eps, [src, &TensorView::NONE, dst], cores)
+}
+
+/// The same, times the rows of the second view, if it is one, which repeat.
+pub(in super::super) fn weighted_norm(
+    function: NormFunction,
+    eps: f32,
+    [src, weights, dst]: [&TensorView; 3],
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
     floats_alike(src, dst)?;
-    let params = NormParams { function: function as u32, rows: count_rows(src)?, eps };
-    build::<kernel::Norm>(&params, params.rows, [src, &TensorView::NONE, dst], cores)
+    let factor = match function {
+        NormFunction::L2Norm => 1.0 / eps,
+        NormFunction::RmsNorm | NormFunction::Norm => 1.0 / src.ne[0] as f32,
+    };
+    let params = NormParams { function: function as u32, rows: count_rows(src)?, eps, factor };
+    let mut descriptor = build::<kernel::Norm>(&params, params.rows, [src, weights, dst], cores)?;
+    let weights_reach = weights.ne[0] == 0 || sfpu_reaches(weights);
+    if sfpu_allowed() && src.ne[0] >= SFPU_MIN_ROW && [src, dst].into_iter().all(sfpu_reaches) && weights_reach
+    {
+        descriptor.flags = ON_SFPU;
+        descriptor.cores = cores.min(params.rows);
+    }
+    Ok(descriptor)
 }
 
 /// Descriptor for `GROUP_NORM`: `groups` equal groups of channels (dimension 2) without gaps.

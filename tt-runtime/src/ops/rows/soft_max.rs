@@ -2,7 +2,7 @@
 
 use super::super::Unsupported;
 use super::super::elementwise::{sfpu_allowed, sfpu_reaches};
-use super::{build, count_rows, operand, shape, with_third};
+use super::{SFPU_MIN_ROW, build, count_rows, operand, shape, with_third};
 use tt_kernel_abi::operators::kernel;
 use tt_kernel_abi::rows::soft_max::SoftMaxParams;
 use tt_kernel_abi::sfpu::ON_SFPU;
@@ -67,9 +67,6 @@ pub fn soft_max(
     }
     Ok(descriptor)
 }
-
-/// Elements of a row from which on the vector unit is worth its start.
-const SFPU_MIN_ROW: u32 = 32;
 
 /// Whether the vector unit takes a softmax from `src` to `dst`, if there is no mask or one that [suits](mask_suits_sfpu) it.
 pub fn soft_max_suits_sfpu(src: &TensorView, dst: &TensorView) -> bool {

@@ -1,4 +1,4 @@
-//! `RMS_NORM`, `NORM`, `L2_NORM`, in FP32; the product with src1, if there is one, before a row leaves L1.
+//! `RMS_NORM`, `NORM`, `L2_NORM` of rows that the vector unit does not take ([`crate::ops::sfpu_rows`]), in FP32; the product with src1, if there is one, before a row leaves L1.
 
 use super::{Row, unknown, write};
 use crate::rt::lane::Lane;

@@ -8,7 +8,7 @@ use crate::rt::noc::Noc;
 use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use tt_kernel_abi::elementwise::{Piece, split_row};
-use tt_kernel_abi::sfpu::rows::{Pass, SLOTS, Segment, head_staging};
+use tt_kernel_abi::sfpu::rows::{SLOTS, Segment, head_staging};
 use tt_kernel_abi::{DramAddr, TensorView};
 
 /// Segments that are read at a time: their requests are under way together.
@@ -59,7 +59,7 @@ impl Rows<'_> {
     fn fetch(&mut self, segment: &Segment) {
         let op = self.launch.op;
         self.read(0, &op.src0, &piece(&op.src0, segment), segment);
-        if let Some(partner) = partner_piece(self.launch, segment) {
+        if let Some(partner) = partner_piece(self.launch, &self.work, segment) {
             self.read(1, &op.src1, &partner, segment);
         }
         if let Some(at) = self.value(segment) {
@@ -84,13 +84,9 @@ impl Rows<'_> {
     /// What has to be there besides: nothing behind the row's end, and the row's head.
     fn finish(&mut self, segment: &Segment) {
         let op = self.launch.op;
-        // What adds nothing to a maximum and a sum of powers, or to a sum of products.
-        let nothing = match Pass::first(self.work.function) {
-            Pass::Max => f32::NEG_INFINITY,
-            _ => 0.0,
-        };
+        let nothing = self.work.function.nothing();
         self.pad(0, address(&op.src0, &piece(&op.src0, segment)), segment, nothing);
-        if let Some(partner) = partner_piece(self.launch, segment) {
+        if let Some(partner) = partner_piece(self.launch, &self.work, segment) {
             self.pad(1, address(&op.src1, &partner), segment, 0.0);
         }
         if !segment.opens {

@@ -1,5 +1,5 @@
-//! Functions of FP32 rows on the vector unit: softmax, gradients, loss. What every program computes is in [`tt_kernel_sfpu::soft_max`]
-//! and [`tt_kernel_sfpu::gradients`].
+//! Functions of FP32 rows on the vector unit: softmax, norms, gradients, loss. What every program computes is in
+//! [`tt_kernel_sfpu::soft_max`], [`tt_kernel_sfpu::norm`] and [`tt_kernel_sfpu::gradients`].
 //!
 //! ```text
 //! BRISC --rows, partners, heads in L1--> TRISC0 --half of Dst--> TRISC1 --half of Dst--> TRISC2 --ring in L1--> NCRISC
@@ -18,6 +18,7 @@
 
 pub mod brisc;
 pub mod ncrisc;
+mod norms;
 pub mod trisc0;
 pub mod trisc1;
 pub mod trisc2;
@@ -28,6 +29,7 @@ use tt_kernel_abi::TensorView;
 use tt_kernel_abi::elementwise::{Piece, split_row};
 use tt_kernel_abi::matmul::share;
 use tt_kernel_abi::rows::gradient::{GradientFunction, GradientParams};
+use tt_kernel_abi::rows::norm::{NormFunction, NormParams};
 use tt_kernel_abi::rows::soft_max::SoftMaxParams;
 use tt_kernel_abi::sfpu::rows::{self, HALF_ROWS, Pass, RowFunction, SEGMENT, Segment, Segments};
 
@@ -38,12 +40,12 @@ pub const SEM_FILLED: u32 = 6;
 /// Tensix semaphore: halves of Dst that TRISC1 has done with.
 pub const SEM_COMPUTED: u32 = 7;
 
-/// What a launch computes, whichever of the two operators it is.
+/// What a launch computes, whichever of the three operators it is.
 #[derive(Clone, Copy)]
 pub struct Work<'a> {
     function: RowFunction,
     rows: u32,
-    /// Factor of exponents, or what the gradient says.
+    /// Factor of exponents, what the gradient says, or a norm's eps.
     scale: f32,
     factor: f32,
     /// What a softmax says besides.
@@ -63,6 +65,15 @@ impl From<&GradientParams> for Work<'_> {
         // The host checks functions.
         let function = GradientFunction::from_code(function).unwrap_or(GradientFunction::SoftMaxBack);
         Self { function: function.into(), rows, scale, factor, soft_max: None }
+    }
+}
+
+impl From<&NormParams> for Work<'_> {
+    fn from(params: &NormParams) -> Self {
+        let NormParams { function, rows, eps, factor } = *params;
+        // The host checks functions.
+        let function = NormFunction::from_code(function).unwrap_or(NormFunction::RmsNorm);
+        Self { function: function.into(), rows, scale: eps, factor, soft_max: None }
     }
 }
 
@@ -97,10 +108,11 @@ fn piece(view: &TensorView, segment: &Segment) -> Piece {
     Piece { row: split_row(view, segment.row), first: segment.first, len: segment.len }
 }
 
-/// Where the partner of a segment of src0 is, if there is a second operand.
-fn partner_piece(launch: &Launch, segment: &Segment) -> Option<Piece> {
+/// Where the partner of a segment of src0 is, if there is a second operand and the pass needs it.
+fn partner_piece(launch: &Launch, work: &Work, segment: &Segment) -> Option<Piece> {
     let (src0, partner) = (&launch.op.src0, &launch.op.src1);
     let [i1, i2, i3] = split_row(src0, segment.row);
-    let row = [i1, i2 % partner.ne[2].max(1), i3 % partner.ne[3].max(1)];
-    (partner.ne[0] > 0).then_some(Piece { row, first: segment.first, len: segment.len })
+    // A mask may have more rows than there are.
+    let row = [i1 % partner.ne[1].max(1), i2 % partner.ne[2].max(1), i3 % partner.ne[3].max(1)];
+    (partner.ne[0] > 0 && work.function.needs_partner(segment.pass)).then_some(Piece { row, first: segment.first, len: segment.len })
 }

@@ -26,7 +26,7 @@ pub fn run(launch: &TileLaunch, work: Work) {
         let (len, row) = (segment.padded(), half(segment.number));
         let at = address(&op.src0, &piece(&op.src0, &segment));
         unpacker.bring(operand(launch, 0, segment.number, at), row, len);
-        if let Some(partner) = partner_piece(launch, &segment) {
+        if let Some(partner) = partner_piece(launch, &work, &segment) {
             let at = address(&op.src1, &partner);
             unpacker.bring(operand(launch, 1, segment.number, at), row + PARTNER_ROW, len);
         }

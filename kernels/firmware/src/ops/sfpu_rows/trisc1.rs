@@ -1,6 +1,6 @@
 //! TRISC1: the vector unit's part: maxima, powers, sums, results, all in place in Dst.
 
-use super::{SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, Work, half, head, segments};
+use super::{SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, Work, half, head, norms, segments};
 use crate::ops::sfpu::trisc1::{
     RWC_DST, configure, load as sfpload, load_on, set_constants, set_register, step, store,
 };
@@ -36,7 +36,7 @@ const NORM_FACTORS: Program = gradients::norm_factors();
 const RMS_NORM_BACK: Program = gradients::rms_norm_back();
 
 /// Elements of a vector register.
-const LANES: u32 = tt_isa::sfpu::LANES as u32;
+pub(super) const LANES: u32 = tt_isa::sfpu::LANES as u32;
 
 /// Once, at boot.
 pub fn boot() {
@@ -72,6 +72,7 @@ pub fn run(launch: &TileLaunch, work: Work) {
         match rows.function {
             RowFunction::SoftMaxBack => rows.soft_max_back(&segment),
             RowFunction::RmsNormBack => rows.rms_norm_back(&segment),
+            function if function.is_norm() => norms::segment(launch, &rows.work, &segment),
             _ => rows.of_powers(&segment),
         }
         end();
@@ -82,7 +83,7 @@ pub fn run(launch: &TileLaunch, work: Work) {
 
 /// Gives each vector register of a segment to `body`, which moves on to the next one itself.
 #[inline(always)]
-fn each(vectors: u32, body: impl Fn()) {
+pub(super) fn each(vectors: u32, body: impl Fn()) {
     for _ in 0..vectors {
         body();
     }
@@ -97,6 +98,7 @@ impl Rows<'_> {
         self.slope = head[0].load();
         self.value = (self.launch.op.more[0].ne[0] > 0).then(|| head[1].load());
         match self.function {
+            function if function.is_norm() => norms::begin(),
             RowFunction::SoftMaxBack | RowFunction::RmsNormBack => {
                 set_register(SUM, 0);
                 set_register(SQUARES, 0);
@@ -131,7 +133,7 @@ impl Rows<'_> {
                 self.total();
                 self.results(vectors, keeps_powers);
             }
-            Pass::Max => {
+            Pass::Shift => {
                 if segment.ends {
                     maximum();
                     set_register(SUM, 0);
@@ -304,7 +306,7 @@ fn power_sums(vectors: u32) {
 }
 
 /// Back to the first element of the half.
-fn rewind() {
+pub(super) fn rewind() {
     ttinsn!(SETRWC { bit_mask: RWC_DST, ..SETRWC::ZERO }.word());
 }
 
