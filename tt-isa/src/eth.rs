@@ -145,6 +145,8 @@ pub mod firmware {
     pub const LOCAL_PLACE: u32 = NODE_INFO + 4 * 2;
     /// [`NODE_INFO`], word of the other chip: its tile's x 9:4, y 15:10, the chip's x 21:16, y 27:22.
     pub const REMOTE_PLACE: u32 = NODE_INFO + 4 * 9;
+    /// [`REMOTE_PLACE`]: lowest bits of the chip's x and y, six bits each.
+    pub const REMOTE_PLACE_SHIFTS: [u32; 2] = [16, 22];
     /// [`REMOTE_PLACE`]: lowest bits of x and y of the tile at the other end, six bits each.
     pub const REMOTE_TILE_SHIFTS: [u32; 2] = [4, 10];
     /// [`NODE_INFO`], word of the other chip: rack 7:0, shelf 15:8.
@@ -183,7 +185,18 @@ pub mod firmware {
 
 /// Queues of commands for memory of any chip that can be reached over links ("baseline data movement service"):
 /// the host writes a command into the request queue of a chip that it can reach, and its firmware passes it on.
+///
+/// ```text
+/// block -> BLOCKS[slot]   command -> request queue, COMMANDS[slot]   then WRITE_POINTER + 1   (the firmware moves READ_POINTER)
+/// answers to reads: response queue, WRITE_POINTER moves, then FLAGS of the slot are set; the host moves READ_POINTER
+/// ```
+/// A slot is a pointer modulo [`COMMAND_COUNT`]. A queue is empty when its pointers are equal, and full when they differ by
+/// [`COMMAND_COUNT`]. Writes are done when the queue is empty and both of its counts of writes are equal. Words and blocks are
+/// multiples of 4 bytes (`EthernetTile/L1.md`; the vendor's user-mode driver, `remote_communication_legacy_firmware.cpp`,
+/// `wormhole_eth.hpp`).
 pub mod routing {
+    use crate::noc::NocXy;
+
     /// Request queue: four counters of 8 bytes, write and read pointer of 16 bytes each, four commands.
     pub const REQUEST_QUEUE: u32 = 0x1_1080;
     /// Bytes of a queue.
@@ -194,17 +207,19 @@ pub mod routing {
     pub const WRITES_REQUESTED: u32 = 0x00;
     /// Queue `+`: writes acknowledged.
     pub const WRITES_ACKNOWLEDGED: u32 = 0x04;
-    /// Queue `+`: write pointer, counts modulo 8.
+    /// Queue `+`: write pointer, counts modulo [`POINTERS`].
     pub const WRITE_POINTER: u32 = 0x20;
-    /// Queue `+`: read pointer, counts modulo 8.
+    /// Queue `+`: read pointer, counts modulo [`POINTERS`].
     pub const READ_POINTER: u32 = 0x30;
     /// Queue `+`: commands.
     pub const COMMANDS: u32 = 0x40;
     /// Commands in a queue.
     pub const COMMAND_COUNT: u32 = 4;
+    /// Pointers count through the commands twice, to tell a full queue from an empty one.
+    pub const POINTERS: u32 = 2 * COMMAND_COUNT;
     /// Bytes of a command.
     pub const COMMAND_SIZE: u32 = 32;
-    /// Command `+`: address, 8 bytes: NoC address 35:0, tile x 41:36, y 47:42, chip x 53:48, y 59:54.
+    /// Command `+`: an [`Address`], 8 bytes.
     pub const ADDRESS: u32 = 0;
     /// Command `+`: the word, or the number of bytes of a block.
     pub const DATA: u32 = 8;
@@ -218,8 +233,52 @@ pub mod routing {
     pub const BLOCKS: u32 = 0x1_2000;
     /// Bytes of a block in L1.
     pub const BLOCK_SIZE: u32 = 1024;
+    /// What the address of a block is a multiple of; words may be at every multiple of 4.
+    pub const BLOCK_ALIGN: u64 = 32;
     /// Bytes of a block in host memory.
     pub const HOST_BLOCK_SIZE: u32 = 32 << 10;
+
+    /// Where a command goes: NoC address 35:0, tile x 41:36, y 47:42, chip x 53:48, y 59:54.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Address {
+        /// Place of the chip in the mesh of chips.
+        pub chip: NocXy,
+        /// Tile, as host software counts.
+        pub tile: NocXy,
+        /// Address on the NoC.
+        pub addr: u64,
+    }
+
+    impl Address {
+        const ADDR_BITS: u32 = 36;
+
+        /// As the firmware reads it.
+        pub const fn encode(self) -> u64 {
+            let Self { chip, tile, addr } = self;
+            let places = [tile.x, tile.y, chip.x, chip.y];
+            let (mut word, mut n) = (addr & ((1 << Self::ADDR_BITS) - 1), 0);
+            while n < places.len() {
+                word |= (places[n] as u64 & 63) << (Self::ADDR_BITS + 6 * n as u32);
+                n += 1;
+            }
+            word
+        }
+
+        /// From what the firmware reads.
+        pub const fn decode(word: u64) -> Self {
+            let [tile_x, tile_y, chip_x, chip_y] = [
+                (word >> Self::ADDR_BITS & 63) as u8,
+                (word >> (Self::ADDR_BITS + 6) & 63) as u8,
+                (word >> (Self::ADDR_BITS + 12) & 63) as u8,
+                (word >> (Self::ADDR_BITS + 18) & 63) as u8,
+            ];
+            Self {
+                chip: NocXy::new(chip_x, chip_y),
+                tile: NocXy::new(tile_x, tile_y),
+                addr: word & ((1 << Self::ADDR_BITS) - 1),
+            }
+        }
+    }
 
     bitflags::bitflags! {
         /// Flags of a command.
@@ -246,5 +305,18 @@ pub mod routing {
             /// Answer: no way leads to the chip.
             const UNREACHABLE = 1 << 31;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::routing::Address;
+    use crate::noc::NocXy;
+
+    #[test]
+    fn addresses_of_commands_have_six_bits_for_each_place() {
+        let to = Address { chip: NocXy::new(1, 2), tile: NocXy::new(25, 18), addr: 0xF_1234_5678 };
+        let word = 2 << 54 | 1 << 48 | 18 << 42 | 25 << 36 | 0xF_1234_5678;
+        assert_eq!((to.encode(), Address::decode(word)), (word, to));
     }
 }

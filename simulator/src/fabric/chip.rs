@@ -123,8 +123,8 @@ pub struct Chip {
     pub(super) windows: Windows,
     /// PCI's command register.
     pub(super) pci_command: u16,
-    /// Ethernet links are trained with the other chips of the board.
-    pub(super) linked: bool,
+    /// Chips of the board, by number, with which Ethernet links are trained.
+    linked: Shared<[usize]>,
     pool: Shared<rayon::ThreadPool>,
     pub(super) traffic: Counters,
     /// Data of the packet that is being delivered.
@@ -163,8 +163,14 @@ impl Chip {
     }
 
     /// A chip after power-on, on the threads of another one.
-    pub(super) fn beside(config: ChipConfig, other: &Self) -> Self {
-        Self::on_threads(config, Shared::clone(&other.pool))
+    ///
+    /// # Errors
+    /// The trace cannot be written.
+    pub(super) fn beside(config: ChipConfig, other: &Self) -> Result<Self, Fault> {
+        let trace = config.trace.clone();
+        let mut chip = Self::on_threads(config, Shared::clone(&other.pool));
+        trace.iter().try_for_each(|trace| chip.start_trace(trace))?;
+        Ok(chip)
     }
 
     fn on_threads(config: ChipConfig, pool: Shared<rayon::ThreadPool>) -> Self {
@@ -190,7 +196,7 @@ impl Chip {
             pcie: Pcie::new(chip.pci_id),
             windows: Windows::new(chip),
             pci_command: 0,
-            linked: false,
+            linked: [].into(),
             config,
             pool,
             traffic: Counters::default(),
@@ -227,24 +233,23 @@ impl Chip {
         self.pcie.take_host().into_iter().for_each(|host| chip.pcie.set_host(host));
         // The trace goes on with the tiles that there are now; time does not begin anew for it.
         (chip.tracer, chip.clock) = (self.tracer.take(), self.clock);
-        let linked = self.linked;
+        let linked = Shared::clone(&self.linked);
         *self = chip;
-        if linked {
-            self.train_links();
-        }
+        self.train_links(linked);
     }
 
-    /// The Ethernet links to the other chips of the board are there.
-    pub(super) fn train_links(&mut self) {
+    /// The Ethernet links to some chips of the board, by number, are there.
+    pub(super) fn train_links(&mut self, chips: Shared<[usize]>) {
         let (board, index) = (self.config.board, self.config.index);
         for (channel, tile) in self.ethernet.iter_mut().enumerate() {
-            if let Some(peer) = board.peer(index, channel) {
+            let peer = board.peer(index, channel);
+            if let Some(peer) = peer.filter(|peer| chips.contains(&peer.chip.into())) {
                 let (at, n) = (usize::from(peer.chip), usize::from(peer.channel));
                 let identity = ChipConfig::of_board(board, at).identity(n);
                 tile.connect(channel, &identity, board.chip.ethernet[n]);
             }
         }
-        self.linked = true;
+        self.linked = chips;
     }
 
     /// From now on accesses are watched: memories keep logs, DRAM remembers what was written.

@@ -1,10 +1,13 @@
 //! The host's side: PCI configuration words, and BARs with their windows (`PCIExpressTile/TLBs.md`).
 
+use std::slice::from_mut;
+
 use tt_isa::chip::Chip as ChipData;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::{PCIE_NIU_SIZE, TlbGroup, TlbTarget};
 
 use super::Chip;
+use super::host_time::{host_has_read, host_has_written};
 use crate::fault::Fault;
 use crate::model::grid::Node;
 use crate::model::noc::request::check_corners;
@@ -150,7 +153,7 @@ impl Chip {
     /// Nothing answers there.
     pub fn bar_read(&mut self, bar: u8, offset: u64, out: &mut [u8]) -> Result<(), Fault> {
         self.read_bar(bar, offset, out)?;
-        self.host_has_read(out.len())
+        host_has_read(from_mut(self), 0, out.len())
     }
 
     /// The same; time does not pass.
@@ -195,7 +198,7 @@ impl Chip {
     /// Nothing answers there.
     pub fn bar_write(&mut self, bar: u8, offset: u64, data: &[u8]) -> Result<(), Fault> {
         self.write_bar(bar, offset, data)?;
-        self.host_has_written(data.len())
+        host_has_written(from_mut(self), 0, data.len())
     }
 
     /// The same; time does not pass.

@@ -6,6 +6,7 @@
 use tt_isa::timing::{PcieTiming, Timing};
 
 use super::Chip;
+use super::system::advance;
 use crate::engine::Mode;
 use crate::fault::Fault;
 
@@ -20,50 +21,57 @@ impl Chip {
         self.clock
     }
 
-    /// The host has written so many bytes.
-    ///
-    /// # Errors
-    /// A fault on the chip meanwhile.
-    pub(super) fn host_has_written(&mut self, len: usize) -> Result<(), Fault> {
-        self.let_host_pass("write", |pcie| {
-            u64::from(pcie.write_ns) + len.saturating_sub(4) as u64 * 1000 / u64::from(pcie.write_bytes_us)
-        })
-    }
-
-    /// The host has read so many bytes.
-    ///
-    /// # Errors
-    /// A fault on the chip meanwhile.
-    pub(super) fn host_has_read(&mut self, len: usize) -> Result<(), Fault> {
-        self.let_host_pass("read", |pcie| {
-            len.div_ceil(pcie.read_piece.into()) as u64 * u64::from(pcie.read_ns)
-        })
-    }
-
-    /// Lets the nanoseconds of an access pass, in the timed mode.
-    fn let_host_pass(
-        &mut self,
-        what: &'static str,
-        nanoseconds: impl Fn(&PcieTiming) -> u64,
-    ) -> Result<(), Fault> {
+    /// Clocks that an access takes, given its nanoseconds; where time is kept.
+    fn host_clocks(&self, nanoseconds: impl Fn(&PcieTiming) -> u64) -> Option<u64> {
         let (Mode::Timed, Some(timing)) = (self.config.mode, self.config.board.chip.timing) else {
-            return Ok(());
+            return None;
         };
         let Timing { pcie, clocks_us, .. } = timing;
-        let begin = self.clock;
-        let mut left = (nanoseconds(pcie) * u64::from(*clocks_us)).div_ceil(1000);
-        let progress = self.advance(left)?;
-        left -= progress.clocks;
-        // Nothing moves, but time does.
-        while left > 0 {
-            let now = u32::try_from(left).unwrap_or(u32::MAX);
-            self.pass(now);
-            left -= u64::from(now);
-        }
-        self.tell_time();
-        if let Some(tracer) = &mut self.tracer {
-            tracer.host_access(begin, self.clock, what)?;
-        }
-        Ok(())
+        Some((nanoseconds(pcie) * u64::from(*clocks_us)).div_ceil(1000))
+    }
+}
+
+/// The host has written so many bytes to one of some chips.
+///
+/// # Errors
+/// A fault on a chip meanwhile.
+pub(super) fn host_has_written(chips: &mut [Chip], chip: usize, len: usize) -> Result<(), Fault> {
+    let clocks = chips[chip].host_clocks(|pcie| {
+        u64::from(pcie.write_ns) + len.saturating_sub(4) as u64 * 1000 / u64::from(pcie.write_bytes_us)
+    });
+    let_host_pass(chips, chip, "write", clocks)
+}
+
+/// The host has read so many bytes from one of some chips.
+///
+/// # Errors
+/// A fault on a chip meanwhile.
+pub(super) fn host_has_read(chips: &mut [Chip], chip: usize, len: usize) -> Result<(), Fault> {
+    let clocks =
+        chips[chip].host_clocks(|pcie| len.div_ceil(pcie.read_piece.into()) as u64 * u64::from(pcie.read_ns));
+    let_host_pass(chips, chip, "read", clocks)
+}
+
+/// Lets the clocks of an access pass on all chips.
+fn let_host_pass(
+    chips: &mut [Chip],
+    chip: usize,
+    what: &'static str,
+    clocks: Option<u64>,
+) -> Result<(), Fault> {
+    let Some(mut left) = clocks else { return Ok(()) };
+    let begin = chips[chip].clock;
+    left -= advance(chips, left)?.clocks;
+    // Nothing moves, but time does.
+    while left > 0 {
+        let now = u32::try_from(left).unwrap_or(u32::MAX);
+        chips.iter_mut().for_each(|chip| chip.pass(now));
+        left -= u64::from(now);
+    }
+    chips.iter_mut().for_each(Chip::tell_time);
+    let chip = &mut chips[chip];
+    match &mut chip.tracer {
+        Some(tracer) => Ok(tracer.host_access(begin, chip.clock, what)?),
+        None => Ok(()),
     }
 }

@@ -4,9 +4,12 @@
 //! chips and channels, and the Ethernet tiles' firmware handles requests of hosts and of customers' code. A single chip is a
 //! system of one, with all links unconnected.
 
+use std::sync::Arc as Shared;
+
 use tt_isa::chip::Board;
 
 use super::chip::{Chip, ChipConfig, Progress};
+use super::host_time::{host_has_read, host_has_written};
 use crate::fault::Fault;
 use crate::model::eth::firmware::{Command, Outcome, What};
 use crate::model::eth::queues::PAGE;
@@ -25,15 +28,24 @@ impl System {
     /// # Errors
     /// The host cannot start threads.
     pub fn new(board: &'static Board, threads: usize) -> Result<Self, Fault> {
+        let config = |index| ChipConfig { threads, ..ChipConfig::of_board(board, index) };
+        Self::of((0..board.harvested.len()).map(config))
+    }
+
+    /// Some chips of a board after power-on. Links between them are trained; nothing is at the other end of the others.
+    ///
+    /// # Errors
+    /// The host cannot start threads, or write a trace.
+    pub fn of(configs: impl IntoIterator<Item = ChipConfig>) -> Result<Self, Fault> {
         let mut chips: Vec<Chip> = Vec::new();
-        for index in 0..board.harvested.len() {
-            let config = ChipConfig { threads, ..ChipConfig::of_board(board, index) };
+        for config in configs {
             chips.push(match chips.first() {
-                Some(first) => Chip::beside(config, first),
+                Some(first) => Chip::beside(config, first)?,
                 None => Chip::new(config)?,
             });
         }
-        chips.iter_mut().for_each(Chip::train_links);
+        let there: Shared<[usize]> = chips.iter().map(|chip| chip.config.index).collect();
+        chips.iter_mut().for_each(|chip| chip.train_links(Shared::clone(&there)));
         Ok(Self { chips })
     }
 
@@ -49,6 +61,24 @@ impl System {
     /// it is then, and can be inspected.
     pub fn advance(&mut self, clocks: u64) -> Result<Progress, Fault> {
         advance(&mut self.chips, clocks)
+    }
+
+    /// Reads BAR 0 of a chip ([`Chip::bar0_read`]); in the timed mode time passes for all of them.
+    ///
+    /// # Errors
+    /// Nothing answers there, or a fault meanwhile.
+    pub fn bar0_read(&mut self, chip: usize, offset: u64, out: &mut [u8]) -> Result<(), Fault> {
+        self.chips[chip].read_bar(0, offset, out)?;
+        host_has_read(&mut self.chips, chip, out.len())
+    }
+
+    /// Writes BAR 0 of a chip ([`Chip::bar0_write`]); in the timed mode time passes for all of them.
+    ///
+    /// # Errors
+    /// Nothing answers there, or a fault meanwhile.
+    pub fn bar0_write(&mut self, chip: usize, offset: u64, data: &[u8]) -> Result<(), Fault> {
+        self.chips[chip].write_bar(0, offset, data)?;
+        host_has_written(&mut self.chips, chip, data.len())
     }
 }
 

@@ -204,6 +204,13 @@ impl Board {
         u64::from(self.board_type) << 36 | (1 + part as u64)
     }
 
+    /// Chips of the same card as a chip that the host reaches: those with the same id, which are not connected to the host.
+    pub fn behind(&self, chip: usize) -> impl Iterator<Item = usize> + use<'_> {
+        let first = usize::from(self.pcie_chips);
+        let card = self.id(chip);
+        (first..self.harvested.len()).filter(move |&other| chip < first && self.id(other) == card)
+    }
+
     /// The other end of the link at a channel of a chip.
     pub fn peer(&self, chip: usize, channel: usize) -> Option<EthEnd> {
         let is = |end: EthEnd| usize::from(end.chip) == chip && usize::from(end.channel) == channel;
@@ -243,5 +250,20 @@ mod tests {
         }
         assert_eq!(board("n300").unwrap().peer(0, 9), Some(EthEnd { chip: 1, channel: 1 }));
         assert_eq!(board("galaxy32").unwrap().links.len(), 256);
+    }
+
+    /// Every chip that the host does not reach is behind one that it does, and linked with it.
+    #[test]
+    fn second_chips_are_behind_first_ones() {
+        for board in BOARDS {
+            let first = usize::from(board.pcie_chips);
+            let mut reached: Vec<usize> = (0..board.harvested.len()).flat_map(|n| board.behind(n)).collect();
+            reached.sort_unstable();
+            assert_eq!(reached, (first..board.harvested.len()).collect::<Vec<_>>(), "{}", board.name);
+            for (gateway, chip) in (0..first).flat_map(|n| board.behind(n).map(move |chip| (n, chip))) {
+                let ends = (0..board.chip.ethernet.len()).filter_map(|channel| board.peer(gateway, channel));
+                assert_eq!(ends.filter(|end| usize::from(end.chip) == chip).count(), 2, "{}", board.name);
+            }
+        }
     }
 }

@@ -8,13 +8,13 @@
 use tt_isa::eth::firmware::{
     APP, APP_STACK, CONNECTED, CONNECTION_INFO, FUNCTION_TABLE, HEARTBEAT, HEARTBEAT_MARK, LAUNCH_APP,
     LINK_ERROR, LINK_ERROR_NOT_POPULATED, LOCAL_BOARD_ID, LOCAL_BOARD_TYPE, LOCAL_PLACE, REMOTE_BOARD_ID,
-    REMOTE_BOARD_TYPE, REMOTE_CHANNEL, REMOTE_PLACE, REMOTE_TILE_SHIFTS, ROUTING_OFF, TRAIN_NOT_CONNECTED,
-    TRAIN_STATUS, TRAIN_SUCCESS, UNCONNECTED, VERSION, VERSION_6_14_0,
+    REMOTE_BOARD_TYPE, REMOTE_CHANNEL, REMOTE_PLACE, REMOTE_PLACE_SHIFTS, REMOTE_TILE_SHIFTS, ROUTING_OFF,
+    TRAIN_NOT_CONNECTED, TRAIN_STATUS, TRAIN_SUCCESS, UNCONNECTED, VERSION, VERSION_6_14_0,
 };
 use tt_isa::eth::routing::{
-    ADDRESS, BLOCK_SIZE, BLOCKS, COMMAND_COUNT, COMMAND_SIZE, COMMANDS, DATA, FLAGS, Flags, HOST_BLOCK,
-    HOST_BLOCK_SIZE, RACK, READ_POINTER, REQUEST_QUEUE, RESPONSE_QUEUE, WRITE_POINTER, WRITES_ACKNOWLEDGED,
-    WRITES_REQUESTED,
+    ADDRESS, Address, BLOCK_ALIGN, BLOCK_SIZE, BLOCKS, COMMAND_COUNT, COMMAND_SIZE, COMMANDS, DATA, FLAGS,
+    Flags, HOST_BLOCK, HOST_BLOCK_SIZE, POINTERS, RACK, READ_POINTER, REQUEST_QUEUE, RESPONSE_QUEUE,
+    WRITE_POINTER, WRITES_ACKNOWLEDGED, WRITES_REQUESTED,
 };
 use tt_isa::noc::NocXy;
 
@@ -35,10 +35,7 @@ const RETURN: u32 = 0x0000_8067;
 const FUNCTIONS: u32 = 8;
 const RA: usize = 1;
 const SP: usize = 2;
-/// Pointers count through the commands twice, to tell a full queue from an empty one.
-const POINTER_MASK: u32 = 2 * COMMAND_COUNT - 1;
-/// First address that a block may have.
-const BLOCK_ALIGN: u64 = 32;
+const POINTER_MASK: u32 = POINTERS - 1;
 
 /// Whom a tile belongs to.
 #[derive(Clone, Copy, Debug)]
@@ -157,11 +154,12 @@ impl EthernetTile {
         let NocXy { x, y } = remote.place;
         let [at_x, at_y] = REMOTE_TILE_SHIFTS;
         let tile = u32::from(tile.x) << at_x | u32::from(tile.y) << at_y;
+        let [chip_x, chip_y] = REMOTE_PLACE_SHIFTS;
         let words = [
             (TRAIN_STATUS, TRAIN_SUCCESS),
             (LINK_ERROR, 0),
             (CONNECTION_INFO + 4 * channel as u32, CONNECTED),
-            (REMOTE_PLACE, tile | u32::from(x) << 16 | u32::from(y) << 22),
+            (REMOTE_PLACE, tile | u32::from(x) << chip_x | u32::from(y) << chip_y),
             (REMOTE_BOARD_ID, mangled(remote.board_id)),
             (REMOTE_BOARD_ID + 4, remote.chip),
             (REMOTE_CHANNEL, remote.channel),
@@ -228,9 +226,8 @@ impl EthernetTile {
     fn decode(&self, slot: u32) -> Result<Command, Fault> {
         let base = REQUEST_QUEUE + COMMANDS + COMMAND_SIZE * slot;
         let at = |field: u32| self.word(base + field);
-        let (low, high, data, flags) =
-            (at(ADDRESS), at(ADDRESS + 4), at(DATA), Flags::from_bits_retain(at(FLAGS)));
-        let sixes = |shift: u32| (high >> shift & 63) as u8;
+        let (data, flags) = (at(DATA), Flags::from_bits_retain(at(FLAGS)));
+        let to = Address::decode(u64::from(at(ADDRESS + 4)) << 32 | u64::from(at(ADDRESS)));
         let in_host = flags.contains(Flags::BLOCK_IN_HOST);
         let block = flags.contains(Flags::BLOCK);
         let known = Flags::BLOCK_IN_HOST | Flags::BLOCK | Flags::NOC_1 | Flags::ORDERED;
@@ -245,11 +242,11 @@ impl EthernetTile {
             }
         };
         let command = Command {
-            place: NocXy::new(sixes(16), sixes(22)),
+            place: to.chip,
             rack: at(RACK) as u16,
             noc: u8::from(flags.contains(Flags::NOC_1)),
-            tile: NocXy::new(sixes(4), sixes(10)),
-            addr: u64::from(high & 15) << 32 | u64::from(low),
+            tile: to.tile,
+            addr: to.addr,
             what,
             host_block: in_host.then(|| at(HOST_BLOCK)),
             slot,
