@@ -42,7 +42,10 @@ impl Device {
             runtime,
         }));
         let description = device.description.to_string_lossy();
-        let card = device.runtime.card().map_or_else(String::new, about);
+        let mut card = device.runtime.card().map_or_else(String::new, about);
+        if device.runtime.is_second() {
+            card += ", its second chip";
+        }
         let memory = device.runtime.memory().total >> 20;
         log::info(&format!("{}: {description}, {memory} MiB{card}", device.label()));
         device

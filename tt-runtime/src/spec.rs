@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! unset or empty       every card found
-//! 0,1                  cards by number: /dev/tenstorrent/0, ..
+//! 0,1                  cards by number: /dev/tenstorrent/0, ..; all chips of each
+//! 0.0,0.1              one chip of a card: an n300 has two
 //! 0000:01:00.0         a card by its PCI address
 //! 0100018511732044     cards by the serial number of their board
 //! sim, sim:n300, ..    the built-in simulator, a device for each chip of the board
@@ -29,6 +30,7 @@ use tt_sys::kmd::ioctl::Version;
 
 use crate::cards::{Card, CardError, Found, System};
 use crate::chip::title;
+use crate::transport::shared::Way;
 
 /// The board that `sim` stands for.
 const DEFAULT_BOARD: &str = "n150";
@@ -44,11 +46,15 @@ pub enum DeviceSpec {
     Sim {
         /// Board.
         board: &'static Board,
-        /// Chip of the board.
+        /// Chip of the board, one that the host reaches.
         chip: usize,
         /// How it is simulated.
         options: SimOptions,
+        /// The way to its card that the card's chips share.
+        way: Way,
     },
+    /// The second chip of the card whose first one this is.
+    Second(Box<DeviceSpec>),
     /// The vendor's simulator.
     TtSim {
         /// Shared library.
@@ -67,6 +73,43 @@ impl DeviceSpec {
     /// A card like the usual one that accepts everything and computes nothing.
     pub fn null(record: Option<PathBuf>) -> Self {
         Self::Null { board: board(DEFAULT_BOARD).expect("a board"), record }
+    }
+
+    /// A chip of the built-in simulator that the host reaches.
+    pub fn sim(board: &'static Board, chip: usize, options: SimOptions) -> Self {
+        Self::Sim { board, chip, options, way: Way::default() }
+    }
+
+    /// The device itself or, if it is the second chip of a card, the first one.
+    pub fn first(&self) -> &Self {
+        match self {
+            Self::Second(first) => first,
+            spec => spec,
+        }
+    }
+
+    /// Whether its card has a second chip.
+    pub fn has_second(&self) -> bool {
+        match self {
+            Self::Card(card) => card.has_second(),
+            Self::Sim { board, chip, .. } => board.behind(*chip).next().is_some(),
+            _ => false,
+        }
+    }
+
+    /// The way to the card that its chips share.
+    pub fn way(&self) -> Option<&Way> {
+        match self {
+            Self::Card(Card { way, .. }) | Self::Sim { way, .. } => Some(way),
+            Self::Second(first) => first.way(),
+            _ => None,
+        }
+    }
+
+    /// All chips of its card: it, and the second one if there is one.
+    fn chips(self) -> impl Iterator<Item = Self> {
+        let second = self.has_second().then(|| Self::Second(Box::new(self.clone())));
+        std::iter::once(self).chain(second)
     }
 }
 
@@ -177,7 +220,7 @@ pub fn parse_devices_of(system: &System, text: Option<&str>) -> Result<Vec<Devic
     let entries = text.unwrap_or("").trim();
     if entries.is_empty() {
         let device = |found: Found| found.card.map_or_else(DeviceSpec::Unusable, DeviceSpec::Card);
-        return Ok(system.cards().into_iter().map(device).collect());
+        return Ok(system.cards().into_iter().flat_map(|found| device(found).chips()).collect());
     }
     let mut devices: Vec<Vec<DeviceSpec>> = Vec::new();
     for entry in entries.split(',').map(str::trim) {
@@ -212,6 +255,9 @@ fn set_option(
     value: Option<&str>,
 ) -> Result<(), SpecError> {
     let refused = || SpecError::Option { entry: entry.to_owned() };
+    if let DeviceSpec::Second(first) = device {
+        return set_option(first, entry, name, value);
+    }
     let DeviceSpec::Sim { board, options, .. } = device else { return Err(refused()) };
     match (name, value) {
         ("async" | "timed", _) if options.mode != Mode::Fast => return Err(refused()),
@@ -235,32 +281,50 @@ const NUMBER_DIGITS: usize = 4;
 /// Whether an entry has the form of a card's number, PCI address or serial number.
 fn names_card(entry: &str) -> bool {
     let hex = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
-    let number = entry.len() <= NUMBER_DIGITS && entry.bytes().all(|b| b.is_ascii_digit());
+    let (card, chip) = split_chip(entry);
+    let number = card.len() <= NUMBER_DIGITS && card.bytes().all(|b| b.is_ascii_digit());
+    if chip.is_some() {
+        return number;
+    }
     let serial = entry.len() > 2 * NUMBER_DIGITS && hex(entry);
     let parts: Vec<&str> = entry.split([':', '.']).collect();
     let address = parts.len() == 4 && parts.iter().all(|part| hex(part));
     !entry.is_empty() && (number || serial || address)
 }
 
-/// The cards that an entry names.
+/// The number of a card, and that of one of its chips if the entry has one: `0.1`.
+fn split_chip(entry: &str) -> (&str, Option<usize>) {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match entry.split_once('.') {
+        Some((card, chip)) if digits(card) && digits(chip) => (card, chip.parse().ok()),
+        _ => (entry, None),
+    }
+}
+
+/// The chips of the cards that an entry names.
 fn cards(system: &System, entry: &str) -> Result<Vec<DeviceSpec>, SpecError> {
     let all = system.cards();
+    let (card, chip) = split_chip(entry);
     let is = |found: &Found| {
         let serial = found.card.as_ref().ok().and_then(|card| card.serial.as_deref());
-        let number = entry.parse().ok().filter(|_| entry.len() <= NUMBER_DIGITS);
+        let number = card.parse().ok().filter(|_| card.len() <= NUMBER_DIGITS);
         number.is_some() && found.number == number
             || found.address.as_deref().is_some_and(|address| address.eq_ignore_ascii_case(entry))
             || serial.is_some_and(|serial| serial.eq_ignore_ascii_case(entry))
     };
     let named: Vec<&Found> = all.iter().filter(|found| is(found)).collect();
-    if named.is_empty() {
-        return Err(SpecError::NoSuchCard { entry: entry.to_owned(), there: list(&all) });
-    }
     let card = |found: &&Found| match &found.card {
         Ok(card) => Ok(DeviceSpec::Card(card.clone())),
         Err(error) => Err(SpecError::Card { entry: entry.to_owned(), error: error.clone() }),
     };
-    named.iter().map(card).collect()
+    let named: Vec<DeviceSpec> = named.iter().map(card).collect::<Result<_, _>>()?;
+    let wanted = |n: usize| chip.is_none_or(|chip| chip == n);
+    let chips = |card: DeviceSpec| card.chips().enumerate().filter(|&(n, _)| wanted(n)).map(|(_, chip)| chip);
+    let chips: Vec<DeviceSpec> = named.into_iter().flat_map(chips).collect();
+    match chips.is_empty() {
+        true => Err(SpecError::NoSuchCard { entry: entry.to_owned(), there: list(&all) }),
+        false => Ok(chips),
+    }
 }
 
 /// The cards of a machine, for a message.
@@ -270,7 +334,9 @@ fn list(all: &[Found]) -> String {
         let address = found.address.as_deref().unwrap_or("an unknown address");
         let serial = found.card.as_ref().ok().and_then(|card| card.serial.as_deref());
         let serial = serial.map_or_else(String::new, |serial| format!(", board {serial}"));
-        format!("{number}{address}{serial}")
+        let second = found.card.as_ref().is_ok_and(Card::has_second);
+        let chips = if second { ", chips .0 and .1" } else { "" };
+        format!("{number}{address}{serial}{chips}")
     };
     match all.is_empty() {
         true => "no Tenstorrent card was found; sim simulates one".to_owned(),
@@ -312,9 +378,8 @@ fn parse_entry(entry: &str) -> Result<Vec<DeviceSpec>, SpecError> {
         ("sim", name) => {
             let name = name.unwrap_or(DEFAULT_BOARD);
             let board = board(name).ok_or_else(|| no_board(entry, name))?;
-            Ok((0..board.harvested.len())
-                .map(|chip| DeviceSpec::Sim { board, chip, options: SimOptions::default() })
-                .collect())
+            let first = |chip| DeviceSpec::sim(board, chip, SimOptions::default());
+            Ok((0..board.pcie_chips.into()).flat_map(|chip| first(chip).chips()).collect())
         }
         ("kmd-mock", text) => mock(entry, text),
         ("null", file) => Ok(vec![DeviceSpec::null(file.map(PathBuf::from))]),
@@ -338,12 +403,19 @@ mod tests {
     fn devices_are_listed() {
         assert_eq!(parse_devices(Some("sim")).unwrap().len(), 1);
         assert_eq!(parse_devices(Some("sim:n300, sim")).unwrap().len(), 3);
+        let four = parse_devices(Some("sim:t3000")).unwrap();
+        let first = |spec: &DeviceSpec| match spec.first() {
+            DeviceSpec::Sim { chip, .. } => *chip,
+            _ => unreachable!("none is asked for"),
+        };
+        assert_eq!(four.iter().map(first).collect::<Vec<_>>(), [0, 0, 1, 1, 2, 2, 3, 3]);
+        assert!(matches!(four[..2], [DeviceSpec::Sim { .. }, DeviceSpec::Second(_)]));
     }
 
     #[test]
     fn options_belong_to_the_board_in_front_of_them() {
         let devices = parse_devices(Some("sim:n300, async=7, rows=2, sim")).unwrap();
-        let of = |spec: &DeviceSpec| match spec {
+        let of = |spec: &DeviceSpec| match spec.first() {
             DeviceSpec::Sim { options, .. } => *options,
             _ => unreachable!("none is asked for"),
         };

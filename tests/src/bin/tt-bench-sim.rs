@@ -24,11 +24,7 @@ const ROWS: usize = 8;
 type Measure = fn(&DeviceSpec) -> Result<f64>;
 
 fn main() -> Result<()> {
-    let ours = DeviceSpec::Sim {
-        board: board("n150").context("n150 is a board")?,
-        chip: 0,
-        options: SimOptions::default(),
-    };
+    let ours = DeviceSpec::sim(board("n150").context("n150 is a board")?, 0, SimOptions::default());
     let peer = std::env::var_os("TTSIM_LIB")
         .filter(|path| !path.is_empty())
         .map(|path| DeviceSpec::TtSim { library: PathBuf::from(path) });
@@ -62,9 +58,11 @@ fn harts(spec: &DeviceSpec, load: Load) -> Result<f64> {
 
 fn bare(spec: &DeviceSpec) -> Result<Bare> {
     let chip: Box<dyn Transport> = match spec {
-        DeviceSpec::Sim { board, chip, options } => Box::new(Sim::new(board, *chip, options)?),
+        DeviceSpec::Sim { board, chip, options, .. } => Box::new(Sim::new(board, *chip, options)?),
         DeviceSpec::TtSim { library } => Box::new(TtSim::new(library)?),
-        DeviceSpec::Card(_) | DeviceSpec::Unusable(_) => anyhow::bail!("not a simulator of its own"),
+        DeviceSpec::Card(_) | DeviceSpec::Unusable(_) | DeviceSpec::Second(_) => {
+            anyhow::bail!("not a simulator of its own")
+        }
         DeviceSpec::Null { .. } => anyhow::bail!("a device that computes nothing has no speed"),
     };
     Ok(Bare(chip))

@@ -26,6 +26,7 @@ use tt_sys::kmd::{Driver, File, Kernel, OpenFlags, errno};
 pub use error::{CardError, Users};
 
 use crate::chip::{recognise, supported, title};
+use crate::transport::shared::Way;
 
 /// Folder of the driver's nodes.
 const NODES: &str = "dev/tenstorrent";
@@ -59,6 +60,8 @@ pub struct Card {
     pub serial: Option<String>,
     /// Version of the firmware bundle, if firmware tells it.
     pub firmware: Option<String>,
+    /// The way to it that its chips share.
+    pub way: Way,
 }
 
 /// A card that was found.
@@ -149,6 +152,7 @@ impl System {
             board,
             serial: told("tt_serial"),
             firmware: told("tt_fw_bundle_ver"),
+            way: Way::default(),
         })
     }
 
@@ -233,6 +237,12 @@ impl Card {
     /// Not for this user, or not now.
     pub fn open(&self) -> Result<Box<dyn File>, CardError> {
         self.system.open(&self.node, self.number)
+    }
+
+    /// Whether it has a second chip, which is reached through the first one.
+    pub fn has_second(&self) -> bool {
+        let board = self.board.as_deref().and_then(board);
+        board.is_some_and(|board| board.behind(0).next().is_some())
     }
 
     /// Whether its chip is simulated.

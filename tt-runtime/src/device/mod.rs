@@ -42,6 +42,8 @@ use crate::link::Link;
 use crate::record::Record;
 use crate::spec::DeviceSpec;
 use crate::transport::kmd::{self, Kmd};
+use crate::transport::remote::{Remote, RemoteError};
+use crate::transport::shared::Seat;
 use crate::transport::{Transport, TransportError, null::Null, sim::Sim, ttsim::TtSim};
 
 /// What a device is.
@@ -185,13 +187,13 @@ impl Device {
             }
             Err(_) => "device".to_owned(),
         };
-        match &self.spec {
+        match self.spec.first() {
             DeviceSpec::Card(card) => {
                 let board = card.board.as_ref().map_or_else(String::new, |board| format!(" {board}"));
                 let how = if card.is_simulated() { " (simulated, with its driver)" } else { "" };
                 format!("Tenstorrent {name}{board}{how}")
             }
-            DeviceSpec::Unusable(_) => format!("Tenstorrent {name}"),
+            DeviceSpec::Unusable(_) | DeviceSpec::Second(_) => format!("Tenstorrent {name}"),
             DeviceSpec::Sim { board, .. } => format!("Tenstorrent {name} {} (simulated)", board.name),
             DeviceSpec::TtSim { .. } => format!("Tenstorrent {name} (vendor simulator)"),
             DeviceSpec::Null { .. } => format!("Tenstorrent {name} (computes nothing)"),
@@ -212,14 +214,22 @@ impl Device {
         })
     }
 
-    /// PCI address of the card, in lower case (`0000:c1:00.0`): simulated devices have none. The chip is not touched.
+    /// PCI address of the card, in lower case (`0000:c1:00.0`): simulated devices have none, nor has a card's second chip. The chip is not
+    /// touched.
+    ///
+    /// Programs take two devices with one address for one, so the second chip does not have that of its card.
     pub fn pci_address(&self) -> Option<String> {
-        self.card().map(|card| card.address.clone())
+        self.card().filter(|_| !self.is_second()).map(|card| card.address.clone())
     }
 
-    /// The card, if it is one: its node, versions of driver and firmware, and what else is known without touching it.
+    /// Whether it is the second chip of a card, which is reached through the first one.
+    pub fn is_second(&self) -> bool {
+        matches!(self.spec, DeviceSpec::Second(_))
+    }
+
+    /// The card that it is on, if it is on one: its node, versions of driver and firmware, and what else is known without touching it.
     pub fn card(&self) -> Option<&Card> {
-        match &self.spec {
+        match self.spec.first() {
             DeviceSpec::Card(card) => Some(card),
             _ => None,
         }
@@ -363,7 +373,10 @@ impl Device {
         let patience = *self.patience.lock();
         let transport = found.map_or_else(|| connect(&self.spec), Ok)?;
         match (Session::boot(transport, chip, patience), &self.spec) {
-            (Err(error @ (Error::Hung { .. } | Error::Silent { .. })), DeviceSpec::Card(card)) => {
+            // The other chip of a card would be reset with it.
+            (Err(error @ (Error::Hung { .. } | Error::Silent { .. })), DeviceSpec::Card(card))
+                if !card.way.is_open() =>
+            {
                 tracing::error!("{error}");
                 kmd::reset(card).map_err(TransportError::from)?;
                 Session::boot(connect(&self.spec)?, chip, patience)
@@ -379,7 +392,7 @@ fn fails_device(error: &Error) -> bool {
 }
 
 fn patience(spec: &DeviceSpec) -> Duration {
-    match spec {
+    match spec.first() {
         DeviceSpec::Card(card) if !card.is_simulated() => ON_A_CARD,
         _ => SIMULATED,
     }
@@ -390,11 +403,11 @@ type Found = (&'static Chip, Option<Box<dyn Transport>>);
 
 /// What the chip of a device is, if there are kernels for it.
 fn find(spec: &DeviceSpec) -> Result<Found, Error> {
-    match spec {
+    match spec.first() {
         DeviceSpec::Card(card) => Ok((card.chip, None)),
         DeviceSpec::Unusable(error) => Err(TransportError::from(error.clone()).into()),
         DeviceSpec::Sim { board, .. } | DeviceSpec::Null { board, .. } => Ok((supported(board.chip)?, None)),
-        DeviceSpec::TtSim { .. } => {
+        DeviceSpec::TtSim { .. } | DeviceSpec::Second(_) => {
             let transport = connect(spec)?;
             Ok((supported(transport.chip())?, Some(transport)))
         }
@@ -404,11 +417,29 @@ fn find(spec: &DeviceSpec) -> Result<Found, Error> {
 /// The way to the chip of a device.
 fn connect(spec: &DeviceSpec) -> Result<Box<dyn Transport>, Error> {
     Ok(match spec {
+        DeviceSpec::Second(first) => Box::new(Remote::new(Box::new(seat(first)?))?),
+        spec if spec.has_second() => Box::new(seat(spec)?),
+        spec => open(spec)?,
+    })
+}
+
+/// A share of the way to a card that several devices use.
+fn seat(first: &DeviceSpec) -> Result<Seat, Error> {
+    match first.way() {
+        Some(way) => Ok(way.enter(|| open(first))?),
+        None => Err(Error::Transport(RemoteError::NoLink { links: Vec::new() }.into())),
+    }
+}
+
+/// The way to a chip that this host reaches.
+fn open(spec: &DeviceSpec) -> Result<Box<dyn Transport>, TransportError> {
+    Ok(match spec {
         DeviceSpec::Card(card) => Box::new(Kmd::open(card)?),
-        DeviceSpec::Unusable(error) => return Err(TransportError::from(error.clone()).into()),
-        DeviceSpec::Sim { board, chip, options } => Box::new(Sim::new(board, *chip, options)?),
+        DeviceSpec::Unusable(error) => return Err(error.clone().into()),
+        DeviceSpec::Sim { board, chip, options, .. } => Box::new(Sim::new(board, *chip, options)?),
         DeviceSpec::TtSim { library } => Box::new(TtSim::new(library)?),
         DeviceSpec::Null { board, .. } => Box::new(Null::new(board)),
+        DeviceSpec::Second(_) => return Err(RemoteError::NoLink { links: Vec::new() }.into()),
     })
 }
 

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`kmd::Kmd`] | a card, by the vendor's kernel driver |
 //! | [`sim::Sim`] | the built-in simulator, in process |
+//! | [`remote::Remote`] | a card's second chip, by the Ethernet firmware of the first one |
 //! | [`ttsim::TtSim`] | the vendor's simulator, a library in a child process |
 //! | [`null::Null`] | nothing: memory, and workers that compute nothing, for tests |
 
@@ -24,10 +25,13 @@ use crate::chip::ChipError;
 
 pub mod kmd;
 pub mod null;
+pub mod remote;
+pub mod shared;
 pub mod sim;
 pub mod ttsim;
 mod window;
 
+pub use remote::RemoteError;
 pub use window::{Purpose, Shown, Window};
 
 /// Why an access failed.
@@ -48,6 +52,9 @@ pub enum TransportError {
     /// A card or its driver.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// A chip that is reached through another one.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     /// The chip reaches no memory of the host.
     #[error("the chip reaches no memory of this host")]
     NoHostMemory,
@@ -159,6 +166,11 @@ pub trait Transport: Send {
 
     /// What only a simulator answers; `None` on a card, where time passes by itself.
     fn simulated(&mut self) -> Option<&mut dyn Simulated> {
+        None
+    }
+
+    /// The same of the chip behind this one, where the simulator has both.
+    fn simulated_behind(&mut self) -> Option<Box<dyn Simulated + Send>> {
         None
     }
 }

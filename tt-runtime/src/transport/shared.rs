@@ -1,0 +1,212 @@
+//! One way to a card for several of its chips: the first of them that is used opens it, and it is closed with the last.
+//!
+//! Each has a [`Seat`], which is a transport. Windows belong to all seats: one that another seat has pointed elsewhere is pointed again before
+//! it is used.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use tt_isa::chip::Chip;
+use tt_isa::map::RiscV;
+use tt_isa::noc::NocXy;
+use tt_isa::tlb::TlbTarget;
+use tt_simulator::Mark;
+use tt_simulator::usage::Usage;
+
+use super::{Advance, Executed, Shown, Simulated, Transport, TransportError};
+
+/// A way that is opened when it is first needed.
+#[derive(Clone, Default)]
+pub struct Way(Arc<Mutex<Weak<Mutex<Open>>>>);
+
+impl fmt::Debug for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_open() { "open" } else { "closed" })
+    }
+}
+
+/// An open way.
+struct Open {
+    transport: Box<dyn Transport>,
+    /// What each window shows now.
+    shows: Vec<Option<TlbTarget>>,
+}
+
+/// One chip's share of a way.
+pub struct Seat {
+    open: Arc<Mutex<Open>>,
+    chip: &'static Chip,
+    shown: Vec<Shown>,
+    /// What this seat has pointed its windows at.
+    targets: Vec<Option<TlbTarget>>,
+    host_address: Option<u64>,
+    simulated: bool,
+}
+
+impl Way {
+    /// Whether somebody has it open.
+    pub fn is_open(&self) -> bool {
+        self.0.lock().strong_count() > 0
+    }
+
+    /// A seat. `connect` opens the way if nobody has yet.
+    ///
+    /// # Errors
+    /// That of `connect`.
+    pub fn enter(
+        &self,
+        connect: impl FnOnce() -> Result<Box<dyn Transport>, TransportError>,
+    ) -> Result<Seat, TransportError> {
+        let mut way = self.0.lock();
+        let open = match way.upgrade() {
+            Some(open) => open,
+            None => {
+                let transport = connect()?;
+                let shows = vec![None; transport.windows().len()];
+                let open = Arc::new(Mutex::new(Open { transport, shows }));
+                *way = Arc::downgrade(&open);
+                open
+            }
+        };
+        drop(way);
+        Ok(Seat::new(open))
+    }
+}
+
+impl Open {
+    /// Lets a window show what a seat has pointed it at.
+    fn show(&mut self, window: usize, target: Option<TlbTarget>) -> Result<(), TransportError> {
+        if let Some(target) = target.filter(|_| self.shows[window] != target) {
+            self.shows[window] = None;
+            self.transport.configure_window(window, &target)?;
+            self.shows[window] = Some(target);
+        }
+        Ok(())
+    }
+}
+
+impl Seat {
+    fn new(open: Arc<Mutex<Open>>) -> Self {
+        let mut way = open.lock();
+        let chip = way.transport.chip();
+        let shown = way.transport.windows().to_vec();
+        let host_address = way.transport.host_address();
+        let simulated = way.transport.simulated().is_some();
+        drop(way);
+        let targets = vec![None; shown.len()];
+        Self { open, chip, shown, targets, host_address, simulated }
+    }
+
+    /// Asks what only a simulator answers.
+    fn ask<T>(&self, question: impl FnOnce(&mut dyn Simulated) -> T) -> Option<T> {
+        self.open.lock().transport.simulated().map(question)
+    }
+}
+
+impl Transport for Seat {
+    fn chip(&self) -> &'static Chip {
+        self.chip
+    }
+
+    fn windows(&self) -> &[Shown] {
+        &self.shown
+    }
+
+    fn configure_window(&mut self, window: usize, target: &TlbTarget) -> Result<(), TransportError> {
+        self.targets[window] = None;
+        self.open.lock().show(window, Some(*target))?;
+        self.targets[window] = Some(*target);
+        Ok(())
+    }
+
+    fn read(&mut self, window: usize, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
+        let mut open = self.open.lock();
+        open.show(window, self.targets[window])?;
+        open.transport.read(window, offset, out)
+    }
+
+    fn write(&mut self, window: usize, offset: u64, data: &[u8]) -> Result<(), TransportError> {
+        let mut open = self.open.lock();
+        open.show(window, self.targets[window])?;
+        open.transport.write(window, offset, data)
+    }
+
+    fn read_bar(&mut self, offset: u64) -> Result<u32, TransportError> {
+        self.open.lock().transport.read_bar(offset)
+    }
+
+    fn pci_id(&mut self) -> Result<u32, TransportError> {
+        self.open.lock().transport.pci_id()
+    }
+
+    fn host_address(&self) -> Option<u64> {
+        self.host_address
+    }
+
+    fn read_host(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
+        self.open.lock().transport.read_host(offset, out)
+    }
+
+    fn stop_at_exit(&mut self, tile: NocXy, addr: u64, word: u32) -> Result<(), TransportError> {
+        self.open.lock().transport.stop_at_exit(tile, addr, word)
+    }
+
+    fn check(&mut self) -> Result<(), TransportError> {
+        self.open.lock().transport.check()
+    }
+
+    fn busy(&mut self) {
+        self.open.lock().transport.busy();
+    }
+
+    fn simulated(&mut self) -> Option<&mut dyn Simulated> {
+        self.simulated.then_some(self)
+    }
+
+    fn simulated_behind(&mut self) -> Option<Box<dyn Simulated + Send>> {
+        self.open.lock().transport.simulated_behind()
+    }
+}
+
+impl Simulated for Seat {
+    fn advance(&mut self, clocks: u32) -> Result<Advance, TransportError> {
+        self.ask(|simulated| simulated.advance(clocks)).unwrap_or(Ok(Advance { asleep: false }))
+    }
+
+    fn poll_clocks(&self) -> u32 {
+        self.ask(|simulated| simulated.poll_clocks()).unwrap_or(super::POLL_CLOCKS)
+    }
+
+    fn executed(&mut self) -> Option<Executed> {
+        self.ask(|simulated| simulated.executed())?
+    }
+
+    fn clocks(&mut self) -> Option<u64> {
+        self.ask(|simulated| simulated.clocks())?
+    }
+
+    fn clocks_us(&self) -> Option<u32> {
+        self.ask(|simulated| simulated.clocks_us())?
+    }
+
+    fn usage(&mut self) -> Option<Usage> {
+        self.ask(|simulated| simulated.usage())?
+    }
+
+    fn is_marked(&self) -> bool {
+        self.ask(|simulated| simulated.is_marked()).unwrap_or(false)
+    }
+
+    fn mark(&mut self, mark: &Mark) -> Result<(), TransportError> {
+        self.ask(|simulated| simulated.mark(mark)).unwrap_or(Ok(()))
+    }
+
+    fn waits(&mut self, tile: NocXy) -> Vec<String> {
+        self.ask(|simulated| simulated.waits(tile)).unwrap_or_default()
+    }
+
+    fn pc(&mut self, tile: NocXy, core: RiscV) -> Option<u32> {
+        self.ask(|simulated| simulated.pc(tile, core))?
+    }
+}
