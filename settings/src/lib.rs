@@ -88,8 +88,8 @@ settings! {
         "GGML_TT_DEVICES",
         Users,
         Some("cards.md"),
-        "which devices to offer. `0`, `0000:01:00.0` or the serial number of a board: a card; `sim` or `sim:n150`: a simulated n150; \
-         `sim:n300`: a simulated n300; `ttsim:PATH`: the vendor's simulator, a `libttsim.so`. Several with commas. Not set: \
+        "which devices to offer. `0`, `0000:01:00.0` or the serial number of a board: a card, `0.1`: one chip of it; `sim` or `sim:n150`: \
+         a simulated n150; `sim:n300`: a simulated n300; `ttsim:PATH`: the vendor's simulator, a `libttsim.so`. Several with commas. Not set: \
          every card found",
     );
     WEIGHTS = row(

@@ -8,7 +8,8 @@
 //! 0100018511732044     cards by the serial number of their board
 //! sim, sim:n300, ..    the built-in simulator, a device for each chip of the board
 //! ttsim:PATH           the vendor's simulator, a shared library
-//! kmd-mock:VERSION     for tests: a simulated n150 behind the rules of a version of the vendor's kernel driver, such as 2.10.0
+//! kmd-mock:VERSION     for tests: a simulated n150 behind the rules of a version of the vendor's kernel driver, such as 2.10.0;
+//!                      kmd-mock:VERSION:n300 is an n300
 //! null, null:FILE      for tests: a card that accepts everything and computes nothing; what it is to execute is written to FILE
 //! ```
 //! Entries are separated by commas; a path may not contain one. An entry `NAME=VALUE`, or the name of an option that has no
@@ -95,6 +96,13 @@ impl DeviceSpec {
             Self::Sim { board, chip, .. } => board.behind(*chip).next().is_some(),
             _ => false,
         }
+    }
+
+    /// Whether the two are the chips of one card.
+    pub fn is_beside(&self, other: &Self) -> bool {
+        let second = |spec: &Self| matches!(spec, Self::Second(_));
+        let same = self.way().zip(other.way()).is_some_and(|(one, two)| one.is(two));
+        same && second(self) != second(other)
     }
 
     /// The way to the card that its chips share.
@@ -354,10 +362,15 @@ fn version(text: &str) -> Option<Version> {
 
 fn mock(entry: &str, text: Option<&str>) -> Result<Vec<DeviceSpec>, SpecError> {
     let owned = || entry.to_owned();
+    let (text, name) = match text.and_then(|text| text.split_once(':')) {
+        Some((version, name)) => (Some(version), name),
+        None => (text, DEFAULT_BOARD),
+    };
     let version = text.and_then(version).ok_or_else(|| SpecError::NoVersion { entry: owned() })?;
-    let card = System::mock(version).and_then(|system| system.look_at(0).card);
+    let board = board(name).ok_or_else(|| no_board(entry, name))?;
+    let card = System::mock(version, board).and_then(|system| system.look_at(0).card);
     let card = card.map_err(|error| SpecError::Card { entry: owned(), error })?;
-    Ok(vec![DeviceSpec::Card(card)])
+    Ok(DeviceSpec::Card(card).chips().collect())
 }
 
 fn no_board(entry: &str, name: &str) -> SpecError {

@@ -63,6 +63,45 @@ fn cards_are_named_by_number_address_and_serial() {
     assert!(all(&machine).is_empty());
 }
 
+/// An n300 is two devices; a T3000 has four of them, each a PCI function.
+#[test]
+fn a_card_with_two_chips_is_two_devices() {
+    let machine = Machine::of(NEWEST, &["n300"; 4]);
+    machine.mock.wedge();
+    let devices = all(&machine);
+    let cards: Vec<(u32, bool)> = devices
+        .iter()
+        .map(|spec| match (spec, spec.first()) {
+            (DeviceSpec::Card(card), _) => (card.number, false),
+            (DeviceSpec::Second(_), DeviceSpec::Card(card)) => (card.number, true),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(cards, [0, 1, 2, 3].map(|n| [(n, false), (n, true)]).concat());
+    let named = |entry: &str| parse_devices_of(&machine.system(), Some(entry));
+    for (entry, count) in [("0", 2), ("2.1", 1), ("1.0,3", 3), (ADDRESS, 2), (SERIAL, 2)] {
+        assert_eq!(named(entry).unwrap().len(), count, "{entry}");
+    }
+    assert!(matches!(&named("2.1").unwrap()[..], [DeviceSpec::Second(first)] if first.has_second()));
+    let text = named("0.2").unwrap_err().to_string();
+    assert!(text.contains("0 at 0000:01:00.0") && text.contains("chips .0 and .1"), "{text}");
+    let [first, second] = [0, 1].map(|n| Device::open(&devices[n]));
+    assert_eq!(first.description(), "Tenstorrent Wormhole n300");
+    assert_eq!(second.description(), first.description());
+    assert_eq!(second.memory(), first.memory());
+    // Programs take devices with one address for one.
+    assert_eq!((first.pci_address().as_deref(), second.pci_address()), (Some(ADDRESS), None));
+    assert!(second.card().is_some_and(|card| card.address == ADDRESS));
+    assert_eq!(machine.mock.open_files(), 0);
+}
+
+#[test]
+fn a_card_with_one_chip_has_no_second() {
+    let machine = Machine::new(NEWEST);
+    assert_eq!(parse_devices_of(&machine.system(), Some("0.0")).unwrap().len(), 1);
+    assert!(matches!(parse_devices_of(&machine.system(), Some("0.1")), Err(SpecError::NoSuchCard { .. })));
+}
+
 /// The only device, which cannot be used.
 fn unusable(machine: &Machine) -> CardError {
     match &all(machine)[..] {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::{Rng, elements, experts, lanes, simulator, soft_max, upload};
 use machine::Machine;
+use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::NocXy;
 use tt_kmd_mock::VERSIONS;
@@ -47,6 +48,52 @@ fn every_version_computes_what_the_simulator_does() {
         drop(device);
         assert_eq!(machine.mock.open_files(), 0, "{version}: everything is given back");
     }
+}
+
+/// Both chips of two n300, each computing what the simulator does; a card's chips are one user of it.
+#[test]
+fn both_chips_of_a_card_are_devices() {
+    let want = results(&simulator());
+    let machine = Machine::of(NEWEST, &["n300", "n300"]);
+    let devices = machine.devices("0,1");
+    assert_eq!(devices.len(), 4);
+    for (n, device) in devices.iter().enumerate() {
+        assert!(results(device) == want, "device {n}: other bytes");
+        assert_eq!(device.is_pushed_to(), Some(n % 2 == 0), "device {n}");
+    }
+    let others = machine.devices("0,1.1");
+    for device in &others {
+        assert!(matches!(card_error(device.info()), CardError::InUse { .. }));
+    }
+    drop(devices);
+    assert_eq!(machine.mock.open_files(), 0, "everything is given back");
+    // The second chip alone needs the first one for the way only.
+    others[2].reopen();
+    others[2].execute(&OpDescriptor::NOP).unwrap();
+}
+
+/// A link that goes down while the second chip is used, and a card that is pulled out.
+#[test]
+fn what_happens_to_the_first_chip_is_the_seconds_error() {
+    let machine = Machine::of(NEWEST, &["n300"]);
+    let [first, second] = [0, 1].map(|n| machine.devices("0").remove(n));
+    second.execute(&OpDescriptor::NOP).unwrap();
+    drop(second);
+    for channel in [8, 9] {
+        let (tile, at) = (WORMHOLE.ethernet[channel], tt_isa::eth::firmware::TRAIN_STATUS);
+        machine.mock.set_tile_word(tile, at.into(), 2).unwrap();
+    }
+    let second = machine.devices("0.1").remove(0);
+    let error = second.info().unwrap_err();
+    assert!(matches!(error, Error::Transport(TransportError::Remote(_))), "{error:?}");
+    // The first chip does not need the links.
+    first.execute(&OpDescriptor::NOP).unwrap();
+    drop(first);
+    let machine = Machine::of(NEWEST, &["n300"]);
+    let second = machine.devices("0.1").remove(0);
+    second.execute(&OpDescriptor::NOP).unwrap();
+    machine.mock.remove();
+    assert!(matches!(card_error(second.execute(&OpDescriptor::NOP)), CardError::Gone { .. }));
 }
 
 #[test]

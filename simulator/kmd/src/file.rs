@@ -18,8 +18,6 @@ use tt_sys::kmd::{File, Mapping, errno};
 use crate::state::State;
 use crate::{Shared, error};
 
-/// PCI address: domain 0, bus 1, device 0, function 0.
-const BUS_DEV_FN: u16 = 1 << 8;
 const MAX_DMA_BUF_LOG2: u16 = 28;
 /// Largest DMA buffer that the kernel had in one piece in the virtual machine.
 const MOST_CONTIGUOUS: u32 = 4 << 20;
@@ -201,7 +199,8 @@ impl State {
             vendor_id: id as u16,
             device_id: (id >> 16) as u16,
             subsystem_vendor_id: id as u16,
-            bus_dev_fn: BUS_DEV_FN,
+            // Domain 0, device 0, function 0.
+            bus_dev_fn: u16::from(self.bus) << 8,
             max_dma_buf_size_log2: MAX_DMA_BUF_LOG2,
             ..GetDeviceInfo::default()
         };
@@ -299,7 +298,8 @@ impl State {
 
     /// Number of a region that shows a piece of the bus, and its address at the PCIe tile.
     fn show(&mut self, file: u64, piece: [u64; 2], top_down: bool) -> Result<(usize, u64), i32> {
-        let shown = self.regions.show(&mut self.chip, file, piece, top_down).map_err(|_| errno::EIO)?;
+        let shown =
+            self.regions.show(&mut self.card.chips()[0], file, piece, top_down).map_err(|_| errno::EIO)?;
         let (region, base) = shown.ok_or(errno::ENOSPC)?;
         Ok((region, HOST_WINDOW + base))
     }
@@ -345,7 +345,9 @@ impl State {
         let wanted = (asked.virtual_address, asked.size);
         let found = open.pins.iter().position(|&(at, size, _)| (at, size) == wanted && asked.reserved == 0);
         let (_, _, region) = open.pins.remove(found.ok_or(errno::EINVAL)?);
-        region.map_or(Ok(()), |region| self.regions.hide(&mut self.chip, region)).map_err(|_| errno::EIO)
+        region
+            .map_or(Ok(()), |region| self.regions.hide(&mut self.card.chips()[0], region))
+            .map_err(|_| errno::EIO)
     }
 
     /// What `len` bytes at an offset are.
@@ -443,24 +445,24 @@ impl Mapping for MockMapping {
             }
             Place::Window(_, base) => {
                 if out.len() <= 8 {
-                    state.chip.advance(CLOCKS).map_err(fault)?;
+                    state.card.advance(CLOCKS).map_err(fault)?;
                 }
-                state.chip.bar0_read(base + at, out).map_err(fault)
+                state.chip().bar0_read(base + at, out).map_err(fault)
             }
             Place::Bar0(base) if state.old_firmware && state.telemetry_table() == Some(base + at) => {
                 out.fill(0);
                 Ok(())
             }
-            Place::Bar0(base) => state.chip.bar0_read(base + at, out).map_err(fault),
+            Place::Bar0(base) => state.chip().bar0_read(base + at, out).map_err(fault),
             Place::Bar2(base) => {
                 words(base + at, out.len())?.zip(out.chunks_mut(4)).try_for_each(|(at, word)| {
-                    word.copy_from_slice(&state.chip.bar2_read(at).map_err(fault)?.to_le_bytes());
+                    word.copy_from_slice(&state.chip().bar2_read(at).map_err(fault)?.to_le_bytes());
                     Ok(())
                 })
             }
             Place::Buffer(bus) => {
                 if out.len() <= 8 {
-                    state.chip.advance(CLOCKS).map_err(fault)?;
+                    state.card.advance(CLOCKS).map_err(fault)?;
                 }
                 let there = state.host.read(bus + at, out);
                 there.then_some(()).ok_or_else(|| io::Error::other("the buffer is gone"))
@@ -474,12 +476,12 @@ impl Mapping for MockMapping {
         match self.place {
             Place::Window(..) if state.wedged => Ok(()),
             Place::Window(_, base) | Place::Bar0(base) => {
-                state.chip.bar0_write(base + at, data).map_err(fault)
+                state.chip().bar0_write(base + at, data).map_err(fault)
             }
             Place::Bar2(base) => {
                 words(base + at, data.len())?.zip(data.chunks(4)).try_for_each(|(at, word)| {
                     let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
-                    state.chip.bar2_write(at, word).map_err(fault)
+                    state.chip().bar2_write(at, word).map_err(fault)
                 })
             }
             Place::Buffer(bus) => {

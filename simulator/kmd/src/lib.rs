@@ -1,10 +1,11 @@
 //! The kernel driver without a kernel: its rules over a simulated chip, for tests of what lies above the driver.
 //!
 //! ```text
-//! Driver, File, Mapping (tt_sys::kmd) -> file -> state: files, windows, locks, buffers, resets -> tt_simulator::Chip
+//! Driver, File, Mapping (tt_sys::kmd) -> file -> state: files, windows, locks, buffers, resets -> tt_simulator::System
 //! ```
-//! A [`Mock`] is one device with one [`Version`] of the driver; [`Rules`] says what that version does. What users of a driver rely
-//! on is [`conformance`], a list that runs on a mock and on the real driver: where they differ the mock is wrong.
+//! A [`Mock`] is one device, with the chip of its card that has no PCIe behind it, and one [`Version`] of the driver; [`Rules`] says what
+//! that version does. [`Mocks`] are several devices of a machine. What users of a driver rely on is [`conformance`], a list that runs on a
+//! mock and on the real driver: where they differ the mock is wrong.
 //!
 //! The chip's time passes in reads of a word or two from windows and DMA buffers, which is how a program waits for a card.
 //!
@@ -24,7 +25,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
-use tt_simulator::{ChipConfig, Fault};
+use tt_isa::chip::Board;
+use tt_isa::noc::NocXy;
+use tt_simulator::{ChipConfig, Fault, System};
 use tt_sys::kmd::ioctl::Version;
 use tt_sys::kmd::{Driver, File, OpenFlags, errno};
 
@@ -47,12 +50,21 @@ struct Shared {
 }
 
 impl Mock {
-    /// A chip behind a driver of this version, at a device node.
+    /// A card behind a driver of this version, at a device node and on a PCI bus: the chip that the host reaches, and those of its board that
+    /// are behind it ([`Board::behind`]), harvested as usual.
     ///
     /// # Errors
-    /// The chip cannot be made.
-    pub fn new(node: &Path, version: Version, chip: ChipConfig) -> Result<Self, Fault> {
-        let state = Mutex::new(State::new(version, chip)?);
+    /// The chips cannot be made.
+    pub fn new(
+        node: &Path,
+        version: Version,
+        bus: u8,
+        board: &'static Board,
+        threads: usize,
+    ) -> Result<Self, Fault> {
+        let config = |index| ChipConfig { threads, ..ChipConfig::of_board(board, index) };
+        let card = System::of(std::iter::once(0).chain(board.behind(0)).map(config))?;
+        let state = Mutex::new(State::new(version, bus, board.chip, card));
         Ok(Self { node: node.into(), shared: Arc::new(Shared { state, changed: Condvar::new() }) })
     }
 
@@ -99,10 +111,29 @@ impl Mock {
     ///
     /// # Errors
     /// Nothing answers there.
-    pub fn tile_word(&self, tile: tt_isa::noc::NocXy, addr: u64) -> Result<u32, Fault> {
+    pub fn tile_word(&self, tile: NocXy, addr: u64) -> Result<u32, Fault> {
         let mut word = [0; 4];
-        self.shared.state.lock().chip.tile_read(tile, addr, &mut word)?;
+        self.shared.state.lock().chip().tile_read(tile, addr, &mut word)?;
         Ok(u32::from_le_bytes(word))
+    }
+
+    /// Writes a word of a tile, past the driver.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn set_tile_word(&self, tile: NocXy, addr: u64, word: u32) -> Result<(), Fault> {
+        self.shared.state.lock().chip().tile_write(tile, addr, &word.to_le_bytes())
+    }
+}
+
+/// The cards of a machine, each a PCI function of its own with a node of its own.
+#[derive(Clone)]
+pub struct Mocks(pub Vec<Mock>);
+
+impl Driver for Mocks {
+    fn open(&self, node: &Path, flags: OpenFlags) -> io::Result<Box<dyn File>> {
+        let card = self.0.iter().find(|mock| mock.node == node);
+        card.ok_or_else(|| error(errno::ENOENT))?.open(node, flags)
     }
 }
 

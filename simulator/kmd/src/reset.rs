@@ -51,13 +51,13 @@ impl State {
             return Ok(false);
         }
         self.wedged = false;
-        self.chip.set_pci_command(MARK);
-        power::send(&mut self.chip, message::TRIGGER_RESET, argument)?;
+        self.chip().set_pci_command(MARK);
+        power::send(self.chip(), message::TRIGGER_RESET, argument)?;
         Ok(true)
     }
 
     fn post(&mut self) -> bool {
-        let happened = self.chip.pci_config_read32(4) & u32::from(MARK) == 0 && !self.hung;
+        let happened = self.chip().pci_config_read32(4) & u32::from(MARK) == 0 && !self.hung;
         self.needs_init = false;
         happened
     }

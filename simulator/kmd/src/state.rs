@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tt_isa::chip::Chip as ChipData;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::{Ordering, TlbGroup, TlbTarget};
-use tt_simulator::{Chip, ChipConfig, Fault};
+use tt_simulator::{Chip, Fault, System};
 use tt_sys::kmd::ioctl::{ConfigureTlb, SetNocCleanup, SetPowerState, Version, lock};
 use tt_sys::kmd::{OpenFlags, errno};
 
@@ -38,7 +38,10 @@ pub struct Opened {
 pub struct State {
     pub version: Version,
     pub rules: Rules,
-    pub chip: Chip,
+    /// The chip that is on the bus, and those behind it.
+    pub card: System,
+    /// PCI bus that the card is on.
+    pub bus: u8,
     pub data: &'static ChipData,
     pub files: BTreeMap<u64, Opened>,
     next: u64,
@@ -64,17 +67,16 @@ pub struct State {
 }
 
 impl State {
-    pub fn new(version: Version, config: ChipConfig) -> Result<Self, Fault> {
-        let data = config.board.chip;
-        let mut chip = Chip::new(config)?;
+    pub fn new(version: Version, bus: u8, data: &'static ChipData, mut card: System) -> Self {
         let host = Buffers::default();
-        chip.set_host_memory(Box::new(host.clone()));
+        card.chips()[0].set_host_memory(Box::new(host.clone()));
         let mut windows = vec![None; data.host.windows() as usize];
         windows[data.host.driver_window as usize] = Some(DRIVER);
-        Ok(Self {
+        Self {
             version,
             rules: Rules::of(version),
-            chip,
+            card,
+            bus,
             data,
             files: BTreeMap::new(),
             next: DRIVER + 1,
@@ -92,7 +94,12 @@ impl State {
             regions: Regions::default(),
             host,
             next_bus: FIRST_BUS,
-        })
+        }
+    }
+
+    /// The chip that is on the bus.
+    pub fn chip(&mut self) -> &mut Chip {
+        &mut self.card.chips()[0]
     }
 
     /// Whether an open has to wait for others.
@@ -130,7 +137,7 @@ impl State {
             let (flags, known) = open.power;
             all | flags | ALL_POWER & !((1_u32 << known) - 1) as u16
         });
-        match power::set(&mut self.chip, 15, flags) {
+        match power::set(self.chip(), 15, flags) {
             Ok(true) => Ok(()),
             _ => Err(errno::EINVAL),
         }
@@ -144,7 +151,7 @@ impl State {
             let _ = self.noc_write(&cleanup);
         }
         open.buffers.values().for_each(|&(bus, _)| self.host.remove(bus));
-        let _ = self.regions.release(&mut self.chip, file);
+        let _ = self.regions.release(&mut self.card.chips()[0], file);
         self.locks.iter_mut().for_each(|lock| *lock = lock.filter(|&owner| owner != file));
         self.windows.iter_mut().for_each(|window| *window = window.filter(|&owner| owner != file));
         if self.rules.power && open.power.0 != 0 && !self.detached {
@@ -161,7 +168,7 @@ impl State {
         let target = TlbTarget { noc: cleanup.noc, ..TlbTarget::unicast(tile, base) };
         self.write_entry(self.data.host.driver_window, group, &target)?;
         let at = group.offset + u64::from(self.data.host.driver_window - group.first) * window;
-        self.chip.bar0_write(at + cleanup.addr - base, &word)
+        self.chip().bar0_write(at + cleanup.addr - base, &word)
     }
 
     /// The group that a window is of.
@@ -236,7 +243,7 @@ impl State {
         (at..)
             .step_by(4)
             .zip(entry[..len].chunks(4))
-            .try_for_each(|(at, word)| self.chip.bar0_write(at, word))
+            .try_for_each(|(at, word)| self.chip().bar0_write(at, word))
     }
 
     /// An address on the bus for a new buffer.

@@ -16,10 +16,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tt_isa::chip::{Chip, board};
+use tt_isa::chip::{Board, Chip, board};
 use tt_isa::pcie::VENDOR;
 use tt_kmd_mock::Mock;
-use tt_simulator::ChipConfig;
 use tt_sys::kmd::ioctl::{GetDeviceInfo, GetDriverInfo, Ioctl, Version, since};
 use tt_sys::kmd::{Driver, File, Kernel, OpenFlags, errno};
 
@@ -37,7 +36,8 @@ pub struct System {
     driver: Arc<dyn Driver>,
     /// What stands for `/`.
     root: PathBuf,
-    simulated: bool,
+    /// The board that is simulated behind the driver.
+    simulated: Option<&'static Board>,
 }
 
 /// A card that can be opened.
@@ -89,19 +89,19 @@ impl System {
 
     /// A machine with this driver whose files are below a root.
     pub fn new(driver: Arc<dyn Driver>, root: &Path) -> Self {
-        Self { driver, root: root.into(), simulated: false }
+        Self { driver, root: root.into(), simulated: None }
     }
 
-    /// A simulated n150 behind a version of the driver: its rules, without a kernel.
+    /// A simulated card behind a version of the driver: its rules, without a kernel.
     ///
     /// # Errors
     /// The host cannot start the simulator's threads.
-    pub fn mock(version: Version) -> Result<Self, CardError> {
+    pub fn mock(version: Version, board: &'static Board) -> Result<Self, CardError> {
         let root = Path::new("/nonexistent");
-        let config = ChipConfig::of_board(board("n150").expect("a board"), 0);
-        let mock = Mock::new(&root.join(NODES).join("0"), version, config);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let mock = Mock::new(&root.join(NODES).join("0"), version, 1, board, threads);
         let mock = mock.map_err(|fault| CardError::Mock(fault.to_string()))?;
-        Ok(Self { driver: Arc::new(mock), root: root.into(), simulated: true })
+        Ok(Self { driver: Arc::new(mock), root: root.into(), simulated: Some(board) })
     }
 
     /// All cards, in the order of their numbers; then what no driver has taken.
@@ -141,7 +141,7 @@ impl System {
         ask(&mut info, &*file, &node)?;
         let chip = recognise(u32::from(info.device_id) << 16 | u32::from(info.vendor_id))?;
         let told = |name| self.attribute(number, name);
-        let board = told("tt_card_type").or_else(|| self.simulated.then(|| "n150".to_owned()));
+        let board = told("tt_card_type").or_else(|| self.simulated.map(|board| board.name.to_owned()));
         Ok(Card {
             system: self.clone(),
             node,
@@ -247,7 +247,7 @@ impl Card {
 
     /// Whether its chip is simulated.
     pub fn is_simulated(&self) -> bool {
-        self.system.simulated
+        self.system.simulated.is_some()
     }
 
     /// Who else has it open, as far as the driver tells.

@@ -222,6 +222,11 @@ impl Device {
         self.card().filter(|_| !self.is_second()).map(|card| card.address.clone())
     }
 
+    /// Whether the two are chips of one card ([`copy_from`](Self::copy_from)).
+    pub fn is_beside(&self, other: &Self) -> bool {
+        self.spec.is_beside(&other.spec)
+    }
+
     /// Whether it is the second chip of a card, which is reached through the first one.
     pub fn is_second(&self) -> bool {
         matches!(self.spec, DeviceSpec::Second(_))

@@ -45,6 +45,11 @@ pub struct Seat {
 }
 
 impl Way {
+    /// Whether both are the same.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether somebody has it open.
     pub fn is_open(&self) -> bool {
         self.0.lock().strong_count() > 0
