@@ -12,8 +12,8 @@ fn a_layer_is_measured_and_drawn() {
     let (figure, stats) = Predictor::with(tools, program).figure(&tiny()).expect("a figure");
     let number = |name: &str| figure[name].as_f64().unwrap_or_else(|| panic!("{name}: {figure}"));
     assert_eq!(figure["name"], "silicon.tiny.decode");
-    // 2048 logits, 4 bytes each in 1150 ns, take most of it.
-    assert!((2.3..4.0).contains(&(number("host_us") / 1e3)), "{figure}");
+    // Inputs are written, and 8 KiB of logits pushed: a launch, and 0.3 us on PCIe. Words that the host reads would take 2.4 ms.
+    assert!((1.0..150.0).contains(&number("host_us")), "{figure}");
     let parts = 2.0 * number("layer_us") + number("head_us") + number("host_us");
     assert!((number("ms") - parts / 1e3).abs() < 0.01 * number("ms"), "{figure}");
     // At least what the documents give for a launch on all cores, and less than all of it at the roofline.

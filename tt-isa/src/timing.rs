@@ -146,6 +146,12 @@ pub struct PcieTiming {
     pub read_ns: u16,
     /// Bytes of one uncached read; larger reads are several, one after the other.
     pub read_piece: u8,
+    /// Bytes a microsecond that tiles write to the host's memory ("Device-initiated reads and writes").
+    pub push_bytes_us: u32,
+    /// From the PCIe tile's NIU to the middle of its controller and back: a tile's write is acknowledged from there (same place).
+    pub controller_ns: u16,
+    /// From there to the host's memory and back (same place).
+    pub memory_ns: u16,
 }
 
 /// All of a chip.
@@ -210,6 +216,14 @@ pub const WORMHOLE: Timing = Timing {
         small: 17,
     },
     dram: DramTiming { ticks_32_bytes: 23, request_ticks: 109, serve: 101, write_serve: 143, burst: 4096 },
-    pcie: PcieTiming { write_ns: 20, write_bytes_us: 19_500, read_ns: 1150, read_piece: 4 },
+    pcie: PcieTiming {
+        write_ns: 20,
+        write_bytes_us: 19_500,
+        read_ns: 1150,
+        read_piece: 4,
+        push_bytes_us: 26_400,
+        controller_ns: 150,
+        memory_ns: 430,
+    },
     clocks_us: 1000,
 };

@@ -18,7 +18,7 @@ use tt_kernel_abi::dram::DRAM_PAGE;
 
 use crate::DramAddr;
 use crate::error::Error;
-use crate::transport::{Advance, Purpose, Simulated, Transport, TransportError};
+use crate::transport::{Advance, HostRange, Purpose, Simulated, Transport, TransportError};
 
 mod cache;
 
@@ -204,19 +204,17 @@ impl Link {
         self.transport.simulated()
     }
 
-    /// Where the chip can write to this host's memory ([`Transport::host_address`]).
-    pub fn host_address(&self) -> Option<u64> {
-        self.transport.host_address()
+    /// Memory of this host that the chip can write to ([`Transport::host_memory`]).
+    pub fn host_memory(&self) -> Option<HostRange> {
+        self.transport.host_memory()
     }
 
-    /// A word of that memory.
+    /// Reads that memory, from byte `offset` of it on.
     ///
     /// # Errors
     /// There is none.
-    pub fn read_host(&mut self, offset: u64) -> Result<u32, TransportError> {
-        let mut word = [0; 4];
-        self.transport.read_host(offset, &mut word)?;
-        Ok(u32::from_le_bytes(word))
+    pub fn read_host(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
+        self.transport.read_host(offset, out)
     }
 
     /// Has a word written when this process ends ([`Transport::stop_at_exit`]).
@@ -245,7 +243,9 @@ impl Link {
         self.chip.dram.len() as u64 * self.chip.dram_bank_size
     }
 
-    fn check(&self, addr: DramAddr, len: usize) -> Result<(), Error> {
+    /// # Errors
+    /// Not all of these bytes of linear DRAM exist.
+    pub(crate) fn check(&self, addr: DramAddr, len: usize) -> Result<(), Error> {
         let size = self.dram_size();
         match addr.0.checked_add(len as u64) {
             Some(end) if end <= size => Ok(()),

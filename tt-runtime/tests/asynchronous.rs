@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::{
     Rng, columns, elements, encode, experts, folds, fused, lanes, norms, quantised, recurrent, set_rows,
-    soft_max, sums, training, upload, upload_weights, windows,
+    soft_max, sums, training, transfers, upload, upload_weights, windows,
 };
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
@@ -266,4 +266,10 @@ fn training_steps() {
         let [counted, equal] = training::count_equal(device, rng, 300);
         assert_eq!(counted, equal);
     });
+}
+
+/// What the chip pushes is there when the host has seen the count.
+#[test]
+fn results_reach_the_host_whole() {
+    with_seeds(|device, rng| transfers::run(device, rng, 200_000).expect("no finding"));
 }

@@ -7,7 +7,7 @@ mod machine;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{Rng, elements, experts, lanes, simulator, soft_max, upload};
+use common::{Rng, elements, experts, lanes, simulator, soft_max, transfers, upload};
 use machine::Machine;
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
@@ -117,6 +117,7 @@ fn memory_keeps_what_is_written() {
     let mut back = vec![0; data.len()];
     device.read(DramAddr(addr), &mut back).unwrap();
     assert!(back == data);
+    transfers::run(&device, &mut Rng::new(6), usize::MAX).unwrap();
     assert_eq!(device.pci_address().as_deref(), Some("0000:01:00.0"));
     assert_eq!(device.description(), "Tenstorrent Wormhole n150");
 }

@@ -29,6 +29,7 @@ pub mod rows;
 pub mod sfpu;
 pub mod shard;
 pub mod target;
+pub mod transfer;
 pub mod view;
 pub mod windows;
 

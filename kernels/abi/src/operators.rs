@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `nothing()` | all cores complete at once |
 //! | `lanes(module::function)` | BRISC and NCRISC, each a lane of its own ([`crate::launch::LANES`]) |
+//! | `brisc(module::function)` | BRISC alone, as a lane |
 //! | `ncrisc(module)` | NCRISC alone |
 //! | `tensix(module)` | all five cores together, `module::brisc` to `module::ncrisc` |
 //! | `either(module::function, module)` | lanes, or all five where the descriptor has the flag [`crate::sfpu::ON_SFPU`] |
@@ -69,6 +70,8 @@ macro_rules! device_operators {
             Balance = 20, "BALANCE", $crate::rows::balance::BalanceParams, lanes(rows::balance::run);
             /// Gradients of functions of rows, and the loss ([`crate::rows::gradient`]).
             RowGradient = 21, "ROW_GRADIENT", $crate::rows::gradient::GradientParams, tensix(sfpu_rows);
+            /// Bytes moved as they are, also to the host's memory ([`crate::transfer`]).
+            Transfer = 22, "TRANSFER", $crate::transfer::TransferParams, brisc(transfer::run);
         }
     };
 }

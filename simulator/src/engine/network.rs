@@ -8,6 +8,9 @@
 //! looked at in the order in which they start. So packets share a link by turns, which for bulk transfers comes to the same
 //! as the routers' interleaving; short packets pass the bulk, as in a virtual channel of their own.
 //!
+//! The PCIe tile takes what tiles write to the host's memory as fast as PCIe carries it, and acknowledges it from its controller
+//! (`PCIExpressTile/README.md`, "Performance").
+//!
 //! Buffers are not simulated flit by flit, but what they do to bulk writes to DRAM, which takes less than a link brings, is
 //! ([`Network::pace_to_dram`], `DRAMTile/README.md`, "Performance"): they fill up, and what is behind them goes no faster than
 //! what is in front.
@@ -45,6 +48,8 @@ pub struct Network {
     endpoints: [Vec<u64>; 2],
     /// Reserved multicasts of each NoC, one after the other.
     reserved: [u64; 2],
+    /// Until when PCIe is busy with what tiles write to the host.
+    pcie: u64,
     /// The way of the last leg, to be reused.
     way: Vec<usize>,
 }
@@ -111,6 +116,7 @@ impl Network {
             channels: vec![Channel::default(); chip.dram.len()],
             endpoints: [vec![0; positions], vec![0; positions]],
             reserved: [0; 2],
+            pcie: 0,
             way: Vec::new(),
         }
     }
@@ -141,7 +147,7 @@ impl Network {
         }
         let departed = arrival.left.div_ceil(TICKS);
         let reached = if packet.is_write() {
-            arrival.tail.div_ceil(TICKS) + u64::from(complete) / 2
+            self.push(grid, packet, arrival).div_ceil(TICKS) + u64::from(complete) / 2
         } else {
             arrival.head / TICKS
         };
@@ -169,6 +175,12 @@ impl Network {
                 (start, TICKS, pace, last)
             }
             (Some(Node::Dram { group, .. }), _) => (self.write_dram(group, packet, ready), TICKS, TICKS, 0),
+            (Some(Node::Pcie(_)), action) => {
+                let (pcie, clocks_us) = (&self.timing.pcie, u64::from(self.timing.clocks_us));
+                let memory = if action == Action::Read { pcie.memory_ns } else { 0 };
+                let ns = u64::from(pcie.controller_ns) + u64::from(memory);
+                (ready + ns * clocks_us * TICKS / 1000, TICKS, TICKS, 0)
+            }
             (_, Action::Read) => (ready + serve * TICKS, TICKS + extra, TICKS + extra, 0),
             _ => (ready + serve * TICKS, TICKS, TICKS, 0),
         };
@@ -183,6 +195,16 @@ impl Network {
         // The last bytes may come later than the way takes.
         let way = arrival.head.saturating_sub(*start);
         arrival.tail.max(last + way).div_ceil(TICKS) + u64::from(self.timing.noc.complete)
+    }
+
+    /// When the last byte of a write has been taken where it goes: PCIe takes less than a link brings.
+    fn push(&mut self, grid: &Grid, packet: &Request, arrival: Arrival) -> u64 {
+        let Remote::Tile(to) = packet.remote else { return arrival.tail };
+        let Some(Node::Pcie(_)) = grid.at(packet.noc, to) else { return arrival.tail };
+        let (pcie, clocks_us) = (&self.timing.pcie, u64::from(self.timing.clocks_us));
+        let ticks = u64::from(packet.len) * clocks_us * TICKS / u64::from(pcie.push_bytes_us);
+        self.pcie = self.pcie.max(arrival.head) + ticks;
+        self.pcie.max(arrival.tail)
     }
 
     /// The channel of DRAM that a packet goes to, if it goes there.

@@ -139,6 +139,9 @@ pub struct Chip {
     events: Vec<u64>,
     /// Only one tile does anything in the next quantum, which ends when it asks for something.
     alone: bool,
+    /// Something has been written to host memory, and time passes until that happens.
+    pub(super) told: bool,
+    pub(super) listens: bool,
     /// How long the tiles' last quantum took.
     last_run: Duration,
     /// Faults of the last quantum that the host has not been told of yet, in the order of the tiles.
@@ -207,6 +210,8 @@ impl Chip {
             tracer: None,
             events: Vec::new(),
             alone: false,
+            told: false,
+            listens: false,
             last_run: Duration::ZERO,
             faults: VecDeque::new(),
         };
@@ -322,6 +327,7 @@ impl Chip {
             tile.is_awake() || tile.wants_service() || tile.has_frames() || tile.has_requests()
         };
         self.in_flight.as_ref().is_some_and(|packets| !packets.is_empty())
+            || self.pcie.next_push().is_some()
             || self.has_awake_tile()
             || self.tiles.iter().any(Tile::has_requests)
             || self.ethernet.iter().any(ethernet)
@@ -407,7 +413,8 @@ impl Chip {
         let Some(packets) = &mut self.in_flight else { return QUANTUM };
         let (quantum, alone) = packets.quantum(self.clock, if single { events } else { [events[0]; 2] });
         self.alone = alone;
-        quantum.clamp(1, u64::from(u32::MAX)) as u32
+        let push = self.pcie.next_push().map_or(u64::MAX, |due| due.saturating_sub(self.clock));
+        quantum.min(push).clamp(1, u64::from(u32::MAX)) as u32
     }
 
     /// When the first and the second tile next do something, if none hears from others.
@@ -427,6 +434,9 @@ impl Chip {
     pub(super) fn pass(&mut self, quantum: u32) {
         self.clock += u64::from(quantum);
         self.arc.set_clock(self.clock);
+        if let Err(fault) = self.settle_pushes() {
+            self.faults.push_back(fault);
+        }
         if self.in_flight.is_none() || self.races.is_some() {
             self.tell_time();
         }

@@ -324,7 +324,7 @@ impl Chip {
             }
             Node::Pcie(_) if !self.has_pcie() => Err(self.nothing(node, addr, data.len())),
             Node::Pcie(_) if self.arc.dbi_mode()[1] => self.pcie.dbi_write(addr, data),
-            Node::Pcie(_) => self.pcie.noc_write(addr, data),
+            Node::Pcie(_) => self.push(addr, data),
             _ => Err(self.nothing(node, addr, data.len())),
         }
     }

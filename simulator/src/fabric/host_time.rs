@@ -1,7 +1,8 @@
 //! The host's time: what an access over PCIe takes, where time is kept (`PCIExpressTile/README.md`, "Performance").
 //!
 //! The chip's clock is that of the host's accesses as they arrive. A write is posted: the host goes on when it has been
-//! sent. A read shows what is there when it arrives, and the host goes on when the answer has come back.
+//! sent. A read shows what is there when it arrives, and the host goes on when the answer has come back. So the host sees what a tile
+//! writes to its memory later by the way there and that of the access that follows.
 
 use tt_isa::timing::{PcieTiming, Timing};
 
@@ -28,6 +29,35 @@ impl Chip {
         };
         let Timing { pcie, clocks_us, .. } = timing;
         Some((nanoseconds(pcie) * u64::from(*clocks_us)).div_ceil(1000))
+    }
+
+    /// A tile has written to host memory.
+    ///
+    /// # Errors
+    /// Nothing is there.
+    pub(super) fn push(&mut self, addr: u64, data: &[u8]) -> Result<(), Fault> {
+        match (self.config.mode, self.config.board.chip.timing) {
+            (Mode::Timed, Some(Timing { pcie, clocks_us, .. })) => {
+                let ns = u64::from(pcie.controller_ns) + u64::from(pcie.memory_ns);
+                self.pcie.noc_push(addr, data, self.clock + ns * u64::from(*clocks_us) / 1000)
+            }
+            _ => {
+                self.told = true;
+                self.pcie.noc_write(addr, data)
+            }
+        }
+    }
+
+    /// The host sees what has been written to its memory by now.
+    ///
+    /// # Errors
+    /// Nothing is there.
+    pub(super) fn settle_pushes(&mut self) -> Result<(), Fault> {
+        if self.pcie.next_push().is_none_or(|due| due > self.clock) {
+            return Ok(());
+        }
+        self.told = true;
+        self.pcie.settle(self.clock)
     }
 }
 

@@ -6,6 +6,8 @@
 //! ```
 //! Host memory is whatever the program that owns the chip says it is ([`HostMemory`]). Inbound regions are kept and not used: BAR 4 has its place.
 
+use std::collections::VecDeque;
+
 use tt_isa::pcie::{DBI_BYTES, DBI_DEVICE_CONTROL, DBI_ID, HOST_WINDOW, HOST_WINDOW_SIZE, dma, iatu};
 
 use crate::fault::Fault;
@@ -33,10 +35,19 @@ pub struct Pcie {
     inbound: [Region; iatu::REGIONS],
     dma: [u32; DMA_WORDS],
     host: Option<Box<dyn HostMemory>>,
+    /// Writes that are on their way to host memory, in their order.
+    pushed: VecDeque<Pushed>,
     /// PCI vendor and device id.
     id: u32,
     /// Device control, the writable half of its word.
     device_control: u16,
+}
+
+/// A write on its way to host memory: when it is there, host address, bytes.
+struct Pushed {
+    due: u64,
+    addr: u64,
+    data: Box<[u8]>,
 }
 
 /// Device control after power-on: payloads of 128 bytes, requests to read of 512, and what the specification has on.
@@ -60,6 +71,7 @@ impl Pcie {
             inbound: regions,
             dma: [0; DMA_WORDS],
             host: None,
+            pushed: VecDeque::new(),
             id,
             device_control: DEVICE_CONTROL,
         }
@@ -126,6 +138,26 @@ impl Pcie {
     pub fn noc_write(&self, addr: u64, data: &[u8]) -> Result<(), Fault> {
         let host = self.host_address(window_offset(addr, data.len())?, data.len())?;
         self.write_host(host, data)
+    }
+
+    /// The same where writes take their time: the host sees it at clock `due`. Later calls have later clocks.
+    pub fn noc_push(&mut self, addr: u64, data: &[u8], due: u64) -> Result<(), Fault> {
+        let addr = self.host_address(window_offset(addr, data.len())?, data.len())?;
+        self.pushed.push_back(Pushed { due, addr, data: data.into() });
+        Ok(())
+    }
+
+    /// When the host sees the next write that is on its way.
+    pub fn next_push(&self) -> Option<u64> {
+        self.pushed.front().map(|pushed| pushed.due)
+    }
+
+    /// The host sees what is there at a clock.
+    pub fn settle(&mut self, clock: u64) -> Result<(), Fault> {
+        while let Some(pushed) = self.pushed.pop_front_if(|pushed| pushed.due <= clock) {
+            self.write_host(pushed.addr, &pushed.data)?;
+        }
+        Ok(())
     }
 
     /// Reads a register of the controller, in the place of host memory (`tt_isa::arc::DBI_MODE`).

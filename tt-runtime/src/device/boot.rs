@@ -11,6 +11,7 @@ use tt_kernel_abi::{BankEntry, BootConfig, l1};
 use zerocopy::IntoBytes;
 
 use super::queue::Queue;
+use super::transfer::COUNTS_AT;
 use super::{Session, Transfers};
 use crate::chip::ChipError;
 use crate::error::Error;
@@ -37,7 +38,7 @@ impl Session {
         let workers: Vec<NocXy> = chip.workers(harvested).collect();
         let places = workers.iter().map(|&tile| place(&mut link, tile)).collect::<Result<Vec<_>, _>>()?;
         let numbers = placement::numbers(chip, &places);
-        let pushed = link.host_address().is_some();
+        let pushed = link.host_memory().is_some();
         let mut session = Self {
             link,
             workers,
@@ -102,7 +103,8 @@ impl Session {
             let on_noc_1 = b.ports[0].mirrored(chip.grid);
             *entry = BankEntry { node: [chip.noc.node(read), chip.noc.node(on_noc_1)], base: b.base };
         }
-        let push = self.link.host_address().filter(|_| self.pushed && position == 0);
+        let push = self.link.host_memory().filter(|_| self.pushed && position == 0);
+        let push = push.map(|host| host.noc + COUNTS_AT);
         let push = push.and_then(|addr| Some([addr as u32, chip.noc.node_at(chip.pcie, addr)?]));
         let (first, last) = self.rect();
         BootConfig {

@@ -66,7 +66,7 @@ impl Device {
         let _span = tracing::trace_span!("download", addr = addr.0, bytes = out.len()).entered();
         self.with(|session| {
             let before = session.clocks();
-            session.link.read_dram(addr, out)?;
+            session.read_dram(addr, out)?;
             let clocks = session.clocks() - before;
             session.read.add(out.len(), clocks);
             Ok(())

@@ -10,6 +10,7 @@
 //! | [`stream`] | steps that run one after the other without the host |
 //! | [`queue`] | what has been submitted, how it is started, and the wait for it |
 //! | [`diagnose`] | what workers say of themselves when a launch fails or hangs |
+//! | [`transfer`] | results pushed to the host, and bytes moved on the chip |
 //! | [`memory`] | DRAM: allocations, bytes in and out, weight tiles |
 
 mod boot;
@@ -17,6 +18,7 @@ mod diagnose;
 mod memory;
 mod queue;
 mod stream;
+mod transfer;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -18,6 +18,7 @@ use zerocopy::IntoBytes;
 
 use super::Session;
 use super::boot::SOFT_RESET;
+use super::transfer::COUNTS_AT;
 use crate::error::Error;
 
 /// In a launch that takes long a card is asked this often whether it is still there, and still ours.
@@ -116,7 +117,8 @@ impl Session {
         self.mark(|| Mark::Begin(Track::Launches, descriptors[0].name().to_string()))?;
         let mut done = 0;
         while done < steps.len() {
-            done += self.run(&descriptors, done)?;
+            self.start(&descriptors, done)?;
+            done += self.complete(&descriptors, done)?;
             if let Some(error) = self.refusal()? {
                 self.queue.refused.push((steps[done - 1], error));
             }
@@ -129,8 +131,16 @@ impl Session {
         Ok(())
     }
 
-    /// Starts the steps from `first` on, which are in DRAM, and waits until the leader has finished; gives how many have run.
-    fn run(&mut self, descriptors: &[OpDescriptor], first: usize) -> Result<usize, Error> {
+    /// Runs one step at once. Nothing may be in the queue.
+    pub(super) fn execute(&mut self, descriptor: &OpDescriptor) -> Result<(), Error> {
+        let one = std::slice::from_ref(descriptor);
+        self.start(one, 0)?;
+        self.complete(one, 0)?;
+        self.refusal()?.map_or(Ok(()), Err)
+    }
+
+    /// Starts the steps from `first` on; the others behind it are in DRAM.
+    pub(super) fn start(&mut self, descriptors: &[OpDescriptor], first: usize) -> Result<(), Error> {
         let left = (descriptors.len() - first) as u32;
         // 0 never is the number of a launch, and numbers of a stream follow one another.
         self.seq = if self.seq >= u32::MAX - left { 1 } else { self.seq + 1 };
@@ -140,7 +150,12 @@ impl Session {
         self.link.multicast(rect, u64::from(l1::launch(self.seq)), launch.as_bytes())?;
         self.link.multicast(rect, u64::from(l1::GO), &self.seq.to_le_bytes())?;
         self.streams += 1;
-        let begun = self.seq;
+        Ok(())
+    }
+
+    /// Waits until the leader has finished what was started; gives how many steps have run.
+    pub(super) fn complete(&mut self, descriptors: &[OpDescriptor], first: usize) -> Result<usize, Error> {
+        let (begun, left) = (self.seq, (descriptors.len() - first) as u32);
         let name = |seq: u32| match descriptors.get(first.wrapping_add(seq.wrapping_sub(begun) as usize)) {
             Some(descriptor) => format!("{} (launch {seq})", descriptor.name()),
             None => format!("launch {seq}"),
@@ -169,6 +184,8 @@ impl Session {
             };
             let now = self.count(word)?;
             if is_due(now) {
+                // What else the chip has written to the host's memory is not looked at before.
+                std::sync::atomic::fence(std::sync::atomic::Ordering::Acquire);
                 return Ok(now);
             }
             if clocks.is_none() {
@@ -192,7 +209,11 @@ impl Session {
     /// One of the counts that the leader has for the host.
     pub(super) fn count(&mut self, word: u32) -> Result<u32, Error> {
         match self.pushed {
-            true => Ok(self.link.read_host(u64::from(word - l1::COUNTS))?),
+            true => {
+                let mut count = [0; 4];
+                self.link.read_host(COUNTS_AT + u64::from(word - l1::COUNTS), &mut count)?;
+                Ok(u32::from_le_bytes(count))
+            }
             false => Ok(self.link.read32(self.workers[0], u64::from(word))?),
         }
     }

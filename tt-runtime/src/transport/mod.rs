@@ -89,6 +89,15 @@ pub struct Executed {
 /// Clocks between two looks at the completion word, where looking costs none.
 const POLL_CLOCKS: u32 = 4096;
 
+/// Memory of the host that the chip reaches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HostRange {
+    /// Address of its first byte behind the PCIe tile, a multiple of a page of the host's.
+    pub noc: u64,
+    /// Bytes, at least a page.
+    pub bytes: u64,
+}
+
 /// A chip as its host sees it: windows onto the NoC, and ARC's registers.
 ///
 /// A window is named by its place in [`windows`](Self::windows).
@@ -131,13 +140,13 @@ pub trait Transport: Send {
     /// The chip does not answer.
     fn pci_id(&mut self) -> Result<u32, TransportError>;
 
-    /// Where the chip can write to this host's memory: an address behind the PCIe tile, congruent to
-    /// [`tt_kernel_abi::l1::COUNTS`] modulo 32. `None`: it cannot.
-    fn host_address(&self) -> Option<u64> {
+    /// Memory of this host that the chip can write to; `None`: there is none.
+    fn host_memory(&self) -> Option<HostRange> {
         None
     }
 
-    /// Reads that memory, from [`host_address`](Self::host_address) on.
+    /// Reads that memory, from byte `offset` of it on. What the chip has written later is seen later; the bytes of one write from the
+    /// lowest address on.
     ///
     /// # Errors
     /// There is none.
@@ -177,7 +186,7 @@ pub trait Transport: Send {
 
 /// A chip whose time the host lets pass, and that can be looked into.
 pub trait Simulated {
-    /// Lets time pass.
+    /// Lets time pass; less of it if the chip writes to the host's memory.
     ///
     /// # Errors
     /// A fault on the chip.

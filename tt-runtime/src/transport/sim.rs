@@ -6,22 +6,57 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tt_isa::chip::{self, Board};
+use tt_isa::chip::{self, Board, Design};
 use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
+use tt_isa::pcie::HOST_WINDOW;
 use tt_isa::tlb::TlbTarget;
 use tt_simulator::usage::Usage;
-use tt_simulator::{Chip, ChipConfig, Mark, Mode, System, TraceConfig};
+use tt_simulator::{Chip, ChipConfig, HostMemory, Mark, Mode, System, TraceConfig};
 
 use crate::spec::SimOptions;
 
-use super::{Advance, Executed, Shown, Simulated, Transport, TransportError, Window};
+use super::{Advance, Executed, HostRange, Shown, Simulated, Transport, TransportError, Window};
+
+/// Where the memory that the chip reaches is on the bus. The controller leaves addresses as they are unless it is told otherwise.
+const BUS: u64 = 0x1000_0000;
+/// Bytes of it: as much as the driver of a card gives in one piece.
+const HOST_BYTES: usize = 2 << 20;
+
+/// Memory that this process and the chip share.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(vec![0; HOST_BYTES])))
+    }
+
+    /// Calls `f` with the bytes at an offset, if there are so many.
+    fn with(&self, offset: Option<u64>, len: usize, f: impl FnOnce(&mut [u8])) -> bool {
+        let from = offset.and_then(|offset| usize::try_from(offset).ok());
+        let range = from.and_then(|from| Some(from..from.checked_add(len)?));
+        range.and_then(|range| self.0.lock().get_mut(range).map(f)).is_some()
+    }
+}
+
+impl HostMemory for Shared {
+    fn read(&self, addr: u64, out: &mut [u8]) -> bool {
+        self.with(addr.checked_sub(BUS), out.len(), |bytes| out.copy_from_slice(bytes))
+    }
+
+    fn write(&self, addr: u64, data: &[u8]) -> bool {
+        self.with(addr.checked_sub(BUS), data.len(), |bytes| bytes.copy_from_slice(data))
+    }
+}
 
 /// A simulated card in this process, seen from PCIe.
 pub struct Sim {
     first: Inside,
     windows: Vec<Window>,
     shown: Vec<Shown>,
+    /// What the first chip reaches of this process, if its PCIe controller is modelled.
+    host: Option<Shared>,
 }
 
 /// A look into one of the chips of a card.
@@ -31,6 +66,8 @@ struct Inside {
     chip: usize,
     kind: &'static chip::Chip,
     mode: Mode,
+    /// The chip writes to the host's memory when it is done.
+    tells: bool,
 }
 
 impl Sim {
@@ -48,12 +85,17 @@ impl Sim {
             }
             ChipConfig { mode: options.mode, trace: trace.clone(), ..config }
         };
-        let card = System::of(std::iter::once(index).chain(board.behind(index)).map(config))?;
+        let mut card = System::of(std::iter::once(index).chain(board.behind(index)).map(config))?;
         let kind = board.chip;
         let windows = Window::all(kind);
         let shown = windows.iter().map(Window::shown).collect();
-        let first = Inside { card: Arc::new(Mutex::new(card)), chip: 0, kind, mode: options.mode };
-        Ok(Self { first, windows, shown })
+        let host = (kind.designs.pcie == Design::Wormhole).then(Shared::new);
+        if let Some(host) = &host {
+            card.chips()[0].set_host_memory(Box::new(host.clone()));
+        }
+        let tells = host.is_some();
+        let first = Inside { card: Arc::new(Mutex::new(card)), chip: 0, kind, mode: options.mode, tells };
+        Ok(Self { first, windows, shown, host })
     }
 }
 
@@ -89,6 +131,18 @@ impl Transport for Sim {
         Ok(self.first.look(|chip| chip.pci_config_read32(0)))
     }
 
+    fn host_memory(&self) -> Option<HostRange> {
+        self.host.as_ref().map(|_| HostRange { noc: HOST_WINDOW + BUS, bytes: HOST_BYTES as u64 })
+    }
+
+    fn read_host(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
+        let host = self.host.as_ref().ok_or(TransportError::NoHostMemory)?;
+        match host.with(Some(offset), out.len(), |bytes| out.copy_from_slice(bytes)) {
+            true => Ok(()),
+            false => Err(TransportError::NoHostMemory),
+        }
+    }
+
     fn simulated(&mut self) -> Option<&mut dyn Simulated> {
         Some(&mut self.first)
     }
@@ -97,7 +151,7 @@ impl Transport for Sim {
         let Inside { card, kind, mode, .. } = &self.first;
         let there = card.lock().chips().len() > 1;
         there.then(|| {
-            Box::new(Inside { card: Arc::clone(card), chip: 1, kind, mode: *mode })
+            Box::new(Inside { card: Arc::clone(card), chip: 1, kind, mode: *mode, tells: false })
                 as Box<dyn Simulated + Send>
         })
     }
@@ -111,13 +165,13 @@ impl Inside {
 
 impl Simulated for Inside {
     fn advance(&mut self, clocks: u32) -> Result<Advance, TransportError> {
-        let progress = self.card.lock().advance(u64::from(clocks))?;
+        let progress = self.card.lock().advance_until_told(u64::from(clocks))?;
         Ok(Advance { asleep: progress.asleep })
     }
 
-    /// In the timed mode the look itself takes its time.
+    /// In the timed mode a look at the chip itself takes its time; one at the host's memory comes when there is something to see.
     fn poll_clocks(&self) -> u32 {
-        if self.mode == Mode::Timed { 1 } else { super::POLL_CLOCKS }
+        if self.mode == Mode::Timed && !self.tells { 1 } else { super::POLL_CLOCKS }
     }
 
     fn executed(&mut self) -> Option<Executed> {

@@ -14,6 +14,7 @@ pub mod set_rows;
 pub mod soft_max;
 pub mod sums;
 pub mod training;
+pub mod transfers;
 pub mod windows;
 
 use std::sync::Arc;

@@ -14,6 +14,7 @@ pub mod rows;
 pub mod set_rows;
 pub mod sfpu;
 pub mod sfpu_rows;
+pub mod transfer;
 pub mod windows;
 
 use crate::rt::lane::Lane;
@@ -36,6 +37,10 @@ macro_rules! part {
         $module::run(&TileLaunch::new($launch))
     };
     ($core:ident $launch:ident $op:ident ncrisc($module:ident)) => {{}};
+    (brisc $launch:ident $op:ident brisc($($kernel:ident)::+)) => {
+        lane!($launch 0 $op $($kernel)::+)
+    };
+    ($core:ident $launch:ident $op:ident brisc($($kernel:ident)::+)) => {{}};
     (brisc $launch:ident $op:ident lanes($($kernel:ident)::+)) => {
         lane!($launch 0 $op $($kernel)::+)
     };

@@ -99,7 +99,7 @@ impl Leader {
     fn finish(&mut self, noc: &mut Noc, seq: u32) -> u32 {
         mailbox(l1::FINISHED).store(seq);
         if self.push != [0; 2] {
-            noc.write_host(l1::COUNTS, self.push, l1::COUNTS_BYTES);
+            noc.write_l1_to_host(l1::COUNTS, self.push, l1::COUNTS_BYTES);
             // The operator's own count of acknowledgements begins with none under way.
             noc.wait_writes();
         }

@@ -195,9 +195,18 @@ impl Noc {
         }
     }
 
-    /// Starts a write of `len` bytes from L1 to memory of the host, as [`tt_kernel_abi::BootConfig::push`] names it.
-    pub(super) fn write_host(&mut self, l1: u32, place: [u32; 2], len: u32) {
-        self.request(WRITE_BUF, [l1, self.own], place, Ctrl::WR | Ctrl::RESP_MARKED, len, 0);
+    /// Starts a write of `from`, at most a packet, to memory of the host, as [`tt_kernel_abi::BootConfig::push`] names it.
+    ///
+    /// It goes in a static virtual channel: PCIe takes less than a link brings, so buffers on the way fill up, which dynamic ones share badly
+    /// (`DRAMTile/README.md`, "Performance").
+    pub fn write_host(&mut self, from: L1, place: [u32; 2]) {
+        self.write_l1_to_host(from.address(), place, from.len());
+    }
+
+    /// The same of `len` bytes of L1 outside of the heap.
+    pub(super) fn write_l1_to_host(&mut self, l1: u32, place: [u32; 2], len: u32) {
+        let ctrl = Ctrl::WR | Ctrl::RESP_MARKED | Ctrl::static_vc(0);
+        self.request(WRITE_BUF, [l1, self.own], place, ctrl, len, 0);
         self.writes = self.writes.wrapping_add(1);
     }
 

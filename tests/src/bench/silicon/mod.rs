@@ -6,11 +6,13 @@
 //! | [`transfers`] | one core's reads and writes, as the vendor's driver makes them |
 //! | [`dram`] | many readers or writers of DRAM at once |
 //! | [`launches`] | what goes through the runtime |
+//! | [`host`] | weights written, logits read |
 //! | [`units`] | the coprocessor, and the host's accesses |
 //!
 //! `latencies`: tt-metal's `tests/tt_metal/tt_metal/data_movement/noc_estimator/noc_latencies.yaml`.
 
 mod dram;
+mod host;
 mod launches;
 mod program;
 mod transfers;
@@ -86,7 +88,7 @@ impl Anchor {
 
 /// All of them.
 pub fn anchors() -> Vec<Anchor> {
-    [&transfers::ANCHORS[..], &dram::ANCHORS, &units::ANCHORS, &launches::ANCHORS]
+    [&transfers::ANCHORS[..], &dram::ANCHORS, &units::ANCHORS, &launches::ANCHORS, &host::ANCHORS]
         .into_iter()
         .flatten()
         .map(Anchor::copied)

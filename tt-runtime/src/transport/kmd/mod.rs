@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Card -> file: lock, NoC cleanup   windows: control uncached, bulk write-combined   registers of BAR 0
-//!         page of host memory that the chip writes its counts to                     power, by a thread of its own
+//!         buffer in host memory that the chip writes counts and results to           power, by a thread of its own
 //! ```
 //! Dropping it gives all of this back; the driver does so for a process that dies. Either way it writes the word of
 //! [`stop_at_exit`](Transport::stop_at_exit), which stops our cores.
@@ -19,7 +19,6 @@ use tt_isa::arc::{APB_BASE, APB_SIZE, RESET_UNIT, SCRATCH, SCRATCH_BOOTED};
 use tt_isa::chip::Chip;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
-use tt_kernel_abi::l1;
 use tt_sys::kmd::ioctl::{
     AllocateDmaBuf, DmaBufFlags, GetDeviceInfo, Ioctl, LockCtl, SetNocCleanup, lock, offset,
 };
@@ -27,7 +26,7 @@ use tt_sys::kmd::{File, Mapping, errno};
 
 pub use reset::reset;
 
-use super::{Shown, Transport, TransportError};
+use super::{HostRange, Shown, Transport, TransportError};
 use crate::cards::{Card, CardError};
 use crate::chip::ChipError;
 use power::Power;
@@ -35,7 +34,9 @@ use window::Window;
 
 /// The lock that says that a card is in use: the last one. The vendor's programs use none of the driver's.
 pub const LOCK: u8 = lock::COUNT - 1;
-const PAGE: u32 = 4096;
+/// Bytes of a buffer that are asked for, one after the other: without an IOMMU it lies in one piece, of which a host that has run for long
+/// may have none so large. The last one is a page, enough for what a launch pushes.
+const SIZES: [u32; 4] = [2 << 20, 512 << 10, 64 << 10, 4 << 10];
 /// The only DMA buffer of a file.
 const BUFFER: u8 = 0;
 
@@ -61,9 +62,8 @@ impl Access {
 }
 
 /// Host memory that the chip reaches.
-struct HostPage {
-    /// Address behind the PCIe tile.
-    noc: u64,
+struct HostBuffer {
+    range: HostRange,
     mapping: Box<dyn Mapping>,
 }
 
@@ -74,7 +74,7 @@ pub struct Kmd {
     shown: Vec<Shown>,
     /// ARC's memory and registers, and where they begin in BAR 0.
     registers: (u64, Box<dyn Mapping>),
-    host: Option<HostPage>,
+    host: Option<HostBuffer>,
     power: Option<Power>,
     access: Arc<Access>,
 }
@@ -90,7 +90,7 @@ impl Kmd {
         let windows = window::take(&access, card.chip)?;
         let shown = windows.iter().map(Window::shown).collect();
         let registers = registers(&access)?;
-        let host = HostPage::new(&access);
+        let host = HostBuffer::new(&access);
         let kmd =
             Self { chip: card.chip, windows, shown, registers, host, power: Power::start(card), access };
         kmd.present()?;
@@ -157,31 +157,37 @@ fn acquire(access: &Access) -> Result<(), CardError> {
     }
 }
 
-impl HostPage {
-    /// Offset of the counts in the page: congruent to their address in L1.
-    const AT: u32 = l1::COUNTS % 32;
-
-    /// A page, or the log says why there is none. It is a buffer of the driver's own: a page of this process that is pinned would do the
-    /// same, with more conditions.
+impl HostBuffer {
+    /// The largest buffer that there is, or the log says why there is none. It is one of the driver's own: pages of this process that are
+    /// pinned would do the same, with more conditions.
     fn new(access: &Access) -> Option<Self> {
+        let mut made = Self::of_size(access, SIZES[0]);
+        for bytes in &SIZES[1..] {
+            if made.is_ok() {
+                break;
+            }
+            made = Self::of_size(access, *bytes);
+        }
+        if let Err(error) = &made {
+            tracing::warn!(
+                "{error}: the card cannot write to this host's memory, so its own is polled and read, which is slower"
+            );
+        }
+        made.ok()
+    }
+
+    fn of_size(access: &Access, bytes: u32) -> Result<Self, CardError> {
         let mut ask = AllocateDmaBuf {
-            requested_size: PAGE,
+            requested_size: bytes,
             buf_index: BUFFER,
             flags: DmaBufFlags::NOC_DMA.bits(),
             ..AllocateDmaBuf::default()
         };
-        let made = access.call(&mut ask).and_then(|()| {
-            let mapping = access.file.lock().map(ask.mapping_offset, PAGE as usize);
-            let mapping = mapping.map_err(|error| access.card.call_failed("mmap", &error))?;
-            mapping.write(0, &[0; 64]).map_err(|error| access.access_failed(&error))?;
-            Ok(Self { noc: ask.noc_address, mapping })
-        });
-        if let Err(error) = &made {
-            tracing::warn!(
-                "{error}: the card cannot write to this host's memory, so its own is polled, which is slower"
-            );
-        }
-        made.ok()
+        access.call(&mut ask)?;
+        let mapping = access.file.lock().map(ask.mapping_offset, bytes as usize);
+        let mapping = mapping.map_err(|error| access.card.call_failed("mmap", &error))?;
+        mapping.write(0, &[0; 64]).map_err(|error| access.access_failed(&error))?;
+        Ok(Self { range: HostRange { noc: ask.noc_address, bytes: bytes.into() }, mapping })
     }
 }
 
@@ -219,14 +225,13 @@ impl Transport for Kmd {
         Ok(u32::from(info.device_id) << 16 | u32::from(info.vendor_id))
     }
 
-    fn host_address(&self) -> Option<u64> {
-        self.host.as_ref().map(|host| host.noc + u64::from(HostPage::AT))
+    fn host_memory(&self) -> Option<HostRange> {
+        self.host.as_ref().map(|host| host.range)
     }
 
     fn read_host(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
         let host = self.host.as_ref().ok_or(TransportError::NoHostMemory)?;
-        let at = u64::from(HostPage::AT) + offset;
-        let read = host.mapping.read(at as usize, out);
+        let read = host.mapping.read(offset as usize, out);
         Ok(read.map_err(|error| self.access.access_failed(&error))?)
     }
 

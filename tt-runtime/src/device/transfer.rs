@@ -1,0 +1,153 @@
+//! Bytes that the chip moves itself (`tt_kernel_abi::transfer`): results pushed to the host's memory.
+//!
+//! A host reads a card slowly: each load waits for an answer over PCIe. Where the chip reaches memory of the host
+//! ([`Transport::host_memory`](crate::transport::Transport::host_memory)), reading more than a few words of DRAM is a launch instead, in which the
+//! workers write them there. A result larger than half of that memory comes in parts: while the chip fills one half, the host empties the other.
+//!
+//! ```text
+//! page 0: the counts of launches | half 0 | half 1
+//! ```
+
+use std::ops::Range;
+
+use tt_kernel_abi::operators::kernel::Transfer;
+use tt_kernel_abi::target::{CONGRUENCE, offset};
+use tt_kernel_abi::transfer::{Kind, TransferParams};
+use tt_kernel_abi::{DramAddr, OpDescriptor, l1};
+
+use super::Session;
+use crate::error::Error;
+use crate::transport::HostRange;
+
+/// Where the counts are pushed to: congruent to their address in L1, as NoC writes want it.
+pub(super) const COUNTS_AT: u64 = (l1::COUNTS % CONGRUENCE) as u64;
+/// Bytes in front of the data.
+const PAGE: u64 = 4096;
+/// Fewer bytes are read by the host. A launch takes some 4 us; loads of 16 bytes through a write-combined window bring 1.17 bytes a ns, of 4 bytes
+/// through another one 4 bytes a us (`PCIExpressTile/README.md`, "Performance").
+const WORTH_A_LAUNCH: usize = 256;
+
+/// A part of a result.
+struct Part {
+    /// Which bytes of the result.
+    range: Range<usize>,
+    /// Where they are in the host's memory.
+    at: u64,
+}
+
+impl Session {
+    /// Reads linear DRAM.
+    pub(super) fn read_dram(&mut self, addr: DramAddr, out: &mut [u8]) -> Result<(), Error> {
+        let host = self.link.host_memory().filter(|_| self.pushed && out.len() >= WORTH_A_LAUNCH);
+        match host.and_then(|host| Parts::new(host, addr, out.len())) {
+            Some(parts) => self.pull(parts, addr, out),
+            None => self.link.read_dram(addr, out),
+        }
+    }
+
+    /// Has the chip push DRAM to the host's memory, part by part.
+    fn pull(&mut self, parts: Parts, addr: DramAddr, out: &mut [u8]) -> Result<(), Error> {
+        self.link.check(addr, out.len())?;
+        let mut there: Option<Part> = None;
+        for part in parts {
+            let push = [self.push_to_host(addr, &part)];
+            self.start(&push, 0)?;
+            if let Some(before) = there.replace(part) {
+                self.link.read_host(before.at, &mut out[before.range])?;
+            }
+            self.complete(&push, 0)?;
+            self.refusal()?.map_or(Ok(()), Err)?;
+            if !self.pushed {
+                // Counts do not arrive, so data does not either.
+                return self.link.read_dram(addr, out);
+            }
+        }
+        if let Some(last) = there {
+            self.link.read_host(last.at, &mut out[last.range])?;
+        }
+        Ok(())
+    }
+
+    /// The launch that pushes a part of the bytes from `addr` on.
+    fn push_to_host(&self, addr: DramAddr, part: &Part) -> OpDescriptor {
+        let chip = self.link.chip();
+        let noc = self.link.host_memory().map_or(0, |host| host.noc) + part.at;
+        self.transfer(&TransferParams {
+            from: addr.offset(part.range.start as u64).0,
+            to: noc & u64::from(u32::MAX),
+            bytes: part.range.len() as u64,
+            kind: Kind::ToHost as u32,
+            value: chip.noc.node_at(chip.pcie, noc).unwrap_or(0),
+        })
+    }
+
+    /// A transfer on as many workers as it has pieces.
+    fn transfer(&self, params: &TransferParams) -> OpDescriptor {
+        OpDescriptor::of::<Transfer>(params, params.pieces().min(self.workers.len() as u32))
+    }
+}
+
+/// The parts of a result, one after the other in the two halves of the host's memory.
+struct Parts {
+    host: HostRange,
+    addr: DramAddr,
+    len: usize,
+    next: usize,
+    count: u64,
+}
+
+impl Parts {
+    /// `None`: there is no room for data.
+    fn new(host: HostRange, addr: DramAddr, len: usize) -> Option<Self> {
+        (host.bytes > PAGE + 2 * u64::from(CONGRUENCE)).then_some(Self { host, addr, len, next: 0, count: 0 })
+    }
+
+    /// Bytes of a half.
+    fn half(&self) -> u64 {
+        (self.host.bytes - PAGE) / 2 / u64::from(CONGRUENCE) * u64::from(CONGRUENCE)
+    }
+}
+
+impl Iterator for Parts {
+    type Item = Part;
+
+    fn next(&mut self) -> Option<Part> {
+        let left = self.len - self.next;
+        if left == 0 {
+            return None;
+        }
+        // As far from a multiple of the congruence as in DRAM.
+        let skipped = u64::from(offset(self.addr.offset(self.next as u64).0));
+        let room = usize::try_from(self.half() - skipped).unwrap_or(left);
+        let range = self.next..self.next + left.min(room);
+        let at = PAGE + self.count % 2 * self.half() + skipped;
+        self.next = range.end;
+        self.count += 1;
+        Some(Part { range, at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_take_turns_and_are_congruent_to_their_source() {
+        let host = HostRange { noc: 1 << 35, bytes: 64 << 10 };
+        let addr = DramAddr(0x10_0005);
+        let parts: Vec<Part> = Parts::new(host, addr, 100_000).expect("room").collect();
+        assert_eq!(parts.len(), 4);
+        let mut next = 0;
+        for (n, part) in parts.iter().enumerate() {
+            assert_eq!(part.range.start, next);
+            next = part.range.end;
+            let source = addr.offset(part.range.start as u64);
+            assert_eq!(part.at % 32, source.0 % 32);
+            let (begin, end) = (part.at, part.at + part.range.len() as u64);
+            let half = if n % 2 == 0 { 4096..34816 } else { 34816..65536 };
+            assert!(half.contains(&begin) && end <= half.end, "{begin} {end}");
+        }
+        assert_eq!(next, 100_000);
+        assert!(Parts::new(HostRange { bytes: 4096, ..host }, addr, 300).is_none());
+    }
+}
