@@ -107,6 +107,8 @@ pub const OLD_TELEMETRY: u32 = 0x7_8D60;
 pub const OLD_BUNDLE_VERSION: u32 = 49;
 /// Version 18.4 of the firmware bundle.
 pub const BUNDLE_18_4: u32 = 0x1204_0000;
+/// The newest version of the firmware bundle that the sources of these facts speak of (tt-umd's pull request 1942).
+pub const NEWEST_BUNDLE: [u32; 2] = [19, 5];
 /// In the order of the bits that [`message::GET_HARVESTING`] gives: NoC 0 row of the Tensix tiles.
 pub const HARVESTING_ROWS: [u8; 10] = [11, 1, 10, 2, 9, 3, 8, 4, 7, 5];
 

@@ -199,6 +199,11 @@ impl Link {
         self.simulated().map_or(Ok(Advance { asleep: false }), |simulated| simulated.advance(clocks))
     }
 
+    /// Whether launches do anything ([`Transport::executes`]).
+    pub fn executes(&self) -> bool {
+        self.transport.executes()
+    }
+
     /// What only a simulator answers.
     pub fn simulated(&mut self) -> Option<&mut dyn Simulated> {
         self.transport.simulated()
@@ -245,11 +250,11 @@ impl Link {
 
     /// # Errors
     /// Not all of these bytes of linear DRAM exist.
-    pub(crate) fn check(&self, addr: DramAddr, len: usize) -> Result<(), Error> {
+    pub(crate) fn check(&self, addr: DramAddr, len: u64) -> Result<(), Error> {
         let size = self.dram_size();
-        match addr.0.checked_add(len as u64) {
+        match addr.0.checked_add(len) {
             Some(end) if end <= size => Ok(()),
-            _ => Err(Error::OutOfRange { addr, len: len as u64, size }),
+            _ => Err(Error::OutOfRange { addr, len, size }),
         }
     }
 
@@ -258,7 +263,7 @@ impl Link {
     /// # Errors
     /// Beyond the end; the chip does not answer.
     pub fn read_dram(&mut self, addr: DramAddr, out: &mut [u8]) -> Result<(), Error> {
-        self.check(addr, out.len())?;
+        self.check(addr, out.len() as u64)?;
         for bank in 0..self.chip.dram.len() {
             for (range, noc) in pieces(self.chip, addr, out.len(), bank) {
                 self.read_bulk(self.chip.dram_port(bank, 0), noc, &mut out[range])?;
@@ -272,7 +277,7 @@ impl Link {
     /// # Errors
     /// Beyond the end; the chip does not answer.
     pub fn write_dram(&mut self, addr: DramAddr, data: &[u8]) -> Result<(), Error> {
-        self.check(addr, data.len())?;
+        self.check(addr, data.len() as u64)?;
         for bank in 0..self.chip.dram.len() {
             for (range, noc) in pieces(self.chip, addr, data.len(), bank) {
                 self.write_bulk(bank, noc, &data[range])?;

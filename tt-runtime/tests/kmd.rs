@@ -118,6 +118,7 @@ fn memory_keeps_what_is_written() {
     device.read(DramAddr(addr), &mut back).unwrap();
     assert!(back == data);
     transfers::run(&device, &mut Rng::new(6), usize::MAX).unwrap();
+    transfers::on_the_chip(&device, &mut Rng::new(7)).unwrap();
     assert_eq!(device.pci_address().as_deref(), Some("0000:01:00.0"));
     assert_eq!(device.description(), "Tenstorrent Wormhole n150");
 }
@@ -404,4 +405,19 @@ fn firmware_that_does_not_say_what_works_is_refused() {
     machine.mock.age_firmware();
     let error = card_error(machine.device().info());
     assert!(matches!(error, CardError::Firmware { .. }) && error.to_string().contains("19.2.0.0"), "{error}");
+}
+
+/// It is used, and said once with its version (`Kmd::open`).
+#[test]
+fn firmware_that_is_not_known_is_said_and_used() {
+    for (version, untried) in
+        [("18.4.0.0", false), ("19.5.9.0", false), ("19.6.0.0", true), ("80.10.1.0", true), ("soon", true)]
+    {
+        let machine = Machine::new(NEWEST);
+        machine.file("sys/class/tenstorrent/tenstorrent!0/tt_fw_bundle_ver", version);
+        let device = machine.device();
+        let card = device.card().expect("a card");
+        assert_eq!(card.untried_firmware(), untried.then_some(version));
+        device.execute(&OpDescriptor::NOP).unwrap();
+    }
 }

@@ -14,6 +14,27 @@ fn what_is_written_is_read() {
     assert_eq!(device.counters().launches, 0);
 }
 
+/// Filled and copied by kernels where the ranges allow it.
+#[test]
+fn dram_is_filled_and_copied_on_the_chip() {
+    let device = simulator();
+    device.info().unwrap();
+    let before = device.counters().moves;
+    transfers::on_the_chip(&device, &mut Rng::new(3)).unwrap();
+    // Of seven copies one is too small and one not congruent; the fills of all but the first are launches. Each read of 2 MiB is
+    // three: it is more than both halves of the host's memory hold.
+    assert_eq!(device.counters().moves - before, 5 + 6 + 3 * 7);
+    transfers::overlapping(&device, &mut Rng::new(4)).unwrap();
+}
+
+#[test]
+fn a_device_that_computes_nothing_is_filled_and_copied_by_the_host() {
+    let device = null();
+    transfers::on_the_chip(&device, &mut Rng::new(3)).unwrap();
+    transfers::overlapping(&device, &mut Rng::new(4)).unwrap();
+    assert_eq!(device.counters().moves, 0);
+}
+
 #[test]
 fn a_device_without_host_memory_is_read_by_the_host() {
     let device = null();

@@ -16,6 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tt_isa::arc::NEWEST_BUNDLE;
 use tt_isa::chip::{Board, Chip, board};
 use tt_isa::pcie::VENDOR;
 use tt_kmd_mock::Mock;
@@ -73,6 +74,19 @@ pub struct Found {
     pub address: Option<String>,
     /// The card, or why it cannot be used.
     pub card: Result<Card, CardError>,
+}
+
+impl Card {
+    /// The version of its firmware, if that is newer than what the runtime's facts are from, or none that they know.
+    pub fn untried_firmware(&self) -> Option<&str> {
+        let version = self.firmware.as_deref()?;
+        let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
+        let known = match [numbers.next().flatten(), numbers.next().flatten()] {
+            [Some(major), Some(minor)] => [major, minor] <= NEWEST_BUNDLE,
+            _ => false,
+        };
+        (!known).then_some(version)
+    }
 }
 
 impl fmt::Debug for Card {

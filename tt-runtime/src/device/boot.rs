@@ -49,6 +49,7 @@ impl Session {
             launches: 0,
             streams: 0,
             queue: Queue::default(),
+            moves: 0,
             pushed,
             patience,
             process: std::process::id(),

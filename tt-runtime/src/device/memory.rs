@@ -9,9 +9,6 @@ use tt_kernel_abi::{DramAddr, Shards, TensorView};
 use super::{Device, dram_size};
 use crate::error::Error;
 
-/// Bytes of one transfer of [`Device::fill`] and [`Device::copy`].
-const BOUNCE: usize = 1 << 20;
-
 /// How much DRAM there is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MemoryInfo {
@@ -118,38 +115,15 @@ impl Device {
     /// # Errors
     /// Beyond the end; the chip does not answer.
     pub fn fill(&self, addr: DramAddr, len: u64, byte: u8) -> Result<(), Error> {
-        let block = vec![byte; len.min(BOUNCE as u64) as usize];
-        self.with(|session| {
-            let mut done = 0;
-            while done < len {
-                let now = (len - done).min(BOUNCE as u64);
-                session.link.write_dram(addr.offset(done), &block[..now as usize])?;
-                done += now;
-            }
-            Ok(())
-        })
+        self.with(|session| session.fill(addr, len, byte))
     }
 
-    /// Copies DRAM to DRAM, through the host; the ranges may overlap.
+    /// Copies DRAM to DRAM; the ranges may overlap.
     ///
     /// # Errors
     /// Beyond the end; the chip does not answer.
     pub fn copy(&self, to: DramAddr, from: DramAddr, len: u64) -> Result<(), Error> {
-        let mut block = vec![0; len.min(BOUNCE as u64) as usize];
-        // Overlapping upwards, the last piece has to go first.
-        let backwards = from.0 < to.0 && to.0 < from.0 + len;
-        self.with(|session| {
-            let mut done = 0;
-            while done < len {
-                let now = (len - done).min(BOUNCE as u64);
-                let at = if backwards { len - done - now } else { done };
-                let block = &mut block[..now as usize];
-                session.link.read_dram(from.offset(at), block)?;
-                session.link.write_dram(to.offset(at), block)?;
-                done += now;
-            }
-            Ok(())
-        })
+        self.with(|session| session.copy(to, from, len))
     }
 
     /// Kernels trust addresses: a tensor has to lie in DRAM as a whole.

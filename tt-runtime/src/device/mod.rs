@@ -75,6 +75,8 @@ pub struct Counters {
     pub launches: u64,
     /// How often the host has started some, one or a stream of them.
     pub streams: u64,
+    /// Launches of the runtime's own, which moved bytes: results pushed to the host, DRAM filled and copied.
+    pub moves: u64,
     /// Clocks, where they are counted: not on a card.
     pub clocks: Option<u64>,
     /// Clocks in a microsecond, where clocks are the time that silicon takes: in the simulator's timed mode.
@@ -288,6 +290,7 @@ impl Device {
                 Counters {
                     launches: session.launches,
                     streams: session.streams,
+                    moves: session.moves,
                     clocks: executed.map(|e| e.clocks),
                     clocks_us: simulated.and_then(|simulated| simulated.clocks_us()),
                     written: session.written,
@@ -481,6 +484,7 @@ struct Session {
     launches: u64,
     streams: u64,
     queue: Queue,
+    moves: u64,
     /// The chip pushes its counts to this host's memory.
     pushed: bool,
     /// A launch in which no worker comes any further for so long is given up.

@@ -118,7 +118,9 @@ impl Session {
         let mut done = 0;
         while done < steps.len() {
             self.start(&descriptors, done)?;
-            done += self.complete(&descriptors, done)?;
+            let ran = self.complete(&descriptors, done)?;
+            self.launches += ran as u64;
+            done += ran;
             if let Some(error) = self.refusal()? {
                 self.queue.refused.push((steps[done - 1], error));
             }
@@ -163,9 +165,7 @@ impl Session {
         // Anything else is of before, or of a card that does not answer.
         let is_ours = |seq: u32| (begun..begun + left).contains(&seq);
         self.seq = self.wait(l1::FINISHED, is_ours, name)?;
-        let ran = self.seq - begun + 1;
-        self.launches += u64::from(ran);
-        Ok(ran as usize)
+        Ok((self.seq - begun + 1) as usize)
     }
 
     /// Waits until one of the counts is as it should be, and gives it; `name` is what a launch is called that hangs.

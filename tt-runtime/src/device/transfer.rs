@@ -1,4 +1,4 @@
-//! Bytes that the chip moves itself (`tt_kernel_abi::transfer`): results pushed to the host's memory.
+//! Bytes that the chip moves itself (`tt_kernel_abi::transfer`): results pushed to the host's memory, DRAM filled and copied.
 //!
 //! A host reads a card slowly: each load waits for an answer over PCIe. Where the chip reaches memory of the host
 //! ([`Transport::host_memory`](crate::transport::Transport::host_memory)), reading more than a few words of DRAM is a launch instead, in which the
@@ -7,11 +7,13 @@
 //! ```text
 //! page 0: the counts of launches | half 0 | half 1
 //! ```
+//! DRAM is filled and copied by the host where the chip cannot: few bytes, ranges that overlap, or that lie differently with regard to what a
+//! NoC write wants ([`write_offset`]).
 
 use std::ops::Range;
 
 use tt_kernel_abi::operators::kernel::Transfer;
-use tt_kernel_abi::target::{CONGRUENCE, offset};
+use tt_kernel_abi::target::{CONGRUENCE, offset, write_offset};
 use tt_kernel_abi::transfer::{Kind, TransferParams};
 use tt_kernel_abi::{DramAddr, OpDescriptor, l1};
 
@@ -26,6 +28,9 @@ const PAGE: u64 = 4096;
 /// Fewer bytes are read by the host. A launch takes some 4 us; loads of 16 bytes through a write-combined window bring 1.17 bytes a ns, of 4 bytes
 /// through another one 4 bytes a us (`PCIExpressTile/README.md`, "Performance").
 const WORTH_A_LAUNCH: usize = 256;
+
+/// Bytes that the host fills or copies at a time.
+const BOUNCE: usize = 1 << 20;
 
 /// A part of a result.
 struct Part {
@@ -47,9 +52,10 @@ impl Session {
 
     /// Has the chip push DRAM to the host's memory, part by part.
     fn pull(&mut self, parts: Parts, addr: DramAddr, out: &mut [u8]) -> Result<(), Error> {
-        self.link.check(addr, out.len())?;
+        self.link.check(addr, out.len() as u64)?;
         let mut there: Option<Part> = None;
         for part in parts {
+            self.moves += 1;
             let push = [self.push_to_host(addr, &part)];
             self.start(&push, 0)?;
             if let Some(before) = there.replace(part) {
@@ -81,10 +87,61 @@ impl Session {
         })
     }
 
+    /// Fills DRAM.
+    pub(super) fn fill(&mut self, addr: DramAddr, len: u64, byte: u8) -> Result<(), Error> {
+        if self.is_worth_a_launch(len) {
+            let value = u32::from_le_bytes([byte; 4]);
+            let params = TransferParams { from: 0, to: addr.0, bytes: len, kind: Kind::Fill as u32, value };
+            return self.move_on_chip(&params, &[addr]);
+        }
+        let block = vec![byte; len.min(BOUNCE as u64) as usize];
+        for (at, now) in blocks(len) {
+            self.link.write_dram(addr.offset(at), &block[..now])?;
+        }
+        Ok(())
+    }
+
+    /// Copies DRAM; the ranges may overlap.
+    pub(super) fn copy(&mut self, to: DramAddr, from: DramAddr, len: u64) -> Result<(), Error> {
+        let apart = from.0.abs_diff(to.0) >= len;
+        if self.is_worth_a_launch(len) && apart && write_offset(from.0) == write_offset(to.0) {
+            let params =
+                TransferParams { from: from.0, to: to.0, bytes: len, kind: Kind::Copy as u32, value: 0 };
+            return self.move_on_chip(&params, &[from, to]);
+        }
+        let mut block = vec![0; len.min(BOUNCE as u64) as usize];
+        // Overlapping upwards, the last piece has to go first.
+        let backwards = from.0 < to.0 && !apart;
+        for (at, now) in blocks(len) {
+            let at = if backwards { len - at - now as u64 } else { at };
+            self.link.read_dram(from.offset(at), &mut block[..now])?;
+            self.link.write_dram(to.offset(at), &block[..now])?;
+        }
+        Ok(())
+    }
+
+    fn is_worth_a_launch(&self, len: u64) -> bool {
+        len >= WORTH_A_LAUNCH as u64 && self.link.executes()
+    }
+
+    /// A launch that moves bytes within the chip's DRAM, at these addresses.
+    fn move_on_chip(&mut self, params: &TransferParams, at: &[DramAddr]) -> Result<(), Error> {
+        at.iter().try_for_each(|&addr| self.link.check(addr, params.bytes))?;
+        self.moves += 1;
+        let what = self.begin(&self.transfer(params))?;
+        self.wait(&what)?;
+        self.check_errors()
+    }
+
     /// A transfer on as many workers as it has pieces.
     fn transfer(&self, params: &TransferParams) -> OpDescriptor {
         OpDescriptor::of::<Transfer>(params, params.pieces().min(self.workers.len() as u32))
     }
+}
+
+/// First byte and bytes of the blocks of `len` bytes.
+fn blocks(len: u64) -> impl Iterator<Item = (u64, usize)> {
+    (0..len).step_by(BOUNCE).map(move |at| (at, (len - at).min(BOUNCE as u64) as usize))
 }
 
 /// The parts of a result, one after the other in the two halves of the host's memory.

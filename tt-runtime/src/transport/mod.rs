@@ -140,6 +140,11 @@ pub trait Transport: Send {
     /// The chip does not answer.
     fn pci_id(&mut self) -> Result<u32, TransportError>;
 
+    /// Whether workers execute kernels: without, what a launch computes is not there afterwards.
+    fn executes(&self) -> bool {
+        true
+    }
+
     /// Memory of this host that the chip can write to; `None`: there is none.
     fn host_memory(&self) -> Option<HostRange> {
         None

@@ -163,6 +163,10 @@ impl Transport for Null {
         Ok(self.chip.pci_id)
     }
 
+    fn executes(&self) -> bool {
+        false
+    }
+
     fn simulated(&mut self) -> Option<&mut dyn Simulated> {
         Some(self)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tt_runtime::{Device, Error};
+use tt_runtime::{Device, DramAddr, Error};
 
 use super::{Rng, upload};
 
@@ -36,6 +36,52 @@ pub fn run(device: &Arc<Device>, rng: &mut Rng, most: usize) -> Result<(), Error
             device.read(memory.addr().offset(offset + skip as u64), &mut back)?;
             assert!(back == data[skip..], "{len} bytes from {offset} on, without {skip}");
         }
+    }
+    Ok(())
+}
+
+/// Offsets of source and result, and bytes: alike and not with regard to 16 and 32 bytes, within a page and over many.
+const COPIES: [([u64; 2], u64); 7] = [
+    ([0, 0], 100),
+    ([0, 0], 8192),
+    ([5, 8197], 1000),
+    ([16, 0], 20_000),
+    ([3, 19], 70_000),
+    ([3, 4], 70_000),
+    ([1, 33], 300_000),
+];
+
+/// Copies and fills, with what is around them.
+pub fn on_the_chip(device: &Arc<Device>, rng: &mut Rng) -> Result<(), Error> {
+    for ([from, to], len) in COPIES {
+        let before = pattern(2 << 20, rng);
+        let (memory, at) = upload(device, &before, 0);
+        let second = 512 << 10;
+        device.copy(DramAddr(at + second + to), DramAddr(at + from), len)?;
+        device.fill(DramAddr(at + second + to + len + 7), len, 0xA5)?;
+        let mut want = before;
+        let (from, to, len) = (from as usize, (second + to) as usize, len as usize);
+        want.copy_within(from..from + len, to);
+        want[to + len + 7..to + 2 * len + 7].fill(0xA5);
+        let mut back = vec![0; want.len()];
+        device.read(memory.addr(), &mut back)?;
+        let wrong = back.iter().zip(&want).position(|(a, b)| a != b);
+        assert_eq!(wrong, None, "{len} bytes from {from} to {to}");
+    }
+    Ok(())
+}
+
+/// Copies whose ranges overlap, both ways, by little and by much.
+pub fn overlapping(device: &Arc<Device>, rng: &mut Rng) -> Result<(), Error> {
+    for (from, to) in [(0, 32), (32, 0), (0, 1 << 20), (1 << 20, 0), (7, 2_000_000)] {
+        let mut want = pattern(5 << 20, rng);
+        let (memory, at) = upload(device, &want, 0);
+        let len = 5 << 19;
+        device.copy(DramAddr(at + to), DramAddr(at + from), len)?;
+        want.copy_within(from as usize..(from + len) as usize, to as usize);
+        let mut back = vec![0; want.len()];
+        device.read(memory.addr(), &mut back)?;
+        assert!(back == want, "from {from} to {to}");
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tt_isa::arc::{APB_BASE, APB_SIZE, RESET_UNIT, SCRATCH, SCRATCH_BOOTED};
+use tt_isa::arc::{APB_BASE, APB_SIZE, NEWEST_BUNDLE, RESET_UNIT, SCRATCH, SCRATCH_BOOTED};
 use tt_isa::chip::Chip;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
@@ -95,6 +95,13 @@ impl Kmd {
             Self { chip: card.chip, windows, shown, registers, host, power: Power::start(card), access };
         kmd.present()?;
         kmd.tells_what_works()?;
+        if let Some(version) = card.untried_firmware() {
+            let [major, minor] = NEWEST_BUNDLE;
+            tracing::warn!(
+                "{}: firmware {version} is not known here, {major}.{minor} is the newest: if something goes wrong, please report it with this version",
+                card.name()
+            );
+        }
         Ok(kmd)
     }
 
