@@ -8,8 +8,8 @@ mod common;
 use std::sync::Arc;
 
 use common::{
-    Rng, columns, elements, encode, experts, folds, fused, lanes, norms, quantised, recurrent, set_rows,
-    soft_max, sums, training, transfers, upload, upload_weights, windows,
+    Rng, columns, elements, encode, experts, folds, fused, halves, lanes, norms, quantised, recurrent,
+    set_rows, soft_max, sums, training, transfers, upload, upload_weights, windows,
 };
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
@@ -227,6 +227,16 @@ fn softmax_on_the_vector_unit() {
                     "{case:?}: {got} instead of {want} at {i}"
                 );
             }
+        }
+    });
+}
+
+#[test]
+fn halves_as_they_lie() {
+    with_seeds(|device, rng| {
+        for case in halves::CASES {
+            let (_, error) = halves::run(device, rng, case);
+            assert!(error < halves::ALLOWED, "{case:?}: error {error:.2e}");
         }
     });
 }

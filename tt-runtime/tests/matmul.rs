@@ -4,8 +4,8 @@ mod common;
 
 use std::sync::Arc;
 
-use common::experts;
 use common::{Rng, encode, simulator, upload, upload_weights};
+use common::{experts, halves};
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops};
 
@@ -186,6 +186,15 @@ fn transposed_matrices_and_tiles_of_others() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn halves_as_they_lie() {
+    let device = simulator();
+    for case in halves::CASES {
+        let (_, error) = halves::run(&device, &mut Rng::new(7), case);
+        assert!(error < halves::ALLOWED, "{case:?}: error {error:.2e}");
     }
 }
 

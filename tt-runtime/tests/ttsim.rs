@@ -13,7 +13,7 @@ use common::{
     Rng, elements, encode, experts, folds, fused, lanes, recurrent, simulator, upload, upload_weights,
     windows,
 };
-use common::{columns, norms, quantised, soft_max, sums, training};
+use common::{columns, halves, norms, quantised, soft_max, sums, training};
 use tt_isa::tlb::TlbTarget;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::ops::resample::Filter;
@@ -125,6 +125,15 @@ fn softmax_is_the_same_bytes() {
     for case in soft_max::CASES {
         let [ours, vendor] =
             devices.each_ref().map(|device| soft_max::run(device, &mut Rng::new(13), case).0);
+        assert!(ours == vendor, "{case:?}: other bytes");
+    }
+}
+
+#[test]
+fn products_with_halves_as_they_lie_are_the_same_bytes() {
+    let Some(devices) = both() else { return };
+    for case in halves::CASES {
+        let [ours, vendor] = devices.each_ref().map(|device| halves::run(device, &mut Rng::new(15), case).0);
         assert!(ours == vendor, "{case:?}: other bytes");
     }
 }

@@ -11,6 +11,7 @@
 use tt_isa::format::TILE_DIM;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::numbered::numbered;
 use crate::target::CONGRUENCE;
 use crate::view::ElementType;
 
@@ -30,7 +31,7 @@ pub const RING_SLOTS: u32 = 4;
 /// Bytes of a slot.
 pub const RING_SLOT_BYTES: u32 = 16 * 1024;
 /// Bytes of activations in L1: a chunk of K is as long as fits.
-pub const ACT_BYTES: u32 = 235 << 12;
+pub const ACT_BYTES: u32 = 233 << 12;
 /// Slots for packed results.
 pub const OUT_SLOTS: u32 = 2;
 /// Bytes of a slot: 4 groups of rows, 2 faces of 8 x 16 FP32 each.
@@ -43,6 +44,15 @@ pub const ACT_STAGE_BYTES: u32 = ACT_STAGE_TILES * TILE * 4 + 2 * CONGRUENCE;
 pub const WEIGHT_STAGE_ROW: u32 = 4 * TILE * 4 + 2 * CONGRUENCE;
 /// Bytes of a staged piece of a row of transposed weights: the 32 columns of a unit, FP32, and the alignment offset.
 pub const WEIGHT_STAGE_PIECE: u32 = TILE * 4 + CONGRUENCE;
+/// Bytes from one row to the next of a block of half-precision rows that the unpacker takes as they lie: 4 k-tiles and the alignment offset.
+pub const HALVES_ROW: u32 = 4 * TILE * 2 + CONGRUENCE;
+/// The same where the block has columns of the matrix: the 32 columns of a unit.
+pub const HALVES_PIECE: u32 = TILE * 2 + CONGRUENCE;
+/// Bytes of 16 half-precision elements: a row of a face.
+pub const HALVES_FACE_ROW: u32 = 2 * TILE / 2;
+/// Factor 2^112 as an exponent: an F16 pattern in the place of a TF32 one is 2^112 times as small. Activations become as much larger.
+pub const F16_BIAS: u32 = 127 - 15;
+
 /// Bytes of a buffer of staged weights: 32 rows, or pieces of as many rows as there are elements of K in a block.
 pub const WEIGHT_STAGE_BYTES: u32 = 4 * TILE * WEIGHT_STAGE_PIECE;
 /// Bytes of a staged row of results.
@@ -70,6 +80,8 @@ const _: () = {
     assert!(ACT + ACT_BYTES <= crate::l1::HEAP_END);
     assert!(TILE * ADD_STAGE_ROW <= 2 * ACT_STAGE_BYTES);
     assert!(TILE * WEIGHT_STAGE_ROW <= WEIGHT_STAGE_BYTES);
+    assert!(TILE * HALVES_ROW <= RING_SLOT_BYTES && 4 * TILE * HALVES_PIECE <= RING_SLOT_BYTES);
+    assert!((HALVES_ROW | HALVES_PIECE).is_multiple_of(HALVES_FACE_ROW));
     assert!(block_tiles(ElementType::F32) == 4);
     // The NoC wants source and destination congruent, unpackers and packers modulo 16.
     assert!(
@@ -190,6 +202,18 @@ impl Groups {
 
 const _: () = assert!(MAX_IDS <= 1 << 16 && Groups::new(MAX_IDS, MAX_MATRICES).bytes() <= ACT_BYTES / 4);
 
+numbered! {
+    /// Which half-precision matrices the unpacker takes as they lie. Others are tiles, or BRISC makes FP32 tiles of them.
+    Halves {
+        /// None.
+        None,
+        /// Those whose rows lie side by side: the unpacker exchanges rows and columns.
+        Rows,
+        /// Transposed views, whose columns do.
+        Columns,
+    }
+}
+
 /// Parameters of a matmul descriptor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -214,6 +238,8 @@ pub struct MatmulParams {
     pub glu_params: [u32; 2],
     /// Indices of `MUL_MAT_ID`; 0 for other products.
     pub ids: u32,
+    /// How src0 comes to SrcA: a [`Halves`] as a number.
+    pub halves: u32,
 }
 
 #[cfg(test)]

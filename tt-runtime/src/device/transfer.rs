@@ -128,9 +128,8 @@ impl Session {
     fn move_on_chip(&mut self, params: &TransferParams, at: &[DramAddr]) -> Result<(), Error> {
         at.iter().try_for_each(|&addr| self.link.check(addr, params.bytes))?;
         self.moves += 1;
-        let what = self.begin(&self.transfer(params))?;
-        self.wait(&what)?;
-        self.check_errors()
+        let step = self.transfer(params);
+        self.execute(&step)
     }
 
     /// A transfer on as many workers as it has pieces.

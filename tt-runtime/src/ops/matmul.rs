@@ -7,9 +7,10 @@
 use super::{Unsupported, check};
 pub use tt_kernel_abi::matmul::MAX_IDS;
 use tt_kernel_abi::matmul::{
-    ACT_STAGE_BYTES, Groups, MAX_MATRICES, MatmulParams, ROW_GROUP, TILE, max_chunk_tiles,
+    ACT_STAGE_BYTES, Groups, Halves, MAX_MATRICES, MatmulParams, ROW_GROUP, TILE, max_chunk_tiles,
 };
 use tt_kernel_abi::operators::kernel;
+use tt_kernel_abi::sfpu::ALIGN;
 use tt_kernel_abi::target::CONGRUENCE;
 use tt_kernel_abi::{ElementType, OpDescriptor, Params, TensorView};
 
@@ -50,13 +51,16 @@ const USES_OF_TILES: u32 = 3;
 /// Elements of K from which on the conversion of a column of tiles is worth being shared.
 const LONG_COLUMN: u32 = 256;
 
-/// Whether a row-major `src0` should be made into tiles before a product on `cores` workers. The kernel converts it anew for every 32
-/// rows of `src1`, and a column of tiles on one core: few long ones would keep most cores waiting.
+/// Whether a row-major `src0` should be made into tiles before a product on `cores` workers. The kernel brings it anew for every 32
+/// rows of `src1`; what the unpacker does not take as it lies, one core converts for a column of tiles: few long ones would keep most cores
+/// waiting.
 pub fn worth_tiles(src0: &TensorView, src1: &TensorView, cores: u32) -> bool {
     let again = |dim: usize| src1.ne[dim] / src0.ne[dim].max(1);
     let uses = src1.ne[1].div_ceil(TILE).saturating_mul(again(2)).saturating_mul(again(3));
     let columns = src0.ne[1].div_ceil(TILE).saturating_mul(src0.ne[2]).saturating_mul(src0.ne[3]);
-    let few_and_long = columns.saturating_mul(uses.saturating_mul(2)) <= cores && src0.ne[0] >= LONG_COLUMN;
+    let few_and_long = columns.saturating_mul(uses.saturating_mul(2)) <= cores
+        && src0.ne[0] >= LONG_COLUMN
+        && halves(src0) == Halves::None;
     let converted = src0.element_type().is_some_and(|ty| !ty.is_tiles());
     converted && (uses >= USES_OF_TILES || few_and_long)
 }
@@ -228,7 +232,23 @@ fn params(src0: &TensorView, src1: &TensorView) -> Result<MatmulParams, Unsuppor
         glu: 0,
         glu_params: [0; 2],
         ids: 0,
+        halves: halves(src0) as u32,
     })
+}
+
+/// How the unpacker takes `src0` as it lies, if it does: half-precision rows, or columns, that all begin as many bytes behind a line of the NoC,
+/// at a multiple of the unpacker's unit.
+fn halves(src0: &TensorView) -> Halves {
+    let (dense, pitch, kind) = match multiplies_by_column(src0) {
+        true => (src0.nb[1] == 2, src0.nb[0], Halves::Columns),
+        false => (src0.nb[0] == 2, src0.nb[1], Halves::Rows),
+    };
+    let of_half = matches!(src0.element_type(), Some(ElementType::F16 | ElementType::BF16));
+    let far = [src0.addr, src0.nb[2], src0.nb[3]].iter().all(|at| at.is_multiple_of(ALIGN));
+    match of_half && dense && far && pitch.is_multiple_of(u64::from(CONGRUENCE)) {
+        true => kind,
+        false => Halves::None,
+    }
 }
 
 #[cfg(test)]
@@ -258,8 +278,8 @@ mod tests {
         let weights = TensorView::tiles(ElementType::TilesBfp8, 0x200_0000, [40000, 32, 1, 1]);
         let (_, one) = plan(&weights, [40000, 1, 1, 1]).unwrap();
         let (_, many) = plan(&weights, [40000, 40, 1, 1]).unwrap();
-        assert_eq!((one.k_tiles, one.chunk_tiles), (1250, 940));
-        assert_eq!((many.row_tiles, many.chunk_tiles), (2, 235));
+        assert_eq!((one.k_tiles, one.chunk_tiles), (1250, 932));
+        assert_eq!((many.row_tiles, many.chunk_tiles), (2, 233));
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod elements;
 pub mod experts;
 pub mod folds;
 pub mod fused;
+pub mod halves;
 pub mod lanes;
 pub mod norms;
 pub mod quantised;

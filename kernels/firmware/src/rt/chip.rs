@@ -61,6 +61,7 @@ fields! {
         THCON_SEC0_REG1_Out_data_format
         THCON_SEC0_REG1_Row_start_section_size
         THCON_SEC0_REG2_Disable_zero_compress_cntx0
+        THCON_SEC0_REG2_Haloize_mode
         THCON_SEC0_REG2_Out_data_format
         THCON_SEC0_REG2_Throttle_mode
         THCON_SEC0_REG2_Unpack_if_sel_cntx0
@@ -81,6 +82,8 @@ fields! {
         TILE_ROW_SET_MAPPING_0_row_set_mapping_0
         TILE_ROW_SET_MAPPING_1_row_set_mapping_0
         UNP0_ADDR_CTRL_XY_REG_1_Xstride
+        UNP0_ADDR_CTRL_XY_REG_1_Ystride
+        UNP0_ADD_DEST_ADDR_CNTR_add_dest_addr_cntr
         UNP0_ADDR_CTRL_ZW_REG_1_Zstride
         UNP0_FORCED_SHARED_EXP_shared_exp
         UNP1_ADDR_CTRL_ZW_REG_1_Zstride

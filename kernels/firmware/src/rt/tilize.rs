@@ -5,11 +5,13 @@
 //! elements of a row of the tile. The number formats are in [`tt_kernel_numerics::num`].
 #![allow(unsafe_code)]
 
-use super::l1::{L1, Shared, load, outside, store};
+use super::l1::{L1, Shared, fill, load, outside, store};
 use super::noc::Noc;
 use super::rows::decode;
 use tt_isa::format::FACE_DIM;
-use tt_kernel_abi::matmul::{TILE, WEIGHT_STAGE_PIECE, WEIGHT_STAGE_ROW, block_tiles};
+use tt_kernel_abi::matmul::{
+    HALVES_PIECE, HALVES_ROW, TILE, WEIGHT_STAGE_PIECE, WEIGHT_STAGE_ROW, block_tiles,
+};
 use tt_kernel_abi::target::{CONGRUENCE, offset};
 use tt_kernel_abi::{DramAddr, ElementType, TensorView};
 use tt_kernel_numerics::num::{Scale, f16_for_srca, round_for_srca};
@@ -41,6 +43,8 @@ pub struct Matrix<'a> {
     len: u32,
     bytes: u32,
     by_column: bool,
+    /// Bytes from a piece of a row, or of a column, to the next one in L1.
+    pitches: [u32; 2],
 }
 
 /// Some tiles of 32 rows of a [`Matrix`].
@@ -93,7 +97,13 @@ impl<'a> Matrix<'a> {
     /// The matrices of `view`, whose type is `ty`.
     pub fn new(view: &'a TensorView, ty: ElementType) -> Self {
         let (len, bytes) = (ty.block_len(), ty.block_bytes());
-        Self { view, ty, len, bytes, by_column: view.nb[0] != u64::from(bytes) }
+        let by_column = view.nb[0] != u64::from(bytes);
+        Self { view, ty, len, bytes, by_column, pitches: [WEIGHT_STAGE_ROW, WEIGHT_STAGE_PIECE] }
+    }
+
+    /// The same, of half-precision matrices that the unpacker takes as they lie.
+    pub fn of_halves(view: &'a TensorView, ty: ElementType) -> Self {
+        Self { pitches: [HALVES_ROW, HALVES_PIECE], ..Self::new(view, ty) }
     }
 
     /// Tiles `tiles` of the rows of tile `n_tile` in the matrix `offset` bytes behind the first.
@@ -115,8 +125,8 @@ impl<'a> Matrix<'a> {
     /// The pieces of memory that a block is.
     fn pieces(&self, block: &Block) -> Pieces {
         let (count, stride, elements, pitch) = match self.by_column {
-            true => (block.count, self.view.nb[0], block.rows, WEIGHT_STAGE_PIECE),
-            false => (block.rows, self.view.nb[1], block.count, WEIGHT_STAGE_ROW),
+            true => (block.count, self.view.nb[0], block.rows, self.pitches[1]),
+            false => (block.rows, self.view.nb[1], block.count, self.pitches[0]),
         };
         Pieces { count, stride, bytes: elements / self.len * self.bytes, pitch }
     }
@@ -125,6 +135,19 @@ impl<'a> Matrix<'a> {
     pub fn fetch(&self, noc: &mut Noc, block: &Block, stage: L1) {
         let pieces = self.pieces(block);
         pieces.each(block.addr, stage, |_, addr, to| noc.read_dram(DramAddr(addr), to));
+    }
+
+    /// Zeroes what a block of halves lacks to whole tiles, where it is fetched to.
+    #[inline(never)]
+    pub fn complete(&self, block: &Block, stage: L1) {
+        let pieces = self.pieces(block);
+        let padded = block.tiles.count * TILE;
+        let (count, bytes) = if self.by_column { (padded, 2 * TILE) } else { (TILE, 2 * padded) };
+        let piece = |i: u32| stage.part(i * pieces.pitch + offset(block.addr), bytes);
+        if pieces.bytes < bytes {
+            (0..pieces.count).for_each(|i| fill(piece(i).skip(pieces.bytes).elements::<u16>(), 0));
+        }
+        (pieces.count..count).for_each(|i| fill(piece(i).words(), 0));
     }
 
     /// Makes FP32 tiles in `to` of the block in `stage`. Columns of tiles for which there is no row stay what they are.

@@ -39,7 +39,10 @@ pub(in super::super) fn weighted_norm(
     let params = NormParams { function: function as u32, rows: count_rows(src)?, eps, factor };
     let mut descriptor = build::<kernel::Norm>(&params, params.rows, [src, weights, dst], cores)?;
     let weights_reach = weights.ne[0] == 0 || sfpu_reaches(weights);
-    if sfpu_allowed() && src.ne[0] >= SFPU_MIN_ROW && [src, dst].into_iter().all(sfpu_reaches) && weights_reach
+    if sfpu_allowed()
+        && src.ne[0] >= SFPU_MIN_ROW
+        && [src, dst].into_iter().all(sfpu_reaches)
+        && weights_reach
     {
         descriptor.flags = ON_SFPU;
         descriptor.cores = cores.min(params.rows);

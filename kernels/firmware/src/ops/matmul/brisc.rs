@@ -1,8 +1,9 @@
 //! BRISC: weights from DRAM over NoC 0 into the ring of blocks.
 //!
 //! Tiles are copied as they are, from the shards that [`tt_kernel_abi::shard`] describes, with two blocks on their way at any
-//! time: a DRAM bank is busy only while it has a request to go on with. Rows of a row-major src0 are read into one staging buffer while
-//! the rows in the other are converted to FP32 tiles ([`crate::rt::tilize`]).
+//! time: a DRAM bank is busy only while it has a request to go on with. So are rows, or columns, of halves that the unpacker takes as they
+//! lie ([`Halves`]). Rows of another row-major src0 are read into one staging buffer while the rows in the other are converted to FP32 tiles
+//! ([`crate::rt::tilize`]).
 
 use super::plan::Plan;
 use crate::rt::l1::L1;
@@ -11,7 +12,7 @@ use crate::rt::noc::Noc;
 use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_READY};
 use crate::rt::tilize::{Block, Matrix};
 use tt_kernel_abi::matmul::{
-    MatmulParams, RING, RING_SLOT_BYTES, RING_SLOTS, WEIGHT_STAGE, WEIGHT_STAGE_BYTES,
+    Halves, MatmulParams, RING, RING_SLOT_BYTES, RING_SLOTS, WEIGHT_STAGE, WEIGHT_STAGE_BYTES,
 };
 use tt_kernel_abi::{Shard, Shards};
 
@@ -20,6 +21,7 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams) {
     let Some(plan) = Plan::new(launch, params) else { return };
     match plan.weights().is_tiles() {
         true => stream_tiles(launch, plan),
+        false if plan.halves() != Halves::None => stream_halves(launch, plan),
         false => convert_rows(launch, plan),
     }
 }
@@ -52,13 +54,14 @@ impl Stream<'_> {
         1 + number % BLOCKS_IN_FLIGHT
     }
 
-    /// Asks for the next block, and waits for the one before it. (That one is not needed for the new one's slot to become
+    /// Asks for the next block, which `read` brings to its slot, and waits for the one before it. (That one is not needed for the new one's slot to become
     /// free: the ring has more slots than blocks are on their way.)
-    fn ask(&mut self, shards: &Shards, shard: &mut Shard, at: u64, len: u32) {
+    #[inline(always)]
+    fn ask(&mut self, read: impl FnOnce(&mut Noc, L1)) {
         const { assert!(RING_SLOTS > BLOCKS_IN_FLIGHT) };
         wait_for_slot(self.asked);
         self.noc.set_read_id(Self::id(self.asked));
-        self.noc.read_shards(shards, shard, at, slot(self.launch, self.asked).part(0, len));
+        read(&mut self.noc, slot(self.launch, self.asked));
         self.asked += 1;
         if self.asked - self.ready == BLOCKS_IN_FLIGHT {
             self.arrive();
@@ -92,7 +95,27 @@ fn stream_tiles(launch: &TileLaunch, mut plan: Plan) {
             for tiles in chunk.pieces(plan.block_tiles()) {
                 let tile_bytes = src0.nb[0] as u32;
                 let at = row + u64::from(tiles.first * tile_bytes);
-                stream.ask(&shards, &mut shard, at, tiles.count * tile_bytes);
+                let len = tiles.count * tile_bytes;
+                stream.ask(|noc, slot| noc.read_shards(&shards, &mut shard, at, slot.part(0, len)));
+            }
+        }
+    }
+    stream.finish();
+}
+
+fn stream_halves(launch: &TileLaunch, mut plan: Plan) {
+    let src0 = Matrix::of_halves(&launch.op.src0, plan.weights());
+    let mut stream = Stream { launch, noc: Noc::new(0), asked: 0, ready: 0 };
+    while let Some(unit) = plan.next() {
+        launch.progress(unit.number);
+        let matrix = plan.matrix(launch.op, &unit);
+        for chunk in plan.chunks() {
+            for tiles in chunk.pieces(plan.block_tiles()) {
+                let block = src0.block(matrix, unit.n_tile, tiles);
+                stream.ask(|noc, slot| {
+                    src0.fetch(noc, &block, slot);
+                    src0.complete(&block, slot);
+                });
             }
         }
     }

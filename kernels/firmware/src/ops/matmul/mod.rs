@@ -30,13 +30,15 @@
 //! A descriptor may ask for more than the product ([`finish`]). For a gated unit every unit is there twice, as two units
 //! that follow each other and share everything but the weights; NCRISC takes the results of both at once, and there are as many slots.
 //!
-//! Numerics: weights BF16 and BFP8_b are exact in SrcA; row-major weights are brought to FP32 and rounded to the
-//! ten mantissa bits that SrcA's fidelity phases use; activations are rounded to TF32 (11 bits). Fidelity
+//! Numerics: weights BF16 and BFP8_b are exact in SrcA, and so are F16 and BF16 rows as they lie, but for F16's denormals, which are zero.
+//! Other row-major weights are brought to FP32 and rounded to the ten mantissa bits that SrcA's fidelity phases use; activations
+//! are rounded to TF32 (11 bits). Fidelity
 //! phases 0, 1 and 2 (HiFi3): only low part times low part is left out, 2^-12 of a product.
 
 pub mod brisc;
 pub mod finish;
 pub mod group;
+mod halves;
 pub mod ncrisc;
 pub mod plan;
 pub mod trisc0;

@@ -7,7 +7,7 @@
 use super::finish::{Finish, columns};
 use super::group;
 use super::plan::{Plan, Unit};
-use crate::rt::activations::place_row;
+use crate::rt::activations::{Place, place_row, place_row_for_f16};
 use crate::rt::l1::L1;
 use crate::rt::launch::TileLaunch;
 use crate::rt::noc::Noc;
@@ -15,10 +15,10 @@ use crate::rt::sync::{ACTS_FREE, ACTS_READY, OUT_FREE, OUT_READY};
 use crate::rt::tilize::Tiles;
 use tt_kernel_abi::matmul::{
     ACT, ACT_BYTES, ACT_STAGE, ACT_STAGE_BYTES, ACT_STAGE_TILES, GROUP_TILE_BYTES, HALF_ROW_BYTES,
-    MatmulParams, OUT_STAGE, OUT_STAGE_ROW, ROW_GROUP, TILE,
+    Halves, MatmulParams, OUT_STAGE, OUT_STAGE_ROW, ROW_GROUP, TILE,
 };
 use tt_kernel_abi::target::{offset, write_offset};
-use tt_kernel_abi::{DramAddr, OpDescriptor};
+use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor};
 
 /// Runs NCRISC's part.
 pub fn run(launch: &TileLaunch, params: &MatmulParams) {
@@ -29,13 +29,14 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams) {
     let Some(mut plan) = Plan::new(launch, params) else { return };
     // The host checks functions.
     let finish = Finish::of(launch.op, params).unwrap_or(Finish::Copy);
+    let for_f16 = plan.halves() != Halves::None && plan.weights() == ElementType::F16;
     let mut loads = 0;
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
         if plan.loads(&unit) {
             for chunk in plan.chunks() {
                 ACTS_FREE.wait(loads);
-                gather(&mut noc, launch, &unit, chunk);
+                gather(&mut noc, launch, &unit, chunk, for_f16);
                 loads += 1;
                 ACTS_READY.publish(loads);
             }
@@ -59,7 +60,7 @@ struct Piece<'a> {
     from: L1<'a>,
 }
 
-fn gather(noc: &mut Noc, launch: &TileLaunch, unit: &Unit, chunk: Tiles) {
+fn gather(noc: &mut Noc, launch: &TileLaunch, unit: &Unit, chunk: Tiles, for_f16: bool) {
     let mut pending: Option<Piece> = None;
     let mut stage = 0;
     for row in 0..unit.rows {
@@ -72,13 +73,13 @@ fn gather(noc: &mut Noc, launch: &TileLaunch, unit: &Unit, chunk: Tiles) {
             noc.read_dram(DramAddr(at), from);
             stage ^= 1;
             if let Some(piece) = pending.replace(Piece { row, tiles, from }) {
-                place(launch, unit, chunk, &piece);
+                place(launch, unit, chunk, for_f16, &piece);
             }
         }
     }
     noc.wait_reads();
     if let Some(piece) = pending {
-        place(launch, unit, chunk, &piece);
+        place(launch, unit, chunk, for_f16, &piece);
     }
 }
 
@@ -88,12 +89,16 @@ fn elements(op: &OpDescriptor, tiles: Tiles) -> u32 {
 }
 
 /// Puts a piece into its place among the activations.
-fn place(launch: &TileLaunch, unit: &Unit, chunk: Tiles, piece: &Piece) {
+fn place(launch: &TileLaunch, unit: &Unit, chunk: Tiles, for_f16: bool, piece: &Piece) {
     let tile_bytes = unit.groups() * GROUP_TILE_BYTES;
     let to = (piece.tiles.first - chunk.first) * tile_bytes
         + piece.row / ROW_GROUP * GROUP_TILE_BYTES
         + piece.row % ROW_GROUP * HALF_ROW_BYTES;
-    place_row(piece.from, launch.l1(ACT, ACT_BYTES), to, piece.tiles.count, tile_bytes);
+    let to = Place { range: launch.l1(ACT, ACT_BYTES), first: to, tiles: piece.tiles.count, tile_bytes };
+    match for_f16 {
+        true => place_row_for_f16(piece.from, &to),
+        false => place_row(piece.from, &to),
+    }
 }
 
 /// Brings a result from its slot, row by row, to where the NoC can take it from, and sends it off.

@@ -4,7 +4,7 @@ use super::group::Table;
 use crate::rt::launch::TileLaunch;
 use crate::rt::sync::GROUPS_READY;
 use crate::rt::tilize::Tiles;
-use tt_kernel_abi::matmul::{Groups, MatmulParams, ROW_GROUP, TILE, block_tiles, first_n_tile, share};
+use tt_kernel_abi::matmul::{Groups, Halves, MatmulParams, ROW_GROUP, TILE, block_tiles, first_n_tile, share};
 use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 /// One unit of work.
@@ -153,6 +153,12 @@ impl<'a> Plan<'a> {
     /// Type of the weights.
     pub fn weights(&self) -> ElementType {
         self.weights
+    }
+
+    /// How half-precision weights come to SrcA.
+    pub fn halves(&self) -> Halves {
+        // The host checks numbers.
+        Halves::from_code(self.params.halves).unwrap_or(Halves::None)
     }
 
     /// k-tiles in a block of weights.

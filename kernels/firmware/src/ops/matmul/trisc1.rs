@@ -7,7 +7,7 @@
 //! k-face, and at the end of a phase back to the start with the next phase.
 
 use super::plan::Plan;
-use super::trisc0::weight_formats;
+use super::trisc0::multiplied_format;
 use super::{DST_HALF, SEM_DST};
 use crate::rt::chip::insn::{MVMUL, SEMINIT, SEMPOST, SETRWC, SFPCONFIG, SFPENCC, STALLWAIT, ZEROACC};
 use crate::rt::chip::{cfg, thread};
@@ -16,7 +16,7 @@ use crate::rt::tensix::{Config, block, push, sem, sem_cond, setc16, until};
 use crate::{semwait, ttinsn};
 use tt_isa::format::DataFormat;
 use tt_kernel_abi::ElementType;
-use tt_kernel_abi::matmul::MatmulParams;
+use tt_kernel_abi::matmul::{Halves, MatmulParams};
 
 /// `SETRWC` mask: counters of SrcA, SrcB, Dst, and the fidelity phase.
 const RWC_ALL: u32 = 0b1111;
@@ -49,7 +49,7 @@ pub fn boot() {
 /// Runs TRISC1's part.
 pub fn run(launch: &TileLaunch, params: &MatmulParams) {
     let Some(mut plan) = Plan::new(launch, params) else { return };
-    configure(plan.weights());
+    configure(plan.weights(), plan.halves());
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
         let half = unit.number & 1;
@@ -78,9 +78,9 @@ const A_CLEAR: u32 = thread::ADDR_MOD_AB_SEC0_SrcAClear.value(1);
 const B_CLEAR: u32 = thread::ADDR_MOD_AB_SEC0_SrcBClear.value(1);
 const B_CR: u32 = thread::ADDR_MOD_AB_SEC0_SrcBCR.value(1);
 
-fn configure(weights: ElementType) {
+fn configure(weights: ElementType, halves: Halves) {
     let config = Config;
-    let (_, srca) = weight_formats(weights);
+    let srca = multiplied_format(weights, halves);
     config.set(
         cfg::ALU_FORMAT_SPEC_REG0_SrcA,
         cfg::ALU_FORMAT_SPEC_REG0_SrcA.value(srca as u32)
