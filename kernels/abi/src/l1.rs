@@ -27,15 +27,15 @@ pub struct ImageSlot {
 
 /// Slots of the five images.
 pub const IMAGE_SLOTS: [ImageSlot; 5] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x2_5600 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x2_5600, size: 0x2800 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x2_7E00, size: 0x7600 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x2_F400, size: 0x1800 },
-    ImageSlot { core: RiscV::Ncrisc, start: 0x3_0C00, size: 0x2_5400 },
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x2_6C00 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x2_6C00, size: 0x2800 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x2_9400, size: 0x7A00 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x3_0E00, size: 0x1800 },
+    ImageSlot { core: RiscV::Ncrisc, start: 0x3_2600, size: 0x2_5A00 },
 ];
 
 /// First byte after the images.
-pub const MAILBOX: u32 = 0x5_6000;
+pub const MAILBOX: u32 = 0x5_8000;
 /// Go word: every core polls it; the launch with number n starts when it becomes n.
 pub const GO: u32 = MAILBOX;
 /// On the worker that leads: any other value than 0 stops all workers for good. (Not the go word: the leader writes that one, too.)
@@ -80,7 +80,7 @@ pub const LAUNCHES: u32 = SYNC + SYNC_BYTES;
 /// From one to the other.
 pub const LAUNCH_STRIDE: u32 = 0x240;
 /// The operators' buffers.
-pub const HEAP: u32 = 0x5_7000;
+pub const HEAP: u32 = 0x5_9000;
 /// End of the heap.
 pub const HEAP_END: u32 = CHIP.tile.l1_size;
 /// Where operators that run on both data-movement cores divide the heap: BRISC has the lower part.

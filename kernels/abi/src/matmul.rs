@@ -31,7 +31,7 @@ pub const RING_SLOTS: u32 = 4;
 /// Bytes of a slot.
 pub const RING_SLOT_BYTES: u32 = 16 * 1024;
 /// Bytes of activations in L1: a chunk of K is as long as fits.
-pub const ACT_BYTES: u32 = 233 << 12;
+pub const ACT_BYTES: u32 = 231 << 12;
 /// Slots for packed results.
 pub const OUT_SLOTS: u32 = 2;
 /// Bytes of a slot: 4 groups of rows, 2 faces of 8 x 16 FP32 each.

@@ -56,12 +56,12 @@ impl Session {
             written: Transfers::default(),
             read: Transfers::default(),
         };
-        session.start(chip)?;
+        session.load(chip)?;
         Ok(session)
     }
 
     /// Loads the firmware and waits until every worker is ready (`tt_kernel_abi::launch`).
-    fn start(&mut self, chip: &'static Chip) -> Result<(), Error> {
+    fn load(&mut self, chip: &'static Chip) -> Result<(), Error> {
         let _span = tracing::debug_span!("boot", chip = chip.name, workers = self.workers.len()).entered();
         let images = match tt_settings::KERNELS.get() {
             Some(dir) => {

@@ -14,7 +14,7 @@ use tt_isa::tlb::TlbTarget;
 use tt_simulator::Mark;
 use tt_simulator::usage::Usage;
 
-use super::{Advance, Executed, Shown, Simulated, Transport, TransportError};
+use super::{Advance, Executed, HostRange, Shown, Simulated, Transport, TransportError};
 
 /// A way that is opened when it is first needed.
 #[derive(Clone, Default)]
@@ -40,7 +40,7 @@ pub struct Seat {
     shown: Vec<Shown>,
     /// What this seat has pointed its windows at.
     targets: Vec<Option<TlbTarget>>,
-    host_address: Option<u64>,
+    host_memory: Option<HostRange>,
     simulated: bool,
 }
 
@@ -96,11 +96,11 @@ impl Seat {
         let mut way = open.lock();
         let chip = way.transport.chip();
         let shown = way.transport.windows().to_vec();
-        let host_address = way.transport.host_address();
+        let host_memory = way.transport.host_memory();
         let simulated = way.transport.simulated().is_some();
         drop(way);
         let targets = vec![None; shown.len()];
-        Self { open, chip, shown, targets, host_address, simulated }
+        Self { open, chip, shown, targets, host_memory, simulated }
     }
 
     /// Asks what only a simulator answers.
@@ -145,8 +145,12 @@ impl Transport for Seat {
         self.open.lock().transport.pci_id()
     }
 
-    fn host_address(&self) -> Option<u64> {
-        self.host_address
+    fn executes(&self) -> bool {
+        self.open.lock().transport.executes()
+    }
+
+    fn host_memory(&self) -> Option<HostRange> {
+        self.host_memory
     }
 
     fn read_host(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
