@@ -4,6 +4,16 @@
 //! One [`Noc`] a core: BRISC has NoC 0, NCRISC NoC 1, so no two cores share an NIU's initiators or counters.
 //! Alignment is the caller's affair: source and destination congruent when DRAM is read and, more weakly, otherwise
 //! ([`tt_kernel_abi::target`]). Where in L1 data goes to and comes from is a range ([`L1`]).
+//!
+//! # Virtual channels
+//! DRAM and PCIe take less than a link brings, so what is written there fills the buffers on its way. In dynamic virtual channels writers to one
+//! channel of DRAM then get 7.6 bytes a clock together, in a static one 22 (`DRAMTile/README.md`, "Performance"). So these writes are static; all
+//! other requests stay dynamic.
+//!
+//! Deadlock: a packet in a static channel waits for those in front of it in that channel, along its way. Ways on a torus close no ring
+//! within a channel, since a packet changes to the class' other channel where it wraps round (`NoC/RoutingPaths.md`). At the end of every way
+//! is memory, which takes a request without waiting for another one; acknowledgements have channels of their own. So everything moves
+//! on. Order: nothing relies on it. A kernel that needs an order between its writes waits for acknowledgements, as with dynamic channels.
 #![allow(unsafe_code)]
 
 use super::boot;
@@ -23,6 +33,10 @@ const READ_BUF: u32 = 0;
 const WRITE_BUF: u32 = 1;
 /// Request initiator for atomics.
 const ATOMIC_BUF: u32 = 2;
+/// A write to DRAM or to the host's memory.
+const BULK_WRITE: Ctrl = Ctrl::WR.union(Ctrl::RESP_MARKED).union(Ctrl::static_vc(BULK_CLASS));
+/// The class of static virtual channels that these take: one of the two for unicast.
+const BULK_CLASS: u32 = 1;
 
 /// An NIU of the tile: its first register.
 #[derive(Clone, Copy)]
@@ -128,7 +142,7 @@ impl Noc {
     /// Starts a write of `from` to byte `at` of a matrix' stream of tiles and on, as [`read_shards`](Self::read_shards) reads.
     pub fn write_shards(&mut self, shards: &Shards, shard: &mut Shard, at: u64, from: L1) {
         self.packets(shards, shard, (at, from), |noc, dram, l1, piece| {
-            noc.request(WRITE_BUF, [l1, noc.own], dram, Ctrl::WR | Ctrl::RESP_MARKED, piece, 0);
+            noc.request(WRITE_BUF, [l1, noc.own], dram, BULK_WRITE, piece, 0);
             noc.writes = noc.writes.wrapping_add(1);
         });
     }
@@ -187,7 +201,7 @@ impl Noc {
         while len > 0 {
             let (node, lo, run) = self.locate(addr);
             let piece = len.min(run);
-            self.request(WRITE_BUF, [l1, self.own], [lo, node], Ctrl::WR | Ctrl::RESP_MARKED, piece, 0);
+            self.request(WRITE_BUF, [l1, self.own], [lo, node], BULK_WRITE, piece, 0);
             self.writes = self.writes.wrapping_add(1);
             addr = addr.offset(u64::from(piece));
             l1 += piece;
@@ -196,17 +210,13 @@ impl Noc {
     }
 
     /// Starts a write of `from`, at most a packet, to memory of the host, as [`tt_kernel_abi::BootConfig::push`] names it.
-    ///
-    /// It goes in a static virtual channel: PCIe takes less than a link brings, so buffers on the way fill up, which dynamic ones share badly
-    /// (`DRAMTile/README.md`, "Performance").
     pub fn write_host(&mut self, from: L1, place: [u32; 2]) {
         self.write_l1_to_host(from.address(), place, from.len());
     }
 
     /// The same of `len` bytes of L1 outside of the heap.
     pub(super) fn write_l1_to_host(&mut self, l1: u32, place: [u32; 2], len: u32) {
-        let ctrl = Ctrl::WR | Ctrl::RESP_MARKED | Ctrl::static_vc(0);
-        self.request(WRITE_BUF, [l1, self.own], place, ctrl, len, 0);
+        self.request(WRITE_BUF, [l1, self.own], place, BULK_WRITE, len, 0);
         self.writes = self.writes.wrapping_add(1);
     }
 
