@@ -158,8 +158,8 @@ settings! {
         "GGML_TT_SFPU",
         Developers,
         Some("sfpu-functions.md"),
-        "`0`: keeps elementwise operators and softmax off the vector unit, on the data-movement cores; what only training needs \
-         runs there in any case",
+        "`0`: keeps elementwise operators, softmax and norms off the vector unit, on the data-movement cores; what only \
+         training needs runs there in any case",
     );
     KERNELS = row(
         "GGML_TT_KERNELS",
