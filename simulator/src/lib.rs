@@ -25,6 +25,7 @@ pub use engine::Mode;
 pub use fabric::{Chip, ChipConfig, Counters, Progress, System};
 pub use fault::{Blame, Fault, Location};
 pub use model::arc;
+pub use model::defect::{Defect, LinkEffect, Unit as DeadUnit, UnknownDefect};
 pub use model::pcie::HostMemory;
 pub use model::vector_unit::VectorUnit;
 pub use observe::trace::{self, Mark, TraceConfig, TraceError, Track};

@@ -455,6 +455,67 @@ impl NocXy {
     }
 }
 
+/// The axis that a link runs along.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Axis {
+    /// Along a row.
+    X,
+    /// Along a column.
+    Y,
+}
+
+/// A link of a NoC from a router to the next one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RouterLink {
+    /// The NoC, 0 or 1. NoC 0's links run to larger coordinates, NoC 1's to smaller ones, both round the edges.
+    pub noc: u8,
+    /// NoC 0 position of the router that it leaves.
+    pub from: NocXy,
+    /// The axis that it runs along.
+    pub axis: Axis,
+}
+
+impl RouterLink {
+    /// NoC 0 position of the router that it reaches, on a grid of `size`.
+    pub const fn to(self, size: NocXy) -> NocXy {
+        let NocXy { x, y } = self.from;
+        match (self.noc, self.axis) {
+            (0, Axis::X) => NocXy::new((x + 1) % size.x, y),
+            (0, Axis::Y) => NocXy::new(x, (y + 1) % size.y),
+            (_, Axis::X) => NocXy::new((x + size.x - 1) % size.x, y),
+            (_, Axis::Y) => NocXy::new(x, (y + size.y - 1) % size.y),
+        }
+    }
+}
+
+/// The links between two positions of NoC 0 on a grid of `size`, in the order in which a packet takes them
+/// (`NoC/RoutingPaths.md`): on NoC 0 right, then down; on NoC 1 up, then left; round the edges.
+pub fn route(noc: u8, from: NocXy, to: NocXy, size: NocXy) -> impl Iterator<Item = RouterLink> {
+    let mut at = from;
+    core::iter::from_fn(move || {
+        let axis = match (noc, at.x == to.x, at.y == to.y) {
+            (_, true, true) => return None,
+            (0, false, _) | (1.., false, true) => Axis::X,
+            (0, true, false) | (1.., _, false) => Axis::Y,
+        };
+        let link = RouterLink { noc, from: at, axis };
+        at = link.to(size);
+        Some(link)
+    })
+}
+
+impl core::fmt::Display for RouterLink {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let way = match (self.noc, self.axis) {
+            (0, Axis::X) => "right",
+            (0, Axis::Y) => "down",
+            (_, Axis::X) => "left",
+            (_, Axis::Y) => "up",
+        };
+        write!(f, "NoC {} {way} from {}", self.noc, self.from)
+    }
+}
+
 impl core::fmt::Display for NocXy {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "({},{})", self.x, self.y)

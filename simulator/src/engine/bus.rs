@@ -115,6 +115,7 @@ impl<P: Policy, O: Observer> CoreBus<'_, P, O> {
         self.observer.store_l1(&self.now, addr, size)?;
         let bytes = self.tile.l1_mut().get_mut(addr, size as usize).ok_or_else(|| beyond_l1(addr))?;
         bytes.copy_from_slice(&value.to_le_bytes()[..size as usize]);
+        self.tile.l1_mut().settle();
         self.tile.changed();
         self.stored = Some(addr);
         Ok(())

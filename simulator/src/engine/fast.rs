@@ -117,12 +117,17 @@ pub struct Memory<'a> {
     pub dram: &'a [Dram],
     /// Requests are traced.
     pub traced: bool,
+    /// Packets may be lost on their way.
+    pub lossy: bool,
 }
 
 impl<'a> Memory<'a> {
     /// The memory that a plain read of DRAM reads, and the number of the tile that it goes to.
     fn source(&self, request: &Request) -> Option<(&'a Dram, usize)> {
         let (Action::Read, Remote::Tile(at)) = (request.action, request.remote) else { return None };
+        if self.lossy {
+            return None;
+        }
         let node = self.grid.at(request.noc, at)?;
         let Node::Dram { group, edge } = node else { return None };
         let dram = &self.dram[group];

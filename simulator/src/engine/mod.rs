@@ -42,7 +42,7 @@ use crate::observe::counters::Counters;
 use crate::observe::races::TileRaces;
 use crate::observe::trace::Recorder;
 use crate::observe::usage::TileUsage;
-use crate::observe::{Both, Issued, Observer};
+use crate::observe::{Both, Closely, Issued, Observer};
 
 use clocked::Clocked;
 use fast::{Fast, Memory, Reads};
@@ -201,6 +201,10 @@ impl Engine {
     pub fn run(&mut self, tile: &mut Tile, to: Observers, budget: u32, memory: Memory) -> Result<(), Fault> {
         let Observers { counters, races, recorder } = to;
         let result = match (races, recorder) {
+            // Each store of a core has to be seen.
+            (None, None) if tile.l1().has_stuck() => {
+                self.run_with(tile, &mut Both(counters, &mut Closely), budget, memory)
+            }
             (None, None) => self.run_with(tile, counters, budget, memory),
             (None, Some(recorder)) => self.run_with(tile, &mut Both(counters, recorder), budget, memory),
             (Some(races), None) => self.run_with(tile, &mut Both(counters, races), budget, memory),
@@ -208,6 +212,7 @@ impl Engine {
                 self.run_with(tile, &mut Both(&mut Both(counters, races), recorder), budget, memory)
             }
         };
+        tile.l1_mut().settle();
         result.map_err(|fault| fault.in_tile(tile.position()))
     }
 

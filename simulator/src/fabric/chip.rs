@@ -22,6 +22,7 @@ use crate::engine::packets::Packets;
 use crate::engine::{self, Engine, Mode, Observers};
 use crate::fault::Fault;
 use crate::model::arc::Arc;
+use crate::model::defect::Defect;
 use crate::model::dram::Dram;
 use crate::model::eth::EthernetTile;
 use crate::model::eth::firmware::Identity;
@@ -34,6 +35,7 @@ use crate::observe::races::{Note, Races};
 use crate::observe::trace::{TraceConfig, Tracer};
 use crate::observe::usage::Usage;
 
+use super::defects::DeadLink;
 use super::host::Windows;
 
 /// Instructions of a core in one quantum. Tiles that wait for the NoC end theirs early.
@@ -58,6 +60,8 @@ pub struct ChipConfig {
     pub mode: Mode,
     /// A trace of what happens.
     pub trace: Option<TraceConfig>,
+    /// What is broken.
+    pub defects: Vec<Defect>,
 }
 
 impl ChipConfig {
@@ -66,7 +70,7 @@ impl ChipConfig {
         let count = board.harvested.get(index).copied().unwrap_or(0);
         let harvested = ((1 << count) - 1) << (board.chip.harvestable() - u32::from(count));
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { board, harvested, threads, index, mode: Mode::Fast, trace: None }
+        Self { board, harvested, threads, index, mode: Mode::Fast, trace: None, defects: Vec::new() }
     }
 
     /// Whom an Ethernet tile of this chip belongs to.
@@ -127,6 +131,7 @@ pub struct Chip {
     linked: Shared<[usize]>,
     pool: Shared<rayon::ThreadPool>,
     pub(super) traffic: Counters,
+    pub(super) dead_links: Vec<DeadLink>,
     /// Data of the packet that is being delivered.
     pub(super) packet: Data,
     /// NoC packets under way, where they take their time.
@@ -203,6 +208,7 @@ impl Chip {
             config,
             pool,
             traffic: Counters::default(),
+            dead_links: Vec::new(),
             packet: Data::default(),
             edges,
             ethernet,
@@ -215,6 +221,7 @@ impl Chip {
             last_run: Duration::ZERO,
             faults: VecDeque::new(),
         };
+        chip.break_things();
         match (chip.config.mode, chip.config.board.chip.timing) {
             (Mode::Async { seed }, _) => {
                 chip.in_flight = Some(Packets::new(seed));
@@ -360,7 +367,12 @@ impl Chip {
     }
 
     fn run_tensix(&mut self, quantum: u32) -> (Vec<Result<(), Fault>>, u32) {
-        let memory = Memory { grid: &self.grid, dram: &self.dram, traced: self.tracer.is_some() };
+        let memory = Memory {
+            grid: &self.grid,
+            dram: &self.dram,
+            traced: self.tracer.is_some(),
+            lossy: !self.dead_links.is_empty(),
+        };
         let mut races = self.races.iter_mut().flat_map(|races| races.tiles_mut());
         let mut recorders = self.tracer.iter_mut().flat_map(|tracer| tracer.recorders_mut());
         let mut awake = Vec::new();

@@ -9,6 +9,7 @@ use tt_isa::chip::Design;
 use tt_isa::noc::{MMIO_BASE, NocXy};
 
 use super::Chip;
+use super::defects::Way;
 use crate::engine::fast::Memory;
 use crate::fault::Fault;
 use crate::model::grid::Node;
@@ -60,7 +61,12 @@ impl Chip {
     /// Reads of DRAM that had to wait behind other requests.
     fn is_done_at_once(&mut self, from: Node, request: &Request) -> Result<bool, Fault> {
         let Node::Tensix(index) = from else { return Ok(false) };
-        let memory = Memory { grid: &self.grid, dram: &self.dram, traced: self.tracer.is_some() };
+        let memory = Memory {
+            grid: &self.grid,
+            dram: &self.dram,
+            traced: self.tracer.is_some(),
+            lossy: !self.dead_links.is_empty(),
+        };
         let done = self.engines[index].do_read(&mut self.tiles[index], memory, request);
         if done {
             self.collect_reads_of(index)?;
@@ -103,7 +109,13 @@ impl Chip {
     /// All three steps of a packet.
     fn carry_out(&mut self, from: Node, packet: &Request, data: &mut Data) -> Result<(), Fault> {
         self.depart(from, packet, data)?;
+        if self.is_lost(from, packet, Way::There, data) {
+            return Ok(());
+        }
         let answers = self.arrive(from, packet, data)?;
+        if self.is_lost(from, packet, Way::Back, data) {
+            return Ok(());
+        }
         self.respond(from, packet, answers, data)
     }
 

@@ -8,6 +8,7 @@
 //! ```
 
 mod chip;
+mod defects;
 mod deliver;
 mod edge;
 mod host;

@@ -2,6 +2,7 @@
 //! [`crate::engine::packets`] between them.
 
 use super::Chip;
+use super::defects::Way;
 use super::deliver::located;
 use crate::engine::packets::{InFlight, Made, Step};
 use crate::fault::Fault;
@@ -89,11 +90,17 @@ impl Chip {
                     // Counts the request.
                     self.depart(from, &packet, &mut moving.data)?;
                 }
+                if self.is_lost(from, &packet, Way::There, &mut moving.data) {
+                    return Ok(None);
+                }
                 let answers = self.at_remote_end(moving)?;
                 self.note_arrival(moving)?;
                 Ok(packet.respond.then_some(Step::Respond { answers }))
             }
             Step::Respond { answers } => {
+                if self.is_lost(from, &packet, Way::Back, &mut moving.data) {
+                    return Ok(None);
+                }
                 self.at_own_end(moving.tile, |chip| chip.respond(from, &packet, answers, &mut moving.data))?;
                 if let (Some(races), Some(note)) = (&mut self.races, &mut moving.note) {
                     races.responded(moving.tile, &packet, note);

@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use crate::model::defect::StuckLine;
+
 const PAGE: u64 = 64 << 10;
 
 /// Bytes of a page.
@@ -19,12 +21,29 @@ pub struct Dram {
     pages: Vec<Option<Page>>,
     /// What was written, if that is to be remembered.
     written: Option<HashMap<u64, Written>>,
+    /// An address line that is stuck.
+    stuck: Option<StuckLine>,
 }
 
 impl Dram {
     /// `size` bytes.
     pub fn new(size: u64) -> Self {
-        Self { size, pages: vec![None; size.div_ceil(PAGE) as usize], written: None }
+        Self { size, pages: vec![None; size.div_ceil(PAGE) as usize], written: None, stuck: None }
+    }
+
+    /// From now on an address line is stuck: the last one of which this was said.
+    pub fn stick(&mut self, line: StuckLine) {
+        self.stuck = Some(line);
+    }
+
+    /// Bytes from `addr` on that follow one another in a page, and where they are.
+    #[inline]
+    fn run(&self, addr: u64, len: usize) -> (u64, usize) {
+        let in_page = |addr: u64| (PAGE - addr % PAGE).min(len as u64);
+        match &self.stuck {
+            None => (addr, in_page(addr) as usize),
+            Some(line) => (line.apply(addr), in_page(addr).min(line.together(addr)) as usize),
+        }
     }
 
     /// Remembers from now on which bytes were written.
@@ -70,10 +89,10 @@ impl Dram {
             return false;
         }
         while !out.is_empty() {
-            let at = (addr % PAGE) as usize;
-            let len = out.len().min(PAGE as usize - at);
+            let (from, len) = self.run(addr, out.len());
+            let at = (from % PAGE) as usize;
             let (now, rest) = out.split_at_mut(len);
-            match &self.pages[(addr / PAGE) as usize] {
+            match &self.pages[(from / PAGE) as usize] {
                 Some(page) => now.copy_from_slice(&page[at..at + len]),
                 None => now.fill(0),
             }
@@ -91,10 +110,10 @@ impl Dram {
         }
         self.note_write(addr, data.len());
         while !data.is_empty() {
-            let at = (addr % PAGE) as usize;
-            let len = data.len().min(PAGE as usize - at);
+            let (to, len) = self.run(addr, data.len());
+            let at = (to % PAGE) as usize;
             let (now, rest) = data.split_at(len);
-            let page = self.pages[(addr / PAGE) as usize].get_or_insert_with(zeros);
+            let page = self.pages[(to / PAGE) as usize].get_or_insert_with(zeros);
             page[at..at + len].copy_from_slice(now);
             data = rest;
             addr += len as u64;
@@ -118,6 +137,20 @@ mod tests {
         dram.remember_writes();
         assert!(dram.write(PAGE - 2, &[0; 4]) && dram.write(PAGE + 6, &[0; 2]));
         assert_eq!(dram.unwritten(PAGE - 4, 16), [(0, 2), (6, 4), (12, 4)]);
+    }
+
+    #[test]
+    fn a_stuck_address_line_makes_two_addresses_one() {
+        let mut dram = Dram::new(1 << 30);
+        dram.stick(StuckLine { base: 0, size: 1 << 29, bit: 5, high: false });
+        assert!(dram.write(0x40, &[1; 32]) && dram.write(0x60, &[2; 32]));
+        let mut out = [0; 64];
+        assert!(dram.read(0x40, &mut out));
+        assert_eq!(out, [2; 64]);
+        // The bank behind has lines of its own.
+        assert!(dram.write(0x2000_0040, &[3; 32]) && dram.write(0x2000_0060, &[4; 32]));
+        assert!(dram.read(0x2000_0040, &mut out));
+        assert_eq!((out[31], out[32]), (3, 4));
     }
 
     #[test]

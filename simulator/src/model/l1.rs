@@ -6,6 +6,7 @@
 use tt_isa::chip::CHIPS;
 
 use crate::model::access::RangeLog;
+use crate::model::defect::Stuck;
 use crate::model::rv32::PAGE_BYTES;
 
 /// Pages of the largest L1 of any chip.
@@ -28,6 +29,8 @@ pub struct L1 {
     any_changed: bool,
     /// What is accessed here, if an observer asked for it.
     log: Option<Box<RangeLog>>,
+    /// Bits that are stuck.
+    stuck: Vec<Stuck>,
 }
 
 impl L1 {
@@ -35,7 +38,7 @@ impl L1 {
     pub fn new(size: u32) -> Self {
         debug_assert!(size.div_ceil(PAGE_BYTES) as usize <= PAGES, "{size:#x} bytes of L1");
         let bytes = vec![0; size as usize].into_boxed_slice();
-        Self { bytes, changed: Default::default(), any_changed: false, log: None }
+        Self { bytes, changed: Default::default(), any_changed: false, log: None, stuck: Vec::new() }
     }
 
     /// Bytes of it.
@@ -95,6 +98,33 @@ impl L1 {
         self.any_changed
     }
 
+    /// From now on a bit is stuck.
+    pub fn stick(&mut self, stuck: Stuck) {
+        self.stuck.push(stuck);
+        self.settle();
+    }
+
+    /// Whether any bit is stuck.
+    #[inline(always)]
+    pub fn has_stuck(&self) -> bool {
+        !self.stuck.is_empty()
+    }
+
+    /// Something has been written: bits that are stuck have their values again.
+    #[inline]
+    pub fn settle(&mut self) {
+        for n in 0..self.stuck.len() {
+            let Stuck { addr, mask, high } = self.stuck[n];
+            let Some(byte) = self.bytes.get(addr as usize) else { continue };
+            let value = if high { byte | mask } else { byte & !mask };
+            if value != *byte
+                && let Some(bytes) = self.change(addr, 1)
+            {
+                bytes[0] = value;
+            }
+        }
+    }
+
     /// From now on accesses can be noted.
     pub fn enable_log(&mut self) {
         self.log = Some(Box::default());
@@ -115,6 +145,17 @@ impl L1 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stuck_bits_come_back() {
+        let mut l1 = L1::new(PAGE_BYTES);
+        assert!(!l1.has_stuck());
+        l1.stick(Stuck { addr: 7, mask: 0b100, high: true });
+        l1.stick(Stuck { addr: 9, mask: 0b001, high: false });
+        l1.get_mut(6, 4).unwrap().fill(0b1011);
+        l1.settle();
+        assert_eq!(l1.get(6, 4).unwrap(), [0b1011, 0b1111, 0b1011, 0b1010]);
+    }
 
     #[test]
     fn changed_pages_are_named_once() {

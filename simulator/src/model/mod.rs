@@ -10,6 +10,7 @@
 
 pub mod access;
 pub mod arc;
+pub mod defect;
 pub mod dram;
 pub mod eth;
 pub mod grid;

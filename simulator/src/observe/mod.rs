@@ -187,6 +187,13 @@ pub trait Observer {
     }
 }
 
+/// Has the engine make every access of a core by itself, and sees nothing: for a tile with a stuck bit.
+pub struct Closely;
+
+impl Observer for Closely {
+    const ACCESSES: bool = true;
+}
+
 /// A store to a register, as [`Observer::stored`] sees it.
 pub struct Stored<'a> {
     /// Where to.

@@ -161,6 +161,11 @@ impl Dst {
         self.valid[row] = true;
     }
 
+    /// Turns a bit of a row's first datum the wrong way, which is in the mantissa of every format's high half.
+    pub fn spoil(&mut self, row: usize) {
+        self.rows[row][0] ^= 1 << 13;
+    }
+
     /// A 16-bit row, in storage form.
     #[inline]
     pub fn read16(&self, row: usize) -> [u16; COLS] {

@@ -19,6 +19,7 @@ use tt_isa::insn::{INSTRUCTIONS, Opcode, RMWCIB0, SETC16, Unit};
 
 use crate::fault::Fault;
 use crate::model::access::Accesses;
+use crate::model::defect::DeadUnits;
 use crate::model::l1::L1;
 
 pub mod adc;
@@ -128,6 +129,8 @@ pub struct Tensix {
     pub(in crate::model) unpack: unpack::UnpackState,
     /// What instructions ask the tile for, in their order.
     pub(in crate::model) requests: Vec<TileRequest>,
+    /// Units that compute wrongly.
+    pub(in crate::model) dead: DeadUnits,
     frontend: [frontend::Frontend; THREADS],
     busy: [Busy; THREADS],
 }
@@ -150,6 +153,7 @@ impl Tensix {
             pack: Default::default(),
             unpack: Default::default(),
             requests: Vec::new(),
+            dead: DeadUnits::default(),
             frontend: Default::default(),
             busy: Default::default(),
         }

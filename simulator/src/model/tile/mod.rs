@@ -13,6 +13,7 @@ use tt_isa::overlay::TENSIX_STREAMS;
 
 use crate::fault::Fault;
 use crate::model::access::Accesses;
+use crate::model::defect::Unit;
 use crate::model::l1::L1;
 use crate::model::noc::{Niu, Overlay, Port, Request};
 use crate::model::rv32::{CodeCache, Hart};
@@ -101,6 +102,11 @@ impl Tile {
             mover: Default::default(),
             released: 0,
         }
+    }
+
+    /// From now on a unit of the coprocessor computes wrongly.
+    pub fn kill(&mut self, unit: Unit) {
+        self.tensix.dead.add(unit);
     }
 
     /// NoC 0 position.
@@ -325,6 +331,7 @@ impl Tile {
         if let Some(bytes) = self.l1.get_mut(addr, data.len()) {
             bytes.copy_from_slice(data);
             self.code.written(addr, data.len());
+            self.l1.settle();
             return Ok(());
         }
         match data.try_into() {

@@ -45,11 +45,30 @@ pub struct MatrixState {
 
 /// Executes a matrix unit instruction.
 pub fn execute(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) -> Exec {
+    if t.dead.matrix && computes(opcode) {
+        return wrongly(t, thread, opcode, word);
+    }
     let columns = t.sfpu.config.blocked_columns();
     if columns != 0 && blocked::applies_to(opcode) {
         return blocked::without_columns(t, columns, |t| unit(t, thread, opcode, word));
     }
     unit(t, thread, opcode, word)
+}
+
+/// Whether an instruction is one of those that compute.
+fn computes(opcode: Opcode) -> bool {
+    use Opcode::{DOTPV, ELWADD, ELWMUL, ELWSUB, GAPOOL, GMPOOL, MVMUL};
+    matches!(opcode, MVMUL | DOTPV | GAPOOL | GMPOOL | ELWADD | ELWSUB | ELWMUL)
+}
+
+/// Executes an instruction as a unit that is dead: the first datum of each block of rows that it writes is wrong.
+fn wrongly(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) -> Exec {
+    let blocks = super::sfpu::matrix_writes(t, thread, opcode, word);
+    let step = unit(t, thread, opcode, word)?;
+    if step == Step::Done {
+        (0..dst::ROWS / 8).filter(|block| blocks >> block & 1 == 1).for_each(|block| t.dst.spoil(8 * block));
+    }
+    Ok(step)
 }
 
 fn unit(t: &mut Tensix, thread: usize, opcode: Opcode, word: u32) -> Exec {

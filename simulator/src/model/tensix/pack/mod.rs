@@ -147,7 +147,13 @@ fn pacr(t: &mut Tensix, thread: usize, op: &PACR, l1: &mut L1) -> Exec {
                 statistics.count(packer, &common, values, histogram);
             })?;
         }
+        let begin = progress.streams.data;
         job.run(&t.dst, l1, &mut progress)?;
+        if t.dead.packers
+            && let Some(byte) = l1.change(begin, 1)
+        {
+            byte[0] ^= 1;
+        }
         if ends {
             job.sink.finish(l1, &mut progress.streams)?;
         }

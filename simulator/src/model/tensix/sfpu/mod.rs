@@ -18,6 +18,7 @@ use tt_isa::sfpu::{LANES, lreg};
 
 use super::{Exec, Step, Tensix};
 use crate::fault::Fault;
+use crate::model::defect::WRONG_BIT;
 
 mod config;
 mod dst_access;
@@ -153,7 +154,12 @@ fn dispatch(t: &mut Tensix, thread: usize, op: &Operands, lanes: LaneMask) -> Ex
     match op.opcode {
         SFPNOP => {}
         SFPLOAD => return dst_access::sfpload(t, thread, op),
-        SFPSTORE => return dst_access::sfpstore(t, thread, op, lanes),
+        SFPSTORE => {
+            if t.dead.vector {
+                t.sfpu.lreg[op.vd][0] ^= WRONG_BIT;
+            }
+            return dst_access::sfpstore(t, thread, op, lanes);
+        }
         SFPLOADI => dst_access::sfploadi(sfpu, op, enabled)?,
         SFPMAD | SFPADD | SFPMUL | SFPADDI | SFPMULI | SFPLUT | SFPLUTFP32 => {
             mad::execute(sfpu, op, enabled)?;

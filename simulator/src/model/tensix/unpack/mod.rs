@@ -21,6 +21,7 @@ use super::adc::dim;
 use super::src::{ROWS, SrcBanks};
 use super::{Exec, Step, THREADS, Tensix, dst};
 use crate::fault::Fault;
+use crate::model::defect::WRONG_BIT;
 use crate::model::l1::L1;
 
 mod convert;
@@ -134,10 +135,13 @@ fn fetched(setup: &Setup, run: &Run) -> Fetched {
 /// Reads the run and writes it where it belongs.
 fn move_datums(t: &mut Tensix, setup: &Setup, run: &Run, l1: &L1) -> Result<(), Fault> {
     let output = &setup.output;
+    // Of a dead unpacker, in the first datum of each row.
+    let wrong = if t.dead.unpackers[setup.unpacker] { WRONG_BIT } else { 0 };
     let mut reader = run.reader(setup, l1);
     if !output.in_rows(run.to) {
         let mut to = run.to;
-        while let Some((len, datums)) = reader.next_row()? {
+        while let Some((len, mut datums)) = reader.next_row()? {
+            datums[0] ^= wrong;
             for &datum in &datums[..len] {
                 output.put(t, to, datum)?;
                 to = to.wrapping_add(output.step());
@@ -147,10 +151,12 @@ fn move_datums(t: &mut Tensix, setup: &Setup, run: &Run, l1: &L1) -> Result<(), 
     }
     let mut row = output.row(run.to, run.count.div_ceil(16))?;
     run::check_bursts(setup, run, row)?;
-    if !setup.conversion.to_dst && run.whole_rows(setup, row, l1, banks(t, setup.unpacker).unpack_mut()) {
+    let whole = wrong == 0 && !setup.conversion.to_dst;
+    if whole && run.whole_rows(setup, row, l1, banks(t, setup.unpacker).unpack_mut()) {
         return Ok(());
     }
-    while let Some((len, datums)) = reader.next_row()? {
+    while let Some((len, mut datums)) = reader.next_row()? {
+        datums[0] ^= wrong;
         output.put_row(t, row, &datums[..len]);
         row += 1;
     }
