@@ -32,7 +32,7 @@ pub mod transport;
 
 pub use chip::ChipError;
 pub use device::{
-    Allocation, Counters, Device, DeviceInfo, MemoryInfo, Reads, Stream, StreamError, Transfers,
+    Allocation, Counters, Device, DeviceInfo, MemoryInfo, Reads, Stream, StreamError, Transfers, connect,
 };
 pub use error::{CoreReport, Error};
 pub use link::Link;
@@ -41,4 +41,4 @@ pub use spec::{DeviceSpec, SimOptions, SpecError, parse_devices, parse_devices_o
 pub use tt_kernel_abi::target::CONGRUENCE;
 pub use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, TensorView};
 pub use tt_kernels::WITH_KERNELS;
-pub use tt_simulator::{Mode, usage};
+pub use tt_simulator::{DeadUnit, Defect, LinkEffect, Mode, usage};

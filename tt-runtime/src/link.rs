@@ -57,6 +57,23 @@ impl Link {
         Ok(harvest.harvested(self.telemetry(harvest.tag())?, self.chip.harvestable()))
     }
 
+    /// Everything that ARC's telemetry tells, as tags ([`tt_isa::arc::tag`]) with their values.
+    ///
+    /// # Errors
+    /// The chip does not answer.
+    pub fn telemetry_table(&mut self) -> Result<Vec<(u16, u32)>, TransportError> {
+        let table = self.arc_read(self.chip.management.telemetry_table)?;
+        let values = self.arc_read(self.chip.management.telemetry_values)?;
+        let count = self.arc_read(table.wrapping_add(4))?.min(MOST_TAGS);
+        (0..count)
+            .map(|i| {
+                let entry = self.arc_read(table.wrapping_add(8 + 4 * i))?;
+                let value = self.arc_read(values.wrapping_add(4 * (entry >> 16)))?;
+                Ok((entry as u16, value))
+            })
+            .collect()
+    }
+
     /// A value of ARC's telemetry, if it has the tag.
     fn telemetry(&mut self, tag: u16) -> Result<Option<u32>, TransportError> {
         let table = self.arc_read(self.chip.management.telemetry_table)?;
@@ -219,6 +236,14 @@ impl Link {
     /// # Errors
     /// There is none.
     pub fn read_host(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
+        self.transport.read_host(offset, out)
+    }
+
+    /// That memory, `out.len()` bytes of it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn read_host_bytes(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
         self.transport.read_host(offset, out)
     }
 

@@ -20,12 +20,13 @@
 //! async=SEED           asynchronous mode: units finish after random delays that follow from SEED, and races and
 //!                      missing waits are faults (docs/simulator.md); many times slower
 //! rows=N               only the first N rows of Tensix tiles
+//! defect=WHAT          something is broken, as link/0/1-1/x/lost; may be given several times (docs/tt.md)
 //! ```
 
 use std::path::PathBuf;
 
 use tt_isa::chip::{BLACKHOLE, BOARDS, Board, blackhole, board};
-use tt_simulator::Mode;
+use tt_simulator::{Defect, Mode, UnknownDefect};
 
 use tt_sys::kmd::ioctl::Version;
 
@@ -122,12 +123,14 @@ impl DeviceSpec {
 }
 
 /// How a chip is simulated.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct SimOptions {
     /// How time passes: fast, asynchronous with the delays of a seed, or timed.
     pub mode: Mode,
     /// Rows of Tensix tiles, if not all.
     pub rows: Option<u32>,
+    /// What is broken.
+    pub defects: Vec<Defect>,
 }
 
 /// An entry that names no device.
@@ -192,12 +195,15 @@ pub enum SpecError {
     },
     /// An option.
     #[error(
-        "\"{entry}\" is no option of the device in front of it: a simulated board has timed or async=SEED, and rows=N"
+        "\"{entry}\" is no option of the device in front of it: a simulated board has timed or async=SEED, rows=N, and defect=WHAT"
     )]
     Option {
         /// The entry.
         entry: String,
     },
+    /// What is to be broken.
+    #[error(transparent)]
+    Defect(#[from] UnknownDefect),
     /// Anything else.
     #[error(
         "\"{entry}\" is no device: use numbers, PCI addresses or serial numbers of cards, sim, sim:BOARD or ttsim:PATH, separated by commas"
@@ -278,6 +284,7 @@ fn set_option(
             }
             options.rows = Some(rows);
         }
+        ("defect", Some(value)) => options.defects.push(value.parse()?),
         _ => return Err(refused()),
     }
     Ok(())
@@ -429,13 +436,16 @@ mod tests {
     fn options_belong_to_the_board_in_front_of_them() {
         let devices = parse_devices(Some("sim:n300, async=7, rows=2, sim")).unwrap();
         let of = |spec: &DeviceSpec| match spec.first() {
-            DeviceSpec::Sim { options, .. } => *options,
+            DeviceSpec::Sim { options, .. } => options.clone(),
             _ => unreachable!("none is asked for"),
         };
-        let both = SimOptions { mode: Mode::Async { seed: 7 }, rows: Some(2) };
-        assert_eq!(devices.iter().map(of).collect::<Vec<_>>(), [both, both, SimOptions::default()]);
+        let both = SimOptions { mode: Mode::Async { seed: 7 }, rows: Some(2), defects: Vec::new() };
+        assert_eq!(devices.iter().map(of).collect::<Vec<_>>(), [both.clone(), both, SimOptions::default()]);
         let timed = parse_devices(Some("sim,rows=2,timed")).unwrap();
-        assert_eq!(of(&timed[0]), SimOptions { mode: Mode::Timed, rows: Some(2) });
+        assert_eq!(of(&timed[0]), SimOptions { mode: Mode::Timed, rows: Some(2), defects: Vec::new() });
+        let broken = parse_devices(Some("sim,defect=unit/1-1/matrix,defect=dram/3/16/0")).unwrap();
+        assert_eq!(of(&broken[0]).defects.len(), 2);
+        assert!(matches!(parse_devices(Some("sim,defect=unit/1-1")), Err(SpecError::Defect(_))));
         for text in [
             "sim,async=x",
             "sim,async",

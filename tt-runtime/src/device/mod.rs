@@ -424,8 +424,11 @@ fn find(spec: &DeviceSpec) -> Result<Found, Error> {
     }
 }
 
-/// The way to the chip of a device.
-fn connect(spec: &DeviceSpec) -> Result<Box<dyn Transport>, Error> {
+/// The way to the chip of a device, as it is: nothing is loaded, no core runs. A card is taken for this process as long as it is held.
+///
+/// # Errors
+/// Somebody else has the card, or the chip does not answer.
+pub fn connect(spec: &DeviceSpec) -> Result<Box<dyn Transport>, Error> {
     Ok(match spec {
         DeviceSpec::Second(first) => Box::new(Remote::new(Box::new(seat(first)?))?),
         spec if spec.has_second() => Box::new(seat(spec)?),
