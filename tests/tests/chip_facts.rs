@@ -19,16 +19,21 @@ const ANY_CHIP: &[&str] = &[
     "simulator/src",
     "tt-runtime/src",
     "tt-sys/src",
+    "tt/src",
     "xtask/src",
 ];
 
 /// Folders of what works with the vendor's library of a Wormhole, or in its place: they name the chip.
 const WORMHOLE_ONLY: &[&str] = &["simulator/fuzz/src", "simulator/ttsim-abi/src"];
 
-/// Where fields and conditions of Wormhole's coprocessor may be named: its model and what tells of it, and where the
-/// kernels find the target's by these names.
-const COPROCESSOR: &[&str] =
-    &["simulator/src/model/tensix/", "simulator/src/observe/races/", "kernels/firmware/src/rt/chip.rs"];
+/// Where fields and conditions of Wormhole's coprocessor may be named: its model and what tells of it, where the
+/// kernels find the target's by these names, and the test of its units.
+const COPROCESSOR: &[&str] = &[
+    "simulator/src/model/tensix/",
+    "simulator/src/observe/races/",
+    "kernels/firmware/src/rt/chip.rs",
+    "tt/src/selftest/units.rs",
+];
 
 /// Numbers, as they may be typed: address ranges by their first digits, sizes whole.
 const NUMBERS: &[(&str, Number)] = &[
