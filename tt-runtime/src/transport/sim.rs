@@ -83,7 +83,12 @@ impl Sim {
                 // Bits of the rows that are left out, the last ones.
                 config.harvested |= ((1 << board.chip.tensix_y.len()) - 1) & !((1 << rows) - 1);
             }
-            ChipConfig { mode: options.mode, trace: trace.clone(), defects: options.defects.clone(), ..config }
+            ChipConfig {
+                mode: options.mode,
+                trace: trace.clone(),
+                defects: options.defects.clone(),
+                ..config
+            }
         };
         let mut card = System::of(std::iter::once(index).chain(board.behind(index)).map(config))?;
         let kind = board.chip;
