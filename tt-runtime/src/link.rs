@@ -239,14 +239,6 @@ impl Link {
         self.transport.read_host(offset, out)
     }
 
-    /// That memory, `out.len()` bytes of it.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn read_host_bytes(&mut self, offset: u64, out: &mut [u8]) -> Result<(), TransportError> {
-        self.transport.read_host(offset, out)
-    }
-
     /// Has a word written when this process ends ([`Transport::stop_at_exit`]).
     ///
     /// # Errors

@@ -283,3 +283,8 @@ fn training_steps() {
 fn results_reach_the_host_whole() {
     with_seeds(|device, rng| transfers::run(device, rng, 200_000).expect("no finding"));
 }
+
+#[test]
+fn bytes_are_moved_on_the_chip() {
+    with_seeds(|device, rng| transfers::on_the_chip(device, rng, 20_000).expect("no finding"));
+}

@@ -118,7 +118,7 @@ fn memory_keeps_what_is_written() {
     device.read(DramAddr(addr), &mut back).unwrap();
     assert!(back == data);
     transfers::run(&device, &mut Rng::new(6), usize::MAX).unwrap();
-    transfers::on_the_chip(&device, &mut Rng::new(7)).unwrap();
+    transfers::on_the_chip(&device, &mut Rng::new(7), u64::MAX).unwrap();
     assert_eq!(device.pci_address().as_deref(), Some("0000:01:00.0"));
     assert_eq!(device.description(), "Tenstorrent Wormhole n150");
 }

@@ -13,7 +13,7 @@ use common::{
     Rng, elements, encode, experts, folds, fused, lanes, recurrent, simulator, upload, upload_weights,
     windows,
 };
-use common::{columns, halves, norms, quantised, soft_max, sums, training};
+use common::{columns, halves, norms, quantised, soft_max, sums, training, transfers};
 use tt_isa::tlb::TlbTarget;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::ops::resample::Filter;
@@ -164,6 +164,16 @@ fn elements_copies_and_rows_are_the_same_bytes() {
     assert!(a.len() > 20 && a.len() == b.len());
     for ((name, ours), (_, vendors)) in a.iter().zip(&b) {
         assert!(ours == vendors, "{name}: other bytes");
+    }
+}
+
+/// Filled and copied by kernels, with what is around it.
+#[test]
+fn bytes_are_moved_the_same() {
+    let Some(devices) = both() else { return };
+    for device in &devices {
+        transfers::on_the_chip(device, &mut Rng::new(3), u64::MAX).unwrap();
+        assert!(device.counters().moves >= 11);
     }
 }
 

@@ -51,12 +51,13 @@ const COPIES: [([u64; 2], u64); 7] = [
     ([1, 33], 300_000),
 ];
 
-/// Copies and fills, with what is around them.
-pub fn on_the_chip(device: &Arc<Device>, rng: &mut Rng) -> Result<(), Error> {
-    for ([from, to], len) in COPIES {
-        let before = pattern(2 << 20, rng);
+/// Copies and fills of at most `most` bytes, with what is around them.
+pub fn on_the_chip(device: &Arc<Device>, rng: &mut Rng, most: u64) -> Result<(), Error> {
+    for ([from, to], len) in COPIES.into_iter().filter(|&(_, len)| len <= most) {
+        // The source is in front, then the copy, then what is filled.
+        let second = (from + len).next_multiple_of(4096);
+        let before = pattern((second + to + 2 * len + 100) as usize, rng);
         let (memory, at) = upload(device, &before, 0);
-        let second = 512 << 10;
         device.copy(DramAddr(at + second + to), DramAddr(at + from), len)?;
         device.fill(DramAddr(at + second + to + len + 7), len, 0xA5)?;
         let mut want = before;

@@ -21,7 +21,7 @@ const BYTES: u32 = 64;
 /// The chip does not answer.
 pub fn test(machine: &mut Machine, step: &Step) -> Result<Finding, Error> {
     step.one();
-    let Some(addr) = machine.link().host_address() else {
+    let Some(addr) = machine.link().host_memory().map(|host| host.noc) else {
         return Ok(Finding::skipped(CHECK, "this device has no memory of the host that it can write to"));
     };
     let (chip, tiles) = (machine.chip(), machine.present());
@@ -37,7 +37,7 @@ pub fn test(machine: &mut Machine, step: &Step) -> Result<Finding, Error> {
     machine.run(&[Job { tile, core: RiscV::Brisc, code: requests::program(chip, LIST, 1) }])?;
     let answer = machine.words(tile, u64::from(LIST) + 4 * STATUS as u64, 1)?[0];
     let mut bytes = [0; BYTES as usize];
-    machine.link().read_host_bytes(0, &mut bytes)?;
+    machine.link().read_host(0, &mut bytes)?;
     let got: Vec<u32> = bytes.as_chunks().0.iter().map(|&word| u32::from_le_bytes(word)).collect();
     let (outcome, what) = match (got == data, answer == status::ANSWERED) {
         (true, true) => (Outcome::Passed, format!("{BYTES} bytes have arrived in this process's memory")),
