@@ -261,13 +261,18 @@ impl<N> Packets<N> {
         }
     }
 
+    /// All of them, in no order.
+    pub fn under_way(&self) -> impl Iterator<Item = &InFlight<N>> {
+        self.slots.iter().flatten()
+    }
+
     /// When the last packet arrives that another one must not overtake.
     fn last_in_order(&self, packet: &InFlight<N>) -> u64 {
         let same = |other: &&InFlight<N>| {
             let (r, own) = (&other.packet, &packet.packet);
             other.tile == packet.tile && r.in_order && (r.noc, r.remote) == (own.noc, own.remote)
         };
-        self.slots.iter().flatten().filter(same).map(|other| other.due).max().unwrap_or(0)
+        self.under_way().filter(same).map(|other| other.due).max().unwrap_or(0)
     }
 }
 

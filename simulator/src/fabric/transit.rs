@@ -10,6 +10,9 @@ use crate::model::grid::Node;
 use crate::model::noc::{Remote, Request};
 use crate::observe::races::Note;
 
+/// Where the order of requests is.
+const ORDERING: &str = "NoC/Ordering.md";
+
 /// A packet, with what the race detector remembers of it.
 type Packet = InFlight<Option<Note>>;
 
@@ -27,6 +30,31 @@ impl Chip {
         }
         self.send();
         self.step_packets()
+    }
+
+    /// The host reads its own memory, at an address of the PCIe tile: in the asynchronous mode what tiles write there has to have been
+    /// acknowledged, since who has told the host that it is there has waited for that.
+    ///
+    /// # Errors
+    /// A write is still under way.
+    pub fn check_host_read(&self, addr: u64, len: usize) -> Result<(), Fault> {
+        let packets = self.in_flight.as_ref().filter(|_| self.races.is_some());
+        for moving in packets.into_iter().flat_map(|packets| packets.under_way()) {
+            let packet = &moving.packet;
+            let apart = packet.addr >= addr + len as u64 || addr >= packet.addr + u64::from(packet.len);
+            if !apart && packet.is_write() && matches!(self.remote_node(packet), Ok(Node::Pcie(_))) {
+                let what = format!(
+                    "data race: the host reads {len} bytes of its memory at {addr:#x} of the PCIe tile while a NoC {} write of {} bytes is not acknowledged",
+                    packet.noc, packet.len
+                );
+                return Err(located(
+                    Fault::program(what).page(ORDERING),
+                    self.tiles[moving.tile].position(),
+                    packet,
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Sends the requests that the tiles have made on their way, in the order in which they were made where that is known.

@@ -34,7 +34,8 @@
 //! of Dst, banks of SrcA and SrcB); writes to a MOP expander's configuration while it may expand; a `STALLWAIT` or `SEMWAIT`
 //! that replaces another one in the gate; a load from a PCBuf, semaphore or mailbox while one from TTSync is pending;
 //! execution of code that changed since the instruction cache was invalidated; in DRAM ([`dram`]), unordered writes of the
-//! same bytes, and use of data whose read is not ordered with a write there.
+//! same bytes, and use of data whose read is not ordered with a write there; reads of the host's memory by the host while a write of a tile there is not
+//! acknowledged (`Chip::check_host_read`).
 //!
 //! # What is not found
 //!
