@@ -13,19 +13,13 @@ use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+mod table;
+
+use table::{FREE, Slot, find};
+
 /// Mappings that can be registered at once: those of 32 cards.
 const SLOTS: usize = 512;
 const PAGE: usize = 4096;
-
-/// A mapping: first address (0: the slot is free, 1: it is being filled), bytes, and whether something of it is gone.
-struct Slot {
-    start: AtomicUsize,
-    len: AtomicUsize,
-    lost: AtomicBool,
-}
-
-const FREE: usize = 0;
-const TAKEN: usize = 1;
 
 static TABLE: [Slot; SLOTS] = [const {
     Slot { start: AtomicUsize::new(FREE), len: AtomicUsize::new(0), lost: AtomicBool::new(false) }
@@ -41,15 +35,7 @@ impl Registered {
     /// Registers a mapping, if there is room.
     pub(super) fn new(start: usize, len: usize) -> Self {
         install();
-        let free = |slot: &Slot| {
-            slot.start.compare_exchange(FREE, TAKEN, Ordering::Acquire, Ordering::Relaxed).is_ok()
-        };
-        let place = TABLE.iter().position(free);
-        if let Some(slot) = place.map(|n| &TABLE[n]) {
-            slot.len.store(len, Ordering::Relaxed);
-            slot.lost.store(false, Ordering::Relaxed);
-            slot.start.store(start, Ordering::Release);
-        }
+        let place = TABLE.iter().position(|slot| slot.take(start, len));
         Self(place)
     }
 
@@ -62,17 +48,9 @@ impl Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         if let Some(n) = self.0 {
-            TABLE[n].start.store(FREE, Ordering::Release);
+            TABLE[n].give_back();
         }
     }
-}
-
-/// The mapping that an address is in.
-fn find(address: usize) -> Option<&'static Slot> {
-    TABLE.iter().find(|slot| {
-        let start = slot.start.load(Ordering::Acquire);
-        start > TAKEN && (start..start + slot.len.load(Ordering::Relaxed)).contains(&address)
-    })
 }
 
 /// Puts the handler in place, once.
@@ -95,7 +73,7 @@ fn install() {
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the system gives the address with this signal.
     let address = unsafe { (*info).si_addr() } as usize;
-    match find(address) {
+    match find(&TABLE, address) {
         Some(slot) => replace(slot, address),
         None => pass_on(signal, info, context),
     }
@@ -146,5 +124,61 @@ fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
             let handler: extern "C" fn(c_int) = unsafe { std::mem::transmute(handler) };
             handler(signal);
         }
+    }
+}
+
+/// Every order in which the threads' accesses can take effect, as `loom` makes them.
+#[cfg(test)]
+mod model {
+    use loom::sync::Arc;
+    use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use loom::thread;
+
+    #[path = "table.rs"]
+    mod table;
+
+    use table::{FREE, Slot, find};
+
+    fn table() -> Arc<[Slot; 2]> {
+        let slot =
+            || Slot { start: AtomicUsize::new(FREE), len: AtomicUsize::new(0), lost: AtomicBool::new(false) };
+        Arc::new([slot(), slot()])
+    }
+
+    /// A thread gives a mapping back and takes the slot for another one, while a handler looks for an address of neither. The first
+    /// one's beginning with the second one's length would have it.
+    #[test]
+    fn no_mapping_is_made_of_two() {
+        loom::model(|| {
+            let table = table();
+            assert!(table[0].take(0x1000, 0x1000));
+            let other = Arc::clone(&table);
+            let owner = thread::spawn(move || {
+                other[0].give_back();
+                assert!(other[0].take(0x8000, 0x8000));
+            });
+            assert!(find(&table[..], 0x3000).is_none());
+            owner.join().unwrap();
+            assert!(find(&table[..], 0x9000).is_some());
+        });
+    }
+
+    /// A mapping that stays is found whatever happens to others, and two threads never get one slot.
+    #[test]
+    fn what_stays_is_found() {
+        loom::model(|| {
+            let table = table();
+            let other = Arc::clone(&table);
+            let owner = thread::spawn(move || {
+                let n = other.iter().position(|slot| slot.take(0x8000, 0x1000)).unwrap();
+                other[n].give_back();
+            });
+            let own = table.iter().position(|slot| slot.take(0x1000, 0x1000)).unwrap();
+            let found = find(&table[..], 0x1800).unwrap();
+            assert!(std::ptr::eq(found, &table[own]));
+            found.lost.store(true, Ordering::Release);
+            owner.join().unwrap();
+            assert!(table[own].lost.load(Ordering::Acquire));
+        });
     }
 }
