@@ -328,6 +328,14 @@ impl Chip {
         system::advance(std::slice::from_mut(self), clocks)
     }
 
+    /// The same, until the chip has written to host memory ([`System::advance_until_told`](super::system::System::advance_until_told)).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn advance_until_told(&mut self, clocks: u64) -> Result<Progress, Fault> {
+        system::advance_until_told(std::slice::from_mut(self), clocks)
+    }
+
     /// Whether anything on the chip can move.
     pub(super) fn is_busy(&self) -> bool {
         let ethernet = |tile: &EthernetTile| {

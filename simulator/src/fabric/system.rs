@@ -68,13 +68,7 @@ impl System {
     /// # Errors
     /// As there.
     pub fn advance_until_told(&mut self, clocks: u64) -> Result<Progress, Fault> {
-        let listen = |chips: &mut [Chip], listens| {
-            chips.iter_mut().for_each(|chip| (chip.told, chip.listens) = (false, listens));
-        };
-        listen(&mut self.chips, true);
-        let progress = self.advance(clocks);
-        listen(&mut self.chips, false);
-        progress
+        advance_until_told(&mut self.chips, clocks)
     }
 
     /// Reads BAR 0 of a chip ([`Chip::bar0_read`]); in the timed mode time passes for all of them.
@@ -123,6 +117,17 @@ pub(super) fn advance(chips: &mut [Chip], clocks: u64) -> Result<Progress, Fault
     }
     chips.iter_mut().for_each(Chip::tell_time);
     Ok(Progress { clocks: passed, asleep: false })
+}
+
+/// The same, until one of them has written to host memory.
+pub(super) fn advance_until_told(chips: &mut [Chip], clocks: u64) -> Result<Progress, Fault> {
+    let listen = |chips: &mut [Chip], listens| {
+        chips.iter_mut().for_each(|chip| (chip.told, chip.listens) = (false, listens));
+    };
+    listen(chips, true);
+    let progress = advance(chips, clocks);
+    listen(chips, false);
+    progress
 }
 
 /// Carries a chip's packets to the other ends of its links.

@@ -120,6 +120,7 @@ impl Session {
             self.start(&descriptors, done)?;
             let ran = self.complete(&descriptors, done)?;
             self.launches += ran as u64;
+            self.streams += 1;
             done += ran;
             if let Some(error) = self.refusal()? {
                 self.queue.refused.push((steps[done - 1], error));
@@ -151,7 +152,6 @@ impl Session {
         let rect = self.rect();
         self.link.multicast(rect, u64::from(l1::launch(self.seq)), launch.as_bytes())?;
         self.link.multicast(rect, u64::from(l1::GO), &self.seq.to_le_bytes())?;
-        self.streams += 1;
         Ok(())
     }
 

@@ -144,7 +144,7 @@ impl Transport for Sim {
         let host = self.host.as_ref().ok_or(TransportError::NoHostMemory)?;
         // A word is how a host waits; more than that is there when it is read.
         if out.len() > size_of::<u32>() {
-            self.chip.check_host_read(HOST_WINDOW + BUS + offset, out.len())?;
+            self.first.look(|chip| chip.check_host_read(HOST_WINDOW + BUS + offset, out.len()))?;
         }
         match host.with(Some(offset), out.len(), |bytes| out.copy_from_slice(bytes)) {
             true => Ok(()),
