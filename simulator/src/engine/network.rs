@@ -139,7 +139,8 @@ impl Network {
         let leg =
             Leg { noc: packet.noc, from, to, flits, enter: (TICKS + extra).max(links), links, leave: links };
         let arrival = self.travel(&leg, start);
-        if packet.reserves {
+        if packet.reserves || packet.in_order && matches!(packet.remote, Remote::Rect(..)) {
+            // Others wait for the whole transaction.
             self.reserved[usize::from(packet.noc)] = arrival.tail;
         }
         if bulk {

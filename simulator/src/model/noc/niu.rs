@@ -245,10 +245,12 @@ impl Niu {
     }
 
     fn initiate(&mut self, set: usize, outbox: &mut Vec<Request>) -> Result<(), Fault> {
-        let request = match self.sets[set].made {
+        let mut request = match self.sets[set].made {
             Some(request) => request,
             None => self.make(set)?,
         };
+        // The first one of a transaction has done that for the others.
+        request.reserves &= self.linked.is_none();
         let c = self.sets[set].registers[self.map.registers.ctrl as usize / 4];
         self.check_linked(&request, Ctrl::from_bits_retain(c))?;
         self.count_initiated(&request);

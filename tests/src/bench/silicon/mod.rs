@@ -4,7 +4,9 @@
 //! | module | what |
 //! |---|---|
 //! | [`transfers`] | one core's reads and writes, as the vendor's driver makes them |
+//! | [`rates`] | how much one core moves |
 //! | [`dram`] | many readers or writers of DRAM at once |
+//! | [`traces`] | operators that silicon has recorded |
 //! | [`launches`] | what goes through the runtime |
 //! | [`host`] | weights written, logits read |
 //! | [`units`] | the coprocessor, and the host's accesses |
@@ -15,6 +17,8 @@ mod dram;
 mod host;
 mod launches;
 mod program;
+mod rates;
+mod traces;
 mod transfers;
 mod units;
 
@@ -76,6 +80,15 @@ impl Anchor {
         Self { name, unit, published, tolerance, at_least: false, measure: Measure::Programs(measure) }
     }
 
+    const fn bytes(
+        name: &'static str,
+        published: f64,
+        tolerance: f64,
+        measure: fn(&mut dyn Machine) -> Result<f64>,
+    ) -> Self {
+        Self::new(name, "B/clock", published, tolerance, measure)
+    }
+
     const fn gigabytes(
         name: &'static str,
         published: f64,
@@ -88,11 +101,16 @@ impl Anchor {
 
 /// All of them.
 pub fn anchors() -> Vec<Anchor> {
-    [&transfers::ANCHORS[..], &dram::ANCHORS, &units::ANCHORS, &launches::ANCHORS, &host::ANCHORS]
-        .into_iter()
-        .flatten()
-        .map(Anchor::copied)
-        .collect()
+    let all = [
+        &transfers::ANCHORS[..],
+        &rates::ANCHORS,
+        &dram::ANCHORS,
+        &traces::ANCHORS,
+        &units::ANCHORS,
+        &launches::ANCHORS,
+        &host::ANCHORS,
+    ];
+    all.into_iter().flatten().map(Anchor::copied).collect()
 }
 
 impl Anchor {

@@ -54,8 +54,18 @@ impl Program {
     /// The measurement begins, not before the wall clock shows `clock`.
     pub fn begin_at(&mut self, clock: u32) {
         self.set(6, clock);
-        self.add(&[i("Lw", 5, CLOCK, 0), r("Sub", 5, 5, 6), b("Blt", 5, 0, -8)]);
+        self.wait_for_clock(6);
         self.begin();
+    }
+
+    /// Waits until the wall clock shows what is in register `due`.
+    pub fn wait_for_clock(&mut self, due: u32) {
+        self.add(&[i("Lw", 5, CLOCK, 0), r("Sub", 5, 5, due), b("Blt", 5, 0, -8)]);
+    }
+
+    /// The wall clock and so many clocks, to `rd`.
+    pub fn clock_and(&mut self, rd: u32, clocks: u32) {
+        self.add(&[i("Lw", 5, CLOCK, 0), i("Addi", rd, 5, clocks as i32)]);
     }
 
     /// It ends: both clocks are stored, and the program is over.

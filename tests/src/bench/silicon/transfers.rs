@@ -17,8 +17,8 @@ const REG: NiuRegisters = WORMHOLE.noc.registers;
 const PACKET: u32 = WORMHOLE.noc.max_packet;
 
 /// The core that makes the requests, one in another row and column, and one in the same column.
-const OWN: NocXy = NocXy::new(1, 1);
-const OFF_AXIS: NocXy = NocXy::new(4, 5);
+pub const OWN: NocXy = NocXy::new(1, 1);
+pub const OFF_AXIS: NocXy = NocXy::new(4, 5);
 const SAME_AXIS: NocXy = NocXy::new(1, 5);
 /// First and last tile of the 64 of a multicast.
 const CORNERS: [NocXy; 2] = [NocXy::new(1, 1), NocXy::new(9, 9)];
@@ -61,27 +61,28 @@ const TARG_MID: u32 = 21;
 const RET_LO: u32 = 22;
 const RET_MID: u32 = 23;
 const LEN: u32 = 24;
-const CTRL: u32 = 25;
+pub const CTRL: u32 = 25;
 const ONE: u32 = 26;
-const COUNT: u32 = 27;
-const WANTED: u32 = 28;
+pub const COUNT: u32 = 27;
+pub const WANTED: u32 = 28;
 
 /// Requests from one end to the other, `packets` of `len` bytes.
-struct Requests {
-    ctrl: u32,
+#[derive(Clone, Copy)]
+pub struct Requests {
+    pub ctrl: u32,
     /// Address and tile of `TARG` and of `RET`.
-    from: (u32, u32),
-    to: (u32, u32),
-    len: u32,
-    packets: u32,
+    pub from: (u32, u32),
+    pub to: (u32, u32),
+    pub len: u32,
+    pub packets: u32,
     /// Responses of each.
-    responses: u32,
-    counter: u32,
+    pub responses: u32,
+    pub counter: u32,
 }
 
 impl Requests {
     /// Registers that do not change, and the counter to wait for.
-    fn program(&self) -> Program {
+    pub fn program(&self) -> Program {
         let mut program = Program::on_noc(0);
         let registers = [
             (TARG_LO, REG.targ_lo, self.from.0),
@@ -101,30 +102,40 @@ impl Requests {
         program
     }
 
-    /// Measures it. `registers`: those that each request sets; `more`: instructions that compute what comes next.
-    fn clocks(&self, machine: &mut dyn Machine, registers: &[(u32, u32)], more: &[u32]) -> Result<f64> {
-        let mut program = self.program();
+    /// Bytes of all.
+    pub fn bytes(&self) -> f64 {
+        f64::from(self.len) * f64::from(self.packets)
+    }
+
+    /// Makes the requests. `registers`: those that each of them sets; `more`: instructions that compute what comes next.
+    pub fn repeat(&self, program: &mut Program, registers: &[(u32, u32)], more: &[u32]) {
         let mut request = ready().to_vec();
         request.extend(registers.iter().map(|&(niu, from)| s("Sw", from, NIU, niu as i32)));
         request.push(s("Sw", ONE, NIU, REG.cmd_ctrl as i32));
         // The driver counts what it has asked for.
         request.extend([i("Lw", 6, LOCAL, 0), i("Addi", 6, 6, 1), s("Sw", 6, LOCAL, 0)]);
         request.extend(more);
-        program.begin();
         program.repeat(COUNT, &request);
+    }
+
+    /// Measures them until all responses have come.
+    pub fn clocks(&self, machine: &mut dyn Machine, registers: &[(u32, u32)], more: &[u32]) -> Result<f64> {
+        let mut program = self.program();
+        program.begin();
+        self.repeat(&mut program, registers, more);
         program.wait(self.counter, WANTED);
         clocks(machine, OWN, RiscV::Brisc, program)
     }
 }
 
-const READ: [(u32, u32); 5] = [
+pub const READ: [(u32, u32); 5] = [
     (REG.ctrl, CTRL),
     (REG.ret_lo, RET_LO),
     (REG.targ_lo, TARG_LO),
     (REG.targ_node, TARG_MID),
     (REG.at_len_be, LEN),
 ];
-const WRITE: [(u32, u32); 5] = [
+pub const WRITE: [(u32, u32); 5] = [
     (REG.ctrl, CTRL),
     (REG.targ_lo, TARG_LO),
     (REG.ret_lo, RET_LO),
@@ -132,7 +143,7 @@ const WRITE: [(u32, u32); 5] = [
     (REG.at_len_be, LEN),
 ];
 
-fn reads(remote: NocXy, len: u32, times: u32) -> Requests {
+pub fn reads(remote: NocXy, len: u32, times: u32) -> Requests {
     Requests {
         ctrl: (Ctrl::RESP_MARKED | Ctrl::VC_STATIC).bits(),
         from: (DATA, WORMHOLE.noc.node(remote)),
@@ -154,7 +165,7 @@ fn stateful(machine: &mut dyn Machine, remote: NocXy, len: u32, times: u32) -> R
     reads(remote, len, times).clocks(machine, &[(REG.ret_lo, RET_LO), (REG.targ_lo, TARG_LO)], &[])
 }
 
-fn writes(rect: u32, control: Ctrl, len: u32, times: u32, responses: u32) -> Requests {
+pub fn writes(rect: u32, control: Ctrl, len: u32, times: u32, responses: u32) -> Requests {
     Requests {
         ctrl: (Ctrl::WR | Ctrl::RESP_MARKED | control).bits(),
         from: (DATA, WORMHOLE.noc.node(OWN)),
@@ -171,7 +182,7 @@ fn write(machine: &mut dyn Machine, remote: NocXy, len: u32, times: u32) -> Resu
 }
 
 /// To 64 tiles, the sender among them, with the way reserved.
-fn multicasts(len: u32, from: NocXy) -> Requests {
+pub fn multicasts(len: u32, from: NocXy) -> Requests {
     let control = Ctrl::BRCST_PACKET | Ctrl::BRCST_SRC_INCLUDE | Ctrl::PATH_RESERVE;
     let rect = WORMHOLE.noc.node_rect(CORNERS[0], CORNERS[1]);
     Requests { from: (DATA, WORMHOLE.noc.node(from)), ..writes(rect, control, len, 1, 64) }
