@@ -18,8 +18,8 @@ const PORTS: usize = 16;
 /// How many clocks of a window are taken.
 #[derive(Clone, Copy, Default)]
 struct Window {
-    number: u32,
-    used: u32,
+    number: u64,
+    used: u64,
 }
 
 /// An access port.
@@ -32,10 +32,10 @@ impl Port {
     /// Takes the port for some clocks, `at` the earliest: from when on it is served.
     #[inline(always)]
     pub fn take(&mut self, at: u64, clocks: u64) -> u64 {
-        let number = (at / WINDOW) as u32;
+        let number = at / WINDOW;
         let window = &mut self.windows[number as usize % WINDOWS];
-        if window.number == number && u64::from(window.used) + clocks <= WINDOW {
-            window.used += clocks as u32;
+        if window.number == number && window.used + clocks <= WINDOW {
+            window.used += clocks;
             return at;
         }
         self.take_several(at, clocks).0
@@ -43,15 +43,15 @@ impl Port {
 
     /// The same, and when it has been served.
     pub fn take_several(&mut self, at: u64, clocks: u64) -> (u64, u64) {
-        let mut number = (at / WINDOW) as u32;
-        while self.used(number) >= WINDOW as u32 {
+        let mut number = at / WINDOW;
+        while self.used(number) >= WINDOW {
             number += 1;
         }
-        let start = at.max(u64::from(number) * WINDOW);
-        let mut left = clocks as u32;
+        let start = at.max(number * WINDOW);
+        let mut left = clocks;
         loop {
             let used = self.used(number);
-            let part = left.min((WINDOW as u32).saturating_sub(used));
+            let part = left.min(WINDOW.saturating_sub(used));
             self.windows[number as usize % WINDOWS].used += part;
             left -= part;
             if left == 0 {
@@ -60,11 +60,11 @@ impl Port {
             number += 1;
         }
         let last = &self.windows[number as usize % WINDOWS];
-        (start, (start + clocks).max(u64::from(number) * WINDOW + u64::from(last.used)))
+        (start, (start + clocks).max(number * WINDOW + last.used))
     }
 
     /// Clocks that are taken of a window. One that is so long ago that it is forgotten counts as the one that has its place.
-    fn used(&mut self, number: u32) -> u32 {
+    fn used(&mut self, number: u64) -> u64 {
         let window = &mut self.windows[number as usize % WINDOWS];
         if window.number < number {
             *window = Window { number, used: 0 };
