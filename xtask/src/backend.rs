@@ -39,6 +39,13 @@ pub fn static_library() -> Result<PathBuf> {
     artifact("ggml-tenstorrent", "staticlib", "a")
 }
 
+/// Builds the command `tt`.
+pub fn command() -> Result<PathBuf> {
+    crate::tools::ensure_device_target()?;
+    let executables = |message: &serde_json::Value| message["executable"].as_str().map(PathBuf::from);
+    built("tt")?.iter().find_map(executables).context("cargo made no executable of package tt")
+}
+
 /// Builds a package's shared library.
 pub fn cargo_build(package: &str) -> Result<PathBuf> {
     artifact(package, "cdylib", "so")
@@ -46,18 +53,8 @@ pub fn cargo_build(package: &str) -> Result<PathBuf> {
 
 /// Builds a package; its file of a crate type and with an extension. The path comes from cargo's messages, so that none is guessed.
 fn artifact(package: &str, crate_type: &str, extension: &str) -> Result<PathBuf> {
-    let mut command = cargo();
-    command
-        .args(["build", "--release", "--package", package])
-        .args(["--message-format", "json-render-diagnostics"])
-        .stdout(Stdio::piped());
-    let output = command.spawn().context("cannot start cargo")?.wait_with_output()?;
-    check(&command, output.status)?;
-    let messages = String::from_utf8_lossy(&output.stdout);
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["reason"] == "compiler-artifact")
+    built(package)?
+        .iter()
         .filter(|message| {
             message["target"]["crate_types"]
                 .as_array()
@@ -69,6 +66,20 @@ fn artifact(package: &str, crate_type: &str, extension: &str) -> Result<PathBuf>
         .with_context(|| {
             format!("cargo made no .{extension}: {package} must have the crate type {crate_type}")
         })
+}
+
+/// Builds a package; what cargo says of each thing that it has made.
+fn built(package: &str) -> Result<Vec<serde_json::Value>> {
+    let mut command = cargo();
+    command
+        .args(["build", "--release", "--package", package])
+        .args(["--message-format", "json-render-diagnostics"])
+        .stdout(Stdio::piped());
+    let output = command.spawn().context("cannot start cargo")?.wait_with_output()?;
+    check(&command, output.status)?;
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    Ok(messages.filter(|message| message["reason"] == "compiler-artifact").collect())
 }
 
 /// Puts the library under its public name by rename, so that a program that has the old one mapped is not disturbed.

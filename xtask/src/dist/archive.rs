@@ -26,6 +26,10 @@ pub fn gzipped(entries: &[Entry], time: u64) -> Result<Vec<u8>> {
                 let mut header = header(EntryType::Regular, 0o644, bytes.len() as u64, time);
                 tar.append_data(&mut header, &entry.path, bytes.as_slice())?;
             }
+            What::Program(bytes) => {
+                let mut header = header(EntryType::Regular, 0o755, bytes.len() as u64, time);
+                tar.append_data(&mut header, &entry.path, bytes.as_slice())?;
+            }
             What::Link(to) => {
                 let mut header = header(EntryType::Symlink, 0o777, 0, time);
                 tar.append_link(&mut header, &entry.path, to)?;

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::VERSION;
 use super::archive::gzipped;
-use super::contents::{Entry, What, file};
+use super::contents::{Entry, file};
 use super::library::Needs;
 
 /// Debian's names for a processor.
@@ -43,8 +43,7 @@ pub fn package(files: &[Entry], architecture: &Architecture, needs: &Needs, time
 }
 
 fn control(files: &[Entry], architecture: &Architecture, needs: &Needs) -> String {
-    let bytes: usize =
-        files.iter().map(|entry| if let What::File(bytes) = &entry.what { bytes.len() } else { 0 }).sum();
+    let bytes: usize = files.iter().filter_map(Entry::bytes).map(<[u8]>::len).sum();
     format!(
         "Package: ggml-tenstorrent\n\
          Version: {VERSION}\n\
@@ -58,7 +57,7 @@ fn control(files: &[Entry], architecture: &Architecture, needs: &Needs) -> Strin
          Priority: optional\n\
          Description: ggml backend for Tenstorrent cards\n\
          \x20One shared library that llama.cpp, Ollama and other programs with ggml load to run models on Tenstorrent cards,\n\
-         \x20or on a simulated one.\n",
+         \x20or on a simulated one; and tt, a command that lists, tests and measures cards.\n",
         architecture.name,
         bytes.div_ceil(1024),
         needs.shown(),
@@ -69,7 +68,7 @@ fn control(files: &[Entry], architecture: &Architecture, needs: &Needs) -> Strin
 fn checksums(files: &[Entry]) -> String {
     let mut lines = String::new();
     for entry in files {
-        if let What::File(bytes) = &entry.what {
+        if let Some(bytes) = entry.bytes() {
             lines.push_str(&format!("{:x}  {}\n", md5::compute(bytes), entry.path));
         }
     }

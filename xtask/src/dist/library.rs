@@ -1,4 +1,4 @@
-//! The library for packages: without debugging information, and loadable on older systems.
+//! The library and the command for packages: without debugging information, and loadable on older systems.
 //!
 //! glibc gives its functions versions. A library names the versions that it was linked with, and a system with an older glibc
 //! does not load it. This module reads the library's table of needed versions (`.gnu.version_r`).
@@ -28,7 +28,7 @@ const LIBRARIES: [&str; 8] = [
 ];
 
 /// What a library needs of the system.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Needs {
     glibc: [u32; 2],
 }
@@ -41,27 +41,27 @@ impl Needs {
     }
 }
 
-/// The library without debugging information; `strip` comes with the linker that Rust uses.
+/// A library or program without debugging information; `strip` comes with the linker that Rust uses.
 pub fn stripped(built: &Path, folder: &Path) -> Result<Vec<u8>> {
-    let made = folder.join("libggml-tenstorrent.so");
+    let made = folder.join(built.file_name().context("it has a name")?);
     run(command("strip").args(["--strip-unneeded", "-o"]).arg(&made).arg(built))?;
     let bytes = fs::read(&made).with_context(|| format!("cannot read {}", made.display()))?;
     fs::remove_file(&made)?;
     Ok(bytes)
 }
 
-/// Reads what a library needs; an error if that is more than older systems have.
-pub fn check(library: &[u8]) -> Result<Needs> {
-    let needed = needed(library).context("libggml-tenstorrent.so cannot be read")?;
+/// Reads what a library or program needs; an error if that is more than older systems have.
+pub fn check(name: &str, library: &[u8]) -> Result<Needs> {
+    let needed = needed(library).with_context(|| format!("{name} cannot be read"))?;
     if let Some(other) = needed.libraries.iter().find(|name| !LIBRARIES.contains(&name.as_str())) {
-        bail!("libggml-tenstorrent.so needs {other}, which not every system has");
+        bail!("{name} needs {other}, which not every system has");
     }
     let glibc = needed.versions.iter().filter_map(|name| glibc_version(name)).max();
-    let glibc = glibc.context("libggml-tenstorrent.so names no version of glibc")?;
+    let glibc = glibc.with_context(|| format!("{name} names no version of glibc"))?;
     let needs = Needs { glibc };
     if glibc > NEWEST_GLIBC {
         let [major, minor] = NEWEST_GLIBC;
-        bail!("libggml-tenstorrent.so needs glibc {}, more than {major}.{minor}", needs.shown());
+        bail!("{name} needs glibc {}, more than {major}.{minor}", needs.shown());
     }
     Ok(needs)
 }

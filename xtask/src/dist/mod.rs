@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use contents::Built;
+
 use crate::process::{capture, command};
 use crate::{backend, paths};
 
@@ -43,23 +45,27 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// Builds the library and packs it into a folder.
+/// Builds the library and the command, and packs them into a folder.
 pub fn make(folder: &Path) -> Result<Made> {
-    let built = backend::build()?;
+    let (library, command) = (backend::build()?, backend::command()?);
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let library = library::stripped(&built, folder)?;
-    let needs = library::check(&library)?;
-    println!("the library needs glibc {}", needs.shown());
+    let built = Built {
+        library: library::stripped(&library, folder)?,
+        command: library::stripped(&command, folder)?,
+    };
+    let needs = library::check("libggml-tenstorrent.so", &built.library)?;
+    let needs = needs.max(library::check("tt", &built.command)?);
+    println!("library and command need glibc {}", needs.shown());
 
     let (time, notices) = (time()?, notices::text()?);
     let arch = std::env::consts::ARCH;
     let archive = folder.join(format!("ggml-tenstorrent-{VERSION}-{arch}.tar.gz"));
-    let files = contents::archive(&library, &notices)?;
+    let files = contents::archive(&built, &notices)?;
     write(&archive, &archive::gzipped(&files, time)?)?;
 
     let debian = debian::architecture()?;
     let package = folder.join(format!("ggml-tenstorrent_{VERSION}_{}.deb", debian.name));
-    let files = contents::package(&library, &notices, debian.triplet)?;
+    let files = contents::package(&built, &notices, debian.triplet)?;
     write(&package, &debian::package(&files, &debian, &needs, time)?)?;
     Ok(Made { archive, package })
 }

@@ -1,4 +1,4 @@
-//! Licences of the packages that the library contains, as they require: each package's name and its own licence files.
+//! Licences of the packages that the library and the command contain, as they require: each package's name and its own licence files.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ pub fn text() -> Result<String> {
     )?;
     let metadata: Value = serde_json::from_str(&metadata)?;
     let contained = contained(&metadata)?;
-    let mut text = "libggml-tenstorrent.so contains these packages and the standard library of Rust\n\
+    let mut text = "libggml-tenstorrent.so and tt contain these packages and the standard library of Rust\n\
                     (MIT or Apache-2.0, https://github.com/rust-lang/rust).\n"
         .to_owned();
     for package in list(&metadata["packages"]) {
@@ -37,11 +37,14 @@ fn host() -> Result<String> {
     Ok(line.context("`rustc -vV` names no host")?.to_owned())
 }
 
-/// The ids of the packages that are linked in: what the library depends on, without what only builds or tests it.
+/// The ids of the packages that are linked in: what the library and the command depend on, without what only builds or tests it.
 fn contained(metadata: &Value) -> Result<BTreeSet<String>> {
     let packages = list(&metadata["packages"]);
-    let root = packages.iter().find(|package| package["name"] == "ggml-tenstorrent");
-    let mut todo = vec![string(&root.context("no package ggml-tenstorrent")?["id"]).to_owned()];
+    let root = |name: &str| -> Result<String> {
+        let package = packages.iter().find(|package| package["name"] == name);
+        Ok(string(&package.with_context(|| format!("no package {name}"))?["id"]).to_owned())
+    };
+    let mut todo = vec![root("ggml-tenstorrent")?, root("tt")?];
     let compiler_plugin = |id: &str| {
         let package = packages.iter().find(|package| package["id"] == id);
         package.is_some_and(|package| {

@@ -77,7 +77,15 @@ fn from_archive(place: &Place, made: &Made, host: Option<&Llama>) -> Result<()> 
         ensure!(folder.join(file).is_file(), "{file} is missing");
     }
     container_file(&folder)?;
+    tests_a_device(&folder.join("tt"))?;
     generate(place, host, &folder.join("libggml-tenstorrent.so"), &folder.join("demo-bible-peace.gguf"))
+}
+
+/// The command runs.
+fn tests_a_device(tt: &Path) -> Result<()> {
+    let found = capture(command(tt).args(["selftest", "sim,rows=1", "--quick"]))?;
+    ensure!(found.contains("no fault found"), "{found}");
+    Ok(())
 }
 
 /// No image is made here (that needs a registry): the file must copy the library beside it, and name its path in the image.
@@ -113,6 +121,7 @@ fn from_package(place: &Place, made: &Made, host: Option<&Llama>) -> Result<()> 
         let link = root.join(folder).join("libggml-tenstorrent.so");
         ensure!(link.canonicalize()? == library, "{} leads elsewhere", link.display());
     }
+    tests_a_device(&root.join("usr/bin/tt"))?;
     let setting = fs::read_to_string(root.join(SETTING))?;
     let value =
         setting.lines().find_map(|line| line.strip_prefix("GGML_BACKEND_PATH=${GGML_BACKEND_PATH:-/"));
