@@ -143,6 +143,8 @@ pub mod firmware {
     pub const TRAIN_NOT_CONNECTED: u32 = 3;
     /// [`NODE_INFO`], word of this chip: rack 7:0, shelf 15:8, x 23:16, y 31:24.
     pub const LOCAL_PLACE: u32 = NODE_INFO + 4 * 2;
+    /// [`LOCAL_PLACE`]: lowest bits of the chip's x and y, eight bits each.
+    pub const LOCAL_PLACE_SHIFTS: [u32; 2] = [16, 24];
     /// [`NODE_INFO`], word of the other chip: its tile's x 9:4, y 15:10, the chip's x 21:16, y 27:22.
     pub const REMOTE_PLACE: u32 = NODE_INFO + 4 * 9;
     /// [`REMOTE_PLACE`]: lowest bits of the chip's x and y, six bits each.

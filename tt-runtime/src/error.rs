@@ -71,6 +71,9 @@ pub enum Error {
     /// Of another process.
     #[error("the device was opened by the process that this one was forked from, and cannot be used here")]
     Forked,
+    /// The kernels cannot do it.
+    #[error("{0}")]
+    Unsupported(String),
     /// A kernel refused its work.
     #[error("kernel error on tile {tile}: {report}")]
     Kernel {

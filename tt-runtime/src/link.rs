@@ -150,7 +150,7 @@ impl Link {
     }
 
     /// Waits until bulk data is where it was written to.
-    fn settle(&mut self) -> Result<(), TransportError> {
+    pub(crate) fn settle(&mut self) -> Result<(), TransportError> {
         for bank in 0..self.unsettled.len() {
             if let Some(last) = self.unsettled[bank] {
                 self.read_bulk(self.chip.dram_port(bank, 0), last & !3, &mut [0; 4])?;

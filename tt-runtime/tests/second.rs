@@ -100,6 +100,60 @@ fn memory_keeps_what_is_written() {
     assert!(back == want);
 }
 
+/// Copies between the chips take the links, whatever is around them, in both directions; what they cannot take is left to the host.
+#[test]
+fn copies_between_the_chips_take_the_links() {
+    let [first, second] = n300(",rows=1");
+    let data: Vec<u8> = (0..200_003_u32).map(|i| ((i / 5) ^ i) as u8).collect();
+    let memory = [&first, &second].map(|device| device.alloc(1 << 20).unwrap());
+    let at = |chip: usize, offset: u64| memory[chip].addr().offset(offset);
+    let all: [Vec<u8>; 2] = [vec![0x11; 400_000], vec![0x22; 400_000]];
+    let cases = [200_003, 4096, 36, 5].map(|bytes| [(bytes, 0, 1), (bytes, 1, 0)]);
+    for (size, from, to) in cases.concat() {
+        let devices = [&first, &second];
+        let bytes = &data[..size];
+        devices[from].write(at(from, 8192 - 64), bytes).unwrap();
+        devices[to].write(at(to, 0), &all[to]).unwrap();
+        let before = devices[from].counters();
+        assert!(devices[to].copy_from(at(to, 96), devices[from], at(from, 8192 - 64), size as u64).unwrap());
+        let after = devices[from].counters();
+        assert_eq!(
+            after.launches,
+            before.launches + u64::from(size >= 4),
+            "the chip with the bytes moves them"
+        );
+        assert_eq!(after.read, before.read, "the host reads nothing");
+        let mut back = vec![0; all[to].len()];
+        devices[to].read(at(to, 0), &mut back).unwrap();
+        let mut want = all[to].clone();
+        want[96..96 + size].copy_from_slice(bytes);
+        assert!(back == want, "{size} bytes from {from} to {to}");
+    }
+    // Odd places, another card, the same chip: not these.
+    assert!(!second.copy_from(at(1, 4), &first, at(0, 0), 64).unwrap());
+    assert!(!first.copy_from(at(0, 0), &first, at(0, 64), 64).unwrap());
+    let [other, _] = n300(",rows=1");
+    assert!(!second.copy_from(at(1, 0), &other, at(0, 0), 64).unwrap());
+    // And the host goes on using the queues that cores have used.
+    assert!(results(&second) == results(&first));
+}
+
+/// The same with delays and the race detector.
+#[test]
+fn copies_between_the_chips_have_no_races() {
+    for seed in 0..4 {
+        let [first, second] = n300(&format!(",rows=1,async={seed}"));
+        let data: Vec<u8> = (0..20_000_u32).map(|i| ((i / 5) ^ i) as u8).collect();
+        let memory = [&first, &second].map(|device| device.alloc(1 << 16).unwrap());
+        first.write(memory[0].addr(), &data).unwrap();
+        assert!(second.copy_from(memory[1].addr(), &first, memory[0].addr(), 20_000).unwrap());
+        assert!(first.copy_from(memory[0].addr().offset(32), &second, memory[1].addr(), 20_000).unwrap());
+        let mut back = vec![0; data.len()];
+        first.read(memory[0].addr().offset(32), &mut back).unwrap();
+        assert!(back == data, "seed {seed}");
+    }
+}
+
 /// A card's two chips as transports: the first one's, and that of a first seat for the second one.
 struct Card {
     first: Seat,

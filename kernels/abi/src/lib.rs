@@ -24,6 +24,7 @@ mod numbered;
 pub mod operators;
 pub mod placement;
 pub mod recurrent;
+pub mod relay;
 pub mod resample;
 pub mod rows;
 pub mod sfpu;

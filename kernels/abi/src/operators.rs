@@ -72,6 +72,8 @@ macro_rules! device_operators {
             RowGradient = 21, "ROW_GRADIENT", $crate::rows::gradient::GradientParams, tensix(sfpu_rows);
             /// Bytes moved as they are, also to the host's memory ([`crate::transfer`]).
             Transfer = 22, "TRANSFER", $crate::transfer::TransferParams, brisc(transfer::run);
+            /// Copies to the other chip of a card ([`crate::relay`]).
+            Relay = 23, "RELAY", $crate::relay::RelayParams, brisc(relay::run);
         }
     };
 }

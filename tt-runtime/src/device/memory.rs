@@ -4,10 +4,12 @@
 
 use std::sync::Arc;
 
-use tt_kernel_abi::{DramAddr, Shards, TensorView};
+use tt_kernel_abi::{DramAddr, Shards, TensorView, relay};
 
-use super::{Device, dram_size};
+use super::{Device, Session, dram_size};
 use crate::error::Error;
+use crate::ops;
+use crate::transport::{RemoteError, TransportError};
 
 /// How much DRAM there is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,6 +128,22 @@ impl Device {
         self.with(|session| session.copy(to, from, len))
     }
 
+    /// Copies DRAM of the other chip of the same card, over the links between the two; cores of the chip that has the bytes do it. `false`:
+    /// `source` is not the other chip, or the place of the bytes is not one that the links take (multiples of 32).
+    ///
+    /// # Errors
+    /// Beyond the end; one of the chips fails, and both devices with it.
+    pub fn copy_from(&self, to: DramAddr, source: &Self, from: DramAddr, bytes: u64) -> Result<bool, Error> {
+        if !self.spec.is_beside(&source.spec) || !(to.0 | from.0).is_multiple_of(relay::ALIGN) || bytes == 0 {
+            return Ok(false);
+        }
+        let _span = tracing::trace_span!("relay", to = to.0, from = from.0, bytes).entered();
+        let (first, second) = if self.is_second() { (source, self) } else { (self, source) };
+        // The first chip's lock before the second one's, everywhere.
+        first.with(|one| second.with(|two| relay_between(one, two, self.is_second(), (from, to), bytes)))?;
+        Ok(true)
+    }
+
     /// Kernels trust addresses: a tensor has to lie in DRAM as a whole.
     pub(super) fn check_view(&self, view: &TensorView) -> Result<(), Error> {
         let (len, size) = (view.span(), dram_size(self.chip()?));
@@ -134,6 +152,53 @@ impl Device {
             _ => Err(Error::OutOfRange { addr: DramAddr(view.addr), len, size }),
         }
     }
+}
+
+/// Bytes of one launch of a copy to the other chip.
+const RELAYED: u64 = 64 << 20;
+
+/// Copies between the chips of a card.
+fn relay_between(
+    first: &mut Session,
+    second: &mut Session,
+    onwards: bool,
+    (from, to): (DramAddr, DramAddr),
+    bytes: u64,
+) -> Result<(), Error> {
+    let routes = second.link.transport.routes().cloned();
+    let routes = routes.ok_or(TransportError::from(RemoteError::NoLink { links: Vec::new() }))?;
+    let (source, target, route) = match onwards {
+        true => (&mut *first, &mut *second, &routes.to_second),
+        false => (&mut *second, &mut *first, &routes.to_first),
+    };
+    let (chip, cores) = (source.link.chip(), source.workers.len() as u32);
+    let whole = bytes / 4 * 4;
+    // Past the other's own writes.
+    target.link.settle()?;
+    for at in (0..whole).step_by(RELAYED as usize) {
+        let now = RELAYED.min(whole - at);
+        let descriptor = ops::relay(chip, route, from.offset(at), to.offset(at), now, cores);
+        let descriptor = descriptor.map_err(|error| Error::Unsupported(error.0.into_owned()))?;
+        source.link.check(from.offset(at), now as usize)?;
+        target.link.check(to.offset(at), now as usize)?;
+        source.execute(&descriptor)?;
+    }
+    if onwards {
+        second.link.transport.routes_were_used()?;
+    }
+    // The rest of a word.
+    let mut rest = [0; 4];
+    let rest = &mut rest[..(bytes - whole) as usize];
+    if !rest.is_empty() {
+        first_of(onwards, first, second).link.read_dram(from.offset(whole), rest)?;
+        first_of(!onwards, first, second).link.write_dram(to.offset(whole), rest)?;
+    }
+    Ok(())
+}
+
+/// One of two.
+fn first_of<'a>(first: bool, one: &'a mut Session, two: &'a mut Session) -> &'a mut Session {
+    if first { one } else { two }
 }
 
 /// The parts of `len` bytes of tiles from byte `at` on, by matrix: where that is, the first byte in it, and which of the

@@ -68,6 +68,26 @@ pub enum TransportError {
     },
 }
 
+/// How cores of a chip send commands to the other chip of their card.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Route {
+    /// Ethernet tiles of the chip whose links lead there.
+    pub tiles: Vec<NocXy>,
+    /// Place of the other chip in the mesh of chips.
+    pub chip: NocXy,
+    /// Its rack in the low byte, and shelf in the high one.
+    pub rack: u16,
+}
+
+/// The routes between the two chips of a card.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Routes {
+    /// For the first chip's cores.
+    pub to_second: Route,
+    /// For the second chip's cores.
+    pub to_first: Route,
+}
+
 /// How far a simulator's time went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Advance {
@@ -172,6 +192,19 @@ pub trait Transport: Send {
     /// # Errors
     /// Why not.
     fn check(&mut self) -> Result<(), TransportError> {
+        Ok(())
+    }
+
+    /// Of the second chip of a card: the ways between it and the first one.
+    fn routes(&self) -> Option<&Routes> {
+        None
+    }
+
+    /// Cores of the first chip have used the queues that lead here ([`routes`](Self::routes)): they are looked at anew.
+    ///
+    /// # Errors
+    /// The firmware does not answer.
+    fn routes_were_used(&mut self) -> Result<(), TransportError> {
         Ok(())
     }
 

@@ -9,6 +9,7 @@ pub mod elementwise;
 pub mod fold;
 pub mod matmul;
 pub mod recurrent;
+pub mod relay;
 pub mod resample;
 pub mod rows;
 pub mod set_rows;
@@ -33,6 +34,10 @@ macro_rules! lane {
 /// One core's part of one row of the table.
 macro_rules! part {
     ($core:ident $launch:ident $op:ident nothing()) => {{}};
+    (brisc $launch:ident $op:ident brisc($($kernel:ident)::+)) => {
+        lane!($launch 0 $op $($kernel)::+)
+    };
+    ($core:ident $launch:ident $op:ident brisc($($kernel:ident)::+)) => {{}};
     (ncrisc $launch:ident $op:ident ncrisc($module:ident)) => {
         $module::run(&TileLaunch::new($launch))
     };

@@ -5,6 +5,7 @@ pub mod activations;
 pub mod boot;
 pub mod chip;
 pub mod elements;
+pub mod ethernet;
 pub mod heap;
 pub mod l1;
 pub mod lane;

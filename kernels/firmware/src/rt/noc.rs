@@ -220,6 +220,28 @@ impl Noc {
         self.writes = self.writes.wrapping_add(1);
     }
 
+    /// Starts a read of another tile's L1 that fills `to`, at most a packet; both ends are congruent modulo 16.
+    pub(super) fn read_l1(&mut self, node: u32, from: u32, to: L1) {
+        self.request(READ_BUF, [from, node], [to.address(), self.own], Ctrl::RESP_MARKED, to.len(), 0);
+        self.reads = self.reads.wrapping_add(1);
+    }
+
+    /// Starts a write of `from`, at most a packet, to another tile's L1; both ends are congruent modulo 16.
+    pub(super) fn write_l1(&mut self, from: L1, node: u32, to: u32) {
+        let ctrl = Ctrl::WR | Ctrl::RESP_MARKED;
+        self.request(WRITE_BUF, [from.address(), self.own], [to, node], ctrl, from.len(), 0);
+        self.writes = self.writes.wrapping_add(1);
+    }
+
+    /// A port of the bank of a linear address, and the address there. For a core of NoC 0, whose places are those that commands to other tiles' firmware have.
+    pub(super) fn place_on_noc_0(&self, addr: DramAddr) -> (u32, u32) {
+        if self.noc != 0 {
+            outside();
+        }
+        let (node, lo, _) = self.locate(addr);
+        (node, lo)
+    }
+
     /// Writes `len` bytes from L1 to an address of all `tiles` tiles of a rectangle, this one included. All of them acknowledge it.
     pub(super) fn write_to_all(&mut self, l1: u32, addr: u32, len: u32, rect: u32, tiles: u32) {
         self.multicast([l1, addr], len, rect, Ctrl::RESP_MARKED);

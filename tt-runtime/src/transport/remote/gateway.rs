@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use tt_isa::chip::Chip;
 use tt_isa::eth::firmware::{
-    HEARTBEAT, LOCAL_BOARD_ID, REMOTE_BOARD_ID, REMOTE_PLACE, REMOTE_PLACE_SHIFTS, REMOTE_RACK, ROUTING_OFF,
-    TRAIN_STATUS, TRAIN_SUCCESS,
+    HEARTBEAT, LOCAL_BOARD_ID, LOCAL_PLACE, LOCAL_PLACE_SHIFTS, REMOTE_BOARD_ID, REMOTE_CHANNEL,
+    REMOTE_PLACE, REMOTE_PLACE_SHIFTS, REMOTE_RACK, ROUTING_OFF, TRAIN_STATUS, TRAIN_SUCCESS,
 };
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
 
 use super::{Port, RemoteError};
-use crate::transport::{Purpose, Transport, TransportError};
+use crate::transport::{Purpose, Route, Routes, Transport, TransportError};
 
 /// Clocks of a simulator between two looks.
 const CLOCKS: u32 = 16;
@@ -149,6 +149,26 @@ impl Gateway {
         let word = self.word(port, REMOTE_PLACE)?;
         let [x, y] = REMOTE_PLACE_SHIFTS.map(|shift| (word >> shift & 63) as u8);
         Ok(Place { at: NocXy::new(x, y), rack: self.word(port, REMOTE_RACK)? as u16 })
+    }
+
+    /// The ways between this chip and the one beyond its ports.
+    pub fn routes(
+        &mut self,
+        chip: &'static Chip,
+        ports: &[Port],
+        place: Place,
+    ) -> Result<Routes, TransportError> {
+        let mut beyond = Vec::new();
+        for &port in ports {
+            let channel = self.word(port, REMOTE_CHANNEL)?;
+            beyond.extend(chip.ethernet.get(channel as usize));
+        }
+        let own = self.word(ports[0], LOCAL_PLACE)?;
+        let [x, y] = LOCAL_PLACE_SHIFTS.map(|shift| (own >> shift) as u8);
+        let to_second =
+            Route { tiles: ports.iter().map(|port| port.tile).collect(), chip: place.at, rack: place.rack };
+        let to_first = Route { tiles: beyond, chip: NocXy::new(x, y), rack: own as u16 };
+        Ok(Routes { to_second, to_first })
     }
 
     /// Whether a port's link works.

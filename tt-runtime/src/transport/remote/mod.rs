@@ -22,7 +22,7 @@ use tt_isa::eth::routing::{Address, BLOCK_ALIGN, BLOCK_SIZE, Flags};
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
 
-use super::{Purpose, Shown, Simulated, Transport, TransportError};
+use super::{Purpose, Routes, Shown, Simulated, Transport, TransportError};
 use gateway::{Gateway, Place};
 use queue::{Asked, Command, Queue};
 
@@ -51,6 +51,7 @@ pub struct Remote {
     stop: Option<(NocXy, u64, u32)>,
     /// The chip itself, where it is simulated.
     inside: Option<Inside>,
+    routes: Routes,
 }
 
 /// A simulated chip, whose time the gateway lets pass.
@@ -73,11 +74,12 @@ impl Remote {
         let chip = gateway.chip();
         let mut gateway = Gateway::new(gateway, patience);
         let (ports, place) = gateway.links(chip)?;
+        let routes = gateway.routes(chip, &ports, place)?;
         let queues = ports.iter().map(|&port| Queue::open(&mut gateway, port));
         let queues = queues.collect::<Result<_, _>>()?;
         let inside = gateway.transport.simulated_behind().map(Inside);
         let targets = [TlbTarget::unicast(chip.arc, 0); WINDOWS.len()];
-        Ok(Self { gateway, chip, place, queues, turn: 0, targets, stop: None, inside })
+        Ok(Self { gateway, chip, place, queues, turn: 0, targets, stop: None, inside, routes })
     }
 
     fn command(&self, tile: NocXy, addr: u64, data: u32, flags: Flags) -> Command {
@@ -252,6 +254,17 @@ impl Transport for Remote {
     fn check(&mut self) -> Result<(), TransportError> {
         self.gateway.transport.check()?;
         self.queues.iter().try_for_each(|queue| self.gateway.check(queue.port()))
+    }
+
+    fn routes(&self) -> Option<&Routes> {
+        Some(&self.routes)
+    }
+
+    fn routes_were_used(&mut self) -> Result<(), TransportError> {
+        for queue in &mut self.queues {
+            *queue = Queue::open(&mut self.gateway, queue.port())?;
+        }
+        Ok(())
     }
 
     fn busy(&mut self) {

@@ -1,0 +1,73 @@
+//! Copies to the DRAM of the other chip of a card, by commands to the firmware of Ethernet tiles ([`tt_isa::eth::routing`]).
+//!
+//! The source is `src0`, the destination `dst`, whose address is one of the other chip's linear DRAM; both chips have the same banks. A lane
+//! for each link takes every so many-th piece.
+
+use tt_isa::eth::routing::{BLOCK_ALIGN, BLOCK_SIZE};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::dram::DRAM_PAGE;
+
+/// Links that a copy uses at most.
+pub const LINKS: usize = 4;
+
+/// Parameters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RelayParams {
+    /// Bytes, a multiple of 4.
+    pub bytes: u32,
+    /// Links.
+    pub links: u32,
+    /// Ethernet tile of each link, on NoC 0.
+    pub nodes: [u32; LINKS],
+    /// Place of the other chip, as the upper half of a command's address has it.
+    pub chip: u32,
+    /// Its rack.
+    pub rack: u32,
+}
+
+/// Bytes of the piece that begins at byte `at`: a block at most, within a page of DRAM at both ends.
+#[inline]
+pub const fn piece(from: u64, to: u64, at: u32, bytes: u32) -> u32 {
+    let page = DRAM_PAGE;
+    let (from, to) =
+        (page - (from as u32).wrapping_add(at) % page, page - (to as u32).wrapping_add(at) % page);
+    let mut len = bytes - at;
+    let limits = [from, to, BLOCK_SIZE];
+    let mut n = 0;
+    while n < limits.len() {
+        if limits[n] < len {
+            len = limits[n];
+        }
+        n += 1;
+    }
+    len
+}
+
+/// What both addresses are multiples of.
+pub const ALIGN: u64 = BLOCK_ALIGN;
+
+const _: () = assert!(DRAM_PAGE.is_power_of_two() && ALIGN >= crate::target::CONGRUENCE as u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_stay_within_pages() {
+        let (from, to, bytes) = (3 * 8192 + 7168 + 32, 8192 - 64, 20_004);
+        let mut at = 0;
+        while at < bytes {
+            let len = piece(from, to, at, bytes);
+            assert!(len > 0 && len <= BLOCK_SIZE && len.is_multiple_of(4));
+            for start in [from, to] {
+                let first = start + u64::from(at);
+                assert_eq!(first / 8192, (first + u64::from(len) - 1) / 8192);
+                assert!(first.is_multiple_of(ALIGN), "{at}");
+            }
+            at += len;
+        }
+        assert_eq!(at, bytes);
+    }
+}
