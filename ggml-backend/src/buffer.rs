@@ -87,6 +87,27 @@ fn report(what: &str, tensor: Option<TensorRef<'_>>, result: Result<(), impl Dis
 }
 
 impl Arena {
+    /// Copies from another device, if the two are chips of one card. Otherwise ggml does it through the host.
+    fn copy_over(
+        &self,
+        from: &Arena,
+        from_addr: DramAddr,
+        addr: DramAddr,
+        size: u64,
+        dst: TensorRef<'_>,
+    ) -> bool {
+        let (to, source) = (&self.device.runtime, &from.device.runtime);
+        if !to.is_beside(source)
+            || !report("cpy_tensor", Some(dst), self.device.weights.before_write(addr, size))
+        {
+            return false;
+        }
+        match to.copy_from(addr, source, from_addr, size) {
+            Ok(done) => done,
+            Err(error) => report("cpy_tensor", Some(dst), Err(error)),
+        }
+    }
+
     fn start(&self, window: Window<'_>) -> DramAddr {
         self.address(window.tensor).offset(window.offset)
     }
@@ -130,8 +151,11 @@ impl entry::Buffer for Arena {
         let weights = &self.device.weights;
         // A weight goes through the host: its bytes are there, and setting it makes new tiles.
         let through_host = window.for_weights || weights.holds_tiles(from_addr, size);
-        if !std::ptr::eq(from.device, self.device) || through_host {
+        if through_host || from.device.weights.holds_tiles(from_addr, size) {
             return false;
+        }
+        if !std::ptr::eq(from.device, self.device) {
+            return self.copy_over(from, from_addr, addr, size, dst);
         }
         report("cpy_tensor", Some(dst), weights.before_write(addr, size))
             && report("cpy_tensor", Some(dst), self.device.runtime.copy(addr, from_addr, size))

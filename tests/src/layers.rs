@@ -19,6 +19,10 @@ pub enum Layers {
     OnCard,
     /// Half of them on each of two simulated cards.
     OverTwoCards,
+    /// Half of them on each chip of a simulated n300.
+    OverTwoChips,
+    /// A part of each of them on each chip of a simulated n300.
+    InTwoChips,
 }
 
 impl Layers {
@@ -28,6 +32,7 @@ impl Layers {
             Self::OnCpu => Device::Cpu,
             Self::OnCard => Device::SIM,
             Self::OverTwoCards => Device::Tenstorrent("sim,sim"),
+            Self::OverTwoChips | Self::InTwoChips => Device::Tenstorrent("sim:n300"),
         }
     }
 
@@ -36,7 +41,10 @@ impl Layers {
         match self {
             Self::OnCpu => &["-ngl", "0"],
             Self::OnCard => &["-ngl", "99", "-dev", "TT0"],
-            Self::OverTwoCards => &["-ngl", "99", "-dev", "TT0,TT1", "-sm", "layer"],
+            Self::OverTwoCards | Self::OverTwoChips => {
+                &["-ngl", "99", "-dev", "TT0,TT1", "-sm", "layer"]
+            }
+            Self::InTwoChips => &["-ngl", "99", "-dev", "TT0,TT1", "-sm", "tensor", "-fa", "on"],
         }
     }
 

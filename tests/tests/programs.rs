@@ -65,6 +65,17 @@ fn layers_over_two_cards() {
     same_text(Layers::OverTwoCards, &[]);
 }
 
+/// The second chip of an n300 is reached through the first one.
+#[test]
+fn layers_over_two_chips() {
+    same_text(Layers::OverTwoChips, &[]);
+}
+
+#[test]
+fn tensors_over_two_chips() {
+    same_text(Layers::InTwoChips, &[]);
+}
+
 /// More tokens than the context has: half of it is dropped, and the positions of the others in the cache change.
 #[test]
 fn a_full_context_is_shifted() {
