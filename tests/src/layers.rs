@@ -41,9 +41,7 @@ impl Layers {
         match self {
             Self::OnCpu => &["-ngl", "0"],
             Self::OnCard => &["-ngl", "99", "-dev", "TT0"],
-            Self::OverTwoCards | Self::OverTwoChips => {
-                &["-ngl", "99", "-dev", "TT0,TT1", "-sm", "layer"]
-            }
+            Self::OverTwoCards | Self::OverTwoChips => &["-ngl", "99", "-dev", "TT0,TT1", "-sm", "layer"],
             Self::InTwoChips => &["-ngl", "99", "-dev", "TT0,TT1", "-sm", "tensor", "-fa", "on"],
         }
     }

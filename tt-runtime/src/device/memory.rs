@@ -179,8 +179,9 @@ fn relay_between(
         let now = RELAYED.min(whole - at);
         let descriptor = ops::relay(chip, route, from.offset(at), to.offset(at), now, cores);
         let descriptor = descriptor.map_err(|error| Error::Unsupported(error.0.into_owned()))?;
-        source.link.check(from.offset(at), now as usize)?;
-        target.link.check(to.offset(at), now as usize)?;
+        source.link.check(from.offset(at), now)?;
+        target.link.check(to.offset(at), now)?;
+        source.moves += 1;
         source.execute(&descriptor)?;
     }
     if onwards {

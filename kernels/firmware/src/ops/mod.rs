@@ -42,10 +42,6 @@ macro_rules! part {
         $module::run(&TileLaunch::new($launch))
     };
     ($core:ident $launch:ident $op:ident ncrisc($module:ident)) => {{}};
-    (brisc $launch:ident $op:ident brisc($($kernel:ident)::+)) => {
-        lane!($launch 0 $op $($kernel)::+)
-    };
-    ($core:ident $launch:ident $op:ident brisc($($kernel:ident)::+)) => {{}};
     (brisc $launch:ident $op:ident lanes($($kernel:ident)::+)) => {
         lane!($launch 0 $op $($kernel)::+)
     };
