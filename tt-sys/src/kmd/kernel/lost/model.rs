@@ -4,6 +4,8 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 
+// The same text, with atomics of loom's.
+#[allow(clippy::duplicate_mod)]
 #[path = "table.rs"]
 mod table;
 
