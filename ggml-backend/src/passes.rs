@@ -28,6 +28,8 @@ pub struct Total {
     pub count: u64,
     /// Time in graphs.
     pub in_graphs: Duration,
+    /// Clocks of the device in graphs, where they are counted.
+    pub clocks: u64,
     /// Time between the graphs, from the end of the backend's pass before. Nothing for its first pass.
     pub between: Duration,
 }
@@ -44,12 +46,12 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Enters a graph that ran from `begin` to `end`.
+    /// Enters a graph that ran from `begin` to `end`, so many clocks of the device.
     fn graph(
         &mut self,
         products: &[Product],
-        begin: Instant,
-        end: Instant,
+        (begin, end): (Instant, Instant),
+        clocks: u64,
         totals: &mut BTreeMap<u64, Total>,
     ) {
         let again = products.iter().any(|(weight, _)| self.seen.contains(weight));
@@ -64,6 +66,7 @@ impl Progress {
         self.seen.extend(products.iter().map(|(weight, _)| weight));
         let total = totals.entry(rows).or_default();
         total.in_graphs += end.duration_since(begin);
+        total.clocks += clocks;
         total.between += self.end.map_or(Duration::ZERO, |before| begin.duration_since(before));
         self.end = Some(end);
     }
@@ -72,10 +75,10 @@ impl Progress {
 /// By the name of the device, and rows.
 static TOTALS: Mutex<BTreeMap<String, BTreeMap<u64, Total>>> = Mutex::new(BTreeMap::new());
 
-/// Enters a graph that a backend of a device has computed since `begin`.
-pub fn graph(progress: &mut Progress, device: &str, products: &[Product], begin: Instant) {
-    let end = Instant::now();
-    progress.graph(products, begin, end, TOTALS.lock().entry(device.to_owned()).or_default());
+/// Enters a graph that a backend of a device has computed since `begin`, in so many clocks.
+pub fn graph(progress: &mut Progress, device: &str, products: &[Product], begin: Instant, clocks: u64) {
+    let time = (begin, Instant::now());
+    progress.graph(products, time, clocks, TOTALS.lock().entry(device.to_owned()).or_default());
 }
 
 /// All passes so far, by device and rows.
@@ -96,8 +99,12 @@ mod tests {
         let (start, mut progress, mut totals) = (Instant::now(), Progress::default(), BTreeMap::new());
         for (index, products) in graphs.iter().enumerate() {
             let begin = start + Duration::from_secs(3 * index as u64);
-            progress.graph(products, begin, begin + Duration::from_secs(1), &mut totals);
+            progress.graph(products, (begin, begin + Duration::from_secs(1)), 7, &mut totals);
         }
+        assert_eq!(
+            totals.values().map(|total| total.clocks).sum::<u64>(),
+            7 * totals.values().map(|total| total.in_graphs.as_secs()).sum::<u64>()
+        );
         let row = |(rows, total): (&u64, &Total)| {
             (*rows, total.count, total.in_graphs.as_secs(), total.between.as_secs())
         };

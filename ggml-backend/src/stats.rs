@@ -76,6 +76,7 @@ fn pass((device, rows, total): &(String, u64, Total)) -> serde_json::Value {
         "rows": rows,
         "count": total.count,
         "graph_s": total.in_graphs.as_secs_f64(),
+        "clocks": total.clocks,
         "between_s": total.between.as_secs_f64(),
     })
 }

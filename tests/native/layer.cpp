@@ -8,6 +8,7 @@
 //   rows      tokens of the batch
 //   streams   sequences that the batch belongs to: each has a cache of its own
 //   outputs   rows whose logits are wanted
+//   read      floats that are read from the device at the end, beside the result: as many as the logits of a whole vocabulary
 //
 // Weights are Q8_0 with random quants: nothing that could be skipped is zero. Caches are filled, and inputs are written and logits read
 // as llama.cpp does for every batch. The library's statistics have the times.
@@ -227,6 +228,26 @@ void read_output(ggml_tensor * out) {
     std::printf("results %zu from %g to %g\n", found.size(), least, most);
 }
 
+// Reads that many floats.
+void read_floats(ggml_backend_t backend, int64_t count) {
+    ggml_context *        context = ggml_init({ ggml_tensor_overhead(), nullptr, true });
+    ggml_tensor *         floats  = ggml_new_tensor_1d(context, GGML_TYPE_F32, count);
+    ggml_backend_buffer_t buffer  = ggml_backend_alloc_ctx_tensors(context, backend);
+    if (!buffer) {
+        fail("no memory for what is read");
+    }
+    ggml_backend_buffer_clear(buffer, FILL_F32);
+    std::vector<uint8_t> found(ggml_nbytes(floats));
+    ggml_backend_tensor_get(floats, found.data(), 0, found.size());
+    for (uint8_t byte : found) {
+        if (byte != FILL_F32) {
+            fail("what was read is not what is there");
+        }
+    }
+    ggml_backend_buffer_free(buffer);
+    ggml_free(context);
+}
+
 } // namespace
 
 int main(int argc, char ** argv) {
@@ -271,6 +292,9 @@ int main(int argc, char ** argv) {
         fail("the graph failed");
     }
     read_output(ggml_graph_node(b.graph, ggml_graph_n_nodes(b.graph) - 1));
+    if (b.e["read"] > 0) {
+        read_floats(backend, b.e["read"]);
+    }
     ggml_gallocr_free(memory);
     ggml_backend_buffer_free(caches);
     ggml_backend_buffer_free(weights);

@@ -37,11 +37,18 @@ impl entry::Backend for Backend {
     fn compute(&mut self, host: &'static Host, graph: GraphRef<'_>) -> bool {
         let (device, nodes) = (self.device, graph.nodes());
         let _span = tracing::info_span!("graph", device = %device.label(), nodes = nodes.len()).entered();
-        let begin = Instant::now();
+        let clocks = || device.runtime.counters().clocks.unwrap_or(0);
+        let (begin, before) = (Instant::now(), clocks());
         device.weights.graph_begins();
         let done = Executor::new(host, device, graph).run(&nodes);
         device.weights.graph_ends();
-        passes::graph(&mut self.progress, &device.label(), &products(host, &nodes), begin);
+        passes::graph(
+            &mut self.progress,
+            &device.label(),
+            &products(host, &nodes),
+            begin,
+            clocks().saturating_sub(before),
+        );
         done
     }
 }

@@ -2,10 +2,12 @@
 //! (`tests/native/layer.cpp`), and the rest by multiplication.
 //!
 //! ```text
-//! token = inputs written + layers x layer + head + logits read
+//! token = inputs written + layers x layer + head - launches x what a stream saves of each + logits read
 //! ```
-//! Each part is clocks of the simulated chip, from the library's statistics (`GGML_TT_STATS` with `GGML_TT_PROFILE`). A head is computed with a
-//! part of its columns, and a prompt with a part of its rows: both are said with the figure. What the host computes itself takes no time here.
+//! Each part is clocks of the simulated chip, from the library's statistics (`GGML_TT_STATS`). The graph is computed twice: with
+//! `GGML_TT_PROFILE`, node by node, for the parts; and as llama.cpp does, as one stream, for what that saves of a launch. A head is computed with a
+//! part of its columns, and a prompt with a part of its rows: both are said with the figure. Logits are read in their whole number, in
+//! the second run. What the host computes itself takes no time here.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -122,8 +124,13 @@ impl Case {
         format!("{}.{}", self.model.name, self.kind)
     }
 
-    /// What the program is asked for.
-    fn arguments(&self) -> Vec<String> {
+    /// Logits of a pass.
+    fn logits(&self) -> u64 {
+        self.outputs * self.model.vocabulary
+    }
+
+    /// What the program is asked for; `read`: floats that it reads beside the result.
+    fn arguments(&self, read: u64) -> Vec<String> {
         let Model { embedding, heads, kv_heads, head, feed, vocabulary, .. } = self.model;
         let values = [
             ("embedding", embedding),
@@ -136,6 +143,7 @@ impl Case {
             ("rows", self.rows_run),
             ("streams", self.streams),
             ("outputs", self.outputs),
+            ("read", read),
         ];
         values.iter().map(|(name, value)| format!("{name}={value}")).collect()
     }
@@ -208,17 +216,22 @@ impl Predictor {
     /// The layer cannot be computed.
     pub fn figure(&self, case: &Case) -> Result<(Value, Value)> {
         let begin = Instant::now();
-        let stats = self.run(case)?;
-        let parts = Parts::of(case, &stats)?;
+        let stats = self.run(case, true)?;
+        let streamed = self.run(case, false)?;
+        let parts = Parts::of(case, &stats, &streamed)?;
         Ok((parts.figure(case, begin.elapsed()), stats))
     }
 
-    /// Computes a layer and a part of the head; the library's statistics.
-    fn run(&self, case: &Case) -> Result<Value> {
+    /// Computes a layer and a part of the head, node by node or as one stream; the library's statistics. In a stream's run the logits of a
+    /// whole vocabulary are read, too.
+    fn run(&self, case: &Case, by_node: bool) -> Result<Value> {
         let file = tools::Temporary::new("predict.json");
         let mut command = self.tools.prepare(&self.program, Device::Tenstorrent(DEVICE));
-        command.arg("TT0").args(case.arguments());
-        command.env("GGML_TT_STATS", file.path()).env("GGML_TT_PROFILE", "1");
+        command.arg("TT0").args(case.arguments(if by_node { 0 } else { case.logits() }));
+        command.env("GGML_TT_STATS", file.path());
+        if by_node {
+            command.env("GGML_TT_PROFILE", "1");
+        }
         command.env("GGML_TT_WEIGHTS", case.weights);
         tools::run(&mut command, LIMIT)?.success()?;
         let text = std::fs::read_to_string(file.path()).context("the library wrote no statistics")?;
@@ -232,8 +245,9 @@ struct Parts {
     /// Of one layer and of the head, each by operator.
     layer: Vec<(String, f64)>,
     head: Vec<(String, f64)>,
-    /// Launches of a pass.
+    /// Launches of a pass, and what one takes less in a stream than by itself.
     launches: u64,
+    saved: f64,
     written: f64,
     read: f64,
 }
@@ -243,18 +257,21 @@ fn sum(parts: &[(String, f64)]) -> f64 {
 }
 
 impl Parts {
-    /// From the statistics of a run. What was computed in part is made whole.
-    fn of(case: &Case, stats: &Value) -> Result<Self> {
+    /// From the statistics of a run node by node, and of one as a stream. What was computed in part is made whole.
+    fn of(case: &Case, stats: &Value, streamed: &Value) -> Result<Self> {
         let clocks_us = stats["clocks_us"].as_f64().context("the device keeps no time")?;
         let us =
             |value: &Value| value["clocks"].as_f64().map(|clocks| clocks / clocks_us).context("no clocks");
         let rows = case.rows as f64 / case.rows_run as f64;
         let columns = HEAD_PART as f64;
         let mut parts = Self::default();
+        let (mut alone, mut run) = (0.0, 0);
         for row in stats["profile"].as_array().context("no profile")? {
             let (operator, tensor) = (row["operator"].as_str(), row["tensor"].as_str());
             let (operator, tensor) = (operator.context("no operator")?, tensor.context("no tensor")?);
             let (time, launches) = (us(row)?, row["launches"].as_u64().unwrap_or(0));
+            alone += time;
+            run += launches;
             let name = format!("{operator} {tensor}");
             if HEAD.contains(&tensor) {
                 let whole = if tensor == "result_output" { columns } else { 1.0 };
@@ -265,9 +282,12 @@ impl Parts {
                 parts.launches += launches * case.model.layers;
             }
         }
-        let host = &stats["host"];
-        parts.written = us(&host["written"])? * rows;
-        parts.read = us(&host["read"])? * columns;
+        let of_passes =
+            streamed["passes"].as_array().context("no passes")?.iter().map(us).sum::<Result<f64>>()?;
+        parts.saved = (alone - of_passes) / run.max(1) as f64;
+        parts.written = us(&stats["host"]["written"])? * rows;
+        // Both have read the part of the logits that they have computed.
+        parts.read = us(&streamed["host"]["read"])? - us(&stats["host"]["read"])?;
         ensure!(!parts.layer.is_empty() && parts.head.len() == HEAD.len(), "nodes are missing: {parts:?}");
         ensure!(sum(&parts.layer) > 0.0 && parts.read > 0.0, "nothing took any time: {parts:?}");
         Ok(parts)
@@ -277,13 +297,16 @@ impl Parts {
     fn figure(&self, case: &Case, wall: Duration) -> Value {
         let layers = case.model.layers as f64;
         let (layer, head) = (sum(&self.layer), sum(&self.head));
-        let device = layers * layer + head;
+        let alone = layers * layer + head;
+        let device = alone - self.launches as f64 * self.saved;
         let all = device + self.written + self.read;
         let (roofline, limited_by) = case.roofline();
         let round = |value: f64, digits: i32| (value * 10f64.powi(digits)).round() / 10f64.powi(digits);
         let tokens = |us: f64| round(case.rows as f64 * 1e6 / us, 3);
         let mut shares = Map::new();
-        let mut add = |name: &str, us: f64| shares.insert(name.to_owned(), json!(round(us / all, 4)));
+        let mut add = |name: &str, us: f64| {
+            shares.insert(name.to_owned(), json!(round(us / (alone + self.written + self.read), 4)))
+        };
         for (name, us) in &self.layer {
             add(name, layers * us);
         }
@@ -302,6 +325,7 @@ impl Parts {
             "head_us": round(head, 1),
             "host_us": round(self.written + self.read, 1),
             "launches": self.launches,
+            "stream_saves_us": round(self.saved, 2),
             "weights": case.weights,
             "kv": case.kv,
             "rows": case.rows,
@@ -346,19 +370,21 @@ mod tests {
             ],
             "host": { "written": { "clocks": 500 }, "read": { "clocks": 10_000 } },
         });
+        let streamed = json!({ "passes": [{ "clocks": 7000 }], "host": { "read": { "clocks": 14_000 } } });
         let decode = cases()[0];
-        let parts = Parts::of(&decode, &stats).unwrap();
-        assert_eq!((sum(&parts.layer), sum(&parts.head), parts.written, parts.read), (6.0, 26.0, 0.5, 80.0));
-        assert_eq!(parts.launches, 16 * 4 + 4);
+        let parts = Parts::of(&decode, &stats, &streamed).unwrap();
+        assert_eq!((sum(&parts.layer), sum(&parts.head), parts.written, parts.read), (6.0, 26.0, 0.5, 4.0));
+        // 11 us one by one, 7 as a stream of 8.
+        assert_eq!((parts.launches, parts.saved), (16 * 4 + 4, 0.5));
         let figure = parts.figure(&decode, Duration::from_secs(1));
-        let all = 16.0 * 6.0 + 26.0 + 80.5;
+        let all = 16.0 * 6.0 + 26.0 - 68.0 * 0.5 + 4.5;
         assert!((figure["ms"].as_f64().unwrap() - all / 1e3).abs() < 1e-3, "{figure}");
         assert_eq!(figure["name"], "silicon.1b.decode");
         let shares: f64 = figure["shares"].as_object().unwrap().values().filter_map(Value::as_f64).sum();
         assert!((shares - 1.0).abs() < 1e-3, "{figure}");
         let prefill = cases().into_iter().find(|case| case.kind == "prefill512").unwrap();
-        assert_eq!(sum(&Parts::of(&prefill, &stats).unwrap().layer), 24.0);
-        assert!(Parts::of(&decode, &json!({ "profile": [] })).is_err());
+        assert_eq!(sum(&Parts::of(&prefill, &stats, &streamed).unwrap().layer), 24.0);
+        assert!(Parts::of(&decode, &json!({ "profile": [] }), &streamed).is_err());
     }
 
     /// A 1B has 1.24 billion weights with its head, an 8B 7.5 billion.
