@@ -156,6 +156,9 @@ pub fn serve_and_complete(run: fn(Op, Launch)) -> ! {
         };
         launch(RiscV::Brisc, seq, run);
         set_stage(RiscV::Brisc, Stage::Joining, seq);
+        if let Some(leader) = &mut leader {
+            leader.send(seq);
+        }
         for core in SIBLINGS {
             while mailbox(l1::done_word(core)).load() != seq {
                 // A sibling that hangs never is done.

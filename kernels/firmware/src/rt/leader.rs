@@ -1,8 +1,9 @@
 //! What the leader's BRISC does between two launches: it waits until all workers have completed one, and starts the next step of the
 //! stream or tells the host ([`tt_kernel_abi::launch`]).
 //!
-//! Nobody but the host waits for the leader in a launch: it does its part of the work as every worker does, and what it does here comes after
-//! it has counted itself. It waits for all workers' counts, which they add without waiting for anyone.
+//! Nobody but the host waits for the leader in a launch: it does its part of the work as every worker does. The next step's descriptor is sent as
+//! soon as BRISC's part is done, so that its acknowledgements come while the other cores of the tile, and other tiles, are still busy;
+//! what follows comes after the leader has counted itself. It waits for all workers' counts, which they add without waiting for anyone.
 #![allow(unsafe_code)]
 
 use super::boot;
@@ -30,6 +31,8 @@ pub(super) struct Leader {
     next: DramAddr,
     /// Steps that are left.
     left: u32,
+    /// The NIU, and how many acknowledgements of the next step's descriptor it will have had.
+    noc: Noc,
 }
 
 /// A word of the configuration.
@@ -56,33 +59,39 @@ impl Leader {
             errors: 0,
             next: DramAddr(0),
             left: 0,
+            noc: Noc::new(0),
         })
     }
 
-    /// Waits until all have completed launch `seq`, and until there is another one; gives its number.
-    pub(super) fn next(&mut self, seq: u32) -> u32 {
-        let mut noc = Noc::new(0);
+    /// BRISC's part of launch `seq` is done: sends the next step to all, if there is one. BRISC writes nothing else until [`next`](Self::next).
+    pub(super) fn send(&mut self, seq: u32) {
+        self.noc = Noc::new(0);
         if self.left > 0 {
             // Its place is not that of the launch that others may still be busy with.
             let at = l1::NEXT_STEP + offset_of!(OpDescriptor, seq) as u32;
             // SAFETY: an aligned word of the next step's place, to which there are no references.
             unsafe { Register::at(at) }.store(seq + 1);
-            noc.write_to_all(l1::NEXT_STEP, l1::launch(seq + 1), l1::DESCRIPTOR_BYTES, self.rect, self.workers);
+            let to = l1::launch(seq + 1);
+            self.noc.write_to_all(l1::NEXT_STEP, to, l1::DESCRIPTOR_BYTES, self.rect, self.workers);
         }
+    }
+
+    /// Waits until all have completed launch `seq`, and until there is another one; gives its number.
+    pub(super) fn next(&mut self, seq: u32) -> u32 {
         self.wait_for_all();
-        noc.wait_writes();
+        self.noc.wait_writes();
         let errors = mailbox(l1::ERROR_COUNT).load();
         let failed = core::mem::replace(&mut self.errors, errors) != errors;
         if self.left == 0 || failed {
             self.left = 0;
-            return self.finish(&mut noc, seq);
+            return self.finish(seq);
         }
         mailbox(l1::NEXT_GO).store(seq + 1);
-        noc.write_word_to_all(l1::NEXT_GO, l1::GO, self.rect);
+        self.noc.write_word_to_all(l1::NEXT_GO, l1::GO, self.rect);
         self.left -= 1;
         self.next = self.next.offset(OpDescriptor::BYTES as u64);
         // While the go word is on its way.
-        self.fetch(&mut noc);
+        self.fetch();
         mailbox(l1::GO).wait_while_equal(seq)
     }
 
@@ -96,12 +105,12 @@ impl Leader {
     }
 
     /// Tells the host that launch `seq` has finished, and waits for another one.
-    fn finish(&mut self, noc: &mut Noc, seq: u32) -> u32 {
+    fn finish(&mut self, seq: u32) -> u32 {
         mailbox(l1::FINISHED).store(seq);
         if self.push != [0; 2] {
-            noc.write_l1_to_host(l1::COUNTS, self.push, l1::COUNTS_BYTES);
+            self.noc.write_l1_to_host(l1::COUNTS, self.push, l1::COUNTS_BYTES);
             // The operator's own count of acknowledgements begins with none under way.
-            noc.wait_writes();
+            self.noc.wait_writes();
         }
         let seq = loop {
             self.stop_if_told();
@@ -114,16 +123,16 @@ impl Leader {
         let half = |i: usize| u64::from(stream(seq, offset_of!(Stream, addr) + 4 * i));
         self.next = DramAddr(half(0) | half(1) << 32);
         self.left = stream(seq, offset_of!(Stream, steps));
-        self.fetch(noc);
+        self.fetch();
         seq
     }
 
     /// Brings the next step from DRAM, if there is one.
-    fn fetch(&self, noc: &mut Noc) {
+    fn fetch(&mut self) {
         if self.left > 0 {
             // SAFETY: the next step's place; its words are accessed by the NoC and as registers only.
-            noc.read_dram(self.next, unsafe { L1::new(l1::NEXT_STEP, l1::DESCRIPTOR_BYTES) });
-            noc.wait_reads();
+            self.noc.read_dram(self.next, unsafe { L1::new(l1::NEXT_STEP, l1::DESCRIPTOR_BYTES) });
+            self.noc.wait_reads();
         }
     }
 

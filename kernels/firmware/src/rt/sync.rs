@@ -13,7 +13,7 @@ pub struct Counter(u32);
 
 impl Counter {
     const fn at(index: u32) -> Self {
-        assert!(index * 16 < SYNC_BYTES);
+        assert!(index < COUNTERS && ATOMIC_RETURN < SYNC + SYNC_BYTES);
         Self(SYNC + index * 16)
     }
 
@@ -55,13 +55,14 @@ pub const BLOCKS_READY: Counter = Counter::at(6);
 pub const BLOCKS_FREE: Counter = Counter::at(7);
 /// NCRISC: the rows of `MUL_MAT_ID` are sorted by matrix.
 pub const GROUPS_READY: Counter = Counter::at(8);
+/// How many there are.
+const COUNTERS: u32 = 9;
 /// Where NoC atomics of BRISC put the old value that nobody wants.
-pub const ATOMIC_RETURN: u32 = SYNC + 9 * 16;
+pub const ATOMIC_RETURN: u32 = SYNC + COUNTERS * 16;
 
-/// Zeroes all words; only when no other core runs an operator.
+/// Zeroes all counters; only when no other core runs an operator.
 pub fn clear() {
-    for offset in (0..SYNC_BYTES).step_by(4) {
-        // SAFETY: the synchronisation words, to which nobody has references.
-        unsafe { Register::at(SYNC + offset) }.store(0);
+    for index in 0..COUNTERS {
+        Counter::at(index).word().store(0);
     }
 }

@@ -11,7 +11,7 @@ use tt_runtime::{Device, ElementType, TensorView, parse_devices};
 
 use super::{Anchor, Measure};
 
-pub const ANCHORS: [Anchor; 2] = [
+pub const ANCHORS: [Anchor; 3] = [
     // tt-metal's trace of an empty program on all cores takes 1.05 to 1.21 us, with the host out of the way.
     Anchor {
         name: "launch.all_cores",
@@ -20,6 +20,15 @@ pub const ANCHORS: [Anchor; 2] = [
         tolerance: 0.0,
         at_least: true,
         measure: Measure::Runtime(launch),
+    },
+    // The same of our empty program, as a step of a stream, which the host does not start.
+    Anchor {
+        name: "step.empty",
+        unit: "us",
+        published: 1.05,
+        tolerance: 0.0,
+        at_least: true,
+        measure: Measure::Runtime(step),
     },
     // TTNN's RMSNorm of a row of 4096 takes 22.6 us on 32 cores that have it in L1, 85 us from DRAM, 108 us on one core (tt-metal issue 8060).
     // Another program: the same within an order of magnitude is plausible.
@@ -44,6 +53,21 @@ fn launch() -> Result<f64> {
     let view = TensorView::contiguous(ElementType::F32, row.addr().0, [32, workers, 1, 1]);
     let op = fill(Unary::Fill, &[1.0], &view, workers)?;
     microseconds(&device, &op)
+}
+
+/// Microseconds of a step of a stream in which all tiles do nothing.
+fn step() -> Result<f64> {
+    let device = device()?;
+    let clock = || device.counters().clocks.context("the timed mode counts clocks");
+    let mut stream = device.stream();
+    let mut run = |steps: u32| {
+        (0..steps).try_for_each(|_| stream.push(&OpDescriptor::NOP))?;
+        let begin = clock()?;
+        stream.finish()?;
+        anyhow::Ok((clock()? - begin) as f64 / 1000.0)
+    };
+    run(1)?;
+    Ok((run(8 * LAUNCHES)? - run(LAUNCHES)?) / f64::from(7 * LAUNCHES))
 }
 
 /// Microseconds of RMS_NORM and MUL of one row of 4096 elements.
