@@ -29,6 +29,7 @@ mod placement;
 mod record;
 mod spec;
 pub mod transport;
+mod way;
 
 pub use chip::ChipError;
 pub use device::{
@@ -42,3 +43,4 @@ pub use tt_kernel_abi::target::CONGRUENCE;
 pub use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor, TensorView};
 pub use tt_kernels::WITH_KERNELS;
 pub use tt_simulator::{DeadUnit, Defect, LinkEffect, Mode, usage};
+pub use way::Way;

@@ -32,7 +32,7 @@ use tt_sys::kmd::ioctl::Version;
 
 use crate::cards::{Card, CardError, Found, System};
 use crate::chip::title;
-use crate::transport::shared::Way;
+use crate::way::Way;
 
 /// The board that `sim` stands for.
 const DEFAULT_BOARD: &str = "n150";

@@ -14,8 +14,9 @@ use tt_isa::eth::routing::{RESPONSE_QUEUE, WRITE_POINTER};
 use tt_isa::map::{DEBUG_REGS_BASE, SOFT_RESET_0};
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
+use tt_runtime::Way;
 use tt_runtime::transport::remote::{Remote, RemoteError};
-use tt_runtime::transport::shared::{Seat, Way};
+use tt_runtime::transport::shared::Seat;
 use tt_runtime::transport::sim::Sim;
 use tt_runtime::transport::{Purpose, Transport, TransportError};
 use tt_runtime::{Device, DramAddr, OpDescriptor, SimOptions, parse_devices};
@@ -162,12 +163,12 @@ impl Card {
         let way = Way::default();
         let options = SimOptions { rows: Some(1), ..SimOptions::default() };
         let sim = || Ok(Box::new(Sim::new(board("n300").unwrap(), 0, &options)?) as Box<dyn Transport>);
-        let first = way.enter(sim).unwrap();
+        let first = Seat::on(&way, sim).unwrap();
         Self { first, way }
     }
 
     fn second(&self) -> Result<Remote, TransportError> {
-        let seat = self.way.enter(|| unreachable!("it is open"))?;
+        let seat = Seat::on(&self.way, || unreachable!("it is open"))?;
         Remote::with_patience(Box::new(seat), Duration::from_millis(200))
     }
 

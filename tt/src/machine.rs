@@ -167,11 +167,13 @@ impl Machine {
             let mut all = true;
             for (job, ending) in jobs.iter().zip(&mut endings).filter(|(_, ending)| **ending == Ending::Hung)
             {
-                let words = self.words(job.tile, Mailbox::of(job.core).into(), Mailbox::WORDS + 1)?;
-                match words[0] == Mailbox::ENDED {
-                    true => *ending = Ending::Done(words[1..].try_into().expect("so many")),
-                    false => all = false,
+                let at = u64::from(Mailbox::of(job.core));
+                if self.link.read32(job.tile, at)? != Mailbox::ENDED {
+                    all = false;
+                    continue;
                 }
+                let words = self.words(job.tile, at + 4, Mailbox::WORDS)?;
+                *ending = Ending::Done(words.try_into().expect("so many"));
             }
             clocks += u64::from(LOOK);
             let over = if simulated { asleep || clocks > LIMIT } else { started.elapsed() > self.patience };

@@ -26,7 +26,7 @@ use tt_sys::kmd::{Driver, File, Kernel, OpenFlags, errno};
 pub use error::{CardError, Users};
 
 use crate::chip::{recognise, supported, title};
-use crate::transport::shared::Way;
+use crate::way::Way;
 
 /// Folder of the driver's nodes.
 const NODES: &str = "dev/tenstorrent";

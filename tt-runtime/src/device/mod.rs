@@ -439,7 +439,7 @@ pub fn connect(spec: &DeviceSpec) -> Result<Box<dyn Transport>, Error> {
 /// A share of the way to a card that several devices use.
 fn seat(first: &DeviceSpec) -> Result<Seat, Error> {
     match first.way() {
-        Some(way) => Ok(way.enter(|| open(first))?),
+        Some(way) => Ok(Seat::on(way, || open(first))?),
         None => Err(Error::Transport(RemoteError::NoLink { links: Vec::new() }.into())),
     }
 }

@@ -1,10 +1,9 @@
-//! One way to a card for several of its chips: the first of them that is used opens it, and it is closed with the last.
+//! One way to a card for several of its chips ([`Way`]): the first of them that is used opens it, and it is closed with the last.
 //!
 //! Each has a [`Seat`], which is a transport. Windows belong to all seats: one that another seat has pointed elsewhere is pointed again before
 //! it is used.
 
-use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tt_isa::chip::Chip;
@@ -14,17 +13,9 @@ use tt_isa::tlb::TlbTarget;
 use tt_simulator::Mark;
 use tt_simulator::usage::Usage;
 
+use crate::way::Way;
+
 use super::{Advance, Executed, HostRange, Shown, Simulated, Transport, TransportError};
-
-/// A way that is opened when it is first needed.
-#[derive(Clone, Default)]
-pub struct Way(Arc<Mutex<Weak<Mutex<Open>>>>);
-
-impl fmt::Debug for Way {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_open() { "open" } else { "closed" })
-    }
-}
 
 /// An open way.
 struct Open {
@@ -44,41 +35,6 @@ pub struct Seat {
     simulated: bool,
 }
 
-impl Way {
-    /// Whether both are the same.
-    pub fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    /// Whether somebody has it open.
-    pub fn is_open(&self) -> bool {
-        self.0.lock().strong_count() > 0
-    }
-
-    /// A seat. `connect` opens the way if nobody has yet.
-    ///
-    /// # Errors
-    /// That of `connect`.
-    pub fn enter(
-        &self,
-        connect: impl FnOnce() -> Result<Box<dyn Transport>, TransportError>,
-    ) -> Result<Seat, TransportError> {
-        let mut way = self.0.lock();
-        let open = match way.upgrade() {
-            Some(open) => open,
-            None => {
-                let transport = connect()?;
-                let shows = vec![None; transport.windows().len()];
-                let open = Arc::new(Mutex::new(Open { transport, shows }));
-                *way = Arc::downgrade(&open);
-                open
-            }
-        };
-        drop(way);
-        Ok(Seat::new(open))
-    }
-}
-
 impl Open {
     /// Lets a window show what a seat has pointed it at.
     fn show(&mut self, window: usize, target: Option<TlbTarget>) -> Result<(), TransportError> {
@@ -92,6 +48,22 @@ impl Open {
 }
 
 impl Seat {
+    /// A seat. `connect` opens the way if nobody has yet.
+    ///
+    /// # Errors
+    /// That of `connect`.
+    pub fn on(
+        way: &Way,
+        connect: impl FnOnce() -> Result<Box<dyn Transport>, TransportError>,
+    ) -> Result<Self, TransportError> {
+        let open = way.enter(|| {
+            let transport = connect()?;
+            let shows = vec![None; transport.windows().len()];
+            Ok::<_, TransportError>(Mutex::new(Open { transport, shows }))
+        })?;
+        Ok(Self::new(open))
+    }
+
     fn new(open: Arc<Mutex<Open>>) -> Self {
         let mut way = open.lock();
         let chip = way.transport.chip();
