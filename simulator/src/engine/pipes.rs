@@ -4,9 +4,7 @@
 
 use std::collections::VecDeque;
 
-use tt_isa::stall::until;
-
-use crate::model::tensix::pipe::{PIPES, Pipe, packers};
+use crate::model::tensix::pipe::{MOVER, PIPES, Pipe, packers};
 use crate::model::tensix::{Busy, THREADS, Tensix};
 use crate::model::tile::Tile;
 use crate::observe::{Handover, Issued, Observer};
@@ -113,7 +111,7 @@ impl Pipes {
 
     /// Tells the wait gates which units are busy for whom.
     fn show_busy(&self, tensix: &mut Tensix) {
-        let unmet = if self.mover.is_some() { until::XMOV } else { 0 };
+        let unmet = if self.mover.is_some() { MOVER } else { 0 };
         let mut busy = [Busy { unmet, ..Busy::default() }; THREADS];
         for pipe in Pipe::ALL {
             for kept in &self.queues[pipe as usize] {

@@ -61,6 +61,9 @@ impl Pipe {
     }
 }
 
+/// The condition of `STALLWAIT` that the mover keeps unmet while it works.
+pub const MOVER: u32 = until::XMOV;
+
 /// Packers that an instruction of the packers uses, as bits; none selected means the first.
 pub fn packers(opcode: Opcode, word: u32) -> u32 {
     match opcode {
