@@ -15,7 +15,8 @@ fn a_layer_is_measured_and_drawn() {
     // Inputs are written, and 8 KiB of logits pushed: a launch, and 0.3 us on PCIe. Words that the host reads would take 2.4 ms.
     assert!((1.0..150.0).contains(&number("host_us")), "{figure}");
     let saved = number("launches") * number("stream_saves_us");
-    assert!(number("stream_saves_us") > 1.0, "a stream saves something: {figure}");
+    // Little: PCIe brings a launch in as much time as the leader needs for a step.
+    assert!(number("stream_saves_us") > 0.0, "a stream saves something: {figure}");
     let parts = 2.0 * number("layer_us") + number("head_us") + number("host_us") - saved;
     assert!((number("ms") - parts / 1e3).abs() < 0.01 * number("ms"), "{figure}");
     // At least what the documents give for a launch on all cores, and less than all of it at the roofline.
