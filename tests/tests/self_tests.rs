@@ -55,16 +55,7 @@ fn sampler(tools: &Tools, test: &str, layers: Layers) -> Result<Finished> {
     tools::run(command.env("GGML_TT_WEIGHTS", "tf32"), LIMIT)
 }
 
-/// What stands in front of a count of tokens that a sampler has left out.
-const MASKED: &str = "n_masked=";
-
-/// How many tokens samplers have left out, one after the other. A token at the border of what is left out may be on either side of it, as it
-/// may at the border of a random draw.
-fn masked(out: &str) -> Vec<i64> {
-    out.split_whitespace().filter_map(|word| word.strip_prefix(MASKED)?.parse().ok()).collect()
-}
-
-/// What a test of samplers says of tokens, without counts of those that are left out ([`masked`]), without numbers that have a fraction, and without the order in which the best tokens are listed:
+/// What a test of samplers says of tokens, without numbers that have a fraction, and without the order in which the best tokens are listed:
 /// nothing guarantees it.
 fn choices(out: &str) -> Vec<String> {
     const DEBUGGER: [&str; 5] = ["#", "0x", "[", "30\t", "Using host"];
@@ -72,7 +63,6 @@ fn choices(out: &str) -> Vec<String> {
     let general = |word: &str| match word.split_once('[') {
         Some((list, rest)) if rest.trim_end_matches(']').parse::<u32>().is_ok() => format!("{list}[]"),
         _ if word.contains('.') && (number(word) || word.contains("max_diff=")) => "~".to_owned(),
-        _ if word.starts_with(MASKED) => "~".to_owned(),
         _ => word.to_owned(),
     };
     // ggml calls a debugger, if there is one, when a program aborts.
@@ -102,9 +92,6 @@ fn samplers(tests: &[&str]) {
     for test in tests {
         let [cpu, card] = BOTH.map(|layers| sampler(&tools, test, layers).unwrap().success().unwrap());
         assert_eq!(choices(&card.out), choices(&cpu.out), "{test}");
-        let counts = [&card, &cpu].map(|run| masked(&run.out));
-        let near = counts[0].iter().zip(&counts[1]).all(|(card, cpu)| (card - cpu).abs() <= 1);
-        assert!(near && counts[0].len() == counts[1].len(), "{test}: {counts:?}");
         assert!(card.err.contains("Using device: TT0"), "{}", card.err);
     }
 }
