@@ -198,6 +198,20 @@ fn halves_as_they_lie() {
     }
 }
 
+/// What is none of F16 makes its row no number, and no other.
+#[test]
+fn activations_that_are_none_of_f16() {
+    let device = simulator();
+    for value in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -f32::NAN, 65536.0, f32::MAX, 3.4e38] {
+        assert!(halves::special(&device, value).iter().all(|x| x.is_nan()), "{value}");
+    }
+    // The matrix unit aligns the products of 16 elements to the largest one and cuts them off: hence 1e-4.
+    for (value, wanted) in [(65472.0, 65487.5), (-65472.0, -65456.5), (1e-40, 15.5), (0.25, 15.75)] {
+        let results = halves::special(&device, value);
+        assert!(results.iter().all(|x| (x - wanted).abs() <= 1e-4 * wanted.abs()), "{value}: {results:?}");
+    }
+}
+
 #[test]
 fn batches_are_broadcast() {
     let (device, mut rng) = (simulator(), Rng::new(3));

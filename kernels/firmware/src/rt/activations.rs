@@ -26,16 +26,20 @@ pub fn place_row(from: L1, to: &Place) {
     each_half(from, to, |at, face, count| unsafe { copy_rounded(at, face, count) });
 }
 
-/// The same for weights whose F16 patterns stand in the place of TF32 ones: elements are 2^[`F16_BIAS`] times as large. Those from 2^16 on, which are
-/// none of F16 either, become the largest there are.
-pub fn place_row_for_f16(from: L1, to: &Place) {
-    // SAFETY: `each_half` gives places that are there.
-    each_half(from, to, |at, face, count| unsafe { copy_enlarged(at, face, count) });
+/// The same for weights whose F16 patterns stand in the place of TF32 ones: elements are 2^[`F16_BIAS`] times as large. False if one is none of F16:
+/// infinite, no number, or from 2^16 on. Products with it would look like numbers.
+pub fn place_row_for_f16(from: L1, to: &Place) -> bool {
+    let mut all = true;
+    each_half(from, to, |at, face, count| {
+        // SAFETY: `each_half` gives places that are there.
+        all &= unsafe { copy_enlarged(at, face, count) };
+    });
+    all
 }
 
 /// Gives half a row of a tile after the other to `copy`: where its elements are, where they go, and how many exist.
 #[inline(always)]
-fn each_half(from: L1, to: &Place, copy: impl Fn(u32, u32, u32)) {
+fn each_half(from: L1, to: &Place, mut copy: impl FnMut(u32, u32, u32)) {
     let &Place { range, first, tiles, tile_bytes } = to;
     if tiles == 0 {
         return;
@@ -88,36 +92,36 @@ unsafe fn copy_rounded(from: u32, to: u32, count: u32) {
     }
 }
 
-/// [`copy_rounded`] for [`place_row_for_f16`].
+/// [`copy_rounded`] for [`place_row_for_f16`]; says what it says.
 ///
 /// # Safety
 /// That of [`copy_rounded`].
 #[inline(always)]
-unsafe fn copy_enlarged(from: u32, to: u32, count: u32) {
+unsafe fn copy_enlarged(from: u32, to: u32, count: u32) -> bool {
+    let mut all = true;
     for i in 0..count {
         // SAFETY: the first `count` elements from `from` on.
-        let value = unsafe { load(from + 4 * i) };
+        let value = enlarged(unsafe { load(from + 4 * i) });
+        all &= value.is_some();
         // SAFETY: the first 16 elements from `to` on.
-        unsafe { store(to + 4 * i, enlarged(value)) };
+        unsafe { store(to + 4 * i, value.unwrap_or(0)) };
     }
     for i in count..HALF {
         // SAFETY: as above.
         unsafe { store(to + 4 * i, 0_u32) };
     }
+    all
 }
 
 /// A number times 2^[`F16_BIAS`], rounded to TF32. Denormals are zero to the matrix unit.
 #[inline(always)]
-fn enlarged(value: u32) -> u32 {
+fn enlarged(value: u32) -> Option<u32> {
     /// The smallest normal number.
     const NORMAL: u32 = MANTISSA + 1;
     const BIAS: u32 = F16_BIAS * NORMAL;
     let magnitude = (value & !SIGN) + ROUND;
     if magnitude.wrapping_sub(NORMAL) < EXPONENT - BIAS - NORMAL {
-        return (value & SIGN) | (magnitude + BIAS);
+        return Some((value & SIGN) | (magnitude + BIAS));
     }
-    match magnitude < NORMAL {
-        true => 0,
-        false => (value & SIGN) | (EXPONENT - 1),
-    }
+    (magnitude < NORMAL).then_some(0)
 }

@@ -31,12 +31,14 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams) {
     let finish = Finish::of(launch.op, params).unwrap_or(Finish::Copy);
     let for_f16 = plan.halves() != Halves::None && plan.weights() == ElementType::F16;
     let mut loads = 0;
+    let mut outside = Rows(0);
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
         if plan.loads(&unit) {
+            outside = Rows(0);
             for chunk in plan.chunks() {
                 ACTS_FREE.wait(loads);
-                gather(&mut noc, launch, &unit, chunk, for_f16);
+                outside.0 |= gather(&mut noc, launch, &unit, chunk, for_f16).0;
                 loads += 1;
                 ACTS_READY.publish(loads);
             }
@@ -47,10 +49,15 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams) {
         finish.prepare(&mut noc, launch, &unit);
         OUT_READY.wait(unit.number + 1);
         noc.wait_reads();
-        write_result(&mut noc, launch, &unit, finish);
+        write_result(&mut noc, launch, &unit, finish, outside);
     }
     noc.wait_writes();
 }
+
+/// Rows of a unit, a bit each: those with activations that the kind of product does not take ([`place_row_for_f16`]). Their results are no
+/// numbers, as they are or would be infinite on the CPU, which rounds these activations to F16.
+#[derive(Clone, Copy)]
+struct Rows(u32);
 
 /// A piece of a row of src1 on its way to L1.
 #[derive(Clone, Copy)]
@@ -60,7 +67,8 @@ struct Piece<'a> {
     from: L1<'a>,
 }
 
-fn gather(noc: &mut Noc, launch: &TileLaunch, unit: &Unit, chunk: Tiles, for_f16: bool) {
+fn gather(noc: &mut Noc, launch: &TileLaunch, unit: &Unit, chunk: Tiles, for_f16: bool) -> Rows {
+    let mut outside = Rows(0);
     let mut pending: Option<Piece> = None;
     let mut stage = 0;
     for row in 0..unit.rows {
@@ -73,14 +81,15 @@ fn gather(noc: &mut Noc, launch: &TileLaunch, unit: &Unit, chunk: Tiles, for_f16
             noc.read_dram(DramAddr(at), from);
             stage ^= 1;
             if let Some(piece) = pending.replace(Piece { row, tiles, from }) {
-                place(launch, unit, chunk, for_f16, &piece);
+                outside.0 |= place(launch, unit, chunk, for_f16, &piece).0;
             }
         }
     }
     noc.wait_reads();
     if let Some(piece) = pending {
-        place(launch, unit, chunk, for_f16, &piece);
+        outside.0 |= place(launch, unit, chunk, for_f16, &piece).0;
     }
+    outside
 }
 
 /// Elements of the tiles that exist: the last tile of K may be partial.
@@ -89,20 +98,21 @@ fn elements(op: &OpDescriptor, tiles: Tiles) -> u32 {
 }
 
 /// Puts a piece into its place among the activations.
-fn place(launch: &TileLaunch, unit: &Unit, chunk: Tiles, for_f16: bool, piece: &Piece) {
+fn place(launch: &TileLaunch, unit: &Unit, chunk: Tiles, for_f16: bool, piece: &Piece) -> Rows {
     let tile_bytes = unit.groups() * GROUP_TILE_BYTES;
     let to = (piece.tiles.first - chunk.first) * tile_bytes
         + piece.row / ROW_GROUP * GROUP_TILE_BYTES
         + piece.row % ROW_GROUP * HALF_ROW_BYTES;
     let to = Place { range: launch.l1(ACT, ACT_BYTES), first: to, tiles: piece.tiles.count, tile_bytes };
-    match for_f16 {
-        true => place_row_for_f16(piece.from, &to),
-        false => place_row(piece.from, &to),
+    if !for_f16 {
+        place_row(piece.from, &to);
+        return Rows(0);
     }
+    Rows(u32::from(!place_row_for_f16(piece.from, &to)) << piece.row)
 }
 
 /// Brings a result from its slot, row by row, to where the NoC can take it from, and sends it off.
-fn write_result(noc: &mut Noc, launch: &TileLaunch, unit: &Unit, finish: Finish) {
+fn write_result(noc: &mut Noc, launch: &TileLaunch, unit: &Unit, finish: Finish, outside: Rows) {
     let op = launch.op;
     let bytes = 4 * columns(op, unit);
     // The rows of the unit before have left their staging buffers.
@@ -112,6 +122,9 @@ fn write_result(noc: &mut Noc, launch: &TileLaunch, unit: &Unit, finish: Finish)
         // Source and destination of a NoC write agree modulo 16.
         let staged = launch.l1(OUT_STAGE + row * OUT_STAGE_ROW + write_offset(addr), bytes);
         finish.row(launch, unit, row, staged);
+        if outside.0 >> row & 1 != 0 {
+            staged.words().iter().for_each(|word| word.store(f32::NAN.to_bits()));
+        }
         noc.write_dram(staged, DramAddr(addr));
     }
     OUT_FREE.publish(unit.number + 1);
