@@ -11,7 +11,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tt_runtime::{Allocation, TensorView};
+use tt_runtime::TensorView;
+
+use crate::scratch::Block;
 
 /// Bytes of copies that are kept; the oldest go first.
 const MOST_BYTES: u64 = 256 << 20;
@@ -24,7 +26,7 @@ pub struct CachedCopy {
     /// Where it is, and in which form.
     pub view: TensorView,
     /// Its memory.
-    pub memory: Arc<Allocation>,
+    pub memory: Arc<Block>,
 }
 
 impl CachedCopy {
@@ -76,6 +78,7 @@ impl CopyCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Pool;
     use tt_runtime::{Device, ElementType, parse_devices};
 
     fn device() -> Arc<Device> {
@@ -84,7 +87,7 @@ mod tests {
 
     fn copy(device: &Arc<Device>, addr: u64, n: u32) -> CachedCopy {
         let source = TensorView::contiguous(ElementType::F16, addr, [n, 1, 1, 1]);
-        let memory = Arc::new(device.alloc(u64::from(n) * 4).unwrap());
+        let memory = Arc::new(Pool::default().take(device, u64::from(n) * 4).unwrap());
         let view = TensorView::contiguous(ElementType::F32, memory.addr().0, source.ne);
         CachedCopy { source, view, memory }
     }

@@ -22,6 +22,7 @@ mod fusion;
 mod passes;
 mod plan;
 mod registry;
+mod scratch;
 mod stats;
 mod support;
 mod trace;

@@ -1,7 +1,6 @@
 //! What ran on the devices, for `GGML_TT_STATS=FILE`: one line of JSON, written whenever a backend is freed.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tt_runtime::{Counters, Transfers};
@@ -12,32 +11,50 @@ use crate::device::Device;
 use crate::passes::{self, Total};
 use crate::weights::Totals;
 
-static OPERATORS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
-
-static FUSED: Mutex<BTreeMap<&'static str, u64>> = Mutex::new(BTreeMap::new());
-
-/// Copies of views that a node needed and an earlier one had made.
-static REUSED: AtomicU64 = AtomicU64::new(0);
-
-/// Counts copies that did not have to be made.
-pub fn count_reused(copies: usize) {
-    REUSED.fetch_add(copies as u64, Ordering::Relaxed);
+/// What a graph has counted.
+#[derive(Default)]
+pub struct Counts {
+    operators: BTreeMap<String, u64>,
+    fused: BTreeMap<&'static str, u64>,
+    reused: u64,
 }
 
-/// Counts an operator.
-pub fn count(operator: &str) {
-    let mut operators = OPERATORS.lock();
-    match operators.get_mut(operator) {
-        Some(n) => *n += 1,
-        None => {
-            operators.insert(operator.to_owned(), 1);
-        }
+/// Of all graphs of the process.
+static TOTALS: Mutex<Counts> =
+    Mutex::new(Counts { operators: BTreeMap::new(), fused: BTreeMap::new(), reused: 0 });
+
+impl Counts {
+    /// Counts an operator.
+    pub fn operator(&mut self, name: &str) {
+        add(&mut self.operators, name, 1);
+    }
+
+    /// Counts a group of nodes that was computed as one.
+    pub fn fused(&mut self, name: &'static str) {
+        *self.fused.entry(name).or_default() += 1;
+    }
+
+    /// Counts copies of views that a node needed and an earlier one had made.
+    pub fn reused(&mut self, copies: usize) {
+        self.reused += copies as u64;
+    }
+
+    /// Adds them to the totals of the process.
+    pub fn enter(&self) {
+        let mut totals = TOTALS.lock();
+        self.operators.iter().for_each(|(name, n)| add(&mut totals.operators, name, *n));
+        self.fused.iter().for_each(|(name, n)| *totals.fused.entry(name).or_default() += n);
+        totals.reused += self.reused;
     }
 }
 
-/// Counts a group of nodes that was computed as one.
-pub fn count_fused(name: &'static str) {
-    *FUSED.lock().entry(name).or_default() += 1;
+fn add(counts: &mut BTreeMap<String, u64>, name: &str, n: u64) {
+    match counts.get_mut(name) {
+        Some(count) => *count += n,
+        None => {
+            counts.insert(name.to_owned(), n);
+        }
+    }
 }
 
 /// Writes the totals of this process, if a file is named.
@@ -53,10 +70,10 @@ pub fn write() {
         "clocks": total(|c| c.clocks),
         "clocks_us": counters.iter().find_map(|c| c.clocks_us),
         "host": { "written": transfers(&counters, |c| c.written), "read": transfers(&counters, |c| c.read) },
-        "fused": *FUSED.lock(),
-        "reused_copies": REUSED.load(Ordering::Relaxed),
+        "fused": TOTALS.lock().fused,
+        "reused_copies": TOTALS.lock().reused,
         "passes": passes::totals().iter().map(pass).collect::<Vec<_>>(),
-        "ops": *OPERATORS.lock(),
+        "ops": TOTALS.lock().operators,
         "profile": profile::totals(),
         "launches": counters.iter().map(|c| c.launches).sum::<u64>(),
         "streams": counters.iter().map(|c| c.streams).sum::<u64>(),

@@ -33,7 +33,8 @@ mod way;
 
 pub use chip::ChipError;
 pub use device::{
-    Allocation, Counters, Device, DeviceInfo, MemoryInfo, Reads, Stream, StreamError, Transfers, connect,
+    Allocation, CheckedSteps, Counters, Device, DeviceInfo, MemoryInfo, Reads, Stream, StreamError,
+    Transfers, connect,
 };
 pub use error::{CoreReport, Error};
 pub use link::Link;

@@ -16,6 +16,7 @@
 //!
 //! Nothing here knows the rest of the crate.
 
+mod content;
 pub mod entry;
 pub mod host;
 #[cfg(test)]
@@ -35,6 +36,7 @@ mod uses;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use content::Content;
 pub use tensor::{GraphRef, TensorRef};
 
 /// Runs `f` for a caller in C. A panic must not unwind into it: it is logged, and `fallback` is returned.

@@ -139,18 +139,41 @@ impl<'a> GraphRef<'a> {
         Self(unsafe { &*graph })
     }
 
+    /// How many nodes there are.
+    pub fn len(self) -> usize {
+        usize::try_from(self.0.n_nodes).unwrap_or(0)
+    }
+
     /// The nodes, in an order in which they can be computed.
     pub fn nodes(self) -> Vec<TensorRef<'a>> {
-        let count = usize::try_from(self.0.n_nodes).unwrap_or(0);
-        // SAFETY: by the contract of `new` there are so many nodes, which are alive for 'a.
-        (0..count).map(|index| unsafe { TensorRef::new(*self.0.nodes.add(index)) }).collect()
+        (0..self.len()).filter_map(|index| self.node(index)).collect()
+    }
+
+    /// A node, if there are so many.
+    pub fn node(self, index: usize) -> Option<TensorRef<'a>> {
+        // SAFETY: by the contract of `new` there are `len` nodes, which are alive for 'a.
+        (index < self.len()).then(|| unsafe { TensorRef::new(*self.0.nodes.add(index)) })
+    }
+
+    /// How many nodes of ggml's whole graph read a tensor, and where that is counted; `None` if the graph does not know it.
+    pub fn uses(self, tensor: TensorRef<'_>) -> Option<(usize, i32)> {
+        // SAFETY: by the contract of `new` the table has the places that it says.
+        unsafe { uses::find(self.0, tensor.raw()) }
+    }
+
+    /// Whether [`uses`](Self::uses) would still give this: faster than asking for it.
+    pub fn has_uses(self, tensor: TensorRef<'_>, uses: Option<(usize, i32)>) -> bool {
+        match uses {
+            // SAFETY: as in `uses`.
+            Some((at, count)) => (unsafe { uses::at(self.0, at, tensor.raw()) }) == Some(count),
+            None => self.uses(tensor).is_none(),
+        }
     }
 
     /// Whether one node reads a tensor, and the user does not. Of a tensor that is a view (`may_be_view`) others may still see the memory.
     pub fn is_used_once(self, tensor: TensorRef<'_>, may_be_view: bool) -> bool {
         (may_be_view || tensor.view_of().is_none())
             && !tensor.is_output()
-            // SAFETY: by the contract of `new` the table has the places that it says.
-            && unsafe { uses::count(self.0, tensor.raw()) } == Some(1)
+            && self.uses(tensor).is_some_and(|(_, uses)| uses == 1)
     }
 }

@@ -7,26 +7,42 @@
 
 use super::types::{Graph, Tensor};
 
-/// How many nodes read a tensor; `None` if the graph does not know it.
+/// Where the graph counts the nodes that read a tensor, and how many those are; `None` if it does not know the tensor.
 ///
 /// # Safety
 /// The graph is one of ggml's: its table has `size` places, a bit for each that is taken, and a key and a count for each.
-pub unsafe fn count(graph: &Graph, tensor: &Tensor) -> Option<i32> {
+pub unsafe fn find(graph: &Graph, tensor: &Tensor) -> Option<(usize, i32)> {
     let table = &graph.visited;
-    if table.size == 0 || table.used.is_null() || table.keys.is_null() || graph.use_counts.is_null() {
+    let first = (std::ptr::from_ref(tensor) as usize >> 4).checked_rem(table.size)?;
+    let mut places = (first..table.size).chain(0..first);
+    // SAFETY: this function's contract.
+    let mut taken = places.by_ref().take_while(|&place| unsafe { is_taken(graph, place) });
+    // SAFETY: this function's contract.
+    taken.find_map(|place| Some((place, unsafe { at(graph, place, tensor) }?)))
+}
+
+/// How many nodes read a tensor that is counted at `place`; `None` if it is not counted there.
+///
+/// # Safety
+/// As for [`find`].
+pub unsafe fn at(graph: &Graph, place: usize, tensor: &Tensor) -> Option<i32> {
+    let (keys, counts) = (graph.visited.keys, graph.use_counts);
+    // SAFETY: this function's contract.
+    if keys.is_null() || counts.is_null() || !unsafe { is_taken(graph, place) } {
         return None;
     }
-    let first = (std::ptr::from_ref(tensor) as usize >> 4) % table.size;
-    for at in (first..table.size).chain(0..first) {
-        // SAFETY: `at` is below `size`, and by contract the bits, keys and counts have so many places.
-        unsafe {
-            if *table.used.add(at / 32) >> (at % 32) & 1 == 0 {
-                return None;
-            }
-            if std::ptr::eq(*table.keys.add(at), tensor) {
-                return Some(*graph.use_counts.add(at));
-            }
-        }
-    }
-    None
+    // SAFETY: `place` is taken, and by contract it has a key and a count.
+    unsafe { std::ptr::eq(*keys.add(place), tensor).then(|| *counts.add(place)) }
+}
+
+/// Whether there is something at a place of the table.
+///
+/// # Safety
+/// As for [`find`].
+unsafe fn is_taken(graph: &Graph, place: usize) -> bool {
+    let table = &graph.visited;
+    // SAFETY: `place` is below `size`, and by contract there are so many bits.
+    place < table.size
+        && !table.used.is_null()
+        && unsafe { *table.used.add(place / 32) } >> (place % 32) & 1 != 0
 }

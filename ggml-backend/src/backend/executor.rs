@@ -12,15 +12,18 @@ use tt_runtime::ops::Unsupported;
 use tt_runtime::{Error, OpDescriptor, Stream, StreamError};
 
 use super::planning::Planning;
+use super::program::{Owner, Recording, log_failure, owner};
 use super::resources::Needs;
+use crate::abi::entry::is_for_weights;
 use crate::abi::host::Host;
 use crate::abi::{GraphRef, TensorRef, log};
 use crate::copy_cache::CopyCache;
+use crate::debug;
 use crate::device::Device;
 use crate::fusion::{self, Group};
 use crate::plan::{self, Memory, Steps};
+use crate::scratch::Pool;
 use crate::weights::WeightError;
-use crate::{debug, stats};
 
 /// Why a node could not be computed.
 #[derive(Debug, thiserror::Error)]
@@ -41,18 +44,12 @@ pub struct Executor<'a> {
     host: &'static Host,
     device: &'static Device,
     graph: GraphRef<'a>,
+    pool: &'a Pool,
     copies: CopyCache,
     stream: Stream<'static>,
-    /// Whose the stream's steps are.
-    pushed: Vec<Pushed<'a>>,
-}
-
-/// A node, or a group by its last one, whose steps are in the stream.
-struct Pushed<'a> {
-    /// The step behind its last one.
-    end: usize,
-    group: Option<&'static str>,
-    node: TensorRef<'a>,
+    recording: Recording,
+    /// All steps have gone to the stream, and nothing wants to see them one by one.
+    can_be_repeated: bool,
 }
 
 /// A plan: descriptors, and what they need.
@@ -62,14 +59,21 @@ struct Plan {
 }
 
 impl<'a> Executor<'a> {
-    /// Nothing is computed yet.
-    pub fn new(host: &'static Host, device: &'static Device, graph: GraphRef<'a>) -> Self {
-        let stream = device.runtime.stream();
-        Self { host, device, graph, copies: CopyCache::default(), stream, pushed: Vec::new() }
+    /// Nothing is computed yet. `pool` has the memory between steps.
+    pub fn new(host: &'static Host, device: &'static Device, graph: GraphRef<'a>, pool: &'a Pool) -> Self {
+        let (stream, copies) = (device.runtime.stream(), CopyCache::default());
+        let recording = Recording::default();
+        Self { host, device, graph, pool, copies, stream, recording, can_be_repeated: true }
     }
 
-    /// Computes the graph's nodes; the log says what went wrong.
-    pub fn run(&mut self, nodes: &[TensorRef<'a>]) -> bool {
+    /// Computes the graph's nodes, and says whether all went well; the log says what did not. Also gives what was done, if it can be done again as it is.
+    pub fn run(mut self, nodes: &[TensorRef<'a>]) -> (bool, Option<Recording>) {
+        let done = self.all(nodes);
+        self.recording.counts.enter();
+        (done, (done && self.can_be_repeated).then_some(self.recording))
+    }
+
+    fn all(&mut self, nodes: &[TensorRef<'a>]) -> bool {
         let mut rest = nodes;
         while let Some(&node) = rest.first() {
             match self.next(node, rest) {
@@ -87,12 +91,7 @@ impl<'a> Executor<'a> {
     fn finish(&mut self) -> bool {
         let result = self.stream.finish();
         if let Err(StreamError { step, error }) = &result {
-            let of = step.and_then(|step| self.pushed.iter().find(|pushed| step < pushed.end));
-            let whose = of.map(|pushed| {
-                let name = pushed.group.map_or_else(|| self.host.report_name(pushed.node), str::to_owned);
-                format!("{name} {}: ", pushed.node.name())
-            });
-            log::error(&format!("{}{error}", whose.unwrap_or_default()));
+            log_failure(step.and_then(|step| owner(&self.recording.owners, step)), error);
         }
         result.is_ok()
     }
@@ -130,7 +129,7 @@ impl<'a> Executor<'a> {
             Err(error) => return Err(error),
         };
         self.execute(Some(group.kind.name()), &group.nodes, plan)?;
-        stats::count_fused(group.kind.name());
+        self.recording.counts.fused(group.kind.name());
         Ok(true)
     }
 
@@ -141,7 +140,7 @@ impl<'a> Executor<'a> {
         steps: impl FnOnce(u32, &mut dyn Memory) -> Steps,
     ) -> Result<Plan, ComputeError> {
         let cores = self.device.runtime.info()?.workers();
-        let mut planning = Planning::new(self.host, self.device, node, &mut self.copies);
+        let mut planning = Planning::new(self.host, self.device, node, self.pool, &mut self.copies);
         let steps = steps(cores, &mut planning);
         // An error that is no question of support comes first.
         let needs = planning.finish()?;
@@ -159,15 +158,23 @@ impl<'a> Executor<'a> {
         let resources = plan.needs.acquire(host, device, node)?;
         let name = || group.map_or_else(|| host.report_name(node), str::to_owned);
         device.runtime.mark_operator(Some(&|| format!("{} {}", name(), node.name())));
-        let is_reported = debug::wants_each_node() || tracing::enabled!(Level::DEBUG);
+        let is_reported = wants_each_node();
         match is_reported {
             true => self.run_alone(&name(), nodes, &plan.steps)?,
             false => plan.steps.iter().try_for_each(|descriptor| self.stream.push(descriptor))?,
         }
         device.runtime.mark_operator(None);
-        self.pushed.push(Pushed { end: self.stream.len(), group, node });
-        nodes.iter().for_each(|&node| stats::count(host.operator_name(node)));
-        resources.computed(host, node, &mut self.copies)
+        let recording = &mut self.recording;
+        recording.steps.extend_from_slice(&plan.steps);
+        recording.owners.push(Owner { end: self.stream.len(), name: format!("{} {}", name(), node.name()) });
+        nodes.iter().for_each(|&node| recording.counts.operator(host.operator_name(node)));
+        let (tiles, written) = resources.computed(host, node, &mut self.copies, &mut recording.counts)?;
+        recording.tiles.extend(tiles);
+        recording.written.extend(written);
+        // A weight that is trained is prepared for it with every graph.
+        let is_training = plan::written(host, node).into_iter().any(|tensor| is_for_weights(host, tensor));
+        self.can_be_repeated &= !is_reported && !is_training;
+        Ok(())
     }
 
     /// Runs steps each by itself, between the begin and the end of reports.
@@ -196,6 +203,16 @@ impl<'a> Executor<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a report or a timeline shows the nodes of a graph.
+pub fn shows_nodes(device: &Device) -> bool {
+    wants_each_node() || device.runtime.shows_operators()
+}
+
+/// Whether something looks at nodes one by one, so that each runs by itself.
+fn wants_each_node() -> bool {
+    debug::wants_each_node() || tracing::enabled!(Level::DEBUG)
 }
 
 /// Bytes of the result and sources of nodes, without what one of them makes for another.

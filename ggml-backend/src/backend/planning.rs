@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tt_runtime::ops::Unsupported;
-use tt_runtime::{Allocation, DramAddr, TensorView};
+use tt_runtime::{DramAddr, TensorView};
 
 use super::executor::ComputeError;
 use super::resources::{Needs, arena, placed};
@@ -14,6 +14,7 @@ use crate::abi::{TensorRef, log};
 use crate::copy_cache::{CachedCopy, CopyCache};
 use crate::device::Device;
 use crate::plan::{self, CopyPlace};
+use crate::scratch::{Block, Pool};
 use crate::weights::choice::Weight;
 use crate::weights::strided::Strided;
 use crate::weights::{PlannedTiles, WeightError};
@@ -23,6 +24,7 @@ pub struct Planning<'a> {
     host: &'static Host,
     device: &'static Device,
     node: TensorRef<'a>,
+    pool: &'a Pool,
     /// Copies that earlier nodes have made.
     copies: &'a mut CopyCache,
     needs: Needs,
@@ -36,9 +38,10 @@ impl<'a> Planning<'a> {
         host: &'static Host,
         device: &'static Device,
         node: TensorRef<'a>,
+        pool: &'a Pool,
         copies: &'a mut CopyCache,
     ) -> Self {
-        Self { host, device, node, copies, needs: Needs::default(), failed: None }
+        Self { host, device, node, pool, copies, needs: Needs::default(), failed: None }
     }
 
     /// The plan is made: what it needs, or why that is not to be had.
@@ -52,13 +55,14 @@ impl<'a> Planning<'a> {
         }
     }
 
-    /// Memory of the device; if there is none left, copies of earlier nodes give theirs back.
-    fn alloc(&mut self, bytes: u64) -> Result<Allocation, Unsupported> {
+    /// Memory of the device; if there is none left, copies of earlier nodes give theirs back, and what other graphs have used.
+    fn alloc(&mut self, bytes: u64) -> Result<Block, Unsupported> {
         let runtime = &self.device.runtime;
-        let memory = match runtime.alloc(bytes) {
-            Err(_) if self.copies.clear() => runtime.alloc(bytes),
-            result => result,
-        };
+        let memory = self.pool.take(runtime, bytes).or_else(|_| {
+            self.copies.clear();
+            self.pool.clear();
+            self.pool.take(runtime, bytes)
+        });
         self.kept(memory.map_err(ComputeError::from))
     }
 

@@ -5,7 +5,7 @@
 //! ```
 
 use tt_runtime::ops::Unsupported;
-use tt_runtime::{Allocation, DramAddr, TensorView};
+use tt_runtime::{DramAddr, TensorView};
 
 use super::executor::ComputeError;
 use crate::abi::TensorRef;
@@ -14,8 +14,10 @@ use crate::abi::host::Host;
 use crate::buffer::Arena;
 use crate::copy_cache::{CachedCopy, CopyCache};
 use crate::device::Device;
+use crate::plan;
+use crate::scratch::Block;
+use crate::stats::Counts;
 use crate::weights::{PlannedTiles, Tiles, WeightError};
-use crate::{plan, stats};
 
 /// What a plan counts on.
 #[derive(Default)]
@@ -32,7 +34,7 @@ pub struct Needs {
 #[derive(Default)]
 pub struct OwnMemory {
     /// For what comes between steps.
-    pub scratch: Vec<Allocation>,
+    pub scratch: Vec<Block>,
     /// Copies of earlier nodes that it reads.
     pub used: Vec<CachedCopy>,
     /// Copies that its steps make.
@@ -83,18 +85,19 @@ impl Needs {
         let tiles = tiles.into_iter().map(|planned| device.weights.acquire(planned));
         let tiles = tiles.collect::<Result<_, _>>()?;
         before_writing(host, device, node)?;
-        Ok(NodeResources { _tiles: tiles, memory })
+        Ok(NodeResources { tiles, memory })
     }
 }
 
 /// The resources of a node: dropped, and so freed, after the launches.
 pub struct NodeResources {
-    _tiles: Vec<Tiles>,
+    tiles: Vec<Tiles>,
     memory: OwnMemory,
 }
 
 impl NodeResources {
-    /// The node's steps have run: its copies can be used again, but for those of what it has written.
+    /// The node's steps are on their way: its copies can be used again, but for those of what it has written. Gives its tiles, and the ranges
+    /// that it has written (first byte, length).
     ///
     /// # Errors
     /// What it has written is nowhere.
@@ -103,14 +106,17 @@ impl NodeResources {
         host: &Host,
         node: TensorRef<'_>,
         copies: &mut CopyCache,
-    ) -> Result<(), ComputeError> {
-        stats::count_reused(self.memory.used.len());
+        counts: &mut Counts,
+    ) -> Result<(Vec<Tiles>, Vec<(DramAddr, u64)>), ComputeError> {
+        counts.reused(self.memory.used.len());
         copies.keep(self.memory.made);
+        let mut ranges = Vec::new();
         for tensor in plan::written(host, node) {
             let written = placed(host, tensor)?;
             copies.written(written.addr, written.span());
+            ranges.push((DramAddr(written.addr), written.span()));
         }
-        Ok(())
+        Ok((self.tiles, ranges))
     }
 }
 

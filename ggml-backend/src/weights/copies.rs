@@ -28,14 +28,17 @@ pub struct Copies {
 }
 
 impl Copies {
-    /// Bytes were written, or freed.
-    pub fn changed(&self, addr: DramAddr, len: u64) {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.copies.lock().is_empty()
+    }
+
+    /// Bytes were written, or freed; whether there was a copy of any.
+    pub fn changed(&self, addr: DramAddr, len: u64) -> bool {
         let mut copies = self.copies.lock();
-        if copies.is_empty() {
-            return;
-        }
-        let end = addr.0.saturating_add(len);
+        let (before, end) = (copies.len(), addr.0.saturating_add(len));
         copies.retain(|&start, copy| end <= start || start + copy.of.span() <= addr.0);
+        copies.len() < before
     }
 
     /// The copy that there is, or memory for one. Nothing is converted yet.

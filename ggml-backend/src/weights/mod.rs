@@ -84,6 +84,8 @@ pub struct Weights {
     adopted: AtomicBool,
     /// Weights that the loader was given before the graph that runs.
     given_before: AtomicU64,
+    /// How often a plan that was made before would have become another one.
+    changes: AtomicU64,
 }
 
 /// Where the tiles of a weight will be when a node has them ([`Weights::acquire`]).
@@ -143,6 +145,7 @@ impl Weights {
             updated: Updated::default(),
             adopted: AtomicBool::new(false),
             given_before: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -150,6 +153,27 @@ impl Weights {
     #[cfg(test)]
     fn starting_threads_with(device: Arc<Device>, start: loader::Start) -> Self {
         Self { loader: Loader::starting_threads_with(Arc::clone(&device), start), ..Self::new(device) }
+    }
+
+    /// How often tiles and bytes have changed places so far. A plan holds, with the tiles that were acquired for it, as long as this stays what it is.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    fn has_changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether there are tiles beside bytes: whoever writes to the bytes has to say so ([`before_write`](Self::before_write)).
+    pub fn has_copies(&self) -> bool {
+        !self.copies.is_empty()
+    }
+
+    /// Bytes were written, or freed: copies of them are dropped.
+    fn drop_copies(&self, addr: DramAddr, len: u64) {
+        if self.copies.changed(addr, len) {
+            self.has_changed();
+        }
     }
 
     /// Sets a whole weight. Its place has `weight.place_bytes()` bytes; it is known to importance matrices by its name.
@@ -169,6 +193,7 @@ impl Weights {
             }
         };
         self.records.lock().insert(addr.0, Record { weight, bytes, place });
+        self.has_changed();
     }
 
     /// Writes a window of anything.
@@ -221,7 +246,7 @@ impl Weights {
     /// # Errors
     /// As for [`write`](Self::write).
     pub fn before_write(&self, addr: DramAddr, len: u64) -> Result<(), WeightError> {
-        self.copies.changed(addr, len);
+        self.drop_copies(addr, len);
         self.make_plain(addr, len, For::Writing)
     }
 
@@ -231,7 +256,9 @@ impl Weights {
     /// As for [`write`](Self::write).
     pub fn before_update(&self, addr: DramAddr, len: u64) -> Result<(), WeightError> {
         self.before_write(addr, len)?;
-        self.updated.note(addr, len);
+        if self.updated.note(addr, len) {
+            self.has_changed();
+        }
         Ok(())
     }
 
@@ -250,6 +277,7 @@ impl Weights {
 
     /// A range is freed, or about to be overwritten as a whole.
     pub fn forget(&self, addr: DramAddr, len: u64) {
+        self.has_changed();
         self.copies.changed(addr, len);
         self.updated.forget(addr, len);
         let mut records = self.records.lock();
@@ -286,6 +314,9 @@ impl Weights {
                 // Only setting the whole weight makes it good again.
                 Place::Failed(_) => continue,
                 Place::Plain => {}
+            }
+            if reason == For::Writing || !matches!(record.place, Place::Plain) {
+                self.has_changed();
             }
             match reason {
                 For::Writing => drop(records.remove(&start)),
@@ -377,7 +408,8 @@ impl Weights {
     ) -> Result<Arc<Job>, WeightError> {
         let mut data = vec![0; weight.bytes().unwrap_or(0) as usize];
         self.device.read(addr, &mut data)?;
-        self.copies.changed(addr, data.len() as u64);
+        self.drop_copies(addr, data.len() as u64);
+        self.has_changed();
         let source = self.sources.keep(&data)?;
         if !self.adopted.swap(true, Ordering::Relaxed) {
             log::info(

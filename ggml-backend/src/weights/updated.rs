@@ -16,13 +16,15 @@ pub struct Updated {
 }
 
 impl Updated {
-    /// An operator writes to a range.
-    pub fn note(&self, addr: DramAddr, len: u64) {
+    /// An operator writes to a range; whether that is news.
+    pub fn note(&self, addr: DramAddr, len: u64) -> bool {
         let mut ranges = self.ranges.lock();
-        if ranges.get(&addr.0) != Some(&len) {
+        let is_news = ranges.get(&addr.0) != Some(&len);
+        if is_news {
             remove(&mut ranges, addr, len);
             ranges.insert(addr.0, len);
         }
+        is_news
     }
 
     /// Whether operators write to any byte of a range.

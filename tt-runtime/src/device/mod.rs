@@ -34,7 +34,7 @@ use tt_simulator::{Mark, Track};
 
 pub use memory::{Allocation, MemoryInfo};
 use queue::Queue;
-pub use stream::{Stream, StreamError};
+pub use stream::{CheckedSteps, Stream, StreamError};
 
 use crate::alloc::Allocator;
 use crate::cards::{Card, CardError};
@@ -278,6 +278,14 @@ impl Device {
             && let Err(error) = session.mark(mark)
         {
             tracing::error!("{error}");
+        }
+    }
+
+    /// Whether there is a timeline, which shows operators ([`mark_operator`](Self::mark_operator)).
+    pub fn shows_operators(&self) -> bool {
+        match &mut *self.state.lock() {
+            State::Open(session) => session.is_marked(),
+            _ => false,
         }
     }
 

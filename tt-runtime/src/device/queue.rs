@@ -7,6 +7,7 @@
 //! A step that a kernel has refused ends a stream. It is kept for whom it belongs to, and the rest is started as another one: what others
 //! have submitted runs in any case.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tt_isa::map::SOFT_RESET_ALL;
@@ -36,8 +37,27 @@ pub(super) struct Queue {
     descriptors: Vec<OpDescriptor>,
     /// Whose each of them is.
     steps: Vec<Step>,
+    /// Instead of them: checked steps, and no others.
+    program: Option<Program>,
+    /// The program whose steps lie in DRAM, from [`STREAM`] on.
+    in_dram: Option<u64>,
     /// What kernels have refused, until it is asked for.
     refused: Vec<(Step, Error)>,
+}
+
+/// Checked steps that have been submitted, which are neither copied nor, if they lie in DRAM, brought there again.
+pub(super) struct Program {
+    pub descriptors: Arc<[OpDescriptor]>,
+    /// Which these are.
+    pub number: u64,
+    /// The first of them.
+    pub first: Step,
+}
+
+impl Program {
+    fn step(&self, index: usize) -> Step {
+        Step { number: self.first.number + index, ..self.first }
+    }
 }
 
 /// A step of somebody's stream.
@@ -60,6 +80,7 @@ impl Queue {
 
     /// Takes back what somebody has submitted and what has not been started.
     pub(super) fn forget(&mut self, owner: u64) {
+        self.program.take_if(|program| program.first.owner == owner);
         let mut steps = self.steps.iter();
         self.descriptors.retain(|_| steps.next().is_some_and(|step| step.owner != owner));
         self.steps.retain(|step| step.owner != owner);
@@ -95,8 +116,24 @@ impl Wait {
 }
 
 impl Session {
+    /// Adds checked steps to the queue.
+    pub(super) fn submit_all(&mut self, program: Program) -> Result<(), Error> {
+        let are_alone = self.queue.program.is_none() && self.queue.steps.is_empty();
+        // A timeline shows each of them.
+        if are_alone && program.descriptors.len() <= STREAM_STEPS && !self.is_marked() {
+            self.queue.program = Some(program);
+            return Ok(());
+        }
+        let mut steps = program.descriptors.iter().enumerate();
+        steps.try_for_each(|(index, descriptor)| self.submit(program.step(index), descriptor))
+    }
+
     /// Adds a step to the queue. It is started when something else is asked of the device, or when the queue is full.
     pub(super) fn submit(&mut self, step: Step, descriptor: &OpDescriptor) -> Result<(), Error> {
+        if let Some(program) = self.queue.program.take() {
+            self.queue.descriptors.extend_from_slice(&program.descriptors);
+            self.queue.steps.extend((0..program.descriptors.len()).map(|index| program.step(index)));
+        }
         self.queue.descriptors.push(*descriptor);
         self.queue.steps.push(step);
         // A timeline shows each of them.
@@ -106,31 +143,55 @@ impl Session {
 
     /// Runs what has been submitted.
     pub(super) fn flush(&mut self) -> Result<(), Error> {
+        if let Some(program) = self.queue.program.take() {
+            return self.run(&program.descriptors, |index| program.step(index), Some(program.number));
+        }
         if self.queue.steps.is_empty() {
             return Ok(());
         }
         let descriptors = std::mem::take(&mut self.queue.descriptors);
         let steps = std::mem::take(&mut self.queue.steps);
-        if descriptors.len() > 1 {
-            self.link.write_dram(STREAM, descriptors[1..].as_bytes())?;
-        }
-        self.mark(|| Mark::Begin(Track::Launches, descriptors[0].name().to_string()))?;
-        let mut done = 0;
-        while done < steps.len() {
-            self.start(&descriptors, done)?;
-            let ran = self.complete(&descriptors, done)?;
-            self.launches += ran as u64;
-            self.streams += 1;
-            done += ran;
-            if let Some(error) = self.refusal()? {
-                self.queue.refused.push((steps[done - 1], error));
-            }
-        }
-        self.mark(|| Mark::End(Track::Launches))?;
+        self.run(&descriptors, |index| steps[index], None)?;
         // Their memory is used again.
         (self.queue.descriptors, self.queue.steps) = (descriptors, steps);
         self.queue.descriptors.clear();
         self.queue.steps.clear();
+        Ok(())
+    }
+
+    /// Runs steps; `step` is whose each is, and `program` which program they are.
+    fn run(
+        &mut self,
+        descriptors: &[OpDescriptor],
+        step: impl Fn(usize) -> Step,
+        program: Option<u64>,
+    ) -> Result<(), Error> {
+        let [first, others @ ..] = descriptors else { return Ok(()) };
+        self.bring(others, program)?;
+        self.mark(|| Mark::Begin(Track::Launches, first.name().to_string()))?;
+        let mut done = 0;
+        while done < descriptors.len() {
+            self.start(descriptors, done)?;
+            let ran = self.complete(descriptors, done)?;
+            self.launches += ran as u64;
+            self.streams += 1;
+            done += ran;
+            if let Some(error) = self.refusal()? {
+                self.queue.refused.push((step(done - 1), error));
+            }
+        }
+        self.mark(|| Mark::End(Track::Launches))
+    }
+
+    /// Brings steps to where the leader finds them, unless they lie there: a graph's program is run again and again.
+    fn bring(&mut self, steps: &[OpDescriptor], program: Option<u64>) -> Result<(), Error> {
+        let are_there = program.is_some() && program == self.queue.in_dram;
+        if steps.is_empty() || are_there {
+            return Ok(());
+        }
+        self.queue.in_dram = None;
+        self.link.write_dram(STREAM, steps.as_bytes())?;
+        self.queue.in_dram = program;
         Ok(())
     }
 

@@ -4,16 +4,26 @@
 //! somebody finishes his stream, when memory of the device is read or written, or when the queue is full. So memory that a step uses may
 //! be freed and written to as soon as the step has been pushed: whatever the host does to the device comes after it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tt_kernel_abi::OpDescriptor;
 
-use super::queue::Step;
-use super::{Device, State};
+use super::queue::{Program, Step};
+use super::{Device, State, dram_size};
 use crate::error::Error;
 
-/// The next stream's number.
+/// The next number of a stream, or of checked steps.
 static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// Steps whose tensors are inside of a device's memory: they are pushed again and again without being looked at.
+pub struct CheckedSteps {
+    /// Which these are, of all of the process.
+    number: u64,
+    /// Bytes of that memory.
+    memory: u64,
+    descriptors: Arc<[OpDescriptor]>,
+}
 
 /// Steps of a device. One that is dropped takes back those that have not been started.
 pub struct Stream<'a> {
@@ -43,6 +53,21 @@ impl Device {
     pub fn stream(&self) -> Stream<'_> {
         Stream { device: self, id: NEXT.fetch_add(1, Ordering::Relaxed), pushed: 0 }
     }
+
+    /// Steps that can be pushed at once.
+    ///
+    /// # Errors
+    /// A tensor is not in the device's memory.
+    pub fn check_steps(&self, descriptors: Vec<OpDescriptor>) -> Result<CheckedSteps, Error> {
+        descriptors.iter().try_for_each(|descriptor| self.check_step(descriptor))?;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ok(CheckedSteps { number, memory: dram_size(self.chip()?), descriptors: descriptors.into() })
+    }
+
+    fn check_step(&self, descriptor: &OpDescriptor) -> Result<(), Error> {
+        let views = [&descriptor.src0, &descriptor.src1, &descriptor.dst];
+        views.into_iter().chain(&descriptor.more).try_for_each(|view| self.check_view(view))
+    }
 }
 
 impl Stream<'_> {
@@ -51,15 +76,36 @@ impl Stream<'_> {
     /// # Errors
     /// A tensor is not in the device's memory; the device does not boot, or has failed.
     pub fn push(&mut self, descriptor: &OpDescriptor) -> Result<(), Error> {
-        let views = [&descriptor.src0, &descriptor.src1, &descriptor.dst];
-        for view in views.into_iter().chain(&descriptor.more) {
-            self.device.check_view(view)?;
-        }
+        self.device.check_step(descriptor)?;
         let step = Step { owner: self.id, number: self.pushed };
         self.device.with_queue(|session| session.submit(step, descriptor))?;
         self.pushed += 1;
         if let Some(record) = &self.device.record {
             record.launch(descriptor);
+        }
+        Ok(())
+    }
+
+    /// Adds steps that have been checked, in their order.
+    ///
+    /// # Errors
+    /// The device has less memory than the one that they were checked for, and a tensor is not in it; the device does not boot, or has failed.
+    pub fn push_all(&mut self, steps: &CheckedSteps) -> Result<(), Error> {
+        if dram_size(self.device.chip()?) < steps.memory {
+            steps.descriptors.iter().try_for_each(|descriptor| self.device.check_step(descriptor))?;
+        }
+        let (owner, first) = (self.id, self.pushed);
+        self.device.with_queue(|session| {
+            let descriptors = Arc::clone(&steps.descriptors);
+            session.submit_all(Program {
+                descriptors,
+                number: steps.number,
+                first: Step { owner, number: first },
+            })
+        })?;
+        self.pushed += steps.descriptors.len();
+        if let Some(record) = &self.device.record {
+            steps.descriptors.iter().for_each(|descriptor| record.launch(descriptor));
         }
         Ok(())
     }
