@@ -17,11 +17,13 @@ pub struct Counts {
     operators: BTreeMap<String, u64>,
     fused: BTreeMap<&'static str, u64>,
     reused: u64,
+    /// Graphs that were planned, and those whose plan was known.
+    graphs: [u64; 2],
 }
 
 /// Of all graphs of the process.
 static TOTALS: Mutex<Counts> =
-    Mutex::new(Counts { operators: BTreeMap::new(), fused: BTreeMap::new(), reused: 0 });
+    Mutex::new(Counts { operators: BTreeMap::new(), fused: BTreeMap::new(), reused: 0, graphs: [0; 2] });
 
 impl Counts {
     /// Counts an operator.
@@ -39,9 +41,10 @@ impl Counts {
         self.reused += copies as u64;
     }
 
-    /// Adds them to the totals of the process.
-    pub fn enter(&self) {
+    /// Adds them to the totals of the process: those of a graph that was planned, or whose plan was known.
+    pub fn enter(&self, is_known: bool) {
         let mut totals = TOTALS.lock();
+        totals.graphs[usize::from(is_known)] += 1;
         self.operators.iter().for_each(|(name, n)| add(&mut totals.operators, name, *n));
         self.fused.iter().for_each(|(name, n)| *totals.fused.entry(name).or_default() += n);
         totals.reused += self.reused;
@@ -65,15 +68,17 @@ pub fn write() {
     let weights: Vec<_> = Device::all().iter().map(|device| weights(&device.weights.totals())).collect();
     let check = check::totals()
         .map(|(compared, different)| serde_json::json!({ "compared": compared, "different": different }));
+    let counted = TOTALS.lock();
     let line = serde_json::json!({
         "check": check,
         "clocks": total(|c| c.clocks),
         "clocks_us": counters.iter().find_map(|c| c.clocks_us),
         "host": { "written": transfers(&counters, |c| c.written), "read": transfers(&counters, |c| c.read) },
-        "fused": TOTALS.lock().fused,
-        "reused_copies": TOTALS.lock().reused,
+        "graphs": { "planned": counted.graphs[0], "known": counted.graphs[1] },
+        "fused": counted.fused,
+        "reused_copies": counted.reused,
         "passes": passes::totals().iter().map(pass).collect::<Vec<_>>(),
-        "ops": TOTALS.lock().operators,
+        "ops": counted.operators,
         "profile": profile::totals(),
         "launches": counters.iter().map(|c| c.launches).sum::<u64>(),
         "streams": counters.iter().map(|c| c.streams).sum::<u64>(),

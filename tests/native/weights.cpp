@@ -5,6 +5,7 @@
 //   weights DEVICE experts   experts that are set in overlapping pieces
 //   weights DEVICE threads   a weight that cannot be loaded because no thread can be started
 //   weights DEVICE views     a view that has to be copied, for several products, and written to between them
+//   weights DEVICE again     graphs that are computed again, after something has changed
 //   weights DEVICE blocks    the weights in the file TT_BLOCKS, against the CPU backend
 //
 // Other results are compared with sums in double precision over what ggml's own type traits decode.
@@ -385,6 +386,83 @@ void views_are_written(ggml_backend_t backend) {
     }
 }
 
+// A product, half of it, and a copy to the matrix that is multiplied with: graphs that the backend knows after they have been computed once.
+// Between them change what they read, where it is and what they are, and every result has to be of what is there then.
+void computed_again(ggml_backend_t backend, bool weights, ggml_type type) {
+    const int64_t k = 256, n = 64, rows = 3;
+    Tensors       model, graph, others;
+    ggml_context * context = graph.context;
+    ggml_tensor * w      = ggml_new_tensor_2d(model.context, type, k, n);
+    ggml_tensor * source = ggml_new_tensor_2d(others.context, type, k, n);
+    ggml_tensor * x      = ggml_new_tensor_2d(context, GGML_TYPE_F32, k, rows);
+    // Rows that have gaps have to be copied for a product: memory between steps.
+    ggml_tensor * gaps   = ggml_new_tensor_2d(context, GGML_TYPE_F16, 2 * k, rows);
+    ggml_tensor * rows16 = ggml_view_2d(context, gaps, k, rows, gaps->nb[1], 0);
+    ggml_tensor * plain = ggml_mul_mat(context, w, x), * viewed = ggml_mul_mat(context, w, rows16), * half = ggml_scale(context, plain, 0.5f);
+    ggml_tensor * written = ggml_cpy(others.context, source, w);
+    ggml_cgraph * products = ggml_new_graph_custom(context, 16, false), * copy = ggml_new_graph_custom(others.context, 8, false);
+    ggml_build_forward_expand(products, half);
+    ggml_build_forward_expand(products, viewed);
+    ggml_build_forward_expand(copy, written);
+    model.place(backend, weights);
+    graph.place(backend, false);
+    others.place(backend, false);
+    std::vector<uint8_t> bytes;
+    const auto run = [&](ggml_cgraph * which, const char * what) {
+        if (ggml_backend_graph_compute(backend, which) != GGML_STATUS_SUCCESS) {
+            fail(std::string(what) + " failed");
+        }
+    };
+    const auto set = [&](ggml_tensor * tensor) {
+        bytes = random_rows(type, k, n);
+        ggml_backend_tensor_set(tensor, bytes.data(), 0, bytes.size());
+    };
+    const auto expect = [&](float factor, const char * what) {
+        const std::vector<uint8_t> in = random_rows(GGML_TYPE_F32, k, rows), wide = random_rows(GGML_TYPE_F16, 2 * k, rows);
+        ggml_backend_tensor_set(x, in.data(), 0, in.size());
+        ggml_backend_tensor_set(gaps, wide.data(), 0, wide.size());
+        run(products, what);
+        const std::vector<float> w_now = decoded(type, bytes.data(), k * n);
+        std::vector<float>       scaled = decoded(GGML_TYPE_F32, in.data(), k * rows), cut;
+        for (float & value : scaled) {
+            value *= factor;
+        }
+        const std::vector<float> all = decoded(GGML_TYPE_F16, wide.data(), 2 * k * rows);
+        for (int64_t row = 0; row < rows; row++) {
+            cut.insert(cut.end(), all.begin() + 2 * k * row, all.begin() + 2 * k * row + k);
+        }
+        expect_close(error(half, w_now, scaled, k), std::string(ggml_type_name(type)) + ", " + what);
+        expect_close(error(viewed, w_now, cut, k), std::string(ggml_type_name(type)) + " and a view, " + what);
+    };
+    set(w);
+    for (int i = 0; i < 3; i++) {
+        expect(0.5f, "again");
+    }
+    // Memory that somebody else gets is not that of a program.
+    Tensors       memory;
+    ggml_tensor * taken = ggml_new_tensor_1d(memory.context, GGML_TYPE_I8, 8 << 20);
+    memory.place(backend, false);
+    std::vector<uint8_t> pattern(8 << 20);
+    std::generate(pattern.begin(), pattern.end(), generator);
+    ggml_backend_tensor_set(taken, pattern.data(), 0, pattern.size());
+    expect(0.5f, "beside another buffer");
+    std::vector<uint8_t> back(pattern.size());
+    ggml_backend_tensor_get(taken, back.data(), 0, back.size());
+    if (back != pattern) {
+        fail("a graph wrote to a buffer that is not its own");
+    }
+    set(w);
+    expect(0.5f, "with other weights");
+    const float factor = 0.25f;
+    std::memcpy(half->op_params, &factor, sizeof factor);
+    expect(0.25f, "with another parameter");
+    for (int i = 0; i < 3; i++) {
+        set(source);
+        run(copy, "a copy");
+        expect(0.25f, "after a copy to the weights");
+    }
+}
+
 // Results of a weight's product with rows of random numbers.
 std::vector<float> product(ggml_backend_t backend, ggml_type type, int64_t k, int64_t n, const std::vector<uint8_t> & bytes,
                            const std::vector<float> & x) {
@@ -468,6 +546,11 @@ int main(int argc, char ** argv) {
         }
     } else if (what == "threads") {
         without_threads(backend);
+    } else if (what == "again") {
+        for (const ggml_type type : { GGML_TYPE_F32, GGML_TYPE_Q8_0, GGML_TYPE_Q4_K }) {
+            computed_again(backend, true, type);
+            computed_again(backend, false, type);
+        }
     } else if (what == "views") {
         views_are_written(backend);
     } else if (what == "blocks") {

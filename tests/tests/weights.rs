@@ -54,6 +54,22 @@ fn copies_of_views_serve_until_the_view_is_written() {
     assert_eq!(stats["reused_copies"], 2 * 2, "{text}");
 }
 
+/// Graphs that the backend knows, and what has to make it plan them anew.
+#[test]
+fn graphs_are_computed_again() {
+    let tools = need!(Tools::find());
+    let program = need!(tools::native("weights"));
+    let stats = tools::scratch("again-stats");
+    run(&tools, &program, "again", &[("GGML_TT_STATS", &stats)]);
+    let text = std::fs::read_to_string(&stats).unwrap();
+    std::fs::remove_file(&stats).unwrap();
+    let stats: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let [planned, known] = ["planned", "known"].map(|kind| stats["graphs"][kind].as_u64().unwrap());
+    // Six runs of nine products and three copies. Where tiles change places with bytes, or are made anew, a graph is planned again.
+    assert_eq!(planned + known, 6 * (9 + 3), "{text}");
+    assert!(known >= 30, "{text}");
+}
+
 /// Weights of every type whose blocks have scales of zero, denormal ones, and the largest: the product is that of the CPU backend.
 #[test]
 fn products_of_difficult_blocks() {

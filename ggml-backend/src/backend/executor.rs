@@ -69,7 +69,7 @@ impl<'a> Executor<'a> {
     /// Computes the graph's nodes, and says whether all went well; the log says what did not. Also gives what was done, if it can be done again as it is.
     pub fn run(mut self, nodes: &[TensorRef<'a>]) -> (bool, Option<Recording>) {
         let done = self.all(nodes);
-        self.recording.counts.enter();
+        self.recording.counts.enter(false);
         (done, (done && self.can_be_repeated).then_some(self.recording))
     }
 

@@ -154,7 +154,7 @@ impl Program {
     fn run(&self, device: &'static Device) -> Result<(), StreamError> {
         let mut stream = device.runtime.stream();
         stream.push_all(&self.steps).map_err(|error: Error| StreamError { step: None, error })?;
-        self.counts.enter();
+        self.counts.enter(true);
         stream.finish()
     }
 }
