@@ -14,7 +14,7 @@ use crate::abi::log;
 use crate::backend::Backend;
 use crate::buffer::{ALIGNMENT, Arena, alloc_size};
 use crate::device::Device;
-use crate::{debug, stats, support, trace};
+use crate::{debug, fusion, stats, support, trace};
 
 /// The library.
 struct Library;
@@ -87,6 +87,18 @@ impl entry::Library for Library {
     fn finish_loading(&self) {
         Device::all().iter().for_each(|device| device.weights.finish());
         stats::write();
+    }
+
+    fn fusions(&self) -> Vec<(&'static str, u64)> {
+        fusion::Kind::ALL.map(|kind| (kind.name(), stats::fused(kind.name()))).to_vec()
+    }
+
+    fn reset_fusions(&self) {
+        stats::reset_fused();
+    }
+
+    fn enable_fusions(&self, is_enabled: bool) {
+        fusion::enable(is_enabled);
     }
 }
 

@@ -51,6 +51,22 @@ impl Counts {
     }
 }
 
+/// Groups of a kind that have been computed as one since [`reset_fused`].
+pub fn fused(name: &str) -> u64 {
+    let of = |counts: &BTreeMap<&'static str, u64>| counts.get(name).copied().unwrap_or(0);
+    let before = of(&FUSED_BEFORE.lock());
+    of(&TOTALS.lock().fused).saturating_sub(before)
+}
+
+/// Lets [`fused`] count from now on.
+pub fn reset_fused() {
+    let now = TOTALS.lock().fused.clone();
+    *FUSED_BEFORE.lock() = now;
+}
+
+/// What [`fused`] does not count.
+static FUSED_BEFORE: Mutex<BTreeMap<&'static str, u64>> = Mutex::new(BTreeMap::new());
+
 fn add(counts: &mut BTreeMap<String, u64>, name: &str, n: u64) {
     match counts.get_mut(name) {
         Some(count) => *count += n,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tt_tests::{Device, Tools, backend_ops, need, tools};
+use tt_tests::{Device, Tools, architectures, backend_ops, need, tools};
 
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -70,6 +70,32 @@ fn batches_give_the_same_logits() {
     let program = need!(tools::logits_program());
     let [off, on] = ["0", "1"].map(|fusion| demo(&tools, &program, "batch", fusion));
     assert!(on.logits == off.logits && on.launches() < off.launches());
+}
+
+/// Models whose fusions are compared with `tests/listings/fusion.csv`, of kinds that differ: plain, with norms behind products, with experts, with a
+/// recurrent state.
+const MODELS: &str = "^(llama|gemma2|qwen2moe|mamba)$";
+
+/// llama.cpp's `test-fusion`: which groups are found in prompts and in single tokens, and logits with fusions and without. `TT_BLESS=1` writes the counts
+/// anew.
+#[test]
+fn models_have_their_fusions() {
+    let tools = need!(Tools::find());
+    let mut command = need!(tools.optional("test-fusion", Device::SIM));
+    need!(tools::native("libpreload.so"));
+    tools::preload(&mut command).unwrap();
+    let writer = need!(architectures::program(&tools, Device::Cpu, MODELS));
+    let folder = tools::scratch("fusion-models");
+    architectures::write(writer, &folder).unwrap();
+    let counts = Path::new(env!("CARGO_MANIFEST_DIR")).join("listings/fusion.csv");
+    let way = if std::env::var_os("TT_BLESS").is_some() { "--record" } else { "--check" };
+    command.args(["--device", "TT0", "--models"]).arg(&folder).arg(way).arg(&counts);
+    let finished = tools::run(&mut command, LIMIT).unwrap().success().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let said = format!("{}{}", finished.out, finished.err);
+    let rows = said.lines().filter(|line| line.trim_end().ends_with(" ok")).count();
+    println!("{rows} counts of groups");
+    assert!(said.contains(", 0 failed") && rows == 12, "{said}");
 }
 
 /// llama.cpp's own tests of groups that backends fuse.

@@ -18,6 +18,7 @@ use tt_runtime::{CheckedSteps, DramAddr, Error, OpDescriptor, StreamError};
 use crate::abi::host::Host;
 use crate::abi::{Content, GraphRef, log};
 use crate::device::Device;
+use crate::fusion;
 use crate::passes::Product;
 use crate::scratch::Pool;
 use crate::stats::Counts;
@@ -60,6 +61,8 @@ pub fn owner(owners: &[Owner], step: usize) -> Option<&str> {
 struct Program {
     content: Content,
     weights: u64,
+    /// Whether groups of nodes were computed as one.
+    is_fused: bool,
     steps: CheckedSteps,
     owners: Vec<Owner>,
     written: Vec<(DramAddr, u64)>,
@@ -123,10 +126,11 @@ impl Programs {
         }
         let Recording { steps, owners, written, tiles, counts } = recording;
         let Ok(steps) = device.runtime.check_steps(steps) else { return };
-        let products = products.to_vec();
+        let (products, is_fused) = (products.to_vec(), fusion::are_enabled());
         self.kept.push_front(Program {
             content,
             weights,
+            is_fused,
             steps,
             owners,
             written,
@@ -148,7 +152,7 @@ impl Program {
                 return false;
             }
         }
-        weights.changes() == self.weights
+        weights.changes() == self.weights && fusion::are_enabled() == self.is_fused
     }
 
     fn run(&self, device: &'static Device) -> Result<(), StreamError> {

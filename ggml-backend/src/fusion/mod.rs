@@ -7,6 +7,7 @@
 //! Here graphs are looked at, not tensors: types, shapes and memory are the plan's matter.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::abi::host::Host;
 use crate::abi::{GraphRef, TensorRef, log};
@@ -25,7 +26,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::NormMul, Self::RopeSetRows, Self::MulMatAdd, Self::MulMatGlu];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::NormMul, Self::RopeSetRows, Self::MulMatAdd, Self::MulMatGlu];
 
     /// What the user and the statistics call it.
     pub fn name(self) -> &'static str {
@@ -51,8 +53,21 @@ impl Kind {
 
     fn is_wanted(self) -> bool {
         static WANTED: OnceLock<Vec<Kind>> = OnceLock::new();
-        WANTED.get_or_init(|| wanted(tt_settings::FUSION.text())).contains(&self)
+        are_enabled() && WANTED.get_or_init(|| wanted(tt_settings::FUSION.text())).contains(&self)
     }
+}
+
+/// Programs may switch all fusions off while they run.
+static ENABLED: AtomicBool = AtomicBool::new(true);
+
+/// Switches all fusions on or off, from the next graph on.
+pub fn enable(is_enabled: bool) {
+    ENABLED.store(is_enabled, Ordering::Relaxed);
+}
+
+/// Whether fusions are switched on.
+pub fn are_enabled() -> bool {
+    ENABLED.load(Ordering::Relaxed)
 }
 
 /// `0`, or names with commas.

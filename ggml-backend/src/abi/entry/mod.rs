@@ -19,6 +19,7 @@ mod backend;
 mod buffer;
 mod device;
 mod features;
+mod fusion;
 mod registry;
 
 use std::any::Any;
@@ -40,6 +41,12 @@ pub trait Library: Send + Sync {
     fn features(&self) -> Vec<(&'static str, String)>;
     /// Blocks until all weights are on their devices.
     fn finish_loading(&self);
+    /// Every kind of fusion, and how many groups of nodes were computed so since the counts were reset; always in the same order.
+    fn fusions(&self) -> Vec<(&'static str, u64)>;
+    /// Resets these counts.
+    fn reset_fusions(&self);
+    /// Switches all fusions on or off.
+    fn enable_fusions(&self, is_enabled: bool);
 }
 
 /// Bytes of a device's memory.

@@ -13,7 +13,7 @@ use super::super::guard;
 use super::super::host::{Host, host};
 use super::super::log;
 use super::super::types::{self, Reg, RegTable};
-use super::{Library, device, features};
+use super::{Library, device, features, fusion};
 
 /// The registry, with what belongs to it.
 struct Registry {
@@ -75,8 +75,13 @@ unsafe extern "C" fn get_proc_address(_reg: *mut Reg, name: *const c_char) -> *m
     match unsafe { CStr::from_ptr(name) }.to_bytes() {
         b"ggml_backend_get_features" => get_features as *mut c_void,
         b"ggml_backend_tt_finish_loading" => finish_loading as *mut c_void,
-        _ => null_mut(),
+        name => fusion::function(name).unwrap_or(null_mut()),
     }
+}
+
+/// Asks the library, if there is one.
+pub fn with_library<T>(otherwise: T, ask: impl FnOnce(&dyn Library) -> T) -> T {
+    get().map_or(otherwise, |registry| ask(&*registry.library))
 }
 
 /// `ggml_backend_get_features_t`
