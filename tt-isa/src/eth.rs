@@ -13,6 +13,8 @@ pub const LOCAL_RAM_SIZE: u32 = 4096;
 pub const IRAM_SIZE: u32 = 16 << 10;
 /// Bit of the core in `SOFT_RESET_0`.
 pub const SOFT_RESET_BIT: u32 = 1 << 11;
+/// Bytes of data in a packet: at least, and at most (tt-metal's tech report `EthernetMultichip/BasicEthernetGuide.md`, "Ethernet Link").
+pub const PACKET_BYTES: [u32; 2] = [16, 1500];
 /// Overlay streams.
 pub const STREAMS: u32 = 32;
 
@@ -59,7 +61,7 @@ pub mod txq {
         /// Write to one of the other tile's registers (queue 0 only).
         pub const MMIO_WRITE: u32 = 4;
     }
-    /// Bytes after which a packet is split.
+    /// Bytes after which a packet is split; 0: the greatest number ([`super::PACKET_BYTES`]).
     pub const MAX_PKT_SIZE_BYTES: u32 = 0x0C;
     /// Where data comes from.
     pub const TRANSFER_START_ADDR: u32 = 0x14;

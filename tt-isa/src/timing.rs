@@ -13,6 +13,11 @@
 //! | [`NocTiming`] | NIUs, routers, links |
 //! | [`DramTiming`] | a channel, and a DRAM tile's NIU |
 //! | [`PcieTiming`] | the host's accesses |
+//! | [`EthernetTiming`] | an Ethernet tile's core, its link, and the firmware's commands |
+//!
+//! `eth latencies` stands for the vendor's measurements of one link, `test_ethernet_link_write_worker_with_transaction_id_latency.py` in tt-metal's
+//! `tests/tt_metal/microbenchmarks/ethernet` (a message with 16 bytes of flags there and back), and "Multichip" for its tech report
+//! `tech_reports/EthernetMultichip/BasicEthernetGuide.md`.
 
 /// A fraction of a clock: times that are not whole clocks are in sixteenths.
 pub const TICKS: u64 = 16;
@@ -46,8 +51,6 @@ pub struct CoreTiming {
     pub store_l1: u8,
     /// Stores to L1 that wait before the core has to (`BabyRISCV/MemoryOrdering.md`: "up to four").
     pub stores_queued: u8,
-    /// Bytes of the instruction caches of B, T0, T1, T2, NC (`BabyRISCV/InstructionCache.md`).
-    pub icache_bytes: [u16; 5],
     /// Bytes that one fetch from L1 brings (`TensixTile/L1.md`: "instruction fetches are always 128-bit reads").
     pub icache_line: u8,
     /// A jump to what is not in the cache waits as long as a load from L1. No page gives a figure; lines behind one
@@ -152,6 +155,30 @@ pub struct PcieTiming {
     pub controller_ns: u16,
     /// From there to the host's memory and back (same place).
     pub memory_ns: u16,
+    /// Bytes a microsecond that tiles read from the host's memory (same place).
+    pub pull_bytes_us: u32,
+}
+
+/// An Ethernet tile and its end of a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EthernetTiming {
+    /// Its core (`EthernetTile/BabyRISCV/README.md`): as those of a Tensix tile, but for loads from L1.
+    pub core: CoreTiming,
+    /// Bytes of its instruction cache (`EthernetTile/BabyRISCV/InstructionCache.md`).
+    pub icache_bytes: u16,
+    /// Bytes a microsecond of a link, each way (Multichip, "Ethernet Link": 100 Gbit/s).
+    pub link_bytes_us: u32,
+    /// Bytes of a packet beside its data (same place: headers of 14, 16 and 16 bytes, 4 of checksum).
+    pub packet_extra: u16,
+    /// Clocks from the end of a packet's way through the transmit queue until its data is in the other tile's L1. `eth latencies`: 16 bytes
+    /// take 894 ns there and back, of which programs and the packets themselves take the rest. (Multichip: "approximately 500
+    /// ns" in the subsystem and on the link, as an estimate.)
+    pub latency: u16,
+    /// Clocks of the firmware for a command, at each tile that handles it. Nothing published says; this is what forwarding a message costs a
+    /// program (Multichip, "Ring Ping Latency": 650 ns from chip to chip, less the link).
+    pub command: u16,
+    /// Bytes that a command and its answer take on a link beside a block: those of the queue's entry (`EthernetTile/L1.md`).
+    pub command_bytes: u16,
 }
 
 /// All of a chip.
@@ -159,6 +186,8 @@ pub struct PcieTiming {
 pub struct Timing {
     /// Cores.
     pub core: CoreTiming,
+    /// Bytes of the instruction caches of B, T0, T1, T2, NC (`BabyRISCV/InstructionCache.md`).
+    pub icache_bytes: [u16; 5],
     /// Data rates of units.
     pub unit: UnitTiming,
     /// Ports of L1.
@@ -169,30 +198,35 @@ pub struct Timing {
     pub dram: DramTiming,
     /// Host.
     pub pcie: PcieTiming,
+    /// Ethernet tiles and links.
+    pub ethernet: EthernetTiming,
     /// Clocks in a microsecond while kernels run (`WormholeB0/README.md`: 1 GHz).
     pub clocks_us: u32,
 }
 
+/// A core of a Wormhole's Tensix tile.
+const TENSIX_CORE: CoreTiming = CoreTiming {
+    multiply: 2,
+    divide_trivial: 2,
+    divide: [6, 33],
+    mispredict: 2,
+    load_local: 2,
+    load_sync: 3,
+    load_coprocessor: 4,
+    load_register: 7,
+    load_l1: 8,
+    loads_in_flight: 4,
+    queue: 8,
+    store_l1: 5,
+    stores_queued: 4,
+    icache_line: 16,
+    icache_miss: 8,
+};
+
 /// Wormhole B0.
 pub const WORMHOLE: Timing = Timing {
-    core: CoreTiming {
-        multiply: 2,
-        divide_trivial: 2,
-        divide: [6, 33],
-        mispredict: 2,
-        load_local: 2,
-        load_sync: 3,
-        load_coprocessor: 4,
-        load_register: 7,
-        load_l1: 8,
-        loads_in_flight: 4,
-        queue: 8,
-        store_l1: 5,
-        stores_queued: 4,
-        icache_bytes: [2048, 2048, 512, 2048, 512],
-        icache_line: 16,
-        icache_miss: 8,
-    },
+    core: TENSIX_CORE,
+    icache_bytes: [2048, 2048, 512, 2048, 512],
     unit: UnitTiming {
         unpack_bytes: [16, 32, 64],
         unpack_together: [[[0, 0], [1, 0], [2, 0]], [[0, 1], [0, 0], [1, 0]], [[0, 2], [0, 1], [1, 1]]],
@@ -224,6 +258,16 @@ pub const WORMHOLE: Timing = Timing {
         push_bytes_us: 26_400,
         controller_ns: 150,
         memory_ns: 430,
+        pull_bytes_us: 24_500,
+    },
+    ethernet: EthernetTiming {
+        core: CoreTiming { load_l1: 7, icache_miss: 7, ..TENSIX_CORE },
+        icache_bytes: 512,
+        link_bytes_us: 12_500,
+        packet_extra: 50,
+        latency: 405,
+        command: 230,
+        command_bytes: 32,
     },
     clocks_us: 1000,
 };

@@ -336,6 +336,26 @@ impl Network {
         arrival
     }
 
+    /// What a transfer between two positions takes if nothing is in its way ([`super::packets::Packets::idle_way`]). Nothing is taken by it.
+    pub fn idle_way(&self, grid: &Grid, noc: u8, [from, to]: [NocXy; 2], len: u32, reads: bool) -> [u64; 2] {
+        let timing = &self.timing.noc;
+        let on = |at| grid.on(noc, at);
+        let ports = 2 * u64::from(timing.niu);
+        let way = |from, to| self.hops(noc, from, to) * u64::from(timing.hop) + ports;
+        let [there, back] = [way(on(from), on(to)), way(on(to), on(from))];
+        let flits = u64::from(len.div_ceil(self.flit_bytes));
+        let memory = matches!(grid.at(noc, on(to)), Some(Node::Dram { .. }));
+        let serve = match (memory, reads) {
+            (true, true) => u64::from(self.timing.dram.serve),
+            (true, false) => u64::from(self.timing.dram.write_serve),
+            (false, _) => u64::from(timing.serve),
+        };
+        let pace = if memory { u64::from(self.timing.dram.ticks_32_bytes) } else { TICKS };
+        let data = (flits * pace).div_ceil(TICKS);
+        let (out, home) = if reads { (1, data) } else { (data, 1) };
+        [u64::from(timing.request) + there + out, serve + back + home + u64::from(timing.complete)]
+    }
+
     /// What each link has carried, and each channel of DRAM has done; times in clocks.
     pub fn usage(&self) -> (Vec<LinkUsage>, Vec<ChannelUsage>) {
         let positions = usize::from(self.size.x) * usize::from(self.size.y);

@@ -54,8 +54,8 @@ pub struct InFlight<N> {
     pub made: u64,
     /// When it arrives, if it is known before.
     arrives: u64,
-    /// Index of the tile that made its request, and its NoC 0 position.
-    pub tile: usize,
+    /// The tile that made its request, and its NoC 0 position.
+    pub from: Node,
     own: NocXy,
     /// The packet.
     pub packet: Request,
@@ -82,8 +82,8 @@ impl<N> InFlight<N> {
 pub struct Made<N> {
     /// Clock.
     pub clock: u64,
-    /// Index of its tile.
-    pub tile: usize,
+    /// Its tile.
+    pub from: Node,
     /// The tile's NoC 0 position.
     pub own: NocXy,
     /// The packet.
@@ -173,7 +173,7 @@ impl<N> Packets<N> {
 
     /// Sends a packet on its way.
     pub fn add(&mut self, grid: &Grid, made: Made<N>) {
-        let Made { clock, tile, own, packet, note } = made;
+        let Made { clock, from, own, packet, note } = made;
         let next = if packet.is_write() { Step::Depart } else { Step::Arrive };
         let mut at_memory = false;
         let (due, arrives) = match &mut self.delays {
@@ -191,7 +191,7 @@ impl<N> Packets<N> {
             due,
             made: clock,
             arrives,
-            tile,
+            from,
             own,
             packet,
             data: Data::default(),
@@ -261,6 +261,15 @@ impl<N> Packets<N> {
         }
     }
 
+    /// What a write to a tile, or a read from one, takes if nothing is in its way: clocks until it does what it is for, and from then on
+    /// until who asked for it has the data or the acknowledgement. Where packets take the time of their way.
+    pub fn idle_way(&self, grid: &Grid, noc: u8, ends: [NocXy; 2], len: u32, reads: bool) -> [u64; 2] {
+        match &self.delays {
+            Delays::Random(..) => [0; 2],
+            Delays::Network(network) => network.idle_way(grid, noc, ends, len, reads),
+        }
+    }
+
     /// All of them, in no order.
     pub fn under_way(&self) -> impl Iterator<Item = &InFlight<N>> {
         self.slots.iter().flatten()
@@ -270,7 +279,7 @@ impl<N> Packets<N> {
     fn last_in_order(&self, packet: &InFlight<N>) -> u64 {
         let same = |other: &&InFlight<N>| {
             let (r, own) = (&other.packet, &packet.packet);
-            other.tile == packet.tile && r.in_order && (r.noc, r.remote) == (own.noc, own.remote)
+            other.from == packet.from && r.in_order && (r.noc, r.remote) == (own.noc, own.remote)
         };
         self.under_way().filter(same).map(|other| other.due).max().unwrap_or(0)
     }

@@ -16,16 +16,18 @@ use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 
 use super::system;
+use crate::engine::ethernet::EthernetEngine;
 use crate::engine::fast::Memory;
 use crate::engine::network::Network;
 use crate::engine::packets::Packets;
-use crate::engine::{self, Engine, Mode, Observers};
+use crate::engine::{Engine, Mode, Observers};
 use crate::fault::Fault;
 use crate::model::arc::Arc;
 use crate::model::defect::Defect;
 use crate::model::dram::Dram;
 use crate::model::eth::EthernetTile;
 use crate::model::eth::firmware::Identity;
+use crate::model::eth::line::LineUsage;
 use crate::model::grid::{Grid, Node};
 use crate::model::noc::{Data, Niu, Port};
 use crate::model::pcie::Pcie;
@@ -33,10 +35,12 @@ use crate::model::tile::Tile;
 use crate::observe::counters::Counters as Executed;
 use crate::observe::races::{Note, Races};
 use crate::observe::trace::{TraceConfig, Tracer};
-use crate::observe::usage::Usage;
+use crate::observe::usage::{EthernetUsage, Usage};
 
 use super::defects::DeadLink;
 use super::host::Windows;
+use super::links::Links;
+use super::routing::Jobs;
 
 /// Instructions of a core in one quantum. Tiles that wait for the NoC end theirs early.
 const QUANTUM: u32 = 16 * 1024;
@@ -117,8 +121,11 @@ pub struct Chip {
     /// What runs each of them, and what it has executed.
     pub(super) engines: Vec<Engine>,
     executed: Vec<Executed>,
-    /// Ethernet tiles, by channel.
+    /// Ethernet tiles, by channel, what runs each of them, messages on its link, and commands to its firmware.
     pub(super) ethernet: Vec<EthernetTile>,
+    pub(super) ethernet_engines: Vec<EthernetEngine>,
+    pub(super) links: Links,
+    pub(super) jobs: Vec<Jobs>,
     pub(super) dram: Vec<Dram>,
     /// NIUs of the tiles that make no requests, by position.
     pub(super) edges: Vec<Port>,
@@ -182,7 +189,7 @@ impl Chip {
     }
 
     fn on_threads(config: ChipConfig, pool: Shared<rayon::ThreadPool>) -> Self {
-        let chip = config.board.chip;
+        let (chip, mode) = (config.board.chip, config.mode);
         let grid = Grid::new(chip, config.harvested);
         let nius = |at| [0, 1].map(|noc| Niu::new(&grid.niu_setup(noc, at)));
         let positions = grid.tensix();
@@ -190,7 +197,7 @@ impl Chip {
         let edges = grid.positions().map(|at| Port::new(nius(at))).collect();
         let dram = (0..grid.dram_groups()).map(|_| Dram::new(grid.dram_group_size())).collect();
         let ethernet = grid.ethernet().iter().enumerate();
-        let ethernet =
+        let ethernet: Vec<_> =
             ethernet.map(|(n, &at)| EthernetTile::new(at, nius(at), &config.identity(n))).collect();
         let mut chip = Self {
             engines: (0..tiles.len()).map(|index| Engine::new(config.mode, index, chip)).collect(),
@@ -211,6 +218,9 @@ impl Chip {
             dead_links: Vec::new(),
             packet: Data::default(),
             edges,
+            ethernet_engines: ethernet.iter().map(|_| EthernetEngine::new(mode, chip)).collect(),
+            links: ethernet.iter().map(|_| VecDeque::new()).collect(),
+            jobs: ethernet.iter().map(|_| Jobs::default()).collect(),
             ethernet,
             clock: 0,
             tracer: None,
@@ -229,6 +239,7 @@ impl Chip {
             }
             (Mode::Timed, Some(timing)) => {
                 chip.in_flight = Some(Packets::timed(Network::new(chip.config.board.chip, timing)));
+                chip.ethernet.iter_mut().for_each(|tile| tile.keep_time(timing));
             }
             (Mode::Timed, None) | (Mode::Fast, _) => {}
         }
@@ -295,7 +306,9 @@ impl Chip {
         let tiles = self.engines.iter().zip(&self.tiles);
         let tiles: Option<Vec<_>> = tiles.map(|(engine, tile)| engine.usage(tile, self.clock)).collect();
         let (links, channels) = self.in_flight.as_ref()?.usage();
-        Some(Usage { clocks: self.clock, tiles: tiles?, links, channels })
+        let ethernet = self.ethernet.iter().map(EthernetTile::line_usage);
+        let ethernet = ethernet.map(|LineUsage { bytes, busy }| EthernetUsage { bytes, busy }).collect();
+        Some(Usage { clocks: self.clock, tiles: tiles?, links, channels, ethernet })
     }
 
     /// Tensix instructions executed so far, by opcode (bits 31:24 of the word).
@@ -336,6 +349,11 @@ impl Chip {
         system::advance_until_told(std::slice::from_mut(self), clocks)
     }
 
+    /// What a transfer over the NoC takes if nothing is in its way, where time is kept ([`Packets::idle_way`]).
+    pub(super) fn idle_way(&self, noc: u8, ends: [NocXy; 2], len: u32, reads: bool) -> [u64; 2] {
+        self.in_flight.as_ref().map_or([0; 2], |packets| packets.idle_way(&self.grid, noc, ends, len, reads))
+    }
+
     /// Whether anything on the chip can move.
     pub(super) fn is_busy(&self) -> bool {
         let ethernet = |tile: &EthernetTile| {
@@ -345,6 +363,8 @@ impl Chip {
             || self.pcie.next_push().is_some()
             || self.has_awake_tile()
             || self.tiles.iter().any(Tile::has_requests)
+            || self.has_messages()
+            || self.has_commands()
             || self.ethernet.iter().any(ethernet)
     }
 
@@ -359,11 +379,12 @@ impl Chip {
         let (results, quantum) = self.run_tensix(quantum);
         self.last_run = begin.elapsed();
         let clock = self.clock;
-        let awake = self.ethernet.iter_mut().filter(|tile| tile.is_awake());
-        let ethernet: Vec<_> = awake
-            .map(|tile| {
+        let engines = self.ethernet.iter_mut().zip(&mut self.ethernet_engines);
+        let ethernet: Vec<_> = engines
+            .filter(|(tile, _)| tile.is_awake())
+            .map(|(tile, engine)| {
                 tile.set_clock(clock);
-                engine::ethernet::run(tile, quantum)
+                engine.run(tile, quantum)
             })
             .collect();
         let end = self.clock + u64::from(quantum);
@@ -433,8 +454,9 @@ impl Chip {
         let Some(packets) = &mut self.in_flight else { return QUANTUM };
         let (quantum, alone) = packets.quantum(self.clock, if single { events } else { [events[0]; 2] });
         self.alone = alone;
-        let push = self.pcie.next_push().map_or(u64::MAX, |due| due.saturating_sub(self.clock));
-        quantum.min(push).clamp(1, u64::from(u32::MAX)) as u32
+        let push = self.pcie.next_push().unwrap_or(u64::MAX);
+        let due = push.min(self.next_on_links()).min(self.next_command_due());
+        quantum.min(due.saturating_sub(self.clock)).clamp(1, u64::from(u32::MAX)) as u32
     }
 
     /// When the first and the second tile next do something, if none hears from others.
@@ -442,10 +464,11 @@ impl Chip {
         let tiles = self.engines.iter().zip(&self.tiles);
         self.events.clear();
         self.events.extend(tiles.map(|(engine, tile)| engine.next_event(tile, self.clock)));
-        if self.ethernet.iter().any(EthernetTile::is_awake) {
-            return [self.clock; 2];
-        }
-        self.events.iter().fold([u64::MAX; 2], |[first, second], &event| {
+        let engines = self.ethernet_engines.iter().zip(&self.ethernet);
+        let ethernet = engines.map(|(engine, tile)| engine.next_event(tile, self.clock)).min();
+        let ethernet = ethernet.unwrap_or(u64::MAX);
+        // No Ethernet tile runs alone: it counts twice.
+        self.events.iter().chain([&ethernet; 2]).fold([u64::MAX; 2], |[first, second], &event| {
             if event < first { [event, first] } else { [first, second.min(event)] }
         })
     }

@@ -26,8 +26,8 @@ impl Chip {
     pub(super) fn deliver(&mut self) -> Result<(), Fault> {
         self.deliver_in_time()?;
         let mut data = std::mem::take(&mut self.packet);
-        // Where packets take time, those of the Tensix tiles are under way.
-        let done = if self.in_flight.is_some() { self.tiles.len() } else { 0 };
+        // Where packets take time, they are under way.
+        let done = self.in_time();
         let result = self.sources().skip(done).try_for_each(|from| self.deliver_from(from, &mut data));
         self.packet = data;
         result.and_then(|()| self.trace_delivery())

@@ -22,12 +22,14 @@ impl Chip {
         self.clock
     }
 
+    /// What things cost, where time is kept.
+    pub(super) fn timing(&self) -> Option<&'static Timing> {
+        self.config.board.chip.timing.filter(|_| self.config.mode == Mode::Timed)
+    }
+
     /// Clocks that an access takes, given its nanoseconds; where time is kept.
     fn host_clocks(&self, nanoseconds: impl Fn(&PcieTiming) -> u64) -> Option<u64> {
-        let (Mode::Timed, Some(timing)) = (self.config.mode, self.config.board.chip.timing) else {
-            return None;
-        };
-        let Timing { pcie, clocks_us, .. } = timing;
+        let Timing { pcie, clocks_us, .. } = self.timing()?;
         Some((nanoseconds(pcie) * u64::from(*clocks_us)).div_ceil(1000))
     }
 
@@ -36,12 +38,12 @@ impl Chip {
     /// # Errors
     /// Nothing is there.
     pub(super) fn push(&mut self, addr: u64, data: &[u8]) -> Result<(), Fault> {
-        match (self.config.mode, self.config.board.chip.timing) {
-            (Mode::Timed, Some(Timing { pcie, clocks_us, .. })) => {
+        match self.timing() {
+            Some(Timing { pcie, clocks_us, .. }) => {
                 let ns = u64::from(pcie.controller_ns) + u64::from(pcie.memory_ns);
                 self.pcie.noc_push(addr, data, self.clock + ns * u64::from(*clocks_us) / 1000)
             }
-            _ => {
+            None => {
                 self.told = true;
                 self.pcie.noc_write(addr, data)
             }

@@ -5,6 +5,7 @@
 //! time -> system: chips in step -> chip: tiles run, on any number of threads
 //!                               -> deliver: packets depart, arrive, respond -> tiles, DRAM, ARC, host memory
 //!                                  (transit: the same steps, each after its own delay)
+//!                               -> links: messages to other chips; routing: the Ethernet firmware's commands
 //! ```
 
 mod chip;
@@ -13,7 +14,9 @@ mod deliver;
 mod edge;
 mod host;
 mod host_time;
+mod links;
 mod pcie;
+mod routing;
 mod system;
 mod traced;
 mod transit;

@@ -1,8 +1,11 @@
 //! Several chips with Ethernet links between them, and time for all of them (`EthernetTile/EthernetTxRx.md`).
 //!
 //! In a quantum, first the tiles of every chip run and its NoCs deliver. Then packets go over the links, in the order of
-//! chips and channels, and the Ethernet tiles' firmware handles requests of hosts and of customers' code. A single chip is a
-//! system of one, with all links unconnected.
+//! chips and channels ([`super::links`]), and the Ethernet tiles' firmware handles requests of hosts and of customers' code
+//! ([`super::routing`]). A single chip is a system of one, with all links unconnected.
+//!
+//! All chips have one clock: a quantum is the shortest that any of them asks for. A link takes longer than the longest quantum in which a tile could
+//! reach another chip, so what one chip does in a quantum reaches the other one in a later one.
 
 use std::sync::Arc as Shared;
 
@@ -10,12 +13,9 @@ use tt_isa::chip::Board;
 
 use super::chip::{Chip, ChipConfig, Progress};
 use super::host_time::{host_has_read, host_has_written};
+use super::links::exchange;
+use super::routing::serve;
 use crate::fault::Fault;
-use crate::model::eth::firmware::{Command, Outcome, What};
-use crate::model::eth::queues::PAGE;
-
-/// What the PCIe tile shows of the host, as the NoC counts.
-const HOST: u64 = tt_isa::pcie::HOST_WINDOW;
 
 /// The chips of a board.
 pub struct System {
@@ -128,88 +128,4 @@ pub(super) fn advance_until_told(chips: &mut [Chip], clocks: u64) -> Result<Prog
     let progress = advance(chips, clocks);
     listen(chips, false);
     progress
-}
-
-/// Carries a chip's packets to the other ends of its links.
-fn exchange(chips: &mut [Chip], n: usize) -> Result<(), Fault> {
-    for channel in 0..chips[n].ethernet.len() {
-        let tile = &mut chips[n].ethernet[channel];
-        if !tile.has_frames() {
-            continue;
-        }
-        let position = tile.position();
-        for frame in tile.take_frames() {
-            let data = chips[n].ethernet[channel].l1().get(frame.from, frame.len as usize);
-            let data = data.map_or_else(Vec::new, <[u8]>::to_vec);
-            let Some((chip, peer)) = other_end(chips, n, channel) else {
-                let what = format!("Ethernet channel {channel} sends, but its link ends in nothing");
-                return Err(Fault::program(what).page(PAGE).in_tile(position));
-            };
-            chips[chip].ethernet[peer].receive(&frame, &data).map_err(|fault| fault.on_chip(chip))?;
-        }
-    }
-    Ok(())
-}
-
-/// Chip and channel at the other end of a link, if the chip is there.
-fn other_end(chips: &[Chip], n: usize, channel: usize) -> Option<(usize, usize)> {
-    let config = &chips[n].config;
-    let end = config.board.peer(config.index, channel)?;
-    let chip = chips.iter().position(|chip| chip.config.index == usize::from(end.chip))?;
-    Some((chip, end.channel.into()))
-}
-
-/// Lets the firmware of a chip's Ethernet tiles do what it is asked for.
-fn serve(chips: &mut [Chip], n: usize) -> Result<(), Fault> {
-    for channel in 0..chips[n].ethernet.len() {
-        if !chips[n].ethernet[channel].wants_service() {
-            continue;
-        }
-        chips[n].ethernet[channel].look();
-        while let Some(command) = chips[n].ethernet[channel].next_command()? {
-            let outcome = carry_out(chips, n, channel, &command)?;
-            chips[n].ethernet[channel].answer(&command, &outcome);
-        }
-    }
-    Ok(())
-}
-
-fn carry_out(chips: &mut [Chip], n: usize, channel: usize, command: &Command) -> Result<Outcome, Fault> {
-    let board = chips[n].config.board;
-    let place = board.places.iter().position(|&place| place == command.place && command.rack == 0);
-    let target = place.and_then(|index| chips.iter().position(|chip| chip.config.index == index));
-    let Some(target) = target else { return Ok(Outcome::Unreachable) };
-    let (noc, addr) = (command.noc, command.addr);
-    let node = chips[target].tile_at(noc, command.tile)?;
-    let write = |chips: &mut [Chip], data: &[u8]| {
-        let written = chips[target].write_node(noc, node, addr, data);
-        written.map(|()| Outcome::Written).map_err(|fault| fault.on_chip(target))
-    };
-    match command.what {
-        What::WriteWord(word) => write(chips, &word.to_le_bytes()),
-        What::WriteBlock(len) => {
-            let data = match command.host_block {
-                Some(at) => {
-                    let mut data = vec![0; len as usize];
-                    chips[n].pcie.noc_read(HOST + u64::from(at), &mut data)?;
-                    data
-                }
-                None => chips[n].ethernet[channel].block(command, len),
-            };
-            write(chips, &data)
-        }
-        What::ReadWord => {
-            let mut word = [0; 4];
-            chips[target].read_node(noc, node, addr, &mut word).map_err(|fault| fault.on_chip(target))?;
-            Ok(Outcome::Word(u32::from_le_bytes(word)))
-        }
-        What::ReadBlock(len) => {
-            let mut data = vec![0; len as usize];
-            chips[target].read_node(noc, node, addr, &mut data).map_err(|fault| fault.on_chip(target))?;
-            if let Some(at) = command.host_block {
-                chips[n].pcie.noc_write(HOST + u64::from(at), &data)?;
-            }
-            Ok(Outcome::Block(data))
-        }
-    }
 }

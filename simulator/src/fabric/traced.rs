@@ -42,7 +42,7 @@ impl Chip {
     /// Traces a packet whose last step is done, where packets take time.
     #[cold]
     pub(super) fn trace_transfer<N>(&mut self, done: &InFlight<N>) -> Result<(), TraceError> {
-        let (from, request) = (self.tiles[done.tile].position(), &done.packet);
+        let (from, request) = (self.position(done.from), &done.packet);
         let to = match request.remote {
             Remote::Tile(_) => self.remote_node(request).ok(),
             Remote::Rect(..) => None,

@@ -1,4 +1,4 @@
-//! Packets with delays: each goes through the three steps of [`super::deliver`], with delays of
+//! Packets with delays, those of Ethernet tiles only where time is kept: each goes through the three steps of [`super::deliver`], with delays of
 //! [`crate::engine::packets`] between them.
 
 use super::Chip;
@@ -47,39 +47,52 @@ impl Chip {
                     "data race: the host reads {len} bytes of its memory at {addr:#x} of the PCIe tile while a NoC {} write of {} bytes is not acknowledged",
                     packet.noc, packet.len
                 );
-                return Err(located(
-                    Fault::program(what).page(ORDERING),
-                    self.tiles[moving.tile].position(),
-                    packet,
-                ));
+                return Err(located(Fault::program(what).page(ORDERING), self.position(moving.from), packet));
             }
         }
         Ok(())
     }
 
+    /// How many of [`Self::sources`] have packets that take time, where packets do: the race detector knows Tensix tiles only.
+    pub(super) fn in_time(&self) -> usize {
+        match (&self.in_flight, &self.races) {
+            (None, _) => 0,
+            (Some(_), Some(_)) => self.tiles.len(),
+            (Some(_), None) => self.tiles.len() + self.ethernet.len(),
+        }
+    }
+
     /// Sends the requests that the tiles have made on their way, in the order in which they were made where that is known.
     fn send(&mut self) {
         let mut made = Vec::new();
-        for index in 0..self.tiles.len() {
-            if !self.tiles[index].has_requests() {
+        for from in self.sources().take(self.in_time()) {
+            if !self.has_requests(from) {
                 continue;
             }
-            let clocks = self.engines[index].take_made(&self.tiles[index], self.clock);
-            let tile = &mut self.tiles[index];
-            let own = tile.position();
-            let requests = std::mem::take(&mut tile.port_mut().outbox);
+            let clocks = match from {
+                Node::Tensix(index) => self.engines[index].take_made(&self.tiles[index], self.clock),
+                Node::Ethernet(index) => {
+                    self.ethernet_engines[index].take_made(&self.ethernet[index], self.clock)
+                }
+                _ => None,
+            };
+            let own = self.position(from);
+            let requests = std::mem::take(&mut self.port_mut(from).outbox);
             for (n, request) in requests.into_iter().enumerate() {
                 let clock = clocks.as_ref().and_then(|clocks| clocks.get(n)).copied().unwrap_or(self.clock);
-                let note = self.races.as_mut().map(|races| races.made(index, request));
-                made.push((clock, index, own, request, note));
+                let note = match (&mut self.races, from) {
+                    (Some(races), Node::Tensix(index)) => Some(races.made(index, request)),
+                    _ => None,
+                };
+                made.push((clock, from, own, request, note));
             }
         }
         made.sort_by_key(|&(clock, ..)| clock);
         let Some(in_flight) = &mut self.in_flight else { return };
-        for (clock, tile, own, request, note) in made {
+        for (clock, from, own, request, note) in made {
             for n in 0..request.packet_count() {
                 let packet = request.packet(n);
-                in_flight.add(&self.grid, Made { clock, tile, own, packet, note: note.clone() });
+                in_flight.add(&self.grid, Made { clock, from, own, packet, note: note.clone() });
             }
         }
     }
@@ -88,7 +101,7 @@ impl Chip {
     fn step_packets(&mut self) -> Result<(), Fault> {
         while let Some(mut packet) = self.in_flight.as_mut().and_then(|packets| packets.take_due(self.clock))
         {
-            let at = self.tiles[packet.tile].position();
+            let at = self.position(packet.from);
             let next = self.step_packet(&mut packet).map_err(|fault| located(fault, at, &packet.packet))?;
             match (next, &mut self.in_flight) {
                 (Some(next), Some(in_flight)) => {
@@ -104,12 +117,12 @@ impl Chip {
 
     /// One step of a packet; the next one.
     fn step_packet(&mut self, moving: &mut Packet) -> Result<Option<Step>, Fault> {
-        let (packet, from) = (moving.packet, Node::Tensix(moving.tile));
+        let (packet, from) = (moving.packet, moving.from);
         match moving.next {
             Step::Depart => {
-                self.at_own_end(moving.tile, |chip| chip.depart(from, &packet, &mut moving.data))?;
-                if let (Some(races), Some(note)) = (&mut self.races, &moving.note) {
-                    races.departed(moving.tile, note);
+                self.at_own_end(from, |chip| chip.depart(from, &packet, &mut moving.data))?;
+                if let (Some(races), Some(note), Node::Tensix(tile)) = (&mut self.races, &moving.note, from) {
+                    races.departed(tile, note);
                 }
                 Ok(Some(Step::Arrive))
             }
@@ -129,9 +142,11 @@ impl Chip {
                 if self.is_lost(from, &packet, Way::Back, &mut moving.data) {
                     return Ok(None);
                 }
-                self.at_own_end(moving.tile, |chip| chip.respond(from, &packet, answers, &mut moving.data))?;
-                if let (Some(races), Some(note)) = (&mut self.races, &mut moving.note) {
-                    races.responded(moving.tile, &packet, note);
+                self.at_own_end(from, |chip| chip.respond(from, &packet, answers, &mut moving.data))?;
+                if let (Some(races), Some(note), Node::Tensix(tile)) =
+                    (&mut self.races, &mut moving.note, from)
+                {
+                    races.responded(tile, &packet, note);
                 }
                 Ok(None)
             }
@@ -139,8 +154,8 @@ impl Chip {
     }
 
     /// Does something while accesses to a tile over the NoC are its own ones.
-    fn at_own_end<T>(&mut self, tile: usize, f: impl FnOnce(&mut Self) -> T) -> T {
-        if let Some(races) = &mut self.races {
+    fn at_own_end<T>(&mut self, from: Node, f: impl FnOnce(&mut Self) -> T) -> T {
+        if let (Some(races), Node::Tensix(tile)) = (&mut self.races, from) {
             races.at_own_end(tile);
         }
         let result = f(self);
@@ -152,13 +167,15 @@ impl Chip {
 
     /// A packet does what it is for; how many tiles answer.
     fn at_remote_end(&mut self, moving: &mut Packet) -> Result<u32, Fault> {
-        if let (Some(races), Some(note)) = (&mut self.races, &moving.note) {
-            races.at_remote_end(moving.tile, note);
+        if let (Some(races), Some(note), Node::Tensix(tile)) = (&mut self.races, &moving.note, moving.from) {
+            races.at_remote_end(tile, note);
         }
-        if let Some(Node::Tensix(index)) = self.single_node(&moving.packet) {
-            self.tiles[index].set_clock(self.clock);
+        match self.single_node(&moving.packet) {
+            Some(Node::Tensix(index)) => self.tiles[index].set_clock(self.clock),
+            Some(Node::Ethernet(index)) => self.ethernet[index].set_clock(self.clock),
+            _ => {}
         }
-        let answers = self.arrive(Node::Tensix(moving.tile), &moving.packet, &mut moving.data);
+        let answers = self.arrive(moving.from, &moving.packet, &mut moving.data);
         if let Some(races) = &mut self.races {
             races.at_host();
         }
@@ -168,7 +185,10 @@ impl Chip {
     /// Tells the race detector what a packet has come to.
     fn note_arrival(&mut self, moving: &mut Packet) -> Result<(), Fault> {
         let node = self.single_node(&moving.packet);
-        let (Some(races), Some(note)) = (&mut self.races, &mut moving.note) else { return Ok(()) };
+        let (Some(races), Some(note), Node::Tensix(tile)) = (&mut self.races, &mut moving.note, moving.from)
+        else {
+            return Ok(());
+        };
         let dram = match node {
             Some(Node::Dram { group, .. }) => Some((group, &self.dram[group])),
             _ => None,
@@ -177,7 +197,7 @@ impl Chip {
             Some(Node::Tensix(index)) => Some(index),
             _ => None,
         };
-        races.arrived(moving.tile, &moving.packet, note, dram, remote)
+        races.arrived(tile, &moving.packet, note, dram, remote)
     }
 
     /// The tile that a packet goes to, if it is one.

@@ -7,6 +7,7 @@
 //!                   -> units: busy ([`UnitName`])
 //!       -> links    -> bytes, busy, what packets waited for it
 //!       -> channels -> bytes of DRAM read and written, busy
+//!       -> ethernet -> bytes sent over the links, busy
 //! ```
 //! The clocks of a core that are neither executing nor waiting it has spent in reset; those of a thread that are not
 //! waiting it has executed, or had nothing to execute.
@@ -166,6 +167,15 @@ pub struct ChannelUsage {
     pub waited: u64,
 }
 
+/// What an Ethernet tile has sent over its link.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct EthernetUsage {
+    /// Bytes, headers of packets among them.
+    pub bytes: u64,
+    /// Clocks in which something was sent.
+    pub busy: u64,
+}
+
 /// All of a chip.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Usage {
@@ -177,4 +187,6 @@ pub struct Usage {
     pub links: Vec<LinkUsage>,
     /// Channels of DRAM, in the order of the banks.
     pub channels: Vec<ChannelUsage>,
+    /// Ethernet tiles, by channel.
+    pub ethernet: Vec<EthernetUsage>,
 }

@@ -141,7 +141,7 @@ mod tests {
             units,
         };
         let channel = ChannelUsage { read: 640, written: 64, busy: 30, waited: 0 };
-        Usage { clocks: 100, tiles: vec![tile], links: Vec::new(), channels: vec![channel; 2] }
+        Usage { clocks: 100, tiles: vec![tile], channels: vec![channel; 2], ..Usage::default() }
     }
 
     #[test]

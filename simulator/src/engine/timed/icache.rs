@@ -3,7 +3,7 @@
 //! The pages give its size, and that a prefetcher brings what comes next. How lines are placed they do not say: here each
 //! line has one place, so that a loop that fits is kept, and one that does not loses what lies too far apart.
 
-use tt_isa::map::{self, RiscV};
+use tt_isa::map;
 use tt_isa::timing::CoreTiming;
 
 /// No line: code is not up there.
@@ -21,9 +21,9 @@ pub struct ICache {
 }
 
 impl ICache {
-    /// A core's cache, empty.
-    pub fn new(timing: &CoreTiming, core: RiscV) -> Self {
-        let lines = u32::from(timing.icache_bytes[core as usize] / u16::from(timing.icache_line));
+    /// A core's cache of so many bytes, empty.
+    pub fn new(timing: &CoreTiming, bytes: u16) -> Self {
+        let lines = u32::from(bytes / u16::from(timing.icache_line));
         assert!(lines.is_power_of_two() && lines as usize <= LINES, "{lines} lines of code");
         Self {
             lines: [EMPTY; LINES],

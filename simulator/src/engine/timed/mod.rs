@@ -28,6 +28,7 @@ use crate::model::tile::{Activity, HARTS, Tile};
 use crate::observe::usage::TileUsage;
 use crate::observe::{Issued, Observer};
 
+pub mod ethernet;
 mod icache;
 mod initiators;
 mod ports;
@@ -165,7 +166,7 @@ impl Timed {
         Self {
             now: 0,
             limit: 0,
-            cores: RiscV::ALL.map(|core| Scoreboard::new(&timing.core, core)),
+            cores: RiscV::ALL.map(|core| Scoreboard::new(&timing.core, timing.icache_bytes[core as usize])),
             lanes: Default::default(),
             wakes: Wakes::new(),
             asleep: 0,

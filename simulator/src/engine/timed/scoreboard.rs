@@ -5,7 +5,7 @@
 //! operand is there when the instruction that makes it moves from one unit to the next, and from then on when it has left
 //! the load/store unit: what waits there behind a load cannot be read.
 
-use tt_isa::map::{self, RiscV};
+use tt_isa::map;
 use tt_isa::timing::CoreTiming;
 
 use super::icache::ICache;
@@ -157,6 +157,7 @@ impl Way {
 /// A core between two instructions.
 pub struct Scoreboard {
     timing: &'static CoreTiming,
+    icache_bytes: u16,
     icache: ICache,
     /// When the next instruction may enter.
     next: u64,
@@ -180,11 +181,12 @@ pub struct Scoreboard {
 }
 
 impl Scoreboard {
-    /// A core that has not run yet.
-    pub fn new(timing: &'static CoreTiming, core: RiscV) -> Self {
+    /// A core with so many bytes of instruction cache that has not run yet.
+    pub fn new(timing: &'static CoreTiming, icache_bytes: u16) -> Self {
         Self {
             timing,
-            icache: ICache::new(timing, core),
+            icache_bytes,
+            icache: ICache::new(timing, icache_bytes),
             next: 0,
             values: [Value::default(); SLOTS],
             leave: Recent::default(),
@@ -200,8 +202,8 @@ impl Scoreboard {
     }
 
     /// Leaves reset at `now`: nothing is under way, and the instruction cache is empty.
-    pub fn reset(&mut self, now: u64, core: RiscV) {
-        *self = Self { next: now, usage: self.usage, ..Self::new(self.timing, core) };
+    pub fn reset(&mut self, now: u64) {
+        *self = Self { next: now, usage: self.usage, ..Self::new(self.timing, self.icache_bytes) };
     }
 
     /// When the next instruction may enter, operands aside.

@@ -138,7 +138,7 @@ impl Timed {
     /// Cores that have left reset begin anew.
     pub(super) fn release(&mut self, released: u8) {
         for core in RiscV::ALL.into_iter().filter(|&core| released >> core as u8 & 1 != 0) {
-            self.cores[core as usize].reset(self.now, core);
+            self.cores[core as usize].reset(self.now);
             self.lanes[core as usize] = Lane::default();
         }
     }

@@ -5,6 +5,7 @@ use tt_isa::map;
 
 use super::{Activity, EthernetTile, PAGE};
 use crate::fault::Fault;
+use crate::model::noc::Request;
 use crate::model::rv32::{CodeCache, Hart, PAGE_BYTES, no_code};
 
 const L1_PAGES: usize = eth::L1_SIZE.div_ceil(PAGE_BYTES) as usize;
@@ -37,6 +38,26 @@ impl EthernetTile {
         if self.activity == Activity::Awake {
             self.activity = Activity::Asleep(self.changes);
         }
+    }
+
+    /// Whether the core sleeps, or did when something last woke it.
+    pub fn is_asleep(&self) -> bool {
+        matches!(self.activity, Activity::Asleep(_))
+    }
+
+    /// Whether the core has begun anew since this was asked last.
+    pub fn take_started(&mut self) -> bool {
+        std::mem::take(&mut self.started)
+    }
+
+    /// Requests that have been made and that no one has taken.
+    pub fn requests(&self) -> &[Request] {
+        &self.port.outbox
+    }
+
+    /// A NIU takes the request that was made last only at a clock.
+    pub fn keep_niu_busy(&mut self, noc: u8, until: u64) {
+        self.port.niu[usize::from(noc)].keep_busy(until);
     }
 
     /// Whether the core is held in reset.

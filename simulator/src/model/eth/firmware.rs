@@ -3,7 +3,8 @@
 //!
 //! It writes to L1 what it knows about its chip and about the other end of the link, starts and stops customers' code, and
 //! executes commands that access memory of chips which the host cannot reach directly. The route of such a command over several
-//! chips is not simulated: it takes effect at its destination, between quanta.
+//! chips is not simulated: it takes effect at its destination, between quanta, where time is kept when it would have come there
+//! (`fabric::routing`).
 
 use tt_isa::eth::firmware::{
     APP, APP_STACK, CONNECTED, CONNECTION_INFO, FUNCTION_TABLE, HEARTBEAT, HEARTBEAT_MARK, LAUNCH_APP,
@@ -79,6 +80,21 @@ pub enum What {
     WriteBlock(u32),
     /// To read so many bytes.
     ReadBlock(u32),
+}
+
+impl What {
+    /// Whether it writes.
+    pub const fn is_write(self) -> bool {
+        matches!(self, Self::WriteWord(_) | Self::WriteBlock(_))
+    }
+
+    /// Bytes that go to the other tile, or come back.
+    pub const fn len(self) -> u32 {
+        match self {
+            Self::WriteWord(_) | Self::ReadWord => 4,
+            Self::WriteBlock(len) | Self::ReadBlock(len) => len,
+        }
+    }
 }
 
 /// A command of the host.
@@ -206,17 +222,17 @@ impl EthernetTile {
         self.firmware.launched = launch;
     }
 
-    /// The next command that can be answered.
+    /// The next command that can be answered; `answers` to earlier ones are still to come.
     ///
     /// # Errors
     /// It is not one that the firmware knows.
-    pub fn next_command(&self) -> Result<Option<Command>, Fault> {
+    pub fn next_command(&self, answers: u32) -> Result<Option<Command>, Fault> {
         let read = self.word(REQUEST_QUEUE + READ_POINTER) & POINTER_MASK;
         let waiting = (self.word(REQUEST_QUEUE + WRITE_POINTER).wrapping_sub(read)) & POINTER_MASK;
         let responses =
             self.word(RESPONSE_QUEUE + WRITE_POINTER).wrapping_sub(self.word(RESPONSE_QUEUE + READ_POINTER))
                 & POINTER_MASK;
-        if waiting == 0 || responses >= COMMAND_COUNT {
+        if waiting == 0 || responses + answers >= COMMAND_COUNT {
             return Ok(None);
         }
         let slot = read % COMMAND_COUNT;
@@ -265,23 +281,31 @@ impl EthernetTile {
         block.map_or_else(Vec::new, <[u8]>::to_vec)
     }
 
-    /// Answers a command, and the queue goes on.
+    /// A command has been taken out of its queue, and the queue goes on. A write that will be done is one that the host can wait for.
+    pub fn taken(&mut self, command: &Command, reachable: bool) {
+        if reachable && command.what.is_write() {
+            self.count(WRITES_REQUESTED);
+        }
+        let read = (self.word(REQUEST_QUEUE + READ_POINTER) + 1) & POINTER_MASK;
+        self.put(REQUEST_QUEUE + READ_POINTER, read);
+        self.changes += 1;
+    }
+
+    fn count(&mut self, counter: u32) {
+        self.put(REQUEST_QUEUE + counter, self.word(REQUEST_QUEUE + counter).wrapping_add(1));
+    }
+
+    /// Answers a command.
     pub fn answer(&mut self, command: &Command, outcome: &Outcome) {
         let block = if matches!(command.what, What::ReadBlock(_)) { Flags::BLOCK } else { Flags::empty() };
         let host = if command.host_block.is_some() { Flags::BLOCK_IN_HOST } else { Flags::empty() };
         match outcome {
-            Outcome::Written => {
-                for counter in [WRITES_REQUESTED, WRITES_ACKNOWLEDGED] {
-                    self.put(REQUEST_QUEUE + counter, self.word(REQUEST_QUEUE + counter).wrapping_add(1));
-                }
-            }
+            Outcome::Written => self.count(WRITES_ACKNOWLEDGED),
             Outcome::Unreachable => self.respond(Flags::UNREACHABLE, 0, &[]),
             Outcome::Word(word) => self.respond(Flags::READ_DATA, *word, &[]),
             Outcome::Block(_) if !host.is_empty() => self.respond(Flags::READ_DATA | block | host, 0, &[]),
             Outcome::Block(bytes) => self.respond(Flags::READ_DATA | block, 0, bytes),
         }
-        let read = (self.word(REQUEST_QUEUE + READ_POINTER) + 1) & POINTER_MASK;
-        self.put(REQUEST_QUEUE + READ_POINTER, read);
         self.changes += 1;
     }
 

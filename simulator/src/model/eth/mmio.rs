@@ -2,7 +2,7 @@
 
 use tt_isa::eth::{
     self, CTRL_BASE, IRAM_LOAD, MAC_BASE, MAC_ON, QUEUE_STRIDE, QUEUES, RXQ_BASE, TEST_SUM, TXQ_BASE,
-    WATCHDOG, WATCHDOG_CNTL, WATCHDOG_STATUS,
+    WATCHDOG, WATCHDOG_CNTL, WATCHDOG_STATUS, txq,
 };
 use tt_isa::map::{self, DEBUG_REGS_BASE, SOFT_RESET_0, WALL_CLOCK_H, WALL_CLOCK_L};
 
@@ -51,16 +51,26 @@ fn find(addr: u32) -> Option<Register> {
 impl EthernetTile {
     /// Whether a register changes by itself.
     pub fn is_volatile(&self, addr: u32) -> bool {
-        matches!(find(addr), Some(Register::Debug(WATCHDOG | WATCHDOG_STATUS | WALL_CLOCK_L..=WALL_CLOCK_H)))
+        match find(addr) {
+            Some(Register::Debug(WATCHDOG | WATCHDOG_STATUS | WALL_CLOCK_L..=WALL_CLOCK_H)) => true,
+            Some(Register::Niu(noc, offset)) => self.port.niu[noc].is_busy(offset, self.clock),
+            Some(Register::Transmit(n, _)) => self.line.left(n, self.clock) != [0; 3],
+            _ => false,
+        }
     }
 
     /// Reads a register.
     pub fn register_read(&mut self, addr: u32) -> Result<u32, Fault> {
         match find(addr).ok_or_else(|| unmapped(addr))? {
+            Register::Niu(noc, offset) if self.port.niu[noc].is_busy(offset, self.clock) => Ok(1),
             Register::Niu(noc, offset) => self.port.niu[noc].read(offset),
             Register::Overlay(offset) => self.overlay.read(offset),
             Register::Debug(offset) => self.debug_read(offset),
-            Register::Transmit(n, offset) => self.queues.transmit_read(n, offset),
+            Register::Transmit(n, txq::CMD) => Ok(u32::from(self.line.is_waiting(n, self.clock))),
+            Register::Transmit(n, offset) => {
+                let value = self.queues.transmit_read(n, offset)?;
+                Ok(value.wrapping_sub(not_counted_yet(offset, self.line.left(n, self.clock))))
+            }
             Register::Receive(n, offset) => self.queues.receive_read(n, offset),
             Register::Control(TEST_SUM) => Ok(self.test_sum),
             // The copy is done at once, and bit 0 says so.
@@ -80,11 +90,20 @@ impl EthernetTile {
             Register::Overlay(offset) => self.overlay.write(offset, value),
             Register::Debug(offset) => self.debug_write(offset, value),
             Register::Transmit(n, offset) => {
-                let frame = self.queues.transmit_write(n, offset, value)?;
+                if offset == txq::CMD && self.line.is_waiting(n, self.clock) {
+                    let what =
+                        format!("a command for transmit queue {n}, which has not taken the one before");
+                    return Err(Fault::program(what).page(super::queues::PAGE));
+                }
+                let mut frame = self.queues.transmit_write(n, offset, value)?;
                 if frame.is_some() && self.mac != MAC_ON.map(|(_, on)| on) {
                     return Err(
                         Fault::program("a packet is sent while the MAC is off").page(super::queues::PAGE)
                     );
+                }
+                if let Some(frame) = &mut frame {
+                    let longest = self.queues.longest(n);
+                    frame.passage = self.line.send(self.clock, Some((n, longest)), frame.len);
                 }
                 self.outbox.extend(frame);
                 Ok(())
@@ -152,6 +171,16 @@ impl EthernetTile {
         self.iram.copy_from_slice(bytes);
         self.code.written(IRAM_CODE, eth::IRAM_SIZE as usize);
         Ok(())
+    }
+}
+
+/// What a counter of a transmit queue leaves out: commands that wait, packets not begun and not sent.
+fn not_counted_yet(offset: u32, [commands, begun, sent]: [u32; 3]) -> u32 {
+    match offset {
+        txq::TRANSFER_CNT => commands,
+        txq::PKT_START_CNT => begun,
+        txq::PKT_END_CNT => sent,
+        _ => 0,
     }
 }
 

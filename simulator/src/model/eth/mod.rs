@@ -2,7 +2,7 @@
 //! (`EthernetTile/BabyRISCV/README.md`, `EthernetTile/EthernetTxRx.md`).
 //!
 //! ```text
-//! core -> transmit queue -> outbox -> (between quanta) -> receive queue of the other tile -> L1, registers
+//! core -> transmit queue -> line -> outbox -> (between quanta) -> receive queue of the other tile -> L1, registers
 //! ```
 //!
 //! Silicon runs the vendor's firmware on the core, and hosts of boards with several chips need it; its code is closed
@@ -13,6 +13,7 @@ use tt_isa::eth;
 use tt_isa::eth::firmware::HEARTBEAT;
 use tt_isa::map;
 use tt_isa::noc::{MMIO_BASE, NocXy};
+use tt_isa::timing::Timing;
 
 use crate::fault::Fault;
 use crate::model::l1::L1;
@@ -21,9 +22,11 @@ use crate::model::rv32::{CodeCache, Hart};
 
 mod core;
 pub mod firmware;
+pub mod line;
 mod mmio;
 pub mod queues;
 
+use line::{Line, LineUsage, Passage};
 use queues::{Frame, Queues};
 
 /// Page of the documents.
@@ -52,10 +55,13 @@ pub struct EthernetTile {
     outbox: Vec<Frame>,
     hart: Hart,
     activity: Activity,
+    /// The core has begun anew since that was asked last.
+    started: bool,
     local: Box<[u8]>,
     iram: Box<[u8]>,
     code: CodeCache,
     queues: Queues,
+    line: Line,
     overlay: Overlay,
     /// MAC words, by the order of [`eth::MAC_ON`].
     mac: [u32; 2],
@@ -84,6 +90,8 @@ impl EthernetTile {
             iram: vec![0; eth::IRAM_SIZE as usize].into_boxed_slice(),
             code: CodeCache::new(self::core::CODE_PAGES),
             queues: Queues::default(),
+            line: Line::default(),
+            started: false,
             overlay: Overlay::new(true, eth::STREAMS),
             mac: eth::MAC_ON.map(|(_, on)| on),
             test_sum: 0,
@@ -128,6 +136,26 @@ impl EthernetTile {
         !self.outbox.is_empty()
     }
 
+    /// From now on what goes over the link takes its time.
+    pub fn keep_time(&mut self, timing: &'static Timing) {
+        self.line.keep_time(timing);
+    }
+
+    /// The firmware sends so many bytes over the link.
+    pub fn send(&mut self, clock: u64, bytes: u32) -> Passage {
+        self.line.send(clock, None, bytes)
+    }
+
+    /// What the link has carried from here.
+    pub fn line_usage(&self) -> LineUsage {
+        self.line.usage()
+    }
+
+    /// The tile's clock.
+    pub fn clock(&self) -> u64 {
+        self.clock
+    }
+
     /// Tells the time.
     pub fn set_clock(&mut self, clock: u64) {
         self.clock = clock;
@@ -158,6 +186,7 @@ impl EthernetTile {
     fn start(&mut self, pc: u32) {
         self.hart.reset(pc);
         self.activity = Activity::Awake;
+        self.started = true;
     }
 
     /// Reads memory or registers over the NoC. Registers are read one word, or a part of one, at a time.

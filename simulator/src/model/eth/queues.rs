@@ -1,11 +1,12 @@
 //! Transmit and receive queues of an Ethernet tile (`EthernetTile/EthernetTxRx.md`).
 //!
-//! A command turns a transmit queue's registers into a [`Frame`]. Its data is read when it is delivered, between
-//! quanta. It always arrives; nothing is ever sent again. The length of headers is not documented, so the counters
+//! A command turns a transmit queue's registers into a [`Frame`]. Its data is read when it has left, between
+//! quanta; where time is kept [`super::line`] says when. It always arrives; nothing is ever sent again. The length of headers is not documented, so the counters
 //! of words on the wire are not implemented.
 
-use tt_isa::eth::{L1_SIZE, QUEUES, rxq, txq};
+use tt_isa::eth::{L1_SIZE, PACKET_BYTES, QUEUES, rxq, txq};
 
+use super::line::Passage;
 use crate::fault::Fault;
 
 /// Where all this is written.
@@ -43,6 +44,8 @@ pub struct Frame {
     pub from: u32,
     /// Bytes of data.
     pub len: u32,
+    /// When it goes over the link.
+    pub passage: Passage,
 }
 
 /// Registers of all four queues.
@@ -131,16 +134,17 @@ impl Queues {
         let [from, len, to, value] =
             [txq::TRANSFER_START_ADDR, txq::TRANSFER_SIZE_BYTES, txq::DEST_ADDR, txq::REMOTE_REG_DATA]
                 .map(|register| self.transmit[n][register as usize / 4]);
+        let passage = Passage::default();
         let program = |what: String| Err(Fault::program(what).page(PAGE));
         let frame = match command {
-            txq::cmd::RAW => Frame { queue: n, kind: Kind::Raw, from, len },
+            txq::cmd::RAW => Frame { queue: n, kind: Kind::Raw, from, len, passage },
             txq::cmd::L1_WRITE => {
                 if !(from | len | to).is_multiple_of(16) {
                     let what =
                         format!("packet of {len} bytes from {from:#x} to {to:#x}: not multiples of 16");
                     return program(what);
                 }
-                Frame { queue: n, kind: Kind::L1Write { to }, from, len }
+                Frame { queue: n, kind: Kind::L1Write { to }, from, len, passage }
             }
             txq::cmd::MMIO_WRITE => {
                 if n != 0 || !to.is_multiple_of(4) {
@@ -151,6 +155,7 @@ impl Queues {
                     kind: Kind::MmioWrite { to, value },
                     from: 0,
                     len: 0,
+                    passage,
                 }));
             }
             _ => return program(format!("ETH_TXQ_CMD = {command:#x}")),
@@ -161,9 +166,16 @@ impl Queues {
         Ok(self.sent(frame))
     }
 
+    /// Bytes of data in a packet of a queue, at most.
+    pub fn longest(&self, n: usize) -> u32 {
+        match self.transmit[n][txq::MAX_PKT_SIZE_BYTES as usize / 4] {
+            0 => PACKET_BYTES[1],
+            longest => longest.min(PACKET_BYTES[1]),
+        }
+    }
+
     fn sent(&mut self, frame: Frame) -> Frame {
-        let longest = self.transmit[frame.queue][txq::MAX_PKT_SIZE_BYTES as usize / 4];
-        let packets = if longest == 0 { 1 } else { frame.len.div_ceil(longest).max(1) };
+        let packets = frame.len.div_ceil(self.longest(frame.queue)).max(1);
         let mut count = |register: u32, by: u32| {
             let counter = &mut self.transmit[frame.queue][register as usize / 4];
             *counter = counter.wrapping_add(by);

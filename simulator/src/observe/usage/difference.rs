@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ChannelUsage, CoreUsage, LinkUsage, LinkWay, ThreadUsage, TileUsage, Usage};
+use super::{ChannelUsage, CoreUsage, EthernetUsage, LinkUsage, LinkWay, ThreadUsage, TileUsage, Usage};
 
 /// A link: NoC, y and x of its position, where it leads.
 type Place = (u8, u8, u8, u8);
@@ -36,6 +36,7 @@ impl Usage {
         }
         let tiles = self.tiles.iter().enumerate();
         let channels = self.channels.iter().enumerate();
+        let ethernet = self.ethernet.iter().enumerate();
         Self {
             clocks: f(self.clocks, other.clocks),
             tiles: tiles
@@ -44,6 +45,9 @@ impl Usage {
             links: links.into_values().collect(),
             channels: channels
                 .map(|(n, channel)| other.channels.get(n).map_or(*channel, |of| channel.combined(of, f)))
+                .collect(),
+            ethernet: ethernet
+                .map(|(n, tile)| other.ethernet.get(n).map_or(*tile, |of| tile.combined(of, f)))
                 .collect(),
         }
     }
@@ -85,6 +89,12 @@ impl ChannelUsage {
     }
 }
 
+impl EthernetUsage {
+    fn combined(&self, other: &Self, f: fn(u64, u64) -> u64) -> Self {
+        Self { bytes: f(self.bytes, other.bytes), busy: f(self.busy, other.busy) }
+    }
+}
+
 impl LinkWay {
     /// Short name.
     pub const fn name(self) -> &'static str {
@@ -114,7 +124,7 @@ mod tests {
         };
         let channel = |read| ChannelUsage { read, ..ChannelUsage::default() };
         let usage =
-            |clocks, links, read| Usage { clocks, tiles: Vec::new(), links, channels: vec![channel(read)] };
+            |clocks, links, read| Usage { clocks, links, channels: vec![channel(read)], ..Usage::default() };
         let before = usage(10, vec![link(1, 4)], 64);
         let after = usage(30, vec![link(1, 5), link(2, 7)], 96);
         let between = after.since(&before);

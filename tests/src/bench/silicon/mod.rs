@@ -9,15 +9,19 @@
 //! | [`traces`] | operators that silicon has recorded |
 //! | [`launches`] | what goes through the runtime |
 //! | [`host`] | weights written, logits read |
+//! | [`ethernet`] | links between chips |
+//! | [`second`] | the second chip of an n300 |
 //! | [`units`] | the coprocessor, and the host's accesses |
 //!
 //! `latencies`: tt-metal's `tests/tt_metal/tt_metal/data_movement/noc_estimator/noc_latencies.yaml`.
 
 mod dram;
+mod ethernet;
 mod host;
 mod launches;
 mod program;
 mod rates;
+mod second;
 mod traces;
 mod transfers;
 mod units;
@@ -109,6 +113,8 @@ pub fn anchors() -> Vec<Anchor> {
         &units::ANCHORS,
         &launches::ANCHORS,
         &host::ANCHORS,
+        &ethernet::ANCHORS,
+        &second::ANCHORS,
     ];
     all.into_iter().flatten().map(Anchor::copied).collect()
 }
