@@ -142,6 +142,12 @@ settings! {
         Some("debugging.md"),
         "`1`: prints a table of what ran",
     );
+    TIMELINE = row(
+        "GGML_TT_TIMELINE",
+        Developers,
+        Some("simulator.md#timeline"),
+        "file that receives a timeline of operators and launches by the card's own clock, for Perfetto",
+    );
     FUSION = row(
         "GGML_TT_FUSION",
         Developers,

@@ -33,7 +33,7 @@ mod way;
 
 pub use chip::ChipError;
 pub use device::{
-    Allocation, CheckedSteps, Counters, Device, DeviceInfo, MemoryInfo, Reads, Stream, StreamError,
+    Allocation, CheckedSteps, Counters, Device, DeviceInfo, MemoryInfo, Reads, StepTime, Stream, StreamError,
     Transfers, connect,
 };
 pub use error::{CoreReport, Error};

@@ -18,6 +18,9 @@ pub const STREAM_STEPS: usize = 1023;
 pub const STREAM: DramAddr =
     DramAddr(DRAM_RESERVED - (STREAM_STEPS as u64 + 1) * l1::DESCRIPTOR_BYTES as u64);
 
+/// Where the leader writes the times of a launch's steps, if the host wants them: in front of the descriptors.
+pub const STEP_TIMES: DramAddr = DramAddr(STREAM.0 - (STREAM_STEPS as u64 + 1) * l1::STEP_TIMES_BYTES as u64);
+
 /// An address in the linear space.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[repr(transparent)]

@@ -42,6 +42,10 @@ pub const GO: u32 = MAILBOX;
 pub const STOP: u32 = MAILBOX + 4;
 /// On the worker that leads: the number that its next go word has, for the NoC to send. (As aligned as where it goes.)
 pub const NEXT_GO: u32 = MAILBOX + 0x90;
+/// On the worker that leads: the times of a step ([`crate::launch::StepTimes`]), for the NoC to write to DRAM.
+pub const STEP_TIMES: u32 = MAILBOX + 0xA0;
+/// Bytes of it.
+pub const STEP_TIMES_BYTES: u32 = 32;
 /// What the leader pushes to its host's memory, if it has been told where ([`crate::BootConfig::push`]): the words that follow.
 pub const COUNTS: u32 = MAILBOX + 0x10;
 /// Bytes of [`COUNTS`].
@@ -109,6 +113,7 @@ const _: () = {
         i += 1;
     }
     assert!(IMAGE_SLOTS[4].start + IMAGE_SLOTS[4].size <= MAILBOX);
+    assert!(STEP_TIMES.is_multiple_of(32) && STEP_TIMES + STEP_TIMES_BYTES <= MAILBOX_END);
     assert!(NEXT_STEP + DESCRIPTOR_BYTES <= BOOT_CONFIG);
     assert!(BOOT_CONFIG + BOOT_CONFIG_BYTES <= SYNC);
     assert!(LAUNCHES + 2 * LAUNCH_STRIDE <= HEAP && HEAP < HEAP_END);

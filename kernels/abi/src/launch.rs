@@ -26,6 +26,9 @@
 //! Where the host has memory that the chip reaches, it need not look at the chip: after a launch, or the last step of a stream, the leader
 //! also writes the counts there ([`COUNTS`](crate::l1::COUNTS)); `FINISHED` comes last.
 //!
+//! A launch may ask for times ([`StepTimes`]). The leader then writes a step's to DRAM while the next one begins, and waits for the acknowledgement
+//! before it does its part of that; the last ones are there before it says that it has finished.
+//!
 //! End: a word at the leader's [`STOP`](crate::l1::STOP) has it put the cores of all workers into reset, and it pushes nothing any
 //! more: one write ends everything, which a driver can do for a process that has died.
 //!
@@ -57,6 +60,7 @@ pub struct Launch {
 }
 
 const _: () = assert!(size_of::<Launch>() <= l1::LAUNCH_STRIDE as usize);
+const _: () = assert!(size_of::<StepTimes>() == l1::STEP_TIMES_BYTES as usize);
 
 /// Steps that follow a launch. Their descriptors lie in DRAM, each [`OpDescriptor::BYTES`] after the one before and in one page; their
 /// `seq` does not matter.
@@ -67,15 +71,31 @@ pub struct Stream {
     pub addr: [u32; 2],
     /// How many.
     pub steps: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Linear address, below 4 GiB, where the leader writes the [`StepTimes`] of the launch and of each step that follows, one behind the
+    /// other; 0: nowhere.
+    pub times: u32,
 }
 
 impl Stream {
     /// Steps whose descriptors begin at `addr`.
     pub const fn at(addr: u64, steps: u32) -> Self {
-        Self { addr: [addr as u32, (addr >> 32) as u32], steps, reserved: 0 }
+        Self { addr: [addr as u32, (addr >> 32) as u32], steps, times: 0 }
     }
+}
+
+/// When the leader has started a step, and when it has found that all workers have completed it, by the wall clock of its tile
+/// (`RISCV_DEBUG_REG_WALL_CLOCK_L`, `_H`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct StepTimes {
+    /// Low and high half.
+    pub begin: [u32; 2],
+    /// The same.
+    pub end: [u32; 2],
+    /// The launch's number, or the step's.
+    pub seq: u32,
+    /// Zero.
+    pub reserved: [u32; 3],
 }
 
 numbered! {

@@ -456,6 +456,9 @@ impl Chip {
         self.alone = alone;
         let push = self.pcie.next_push().unwrap_or(u64::MAX);
         let due = push.min(self.next_on_links()).min(self.next_command_due());
+        // What has been sent, and what the firmware has not looked at, has no time yet.
+        let new = self.ethernet.iter().any(|tile| tile.has_frames() || tile.wants_service());
+        let due = if new { self.clock } else { due };
         quantum.min(due.saturating_sub(self.clock)).clamp(1, u64::from(u32::MAX)) as u32
     }
 

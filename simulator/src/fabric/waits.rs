@@ -6,17 +6,24 @@ use tt_isa::noc::NocXy;
 use tt_isa::rv32;
 
 use super::Chip;
+use crate::model::eth::EthernetTile;
 use crate::model::grid::Node;
-use crate::model::rv32::{Kind, decode};
+use crate::model::rv32::{Hart, Kind, decode};
 use crate::model::tensix::THREADS;
 use crate::model::tensix::frontend::Wait;
 use crate::model::tile::Tile;
 
 impl Chip {
-    /// What the cores and threads of the Tensix tile at a NoC 0 (or translated) coordinate wait for, a line each: those cores that
-    /// are asleep, and those threads that have instructions that do not go on.
+    /// What the cores and threads of the tile at a NoC 0 (or translated) coordinate wait for, a line each: those cores that
+    /// are asleep, and those threads that have instructions that do not go on; of an Ethernet tile its core.
     pub fn waits(&self, tile: NocXy) -> Vec<String> {
-        let Some(Node::Tensix(index)) = self.grid.named(tile) else { return Vec::new() };
+        let index = match self.grid.named(tile) {
+            Some(Node::Tensix(index)) => index,
+            Some(Node::Ethernet(index)) => {
+                return ethernet_waits(&self.ethernet[index]).into_iter().collect();
+            }
+            _ => return Vec::new(),
+        };
         let tile = &self.tiles[index];
         let cores = RiscV::ALL.into_iter().filter_map(|core| core_waits(tile, core));
         cores.chain((0..THREADS).filter_map(|thread| thread_waits(tile, thread))).collect()
@@ -30,15 +37,26 @@ fn core_waits(tile: &Tile, core: RiscV) -> Option<String> {
     }
     let hart = tile.hart(core);
     let word = tile.fetch(core, hart.pc).ok()?;
+    Some(instruction(core.name(), hart, word))
+}
+
+/// The same of an Ethernet tile's core.
+fn ethernet_waits(tile: &EthernetTile) -> Option<String> {
+    let hart = tile.is_asleep().then(|| tile.hart())?;
+    Some(instruction("ERISC", hart, tile.fetch(hart.pc).ok()?))
+}
+
+/// A core's instruction, and the address that it loads from or stores to.
+fn instruction(core: &str, hart: &Hart, word: u32) -> String {
     let op = decode(word);
-    let line = format!("{} at {}", core.name(), rv32::Disassembly { word, pc: hart.pc });
-    Some(match op.kind {
+    let line = format!("{core} at {}", rv32::Disassembly { word, pc: hart.pc });
+    match op.kind {
         Kind::Lb | Kind::Lh | Kind::Lw | Kind::Lbu | Kind::Lhu | Kind::Sb | Kind::Sh | Kind::Sw => {
             let addr = hart.x[usize::from(op.rs1) % 32].wrapping_add(op.imm as u32);
             format!("{line} ({addr:#010x})")
         }
         _ => line,
-    })
+    }
 }
 
 /// The wait that holds a thread, and the instruction that does not go on.

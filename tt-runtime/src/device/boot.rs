@@ -11,6 +11,7 @@ use tt_kernel_abi::{BankEntry, BootConfig, l1};
 use zerocopy::IntoBytes;
 
 use super::queue::Queue;
+use super::times::Times;
 use super::transfer::COUNTS_AT;
 use super::{Session, Transfers};
 use crate::chip::ChipError;
@@ -40,6 +41,7 @@ impl Session {
         let numbers = placement::numbers(chip, &places);
         let pushed = link.host_memory().is_some();
         let mut session = Self {
+            times: Times::of_environment(chip),
             link,
             workers,
             numbers,

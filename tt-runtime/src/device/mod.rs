@@ -12,12 +12,14 @@
 //! | [`diagnose`] | what workers say of themselves when a launch fails or hangs |
 //! | [`transfer`] | results pushed to the host, and bytes moved on the chip |
 //! | [`memory`] | DRAM: allocations, bytes in and out, weight tiles |
+//! | [`times`] | when steps ran, by the chip's own clock |
 
 mod boot;
 mod diagnose;
 mod memory;
 mod queue;
 mod stream;
+mod times;
 mod transfer;
 
 use std::sync::Arc;
@@ -35,6 +37,8 @@ use tt_simulator::{Mark, Track};
 pub use memory::{Allocation, MemoryInfo};
 use queue::Queue;
 pub use stream::{CheckedSteps, Stream, StreamError};
+pub use times::StepTime;
+use times::Times;
 
 use crate::alloc::Allocator;
 use crate::cards::{Card, CardError};
@@ -81,6 +85,8 @@ pub struct Counters {
     pub clocks: Option<u64>,
     /// Clocks in a microsecond, where clocks are the time that silicon takes: in the simulator's timed mode.
     pub clocks_us: Option<u32>,
+    /// Clocks that steps have taken by the wall clock of the leader's tile, where their times are kept ([`Device::keep_times`]).
+    pub step_clocks: Option<u64>,
     /// What [`Device::write`] has moved.
     pub written: Transfers,
     /// What [`Device::read`] has moved.
@@ -301,6 +307,7 @@ impl Device {
                     moves: session.moves,
                     clocks: executed.map(|e| e.clocks),
                     clocks_us: simulated.and_then(|simulated| simulated.clocks_us()),
+                    step_clocks: session.times.clocks(),
                     written: session.written,
                     read: session.read,
                     tensix_instructions: executed.map(|e| e.tensix),
@@ -504,18 +511,24 @@ struct Session {
     process: u32,
     written: Transfers,
     read: Transfers,
+    times: Times,
 }
 
 impl Session {
     /// Whether there is a timeline that shows what begins and ends.
     fn is_marked(&mut self) -> bool {
-        self.link.simulated().is_some_and(|simulated| simulated.is_marked())
+        self.times.are_shown() || self.link.simulated().is_some_and(|simulated| simulated.is_marked())
     }
 
     /// Shows what begins or ends in a timeline, if there is one.
     fn mark(&mut self, mark: impl FnOnce() -> Mark) -> Result<(), Error> {
+        if !self.is_marked() {
+            return Ok(());
+        }
+        let mark = mark();
+        self.times.mark(&mark);
         match self.link.simulated() {
-            Some(simulated) if simulated.is_marked() => Ok(simulated.mark(&mark())?),
+            Some(simulated) if simulated.is_marked() => Ok(simulated.mark(&mark)?),
             _ => Ok(()),
         }
     }

@@ -209,6 +209,7 @@ impl Session {
         // 0 never is the number of a launch, and numbers of a stream follow one another.
         self.seq = if self.seq >= u32::MAX - left { 1 } else { self.seq + 1 };
         let stream = Stream::at(STREAM.offset((first * OpDescriptor::BYTES) as u64).0, left - 1);
+        let stream = Stream { times: self.times_at(), ..stream };
         let launch = Launch { op: OpDescriptor { seq: self.seq, ..descriptors[first] }, stream };
         let rect = self.rect();
         self.link.multicast(rect, u64::from(l1::launch(self.seq)), launch.as_bytes())?;
@@ -226,7 +227,9 @@ impl Session {
         // Anything else is of before, or of a card that does not answer.
         let is_ours = |seq: u32| (begun..begun + left).contains(&seq);
         self.seq = self.wait(l1::FINISHED, is_ours, name)?;
-        Ok((self.seq - begun + 1) as usize)
+        let ran = (self.seq - begun + 1) as usize;
+        self.read_times(begun, &descriptors[first..], ran)?;
+        Ok(ran)
     }
 
     /// Waits until one of the counts is as it should be, and gives it; `name` is what a launch is called that hangs.

@@ -62,12 +62,16 @@ pub struct Running<'a> {
 
 /// Starts to measure, if that is asked for.
 pub fn begin(device: &Device) -> Option<Running<'_>> {
-    is_on().then(|| Running {
-        device,
-        before: device.counters(),
-        usage: device.usage(),
-        begin: Instant::now(),
-    })
+    if !is_on() {
+        return None;
+    }
+    // A card counts no clocks but those of its steps.
+    if device.counters().clocks.is_none()
+        && let Err(error) = device.keep_times(true)
+    {
+        log::error(&format!("no times of steps: {error}"));
+    }
+    Some(Running { device, before: device.counters(), usage: device.usage(), begin: Instant::now() })
 }
 
 impl Running<'_> {
@@ -82,7 +86,7 @@ impl Running<'_> {
         let row = Row {
             count: 1,
             launches: since(|c| Some(c.launches)),
-            clocks: since(|c| c.clocks),
+            clocks: since(|c| c.clocks.or(c.step_clocks)),
             clocks_us: now.clocks_us,
             instructions: since(|c| c.riscv_instructions),
             tensix: since(|c| c.tensix_instructions),

@@ -4,6 +4,7 @@
 //! Nobody but the host waits for the leader in a launch: it does its part of the work as every worker does. The next step's descriptor is sent as
 //! soon as BRISC's part is done, so that its acknowledgements come while the other cores of the tile, and other tiles, are still busy;
 //! what follows comes after the leader has counted itself. It waits for all workers' counts, which they add without waiting for anyone.
+//! If the host wants the times of steps, it also waits for DRAM to acknowledge them, which waits for no worker.
 #![allow(unsafe_code)]
 
 use super::boot;
@@ -12,7 +13,7 @@ use super::launch::mailbox;
 use super::mmio::{self, Register};
 use super::noc::Noc;
 use core::mem::offset_of;
-use tt_isa::map::{DEBUG_REGS_BASE, SOFT_RESET_0, SOFT_RESET_ALL};
+use tt_isa::map::{DEBUG_REGS_BASE, SOFT_RESET_0, SOFT_RESET_ALL, WALL_CLOCK_H, WALL_CLOCK_L};
 use tt_kernel_abi::launch::{Launch, Stream};
 use tt_kernel_abi::{BootConfig, DramAddr, OpDescriptor, l1};
 
@@ -31,6 +32,10 @@ pub(super) struct Leader {
     next: DramAddr,
     /// Steps that are left.
     left: u32,
+    /// Where in DRAM the times of the step that runs go, if the host wants them; 0: it does not.
+    times: u32,
+    /// When that step was started.
+    begun: [u32; 2],
     /// The NIU, and how many acknowledgements of the next step's descriptor it will have had.
     noc: Noc,
 }
@@ -59,6 +64,8 @@ impl Leader {
             errors: 0,
             next: DramAddr(0),
             left: 0,
+            times: 0,
+            begun: [0; 2],
             noc: Noc::new(0),
         })
     }
@@ -79,19 +86,26 @@ impl Leader {
     /// Waits until all have completed launch `seq`, and until there is another one; gives its number.
     pub(super) fn next(&mut self, seq: u32) -> u32 {
         self.wait_for_all();
+        let ended = self.clock();
         self.noc.wait_writes();
         let errors = mailbox(l1::ERROR_COUNT).load();
         let failed = core::mem::replace(&mut self.errors, errors) != errors;
         if self.left == 0 || failed {
             self.left = 0;
+            self.write_times(seq, ended);
+            self.wait_for_times();
             return self.finish(seq);
         }
+        let begins = self.clock();
         mailbox(l1::NEXT_GO).store(seq + 1);
         self.noc.write_word_to_all(l1::NEXT_GO, l1::GO, self.rect);
+        self.write_times(seq, ended);
+        self.begun = begins;
         self.left -= 1;
         self.next = self.next.offset(OpDescriptor::BYTES as u64);
         // While the go word is on its way.
         self.fetch();
+        self.wait_for_times();
         mailbox(l1::GO).wait_while_equal(seq)
     }
 
@@ -123,8 +137,37 @@ impl Leader {
         let half = |i: usize| u64::from(stream(seq, offset_of!(Stream, addr) + 4 * i));
         self.next = DramAddr(half(0) | half(1) << 32);
         self.left = stream(seq, offset_of!(Stream, steps));
+        self.times = stream(seq, offset_of!(Stream, times));
+        self.begun = self.clock();
         self.fetch();
         seq
+    }
+
+    /// The tile's wall clock, if the host wants times. A look at the low half keeps the high one that belongs to it.
+    fn clock(&self) -> [u32; 2] {
+        if self.times == 0 {
+            return [0; 2];
+        }
+        // SAFETY: the tile's wall clock, both halves.
+        [WALL_CLOCK_L, WALL_CLOCK_H].map(|half| unsafe { Register::at(DEBUG_REGS_BASE + half) }.load_and_wait())
+    }
+
+    /// Starts to write the times of step `seq`, if the host wants them.
+    fn write_times(&mut self, seq: u32, ended: [u32; 2]) {
+        if self.times == 0 {
+            return;
+        }
+        let [begun, begun_high] = self.begun;
+        let words = [begun, begun_high, ended[0], ended[1], seq, 0, 0, 0];
+        for (n, word) in words.into_iter().enumerate() {
+            // SAFETY: an aligned word of the step's times, to which there are no references.
+            unsafe { Register::at(l1::STEP_TIMES + 4 * n as u32) }.store(word);
+        }
+        mmio::order();
+        // SAFETY: the place of a step's times; its words are accessed by the NoC and as registers only.
+        let place = unsafe { L1::new(l1::STEP_TIMES, l1::STEP_TIMES_BYTES) };
+        self.noc.write_dram(place, DramAddr(u64::from(self.times)));
+        self.times += l1::STEP_TIMES_BYTES;
     }
 
     /// Brings the next step from DRAM, if there is one.
@@ -133,6 +176,13 @@ impl Leader {
             // SAFETY: the next step's place; its words are accessed by the NoC and as registers only.
             self.noc.read_dram(self.next, unsafe { L1::new(l1::NEXT_STEP, l1::DESCRIPTOR_BYTES) });
             self.noc.wait_reads();
+        }
+    }
+
+    /// Waits until they are in DRAM: the operator's own count of acknowledgements begins with none under way.
+    fn wait_for_times(&self) {
+        if self.times != 0 {
+            self.noc.wait_writes();
         }
     }
 

@@ -76,6 +76,11 @@ impl EthernetTile {
         self.hart = hart;
     }
 
+    /// Its core.
+    pub fn hart(&self) -> &Hart {
+        &self.hart
+    }
+
     /// RISC-V instructions executed so far.
     pub fn instructions(&self) -> u64 {
         self.hart.executed

@@ -11,6 +11,7 @@
 //! instructions have the clock of the core that ran last. Packets have the clock of the quantum's end, when they are delivered.
 
 mod config;
+mod host;
 mod lanes;
 mod marks;
 mod recorder;
@@ -23,6 +24,7 @@ use std::io::{self, BufWriter, Write};
 use tt_isa::noc::NocXy;
 
 pub use config::{TraceConfig, TraceError};
+pub use host::HostTimeline;
 pub use lanes::Transfer;
 pub use marks::{Mark, Track};
 pub use recorder::Recorder;
