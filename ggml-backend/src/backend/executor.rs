@@ -13,7 +13,7 @@ use tt_runtime::{Error, OpDescriptor, Stream, StreamError};
 
 use super::planning::Planning;
 use super::program::{Owner, Recording, log_failure, owner};
-use super::resources::Needs;
+use super::resources::{Done, Needs};
 use crate::abi::entry::is_for_weights;
 use crate::abi::host::Host;
 use crate::abi::{GraphRef, TensorRef, log};
@@ -168,7 +168,8 @@ impl<'a> Executor<'a> {
         recording.steps.extend_from_slice(&plan.steps);
         recording.owners.push(Owner { end: self.stream.len(), name: format!("{} {}", name(), node.name()) });
         nodes.iter().for_each(|&node| recording.counts.operator(host.operator_name(node)));
-        let (tiles, written) = resources.computed(host, node, &mut self.copies, &mut recording.counts)?;
+        let Done { tiles, written } =
+            resources.computed(host, node, &mut self.copies, &mut recording.counts)?;
         recording.tiles.extend(tiles);
         recording.written.extend(written);
         // A weight that is trained is prepared for it with every graph.

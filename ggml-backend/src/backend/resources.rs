@@ -89,6 +89,14 @@ impl Needs {
     }
 }
 
+/// What is left of a node's resources when its steps are on their way.
+pub struct Done {
+    /// Tiles that it reads.
+    pub tiles: Vec<Tiles>,
+    /// Ranges that it writes to: first byte, length.
+    pub written: Vec<(DramAddr, u64)>,
+}
+
 /// The resources of a node: dropped, and so freed, after the launches.
 pub struct NodeResources {
     tiles: Vec<Tiles>,
@@ -96,8 +104,8 @@ pub struct NodeResources {
 }
 
 impl NodeResources {
-    /// The node's steps are on their way: its copies can be used again, but for those of what it has written. Gives its tiles, and the ranges
-    /// that it has written (first byte, length).
+    /// The node's steps are on their way: its copies can be used again, but for those of what it has written. What is left is for
+    /// whoever repeats the steps.
     ///
     /// # Errors
     /// What it has written is nowhere.
@@ -107,7 +115,7 @@ impl NodeResources {
         node: TensorRef<'_>,
         copies: &mut CopyCache,
         counts: &mut Counts,
-    ) -> Result<(Vec<Tiles>, Vec<(DramAddr, u64)>), ComputeError> {
+    ) -> Result<Done, ComputeError> {
         counts.reused(self.memory.used.len());
         copies.keep(self.memory.made);
         let mut ranges = Vec::new();
@@ -116,7 +124,7 @@ impl NodeResources {
             copies.written(written.addr, written.span());
             ranges.push((DramAddr(written.addr), written.span()));
         }
-        Ok((self.tiles, ranges))
+        Ok(Done { tiles: self.tiles, written: ranges })
     }
 }
 
