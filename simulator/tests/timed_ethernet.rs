@@ -5,7 +5,7 @@ mod asm;
 #[path = "support/host.rs"]
 mod host;
 
-use asm::{b, bytes, i, jal, li, nop, s};
+use asm::{b, bytes, i, li, nop, s};
 use host::{copy, end, poke, wait_for};
 use tt_isa::chip::{WORMHOLE, board};
 use tt_isa::eth::routing::{self, Address, Flags};
@@ -261,5 +261,4 @@ fn a_run_that_goes_on_no_more_says_who_waits() {
     }
     let nobody = board.0.chips()[0].waits(WORMHOLE.ethernet[3]);
     assert!(nobody.is_empty(), "{nobody:?}");
-    let _ = jal(0, 0);
 }

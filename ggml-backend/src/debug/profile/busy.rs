@@ -30,6 +30,8 @@ pub struct Busy {
     pub busiest: [u64; CORES],
     /// Clocks in which the matrix unit was busy that was so most of all.
     pub busiest_matrix: u64,
+    /// The same of the Ethernet links to other chips.
+    pub busiest_link: u64,
 }
 
 /// Clocks in which a core was neither asleep nor in reset: it executed, or waited for its own instructions.
@@ -57,6 +59,7 @@ impl Busy {
             busy.busiest[core] = clocks;
         }
         busy.busiest_matrix = usage.tiles.iter().map(|tile| unit(tile, UnitName::Matrix)).max().unwrap_or(0);
+        busy.busiest_link = usage.ethernet.iter().map(|tile| tile.busy).max().unwrap_or(0);
         busy
     }
 
@@ -83,6 +86,7 @@ impl Busy {
         self.dram_bytes += other.dram_bytes;
         self.busiest.iter_mut().zip(other.busiest).for_each(|(sum, clocks)| *sum += clocks);
         self.busiest_matrix += other.busiest_matrix;
+        self.busiest_link += other.busiest_link;
     }
 
     /// Clocks that cores have waited for one of these, as a part of all their clocks.
@@ -115,18 +119,20 @@ pub fn json(usage: &Usage) -> Value {
         .channels
         .iter()
         .map(|channel| json!({ "read": channel.read, "written": channel.written, "busy": channel.busy }));
+    let ethernet = usage.ethernet.iter().map(|tile| json!({ "bytes": tile.bytes, "busy": tile.busy }));
     json!({
         "clocks": usage.clocks,
         "tiles": usage.tiles.iter().map(tile).collect::<Vec<_>>(),
         "links": links.collect::<Vec<_>>(),
         "channels": channels.collect::<Vec<_>>(),
+        "ethernet": ethernet.collect::<Vec<_>>(),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tt_runtime::usage::{ChannelUsage, ThreadUsage, UNITS};
+    use tt_runtime::usage::{ChannelUsage, EthernetUsage, ThreadUsage, UNITS};
 
     fn usage(executing: [u64; CORES], matrix: u64) -> Usage {
         let mut waits = [0; CORE_WAITS];
@@ -140,8 +146,9 @@ mod tests {
             threads: [ThreadUsage::default(); 3],
             units,
         };
+        let ethernet = [4, 25, 0].map(|busy| EthernetUsage { bytes: 12 * busy, busy }).to_vec();
         let channel = ChannelUsage { read: 640, written: 64, busy: 30, waited: 0 };
-        Usage { clocks: 100, tiles: vec![tile], channels: vec![channel; 2], ..Usage::default() }
+        Usage { clocks: 100, tiles: vec![tile], channels: vec![channel; 2], ethernet, ..Usage::default() }
     }
 
     #[test]
@@ -149,6 +156,7 @@ mod tests {
         let mut busy = Busy::of(&usage([10, 0, 0, 0, 60], 40));
         assert_eq!(busy.busiest, [0, 0, 0, 0, 65]);
         assert_eq!((busy.matrix, busy.dram_bytes, busy.channels), (40, 2 * 704, 60));
+        assert_eq!(busy.busiest_link, 25);
         assert!((busy.waited(&[CoreWait::Noc]) - 0.2).abs() < 1e-9);
         busy.add(&Busy::of(&usage([70, 0, 0, 0, 60], 0)));
         assert_eq!((busy.clocks, busy.busiest), (200, [75, 0, 0, 0, 65]));

@@ -133,6 +133,10 @@ fn parts(busy: &Busy) -> Vec<(String, f64)> {
         ("DRAM".to_owned(), part(busy.channels, busy.of_channels)),
         ("the busiest matrix unit".to_owned(), part(busy.busiest_matrix, busy.clocks)),
     ];
+    // One chip alone has none.
+    if busy.busiest_link > 0 {
+        parts.push(("the busiest Ethernet link".to_owned(), part(busy.busiest_link, busy.clocks)));
+    }
     parts.sort_by(|a, b| b.1.total_cmp(&a.1));
     parts
 }
@@ -168,6 +172,7 @@ mod tests {
             of_channels: 12_000,
             channels: 6000,
             busiest: [100, 0, 0, 0, 800],
+            busiest_link: 700,
             ..Busy::default()
         };
         let row = Row { count: 1, clocks: 1000, clocks_us: Some(1000), busy, ..Row::default() };
@@ -176,7 +181,8 @@ mod tests {
         assert!(table[1].contains(" 1.0 100.0% |  50.0% "), "{}", table[1]);
         let limit = table.last().unwrap();
         assert!(
-            limit.contains("limited by RISC-V cores (mostly NCRISC); ") && limit.contains(" 90%, DRAM 50%")
+            limit.contains("limited by RISC-V cores (mostly NCRISC); ")
+                && limit.contains(" 90%, the busiest Ethernet link 70%, DRAM 50%")
         );
     }
 }

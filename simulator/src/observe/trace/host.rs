@@ -40,3 +40,34 @@ impl Drop for HostTimeline {
         let _ = self.timeline.finish();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::trace::Track;
+
+    #[test]
+    fn it_has_the_hosts_lines_alone() {
+        let file = std::env::temp_dir().join(format!("tt-host-timeline-{}.json", std::process::id()));
+        let mut timeline = HostTimeline::new(TraceConfig::new(&file), 1000).expect("a file");
+        for (clock, mark) in [
+            (2_000, Mark::Begin(Track::Launches, "MATMUL".into())),
+            (5_500, Mark::End(Track::Launches)),
+            (2_000, Mark::Begin(Track::Operators, "MUL_MAT Qcur-0".into())),
+            (5_500, Mark::End(Track::Operators)),
+        ] {
+            timeline.mark(clock, &mark).expect("it is written");
+        }
+        let so_far = std::fs::read_to_string(&file).expect("a file");
+        assert!(so_far.contains("MUL_MAT Qcur-0"), "it is complete so far: {so_far}");
+        drop(timeline);
+        let text = std::fs::read_to_string(&file).expect("a file");
+        let _ = std::fs::remove_file(&file);
+        assert!(text.trim_end().ends_with(']'), "{text}");
+        let launch = text.lines().find(|line| line.contains("MATMUL")).expect("the launch");
+        assert!(launch.contains(r#""ts":2.000,"dur":3.500"#), "{launch}");
+        assert!(!text.contains("tile"), "{text}");
+        let missing = HostTimeline::new(TraceConfig::new("/nowhere/at/all.json"), 1000);
+        assert!(missing.err().is_some_and(|error| error.to_string().contains("/nowhere/at/all.json")));
+    }
+}
