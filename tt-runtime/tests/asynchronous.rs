@@ -45,7 +45,8 @@ fn matmul(device: &Arc<Device>, rng: &mut Rng, weights: ElementType, [k, n, rows
         plain => encode(plain, &w),
     };
     let (_m0, src0) = upload_weights(device, weights, ne(k, n), &packed, 0);
-    let (_m1, a1) = upload(device, &bytes(&x), 4);
+    // A single row comes from one tile for all if it lies where a line of the NoC begins.
+    let (_m1, a1) = upload(device, &bytes(&x), if rows == 1 { 0 } else { 4 });
     let (_m2, a2) = upload(device, &vec![0; rows * n * 4], 12);
     let src1 = TensorView::contiguous(ElementType::F32, a1, ne(k, rows));
     let dst = TensorView::contiguous(ElementType::F32, a2, ne(n, rows));
@@ -91,6 +92,17 @@ fn matmul_of_tiles() {
         matmul(device, rng, ElementType::TilesBf16, [64, 75, 40]);
         // More blocks than the ring has slots.
         matmul(device, rng, ElementType::TilesBf16, [1500, 40, 2]);
+    });
+}
+
+#[test]
+fn matmul_of_a_single_row() {
+    with_seeds(|device, rng| {
+        matmul(device, rng, ElementType::TilesBf16, [100, 300, 1]);
+        // More blocks than Dst has slots, the last one short, and tiles that have nothing to do.
+        matmul(device, rng, ElementType::TilesBf16, [5000, 40, 1]);
+        matmul(device, rng, ElementType::BF16, [128, 70, 1]);
+        matmul(device, rng, ElementType::Q8_0, [64, 70, 1]);
     });
 }
 

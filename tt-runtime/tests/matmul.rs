@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use common::{Rng, encode, simulator, upload, upload_weights};
 use common::{experts, halves};
+use tt_kernel_abi::operators::kernel;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops};
 
@@ -127,6 +128,43 @@ fn run(device: &Arc<Device>, rng: &mut Rng, case: Case) {
         _ => TOLERANCE,
     };
     assert!(error / signal < limit, "{case:?}: error {:.2e}", error / signal);
+}
+
+/// Result of `x` times BFP8_b weights, where `x` lies `offset` bytes behind the beginning of a page.
+fn row(device: &Arc<Device>, weights: &[u8], x: &[f32], n: u32, offset: u64) -> Vec<u8> {
+    let k = x.len() as u32;
+    let (_m0, src0) = upload_weights(device, ElementType::TilesBfp8, [k, n, 1, 1], weights, 0);
+    let bytes: Vec<u8> = x.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let (_m1, a1) = upload(device, &bytes, offset);
+    let mut got = vec![0; n as usize * 4];
+    let (_m2, a2) = upload(device, &got, 0);
+    let src1 = TensorView::contiguous(ElementType::F32, a1, [k, 1, 1, 1]);
+    let dst = TensorView::contiguous(ElementType::F32, a2, [n, 1, 1, 1]);
+    let op = ops::matmul(&src0, &src1, &dst, device.info().unwrap().workers()).unwrap();
+    let is_row = op.params_of::<kernel::Matmul>().expect("a product").row;
+    assert_eq!(is_row, u32::from(offset == 0));
+    device.execute(&op).unwrap();
+    device.read(DramAddr(a2), &mut got).unwrap();
+    got
+}
+
+/// The vector unit rounds a row as RISC-V cores round rows that they gather: ties, and every exponent that does not overflow.
+#[test]
+fn a_row_for_all_gives_the_bytes_of_a_gathered_one() {
+    let (device, mut rng) = (simulator(), Rng::new(5));
+    for (k, n) in [(32, 32), (70, 40), (1024, 100), (4500, 3000)] {
+        let values: Vec<u8> = (0..k * n).flat_map(|_| rng.unit().to_le_bytes()).collect();
+        let weights = pack(WeightFormat::Bfp8, GgmlType::F32, &values, k, n, 1).unwrap();
+        let x: Vec<f32> = (0..k)
+            .map(|i| match i % 3 {
+                0 => rng.unit(),
+                1 => f32::from_bits(rng.unit().to_bits() & !0xFFF),
+                _ => rng.unit() * 2f32.powi((rng.next() % 60) as i32 - 50),
+            })
+            .collect();
+        let [one, other] = [0, 4].map(|offset| row(&device, &weights, &x, n as u32, offset));
+        assert!(one == other, "{k} x {n}");
+    }
 }
 
 const ONE: [usize; 4] = [1, 1, 1, 1];

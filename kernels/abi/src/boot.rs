@@ -46,15 +46,15 @@ pub struct BootConfig {
     pub push: [u32; 2],
     /// On the leader: all workers, as a multicast's register names them, NoC 0; zero on the others.
     pub workers: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// On the worker with index 0, which reads for all what all need: all workers, as a multicast's register names them, NoC 1; zero on the others.
+    pub workers_on_noc_1: u32,
     /// The banks; those from `banks` on are zero.
     pub bank: [BankEntry; MAX_BANKS],
 }
 
 impl BootConfig {
     /// Value of [`BootConfig::magic`]; changes with every incompatible change of this crate.
-    pub const MAGIC: u32 = 0x5454_0003;
+    pub const MAGIC: u32 = 0x5454_0004;
     /// Bytes of a boot configuration.
     pub const BYTES: usize = size_of::<Self>();
 }

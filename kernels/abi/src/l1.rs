@@ -27,10 +27,10 @@ pub struct ImageSlot {
 
 /// Slots of the five images.
 pub const IMAGE_SLOTS: [ImageSlot; 5] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x2_6C00 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x2_6C00, size: 0x2800 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x2_9400, size: 0x7A00 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x3_0E00, size: 0x1800 },
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x2_6800 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x2_6800, size: 0x2A00 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x2_9200, size: 0x7A00 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x3_0C00, size: 0x1A00 },
     ImageSlot { core: RiscV::Ncrisc, start: 0x3_2600, size: 0x2_5A00 },
 ];
 
@@ -46,6 +46,10 @@ pub const NEXT_GO: u32 = MAILBOX + 0x90;
 pub const STEP_TIMES: u32 = MAILBOX + 0xA0;
 /// Bytes of it.
 pub const STEP_TIMES_BYTES: u32 = 32;
+/// Number of the last launch whose activations worker 0 has multicast: they are there. It is never cleared.
+pub const ROW_SENT: u32 = MAILBOX + 0xC0;
+/// On worker 0: what [`ROW_SENT`] becomes, for the NoC to send. (As aligned as where it goes.)
+pub const NEXT_ROW: u32 = MAILBOX + 0xD0;
 /// What the leader pushes to its host's memory, if it has been told where ([`crate::BootConfig::push`]): the words that follow.
 pub const COUNTS: u32 = MAILBOX + 0x10;
 /// Bytes of [`COUNTS`].

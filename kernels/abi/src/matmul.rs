@@ -30,6 +30,9 @@ pub const GROUP_TILE_BYTES: u32 = 2 * GROUP_FACE_BYTES;
 pub const RING_SLOTS: u32 = 4;
 /// Bytes of a slot.
 pub const RING_SLOT_BYTES: u32 = 16 * 1024;
+/// k-tiles of a single row of activations that comes to L1 as it is ([`MatmulParams::row`]), at most: unpacker 1's counter has 13 bits for halves
+/// of tiles.
+pub const MAX_ROW_TILES: u32 = 4064;
 /// Bytes of activations in L1: a chunk of K is as long as fits.
 pub const ACT_BYTES: u32 = 231 << 12;
 /// Slots for packed results.
@@ -240,6 +243,9 @@ pub struct MatmulParams {
     pub ids: u32,
     /// How src0 comes to SrcA: a [`Halves`] as a number.
     pub halves: u32,
+    /// 1: src1 is one row, at a multiple of [`CONGRUENCE`](crate::target::CONGRUENCE). One tile reads it for all, it stays in L1 as it is, and the
+    /// Tensix units round it. 0: NCRISC brings rows to SrcB's order.
+    pub row: u32,
 }
 
 #[cfg(test)]

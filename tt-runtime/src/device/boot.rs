@@ -121,7 +121,8 @@ impl Session {
             banks: chip.dram.len() as u32,
             push: push.unwrap_or_default(),
             workers: if position == 0 { chip.noc.node_rect(first, last) } else { 0 },
-            reserved: 0,
+            // NoC 1 carries packets the other way round.
+            workers_on_noc_1: if index == 0 { chip.noc.node_rect(last, first) } else { 0 },
             bank,
         }
     }

@@ -7,7 +7,8 @@
 use super::{Unsupported, check};
 pub use tt_kernel_abi::matmul::MAX_IDS;
 use tt_kernel_abi::matmul::{
-    ACT_STAGE_BYTES, Groups, Halves, MAX_MATRICES, MatmulParams, ROW_GROUP, TILE, max_chunk_tiles,
+    ACT_STAGE_BYTES, Groups, Halves, MAX_MATRICES, MAX_ROW_TILES, MatmulParams, ROW_GROUP, TILE,
+    max_chunk_tiles,
 };
 use tt_kernel_abi::operators::kernel;
 use tt_kernel_abi::sfpu::ALIGN;
@@ -178,7 +179,7 @@ pub fn matmul_id(
     let tables = Groups::new(count, src0.ne[2]).bytes();
     let plain = *descriptor.params.get::<kernel::Matmul>();
     let chunk_tiles = plain.k_tiles.min(max_chunk_tiles(groups, tables));
-    descriptor.params = Params::of::<kernel::Matmul>(&MatmulParams { chunk_tiles, ids: count, ..plain });
+    descriptor.params = Params::of::<kernel::Matmul>(&MatmulParams { chunk_tiles, ids: count, row: 0, ..plain });
     Ok(descriptor)
 }
 
@@ -233,7 +234,18 @@ fn params(src0: &TensorView, src1: &TensorView) -> Result<MatmulParams, Unsuppor
         glu_params: [0; 2],
         ids: 0,
         halves: halves(src0) as u32,
+        row: is_row(src0, src1).into(),
     })
+}
+
+/// Whether the activations are one row that the Tensix units round where it comes to in L1. (F16 rows that the unpacker takes as they lie want
+/// activations with other exponents.)
+fn is_row(src0: &TensorView, src1: &TensorView) -> bool {
+    let enlarged = halves(src0) != Halves::None && src0.element_type() == Some(ElementType::F16);
+    src1.ne[1..] == [1, 1, 1]
+        && src1.addr.is_multiple_of(u64::from(CONGRUENCE))
+        && src1.ne[0].div_ceil(TILE) <= MAX_ROW_TILES
+        && !enlarged
 }
 
 /// How the unpacker takes `src0` as it lies, if it does: half-precision rows, or columns, that all begin as many bytes behind a line of the NoC,

@@ -62,7 +62,7 @@ fn each_half(from: L1, to: &Place, mut copy: impl FnMut(u32, u32, u32)) {
 }
 
 /// What is added to round to TF32: the unpacker cuts the low 13 bits off.
-const ROUND: u32 = 0x1000;
+pub const ROUND: u32 = 0x1000;
 
 /// Copies up to 16 floats, rounded to TF32, and zeroes up to 16.
 ///

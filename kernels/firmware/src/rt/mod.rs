@@ -16,6 +16,7 @@ pub mod mmio;
 pub mod noc;
 pub mod pack;
 pub mod rows;
+pub mod spread;
 pub mod start;
 pub mod sync;
 pub mod tensix;

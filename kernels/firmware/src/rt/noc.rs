@@ -253,6 +253,20 @@ impl Noc {
         self.multicast([l1, addr], 4, rect, Ctrl::empty());
     }
 
+    /// Writes `len` bytes from L1 to an address of the `others` other tiles of a rectangle, in as many packets as that takes. All of them
+    /// acknowledge each.
+    pub(super) fn write_to_others(&mut self, mut l1: u32, mut addr: u32, mut len: u32, rect: u32, others: u32) {
+        while len > 0 {
+            let piece = len.min(NIU.max_packet);
+            let ctrl = Ctrl::WR | Ctrl::BRCST_PACKET | Ctrl::PATH_RESERVE | Ctrl::RESP_MARKED;
+            self.request(WRITE_BUF, [l1, self.own], [addr, rect], ctrl, piece, 0);
+            self.writes = self.writes.wrapping_add(others);
+            l1 += piece;
+            addr += piece;
+            len -= piece;
+        }
+    }
+
     fn multicast(&self, [l1, addr]: [u32; 2], len: u32, rect: u32, ctrl: Ctrl) {
         let all = Ctrl::WR | Ctrl::BRCST_PACKET | Ctrl::BRCST_SRC_INCLUDE | Ctrl::PATH_RESERVE;
         self.request(WRITE_BUF, [l1, self.own], [addr, rect], all | ctrl, len, 0);

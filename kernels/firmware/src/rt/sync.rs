@@ -55,8 +55,10 @@ pub const BLOCKS_READY: Counter = Counter::at(6);
 pub const BLOCKS_FREE: Counter = Counter::at(7);
 /// NCRISC: the rows of `MUL_MAT_ID` are sorted by matrix.
 pub const GROUPS_READY: Counter = Counter::at(8);
+/// TRISC2: the row of activations is rounded.
+pub const ROW_READY: Counter = Counter::at(9);
 /// How many there are.
-const COUNTERS: u32 = 9;
+const COUNTERS: u32 = 10;
 /// Where NoC atomics of BRISC put the old value that nobody wants.
 pub const ATOMIC_RETURN: u32 = SYNC + COUNTERS * 16;
 

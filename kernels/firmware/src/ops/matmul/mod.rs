@@ -30,6 +30,8 @@
 //! A descriptor may ask for more than the product ([`finish`]). For a gated unit every unit is there twice, as two units
 //! that follow each other and share everything but the weights; NCRISC takes the results of both at once, and there are as many slots.
 //!
+//! A single row of activations takes another way ([`row`]): NCRISC has one tile's multicast, and the Tensix units bring it to TF32.
+//!
 //! Numerics: weights BF16 and BFP8_b are exact in SrcA, and so are F16 and BF16 rows as they lie, but for F16's denormals, which are zero.
 //! Other row-major weights are brought to FP32 and rounded to the ten mantissa bits that SrcA's fidelity phases use; activations
 //! are rounded to TF32 (11 bits). Fidelity
@@ -41,6 +43,7 @@ pub mod group;
 mod halves;
 pub mod ncrisc;
 pub mod plan;
+mod row;
 pub mod trisc0;
 pub mod trisc1;
 pub mod trisc2;

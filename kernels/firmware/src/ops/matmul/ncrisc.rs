@@ -2,11 +2,12 @@
 //!
 //! A row of src1 is read as it lies (any 4-byte aligned address, the NoC takes the offset modulo 32 along into
 //! staging) and copied word by word into SrcB's order, rounded to TF32 on the way. Rows of a group of 8 that do
-//! not exist are left as they are: rows of Dst do not influence each other, and theirs is never written out.
+//! not exist are left as they are: rows of Dst do not influence each other, and theirs is never written out. A single row comes another way ([`row`]).
 
 use super::finish::{Finish, columns};
 use super::group;
 use super::plan::{Plan, Unit};
+use super::row;
 use crate::rt::activations::{Place, place_row, place_row_for_f16};
 use crate::rt::l1::L1;
 use crate::rt::launch::TileLaunch;
@@ -26,7 +27,14 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams) {
     if params.ids > 0 {
         group::sort(&mut noc, launch, params);
     }
-    let Some(mut plan) = Plan::new(launch, params) else { return };
+    let is_row = params.row != 0;
+    if is_row {
+        row::send(&mut noc, launch);
+    }
+    let Some(mut plan) = Plan::new(launch, params) else {
+        noc.wait_writes();
+        return;
+    };
     // The host checks functions.
     let finish = Finish::of(launch.op, params).unwrap_or(Finish::Copy);
     let for_f16 = plan.halves() != Halves::None && plan.weights() == ElementType::F16;
@@ -38,7 +46,10 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams) {
             outside = Rows(0);
             for chunk in plan.chunks() {
                 ACTS_FREE.wait(loads);
-                outside.0 |= gather(&mut noc, launch, &unit, chunk, for_f16).0;
+                match is_row {
+                    true => row::receive(launch, params),
+                    false => outside.0 |= gather(&mut noc, launch, &unit, chunk, for_f16).0,
+                }
                 loads += 1;
                 ACTS_READY.publish(loads);
             }

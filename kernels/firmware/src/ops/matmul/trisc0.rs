@@ -9,7 +9,8 @@
 
 use super::brisc::slot;
 use super::halves;
-use super::plan::{Plan, Unit};
+use super::plan::Plan;
+use super::row;
 use crate::rt::chip::insn::{NOP, SETADCXX, SETADCXY, SETADCZW, STALLWAIT, UNPACR, WRCFG};
 use crate::rt::chip::{cfg, thread};
 use crate::rt::l1::L1;
@@ -24,7 +25,7 @@ use crate::rt::unpack::{
 use crate::ttinsn;
 use tt_isa::format::{DataFormat, FACE_DATUMS, FACE_DIM, TILE_DATUMS};
 use tt_kernel_abi::ElementType;
-use tt_kernel_abi::matmul::{ACT, ACT_BYTES, HALVES_FACE_ROW, Halves, MatmulParams};
+use tt_kernel_abi::matmul::{ACT, ACT_BYTES, GROUP_FACE_BYTES, HALVES_FACE_ROW, Halves, MatmulParams};
 
 /// GPR with the address of the weight tile.
 const GPR_ADDRESS: u32 = 4;
@@ -39,6 +40,10 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams) {
         Halves::None => tiles.block_bytes(),
         _ => halves::tile_bytes(kind),
     };
+    let is_row = params.row != 0;
+    if is_row {
+        row::unpack(launch, params);
+    }
     configure(weights, kind, base_address(launch.l1(ACT, ACT_BYTES)));
     let (mut groups, mut loads, mut blocks) = (0, 0, 0);
     while let Some(unit) = plan.next() {
@@ -54,18 +59,18 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams) {
             }
             if unit.groups() != groups {
                 groups = unit.groups();
-                set_groups(&unit);
+                set_activations(if is_row { FACE_DIM as u32 } else { groups * FACE_DATUMS as u32 });
             }
             ttinsn!(SETADCXY { cnt_set_mask: UNPACKER1, bit_mask: 0b0010, ..SETADCXY::ZERO }.word());
             for tiles in chunk.pieces(plan.block_tiles()) {
                 WEIGHTS_READY.wait(blocks + 1);
                 let from = slot(launch, blocks).skip(halves::offset(launch.op, &plan, &unit));
                 match kind {
-                    Halves::None => unpack_block(from, tiles, tile_bytes, || {
+                    Halves::None => unpack_block(from, tiles, tile_bytes, is_row, || {
                         ttinsn!(UNPACR { ovrd_thread_id: 1, set_dat_valid: 1, last: 1, ..UNPACR::ZERO }.word());
                     }),
-                    Halves::Rows => unpack_block(from, tiles, tile_bytes, halves::unpack_rows),
-                    Halves::Columns => unpack_block(from, tiles, tile_bytes, halves::unpack_columns),
+                    Halves::Rows => unpack_block(from, tiles, tile_bytes, is_row, halves::unpack_rows),
+                    Halves::Columns => unpack_block(from, tiles, tile_bytes, is_row, halves::unpack_columns),
                 }
                 sync();
                 blocks += 1;
@@ -135,7 +140,11 @@ fn configure(weights: ElementType, halves: Halves, activations: u32) {
     );
     config.set(cfg::THCON_SEC1_REG2_Disable_zero_compress_cntx0, UNCOMPRESSED);
     config.set(cfg::THCON_SEC1_REG3_Base_address, activations);
-    config.set(cfg::UNP1_ADDR_CTRL_ZW_REG_1_Zstride, 0);
+    // Z of channel 1 is zero but for a single row, whose second half goes behind a group of rows.
+    config.set(
+        cfg::UNP1_ADDR_CTRL_ZW_REG_1_Zstride,
+        cfg::UNP1_ADDR_CTRL_ZW_REG_1_Zstride.value(GROUP_FACE_BYTES),
+    );
     config.settle(cfg::UNP1_ADDR_CTRL_ZW_REG_1_Zstride);
 
     ttinsn!(setc16(thread::CFG_STATE_ID_StateID, 0));
@@ -146,9 +155,8 @@ fn configure(weights: ElementType, halves: Halves, activations: u32) {
     ttinsn!(SETADCZW { cnt_set_mask: UNPACKER0 | UNPACKER1, bit_mask: 0b1111, ..SETADCZW::ZERO }.word());
 }
 
-/// Sizes that depend on the number of row groups: datums of a k-tile in SrcB and from k-tile to k-tile in L1.
-fn set_groups(unit: &Unit) {
-    let datums = unit.groups() * FACE_DATUMS as u32;
+/// Datums that unpacker 1 brings at once, and from one of these to the next in L1: a k-tile of all groups of rows, or half a k-tile of a single row.
+fn set_activations(datums: u32) {
     let config = Config;
     // The unpackers are idle: all earlier blocks were followed by a sync.
     config.set(cfg::THCON_SEC1_REG0_TileDescriptor, tile_descriptor(DataFormat::Fp32, datums));
@@ -192,23 +200,32 @@ impl Form {
     }
 }
 
+/// Unpacks the next k-tile of activations.
+#[inline(always)]
+fn unpack_activations() {
+    ttinsn!(
+        UNPACR {
+            unpack_block_selection: 1,
+            // Channel 0: next Y, i.e. next k-tile.
+            addr_mode: 1 << 2,
+            ovrd_thread_id: 1,
+            set_dat_valid: 1,
+            last: 1,
+            ..UNPACR::ZERO
+        }
+        .word()
+    );
+}
+
 /// Unpacks tiles of `tile_bytes` in a block: activations, then weights by `weights`, whose address is set.
 #[inline(always)]
-fn unpack_block(slot: L1, tiles: Tiles, tile_bytes: u32, weights: impl Fn()) {
+fn unpack_block(slot: L1, tiles: Tiles, tile_bytes: u32, is_row: bool, weights: impl Fn()) {
     for tile in 0..tiles.count {
         let base = base_address(slot.skip(tile * tile_bytes));
-        ttinsn!(
-            UNPACR {
-                unpack_block_selection: 1,
-                // Channel 0: next Y, i.e. next k-tile.
-                addr_mode: 1 << 2,
-                ovrd_thread_id: 1,
-                set_dat_valid: 1,
-                last: 1,
-                ..UNPACR::ZERO
-            }
-            .word()
-        );
+        match is_row {
+            true => row::unpack_tile(),
+            false => unpack_activations(),
+        }
         set_gpr(GPR_ADDRESS, base);
         // The address must not change under an unpack that is still reading.
         ttinsn!(STALLWAIT { stall_res: block::CFG, wait_res: until::THCON | until::UNPACK0 }.word());

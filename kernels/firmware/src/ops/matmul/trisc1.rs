@@ -7,6 +7,7 @@
 //! k-face, and at the end of a phase back to the start with the next phase.
 
 use super::plan::Plan;
+use super::row;
 use super::trisc0::multiplied_format;
 use super::{DST_HALF, SEM_DST};
 use crate::rt::chip::insn::{MVMUL, SEMINIT, SEMPOST, SETRWC, SFPCONFIG, SFPENCC, STALLWAIT, ZEROACC};
@@ -49,6 +50,9 @@ pub fn boot() {
 /// Runs TRISC1's part.
 pub fn run(launch: &TileLaunch, params: &MatmulParams) {
     let Some(mut plan) = Plan::new(launch, params) else { return };
+    if params.row != 0 {
+        row::round(launch, params);
+    }
     configure(plan.weights(), plan.halves());
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);

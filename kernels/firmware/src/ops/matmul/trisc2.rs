@@ -3,6 +3,7 @@
 //! Packer p takes the 16 Dst rows of group p: 8 x 32 results, FP32, 1 KiB. NCRISC knows this order.
 
 use super::plan::Plan;
+use super::row;
 use super::{DST_HALF, SEM_DST};
 use crate::rt::chip::insn::{PACR, SEMGET, STALLWAIT};
 use crate::rt::l1::L1;
@@ -22,6 +23,9 @@ pub fn slot<'a>(launch: &'a TileLaunch, unit: u32) -> L1<'a> {
 pub fn run(launch: &TileLaunch, params: &MatmulParams) {
     let Some(plan) = Plan::new(launch, params) else { return };
     pack::configure();
+    if params.row != 0 {
+        row::pack(launch, params);
+    }
     for unit in plan {
         launch.progress(unit.number);
         if unit.number >= OUT_SLOTS {

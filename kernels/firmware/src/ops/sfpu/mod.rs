@@ -84,6 +84,6 @@ fn parameters<'a>(launch: &'a TileLaunch, addr: u64, count: u32) -> L1<'a> {
 }
 
 /// First row of the slot of Dst of block `number`.
-fn dst_slot(number: u32) -> u32 {
+pub fn dst_slot(number: u32) -> u32 {
     number % DST_SLOTS * DST_SLOT_ROWS
 }

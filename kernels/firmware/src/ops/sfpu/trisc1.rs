@@ -182,7 +182,7 @@ const LANES: u32 = tt_isa::sfpu::LANES as u32;
 
 /// Waits for a block's operands and points at them.
 #[inline(never)]
-fn begin(number: u32) {
+pub fn begin(number: u32) {
     semwait!(block::SFPU | block::MATH | block::CFG, SEM_FILLED, sem_cond::WHILE_ZERO);
     push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, dst_slot(number)));
     ttinsn!(SETRWC { bit_mask: RWC_DST, ..SETRWC::ZERO }.word());
@@ -193,7 +193,7 @@ pub const RWC_DST: u32 = 1 << 2;
 
 /// Hands a block's results on.
 #[inline(never)]
-fn end() {
+pub fn end() {
     ttinsn!(STALLWAIT { stall_res: block::SYNC | block::CFG, wait_res: until::SFPU }.word());
     ttinsn!(SEMGET { sem_sel: sem(SEM_FILLED) }.word());
     ttinsn!(SEMPOST { sem_sel: sem(SEM_COMPUTED) }.word());
