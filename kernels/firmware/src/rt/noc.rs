@@ -61,6 +61,19 @@ impl Niu {
     }
 }
 
+/// Pieces of memory that are read together ([`Noc::read_pieces`]). Distances are multiples of [`tt_kernel_abi::target::CONGRUENCE`], or there is
+/// one piece.
+pub struct Pieces {
+    /// How many.
+    pub count: u32,
+    /// Bytes from one to the next.
+    pub stride: u64,
+    /// Bytes of one.
+    pub bytes: u32,
+    /// Bytes from one to the next where they are brought to.
+    pub pitch: u32,
+}
+
 /// The shard of a byte of a matrix' stream. Not in line: it is looked for once in many packets.
 #[cold]
 #[inline(never)]
@@ -127,6 +140,51 @@ impl Noc {
             addr = addr.offset(u64::from(piece));
             l1 += piece;
             len -= piece;
+        }
+    }
+
+    /// Starts reads of pieces of linear DRAM, the first of them at `addr`, to the beginning of `to` and on. The NIU keeps what its
+    /// registers hold, and of pieces that lie in one page only two registers differ.
+    #[inline(never)]
+    pub fn read_pieces(&mut self, mut addr: DramAddr, pieces: &Pieces, to: L1) {
+        let &Pieces { count, stride, bytes, pitch } = pieces;
+        if count == 0 {
+            return;
+        }
+        let mut l1 = to.part(0, (count - 1) * pitch + bytes).address();
+        let mut left = count;
+        while left > 0 {
+            let (node, mut lo, run) = self.locate(addr);
+            let mut run = u64::from(run);
+            if u64::from(bytes) > run {
+                // SAFETY: a piece inside of the part of `to` that has been checked.
+                self.read_dram(addr, unsafe { L1::new(l1, bytes) });
+                (addr, l1, left) = (addr.offset(stride), l1 + pitch, left - 1);
+                continue;
+            }
+            let at = |offset| self.register(READ_BUF * NIU.cmd_buf_stride + offset);
+            let wait = || {
+                while at(REG.cmd_ctrl).load() & 1 != 0 {}
+                order();
+            };
+            wait();
+            at(REG.targ_node).store(node);
+            at(REG.ret_node).store(self.own);
+            at(REG.ctrl).store(Ctrl::RESP_MARKED.bits());
+            at(REG.at_len_be).store(bytes);
+            let before = left;
+            loop {
+                at(REG.targ_lo).store(lo);
+                at(REG.ret_lo).store(l1);
+                at(REG.cmd_ctrl).store(1);
+                (addr, l1, left) = (addr.offset(stride), l1 + pitch, left - 1);
+                if left == 0 || run < stride + u64::from(bytes) {
+                    break;
+                }
+                (lo, run) = (lo + stride as u32, run - stride);
+                wait();
+            }
+            self.reads = self.reads.wrapping_add(before - left);
         }
     }
 

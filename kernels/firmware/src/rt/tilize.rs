@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::l1::{L1, Shared, fill, load, outside, store};
-use super::noc::Noc;
+use super::noc::{Noc, Pieces};
 use super::rows::decode;
 use tt_isa::format::FACE_DIM;
 use tt_kernel_abi::matmul::{
@@ -63,17 +63,6 @@ impl Block {
     pub fn rows(&self) -> u32 {
         self.rows
     }
-}
-
-/// The pieces of memory that a block is.
-struct Pieces {
-    count: u32,
-    /// From one to the next.
-    stride: u64,
-    /// Bytes of one.
-    bytes: u32,
-    /// From one to the next where they are staged.
-    pitch: u32,
 }
 
 impl Pieces {
@@ -134,7 +123,10 @@ impl<'a> Matrix<'a> {
     /// Starts to read a block to `stage`. The NoC wants the offset modulo 32 to be that of the source.
     pub fn fetch(&self, noc: &mut Noc, block: &Block, stage: L1) {
         let pieces = self.pieces(block);
-        pieces.each(block.addr, stage, |_, addr, to| noc.read_dram(DramAddr(addr), to));
+        match pieces.stride.is_multiple_of(u64::from(CONGRUENCE)) {
+            true => noc.read_pieces(DramAddr(block.addr), &pieces, stage.skip(offset(block.addr))),
+            false => pieces.each(block.addr, stage, |_, addr, to| noc.read_dram(DramAddr(addr), to)),
+        }
     }
 
     /// Zeroes what a block of halves lacks to whole tiles, where it is fetched to.
