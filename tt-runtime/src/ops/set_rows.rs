@@ -1,7 +1,8 @@
 //! `SET_ROWS`: `dst[i03][i02][idx[i03 % ne12][i02 % ne11][i01]][..] = src0[i03][i02][i01][..]`.
 
 use super::{Unsupported, check};
-use tt_kernel_abi::operators::{NoParams, kernel};
+use tt_kernel_abi::operators::kernel;
+use tt_kernel_abi::rows::set_rows::SetRowsParams;
 use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 /// Descriptor for scattering the rows of `rows` (F32, F16) into `dst` (F32, F16, BF16, quantised types that kernels encode)
@@ -36,7 +37,9 @@ pub fn set_rows(
     if !fast || from != ElementType::F32 {
         return super::rows::set_rows(rows, indices, dst, cores);
     }
-    let op = OpDescriptor::of::<kernel::SetRows>(&NoParams, cores.min(total));
+    let params =
+        SetRowsParams::new(total, ne0, cores).ok_or_else(|| format!("rows {:?} are too many", rows.ne))?;
+    let op = OpDescriptor::of::<kernel::SetRows>(&params, cores.min(params.pieces));
     Ok(OpDescriptor { src0: *rows, src1: *indices, dst: *dst, ..op })
 }
 
@@ -69,6 +72,9 @@ mod tests {
         let op = set_rows(&rows, &indices, &dst, 64).unwrap();
         assert_eq!((op.op, op.cores), (Op::SetRows as u32, 24));
         assert_eq!(set_rows(&rows, &indices, &dst, 5).unwrap().cores, 5);
+        let (row, cache) = (view(ElementType::F32, [512, 1, 1, 1]), view(ElementType::F16, [512, 100, 1, 1]));
+        let index = view(ElementType::I64, [1, 1, 1, 1]);
+        assert_eq!(set_rows(&row, &index, &cache, 64).unwrap().cores, 8);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod gradient;
 pub mod norm;
 pub mod reduce;
 pub mod rope;
+pub mod set_rows;
 pub mod soft_max;
 pub mod sort;
 pub mod triangle;

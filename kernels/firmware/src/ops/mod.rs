@@ -38,9 +38,10 @@ macro_rules! part {
         lane!($launch 0 $op $($kernel)::+)
     };
     ($core:ident $launch:ident $op:ident brisc($($kernel:ident)::+)) => {{}};
-    (ncrisc $launch:ident $op:ident ncrisc($module:ident)) => {
-        $module::run(&TileLaunch::new($launch))
-    };
+    (ncrisc $launch:ident $op:ident ncrisc($module:ident)) => {{
+        let params = $launch.params::<kernel::$op>();
+        $module::run(&TileLaunch::new($launch), params)
+    }};
     ($core:ident $launch:ident $op:ident ncrisc($module:ident)) => {{}};
     (brisc $launch:ident $op:ident lanes($($kernel:ident)::+)) => {
         lane!($launch 0 $op $($kernel)::+)
