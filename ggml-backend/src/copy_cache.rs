@@ -12,17 +12,33 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tt_runtime::TensorView;
+use tt_runtime::ops::Rope;
 
 use crate::scratch::Block;
 
 /// Bytes of copies that are kept; the oldest go first.
 const MOST_BYTES: u64 = 256 << 20;
 
+/// What a copy was made of.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Origin {
+    /// A view.
+    pub source: TensorView,
+    /// Of a table of rotations by the positions in `source`: how to rotate, and frequency factors.
+    pub rotation: Option<(Rope, Option<TensorView>)>,
+}
+
+impl From<&TensorView> for Origin {
+    fn from(source: &TensorView) -> Self {
+        Self { source: *source, rotation: None }
+    }
+}
+
 /// A copy in device memory.
 #[derive(Clone)]
 pub struct CachedCopy {
     /// What it was made of.
-    pub source: TensorView,
+    pub origin: Origin,
     /// Where it is, and in which form.
     pub view: TensorView,
     /// Its memory.
@@ -30,14 +46,15 @@ pub struct CachedCopy {
 }
 
 impl CachedCopy {
-    /// Whether it is the copy of `source` in this form, whose address does not matter.
-    pub fn is(&self, source: &TensorView, form: &TensorView) -> bool {
-        self.source == *source && TensorView { addr: form.addr, ..self.view } == *form
+    /// Whether it is the copy of `origin` in this form, whose address does not matter.
+    pub fn is(&self, origin: &Origin, form: &TensorView) -> bool {
+        self.origin == *origin && TensorView { addr: form.addr, ..self.view } == *form
     }
 
     fn is_of(&self, addr: u64, bytes: u64) -> bool {
-        let from = self.source.addr;
-        addr < from + self.source.span() && from < addr + bytes
+        let factors = self.origin.rotation.as_ref().and_then(|(_, factors)| factors.as_ref());
+        let mut sources = [Some(&self.origin.source), factors].into_iter().flatten();
+        sources.any(|from| addr < from.addr + from.span() && from.addr < addr + bytes)
     }
 }
 
@@ -48,9 +65,9 @@ pub struct CopyCache {
 }
 
 impl CopyCache {
-    /// The copy of `source` in a form, whose address does not matter.
-    pub fn find(&self, source: &TensorView, form: &TensorView) -> Option<&CachedCopy> {
-        self.copies.iter().find(|copy| copy.is(source, form))
+    /// The copy of `origin` in a form, whose address does not matter.
+    pub fn find(&self, origin: &Origin, form: &TensorView) -> Option<&CachedCopy> {
+        self.copies.iter().find(|copy| copy.is(origin, form))
     }
 
     /// Keeps copies that have been made, of what is there as long as the graph.
@@ -89,7 +106,7 @@ mod tests {
         let source = TensorView::contiguous(ElementType::F16, addr, [n, 1, 1, 1]);
         let memory = Arc::new(Pool::default().take(device, u64::from(n) * 4).unwrap());
         let view = TensorView::contiguous(ElementType::F32, memory.addr().0, source.ne);
-        CachedCopy { source, view, memory }
+        CachedCopy { origin: Origin::from(&source), view, memory }
     }
 
     fn form(ty: ElementType, n: u32) -> TensorView {
@@ -102,14 +119,40 @@ mod tests {
         let mut cache = CopyCache::default();
         let (a, b) = (copy(&device, 0x1000, 64), copy(&device, 0x1080, 64));
         cache.keep(vec![a.clone(), b.clone()]);
-        assert_eq!(cache.find(&a.source, &form(ElementType::F32, 64)).unwrap().view, a.view);
-        assert!(cache.find(&a.source, &form(ElementType::BF16, 64)).is_none());
-        assert!(cache.find(&TensorView { addr: 0x1002, ..a.source }, &form(ElementType::F32, 64)).is_none());
+        assert_eq!(cache.find(&a.origin, &form(ElementType::F32, 64)).unwrap().view, a.view);
+        assert!(cache.find(&a.origin, &form(ElementType::BF16, 64)).is_none());
+        assert!(
+            cache
+                .find(
+                    &Origin::from(&TensorView { addr: 0x1002, ..a.origin.source }),
+                    &form(ElementType::F32, 64)
+                )
+                .is_none()
+        );
         // Up to the first byte of b, then that.
         cache.written(0x107E, 2);
-        assert!(cache.find(&a.source, &form(ElementType::F32, 64)).is_none());
-        assert!(cache.find(&b.source, &form(ElementType::F32, 64)).is_some());
+        assert!(cache.find(&a.origin, &form(ElementType::F32, 64)).is_none());
+        assert!(cache.find(&b.origin, &form(ElementType::F32, 64)).is_some());
         cache.written(0x1080, 1);
+        assert!(!cache.clear());
+    }
+
+    #[test]
+    fn tables_of_rotations_are_found_by_what_they_say_and_go_with_their_factors() {
+        let device = device();
+        let mut cache = CopyCache::default();
+        let mut table = copy(&device, 0x1000, 8);
+        let factors = TensorView::contiguous(ElementType::F32, 0x8000, [32, 1, 1, 1]);
+        let rope = Rope { pairs: 32, ..Rope::default() };
+        table.origin.rotation = Some((rope, Some(factors)));
+        cache.keep(vec![table.clone()]);
+        let form = form(ElementType::F32, 8);
+        assert!(cache.find(&table.origin, &form).is_some());
+        let other = |rotation| Origin { rotation, ..table.origin.clone() };
+        assert!(cache.find(&other(Some((rope, None))), &form).is_none());
+        assert!(cache.find(&other(Some((Rope { pairs: 16, ..rope }, Some(factors)))), &form).is_none());
+        assert!(cache.find(&other(None), &form).is_none());
+        cache.written(0x8000, 4);
         assert!(!cache.clear());
     }
 
@@ -121,7 +164,7 @@ mod tests {
         let [old, new] = [0, 1 << 32].map(|addr| copy(&device, addr, n));
         cache.keep(vec![old.clone()]);
         cache.keep(vec![new.clone()]);
-        assert!(cache.find(&old.source, &form(ElementType::F32, n)).is_none());
-        assert!(cache.find(&new.source, &form(ElementType::F32, n)).is_some());
+        assert!(cache.find(&old.origin, &form(ElementType::F32, n)).is_none());
+        assert!(cache.find(&new.origin, &form(ElementType::F32, n)).is_some());
     }
 }

@@ -11,7 +11,7 @@ use super::resources::{Needs, arena, placed};
 use crate::abi::entry::is_for_weights;
 use crate::abi::host::Host;
 use crate::abi::{TensorRef, log};
-use crate::copy_cache::{CachedCopy, CopyCache};
+use crate::copy_cache::{CachedCopy, CopyCache, Origin};
 use crate::device::Device;
 use crate::plan::{self, CopyPlace};
 use crate::scratch::{Block, Pool};
@@ -148,13 +148,13 @@ impl plan::Memory for Planning<'_> {
         Ok(addr)
     }
 
-    fn materialise(&mut self, source: &TensorView, form: TensorView) -> Result<CopyPlace, Unsupported> {
-        if self.needs.memory.contains(source.addr) {
+    fn materialise(&mut self, origin: Origin, form: TensorView) -> Result<CopyPlace, Unsupported> {
+        if self.needs.memory.contains(origin.source.addr) {
             let addr = self.scratch(plan::padded_span(&form))?;
             return Ok(CopyPlace { view: TensorView { addr, ..form }, is_there: false });
         }
-        let earlier = self.needs.memory.made.iter().find(|copy| copy.is(source, &form));
-        if let Some(copy) = earlier.or_else(|| self.copies.find(source, &form)) {
+        let earlier = self.needs.memory.made.iter().find(|copy| copy.is(&origin, &form));
+        if let Some(copy) = earlier.or_else(|| self.copies.find(&origin, &form)) {
             let copy = copy.clone();
             let view = copy.view;
             self.needs.memory.used.push(copy);
@@ -162,7 +162,7 @@ impl plan::Memory for Planning<'_> {
         }
         let memory = self.alloc(plan::padded_span(&form))?;
         let view = TensorView { addr: memory.addr().0, ..form };
-        self.needs.memory.made.push(CachedCopy { source: *source, view, memory: Arc::new(memory) });
+        self.needs.memory.made.push(CachedCopy { origin, view, memory: Arc::new(memory) });
         Ok(CopyPlace { view, is_there: false })
     }
 }

@@ -6,6 +6,7 @@ use tt_runtime::{DramAddr, TensorView};
 use super::{CopyPlace, Memory, multiplied, steps, view};
 use crate::abi::TensorRef;
 use crate::abi::host::Host;
+use crate::copy_cache::Origin;
 use crate::weights::strided::Strided;
 
 /// Where a tensor without memory is taken to be: any address with the alignment of the buffer type.
@@ -45,7 +46,7 @@ impl Memory for DryRun<'_> {
         Ok(ANY_ADDRESS)
     }
 
-    fn materialise(&mut self, _source: &TensorView, form: TensorView) -> Result<CopyPlace, Unsupported> {
+    fn materialise(&mut self, _origin: Origin, form: TensorView) -> Result<CopyPlace, Unsupported> {
         Ok(CopyPlace { view: TensorView { addr: ANY_ADDRESS, ..form }, is_there: false })
     }
 }

@@ -64,11 +64,11 @@ impl Node<'_> {
         if rows.ne() != [ne0 * heads, tokens, batches, 1] || !dense(rows) || !dense(self.tensor) {
             return Err("rows are not the heads of tokens".into());
         }
-        let (rope, src, positions, factors) = self.rope_operands()?;
+        let mut steps = Vec::new();
+        let (rope, src, rotations) = self.rope_operands(&mut steps)?;
         let (indices, cache) = (self.of(set_rows, 1)?, self.memory.place(set_rows)?);
-        let fused =
-            ops::rope_set_rows(rope, &src, &positions, factors.as_ref(), &indices, &cache, self.cores);
-        Ok(vec![fused?])
+        steps.push(ops::rope_set_rows(rope, &src, &rotations, None, &indices, &cache, self.cores)?);
+        Ok(steps)
     }
 
     fn mul_mat_add(&mut self, add: TensorRef<'_>) -> Steps {

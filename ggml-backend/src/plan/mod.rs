@@ -28,6 +28,7 @@ use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
 use crate::abi::TensorRef;
 use crate::abi::host::Host;
+use crate::copy_cache::Origin;
 
 /// The view of a tensor whose first byte is at `addr`.
 pub fn view(host: &Host, tensor: TensorRef<'_>, addr: u64) -> Result<TensorView, Unsupported> {
@@ -74,12 +75,12 @@ pub trait Memory {
     /// There is no memory left.
     fn scratch(&mut self, bytes: u64) -> Result<u64, Unsupported>;
 
-    /// A copy of `source` in the form of `form` (whose address does not matter), for reading: where it is, and whether it is there
+    /// A copy of `origin` in the form of `form` (whose address does not matter), for reading: where it is, and whether it is there
     /// already or the node has to make it.
     ///
     /// # Errors
     /// There is no memory left.
-    fn materialise(&mut self, source: &TensorView, form: TensorView) -> Result<CopyPlace, Unsupported>;
+    fn materialise(&mut self, origin: Origin, form: TensorView) -> Result<CopyPlace, Unsupported>;
 }
 
 /// A place for a copy of a view ([`Memory::materialise`]).
@@ -133,7 +134,7 @@ impl Node<'_> {
         make: impl FnOnce(&TensorView, &TensorView, u32) -> Result<OpDescriptor, Unsupported>,
         steps: &mut Vec<OpDescriptor>,
     ) -> Result<TensorView, Unsupported> {
-        let copy = self.memory.materialise(view, form)?;
+        let copy = self.memory.materialise(view.into(), form)?;
         if !copy.is_there {
             steps.push(make(view, &copy.view, self.cores)?);
         }

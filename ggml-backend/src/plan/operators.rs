@@ -100,8 +100,8 @@ static OPERATORS: &[Operator] = &[
     one("DIAG_MASK_ZERO", |node| node.diag_mask(0.0)),
     one("TRI", |node| node.tri()),
     one("DIAG", |node| ops::diag(&node.src(0)?, &node.dst()?, node.cores)),
-    one("ROPE", |node| node.rope()),
-    one("ROPE_BACK", |node| node.rope()),
+    several("ROPE", |node| node.rope()),
+    several("ROPE_BACK", |node| node.rope()),
     // Convolutions, pooling, images.
     several("IM2COL", |node| node.im2col()),
     several("IM2COL_3D", |node| node.im2col_3d()),

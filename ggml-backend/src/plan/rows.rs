@@ -7,6 +7,7 @@ use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{CONGRUENCE, ElementType, OpDescriptor, TensorView};
 
 use super::{Node, Steps, padded_span};
+use crate::copy_cache::Origin;
 
 /// `GGML_ROPE_TYPE_*`
 mod mode {
@@ -92,19 +93,22 @@ impl Node<'_> {
 
     /// `op_params`: n_past, n_dims, mode, n_ctx, n_ctx_orig, freq_base, freq_scale, ext_factor, attn_factor, beta_fast,
     /// beta_slow, four sections, first rotated element.
-    pub(super) fn rope(&mut self) -> Result<OpDescriptor, Unsupported> {
+    pub(super) fn rope(&mut self) -> Steps {
+        let mut steps = Vec::new();
         if self.u32(1)? == 0 {
             // Nothing is rotated. llama.cpp asks with this node where frequency factors may be kept.
-            return ops::copy(&self.src(0)?, &self.dst()?, self.cores);
+            return Ok(vec![ops::copy(&self.src(0)?, &self.dst()?, self.cores)?]);
         }
-        let (rope, src, positions, factors) = self.rope_operands()?;
-        ops::rope(rope, &src, &positions, factors.as_ref(), &self.dst()?, self.cores)
+        let (rope, src, rotations) = self.rope_operands(&mut steps)?;
+        steps.push(ops::rope(rope, &src, &rotations, None, &self.dst()?, self.cores)?);
+        Ok(steps)
     }
 
-    /// How to rotate, what, positions, frequency factors.
+    /// How to rotate, what, and the table of rotations by the positions, which all layers share.
     pub(super) fn rope_operands(
         &mut self,
-    ) -> Result<(Rope, TensorView, TensorView, Option<TensorView>), Unsupported> {
+        steps: &mut Vec<OpDescriptor>,
+    ) -> Result<(Rope, TensorView, TensorView), Unsupported> {
         let (src, positions, factors) = (self.src(0)?, self.src(1)?, self.optional(2)?);
         let (dims, kind) = (self.u32(1)?, self.i32(2));
         if dims < 2 || dims > src.ne[0] || !dims.is_multiple_of(2) {
@@ -137,7 +141,12 @@ impl Node<'_> {
             corr: self.correction(dims, freq_base),
             sin_sign: if backwards { -1.0 } else { 1.0 },
         };
-        Ok((rope, src, positions, factors))
+        let origin = Origin { source: positions, rotation: Some((rope, factors)) };
+        let table = self.memory.materialise(origin, ops::rotations(&rope, src.ne[2]))?;
+        if !table.is_there {
+            steps.push(ops::rope_table(&rope, &positions, factors.as_ref(), &table.view, self.cores)?);
+        }
+        Ok((ops::prepared(&rope), src, table.view))
     }
 
     /// YaRN's pairs between which extrapolation fades out (`ggml_rope_yarn_corr_dims`).

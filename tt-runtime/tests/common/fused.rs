@@ -118,6 +118,39 @@ pub fn ropes(device: &Arc<Device>, rng: &mut Rng) -> Vec<Outcome> {
             );
             Outcome { name: format!("ROPE into {ty:?}"), fused, separate }
         })
+        .chain(by_table(device, rng, how))
+        .collect()
+}
+
+/// `ROPE` by a table of rotations, for positions and for four ids a token with factors, and without a table.
+fn by_table(device: &Arc<Device>, rng: &mut Rng, how: Rope) -> Vec<Outcome> {
+    let cores = device.info().expect("it boots").workers();
+    let multi = Rope { flags: Rope::MULTI, sections: [8, 8, 8, 8], ext_factor: 0.5, freq_scale: 0.5, ..how };
+    let multi = Rope { corr: [4.0, 20.0], mscale: 0.9, ..multi };
+    [how, multi]
+        .into_iter()
+        .map(|how| {
+            let keep = &mut Memory::new();
+            let [x, dst, factors] = [[64, 3, 5, 1], [64, 3, 5, 1], [32, 1, 1, 1]]
+                .map(|ne| tensor(device, rng, keep, ElementType::F32, ne));
+            let factors = (how.flags != 0).then_some(&factors);
+            let ids: Vec<u32> = (0..20).map(|i| i * i % 37).collect();
+            let positions = indices(device, keep, &ids, ElementType::I32);
+            let form = ops::rotations(&how, 5);
+            let memory = device.alloc(form.span()).expect("memory");
+            let table = TensorView { addr: memory.addr().0, ..form };
+            keep.push(memory);
+            let fused = run(
+                device,
+                &dst,
+                &[
+                    ops::rope_table(&how, &positions, factors, &table, cores),
+                    ops::rope(ops::prepared(&how), &x, &table, None, &dst, cores),
+                ],
+            );
+            let separate = run(device, &dst, &[ops::rope(how, &x, &positions, factors, &dst, cores)]);
+            Outcome { name: format!("ROPE by a table, flags {}", how.flags), fused, separate }
+        })
         .collect()
 }
 

@@ -1,15 +1,21 @@
 //! Rotary positions: pairs of elements are rotated; src1 = positions, more[0] = frequency factors, more[1] = rows of a cache.
+//!
+//! Cosines and sines depend on token and pair alone. A descriptor with [`Rope::TABLE`] writes them down for all tokens, and those with
+//! [`Rope::PREPARED`], of every layer, for queries and keys, read them.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Longest row that can be rotated.
 pub const MAX_ROPE: u32 = 4096;
 
+/// Pairs of a part of a table's row: a token's are few, and each takes a core hundreds of clocks.
+pub const TABLE_PAIRS: u32 = 4;
+
 /// Parameters.
 #[derive(Clone, Copy, PartialEq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct RopeParams {
-    /// Rows.
+    /// Rows; of a table, parts of rows.
     pub rows: u32,
     /// How.
     pub rope: Rope,
@@ -50,4 +56,18 @@ impl Rope {
     pub const INTERLEAVED: u32 = 2;
     /// Angles start anew in every section.
     pub const INDEPENDENT: u32 = 4;
+    /// dst is a table, which is made.
+    pub const TABLE: u32 = 8;
+    /// src1 is a table.
+    pub const PREPARED: u32 = 16;
+
+    /// Elements (I32) of a token's row of a table: mantissas of each pair's cosine and sine, and the exponent of them all.
+    pub const fn table_row(&self) -> u32 {
+        2 * self.pairs + 1
+    }
+
+    /// Parts of a token's row of a table, each the work of a lane: [`TABLE_PAIRS`] pairs.
+    pub const fn table_parts(&self) -> u32 {
+        self.pairs.div_ceil(TABLE_PAIRS)
+    }
 }

@@ -1,7 +1,7 @@
 //! `ROPE` and `ROPE_BACK`: pairs of elements are rotated by angles that grow with the position.
 //!
 //! Cosines and sines depend on the token (dimension 2) alone; rows of one token follow each other, so a lane
-//! computes them once for all heads. Pairs are rotated in integers ([`fixed`]): a pair has one exponent, which is what the accuracy
+//! computes them once for all heads, or takes them from a table that an earlier launch has made. Pairs are rotated in integers ([`fixed`]): a pair has one exponent, which is what the accuracy
 //! of a rotation follows.
 //!
 //! With indices in more[1] the rows of a token go to that row of a cache which the token's index names, in the cache's type
@@ -11,10 +11,12 @@ use super::gather::index;
 use super::write;
 use crate::rt::heap::Heap;
 use crate::rt::lane::Lane;
+use crate::rt::mmio::order;
 use crate::rt::rows::Port;
+use core::ops::Range;
 use libm::{logf, sincosf};
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
-use tt_kernel_abi::rows::rope::{MAX_ROPE, Rope, RopeParams};
+use tt_kernel_abi::rows::rope::{MAX_ROPE, Rope, RopeParams, TABLE_PAIRS};
 use tt_kernel_abi::{OpDescriptor, TensorView};
 use tt_kernel_numerics::fixed::{self, high};
 use tt_kernel_numerics::trig;
@@ -35,13 +37,14 @@ struct Rotation {
 pub fn run(mut lane: Lane, params: &RopeParams) {
     let (op, rope) = (lane.launch.op, &params.rope);
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));
-    let heap = &mut lane.heap;
-    let mut rotation = Rotation::new(heap, rope);
-    let divisors = (op.more[0].ne[0] > 0).then(|| {
-        let piece = Piece { row: [0; 3], first: 0, len: rope.pairs };
-        input.fetch(&mut lane.noc, &op.more[0], &piece)
-    });
-    rotation.set_factors(rope, divisors);
+    let mut rotation = Rotation::new(&mut lane.heap, rope);
+    if rope.flags & Rope::TABLE != 0 {
+        return rotation.write_table(&mut lane, [&mut input, &mut output], params);
+    }
+    let prepared = rope.flags & Rope::PREPARED != 0;
+    if !prepared {
+        rotation.set_factors(&mut lane, &mut input, rope, 0..rope.pairs);
+    }
     let (first, end) = lane.share(params.rows);
     let mut token = None;
     let mut target = None;
@@ -51,8 +54,13 @@ pub fn run(mut lane: Lane, params: &RopeParams) {
         let row = split_row(&op.src0, number);
         if token != Some(row[1]) {
             token = Some(row[1]);
-            let positions = positions(&mut lane, &mut input, rope, row[1]);
-            rotation.prepare(rope, positions);
+            match prepared {
+                true => rotation.fetch(&mut lane, &mut input, rope, row[1]),
+                false => {
+                    let positions = positions(&mut lane, &mut input, rope, [row[1], op.src0.ne[2]]);
+                    rotation.prepare(rope, positions, 0..rope.pairs);
+                }
+            }
             target = match op.more[1].ne[0] {
                 0 => Some(row[1]),
                 _ => index(&mut lane, &mut input, &op.more[1], [row[1], 0, 0], op.dst.ne[2]),
@@ -105,13 +113,13 @@ impl Heads {
     }
 }
 
-/// The position ids of a token: one, or four that lie `ne[2]` apart.
-fn positions(lane: &mut Lane, port: &mut Port, rope: &Rope, token: u32) -> [f32; 4] {
+/// The position ids of a token among `tokens`: one, or four that lie as far apart as there are tokens.
+fn positions(lane: &mut Lane, port: &mut Port, rope: &Rope, [token, tokens]: [u32; 2]) -> [f32; 4] {
     let op = lane.launch.op;
     let mut ids = [0.0; 4];
     let count = if rope.flags & Rope::MULTI != 0 { 4 } else { 1 };
     for (i, id) in (0..).zip(&mut ids[..count]) {
-        let piece = Piece { row: [0; 3], first: token + i * op.src0.ne[2], len: 1 };
+        let piece = Piece { row: [0; 3], first: token + i * tokens, len: 1 };
         *id = port.fetch_word(&mut lane.noc, &op.src1, &piece) as i32 as f32;
     }
     ids
@@ -125,32 +133,88 @@ impl Rotation {
         Self { cos: heap.words(half), sin: heap.words(half), exponent, scale, factors: heap.floats(half) }
     }
 
-    /// Takes what models divide angles by, if there is anything.
-    fn set_factors(&mut self, rope: &Rope, divisors: Option<&[f32]>) {
-        for (pair, factor) in (0..rope.pairs).zip(&mut *self.factors) {
+    /// Takes what models divide angles by, if there is anything, for some pairs.
+    fn set_factors(&mut self, lane: &mut Lane, input: &mut Port, rope: &Rope, pairs: Range<u32>) {
+        let view = &lane.launch.op.more[0];
+        let divisors = (view.ne[0] > 0).then(|| {
+            let piece = Piece { row: [0; 3], first: pairs.start, len: pairs.len() as u32 };
+            input.fetch(&mut lane.noc, view, &piece)
+        });
+        let factors = &mut self.factors[pairs.start as usize..pairs.end as usize];
+        for (i, (pair, factor)) in pairs.zip(factors).enumerate() {
             *factor = yarn(rope, pair);
             if let Some(divisors) = divisors {
-                *factor /= divisors[pair as usize];
+                *factor /= divisors[i];
             }
         }
     }
 
-    fn prepare(&mut self, rope: &Rope, base: [f32; 4]) {
+    /// Writes the parts of a table that are the lane's.
+    fn write_table(&mut self, lane: &mut Lane, [input, output]: [&mut Port; 2], params: &RopeParams) {
+        let (table, rope) = (&lane.launch.op.dst, &params.rope);
+        let parts = rope.table_parts();
+        let of = |part: u32| part * TABLE_PAIRS..((part + 1) * TABLE_PAIRS).min(rope.pairs);
+        let (first, end) = lane.share(params.rows);
+        match end - first {
+            0 => return,
+            1 => self.set_factors(lane, input, rope, of(first % parts)),
+            _ => self.set_factors(lane, input, rope, 0..rope.pairs),
+        }
+        for number in first..end {
+            lane.launch.progress(number);
+            let (token, part) = (number / parts, number % parts);
+            let positions = positions(lane, input, rope, [token, params.rows / parts]);
+            let pairs = of(part);
+            self.prepare(rope, positions, pairs.clone());
+            // The exponent stands behind the last part.
+            let last = u32::from(part + 1 == parts);
+            let len = 2 * pairs.len() as u32 + last;
+            let piece = Piece { row: [token, 0, 0], first: 2 * pairs.start, len };
+            let words = output.raw_buffer(table, &piece).words();
+            let pairs = pairs.start as usize..pairs.end as usize;
+            let values = self.cos[pairs.clone()].iter().zip(&self.sin[pairs]);
+            let values = values.flat_map(|(&cos, &sin)| [cos, sin]).chain([self.exponent as u32]);
+            words.iter().take(len as usize).zip(values).for_each(|(word, value)| word.store(value));
+            order();
+            output.send_raw(&mut lane.noc, table, &piece, 4);
+        }
+    }
+
+    /// Takes a token's row of a table.
+    fn fetch(&mut self, lane: &mut Lane, input: &mut Port, rope: &Rope, token: u32) {
+        let row = Piece { row: [token, 0, 0], first: 0, len: rope.table_row() };
+        let words = input.fetch_raw(&mut lane.noc, &lane.launch.op.src1, &row, 4).words();
+        let (pairs, exponent) = words.split_at(2 * rope.pairs as usize);
+        let rotations = self.cos.iter_mut().zip(&mut *self.sin);
+        for ((cos, sin), pair) in rotations.zip(pairs.as_chunks::<2>().0) {
+            (*cos, *sin) = (pair[0].load(), pair[1].load());
+        }
+        self.exponent = exponent[0].load() as i32;
+    }
+
+    /// Cosines and sines of some pairs at a position. Angles follow from one another, so that they are the same whoever computes them.
+    fn prepare(&mut self, rope: &Rope, base: [f32; 4], pairs: Range<u32>) {
         let mut theta = base;
         let ids = if rope.flags & Rope::MULTI != 0 { 4 } else { 1 };
-        for pair in 0..rope.pairs {
+        for pair in 0..pairs.end {
             let id = if ids == 1 { 0 } else { section(rope, pair, &base, &mut theta) };
-            let factor = self.factors[pair as usize];
-            let angle = if factor.to_bits() == ONE { theta[id] } else { theta[id] * factor };
-            let (cos, sin) = fixed_cos_sin(angle);
-            let sin = if rope.sin_sign.is_sign_negative() { -sin } else { sin };
-            let scaled = |x: i32| ((i64::from(x) * i64::from(self.scale)) >> 30) as u32;
-            self.cos[pair as usize] = scaled(cos);
-            self.sin[pair as usize] = scaled(sin);
+            if pairs.contains(&pair) {
+                self.set_pair(rope, pair as usize, theta[id]);
+            }
             for theta in &mut theta[..ids] {
                 *theta *= rope.theta_scale;
             }
         }
+    }
+
+    fn set_pair(&mut self, rope: &Rope, pair: usize, theta: f32) {
+        let factor = self.factors[pair];
+        let angle = if factor.to_bits() == ONE { theta } else { theta * factor };
+        let (cos, sin) = fixed_cos_sin(angle);
+        let sin = if rope.sin_sign.is_sign_negative() { -sin } else { sin };
+        let scaled = |x: i32| ((i64::from(x) * i64::from(self.scale)) >> 30) as u32;
+        self.cos[pair] = scaled(cos);
+        self.sin[pair] = scaled(sin);
     }
 
     fn apply(&self, rope: &Rope, x: &[f32], y: &mut [f32]) {
