@@ -2,8 +2,11 @@
 //!
 //! The scores of all heads lie in scratch memory between the steps. Heads that share keys and values are the
 //! broadcast of `MUL_MAT`, and of a single token the rows of one product. Values are multiplied as they lie.
+//!
+//! The product with the values has few units of work, each as long as the cache: heads times elements. Where that leaves cores without
+//! any, positions are cut into parts ([`Parts`]), and the products of all parts are added up.
 
-use tt_runtime::ops::elementwise::Unary;
+use tt_runtime::ops::elementwise::{Binary, Unary};
 use tt_runtime::ops::rows::{SoftMax, WeightedSum};
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor, TensorView};
@@ -40,9 +43,34 @@ impl Node<'_> {
         // The result has heads before tokens.
         let ([ne0, ne1, ne2, ne3], [nb0, nb1, nb2, nb3]) = (dst.ne, dst.nb);
         let out = TensorView { ne: [ne0, ne2, ne1, ne3], nb: [nb0, nb2, nb1, nb3], ..dst };
-        let v = self.factor(transposed(&v), &shared.rows(&scores), &mut steps)?;
-        steps.push(ops::matmul(&v, &shared.rows(&scores), &shared.rows(&out), self.cores)?);
+        let (scores, out) = (shared.rows(&scores), shared.rows(&out));
+        let v = self.factor(transposed(&v), &scores, &mut steps)?;
+        match Parts::of(&v, &scores, self.cores) {
+            Some(parts) => self.in_parts(&parts, [&v, &scores, &out], &mut steps)?,
+            None => steps.push(ops::matmul(&v, &scores, &out, self.cores)?),
+        }
         Ok(steps)
+    }
+
+    /// `v * scores`, part by part, and the sums of all parts.
+    fn in_parts(
+        &mut self,
+        parts: &Parts,
+        [v, scores, out]: [&TensorView; 3],
+        steps: &mut Vec<OpDescriptor>,
+    ) -> Result<(), Unsupported> {
+        let [ne0, ne1, ne2, _] = out.ne;
+        let mut sums = self.scratch(ElementType::F32, [ne0, ne1, ne2, parts.count])?;
+        steps.push(ops::matmul(&parts.cut(v), &parts.cut(scores), &sums, self.cores)?);
+        // The second half is added to the first, until there is one.
+        while sums.ne[3] > 1 {
+            let half = sums.ne[3] / 2;
+            let [a, b] = [0, half].map(|first| part(&sums, 3, first, half));
+            let to = if half == 1 { *out } else { a };
+            steps.push(ops::binary(Binary::Add, &a, &b, &to, self.cores)?);
+            sums = a;
+        }
+        Ok(())
     }
 
     /// `tanh(scale * scores)` in place; gives the factor that is left for the softmax.
@@ -56,6 +84,46 @@ impl Node<'_> {
         steps.push(ops::unary(Unary::Scale, &[scale, 0.0], scores, scores, self.cores)?);
         steps.push(ops::unary(Unary::Tanh, &[], scores, scores, self.cores)?);
         Ok(cap)
+    }
+}
+
+/// Rows and columns of a unit of work of a product.
+const TILE: u32 = 32;
+/// A sum of parts takes about as long as a product with so many positions: a launch's start and end.
+const SUM_POSITIONS: u32 = 128;
+
+/// Positions cut into parts of equal length, a power of two of them.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Parts {
+    count: u32,
+    positions: u32,
+}
+
+impl Parts {
+    /// The parts in which the product of `scores` with `v` is done first, if there is more than one. Tiles are not cut, nor batches.
+    fn of(v: &TensorView, scores: &TensorView, cores: u32) -> Option<Self> {
+        if v.ne[3] != 1 || scores.ne[3] != 1 || v.element_type().is_none_or(ElementType::is_tiles) {
+            return None;
+        }
+        let ([positions, ..], [_, rows, heads, _]) = (v.ne, scores.ne);
+        let units = v.ne[1].div_ceil(TILE) * rows.div_ceil(TILE) * heads;
+        let counts = (0..u32::BITS).map(|sums| (sums, 1 << sums));
+        let whole = |&(_, count): &(u32, u32)| positions % (TILE * count) == 0;
+        let cost = |&(sums, count): &(u32, u32)| {
+            (units * count).div_ceil(cores.max(1)) * (positions / count) + sums * SUM_POSITIONS
+        };
+        let (_, count) = counts.take_while(whole).min_by_key(cost)?;
+        (count > 1).then(|| Self { count, positions: positions / count })
+    }
+
+    /// A matrix whose rows have an element for each position, with the parts as batches.
+    fn cut(&self, view: &TensorView) -> TensorView {
+        let ([_, ne1, ne2, _], [nb0, nb1, nb2, _]) = (view.ne, view.nb);
+        TensorView {
+            ne: [self.positions, ne1, ne2, self.count],
+            nb: [nb0, nb1, nb2, nb0 * u64::from(self.positions)],
+            ..*view
+        }
     }
 }
 
@@ -129,5 +197,36 @@ impl Shared {
                 ..*view
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Parts of a token's attention: elements of a head, positions, heads of the cache, rows of each.
+    fn parts(head: u32, positions: u32, heads: u32, rows: u32) -> Option<(u32, u32)> {
+        let v = TensorView::contiguous(ElementType::F16, 0, [positions, head, heads, 1]);
+        let scores = TensorView::contiguous(ElementType::F32, 0, [positions, rows, heads, 1]);
+        Parts::of(&v, &scores, 72).map(|parts| (parts.count, parts.positions))
+    }
+
+    #[test]
+    fn positions_are_cut_where_cores_have_nothing_to_do() {
+        assert_eq!(parts(64, 4096, 8, 4), Some((4, 1024)));
+        assert_eq!(parts(64, 512, 8, 4), Some((2, 256)));
+        assert_eq!(parts(128, 4096, 8, 4), Some((2, 2048)));
+        // Too short, not whole tiles, enough rows.
+        assert_eq!(parts(64, 64, 8, 4), None);
+        assert_eq!(parts(64, 1000, 8, 4), None);
+        assert_eq!(parts(64, 4096, 32, 512), None);
+    }
+
+    #[test]
+    fn a_part_is_the_view_of_some_positions() {
+        let cut = Parts { count: 4, positions: 128 };
+        let scores = TensorView::contiguous(ElementType::F32, 0x100, [512, 4, 8, 1]);
+        let cut = cut.cut(&scores);
+        assert_eq!((cut.ne, cut.nb), ([128, 4, 8, 4], [4, 2048, 8192, 512]));
     }
 }
