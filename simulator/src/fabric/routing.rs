@@ -220,8 +220,9 @@ impl Service<'_> {
         let place = board.places.iter().position(|&place| place == command.place && command.rack == 0);
         let chip = place.and_then(|index| self.chips.iter().position(|chip| chip.config.index == index));
         let Some(chip) = chip else { return Ok(None) };
-        let links = own
-            .map_or(0, |own| own.x.abs_diff(command.place.x) as u64 + own.y.abs_diff(command.place.y) as u64);
+        let links = own.map_or(0, |own| {
+            u64::from(own.x.abs_diff(command.place.x)) + u64::from(own.y.abs_diff(command.place.y))
+        });
         let node = self.chips[chip].tile_at(command.noc, command.tile)?;
         Ok(Some(Target { chip, node, links }))
     }
