@@ -148,8 +148,11 @@ impl Leader {
         if self.times == 0 {
             return [0; 2];
         }
-        // SAFETY: the tile's wall clock, both halves.
-        [WALL_CLOCK_L, WALL_CLOCK_H].map(|half| unsafe { Register::at(DEBUG_REGS_BASE + half) }.load_and_wait())
+        let half = |register: u32| {
+            // SAFETY: one half of the tile's wall clock.
+            unsafe { Register::at(DEBUG_REGS_BASE + register) }.load_and_wait()
+        };
+        [WALL_CLOCK_L, WALL_CLOCK_H].map(half)
     }
 
     /// Starts to write the times of step `seq`, if the host wants them.
