@@ -328,7 +328,11 @@ impl Link {
 }
 
 /// The runs of `len` bytes of a stream from `at` on: range of the bytes, bank, offset in the bank.
-fn runs(shards: &Shards, at: u64, len: usize) -> impl Iterator<Item = (std::ops::Range<usize>, usize, u64)> {
+pub(crate) fn runs(
+    shards: &Shards,
+    at: u64,
+    len: usize,
+) -> impl Iterator<Item = (std::ops::Range<usize>, usize, u64)> + use<> {
     let end = at + len as u64;
     shards.iter().filter_map(move |shard| {
         let (from, to) = (at.max(shard.first), end.min(shard.first + shard.len));

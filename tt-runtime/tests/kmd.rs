@@ -12,10 +12,11 @@ use machine::Machine;
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{DEBUG_REGS_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::NocXy;
-use tt_kmd_mock::VERSIONS;
+use tt_kernel_abi::l1;
+use tt_kmd_mock::{Accesses, VERSIONS};
 use tt_runtime::cards::CardError;
 use tt_runtime::transport::TransportError;
-use tt_runtime::{Device, DramAddr, Error, OpDescriptor};
+use tt_runtime::{Device, DramAddr, Error, OpDescriptor, Stream};
 use tt_sys::kmd::ioctl::{
     AllocateDmaBuf, AllocateTlb, ConfigureTlb, Ioctl, ResetDevice, SetPowerState, Version, reset, since,
 };
@@ -72,23 +73,63 @@ fn both_chips_of_a_card_are_devices() {
     others[2].execute(&OpDescriptor::NOP).unwrap();
 }
 
+/// What the host does for a launch on the second chip, and for a MiB to it and from it: by way of the first chip, no accesses that grow with the
+/// bytes but those of the bytes themselves.
+#[test]
+fn the_second_chip_costs_the_host_little() {
+    let machine = Machine::of(NEWEST, &["n300"]);
+    let second = machine.devices("0.1").remove(0);
+    second.execute(&OpDescriptor::NOP).unwrap();
+    let memory = second.alloc(1 << 20).unwrap();
+    let data: Vec<u8> = (0..1_u32 << 20).map(|i| ((i / 7) ^ i) as u8).collect();
+    let mut back = vec![0; data.len()];
+    let cost = |name: &str, work: &mut dyn FnMut()| {
+        let before = machine.mock.accesses();
+        work();
+        let after = machine.mock.accesses();
+        let spent = Accesses {
+            reads: after.reads - before.reads,
+            read: after.read - before.read,
+            writes: after.writes - before.writes,
+            written: after.written - before.written,
+        };
+        println!("{name}: {spent:?}");
+        spent
+    };
+    let launch = cost("launch", &mut || second.execute(&OpDescriptor::NOP).unwrap());
+    let up = cost("1 MiB to it", &mut || second.write(memory.addr(), &data).unwrap());
+    let down = cost("1 MiB from it", &mut || second.read(memory.addr(), &mut back).unwrap());
+    assert!(back == data);
+    let small: &mut dyn FnMut() = &mut || {
+        for (n, block) in back.chunks_mut(1024).enumerate().take(16) {
+            second.write(memory.addr().offset(1024 * n as u64), block).unwrap();
+            second.read(memory.addr().offset(1024 * n as u64), block).unwrap();
+        }
+    };
+    cost("16 KiB both ways by commands", small);
+    // Three commands, of which one has a block; then looks at the completion word. How often the host looks depends on how fast it is.
+    assert_eq!((launch.writes < 40, launch.written < 2000), (true, true), "{launch:?}");
+    assert!(up.written < (1 << 20) + 4096 && up.read < 1 << 14, "{up:?}");
+    assert!(down.read < 1 << 16 && down.written < 1 << 18, "{down:?}");
+}
+
 /// A link that goes down while the second chip is used, and a card that is pulled out.
 #[test]
 fn what_happens_to_the_first_chip_is_the_seconds_error() {
     let machine = Machine::of(NEWEST, &["n300"]);
-    let [first, second] = [0, 1].map(|n| machine.devices("0").remove(n));
+    let devices = machine.devices("0");
+    let [first, second] = &devices[..] else { panic!("two chips") };
     second.execute(&OpDescriptor::NOP).unwrap();
-    drop(second);
     for channel in [8, 9] {
         let (tile, at) = (WORMHOLE.ethernet[channel], tt_isa::eth::firmware::TRAIN_STATUS);
         machine.mock.set_tile_word(tile, at.into(), 2).unwrap();
     }
-    let second = machine.devices("0.1").remove(0);
+    second.reopen();
     let error = second.info().unwrap_err();
     assert!(matches!(error, Error::Transport(TransportError::Remote(_))), "{error:?}");
     // The first chip does not need the links.
     first.execute(&OpDescriptor::NOP).unwrap();
-    drop(first);
+    drop(devices);
     let machine = Machine::of(NEWEST, &["n300"]);
     let second = machine.devices("0.1").remove(0);
     second.execute(&OpDescriptor::NOP).unwrap();
@@ -190,9 +231,106 @@ fn all_stop(machine: &Machine) {
     ConfigureTlb { id: window.id, x_end: x, y_end: y, ..ConfigureTlb::default() }.call(&*file).unwrap();
     let mapping = file.map(window.mmap_offset_uc, 4096).unwrap();
     (0..100).for_each(|_| mapping.read(0, &mut [0; 4]).unwrap());
+    all_in_reset(machine, 0);
+}
+
+fn all_in_reset(machine: &Machine, chip: usize) {
     let reset = u64::from(DEBUG_REGS_BASE + SOFT_RESET_0);
-    for tile in [TILE, NocXy::new(19, 18), NocXy::new(18, 19), NocXy::new(25, 26)] {
-        assert_eq!(machine.mock.tile_word(tile, reset).unwrap(), SOFT_RESET_ALL, "tile {tile}");
+    for tile in [TILE, NocXy::new(19, 18), NocXy::new(18, 19), NocXy::new(25, 24)] {
+        let word = machine.mock.word_of(chip, tile, reset).unwrap();
+        assert_eq!(word, SOFT_RESET_ALL, "chip {chip}, tile {tile}");
+    }
+}
+
+/// A process that is killed while both chips of an n300 compute and copy to each other: the driver stops the first chip, and that one the second.
+#[test]
+fn both_chips_stop_when_the_process_is_killed() {
+    for version in [VERSIONS[0], NEWEST] {
+        let machine = Machine::of(version, &["n300"]);
+        kill_in_mid_stream(&machine, || {});
+        pass_time(&machine);
+        for chip in 0..2 {
+            all_in_reset(&machine, chip);
+        }
+        next_one_works(&machine);
+    }
+}
+
+/// The same where the first chip cannot pass it on: who opens the card next, though for its first chip only, stops the second.
+#[test]
+fn the_second_chip_is_stopped_by_the_next_user_at_the_latest() {
+    let machine = Machine::of(NEWEST, &["n300"]);
+    kill_in_mid_stream(&machine, || machine.mock.set_tile_word(TILE, l1::PASS_ON.into(), 0).unwrap());
+    pass_time(&machine);
+    all_in_reset(&machine, 0);
+    let reset = u64::from(DEBUG_REGS_BASE + SOFT_RESET_0);
+    assert_ne!(machine.mock.word_of(1, TILE, reset).unwrap() & SOFT_RESET_ALL, SOFT_RESET_ALL, "they wait");
+    let first = machine.devices("0.0").remove(0);
+    first.execute(&OpDescriptor::NOP).unwrap();
+    all_in_reset(&machine, 1);
+    drop(first);
+    next_one_works(&machine);
+}
+
+/// Has both chips of an n300 work, and kills the process.
+fn kill_in_mid_stream(machine: &Machine, before: impl FnOnce()) {
+    let devices = machine.devices("0");
+    let memory = devices.iter().map(|device| device.alloc(1 << 20).unwrap()).collect::<Vec<_>>();
+    devices.iter().for_each(|device| device.execute(&OpDescriptor::NOP).unwrap());
+    let started = devices.each_launched();
+    std::thread::scope(|scope| {
+        for device in &devices {
+            scope.spawn(move || {
+                let nops = |stream: &mut Stream| (0..50).try_for_each(|_| stream.push(&OpDescriptor::NOP));
+                loop {
+                    let mut stream = device.stream();
+                    if nops(&mut stream).is_err() || stream.finish().is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        scope.spawn(|| {
+            let at = |n: usize| memory[n].addr();
+            let there = |_: &usize| {
+                devices[1].copy_from(at(1), &devices[0], at(0), 100_000).is_ok()
+                    && devices[0].copy_from(at(0), &devices[1], at(1), 100_000).is_ok()
+                    && devices[1].write(at(1), &[7; 200_000]).is_ok()
+            };
+            (0..).take_while(there).count();
+        });
+        let limit = Instant::now() + Duration::from_secs(300);
+        while devices.each_launched().iter().zip(&started).any(|(now, then)| *now < then + 100) {
+            assert!(Instant::now() < limit, "they work");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        before();
+        machine.mock.kill();
+    });
+    // Nothing is given back in order.
+    drop(memory);
+    drop(devices);
+    assert_eq!(machine.mock.open_files(), 0);
+}
+
+trait Launched {
+    fn each_launched(&self) -> Vec<u64>;
+}
+
+impl Launched for Vec<Arc<Device>> {
+    fn each_launched(&self) -> Vec<u64> {
+        self.iter().map(|device| device.counters().launches).collect()
+    }
+}
+
+fn pass_time(machine: &Machine) {
+    (0..200).for_each(|_| machine.mock.advance(4096).unwrap());
+}
+
+fn next_one_works(machine: &Machine) {
+    let want = results(&simulator());
+    for device in machine.devices("0") {
+        assert!(results(&device) == want, "other bytes");
     }
 }
 

@@ -19,7 +19,7 @@ use tt_runtime::transport::remote::{Remote, RemoteError};
 use tt_runtime::transport::shared::Seat;
 use tt_runtime::transport::sim::Sim;
 use tt_runtime::transport::{Purpose, Transport, TransportError};
-use tt_runtime::{Device, DramAddr, OpDescriptor, SimOptions, parse_devices};
+use tt_runtime::{Device, DramAddr, ElementType, OpDescriptor, SimOptions, TensorView, parse_devices};
 use zerocopy::IntoBytes;
 
 /// Channels of the first chip that lead to the second one.
@@ -149,6 +149,73 @@ fn copies_between_the_chips_have_no_races() {
         let mut back = vec![0; data.len()];
         first.read(memory[0].addr().offset(32), &mut back).unwrap();
         assert!(back == data, "seed {seed}");
+    }
+}
+
+/// What is large goes over the first chip: few commands of the host, the same bytes, at odd places and as weight tiles.
+#[test]
+fn bulk_data_goes_over_the_first_chip() {
+    let [first, second] = n300(",rows=1");
+    let data: Vec<u8> = (0..5_000_003_u32).map(|i| ((i / 5) ^ i) as u8).collect();
+    let (memory, addr) = upload(&second, &data, 5);
+    // Three launches of two MiB and less each way, on the chip that has the bytes.
+    assert_eq!(moves(&first), 3);
+    let mut back = vec![0; data.len()];
+    second.read(DramAddr(addr), &mut back).unwrap();
+    assert!(back == data);
+    assert_eq!(moves(&second), 3);
+    // Few bytes need no launch.
+    let before = moves(&first);
+    second.write(DramAddr(addr), &[1; 4096]).unwrap();
+    assert_eq!(moves(&first), before);
+    drop(memory);
+    tiles_go_over_the_first_chip(&first, &second);
+}
+
+/// Matrices of several sizes: a shard in each bank, parts of them, experts in a row.
+fn tiles_go_over_the_first_chip(first: &Arc<Device>, second: &Arc<Device>) {
+    for (k, n, experts) in [(128, 160, 1), (1024, 1024, 1), (256, 96, 5)] {
+        let view = |addr| TensorView::tiles(ElementType::TilesBfp8, addr, [k, n, experts, 1]);
+        let memory = second.alloc(view(0).span()).unwrap();
+        let tiles = view(memory.addr().0);
+        let data: Vec<u8> = (0..tiles.span() as u32).map(|i| ((i / 3) ^ i) as u8).collect();
+        let before = moves(first);
+        second.write_tiles(&tiles, 0, &data).unwrap();
+        assert!(moves(first) > before, "{k} {n}");
+        // By commands of the host, piece by piece.
+        let mut back = vec![0; data.len()];
+        let (mut at, on_the_chip) = (0, moves(second));
+        for piece in back.chunks_mut(1024) {
+            second.read_tiles(&tiles, at, piece).unwrap();
+            at += piece.len() as u64;
+        }
+        assert!(back == data, "{k} {n}");
+        assert_eq!(moves(second), on_the_chip);
+        back.fill(0);
+        second.read_tiles(&tiles, 0, &mut back).unwrap();
+        assert!(back == data && moves(second) > on_the_chip, "{k} {n}");
+    }
+}
+
+fn moves(device: &Arc<Device>) -> u64 {
+    device.counters().moves
+}
+
+/// The same with delays and the race detector, between steps of a stream.
+#[test]
+fn bulk_data_has_no_races() {
+    for seed in 0..4 {
+        let [_, second] = n300(&format!(",rows=1,async={seed}"));
+        let data: Vec<u8> = (0..40_000_u32).map(|i| ((i / 5) ^ i) as u8).collect();
+        let memory = [0, 1].map(|_| second.alloc(1 << 16).unwrap());
+        let mut back = vec![0; data.len()];
+        for _ in 0..3 {
+            second.write(memory[0].addr(), &data).unwrap();
+            second.copy(memory[1].addr(), memory[0].addr(), data.len() as u64).unwrap();
+            second.read(memory[1].addr(), &mut back).unwrap();
+            assert!(back == data, "seed {seed}");
+            second.fill(memory[1].addr(), data.len() as u64, 0).unwrap();
+        }
     }
 }
 

@@ -27,19 +27,24 @@ pub struct ImageSlot {
 
 /// Slots of the five images.
 pub const IMAGE_SLOTS: [ImageSlot; 5] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x2_6800 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x2_6800, size: 0x2A00 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x2_9200, size: 0x7A00 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x3_0C00, size: 0x1A00 },
-    ImageSlot { core: RiscV::Ncrisc, start: 0x3_2600, size: 0x2_5A00 },
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x2_7C00 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x2_7C00, size: 0x2A00 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x2_A600, size: 0x7A00 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x3_2000, size: 0x1A00 },
+    ImageSlot { core: RiscV::Ncrisc, start: 0x3_3A00, size: 0x2_6600 },
 ];
 
 /// First byte after the images.
-pub const MAILBOX: u32 = 0x5_8000;
+pub const MAILBOX: u32 = 0x5_A000;
 /// Go word: every core polls it; the launch with number n starts when it becomes n.
 pub const GO: u32 = MAILBOX;
 /// On the worker that leads: any other value than 0 stops all workers for good. (Not the go word: the leader writes that one, too.)
 pub const STOP: u32 = MAILBOX + 4;
+/// On the worker that leads: number of a launch whose first descriptor the host has put into [`NEXT_STEP`], and what follows into the launch's
+/// place, for the leader to start it on all workers.
+pub const BRING: u32 = MAILBOX + 8;
+/// On the worker that leads: another chip that is stopped with this one, four words ([`crate::launch::PassOn`]).
+pub const PASS_ON: u32 = MAILBOX + 0xE0;
 /// On the worker that leads: the number that its next go word has, for the NoC to send. (As aligned as where it goes.)
 pub const NEXT_GO: u32 = MAILBOX + 0x90;
 /// On the worker that leads: the times of a step ([`crate::launch::StepTimes`]), for the NoC to write to DRAM.
@@ -71,7 +76,8 @@ pub const DONE: u32 = MAILBOX + 0x40;
 pub const PROGRESS: u32 = MAILBOX + 0x60;
 /// End of the part of the mailbox that the runtime zeroes before boot.
 pub const MAILBOX_END: u32 = MAILBOX + 0x100;
-/// The descriptor of a stream's next step, where the leader brings it from DRAM to send it to all.
+/// The descriptor of a stream's next step, where the leader brings it from DRAM to send it to all; or of its first one, where the host has
+/// written it to the leader alone ([`BRING`]).
 pub const NEXT_STEP: u32 = MAILBOX_END;
 /// Bytes of [`crate::OpDescriptor`].
 pub const DESCRIPTOR_BYTES: u32 = 512;
@@ -88,7 +94,7 @@ pub const LAUNCHES: u32 = SYNC + SYNC_BYTES;
 /// From one to the other.
 pub const LAUNCH_STRIDE: u32 = 0x240;
 /// The operators' buffers.
-pub const HEAP: u32 = 0x5_9000;
+pub const HEAP: u32 = 0x5_B000;
 /// End of the heap.
 pub const HEAP_END: u32 = CHIP.tile.l1_size;
 /// Where operators that run on both data-movement cores divide the heap: BRISC has the lower part.

@@ -23,6 +23,9 @@
 //! leader waits until it is acknowledged before it sends the go word: nothing orders two packets of a multicast at all of
 //! their receivers.
 //!
+//! A host that cannot write to all workers at once writes to the leader alone: the first descriptor to [`NEXT_STEP`](crate::l1::NEXT_STEP), its
+//! [`Stream`] to the launch's place, and n into [`BRING`](crate::l1::BRING). The leader sends it to all, and then the go word.
+//!
 //! Where the host has memory that the chip reaches, it need not look at the chip: after a launch, or the last step of a stream, the leader
 //! also writes the counts there ([`COUNTS`](crate::l1::COUNTS)); `FINISHED` comes last.
 //!
@@ -30,7 +33,8 @@
 //! before it does its part of that; the last ones are there before it says that it has finished.
 //!
 //! End: a word at the leader's [`STOP`](crate::l1::STOP) has it put the cores of all workers into reset, and it pushes nothing any
-//! more: one write ends everything, which a driver can do for a process that has died.
+//! more: one write ends everything, which a driver can do for a process that has died. The leader then passes the word on to another chip, if
+//! it has been told of one ([`PassOn`]): a card's second chip is out of the driver's reach.
 //!
 //! Errors: a core that finds something wrong (an index out of range, an unknown operator) writes an
 //! [`ErrorReport`] into its own L1; BRISC then adds one to [`ERROR_COUNT`](crate::l1::ERROR_COUNT) beside the
@@ -96,6 +100,19 @@ pub struct StepTimes {
     pub seq: u32,
     /// Zero.
     pub reserved: [u32; 3],
+}
+
+/// The four words at [`PASS_ON`](crate::l1::PASS_ON): a word of another chip that the leader has written when it is told to stop, by a command to
+/// the firmware of an Ethernet tile ([`tt_isa::eth::routing`]).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct PassOn {
+    /// The Ethernet tile, as the NIU's registers name it, NoC 0; zero if there is no other chip.
+    pub node: u32,
+    /// [`STOP`](crate::l1::STOP) of the other chip's leader, as a command's address has it: low and high half.
+    pub addr: [u32; 2],
+    /// The other chip's rack.
+    pub rack: u32,
 }
 
 numbered! {

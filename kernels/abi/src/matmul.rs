@@ -34,7 +34,7 @@ pub const RING_SLOT_BYTES: u32 = 16 * 1024;
 /// of tiles.
 pub const MAX_ROW_TILES: u32 = 4064;
 /// Bytes of activations in L1: a chunk of K is as long as fits.
-pub const ACT_BYTES: u32 = 231 << 12;
+pub const ACT_BYTES: u32 = 229 << 12;
 /// Slots for packed results.
 pub const OUT_SLOTS: u32 = 2;
 /// Bytes of a slot: 4 groups of rows, 2 faces of 8 x 16 FP32 each.

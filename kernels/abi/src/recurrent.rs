@@ -65,7 +65,7 @@ impl Kind {
 }
 
 /// Most floats of state that a lane holds.
-pub const MAX_STATE: u32 = 39 * 1024;
+pub const MAX_STATE: u32 = 38 * 1024;
 
 /// Parameters. src0 = state before (elements of a line, lines, heads, sequences), src1 = values and dst = results (lines,
 /// heads, tokens, sequences), more[0] = vectors (elements times planes, heads, tokens, sequences), more[1] = state after,

@@ -25,6 +25,16 @@ pub struct RelayParams {
     pub chip: u32,
     /// Its rack.
     pub rack: u32,
+    /// From one page of the source to the next one, and of the destination, in pages: 1 in the linear space, the number of banks within one
+    /// bank.
+    pub steps: [u32; 2],
+}
+
+/// Linear address of byte `at` of a run that begins at `first` and whose pages are `step` apart.
+#[inline]
+pub const fn place(first: u64, at: u64, step: u32) -> u64 {
+    let page = DRAM_PAGE as u64;
+    first + at + (first % page + at) / page * ((step - 1) as u64 * page)
 }
 
 /// Bytes of the piece that begins at byte `at`: a block at most, within a page of DRAM at both ends.
@@ -53,6 +63,18 @@ const _: () = assert!(DRAM_PAGE.is_power_of_two() && ALIGN >= crate::target::CON
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_leave_pages_of_other_banks_out() {
+        let page = u64::from(DRAM_PAGE);
+        for (at, linear, in_a_bank) in [(0, 0, 0), (4095, 4095, 4095), (4096, 4096, 12 * page - 4096)] {
+            let first = 25 * page + 4096;
+            assert_eq!(place(first, at, 1), first + linear);
+            assert_eq!(place(first, at, 12), first + in_a_bank);
+        }
+        // Above 4 GiB.
+        assert_eq!(place(5 << 30, 3 << 20, 12), (5 << 30) + (36 << 20));
+    }
 
     #[test]
     fn pieces_stay_within_pages() {

@@ -23,7 +23,7 @@ numbered! {
 }
 
 /// Most weights of a piece.
-pub const MAX_TAPS: u32 = 28 * 1024;
+pub const MAX_TAPS: u32 = 27 * 1024;
 
 /// Parameters.
 #[derive(Clone, Copy, PartialEq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]

@@ -144,7 +144,8 @@ impl MockFile {
 impl State {
     /// Whether a file can do anything at all.
     fn check_file(&self, file: u64) -> Result<(), i32> {
-        let stale = self.files.get(&file).is_none_or(|open| open.generation != self.generation);
+        let Some(open) = self.files.get(&file) else { return Err(errno::ENODEV) };
+        let stale = open.generation != self.generation;
         if self.detached || self.rules.power && stale { Err(errno::ENODEV) } else { Ok(()) }
     }
 
@@ -395,7 +396,11 @@ impl State {
 impl Drop for MockMapping {
     fn drop(&mut self) {
         if let Place::Window(id, _) = self.place {
-            self.file.shared.state.lock().mapped[id as usize] -= 1;
+            let mut state = self.file.shared.state.lock();
+            // Of a process that was killed it has been taken away.
+            if state.files.contains_key(&self.file.id) {
+                state.mapped[id as usize] -= 1;
+            }
         }
     }
 }
@@ -407,6 +412,10 @@ impl MockMapping {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "beyond the mapping"));
         }
         let state = self.file.shared.state.lock();
+        // What is left of a process that was killed.
+        if !state.files.contains_key(&self.file.id) {
+            return Err(error(errno::ENODEV));
+        }
         // The driver's answer is a signal, of which `tt_sys` makes this error.
         if state.rules.zap && self.generation != state.generation && !matches!(self.place, Place::Buffer(_)) {
             return Err(error(errno::ENODEV));
@@ -438,6 +447,10 @@ impl Mapping for MockMapping {
             return Ok(());
         };
         let at = at as u64;
+        if !matches!(self.place, Place::Buffer(_)) {
+            state.accesses.reads += 1;
+            state.accesses.read += out.len() as u64;
+        }
         match self.place {
             Place::Window(..) if state.wedged => {
                 out.fill(0xFF);
@@ -473,6 +486,10 @@ impl Mapping for MockMapping {
     fn write(&self, at: usize, data: &[u8]) -> io::Result<()> {
         let Some(mut state) = self.state(at, data.len())? else { return Ok(()) };
         let at = at as u64;
+        if !matches!(self.place, Place::Buffer(_)) {
+            state.accesses.writes += 1;
+            state.accesses.written += data.len() as u64;
+        }
         match self.place {
             Place::Window(..) if state.wedged => Ok(()),
             Place::Window(_, base) | Place::Bar0(base) => {

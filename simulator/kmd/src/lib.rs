@@ -102,6 +102,30 @@ impl Mock {
         self.shared.state.lock().denied = true;
     }
 
+    /// The process that has files open is killed: what they held is given back, as the kernel does it, and nothing that is left of them reaches the
+    /// card any more.
+    pub fn kill(&self) {
+        let mut state = self.shared.state.lock();
+        let files: Vec<u64> = state.files.keys().copied().collect();
+        files.into_iter().for_each(|file| state.release(file));
+        state.mapped.fill(0);
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+
+    /// What has been read and written through mappings so far.
+    pub fn accesses(&self) -> Accesses {
+        self.shared.state.lock().accesses
+    }
+
+    /// Time passes on the card.
+    ///
+    /// # Errors
+    /// A fault of a chip.
+    pub fn advance(&self, clocks: u64) -> Result<(), Fault> {
+        self.shared.state.lock().card.advance(clocks).map(drop)
+    }
+
     /// Files that are open.
     pub fn open_files(&self) -> usize {
         self.shared.state.lock().files.len()
@@ -112,8 +136,16 @@ impl Mock {
     /// # Errors
     /// Nothing answers there.
     pub fn tile_word(&self, tile: NocXy, addr: u64) -> Result<u32, Fault> {
+        self.word_of(0, tile, addr)
+    }
+
+    /// A word of a tile of one of the card's chips.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub fn word_of(&self, chip: usize, tile: NocXy, addr: u64) -> Result<u32, Fault> {
         let mut word = [0; 4];
-        self.shared.state.lock().chip().tile_read(tile, addr, &mut word)?;
+        self.shared.state.lock().card.chips()[chip].tile_read(tile, addr, &mut word)?;
         Ok(u32::from_le_bytes(word))
     }
 
@@ -124,6 +156,19 @@ impl Mock {
     pub fn set_tile_word(&self, tile: NocXy, addr: u64, word: u32) -> Result<(), Fault> {
         self.shared.state.lock().chip().tile_write(tile, addr, &word.to_le_bytes())
     }
+}
+
+/// What a host has done with what it has mapped of a card, DMA buffers apart.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Accesses {
+    /// Reads, each of any number of bytes.
+    pub reads: u64,
+    /// Bytes of them.
+    pub read: u64,
+    /// Writes.
+    pub writes: u64,
+    /// Bytes of them.
+    pub written: u64,
 }
 
 /// The cards of a machine, each a PCI function of its own with a node of its own.

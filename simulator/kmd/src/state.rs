@@ -9,6 +9,7 @@ use tt_simulator::{Chip, Fault, System};
 use tt_sys::kmd::ioctl::{ConfigureTlb, SetNocCleanup, SetPowerState, Version, lock};
 use tt_sys::kmd::{OpenFlags, errno};
 
+use crate::Accesses;
 use crate::memory::{Buffers, Regions};
 use crate::power;
 use crate::rules::Rules;
@@ -63,6 +64,7 @@ pub struct State {
     pub mapped: Vec<u32>,
     pub regions: Regions,
     pub host: Buffers,
+    pub accesses: Accesses,
     next_bus: u64,
 }
 
@@ -93,6 +95,7 @@ impl State {
             windows,
             regions: Regions::default(),
             host,
+            accesses: Accesses::default(),
             next_bus: FIRST_BUS,
         }
     }

@@ -14,11 +14,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-use tt_isa::chip::{WORMHOLE, board};
-use tt_simulator::{Chip, ChipConfig, Fault};
+use tt_isa::chip::{Board, WORMHOLE};
+use tt_simulator::{Chip, ChipConfig, Fault, System};
 
 use crate::config::{COMMAND, Config};
 use crate::memory::{Memory, Piece};
@@ -56,26 +56,26 @@ pub struct Report {
     pub faults: BTreeMap<String, u32>,
 }
 
-/// A device.
+/// A device: a card, whose first chip is on the bus.
 struct Device {
-    chip: Chip,
+    card: System,
     config: Config,
     memory: Memory,
     socket: UnixStream,
     report: Report,
 }
 
-/// Serves an n150 until QEMU has gone.
+/// Serves a card with this board until QEMU has gone.
 ///
 /// # Errors
 /// The chip cannot be made, or QEMU says something that is not understood.
-pub fn serve(socket: UnixStream) -> Result<Report> {
-    let board = board("n150").context("there is an n150")?;
-    let mut chip = Chip::new(ChipConfig { threads: 1, ..ChipConfig::of_board(board, 0) })?;
+pub fn serve(socket: UnixStream, board: &'static Board) -> Result<Report> {
+    let config = |index| ChipConfig { threads: 1, ..ChipConfig::of_board(board, index) };
+    let mut card = System::of(std::iter::once(0).chain(board.behind(0)).map(config))?;
     let memory = Memory::default();
-    chip.set_host_memory(Box::new(memory.clone()));
+    card.chips()[0].set_host_memory(Box::new(memory.clone()));
     let config = Config::new(board.chip.pci_id, board.board_type << 16 | board.chip.pci_id & 0xFFFF);
-    let mut device = Device { chip, config, memory, socket, report: Report::default() };
+    let mut device = Device { card, config, memory, socket, report: Report::default() };
     while device.wait()? {
         if !device.answer()? {
             break;
@@ -105,9 +105,14 @@ impl Device {
         }
     }
 
+    /// The chip that is on the bus.
+    fn chip(&mut self) -> &mut Chip {
+        &mut self.card.chips()[0]
+    }
+
     /// Whether nothing moves any more.
     fn advance(&mut self, clocks: u64) -> bool {
-        match self.chip.advance(clocks) {
+        match self.card.advance(clocks) {
             Ok(progress) => progress.asleep,
             Err(fault) => {
                 self.fault(&fault);
@@ -140,7 +145,8 @@ impl Device {
             }
             CFG_WRITE => {
                 self.config.write(word(&data, 0) as usize, word(&data, 4), word(&data, 8) as usize);
-                self.chip.set_pci_command(self.config.read(COMMAND, 2) as u16);
+                let command = self.config.read(COMMAND, 2) as u16;
+                self.chip().set_pci_command(command);
                 self.reply(&0_u64.to_le_bytes())?;
             }
             BAR_READ => {
@@ -175,11 +181,12 @@ impl Device {
         let mut bytes = [0xFF; 8];
         let out = &mut bytes[..len.min(8)];
         let done = match self.config.bar(addr) {
-            Some((0, offset)) => self.chip.bar0_read(offset, out),
-            Some((4, offset)) => self.chip.bar0_read(BAR4 + offset, out),
-            Some((_, offset)) => {
-                self.chip.bar2_read(offset).map(|word| out.copy_from_slice(&word.to_le_bytes()[..len.min(4)]))
-            }
+            Some((0, offset)) => self.chip().bar0_read(offset, out),
+            Some((4, offset)) => self.chip().bar0_read(BAR4 + offset, out),
+            Some((_, offset)) => self
+                .chip()
+                .bar2_read(offset)
+                .map(|word| out.copy_from_slice(&word.to_le_bytes()[..len.min(4)])),
             None => return u64::MAX,
         };
         if let Err(fault) = done {
@@ -196,16 +203,16 @@ impl Device {
         let data = &bytes[..len.min(8)];
         let command = self.config.read(COMMAND, 2);
         let done = match self.config.bar(addr) {
-            Some((0, offset)) => self.chip.bar0_write(offset, data),
-            Some((4, offset)) => self.chip.bar0_write(BAR4 + offset, data),
-            Some((_, offset)) => self.chip.bar2_write(offset, value as u32),
+            Some((0, offset)) => self.chip().bar0_write(offset, data),
+            Some((4, offset)) => self.chip().bar0_write(BAR4 + offset, data),
+            Some((_, offset)) => self.chip().bar2_write(offset, value as u32),
             None => Ok(()),
         };
         if let Err(fault) = done {
             self.fault(&fault);
         }
         // The firmware resets the board when a message says so: the device is as after power-on.
-        if command != 0 && self.chip.pci_config_read32(COMMAND as u32) & 0xFFFF == 0 {
+        if command != 0 && self.chip().pci_config_read32(COMMAND as u32) & 0xFFFF == 0 {
             self.config.reset();
             self.report.resets += 1;
         }

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::BufWriter;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use tt_isa::chip::board;
 
 use crate::archive::Archive;
 use crate::device::{self, Report};
@@ -60,6 +61,8 @@ pub struct Guest<'a> {
     pub files: Vec<(String, PathBuf)>,
     /// Names and commands, in their order.
     pub commands: Vec<(String, String)>,
+    /// Boards of the cards; at most two.
+    pub boards: &'a [&'static str],
     /// MiB of memory.
     pub memory: u32,
     /// The run is ended after so long.
@@ -70,8 +73,8 @@ pub struct Guest<'a> {
 pub struct Run {
     /// All that was said.
     pub text: String,
-    /// What the device was asked.
-    pub report: Report,
+    /// What each card was asked.
+    pub reports: Vec<Report>,
 }
 
 impl Run {
@@ -100,9 +103,17 @@ impl Guest<'_> {
     fn run_in(&self, folder: &Path) -> Result<Run> {
         let (files, log) = (folder.join("files"), folder.join("log"));
         self.pack(&files)?;
-        let (ours, theirs) = UnixStream::pair()?;
-        let mut qemu = self.qemu(&files, &log).stdin(Stdio::from(OwnedFd::from(theirs))).spawn()?;
-        let device = std::thread::spawn(move || device::serve(ours));
+        let (mut cards, mut sockets) = (Vec::new(), Vec::new());
+        for name in self.boards {
+            let board = board(name).with_context(|| format!("there is no board {name}"))?;
+            let (ours, theirs) = UnixStream::pair()?;
+            cards.push(std::thread::spawn(move || device::serve(ours, board)));
+            // QEMU inherits it.
+            rustix::io::fcntl_setfd(&theirs, rustix::io::FdFlags::empty())?;
+            sockets.push(OwnedFd::from(theirs));
+        }
+        let mut qemu = self.qemu(&files, &log, &sockets).stdin(Stdio::null()).spawn()?;
+        drop(sockets);
         let start = Instant::now();
         let ended = loop {
             if qemu.try_wait()?.is_some() {
@@ -116,27 +127,34 @@ impl Guest<'_> {
             std::thread::sleep(Duration::from_millis(50));
         };
         let text = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
-        let report = match device.join() {
-            Ok(report) => report?,
-            Err(_) => bail!("the device has panicked\n{text}"),
-        };
-        if !ended {
-            bail!("the guest did not end in {} s\n{text}\n{report:?}", self.limit.as_secs());
+        let mut reports = Vec::new();
+        for card in cards {
+            match card.join() {
+                Ok(report) => reports.push(report?),
+                Err(_) => bail!("a card has panicked\n{text}"),
+            }
         }
-        Ok(Run { text, report })
+        if !ended {
+            bail!("the guest did not end in {} s\n{text}\n{reports:?}", self.limit.as_secs());
+        }
+        Ok(Run { text, reports })
     }
 
-    fn qemu(&self, files: &Path, log: &Path) -> Command {
+    fn qemu(&self, files: &Path, log: &Path, cards: &[OwnedFd]) -> Command {
         let memory = format!("{}M", self.memory);
         let mut command = Command::new(QEMU);
-        command.args(["-machine", "q35,accel=tcg,memory-backend=ram", "-cpu", "max", "-m", &memory]);
+        // The other kind of machine has room below 4 GiB for the BARs of several cards.
+        let machine = if cards.len() > 1 { "pc" } else { "q35" };
+        let machine = format!("{machine},accel=tcg,memory-backend=ram");
+        command.args(["-machine", &machine, "-cpu", "max", "-m", &memory]);
         command.args(["-object", &format!("memory-backend-memfd,id=ram,size={memory},share=on")]);
         command.args(["-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot"]);
         command.args(["-chardev", &format!("file,id=log,path={}", log.display()), "-serial", "chardev:log"]);
         command.arg("-kernel").arg(self.kernel).arg("-initrd").arg(files);
         command.args(["-append", "console=ttyS0 panic=-1 quiet"]);
-        // The socket is its standard input.
-        command.args(["-device", "x-pci-proxy-dev,id=card,fd=0"]);
+        for (n, socket) in cards.iter().enumerate() {
+            command.args(["-device", &format!("x-pci-proxy-dev,id=card{n},fd={}", socket.as_raw_fd())]);
+        }
         command
     }
 

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tt_runtime::ops;
 use tt_runtime::{Device, DramAddr, ElementType, TensorView};
 
 /// Extents of the product: columns of both, rows of the weights, rows of the activations.
 const PRODUCT: [u32; 3] = [96, 70, 3];
+/// Bytes that are moved between chips.
+const BULK: u32 = 100_003;
 
 /// A product on the Tensix units and a copy on the data-movement cores, as bytes.
 ///
@@ -36,6 +38,27 @@ pub fn results(device: &Arc<Device>) -> Result<Vec<u8>> {
     device.execute(&ops::copy(&product, &view(d.addr(), [n, rows, 1, 1]), workers)?)?;
     device.read(d.addr(), &mut out)?;
     Ok(out)
+}
+
+/// Bytes to the second chip of a card by way of the first one, between the two, and back.
+///
+/// # Errors
+/// Those of the devices, or other bytes.
+pub fn bulk(first: &Arc<Device>, second: &Arc<Device>) -> Result<()> {
+    let data: Vec<u8> = (0..BULK).map(|i| ((i / 5) ^ i) as u8).collect();
+    let memory = [first, second].map(|device| device.alloc(u64::from(BULK)));
+    let [there, here] = memory;
+    let (there, here) = (there?, here?);
+    second.write(here.addr(), &data)?;
+    ensure!(first.copy_from(there.addr(), second, here.addr(), u64::from(BULK))?, "no copy over the links");
+    let mut back = vec![0; data.len()];
+    for (device, memory) in [(second, &here), (first, &there)] {
+        back.fill(0);
+        device.read(memory.addr(), &mut back)?;
+        ensure!(back == data, "other bytes");
+    }
+    println!("BULK moves {} and {}", first.counters().moves, second.counters().moves);
+    Ok(())
 }
 
 /// A number that stands for bytes (FNV-1a).

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tt_kmd_rig::device::Report;
 use tt_kmd_rig::guest::{Guest, Needs, Run};
 use tt_kmd_rig::work;
 use tt_runtime::{Device, parse_devices};
@@ -22,13 +23,14 @@ fn needs() -> Option<Needs> {
     }
 }
 
-fn run(needs: &Needs, module: &Path, commands: &[&str]) -> Run {
+fn run(needs: &Needs, module: &Path, boards: &[&'static str], commands: &[&str]) -> Run {
     let command = |name: &&str| ((*name).to_owned(), format!("/guest {name}"));
     let guest = Guest {
         kernel: &needs.kernel,
         module,
         files: vec![("guest".to_owned(), PathBuf::from(GUEST))],
         commands: commands.iter().map(command).collect(),
+        boards,
         memory: 1024,
         limit: LIMIT,
     };
@@ -42,12 +44,9 @@ fn the_driver_itself() {
     let want = format!("RESULT {:016x}", work::hash(&work::results(&sim).unwrap()));
     for module in &needs.modules {
         let commands = ["runtime", "users", "reset", "lost", "conformance"];
-        let run = run(&needs, module, &commands);
+        let run = run(&needs, module, &["n150"], &commands);
         println!("{}: {}", module.display(), run.text);
-        println!(
-            "BAR reads {}, writes {}, resets {}",
-            run.report.reads, run.report.writes, run.report.resets
-        );
+        println!("{}", counts(&run));
         for name in commands {
             assert_eq!(run.status(name), Some(0), "{}: {name}: {}", module.display(), run.text);
         }
@@ -55,6 +54,36 @@ fn the_driver_itself() {
         let results = run.text.matches("RESULT").count();
         assert!(results >= 3 && run.text.matches(&want).count() == results, "other bytes: {}", run.text);
         assert!(run.text.contains("pushed: Some(true)"), "{}", run.text);
+        assert_eq!(run.status("end"), Some(0), "the driver can be unloaded: {}", run.text);
+    }
+}
+
+/// What each card was asked.
+fn counts(run: &Run) -> String {
+    let count = |report: &Report| {
+        format!("BAR reads {}, writes {}, resets {}", report.reads, report.writes, report.resets)
+    };
+    run.reports.iter().map(count).collect::<Vec<_>>().join("; ")
+}
+
+/// An n300, whose second chip is behind the first one, and an n150 beside it: every chip computes what the simulator does, a process that is killed
+/// while all are busy leaves chips that the next one can use, and the list holds as well.
+#[test]
+fn an_n300_and_another_card() {
+    let Some(needs) = needs() else { return };
+    let sim = Device::open(&parse_devices(Some("sim")).unwrap()[0]);
+    let want = format!("RESULT {:016x}", work::hash(&work::results(&sim).unwrap()));
+    for module in &needs.modules {
+        let commands = ["all", "killed", "conformance"];
+        let run = run(&needs, module, &["n300", "n150"], &commands);
+        println!("{}: {}\n{}", module.display(), run.text, counts(&run));
+        for name in commands {
+            assert_eq!(run.status(name), Some(0), "{}: {name}: {}", module.display(), run.text);
+        }
+        // Three chips, before and after.
+        let results = run.text.matches("RESULT").count();
+        assert!(results == 6 && run.text.matches(&want).count() == 6, "other bytes: {}", run.text);
+        assert!(run.text.contains("2 cards, 3 devices"), "{}", run.text);
         assert_eq!(run.status("end"), Some(0), "the driver can be unloaded: {}", run.text);
     }
 }
@@ -117,11 +146,12 @@ fn text_through_the_driver_itself() {
             ("demo".to_owned(), shell("", "/demo.gguf", "/library.so")),
             ("log".to_owned(), "grep -i tenstorrent /tmp/err".to_owned()),
         ],
+        boards: &["n150"],
         memory: 3072,
         limit: LIMIT,
     };
     let run = guest.run().unwrap();
-    println!("{}\n{:?}", run.text, run.report);
+    println!("{}\n{:?}", run.text, run.reports);
     let out = run.text.split("GUEST: begin: 0").nth(1).and_then(|rest| rest.split("GUEST: demo:").next());
     assert_eq!(run.status("demo"), Some(0), "{}", run.text);
     // This llama.cpp loses the end of what it writes now and then.

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use tt_kernel_abi::{DramAddr, Shards, TensorView, relay};
 
-use super::{Device, Session, dram_size};
+use super::second::{self, Run, WORTH_A_DOWNLOAD, WORTH_AN_UPLOAD};
+use super::{Device, dram_size};
 use crate::error::Error;
-use crate::ops;
-use crate::transport::{RemoteError, TransportError};
 
 /// How much DRAM there is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,9 +47,13 @@ impl Device {
     /// Beyond the end; the chip does not answer.
     pub fn write(&self, addr: DramAddr, data: &[u8]) -> Result<(), Error> {
         let _span = tracing::trace_span!("upload", addr = addr.0, bytes = data.len()).entered();
-        self.with(|session| {
+        self.with_first(data.len() >= WORTH_AN_UPLOAD, |session, first| {
             let before = session.clocks();
-            session.link.write_dram(addr, data)?;
+            session.link.check(addr, data.len() as u64)?;
+            match first {
+                Some(first) => second::upload(first, session, &[Run::linear(addr, data.len())], data)?,
+                None => session.link.write_dram(addr, data)?,
+            }
             let clocks = session.clocks() - before;
             session.written.add(data.len(), clocks);
             Ok(())
@@ -63,9 +66,13 @@ impl Device {
     /// Beyond the end; the chip does not answer.
     pub fn read(&self, addr: DramAddr, out: &mut [u8]) -> Result<(), Error> {
         let _span = tracing::trace_span!("download", addr = addr.0, bytes = out.len()).entered();
-        self.with(|session| {
+        self.with_first(out.len() >= WORTH_A_DOWNLOAD, |session, first| {
             let before = session.clocks();
-            session.read_dram(addr, out)?;
+            session.link.check(addr, out.len() as u64)?;
+            match first {
+                Some(first) => second::download(first, session, &[Run::linear(addr, out.len())], out)?,
+                None => session.read_dram(addr, out)?,
+            }
             let clocks = session.clocks() - before;
             session.read.add(out.len(), clocks);
             Ok(())
@@ -80,7 +87,10 @@ impl Device {
     pub fn write_tiles(&self, tiles: &TensorView, at: u64, data: &[u8]) -> Result<(), Error> {
         let banks = self.check_tiles(tiles, at, data.len())?;
         let _span = tracing::trace_span!("upload", tiles = tiles.addr, at, bytes = data.len()).entered();
-        self.with(|session| {
+        self.with_first(data.len() >= WORTH_AN_UPLOAD, |session, first| {
+            if let Some(first) = first {
+                return second::upload(first, session, &tile_runs(tiles, at, data.len(), banks), data);
+            }
             for (shards, at, range) in matrices(tiles, at, data.len(), banks) {
                 session.link.write_shards(&shards, at, &data[range])?;
             }
@@ -94,7 +104,10 @@ impl Device {
     /// Beyond the end; the chip does not answer.
     pub fn read_tiles(&self, tiles: &TensorView, at: u64, out: &mut [u8]) -> Result<(), Error> {
         let banks = self.check_tiles(tiles, at, out.len())?;
-        self.with(|session| {
+        self.with_first(out.len() >= WORTH_A_DOWNLOAD, |session, first| {
+            if let Some(first) = first {
+                return second::download(first, session, &tile_runs(tiles, at, out.len(), banks), out);
+            }
             for (shards, at, range) in matrices(tiles, at, out.len(), banks) {
                 session.link.read_shards(&shards, at, &mut out[range])?;
             }
@@ -139,8 +152,7 @@ impl Device {
         }
         let _span = tracing::trace_span!("relay", to = to.0, from = from.0, bytes).entered();
         let (first, second) = if self.is_second() { (source, self) } else { (self, source) };
-        // The first chip's lock before the second one's, everywhere.
-        first.with(|one| second.with(|two| relay_between(one, two, self.is_second(), (from, to), bytes)))?;
+        first.with_both(second, |one, two| second::copy(one, two, self.is_second(), (from, to), bytes))?;
         Ok(true)
     }
 
@@ -154,52 +166,10 @@ impl Device {
     }
 }
 
-/// Bytes of one launch of a copy to the other chip.
-const RELAYED: u64 = 64 << 20;
-
-/// Copies between the chips of a card.
-fn relay_between(
-    first: &mut Session,
-    second: &mut Session,
-    onwards: bool,
-    (from, to): (DramAddr, DramAddr),
-    bytes: u64,
-) -> Result<(), Error> {
-    let routes = second.link.transport.routes().cloned();
-    let routes = routes.ok_or(TransportError::from(RemoteError::NoLink { links: Vec::new() }))?;
-    let (source, target, route) = match onwards {
-        true => (&mut *first, &mut *second, &routes.to_second),
-        false => (&mut *second, &mut *first, &routes.to_first),
-    };
-    let (chip, cores) = (source.link.chip(), source.workers.len() as u32);
-    let whole = bytes / 4 * 4;
-    // Past the other's own writes.
-    target.link.settle()?;
-    for at in (0..whole).step_by(RELAYED as usize) {
-        let now = RELAYED.min(whole - at);
-        let descriptor = ops::relay(chip, route, from.offset(at), to.offset(at), now, cores);
-        let descriptor = descriptor.map_err(|error| Error::Unsupported(error.0.into_owned()))?;
-        source.link.check(from.offset(at), now)?;
-        target.link.check(to.offset(at), now)?;
-        source.moves += 1;
-        source.execute(&descriptor)?;
-    }
-    if onwards {
-        second.link.transport.routes_were_used()?;
-    }
-    // The rest of a word.
-    let mut rest = [0; 4];
-    let rest = &mut rest[..(bytes - whole) as usize];
-    if !rest.is_empty() {
-        first_of(onwards, first, second).link.read_dram(from.offset(whole), rest)?;
-        first_of(!onwards, first, second).link.write_dram(to.offset(whole), rest)?;
-    }
-    Ok(())
-}
-
-/// One of two.
-fn first_of<'a>(first: bool, one: &'a mut Session, two: &'a mut Session) -> &'a mut Session {
-    if first { one } else { two }
+/// The runs of `len` bytes of tiles from byte `at` on.
+fn tile_runs(tiles: &TensorView, at: u64, len: usize, banks: u32) -> Vec<Run> {
+    let matrices = matrices(tiles, at, len, banks);
+    matrices.flat_map(|(shards, at, range)| Run::of_shards(&shards, at, &range, banks)).collect()
 }
 
 /// The parts of `len` bytes of tiles from byte `at` on, by matrix: where that is, the first byte in it, and which of the

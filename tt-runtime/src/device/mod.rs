@@ -9,20 +9,27 @@
 //! | [`boot`] | from a chip in any state to workers that wait for launches |
 //! | [`stream`] | steps that run one after the other without the host |
 //! | [`queue`] | what has been submitted, how it is started, and the wait for it |
+//! | [`arrival`] | a count in the host's memory, and what the chip has written before it |
 //! | [`diagnose`] | what workers say of themselves when a launch fails or hangs |
 //! | [`transfer`] | results pushed to the host, and bytes moved on the chip |
+//! | [`second`] | the second chip of a card: bulk data by way of the first one, copies between the two |
 //! | [`memory`] | DRAM: allocations, bytes in and out, weight tiles |
 //! | [`times`] | when steps ran, by the chip's own clock |
 
+mod arrival;
+#[cfg(test)]
+mod arrival_model;
 mod boot;
 mod diagnose;
 mod memory;
 mod queue;
+mod second;
 mod stream;
 mod times;
 mod transfer;
 
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -126,6 +133,8 @@ pub struct Device {
     total: u64,
     state: Mutex<State>,
     record: Option<Arc<Record>>,
+    /// Of the second chip of a card: the first one, which passes on what is large.
+    first: Option<Arc<Device>>,
     /// A launch in which no worker comes any further for so long is given up.
     patience: Mutex<Duration>,
 }
@@ -158,13 +167,22 @@ impl Device {
     }
 
     fn open_with(spec: &DeviceSpec, record: Option<Arc<Record>>) -> Arc<Self> {
+        match (spec, spec.way()) {
+            (DeviceSpec::Second(first), _) => Self::made(spec, record, Some(Self::open(first))),
+            (_, Some(way)) if spec.has_second() => way.first(|| Self::made(spec, record, None)),
+            _ => Self::made(spec, record, None),
+        }
+    }
+
+    fn made(spec: &DeviceSpec, record: Option<Arc<Record>>, first: Option<Arc<Self>>) -> Arc<Self> {
         let (chip, state) = match find(spec) {
             Ok((chip, Some(transport))) => (Ok(chip), State::Found(transport)),
             Ok((chip, None)) => (Ok(chip), State::Closed),
             Err(error) => (Err(error), State::Closed),
         };
         let size = chip.as_ref().map_or(0, |chip| dram_size(chip));
-        let allocator = Allocator::new(DRAM_RESERVED, size);
+        let stage = if spec.has_second() { second::STAGE } else { 0 };
+        let allocator = Allocator::new(DRAM_RESERVED + stage, size);
         let total = allocator.free_bytes();
         Arc::new(Self {
             spec: spec.clone(),
@@ -173,6 +191,7 @@ impl Device {
             total,
             state: Mutex::new(state),
             record,
+            first,
             patience: Mutex::new(patience(spec)),
         })
     }
@@ -348,6 +367,14 @@ impl Device {
     /// Forgets a failure: the next use boots the chip anew. What was in its DRAM is lost.
     pub fn reopen(&self) {
         *self.state.lock() = State::Closed;
+        // The way to a second chip leads over the first one.
+        if let Some(first) = self.first.as_ref().filter(|first| first.has_failed()) {
+            first.reopen();
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(*self.state.lock(), State::Failed(_))
     }
 
     /// Runs `f` on the booted chip, after all that has been submitted; failures other than of the request itself fail the device.
@@ -359,8 +386,50 @@ impl Device {
         })
     }
 
-    /// The same, but what has been submitted may not have been started.
+    /// The same; where this is a second chip and what is done is `large`, also on the first one, unless that has failed.
+    fn with_first<T>(
+        &self,
+        large: bool,
+        f: impl FnOnce(&mut Session, Option<&mut Session>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match self.first.as_ref().filter(|first| large && !first.has_failed()) {
+            Some(first) => first.with_both(self, |first, second| f(second, Some(first))),
+            None => self.with(|session| f(session, None)),
+        }
+    }
+
+    /// Runs `f` on the first chip of a card, which this is, and on the second one, as [`with`](Self::with) does. The first chip's lock is taken before
+    /// the second one's, everywhere.
+    fn with_both<T>(
+        &self,
+        second: &Self,
+        f: impl FnOnce(&mut Session, &mut Session) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.with(|first| {
+            second.locked(|second| {
+                second.link.busy();
+                second.flush()?;
+                f(first, second)
+            })
+        })
+    }
+
+    /// As [`with`](Self::with), but what has been submitted may not have been started.
     fn with_queue<T>(&self, f: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
+        if let Some(first) = self.first.as_ref().filter(|first| self.is_closed() && !first.has_failed())
+            && let Err(error) = first.locked(|_| Ok(()))
+        {
+            tracing::warn!("the card's first chip passes nothing on to the second: {error}");
+        }
+        self.locked(f)
+    }
+
+    fn is_closed(&self) -> bool {
+        matches!(*self.state.lock(), State::Closed | State::Found(_))
+    }
+
+    /// The same, where the first chip has been opened if this is a second one.
+    fn locked<T>(&self, f: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
         let chip = self.chip()?;
         let mut state = self.state.lock();
         if let State::Closed | State::Found(_) = *state {
@@ -454,7 +523,22 @@ pub fn connect(spec: &DeviceSpec) -> Result<Box<dyn Transport>, Error> {
 /// A share of the way to a card that several devices use.
 fn seat(first: &DeviceSpec) -> Result<Seat, Error> {
     match first.way() {
-        Some(way) => Ok(Seat::on(way, || open(first))?),
+        Some(way) => {
+            let mut is_new = false;
+            let seat = Seat::on(way, || {
+                is_new = true;
+                open(first)
+            })?;
+            if is_new {
+                let other = Seat::on(way, || open(first))?;
+                let chip = seat.chip();
+                // The first chip is of use without the second one.
+                if let Err(error) = second::quiet(Box::new(other), chip) {
+                    tracing::warn!("the card's second chip is left as it is: {error}");
+                }
+            }
+            Ok(seat)
+        }
         None => Err(Error::Transport(RemoteError::NoLink { links: Vec::new() }.into())),
     }
 }

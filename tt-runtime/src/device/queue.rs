@@ -7,6 +7,7 @@
 //! A step that a kernel has refused ends a stream. It is kept for whom it belongs to, and the rest is started as another one: what others
 //! have submitted runs in any case.
 
+use std::mem::offset_of;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use tt_simulator::{Mark, Track};
 use zerocopy::IntoBytes;
 
 use super::Session;
+use super::arrival::arrived;
 use super::boot::SOFT_RESET;
 use super::transfer::COUNTS_AT;
 use crate::error::Error;
@@ -211,10 +213,38 @@ impl Session {
         let stream = Stream::at(STREAM.offset((first * OpDescriptor::BYTES) as u64).0, left - 1);
         let stream = Stream { times: self.times_at(), ..stream };
         let launch = Launch { op: OpDescriptor { seq: self.seq, ..descriptors[first] }, stream };
+        if !self.link.transport.multicasts() {
+            return self.start_by_leader(&launch);
+        }
         let rect = self.rect();
         self.link.multicast(rect, u64::from(l1::launch(self.seq)), launch.as_bytes())?;
         self.link.multicast(rect, u64::from(l1::GO), &self.seq.to_le_bytes())?;
         Ok(())
+    }
+
+    /// Writes a launch to the leader, which sends it to all.
+    fn start_by_leader(&mut self, launch: &Launch) -> Result<(), Error> {
+        let (leader, seq) = (self.workers[0], self.seq);
+        let stream = l1::launch(seq) + offset_of!(Launch, stream) as u32;
+        self.link.write(leader, u64::from(l1::NEXT_STEP), launch.op.as_bytes())?;
+        self.link.write(leader, u64::from(stream), launch.stream.as_bytes())?;
+        self.link.write(leader, u64::from(l1::BRING), &seq.to_le_bytes())?;
+        Ok(())
+    }
+
+    /// Starts steps of the runtime's own, as many as a stream has at most. Nothing may be running or in the queue.
+    pub(super) fn begin(&mut self, steps: &[OpDescriptor]) -> Result<(), Error> {
+        if steps.len() > 1 {
+            self.link.write_dram(STREAM, steps[1..].as_bytes())?;
+        }
+        self.moves += steps.len() as u64;
+        self.start(steps, 0)
+    }
+
+    /// Waits for what [`begin`](Self::begin) has started.
+    pub(super) fn end(&mut self, steps: &[OpDescriptor]) -> Result<(), Error> {
+        self.complete(steps, 0)?;
+        self.refusal()?.map_or(Ok(()), Err)
     }
 
     /// Waits until the leader has finished what was started; gives how many steps have run.
@@ -249,11 +279,8 @@ impl Session {
                 Some(clocks) => self.link.advance(clocks)?.asleep,
                 None => false,
             };
-            let now = self.count(word)?;
-            if is_due(now) {
-                // What else the chip has written to the host's memory is not looked at before.
-                std::sync::atomic::fence(std::sync::atomic::Ordering::Acquire);
-                return Ok(now);
+            if let Some(count) = arrived(|| self.count(word), &is_due)? {
+                return Ok(count);
             }
             if clocks.is_none() {
                 wait.pause();

@@ -19,7 +19,7 @@ use tt_kernel_abi::{DramAddr, OpDescriptor, l1};
 
 use super::Session;
 use crate::error::Error;
-use crate::transport::HostRange;
+use crate::transport::{HostRange, TransportError};
 
 /// Where the counts are pushed to: congruent to their address in L1, as NoC writes want it.
 pub(super) const COUNTS_AT: u64 = (l1::COUNTS % CONGRUENCE) as u64;
@@ -56,7 +56,7 @@ impl Session {
         let mut there: Option<Part> = None;
         for part in parts {
             self.moves += 1;
-            let push = [self.push_to_host(addr, &part)];
+            let push = [self.push_to_host(addr, &part)?];
             self.start(&push, 0)?;
             if let Some(before) = there.replace(part) {
                 self.link.read_host(before.at, &mut out[before.range])?;
@@ -75,16 +75,19 @@ impl Session {
     }
 
     /// The launch that pushes a part of the bytes from `addr` on.
-    fn push_to_host(&self, addr: DramAddr, part: &Part) -> OpDescriptor {
+    fn push_to_host(&self, addr: DramAddr, part: &Part) -> Result<OpDescriptor, Error> {
         let chip = self.link.chip();
-        let noc = self.link.host_memory().map_or(0, |host| host.noc) + part.at;
-        self.transfer(&TransferParams {
+        let host = self.link.host_memory().ok_or(TransportError::NoHostMemory)?;
+        let noc = host.noc + part.at;
+        let node = chip.noc.node_at(chip.pcie, noc);
+        let value = node.ok_or(TransportError::HostOutOfReach { chip: chip.name, noc })?;
+        Ok(self.transfer(&TransferParams {
             from: addr.offset(part.range.start as u64).0,
             to: noc & u64::from(u32::MAX),
             bytes: part.range.len() as u64,
             kind: Kind::ToHost as u32,
-            value: chip.noc.node_at(chip.pcie, noc).unwrap_or(0),
-        })
+            value,
+        }))
     }
 
     /// Fills DRAM.

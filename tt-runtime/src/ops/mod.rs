@@ -23,7 +23,7 @@ pub use fold::{conv_transpose_1d, fold};
 pub use fused::{matmul_add, matmul_glu, norm_mul, rope_set_rows};
 pub use matmul::{MAX_IDS, matmul, matmul_id, multiplies_by_column, multiplies_with, tilizes, worth_tiles};
 pub use recurrent::{recurrent, solve_tri};
-pub use relay::relay;
+pub use relay::{End, relay};
 pub use resample::resample;
 pub use rows::*;
 pub use set_rows::set_rows;

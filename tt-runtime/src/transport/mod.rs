@@ -16,6 +16,7 @@ use tt_isa::chip::Chip;
 use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
+use tt_kernel_abi::launch::PassOn;
 
 use tt_simulator::Mark;
 use tt_simulator::usage::Usage;
@@ -58,6 +59,16 @@ pub enum TransportError {
     /// The chip reaches no memory of the host.
     #[error("the chip reaches no memory of this host")]
     NoHostMemory,
+    /// Memory of the host that cores cannot name.
+    #[error(
+        "cores of a {chip} have no way to name address {noc:#x} behind the PCIe tile, where memory of this host is"
+    )]
+    HostOutOfReach {
+        /// Name of the chip.
+        chip: &'static str,
+        /// Address behind the PCIe tile.
+        noc: u64,
+    },
     /// The chip has no such windows.
     #[error("{chip} has no windows of {bytes:#x} bytes that this host shows")]
     Window {
@@ -185,6 +196,19 @@ pub trait Transport: Send {
     /// The driver does not take it.
     fn stop_at_exit(&mut self, _tile: NocXy, _addr: u64, _word: u32) -> Result<(), TransportError> {
         Ok(())
+    }
+
+    /// When that word has been written, the chip writes one to another chip too.
+    ///
+    /// # Errors
+    /// The chip does not answer.
+    fn pass_on(&mut self, _stop: PassOn) -> Result<(), TransportError> {
+        Ok(())
+    }
+
+    /// Whether a write to a rectangle of tiles is one, as opposed to one to each of them.
+    fn multicasts(&self) -> bool {
+        true
     }
 
     /// Whether the chip is still there and nobody has taken it; asked now and then while a launch takes long.

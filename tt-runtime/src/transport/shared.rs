@@ -10,18 +10,25 @@ use tt_isa::chip::Chip;
 use tt_isa::map::RiscV;
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
+use tt_kernel_abi::l1;
+use tt_kernel_abi::launch::PassOn;
 use tt_simulator::Mark;
 use tt_simulator::usage::Usage;
+use zerocopy::IntoBytes;
 
 use crate::way::Way;
 
-use super::{Advance, Executed, HostRange, Shown, Simulated, Transport, TransportError};
+use super::{Advance, Executed, HostRange, Purpose, Shown, Simulated, Transport, TransportError};
 
 /// An open way.
 struct Open {
     transport: Box<dyn Transport>,
     /// What each window shows now.
     shows: Vec<Option<TlbTarget>>,
+    /// The tile that is told to stop when the process ends.
+    leader: Option<NocXy>,
+    /// Whom it tells.
+    pass_on: Option<PassOn>,
 }
 
 /// One chip's share of a way.
@@ -45,6 +52,22 @@ impl Open {
         }
         Ok(())
     }
+
+    /// Tells the chip's leader whom it has to stop when it is stopped, as soon as both are known.
+    fn tell(&mut self) -> Result<(), TransportError> {
+        let (Some(leader), Some(pass_on)) = (self.leader, self.pass_on) else { return Ok(()) };
+        let windows = self.transport.windows();
+        let control = windows.iter().rposition(|window| window.purpose == Purpose::Control);
+        let window = control.unwrap_or(windows.len() - 1);
+        let (at, bytes) = (u64::from(l1::PASS_ON), windows[window].bytes);
+        let ordering = Purpose::Control.ordering();
+        let target = TlbTarget { ordering, ..TlbTarget::unicast(leader, at / bytes * bytes) };
+        self.show(window, Some(target))?;
+        // The first word says that the others are there.
+        let (first, rest) = pass_on.as_bytes().split_at(4);
+        self.transport.write(window, at % bytes + 4, rest)?;
+        self.transport.write(window, at % bytes, first)
+    }
 }
 
 impl Seat {
@@ -59,7 +82,7 @@ impl Seat {
         let open = way.enter(|| {
             let transport = connect()?;
             let shows = vec![None; transport.windows().len()];
-            Ok::<_, TransportError>(Mutex::new(Open { transport, shows }))
+            Ok::<_, TransportError>(Mutex::new(Open { transport, shows, leader: None, pass_on: None }))
         })?;
         Ok(Self::new(open))
     }
@@ -130,7 +153,20 @@ impl Transport for Seat {
     }
 
     fn stop_at_exit(&mut self, tile: NocXy, addr: u64, word: u32) -> Result<(), TransportError> {
-        self.open.lock().transport.stop_at_exit(tile, addr, word)
+        let mut open = self.open.lock();
+        open.transport.stop_at_exit(tile, addr, word)?;
+        open.leader = Some(tile);
+        open.tell()
+    }
+
+    fn pass_on(&mut self, stop: PassOn) -> Result<(), TransportError> {
+        let mut open = self.open.lock();
+        open.pass_on = Some(stop);
+        open.tell()
+    }
+
+    fn multicasts(&self) -> bool {
+        self.open.lock().transport.multicasts()
     }
 
     fn check(&mut self) -> Result<(), TransportError> {

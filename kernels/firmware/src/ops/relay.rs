@@ -11,7 +11,7 @@ use crate::rt::ethernet::Queue;
 use crate::rt::lane::Lane;
 use tt_isa::eth::routing::BLOCK_SIZE;
 use tt_kernel_abi::DramAddr;
-use tt_kernel_abi::relay::{RelayParams, piece};
+use tt_kernel_abi::relay::{RelayParams, piece, place};
 
 /// Runs one lane.
 pub fn run(mut lane: Lane, params: &RelayParams) {
@@ -19,6 +19,8 @@ pub fn run(mut lane: Lane, params: &RelayParams) {
     let Some(&node) = params.nodes.get(lane.index as usize).filter(|_| lane.index < links) else { return };
     let op = lane.launch.op;
     let (from, to) = (op.src0.addr, op.dst.addr);
+    let source = |at: u32| DramAddr(place(from, at.into(), params.steps[0]));
+    let target = |at: u32| DramAddr(place(to, at.into(), params.steps[1]));
     let mut queue = Queue::new(&mut lane.noc, &mut lane.heap, node);
     let buffers = [lane.heap.take(BLOCK_SIZE), lane.heap.take(BLOCK_SIZE)];
     // The block that has been asked for: where it begins, and how long it is.
@@ -28,10 +30,10 @@ pub fn run(mut lane: Lane, params: &RelayParams) {
         let len = piece(from, to, at, params.bytes);
         if number % links == lane.index {
             lane.noc.wait_reads();
-            lane.noc.read_dram(DramAddr(from + u64::from(at)), buffers[turn].part(0, len));
+            lane.noc.read_dram(source(at), buffers[turn].part(0, len));
             if let Some((at, len)) = asked.replace((at, len)) {
                 let block = buffers[1 - turn].part(0, len);
-                queue.write(&mut lane.noc, block, DramAddr(to + u64::from(at)), params.chip, params.rack);
+                queue.write(&mut lane.noc, block, target(at), params.chip, params.rack);
                 lane.launch.progress(number);
             }
             turn = 1 - turn;
@@ -42,7 +44,7 @@ pub fn run(mut lane: Lane, params: &RelayParams) {
     if let Some((at, len)) = asked {
         lane.noc.wait_reads();
         let block = buffers[1 - turn].part(0, len);
-        queue.write(&mut lane.noc, block, DramAddr(to + u64::from(at)), params.chip, params.rack);
+        queue.write(&mut lane.noc, block, target(at), params.chip, params.rack);
     }
     queue.finish(&mut lane.noc);
 }

@@ -28,12 +28,20 @@ pub struct Queue {
 impl Queue {
     /// The queue of the Ethernet tile at a node of the core's NoC. Its pointers are where they are.
     pub fn new(noc: &mut Noc, heap: &mut Heap, node: u32) -> Self {
-        let mut take = |bytes| heap.take(bytes);
-        let (state, command, pointer) = (take(COMMANDS), take(COMMAND_SIZE), take(4));
+        Self::in_memory(noc, node, [COMMANDS, COMMAND_SIZE, 4].map(|bytes| heap.take(bytes)))
+    }
+
+    /// The same with memory for counts, a command and the pointer, of the sizes that [`new`](Self::new) takes.
+    pub(super) fn in_memory(noc: &mut Noc, node: u32, [state, command, pointer]: [L1<'static>; 3]) -> Self {
         let mut queue = Self { node, state, command, pointer, write: 0 };
-        queue.look(noc);
-        queue.write = queue.of_state(WRITE_POINTER) % POINTERS;
+        queue.take_over(noc);
         queue
+    }
+
+    /// Goes on where the queue's pointers are.
+    pub(super) fn take_over(&mut self, noc: &mut Noc) {
+        self.look(noc);
+        self.write = self.of_state(WRITE_POINTER) % POINTERS;
     }
 
     /// Reads counts and pointers.
@@ -58,12 +66,23 @@ impl Queue {
         let slot = self.write % COMMAND_COUNT;
         noc.write_l1(block, self.node, BLOCKS + slot * BLOCK_SIZE);
         let (node, addr) = noc.place_on_noc_0(to);
+        self.submit(noc, [addr, node | chip], block.len(), Flags::WRITE.union(Flags::BLOCK), rack);
+    }
+
+    /// Has a word written to the other chip, at an address as a command has it. There is room in the queue.
+    pub(super) fn write_word(&mut self, noc: &mut Noc, to: [u32; 2], word: u32, rack: u32) {
+        self.submit(noc, to, word, Flags::WRITE, rack);
+    }
+
+    /// Puts a command into the queue.
+    fn submit(&mut self, noc: &mut Noc, to: [u32; 2], data: u32, flags: Flags, rack: u32) {
+        let slot = self.write % COMMAND_COUNT;
         let word = |at: u32, value: u32| self.command.elements::<u32>()[at as usize / 4].store(value);
         (0..COMMAND_SIZE).step_by(4).for_each(|at| word(at, 0));
-        word(ADDRESS, addr);
-        word(ADDRESS + 4, node | chip);
-        word(DATA, block.len());
-        word(FLAGS, (Flags::WRITE.union(Flags::BLOCK)).bits());
+        word(ADDRESS, to[0]);
+        word(ADDRESS + 4, to[1]);
+        word(DATA, data);
+        word(FLAGS, flags.bits());
         word(RACK, rack);
         noc.write_l1(self.command, self.node, REQUEST_QUEUE + COMMANDS + slot * COMMAND_SIZE);
         // What the pointer shows has to be there before it.
@@ -77,8 +96,13 @@ impl Queue {
     /// Waits until the other chip has acknowledged everything.
     pub fn finish(&self, noc: &mut Noc) {
         self.look(noc);
-        while self.waiting() != 0 || self.of_state(WRITES_REQUESTED) != self.of_state(WRITES_ACKNOWLEDGED) {
+        while !self.is_settled() {
             self.look(noc);
         }
+    }
+
+    /// Whether the other chip had acknowledged everything when the queue was looked at.
+    pub(super) fn is_settled(&self) -> bool {
+        self.waiting() == 0 && self.of_state(WRITES_REQUESTED) == self.of_state(WRITES_ACKNOWLEDGED)
     }
 }

@@ -8,13 +8,15 @@
 #![allow(unsafe_code)]
 
 use super::boot;
+use super::ethernet::Queue;
 use super::l1::L1;
 use super::launch::mailbox;
 use super::mmio::{self, Register};
 use super::noc::Noc;
 use core::mem::offset_of;
+use tt_isa::eth::routing::{COMMAND_SIZE, COMMANDS};
 use tt_isa::map::{DEBUG_REGS_BASE, SOFT_RESET_0, SOFT_RESET_ALL, WALL_CLOCK_H, WALL_CLOCK_L};
-use tt_kernel_abi::launch::{Launch, Stream};
+use tt_kernel_abi::launch::{Launch, PassOn, Stream};
 use tt_kernel_abi::{BootConfig, DramAddr, OpDescriptor, l1};
 
 /// The worker that holds the completion word.
@@ -36,6 +38,8 @@ pub(super) struct Leader {
     times: u32,
     /// When that step was started.
     begun: [u32; 2],
+    /// Number of the last launch that the host has had sent from here.
+    brought: u32,
     /// The NIU, and how many acknowledgements of the next step's descriptor it will have had.
     noc: Noc,
 }
@@ -66,6 +70,7 @@ impl Leader {
             left: 0,
             times: 0,
             begun: [0; 2],
+            brought: 0,
             noc: Noc::new(0),
         })
     }
@@ -127,12 +132,11 @@ impl Leader {
             self.noc.wait_writes();
         }
         let seq = loop {
-            self.stop_if_told();
-            let go = mailbox(l1::GO).load();
+            let (go, bring) = self.wait_for_host(seq);
             if go != seq {
-                mmio::order();
                 break go;
             }
+            self.bring(bring);
         };
         let half = |i: usize| u64::from(stream(seq, offset_of!(Stream, addr) + 4 * i));
         self.next = DramAddr(half(0) | half(1) << 32);
@@ -141,6 +145,33 @@ impl Leader {
         self.begun = self.clock();
         self.fetch();
         seq
+    }
+
+    /// Waits for another go word than that of launch `seq`, or another launch to bring: both words. Nothing but loads and branches.
+    #[inline(always)]
+    fn wait_for_host(&self, seq: u32) -> (u32, u32) {
+        let brought = self.brought;
+        loop {
+            self.stop_if_told();
+            let go = mailbox(l1::GO).load();
+            let bring = mailbox(l1::BRING).load();
+            if go != seq || bring != brought {
+                mmio::order();
+                return (go, bring);
+            }
+        }
+    }
+
+    /// Starts a launch that the host has written to this worker alone. The others wait for its go word and for nothing else; what it has sent
+    /// them before has been acknowledged.
+    #[cold]
+    #[inline(never)]
+    fn bring(&mut self, seq: u32) {
+        self.brought = seq;
+        self.noc.write_to_all(l1::NEXT_STEP, l1::launch(seq), l1::DESCRIPTOR_BYTES, self.rect, self.workers);
+        self.noc.wait_writes();
+        mailbox(l1::NEXT_GO).store(seq);
+        self.noc.write_word_to_all(l1::NEXT_GO, l1::GO, self.rect);
     }
 
     /// The tile's wall clock, if the host wants times. A look at the low half keeps the high one that belongs to it.
@@ -189,15 +220,64 @@ impl Leader {
         }
     }
 
-    /// If the host says stop, all workers are put into reset, this one too.
+    /// If the host says stop, all workers are put into reset, this one too, and another chip is told the same.
+    #[inline(always)]
     pub(super) fn stop_if_told(&self) {
-        if mailbox(l1::STOP).load() == 0 {
-            return;
+        if mailbox(l1::STOP).load() != 0 {
+            self.stop();
         }
+    }
+
+    /// Not in line: the loops that look for the word stay a few instructions.
+    #[cold]
+    #[inline(never)]
+    fn stop(&self) -> ! {
+        // What has been sent to all is on its way from the place that is used now.
+        self.noc.wait_writes();
+        let mut noc = Noc::new(0);
         mailbox(l1::NEXT_GO).store(SOFT_RESET_ALL);
-        Noc::new(0).write_word_to_all(l1::NEXT_GO, DEBUG_REGS_BASE + SOFT_RESET_0, self.rect);
+        let reset = DEBUG_REGS_BASE + SOFT_RESET_0;
+        noc.write_to_others(l1::NEXT_GO, reset, 4, self.rect, self.workers - 1);
+        // Nobody else puts commands into queues of Ethernet tiles from here on.
+        noc.wait_writes();
+        pass_on(&mut noc);
+        // SAFETY: the register that holds this tile's cores in reset.
+        unsafe { Register::at(reset) }.store(SOFT_RESET_ALL);
         loop {
             mmio::order();
+        }
+    }
+}
+
+/// How often the queue of an Ethernet tile is looked at before the other chip is left alone: its next user puts its cores into reset.
+const LOOKS: u32 = 1 << 16;
+/// So many looks in a row show a queue at rest: what a core that has just been stopped had sent there has arrived.
+const AT_REST: u32 = 8;
+
+/// Stops the other chip, if there is one. The host does not use the queue any more, nor does any core; firmware that does not take what is in
+/// it is waited for a while only.
+fn pass_on(noc: &mut Noc) {
+    let word = |offset: usize| mailbox(l1::PASS_ON + offset as u32).load();
+    let node = word(offset_of!(PassOn, node));
+    if node == 0 {
+        return;
+    }
+    let addr = [0, 4].map(|half| word(offset_of!(PassOn, addr) + half));
+    let mut at = l1::NEXT_STEP;
+    let memory = [COMMANDS, COMMAND_SIZE, 4].map(|bytes| {
+        // SAFETY: the next step's place, in parts: no step comes any more, and what was under way from there has been waited for.
+        let part = unsafe { L1::new(at, bytes) };
+        at += bytes;
+        part
+    });
+    let mut queue = Queue::in_memory(noc, node, memory);
+    let mut rested = 0;
+    for _ in 0..LOOKS {
+        queue.take_over(noc);
+        rested = if queue.is_settled() { rested + 1 } else { 0 };
+        if rested == AT_REST {
+            queue.write_word(noc, addr, 1, word(offset_of!(PassOn, rack)));
+            return;
         }
     }
 }

@@ -26,7 +26,12 @@ fn main() -> ExitCode {
         Some("reset") => reset(),
         Some("lost") => lost(),
         Some("kick") => kick(),
-        other => Err(anyhow::anyhow!("{other:?}: conformance, runtime, hold, users, reset, lost or kick")),
+        Some("all") => all(),
+        Some("hold-all") => hold_all(),
+        Some("killed") => killed(),
+        other => Err(anyhow::anyhow!(
+            "{other:?}: conformance, runtime, hold, users, reset, lost, kick, all, hold-all or killed"
+        )),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,9 +84,55 @@ fn hold() -> Result<()> {
     }
 }
 
+/// Every chip of every card.
+fn devices() -> Result<Vec<Arc<Device>>> {
+    let specs = parse_devices(None)?;
+    let cards = specs.iter().filter(|spec| matches!(spec, DeviceSpec::Card(_))).count();
+    println!("{cards} cards, {} devices: {specs:?}", specs.len());
+    Ok(specs.iter().map(Device::open).collect())
+}
+
+/// Products and copies on every chip of every card, and copies between the chips of one.
+fn all() -> Result<()> {
+    let devices = devices()?;
+    for device in &devices {
+        let start = Instant::now();
+        println!("RESULT {:016x}", work::hash(&work::results(device)?));
+        println!("pushed: {:?}, {:.1} s", device.is_pushed_to(), start.elapsed().as_secs_f32());
+    }
+    let beside = devices.iter().zip(devices.iter().skip(1)).find(|(one, two)| one.is_beside(two));
+    let (first, second) = beside.context("there is an n300")?;
+    work::bulk(first, second)
+}
+
+/// Computes on every chip of every card until it is killed.
+fn hold_all() -> Result<()> {
+    let devices = devices()?;
+    for device in &devices {
+        device.execute(&OpDescriptor::NOP)?;
+    }
+    println!("HOLDING");
+    std::io::stdout().flush()?;
+    std::thread::scope(|scope| {
+        for device in &devices {
+            scope.spawn(move || while device.execute(&OpDescriptor::NOP).is_ok() {});
+        }
+    });
+    bail!("a device has failed")
+}
+
+/// A process that uses all chips is killed, and the next one uses them.
+fn killed() -> Result<()> {
+    let mut child = holder("hold-all")?;
+    std::thread::sleep(Duration::from_millis(500));
+    child.kill()?;
+    child.wait()?;
+    all()
+}
+
 /// Starts a process that has the card, and waits until it does.
-fn holder() -> Result<Child> {
-    let mut child = Command::new(std::env::current_exe()?).arg("hold").stdout(Stdio::piped()).spawn()?;
+fn holder(what: &str) -> Result<Child> {
+    let mut child = Command::new(std::env::current_exe()?).arg(what).stdout(Stdio::piped()).spawn()?;
     let out = child.stdout.take().context("it is piped")?;
     for line in BufReader::new(out).lines() {
         if line? == "HOLDING" {
@@ -93,7 +144,7 @@ fn holder() -> Result<Child> {
 
 /// Two processes at once: the second one is told who has the card. The first is killed while it computes; then the second one gets it.
 fn users() -> Result<()> {
-    let mut child = holder()?;
+    let mut child = holder("hold")?;
     let device = card()?;
     let error = match device.info() {
         Err(Error::Transport(TransportError::Card(error @ CardError::InUse { .. }))) => error.to_string(),

@@ -4,7 +4,7 @@
 //! when it has ended; who works does not wait for it. Firmware that does not take it, and drivers before 2.6, do without.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,12 @@ use tt_sys::kmd::File;
 use tt_sys::kmd::ioctl::{Ioctl, PowerFlags, SetPowerState, since};
 
 use crate::cards::Card;
+
+mod demand;
+#[cfg(test)]
+mod model;
+
+use demand::Demand;
 
 /// Without work for so long, the card's clock is lowered.
 const IDLE: Duration = Duration::from_secs(3);
@@ -27,10 +33,8 @@ pub(super) struct Power {
 
 struct Shared {
     start: Instant,
-    /// Milliseconds from the start to the last work.
-    last: AtomicU64,
-    /// Full power has been asked for.
-    full: AtomicBool,
+    /// What is wanted, in milliseconds from the start.
+    demand: Demand,
     /// The card is being closed.
     ends: Mutex<bool>,
     changed: Condvar,
@@ -45,8 +49,7 @@ impl Power {
         let file = card.open().ok()?;
         let shared = Arc::new(Shared {
             start: Instant::now(),
-            last: AtomicU64::new(0),
-            full: AtomicBool::new(true),
+            demand: Demand { last: AtomicU64::new(0), full: AtomicBool::new(true) },
             ends: Mutex::new(false),
             changed: Condvar::new(),
         });
@@ -62,9 +65,7 @@ impl Power {
 
     /// There is work.
     pub(super) fn busy(&self) {
-        let now = self.shared.start.elapsed().as_millis() as u64;
-        self.shared.last.store(now, Ordering::Relaxed);
-        if !self.shared.full.load(Ordering::Acquire) {
+        if self.shared.demand.work(self.shared.now()) {
             let _held = self.shared.ends.lock();
             self.shared.changed.notify_all();
         }
@@ -83,19 +84,18 @@ impl Drop for Power {
 }
 
 impl Shared {
-    /// How long there has been no work.
-    fn idle(&self) -> Duration {
-        self.start.elapsed().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
+    /// Milliseconds since the start.
+    fn now(&self) -> u64 {
+        self.start.elapsed().as_millis() as u64
     }
 
     fn serve(&self, file: &dyn File) {
         let mut ends = self.ends.lock();
         while !*ends {
-            let wanted = self.idle() < IDLE;
-            if wanted != self.full.load(Ordering::Acquire) {
+            let is_idle = |last: u64| self.now().saturating_sub(last) >= IDLE.as_millis() as u64;
+            if let Some(full) = self.demand.change(is_idle) {
                 // Advisory: what is refused now was taken before, and is asked for again at the next change.
-                let _ = ask(file, wanted);
-                self.full.store(wanted, Ordering::Release);
+                let _ = ask(file, full);
             }
             self.changed.wait_for(&mut ends, IDLE);
         }

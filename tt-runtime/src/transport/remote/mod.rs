@@ -21,6 +21,7 @@ use tt_isa::chip::Chip;
 use tt_isa::eth::routing::{Address, BLOCK_ALIGN, BLOCK_SIZE, Flags};
 use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
+use tt_kernel_abi::launch::PassOn;
 
 use super::{Purpose, Routes, Shown, Simulated, Transport, TransportError};
 use gateway::{Gateway, Place};
@@ -244,11 +245,19 @@ impl Transport for Remote {
         self.gateway.transport.pci_id()
     }
 
-    /// The driver writes one word for a process, to the first chip. This one's is written when it is given back in order; the next user of a
-    /// chip whose cores were left alone puts them into reset first.
+    /// The driver writes one word for a process, to the first chip, whose leader passes it on. In order, it is written when the chip is given
+    /// back.
     fn stop_at_exit(&mut self, tile: NocXy, addr: u64, word: u32) -> Result<(), TransportError> {
         self.stop = Some((tile, addr, word));
-        Ok(())
+        let to = Address { chip: self.place.at, tile, addr }.encode();
+        let node = self.chip.noc.node(self.queues[0].port().tile);
+        let addr = [to as u32, (to >> 32) as u32];
+        self.gateway.transport.pass_on(PassOn { node, addr, rack: self.place.rack.into() })
+    }
+
+    /// The firmware has no broadcasts that need no memory of the host.
+    fn multicasts(&self) -> bool {
+        false
     }
 
     fn check(&mut self) -> Result<(), TransportError> {
