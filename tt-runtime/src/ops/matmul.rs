@@ -179,7 +179,8 @@ pub fn matmul_id(
     let tables = Groups::new(count, src0.ne[2]).bytes();
     let plain = *descriptor.params.get::<kernel::Matmul>();
     let chunk_tiles = plain.k_tiles.min(max_chunk_tiles(groups, tables));
-    descriptor.params = Params::of::<kernel::Matmul>(&MatmulParams { chunk_tiles, ids: count, row: 0, ..plain });
+    descriptor.params =
+        Params::of::<kernel::Matmul>(&MatmulParams { chunk_tiles, ids: count, row: 0, ..plain });
     Ok(descriptor)
 }
 

@@ -96,7 +96,7 @@ pub fn ropes(device: &Arc<Device>, rng: &mut Rng) -> Vec<Outcome> {
         ..Rope::default()
     };
     let types = [ElementType::F32, ElementType::F16, ElementType::Q8_0];
-    types
+    let mut outcomes: Vec<Outcome> = types
         .into_iter()
         .map(|ty| {
             let keep = &mut Memory::new();
@@ -118,8 +118,9 @@ pub fn ropes(device: &Arc<Device>, rng: &mut Rng) -> Vec<Outcome> {
             );
             Outcome { name: format!("ROPE into {ty:?}"), fused, separate }
         })
-        .chain(by_table(device, rng, how))
-        .collect()
+        .collect();
+    outcomes.extend(by_table(device, rng, how));
+    outcomes
 }
 
 /// `ROPE` by a table of rotations, for positions and for four ids a token with factors, and without a table.
