@@ -274,6 +274,10 @@ pub const WORMHOLE: Timing = Timing {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use std::{format, vec::Vec};
+
     use super::*;
     use crate::chip::CHIPS;
 

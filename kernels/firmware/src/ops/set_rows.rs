@@ -126,10 +126,8 @@ impl Rows<'_> {
             let piece = self.piece(first + n);
             let index = INDICES.staged(launch, n, piece.index_addr, index_bytes(op));
             self.noc.read_dram(DramAddr(piece.index_addr), index);
-            self.noc.read_dram(
-                DramAddr(piece.source),
-                SOURCES.staged(launch, n, piece.source, 4 * piece.len),
-            );
+            self.noc
+                .read_dram(DramAddr(piece.source), SOURCES.staged(launch, n, piece.source, 4 * piece.len));
         }
         self.noc.wait_reads();
         // The writes of the batch before have left their buffers.

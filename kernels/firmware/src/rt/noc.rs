@@ -313,7 +313,14 @@ impl Noc {
 
     /// Writes `len` bytes from L1 to an address of the `others` other tiles of a rectangle, in as many packets as that takes. All of them
     /// acknowledge each.
-    pub(super) fn write_to_others(&mut self, mut l1: u32, mut addr: u32, mut len: u32, rect: u32, others: u32) {
+    pub(super) fn write_to_others(
+        &mut self,
+        mut l1: u32,
+        mut addr: u32,
+        mut len: u32,
+        rect: u32,
+        others: u32,
+    ) {
         while others > 0 && len > 0 {
             let piece = len.min(NIU.max_packet);
             let ctrl = Ctrl::WR | Ctrl::BRCST_PACKET | Ctrl::PATH_RESERVE | Ctrl::RESP_MARKED;

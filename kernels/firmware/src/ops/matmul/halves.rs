@@ -93,7 +93,8 @@ macro_rules! from {
     ($y:expr, $z:expr) => {
         ttinsn!(SETADCXY { cnt_set_mask: UNPACKER0, ch0_y: $y, bit_mask: 0b0010, ..SETADCXY::ZERO }.word());
         ttinsn!(
-            SETADC { cnt_set_mask: UNPACKER0, channel_index: 0, dimension_index: DIMENSION_Z, value: $z }.word()
+            SETADC { cnt_set_mask: UNPACKER0, channel_index: 0, dimension_index: DIMENSION_Z, value: $z }
+                .word()
         );
     };
 }

@@ -15,8 +15,8 @@ use crate::rt::noc::Noc;
 use crate::rt::sync::{ACTS_FREE, ACTS_READY, OUT_FREE, OUT_READY};
 use crate::rt::tilize::Tiles;
 use tt_kernel_abi::matmul::{
-    ACT, ACT_BYTES, ACT_STAGE, ACT_STAGE_BYTES, ACT_STAGE_TILES, GROUP_TILE_BYTES, HALF_ROW_BYTES,
-    Halves, MatmulParams, OUT_STAGE, OUT_STAGE_ROW, ROW_GROUP, TILE,
+    ACT, ACT_BYTES, ACT_STAGE, ACT_STAGE_BYTES, ACT_STAGE_TILES, GROUP_TILE_BYTES, HALF_ROW_BYTES, Halves,
+    MatmulParams, OUT_STAGE, OUT_STAGE_ROW, ROW_GROUP, TILE,
 };
 use tt_kernel_abi::target::{offset, write_offset};
 use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor};

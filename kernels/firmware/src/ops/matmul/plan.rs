@@ -4,7 +4,9 @@ use super::group::Table;
 use crate::rt::launch::TileLaunch;
 use crate::rt::sync::GROUPS_READY;
 use crate::rt::tilize::Tiles;
-use tt_kernel_abi::matmul::{Groups, Halves, MatmulParams, ROW_GROUP, TILE, block_tiles, first_n_tile, share};
+use tt_kernel_abi::matmul::{
+    Groups, Halves, MatmulParams, ROW_GROUP, TILE, block_tiles, first_n_tile, share,
+};
 use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 /// One unit of work.

@@ -67,7 +67,9 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams) {
                 let from = slot(launch, blocks).skip(halves::offset(launch.op, &plan, &unit));
                 match kind {
                     Halves::None => unpack_block(from, tiles, tile_bytes, is_row, || {
-                        ttinsn!(UNPACR { ovrd_thread_id: 1, set_dat_valid: 1, last: 1, ..UNPACR::ZERO }.word());
+                        ttinsn!(
+                            UNPACR { ovrd_thread_id: 1, set_dat_valid: 1, last: 1, ..UNPACR::ZERO }.word()
+                        );
                     }),
                     Halves::Rows => unpack_block(from, tiles, tile_bytes, is_row, halves::unpack_rows),
                     Halves::Columns => unpack_block(from, tiles, tile_bytes, is_row, halves::unpack_columns),

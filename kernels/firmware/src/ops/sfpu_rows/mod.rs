@@ -114,5 +114,9 @@ fn partner_piece(launch: &Launch, work: &Work, segment: &Segment) -> Option<Piec
     let [i1, i2, i3] = split_row(src0, segment.row);
     // A mask may have more rows than there are.
     let row = [i1 % partner.ne[1].max(1), i2 % partner.ne[2].max(1), i3 % partner.ne[3].max(1)];
-    (partner.ne[0] > 0 && work.function.needs_partner(segment.pass)).then_some(Piece { row, first: segment.first, len: segment.len })
+    (partner.ne[0] > 0 && work.function.needs_partner(segment.pass)).then_some(Piece {
+        row,
+        first: segment.first,
+        len: segment.len,
+    })
 }
