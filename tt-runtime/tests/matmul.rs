@@ -8,7 +8,7 @@ use common::{Rng, encode, simulator, upload, upload_weights};
 use common::{experts, halves};
 use tt_kernel_abi::operators::kernel;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
-use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops};
+use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
 
 #[derive(Clone, Copy, Debug)]
 enum Weights {
@@ -164,6 +164,34 @@ fn a_row_for_all_gives_the_bytes_of_a_gathered_one() {
             .collect();
         let [one, other] = [0, 4].map(|offset| row(&device, &weights, &x, n as u32, offset));
         assert!(one == other, "{k} x {n}");
+    }
+}
+
+/// Clocks of a launch of K x N BFP8_b weights times a row that lies `offset` bytes behind the beginning of a page.
+fn clocks(device: &Arc<Device>, [k, n]: [u32; 2], offset: u64) -> u64 {
+    let bytes = TensorView::tiles(ElementType::TilesBfp8, 0, [k, n, 1, 1]).span() as usize;
+    let (_m0, src0) = upload_weights(device, ElementType::TilesBfp8, [k, n, 1, 1], &vec![0x55; bytes], 0);
+    let (_m1, a1) = upload(device, &1_f32.to_le_bytes().repeat(k as usize), offset);
+    let (_m2, a2) = upload(device, &vec![0; n as usize * 4], 0);
+    let src1 = TensorView::contiguous(ElementType::F32, a1, [k, 1, 1, 1]);
+    let dst = TensorView::contiguous(ElementType::F32, a2, [n, 1, 1, 1]);
+    let op = ops::matmul(&src0, &src1, &dst, device.info().unwrap().workers()).unwrap();
+    // The first launch brings code to instruction caches.
+    device.execute(&op).unwrap();
+    let clock = || device.counters().clocks.expect("the timed mode counts clocks");
+    let begin = clock();
+    device.execute(&op).unwrap();
+    clock() - begin
+}
+
+#[test]
+fn a_row_for_all_takes_less_time_than_a_gathered_one() {
+    let spec = parse_devices(Some("sim:n150,timed")).expect("a device");
+    let device = Device::open(&spec[0]);
+    for shape in [[2048, 2048], [8192, 512]] {
+        let [one, gathered] = [0, 4].map(|offset| clocks(&device, shape, offset));
+        println!("{shape:?}: {one} clocks, {gathered} where every tile gathers");
+        assert!(one < gathered, "{shape:?}: {one} and {gathered} clocks");
     }
 }
 
