@@ -62,9 +62,11 @@ const COUNTERS: u32 = 10;
 /// Where NoC atomics of BRISC put the old value that nobody wants.
 pub const ATOMIC_RETURN: u32 = SYNC + COUNTERS * 16;
 
-/// Zeroes all counters; only when no other core runs an operator.
+/// Zeroes all counters; only when no other core runs an operator. They are zero, and BRISC's earlier stores to L1 are there, when this returns: what
+/// follows tells the leader by the NoC, which does not wait for them, and the leader may start the next step at once.
 pub fn clear() {
     for index in 0..COUNTERS {
         Counter::at(index).word().store(0);
     }
+    Counter::at(COUNTERS - 1).word().load_and_wait();
 }
