@@ -271,29 +271,3 @@ pub const WORMHOLE: Timing = Timing {
     },
     clocks_us: 1000,
 };
-
-#[cfg(test)]
-mod tests {
-    extern crate std;
-
-    use std::{format, vec::Vec};
-
-    use super::*;
-    use crate::chip::CHIPS;
-
-    /// A zero would be something that takes no time.
-    #[test]
-    fn every_cost_is_known() {
-        for chip in CHIPS {
-            let Some(timing) = chip.timing else { continue };
-            // Those are indices.
-            let unit = UnitTiming { unpack_together: [[[1; 2]; 3]; 3], ..timing.unit };
-            let text = format!("{:?}", Timing { unit, ..*timing });
-            let words = text.split([' ', ',', '[', ']', '{', '}']);
-            let costs: Vec<u64> = words.filter_map(|word| word.parse().ok()).collect();
-            assert!(costs.len() > 90, "{}: {} costs", chip.name, costs.len());
-            let unknown = costs.iter().position(|&cost| cost == 0);
-            assert_eq!(unknown, None, "{}: a cost is not known: {text}", chip.name);
-        }
-    }
-}

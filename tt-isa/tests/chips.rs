@@ -6,6 +6,7 @@ use tt_isa::chip::blackhole::{BOARDS, PHYSICAL_COLUMNS, Present, config, tables,
 use tt_isa::chip::wormhole::{config as wormhole, thread as wormhole_thread};
 use tt_isa::chip::{BLACKHOLE, CHIPS, Chip, GRAYSKULL, Harvesting, Identity, WORMHOLE, identify};
 use tt_isa::noc::{NocXy, Translation};
+use tt_isa::timing::{Timing, UnitTiming};
 use tt_isa::tlb::{Ordering, TlbTarget};
 
 const fn xy(x: u8, y: u8) -> NocXy {
@@ -347,5 +348,21 @@ fn conditions_fit_the_instruction() {
         let operand = chip.insn.named("STALLWAIT").expect("every chip has it").fields[1];
         assert_eq!(bits.iter().sum::<u32>(), operand.mask(), "{}", chip.name);
         assert_eq!(until.unpack0 & until.unpack, until.unpack0);
+    }
+}
+
+/// A cost of the timed mode that is zero would be something that takes no time.
+#[test]
+fn every_cost_is_known() {
+    for chip in CHIPS {
+        let Some(timing) = chip.timing else { continue };
+        // Those are indices.
+        let unit = UnitTiming { unpack_together: [[[1; 2]; 3]; 3], ..timing.unit };
+        let text = format!("{:?}", Timing { unit, ..*timing });
+        let words = text.split([' ', ',', '[', ']', '{', '}']);
+        let costs: Vec<u64> = words.filter_map(|word| word.parse().ok()).collect();
+        assert!(costs.len() > 90, "{}: {} costs", chip.name, costs.len());
+        let unknown = costs.iter().position(|&cost| cost == 0);
+        assert_eq!(unknown, None, "{}: a cost is not known: {text}", chip.name);
     }
 }

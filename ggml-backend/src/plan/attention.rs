@@ -107,7 +107,9 @@ impl Parts {
         }
         let ([positions, ..], [_, rows, heads, _]) = (v.ne, scores.ne);
         let units = v.ne[1].div_ceil(TILE) * rows.div_ceil(TILE) * heads;
-        let counts = (0..u32::BITS).map(|sums| (sums, 1 << sums));
+        // Once all cores have a unit, more parts are only more sums.
+        let idle = |&(_, count): &(u32, u32)| count == 1 || units * (count / 2) < cores;
+        let counts = (0..u32::BITS).map(|sums| (sums, 1 << sums)).take_while(idle);
         let whole = |&(_, count): &(u32, u32)| positions % (TILE * count) == 0;
         let cost = |&(sums, count): &(u32, u32)| {
             (units * count).div_ceil(cores.max(1)) * (positions / count) + sums * SUM_POSITIONS

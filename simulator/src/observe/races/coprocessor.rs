@@ -297,6 +297,11 @@ impl TileRaces {
         match access.component.origin() {
             Origin::Stores(core) => self.cores[core].snapshot_at(access.n),
             Origin::UnderWay => VectorClock::ZERO,
+            Origin::Arrival => {
+                let mut clock = self.announced.before_arrival(access.n).unwrap_or(VectorClock::ZERO);
+                clock.advance(access.component, access.n);
+                clock
+            }
             _ => {
                 let mut clock = VectorClock::ZERO;
                 clock.advance(access.component, access.n);

@@ -45,6 +45,11 @@ impl Completed {
         self.0[tile]
     }
 
+    /// How many of a tile.
+    pub fn of(&self, tile: usize) -> u32 {
+        self.0.get(tile).copied().unwrap_or(0)
+    }
+
     /// Whether a tile's `n`-th is among them.
     fn covers(&self, tile: usize, n: u32) -> bool {
         self.0.get(tile).is_some_and(|&done| done >= n)
@@ -58,6 +63,8 @@ pub struct Snapshot {
     pub clock: VectorClock,
     /// Of the requests of all tiles.
     pub completed: Completed,
+    /// Of the announcements of all tiles.
+    pub announced: Completed,
 }
 
 /// What a packet has done to a block.

@@ -25,6 +25,7 @@
 //! | all of a thread | a core | a load from TTSync whose result is used, after a store to it |
 //! | a NoC request | a core | a load of the counter that counts its response |
 //! | a NoC request from elsewhere | a core | a poll that sees it, or a later one from elsewhere |
+//! | a core before an atomic to another tile | another core of its tile | a poll of a flag that a tile has written which knew of the atomic ([`announced`]) |
 //! | everything so far | a core | a poll of a word that the host has written; release from reset |
 //!
 //! A load has returned, and creates its order, once an instruction uses its result or seven instructions later.
@@ -53,6 +54,7 @@
 //! - Ethernet tiles and host reads behave as in the fast mode.
 //! - An instruction cache has unlimited capacity: a word stays until it is invalidated, the worst case.
 
+mod announced;
 mod clock;
 mod code;
 mod coprocessor;

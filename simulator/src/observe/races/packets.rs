@@ -72,7 +72,11 @@ impl Races {
             state.requests.push(RequestInfo::new(request, None, 0));
             (state.requests.len() as u32 - 1, state.snapshot())
         });
-        let snapshot = Snapshot { clock, completed: state.completed.clone() };
+        if let Action::Atomic(_) = request.action {
+            state.announced.announce(tile, &clock);
+        }
+        let (completed, announced) = (state.completed.clone(), state.announced.known().clone());
+        let snapshot = Snapshot { clock, completed, announced };
         Note { id, snapshot: Arc::new(snapshot), returned: None }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use tt_isa::chip::Chip;
 use tt_isa::map::{CFG_BASE, RiscV, TileMap};
 
+use super::announced::Announced;
 use super::clock::{Component, NIUS, Response, VectorClock};
 use super::code::Caches;
 use super::core_clock::{self, CoreClock};
@@ -149,6 +150,8 @@ pub struct TileRaces {
     pub(super) outgoing: VecDeque<(u32, VectorClock)>,
     /// Which requests of the tiles, by number of a tile, were completed before.
     pub(super) completed: Completed,
+    /// What the tile has announced to others, and what came back.
+    pub(super) announced: Announced,
     /// Index of this tile.
     index: usize,
     /// Requests done, by NIU and kind of response.
@@ -187,6 +190,7 @@ impl TileRaces {
             requests: Vec::new(),
             outgoing: VecDeque::new(),
             completed: Completed::default(),
+            announced: Announced::default(),
             index,
             responses: [[0; 4]; NIUS],
             arrivals: 0,
@@ -395,6 +399,7 @@ impl TileRaces {
                     Access { component: Component::ARRIVALS, n: self.arrivals, write, mask: 0, what };
                 if write {
                     self.completed.join(&snapshot.completed);
+                    self.announced.arrives(self.index, &snapshot.announced, self.arrivals);
                     return self.l1_access(addr, len, access, &clock);
                 }
                 for (word, mask) in self.l1.words(addr, len) {
