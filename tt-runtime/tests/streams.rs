@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use common::{Rng, null, simulator, upload};
 use tt_kernel_abi::dram::STREAM_STEPS;
+use tt_runtime::ops::elementwise::Unary;
 use tt_runtime::{
     Allocation, Device, DramAddr, ElementType, Error, OpDescriptor, TensorView, ops, parse_devices,
 };
@@ -71,13 +72,54 @@ fn a_step_sees_what_the_one_before_has_written() {
     }
 }
 
+/// Elements of a square matrix's row.
+const K: u32 = 96;
+
+/// Products of one row and of several, and functions of the vector unit, in turn: all cores of a tile work together in each of them, and the next one
+/// begins with what they have left in L1, in Dst and in the counters by which they pass work on. Gives the last result's bytes.
+fn tensix_steps(device: &Arc<Device>, rng: &mut Rng, in_stream: bool) -> Vec<u8> {
+    let mut float = |ne: [u32; 4]| {
+        let values: Vec<u8> = (0..ne.iter().product()).flat_map(|_| rng.unit().to_le_bytes()).collect();
+        let (memory, addr) = upload(device, &values, 0);
+        (memory, TensorView::contiguous(ElementType::F32, addr, ne))
+    };
+    let (_w, weights) = float([K, K, 1, 1]);
+    let rows = [1, 9];
+    let tensors = rows.map(|rows| [(); 3].map(|()| float([K, rows, 1, 1])));
+    let workers = device.info().expect("it boots").workers();
+    let mut stream = device.stream();
+    let mut push = |descriptor: OpDescriptor| {
+        stream.push(&descriptor).expect("it boots");
+        if !in_stream {
+            stream.finish().expect("no finding");
+        }
+    };
+    for _ in 0..2 {
+        for [(_, x), (_, y), (_, z)] in &tensors {
+            push(ops::matmul(&weights, x, y, workers).expect("supported"));
+            push(ops::unary(Unary::Silu, &[], y, z, workers).expect("supported"));
+            push(ops::matmul(&weights, z, x, workers).expect("supported"));
+        }
+    }
+    stream.finish().expect("no finding");
+    let results = tensors.iter().map(|[(_, x), ..]| {
+        let mut bytes = vec![0; 4 * x.ne.iter().product::<u32>() as usize];
+        device.read(DramAddr(x.addr), &mut bytes).expect("readable");
+        bytes
+    });
+    results.flatten().collect()
+}
+
 /// With random delays, and the race detector.
 #[test]
 fn steps_do_not_race() {
     let seeds = std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(6);
     for seed in 0..seeds {
         let spec = parse_devices(Some(&format!("sim,rows=1,async={seed}"))).expect("a device");
-        chain(&Device::open(&spec[0]), &mut Rng::new(seed + 1), 7);
+        let device = Device::open(&spec[0]);
+        chain(&device, &mut Rng::new(seed + 1), 7);
+        let [alone, in_stream] = [false, true].map(|way| tensix_steps(&device, &mut Rng::new(seed + 2), way));
+        assert!(alone == in_stream, "seed {seed}: other bytes");
     }
 }
 
