@@ -4,6 +4,8 @@ use tt_isa::timing::TICKS;
 
 /// Times that are kept in which a link is free although later ones are taken.
 const GAPS: usize = 4;
+/// The same between short packets, which are many.
+const SHORT_GAPS: usize = 16;
 /// A packet is not cut into pieces smaller than so many flits.
 const PIECE: u64 = 16;
 
@@ -15,6 +17,8 @@ pub struct Link {
     short: u64,
     /// Where it is free before `bulk`: packets that were held up elsewhere have taken it later. The oldest first.
     gaps: [(u64, u64); GAPS],
+    /// The same before `short`.
+    short_gaps: [(u64, u64); SHORT_GAPS],
     /// Flits that have passed, for how long, and how long packets have waited.
     pub flits: u64,
     pub busy: u64,
@@ -32,13 +36,32 @@ impl Link {
         (head, tail)
     }
 
+    /// Flits of long packets that are under way then come later.
     fn take_short(&mut self, at: u64, ticks: u64) -> (u64, u64) {
-        let start = at.max(self.short);
-        self.short = start + ticks;
+        let start = self.short_start(at, ticks);
         if self.bulk > start {
             self.bulk += ticks;
         }
         (start, start + ticks)
+    }
+
+    /// When a short packet takes the link. Ways are computed when packets start, so one that comes from afar takes it before one that starts later and
+    /// is here earlier.
+    fn short_start(&mut self, at: u64, ticks: u64) -> u64 {
+        for gap in &mut self.short_gaps {
+            let from = at.max(gap.0);
+            if from + ticks <= gap.1 {
+                Self::used(gap, from, from + ticks);
+                return from;
+            }
+        }
+        if at > self.short {
+            self.short_gaps.rotate_left(1);
+            self.short_gaps[SHORT_GAPS - 1] = (self.short, at);
+        }
+        let start = at.max(self.short);
+        self.short = start + ticks;
+        start
     }
 
     /// Flits of several packets take turns, so a packet may pass in pieces.
