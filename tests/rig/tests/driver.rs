@@ -11,6 +11,8 @@ use tt_runtime::{Device, parse_devices};
 
 const GUEST: &str = env!("CARGO_BIN_EXE_tt-kmd-guest");
 const LIMIT: Duration = Duration::from_secs(300);
+/// The same with a second chip: each of its words is an access of the emulated processor, and its products alone take three minutes.
+const LIMIT_OF_TWO: Duration = Duration::from_secs(1000);
 
 /// The needs, or the reason why a test does nothing.
 fn needs() -> Option<Needs> {
@@ -32,7 +34,7 @@ fn run(needs: &Needs, module: &Path, boards: &[&'static str], commands: &[&str])
         commands: commands.iter().map(command).collect(),
         boards,
         memory: 1024,
-        limit: LIMIT,
+        limit: if boards.len() > 1 { LIMIT_OF_TWO } else { LIMIT },
     };
     guest.run().unwrap_or_else(|error| panic!("{}: {error}", module.display()))
 }
