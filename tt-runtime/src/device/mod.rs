@@ -10,6 +10,7 @@
 //! | [`stream`] | steps that run one after the other without the host |
 //! | [`queue`] | what has been submitted, how it is started, and the wait for it |
 //! | [`arrival`] | a count in the host's memory, and what the chip has written before it |
+//! | [`facts`] | what a device is, and what it has done |
 //! | [`diagnose`] | what workers say of themselves when a launch fails or hangs |
 //! | [`transfer`] | results pushed to the host, and bytes moved on the chip |
 //! | [`second`] | the second chip of a card: bulk data by way of the first one, copies between the two |
@@ -21,6 +22,7 @@ mod arrival;
 mod arrival_model;
 mod boot;
 mod diagnose;
+mod facts;
 mod memory;
 mod queue;
 mod second;
@@ -41,6 +43,7 @@ use tt_kernel_abi::dram::DRAM_RESERVED;
 use tt_simulator::usage::Usage;
 use tt_simulator::{Mark, Track};
 
+pub use facts::{Counters, DeviceInfo, Reads, Transfers};
 pub use memory::{Allocation, MemoryInfo};
 use queue::Queue;
 pub use stream::{CheckedSteps, Stream, StreamError};
@@ -58,71 +61,6 @@ use crate::transport::kmd::{self, Kmd};
 use crate::transport::remote::{Remote, RemoteError};
 use crate::transport::shared::Seat;
 use crate::transport::{Transport, TransportError, null::Null, sim::Sim, ttsim::TtSim};
-
-/// What a device is.
-#[derive(Clone, Debug)]
-pub struct DeviceInfo {
-    /// Short description.
-    pub description: String,
-    /// PCI address, if it has one.
-    pub pci_address: Option<String>,
-    /// Columns and rows of worker tiles.
-    pub grid: (u32, u32),
-    /// Bytes of DRAM.
-    pub dram_total: u64,
-}
-
-impl DeviceInfo {
-    /// Number of worker tiles.
-    pub fn workers(&self) -> u32 {
-        self.grid.0 * self.grid.1
-    }
-}
-
-/// What a device has done.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Counters {
-    /// Descriptors executed.
-    pub launches: u64,
-    /// How often the host has started some, one or a stream of them.
-    pub streams: u64,
-    /// Launches of the runtime's own, which moved bytes: results pushed to the host, DRAM filled and copied.
-    pub moves: u64,
-    /// Clocks, where they are counted: not on a card.
-    pub clocks: Option<u64>,
-    /// Clocks in a microsecond, where clocks are the time that silicon takes: in the simulator's timed mode.
-    pub clocks_us: Option<u32>,
-    /// Clocks that steps have taken by the wall clock of the leader's tile, where their times are kept ([`Device::keep_times`]).
-    pub step_clocks: Option<u64>,
-    /// What [`Device::write`] has moved.
-    pub written: Transfers,
-    /// What [`Device::read`] has moved.
-    pub read: Transfers,
-    /// Tensix instructions, where they are counted.
-    pub tensix_instructions: Option<u64>,
-    /// RISC-V instructions, where they are counted.
-    pub riscv_instructions: Option<u64>,
-}
-
-/// Transfers between the host and a device's DRAM.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Transfers {
-    /// How many.
-    pub count: u64,
-    /// Bytes.
-    pub bytes: u64,
-    /// Clocks that they have taken, where those are counted.
-    pub clocks: u64,
-}
-
-/// What a worker has read over NoC 0, which brings its share of the weights.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Reads {
-    /// Requests, each answered by one packet.
-    pub requests: u32,
-    /// Bytes, in whole words of a link.
-    pub bytes: u64,
-}
 
 /// A device.
 pub struct Device {
@@ -620,15 +558,6 @@ impl Session {
     /// Clocks so far, where they are counted.
     fn clocks(&mut self) -> u64 {
         self.link.simulated().and_then(|simulated| simulated.clocks()).unwrap_or(0)
-    }
-}
-
-impl Transfers {
-    /// Counts one.
-    fn add(&mut self, bytes: usize, clocks: u64) {
-        self.count += 1;
-        self.bytes += bytes as u64;
-        self.clocks += clocks;
     }
 }
 
