@@ -1,6 +1,6 @@
-//! Places each image: one linker script, the origin by core from the ABI's map of L1.
+//! Places each image: one linker script, the origin from the ABI's map of L1.
 
-use tt_kernel_abi::l1::IMAGE_SLOTS;
+use tt_kernel_abi::l1::{IMAGE_SLOTS, NCRISC_START};
 
 fn main() {
     let dir = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
@@ -12,5 +12,6 @@ fn main() {
         println!("cargo::rustc-link-arg-bin={bin}=-T{dir}/link.ld");
         println!("cargo::rustc-link-arg-bin={bin}=--defsym=ORG={:#x}", slot.start);
         println!("cargo::rustc-link-arg-bin={bin}=--defsym=SLOT={:#x}", slot.size);
+        println!("cargo::rustc-link-arg-bin={bin}=--defsym=SECOND={NCRISC_START:#x}");
     }
 }

@@ -5,8 +5,7 @@
 use object::{Object, ObjectSection, ObjectSegment, SectionKind};
 use tt_isa::chip::Chip;
 use tt_isa::insn::{self, InsnSet};
-use tt_isa::map::RiscV;
-use tt_kernel_abi::l1::{IMAGE_SLOTS, ImageSlot};
+pub use tt_kernel_abi::l1::{IMAGE_SLOTS, ImageSlot};
 
 /// Why a file is not an image for a core.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +78,22 @@ pub enum ImageError {
         /// The section's name.
         name: String,
     },
+    /// An address that cannot be moved.
+    #[error("{core}: relocation {r_type} at {addr:#x} is none that can be applied when the image is loaded")]
+    Relocation {
+        /// The core.
+        core: &'static str,
+        /// Where it is.
+        addr: u64,
+        /// Its number in the psABI.
+        r_type: u32,
+    },
+    /// The linker was not told to keep relocations.
+    #[error("{core}: the file has no relocations: it was not linked by tt-kernel-build")]
+    NoRelocations {
+        /// The core.
+        core: &'static str,
+    },
     /// A word in an executable section is neither RV32IM nor a Tensix instruction.
     #[error(
         "{core}: word {word:#010x} at {addr:#x} is neither RV32IM nor a known in-line Tensix instruction"
@@ -103,34 +118,17 @@ fn image_for(id: Option<u32>) -> String {
     }
 }
 
-/// The slot of a core.
-pub fn slot(core: RiscV) -> ImageSlot {
-    IMAGE_SLOTS[core as usize]
-}
-
-/// The bytes of `elf` from the start of the core's slot on, checked to be for `chip`; a multiple of 16.
+/// The bytes of `elf` from the start of its slot on, checked to be for `chip`; a multiple of 16.
 ///
 /// # Errors
 ///
 /// Every reason of [`ImageError`].
-pub fn flatten(chip: &'static Chip, core: RiscV, elf: &[u8]) -> Result<Vec<u8>, ImageError> {
-    let name = core.name();
+pub fn flatten(chip: &'static Chip, slot: ImageSlot, elf: &[u8]) -> Result<Vec<u8>, ImageError> {
+    let name = slot.core.name();
     let file = object::File::parse(elf).map_err(|source| ImageError::Elf { core: name, source })?;
-    if file.architecture() != object::Architecture::Riscv32 {
-        return Err(ImageError::Machine { core: name });
-    }
-    let slot = slot(core);
+    check(chip, name, &file)?;
     if file.entry() != u64::from(slot.start) {
         return Err(ImageError::Entry { core: name, entry: file.entry(), reset: slot.start });
-    }
-    let found = file.section_by_name_bytes(CHIP_SECTION.as_bytes()).and_then(|section| {
-        section.data().ok().and_then(|data| data.first_chunk().copied()).map(u32::from_le_bytes)
-    });
-    if found != Some(chip.pci_id) {
-        return Err(ImageError::Chip { core: name, wanted: chip.name, found });
-    }
-    for section in file.sections() {
-        check_section(&chip.insn, name, &section)?;
     }
     let mut bytes = Vec::new();
     for segment in file.segments() {
@@ -153,6 +151,20 @@ pub fn flatten(chip: &'static Chip, core: RiscV, elf: &[u8]) -> Result<Vec<u8>, 
     }
     bytes.resize(bytes.len().next_multiple_of(16), 0);
     Ok(bytes)
+}
+
+/// Checks that a file is code for the cores of `chip`, instruction by instruction.
+pub(crate) fn check(chip: &'static Chip, name: &'static str, file: &object::File) -> Result<(), ImageError> {
+    if file.architecture() != object::Architecture::Riscv32 {
+        return Err(ImageError::Machine { core: name });
+    }
+    let found = file.section_by_name_bytes(CHIP_SECTION.as_bytes()).and_then(|section| {
+        section.data().ok().and_then(|data| data.first_chunk().copied()).map(u32::from_le_bytes)
+    });
+    if found != Some(chip.pci_id) {
+        return Err(ImageError::Chip { core: name, wanted: chip.name, found });
+    }
+    file.sections().try_for_each(|section| check_section(&chip.insn, name, &section))
 }
 
 fn check_section<'a>(
@@ -220,6 +232,7 @@ fn is_rv32im(word: u32) -> bool {
 mod tests {
     use super::*;
     use tt_isa::chip::{BLACKHOLE, WORMHOLE};
+    use tt_kernel_abi::l1::IMAGE_SLOTS;
 
     #[test]
     fn only_rv32im_and_tensix_words_pass() {
@@ -251,10 +264,10 @@ mod tests {
     #[test]
     fn code_for_another_chip_is_refused() {
         let folder = concat!(env!("OUT_DIR"), "/firmware/wormhole/riscv32im-unknown-none-elf/release/");
-        for core in RiscV::ALL {
-            let file = std::fs::read(format!("{folder}{}", core.name().to_lowercase())).unwrap();
-            assert!(flatten(&WORMHOLE, core, &file).is_ok());
-            let error = flatten(&BLACKHOLE, core, &file).unwrap_err();
+        for slot in IMAGE_SLOTS {
+            let file = std::fs::read(format!("{folder}{}", slot.core.name().to_lowercase())).unwrap();
+            assert!(flatten(&WORMHOLE, slot, &file).is_ok());
+            let error = flatten(&BLACKHOLE, slot, &file).unwrap_err();
             assert!(matches!(error, ImageError::Chip { wanted: "blackhole", .. }), "{error}");
             assert!(error.to_string().contains("0x401e1e52"), "{error}");
         }
@@ -264,7 +277,7 @@ mod tests {
     fn host_code_is_refused() {
         let host = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         assert!(matches!(
-            flatten(&WORMHOLE, RiscV::Brisc, &host),
+            flatten(&WORMHOLE, IMAGE_SLOTS[0], &host),
             Err(ImageError::Machine { .. } | ImageError::Elf { .. })
         ));
     }

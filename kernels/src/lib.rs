@@ -1,16 +1,17 @@
 //! The kernel images that the runtime loads into every worker.
 //!
 //! The device code is the workspace `firmware/`; the build script compiles it for each chip of [`WITH_KERNELS`] and
-//! `riscv32im-unknown-none-elf`, checks every instruction word and embeds one flat image a core here. A directory of other ELF
-//! files (names: the cores' in lower case, as cargo leaves them) can take their place for development. An image knows its
+//! `riscv32im-unknown-none-elf`, checks every instruction word and embeds the flat images here. A directory of other ELF
+//! files (names: those of the cores that start at an image's first byte, in lower case, as cargo leaves them) can take their place for development. An image knows its
 //! chip and gives its bytes for no other.
 
 mod chips;
 pub mod elf;
+pub mod program;
 
 pub use chips::WITH_KERNELS;
 
-use elf::ImageError;
+use elf::{IMAGE_SLOTS, ImageError, ImageSlot};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use tt_isa::chip::{Chip, WORMHOLE};
@@ -50,8 +51,8 @@ impl Image {
     }
 }
 
-/// The five images, by [`RiscV`] number.
-pub type Images = [Image; 5];
+/// The images, by the number of their core. NCRISC runs BRISC's.
+pub type Images = [Image; IMAGE_SLOTS.len()];
 
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +96,7 @@ macro_rules! embedded {
         Image {
             core: RiscV::$core,
             chip: &$chip,
-            start: tt_kernel_abi::l1::IMAGE_SLOTS[RiscV::$core as usize].start,
+            start: IMAGE_SLOTS[RiscV::$core as usize].start,
             bytes: Cow::Borrowed(include_bytes!(concat!(env!("OUT_DIR"), "/", $folder, "/", $file, ".bin"))),
         }
     };
@@ -108,7 +109,6 @@ macro_rules! embedded_for {
             embedded!($chip, $folder, Trisc0, "trisc0"),
             embedded!($chip, $folder, Trisc1, "trisc1"),
             embedded!($chip, $folder, Trisc2, "trisc2"),
-            embedded!($chip, $folder, Ncrisc, "ncrisc"),
         ]
     };
 }
@@ -126,20 +126,21 @@ pub fn images(chip: &Chip) -> Result<Images, LoadError> {
     found.cloned().ok_or(LoadError::NoKernels { chip: chip.name })
 }
 
-/// Images of a chip from the ELF files `brisc`, `trisc0`, `trisc1`, `trisc2` and `ncrisc` in `dir`.
+/// Images of a chip from the ELF files `brisc`, `trisc0`, `trisc1` and `trisc2` in `dir`.
 ///
 /// # Errors
 ///
 /// A file that cannot be read, is made for another chip, or is no image for its core; the error names it.
 pub fn images_from_dir(chip: &'static Chip, dir: &Path) -> Result<Images, LoadError> {
-    let load = |core: RiscV| {
+    let load = |slot: ImageSlot| {
+        let core = slot.core;
         let path = dir.join(core.name().to_lowercase());
         let elf = std::fs::read(&path).map_err(|source| LoadError::Read { path: path.clone(), source })?;
-        let bytes = elf::flatten(chip, core, &elf).map_err(|source| LoadError::Image { path, source })?;
-        Ok(Image { core, chip, start: elf::slot(core).start, bytes: Cow::Owned(bytes) })
+        let bytes = elf::flatten(chip, slot, &elf).map_err(|source| LoadError::Image { path, source })?;
+        Ok(Image { core, chip, start: slot.start, bytes: Cow::Owned(bytes) })
     };
-    let [b, t0, t1, t2, nc] = RiscV::ALL;
-    Ok([load(b)?, load(t0)?, load(t1)?, load(t2)?, load(nc)?])
+    let [b, t0, t1, t2] = IMAGE_SLOTS;
+    Ok([load(b)?, load(t0)?, load(t1)?, load(t2)?])
 }
 
 #[cfg(test)]
@@ -169,7 +170,7 @@ mod tests {
     #[test]
     fn embedded_images_fit_and_start_with_code() {
         for image in images(&WORMHOLE).unwrap() {
-            let slot = elf::slot(image.core);
+            let slot = IMAGE_SLOTS[image.core as usize];
             assert_eq!(image.start, slot.start);
             assert!(!image.bytes.is_empty() && image.bytes.len() <= slot.size as usize, "{:?}", image.core);
             assert!(image.bytes.len().is_multiple_of(16));

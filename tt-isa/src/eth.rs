@@ -194,8 +194,8 @@ pub mod firmware {
 /// block -> BLOCKS[slot]   command -> request queue, COMMANDS[slot]   then WRITE_POINTER + 1   (the firmware moves READ_POINTER)
 /// answers to reads: response queue, WRITE_POINTER moves, then FLAGS of the slot are set; the host moves READ_POINTER
 /// ```
-/// A slot is a pointer modulo [`COMMAND_COUNT`]. A queue is empty when its pointers are equal, and full when they differ by
-/// [`COMMAND_COUNT`]. Writes are done when the queue is empty and both of its counts of writes are equal. Words and blocks are
+/// A slot is a pointer modulo `COMMAND_COUNT`. A queue is empty when its pointers are equal, and full when they differ by
+/// `COMMAND_COUNT`. Writes are done when the queue is empty and both of its counts of writes are equal. Words and blocks are
 /// multiples of 4 bytes (`EthernetTile/L1.md`; the vendor's user-mode driver, `remote_communication_legacy_firmware.cpp`,
 /// `wormhole_eth.hpp`).
 pub mod routing {

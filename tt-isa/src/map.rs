@@ -220,6 +220,9 @@ pub const CFG_BASE: u32 = 0xFFEF_0000;
 /// Bytes from [`CFG_BASE`] on that are configuration's.
 pub const CFG_SIZE: u32 = 0x1_0000;
 
+/// `DEBUG_REGS_BASE +`: switches parts of the coprocessor off; 0 after power-on. Bit 11 changes what 16-bit accesses to Dst mean
+/// (`TensixCoprocessor/Dst.md`). Its place: `RISCV_DEBUG_REG_DBG_FEATURE_DISABLE` of the vendor's headers.
+pub const DBG_FEATURE_DISABLE: u32 = 0x068;
 /// `DEBUG_REGS_BASE +`: soft reset register ([`RiscV::soft_reset_bit`]).
 pub const SOFT_RESET_0: u32 = 0x1B0;
 /// Power-on value of `SOFT_RESET_0`: all five cores held.

@@ -48,13 +48,25 @@ pub struct BootConfig {
     pub workers: u32,
     /// On the worker with index 0, which reads for all what all need: all workers, as a multicast's register names them, NoC 1; zero on the others.
     pub workers_on_noc_1: u32,
+    /// This worker, as the NIU's registers name it (translated coordinates).
+    pub node: u32,
+    /// This worker's row of the grid, as a multicast's register names it, NoC 0, and the tile that reads for the row.
+    pub row: u32,
+    /// See above.
+    pub row_reader: u32,
+    /// This worker's column of the grid, NoC 1, and the tile that reads for the column.
+    pub column: u32,
+    /// See above.
+    pub column_reader: u32,
+    /// The worker with index 0.
+    pub reader: u32,
     /// The banks; those from `banks` on are zero.
     pub bank: [BankEntry; MAX_BANKS],
 }
 
 impl BootConfig {
     /// Value of [`BootConfig::magic`]; changes with every incompatible change of this crate.
-    pub const MAGIC: u32 = 0x5454_0004;
+    pub const MAGIC: u32 = 0x5454_0006;
     /// Bytes of a boot configuration.
     pub const BYTES: usize = size_of::<Self>();
 }

@@ -23,8 +23,15 @@ numbered! {
         Convert,
         /// A matrix as tiles ([`crate::ElementType::TilesF32`]): a row of tiles by pieces of whole tiles.
         Tiles,
+        /// Rows of activations in SrcB's order, rounded to TF32 ([`crate::matmul::MatmulParams::ordered`]): a tile of 32 rows by pieces of whole tiles.
+        Activations,
+        /// The same in BF16, in the order of [`crate::matmul_block`].
+        Blocks,
     }
 }
+
+/// Most tiles of a piece of [`Mode::Activations`].
+pub const ORDERED_TILES: u32 = 8;
 
 /// Rows of a block of [`Mode::Transposed`].
 pub const BLOCK_ROWS: u32 = 32;

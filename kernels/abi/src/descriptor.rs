@@ -61,7 +61,7 @@ const fn fits<T>() -> bool {
 pub struct OpDescriptor {
     /// An [`Op`] as a number.
     pub op: u32,
-    /// Operator-specific flags.
+    /// Operator-specific flags; and [`crate::ahead::BEGINS`] and [`crate::ahead::KEEPS`], which the runtime sets at launch.
     pub flags: u32,
     /// Set by the runtime at launch: the value that the go word will take. Builders leave 0.
     pub seq: u32,

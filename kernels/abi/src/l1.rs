@@ -2,40 +2,52 @@
 //!
 //! | from | what |
 //! |---|---|
-//! | 0 | the five images ([`IMAGE_SLOTS`]); BRISC's is where it leaves reset, it tells the others where theirs are |
+//! | 0 | the images ([`IMAGE_SLOTS`]); BRISC's is where it leaves reset, it tells the others where they [`start`] |
 //! | [`GO`] | launch mailbox: go word, completion, error and progress words ([`crate::launch`]) |
 //! | [`NEXT_STEP`] | the next step of a stream, on the worker that leads |
 //! | [`BOOT_CONFIG`] | the boot configuration |
+//! | [`PROGRAM`] | where a program of a user's begins ([`crate::program`]) |
 //! | [`SYNC`] | words that the cores of a tile use among themselves while an operator runs |
 //! | [`LAUNCHES`] | two launches: the one that runs, and the one that is next |
-//! | [`HEAP`] | the operators' buffers, up to the end of L1 |
+//! | [`LATER_STEP`] | a step of the stream whose weights are read ahead |
+//! | [`HEAP`] | the operators' buffers, or everything of a user's program, up to the end of L1 |
 
 use tt_isa::map::RiscV;
 
 use crate::target::CHIP;
 
-/// A core's code and data: first byte and size of its slot.
+/// Code and data of a core, or of two: first byte and size of their slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ImageSlot {
-    /// The core.
+    /// The core that starts at the first byte.
     pub core: RiscV,
-    /// First byte, also the reset address.
+    /// First byte.
     pub start: u32,
     /// Bytes.
     pub size: u32,
 }
 
-/// Slots of the five images.
-pub const IMAGE_SLOTS: [ImageSlot; 5] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x2_7C00 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x2_7C00, size: 0x2A00 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x2_A600, size: 0x7A00 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x3_2000, size: 0x1A00 },
-    ImageSlot { core: RiscV::Ncrisc, start: 0x3_3A00, size: 0x2_6600 },
+/// Slots of the four images. BRISC and NCRISC share one: as lanes they run the same code.
+pub const IMAGE_SLOTS: [ImageSlot; 4] = [
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_4000 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x3_4000, size: 0x5B80 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x3_9B80, size: 0xBB00 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x4_5680, size: 0x2F00 },
 ];
 
+/// Where NCRISC starts in BRISC's image.
+pub const NCRISC_START: u32 = 0x20;
+
+/// Where a core leaves reset.
+pub const fn start(core: RiscV) -> u32 {
+    match core {
+        RiscV::Ncrisc => IMAGE_SLOTS[RiscV::Brisc as usize].start + NCRISC_START,
+        _ => IMAGE_SLOTS[core as usize].start,
+    }
+}
+
 /// First byte after the images.
-pub const MAILBOX: u32 = 0x5_A000;
+pub const MAILBOX: u32 = 0x4_8600;
 /// Go word: every core polls it; the launch with number n starts when it becomes n.
 pub const GO: u32 = MAILBOX;
 /// On the worker that leads: any other value than 0 stops all workers for good. (Not the go word: the leader writes that one, too.)
@@ -55,6 +67,10 @@ pub const STEP_TIMES_BYTES: u32 = 32;
 pub const ROW_SENT: u32 = MAILBOX + 0xC0;
 /// On worker 0: what [`ROW_SENT`] becomes, for the NoC to send. (As aligned as where it goes.)
 pub const NEXT_ROW: u32 = MAILBOX + 0xD0;
+/// Whether this worker has counted itself, and what NIU 0 will have counted as answers to atomics when that has been answered.
+pub const COUNT_ANSWERS: u32 = MAILBOX + 0xC8;
+/// On the worker that leads: whether it has pushed anything, and what NIU 0 will have counted as acknowledgements when that has been acknowledged.
+pub const PUSH_ACKS: u32 = MAILBOX + 0xF8;
 /// What the leader pushes to its host's memory, if it has been told where ([`crate::BootConfig::push`]): the words that follow.
 pub const COUNTS: u32 = MAILBOX + 0x10;
 /// Bytes of [`COUNTS`].
@@ -84,7 +100,11 @@ pub const DESCRIPTOR_BYTES: u32 = 512;
 /// The boot configuration.
 pub const BOOT_CONFIG: u32 = MAILBOX + 0x300;
 /// Bytes of [`crate::BootConfig`].
-pub const BOOT_CONFIG_BYTES: u32 = 432;
+pub const BOOT_CONFIG_BYTES: u32 = 456;
+/// Where cores begin that run a program of a user's ([`crate::program::Starts`]); zeros if none does.
+pub const PROGRAM: u32 = MAILBOX + 0x500;
+/// Bytes of [`PROGRAM`].
+pub const PROGRAM_BYTES: u32 = 32;
 /// Cores' own synchronisation words, zeroed by BRISC.
 pub const SYNC: u32 = MAILBOX + 0x600;
 /// Bytes of [`SYNC`].
@@ -93,8 +113,10 @@ pub const SYNC_BYTES: u32 = 0x200;
 pub const LAUNCHES: u32 = SYNC + SYNC_BYTES;
 /// From one to the other.
 pub const LAUNCH_STRIDE: u32 = 0x240;
+/// A later step's descriptor, which BRISC reads to ask for its weights ahead ([`crate::ahead`]).
+pub const LATER_STEP: u32 = LAUNCHES + 2 * LAUNCH_STRIDE + 0x80;
 /// The operators' buffers.
-pub const HEAP: u32 = 0x5_B000;
+pub const HEAP: u32 = 0x4_9600;
 /// End of the heap.
 pub const HEAP_END: u32 = CHIP.tile.l1_size;
 /// Where operators that run on both data-movement cores divide the heap: BRISC has the lower part.
@@ -118,15 +140,21 @@ pub const fn progress_words(core: RiscV) -> u32 {
 const _: () = {
     assert!(IMAGE_SLOTS[0].start == RiscV::Brisc.default_reset_pc());
     let mut i = 0;
-    while i < 4 {
+    while i < 3 {
         assert!(IMAGE_SLOTS[i].start + IMAGE_SLOTS[i].size <= IMAGE_SLOTS[i + 1].start);
         i += 1;
     }
-    assert!(IMAGE_SLOTS[4].start + IMAGE_SLOTS[4].size <= MAILBOX);
+    assert!(IMAGE_SLOTS[3].start + IMAGE_SLOTS[3].size <= MAILBOX);
     assert!(STEP_TIMES.is_multiple_of(32) && STEP_TIMES + STEP_TIMES_BYTES <= MAILBOX_END);
     assert!(NEXT_STEP + DESCRIPTOR_BYTES <= BOOT_CONFIG);
-    assert!(BOOT_CONFIG + BOOT_CONFIG_BYTES <= SYNC);
-    assert!(LAUNCHES + 2 * LAUNCH_STRIDE <= HEAP && HEAP < HEAP_END);
+    assert!(BOOT_CONFIG + BOOT_CONFIG_BYTES <= PROGRAM && PROGRAM + PROGRAM_BYTES <= SYNC);
+    assert!(
+        LAUNCHES + 2 * LAUNCH_STRIDE <= LATER_STEP
+            && LATER_STEP + DESCRIPTOR_BYTES <= HEAP
+            && HEAP < HEAP_END
+    );
+    // Where it comes from in DRAM is a multiple of its size.
+    assert!(LATER_STEP.is_multiple_of(crate::target::CONGRUENCE));
     // The images begin at 0, where another chip's firmware may write.
     assert!(CHIP.tile.l1_firmware.is_none());
 };

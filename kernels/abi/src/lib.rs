@@ -11,21 +11,28 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+pub mod ahead;
+pub mod attention;
+pub mod attention_rows;
 pub mod boot;
 pub mod copy;
 pub mod descriptor;
 pub mod dram;
 pub mod elementwise;
+pub mod exact;
 pub mod fold;
 pub mod l1;
 pub mod launch;
 pub mod matmul;
+pub mod matmul_block;
 mod numbered;
 pub mod operators;
 pub mod placement;
+pub mod program;
 pub mod recurrent;
 pub mod relay;
 pub mod resample;
+pub mod ring;
 pub mod rows;
 pub mod sfpu;
 pub mod shard;

@@ -1,6 +1,6 @@
 //! What host and device must agree on for `MUL_MAT`: parameters, work split, buffers in L1.
 //!
-//! Work is cut into units: a 32-row tile of src1 times one 32-column tile of the result, all of K. Units are
+//! Work is cut into units: a 32-row tile of src1, or several, times one 32-column tile of the result, all of K. Units are
 //! numbered batch by batch, row tile by row tile, n-tile by n-tile, so that neighbours share their
 //! activations; each core takes a contiguous range ([`share`]). With one row tile, as when a model generates text, that is a
 //! range of n-tiles, which lies in the DRAM bank that the core is near ([`crate::placement`]).
@@ -9,6 +9,7 @@
 //! that a matrix is read once for up to 32 rows. How many units that makes, only the cores know.
 
 use tt_isa::format::TILE_DIM;
+use tt_kernel_quant::exact::GROUP_TILES;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::numbered::numbered;
@@ -30,11 +31,15 @@ pub const GROUP_TILE_BYTES: u32 = 2 * GROUP_FACE_BYTES;
 pub const RING_SLOTS: u32 = 4;
 /// Bytes of a slot.
 pub const RING_SLOT_BYTES: u32 = 16 * 1024;
-/// k-tiles of a single row of activations that comes to L1 as it is ([`MatmulParams::row`]), at most: unpacker 1's counter has 13 bits for halves
-/// of tiles.
-pub const MAX_ROW_TILES: u32 = 4064;
+/// k-tiles of a single row of activations that comes to L1 as it is ([`MatmulParams::row`]), at most: what is in front of the ring that outlives steps
+/// ([`crate::ahead`]). Unpacker 1's counter has 13 bits for halves of tiles.
+pub const MAX_ROW_TILES: u32 = {
+    let blocks = (crate::ring::RING - ACT) / crate::sfpu::BLOCK_BYTES;
+    let (fits, counts) = (blocks * crate::sfpu::BLOCK / TILE, (1 << 12) - crate::sfpu::BLOCK / TILE);
+    if fits < counts { fits } else { counts }
+};
 /// Bytes of activations in L1: a chunk of K is as long as fits.
-pub const ACT_BYTES: u32 = 229 << 12;
+pub const ACT_BYTES: u32 = (crate::l1::HEAP_END - ACT) & !0xFFF;
 /// Slots for packed results.
 pub const OUT_SLOTS: u32 = 2;
 /// Bytes of a slot: 4 groups of rows, 2 faces of 8 x 16 FP32 each.
@@ -80,7 +85,7 @@ pub const ADD_STAGE: u32 = ACT_STAGE;
 pub const ACT: u32 = ACT_STAGE + 2 * ACT_STAGE_BYTES;
 
 const _: () = {
-    assert!(ACT + ACT_BYTES <= crate::l1::HEAP_END);
+    assert!(2 * MAX_ROW_TILES < 1 << 13);
     assert!(TILE * ADD_STAGE_ROW <= 2 * ACT_STAGE_BYTES);
     assert!(TILE * WEIGHT_STAGE_ROW <= WEIGHT_STAGE_BYTES);
     assert!(TILE * HALVES_ROW <= RING_SLOT_BYTES && 4 * TILE * HALVES_PIECE <= RING_SLOT_BYTES);
@@ -103,12 +108,30 @@ const _: () = {
     );
 };
 
+/// Most tiles of rows that a unit has: their results are in half of Dst.
+pub const TILES_AT_ONCE: u32 = tt_isa::format::DST_ROWS_32 as u32 / 2 / RESULT_ROWS;
+/// Rows of Dst, 32 bits wide, of a tile's results: 8 rows and 32 columns are 16.
+pub const RESULT_ROWS: u32 = TILE / ROW_GROUP * 16;
+/// Groups of rows in a tile.
+pub const GROUPS: u32 = TILE / ROW_GROUP;
+
 /// k-tiles of weights in a ring slot.
 pub const fn block_tiles(weights: ElementType) -> u32 {
+    if weights.exact().is_some() {
+        return GROUP_TILES as u32;
+    }
     match weights.is_tiles() {
         true => RING_SLOT_BYTES / weights.block_bytes(),
         // Row-major weights are converted to FP32 tiles.
         false => RING_SLOT_BYTES / ElementType::TilesF32.block_bytes(),
+    }
+}
+
+/// k-tiles of weights in a slot of the ring that outlives steps ([`crate::ring`]): a packet of tiles, or a whole group of exact weights.
+pub const fn row_block_tiles(weights: ElementType) -> u32 {
+    match weights.exact() {
+        Some(_) => GROUP_TILES as u32,
+        None => crate::target::CHIP.noc.max_packet / weights.block_bytes(),
     }
 }
 
@@ -123,6 +146,14 @@ pub const fn share(total: u32, index: u32, members: u32) -> (u32, u32) {
     let (each, rest) = (total / members, total % members);
     let (extra, next) = (index * rest / members, (index + 1) * rest / members);
     (index * each + extra, each + next - extra)
+}
+
+/// The same for one of several `parts` of a launch that members share: part `part` begins `part / parts` of an item earlier, so that parts with few items
+/// give them to different members.
+pub const fn share_of_part(total: u32, index: u32, members: u32, [part, parts]: [u32; 2]) -> (u32, u32) {
+    let shift = members * part / parts;
+    let first = (index * total + shift) / members;
+    (first, ((index + 1) * total + shift) / members - first)
 }
 
 /// The n-tile that the units of a row tile begin with: row tile `number` of `of` (counted over all batches) goes round
@@ -217,6 +248,33 @@ numbered! {
     }
 }
 
+/// Products with the same row in one launch, beside the first one.
+pub const MORE_PARTS: usize = 2;
+
+/// Another product with the same row: its weights have the type, the row length and the batch of src0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Part {
+    /// Linear address of its weights: low and high half.
+    pub weights: [u32; 2],
+    /// Linear address of its result, one dense row of whole tiles, at a multiple of what a NoC write wants: low and high half.
+    pub dst: [u32; 2],
+    /// Its tiles of n; 0: there is no such product.
+    pub n_tiles: u32,
+}
+
+impl Part {
+    /// Both halves of an address.
+    pub const fn address([low, high]: [u32; 2]) -> u64 {
+        low as u64 | (high as u64) << 32
+    }
+
+    /// An address' halves.
+    pub const fn halves(address: u64) -> [u32; 2] {
+        [address as u32, (address >> 32) as u32]
+    }
+}
+
 /// Parameters of a matmul descriptor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -225,7 +283,7 @@ pub struct MatmulParams {
     pub units: u32,
     /// Tiles of n (rows of src0).
     pub n_tiles: u32,
-    /// Tiles of rows of src1.
+    /// Rows of src1 in units of [`tiles_at_once`](Self::tiles_at_once) tiles, rounded up.
     pub row_tiles: u32,
     /// Tiles of k.
     pub k_tiles: u32,
@@ -243,9 +301,30 @@ pub struct MatmulParams {
     pub ids: u32,
     /// How src0 comes to SrcA: a [`Halves`] as a number.
     pub halves: u32,
-    /// 1: src1 is one row, at a multiple of [`CONGRUENCE`](crate::target::CONGRUENCE). One tile reads it for all, it stays in L1 as it is, and the
+    /// 1: src1 is one row, at a multiple of [`CONGRUENCE`]. One tile reads it for all, it stays in L1 as it is, and the
     /// Tensix units round it. 0: NCRISC brings rows to SrcB's order.
     pub row: u32,
+    /// 1: src1 is in SrcB's order, tiles of 32 rows and 32 elements of K ([`Mode::Activations`](crate::copy::Mode::Activations)). In a tile the groups of 8 rows
+    /// follow one another, in a group its two faces. `src1.ne` are the extents of the rows, `src1.nb` the distances of tiles.
+    pub ordered: u32,
+    /// Tiles of rows that a unit has, 1 to [`TILES_AT_ONCE`]: each tile of weights is multiplied with all of them. More than 1 only if src1 is in SrcB's order,
+    /// and all of K is one chunk.
+    pub tiles_at_once: u32,
+    /// Which step of its stream it is, counted from 1, if its weights come through the ring that outlives steps ([`crate::ahead`]); set by the
+    /// runtime at launch. Builders leave 0.
+    pub number: u32,
+    /// Linear address of the descriptor of the next such step, which BRISC begins to read the weights of when it has asked for all of this one's: low
+    /// and high half; 0: there is none, or what lies between needs the ring's room. Set by the runtime at launch. Builders leave 0.
+    pub later: [u32; 2],
+    /// Other products with the same single row, each with units of its own behind those of src0; [`units`](Self::units) are those of all.
+    pub parts: [Part; MORE_PARTS],
+}
+
+impl MatmulParams {
+    /// Products of the launch.
+    pub fn products(&self) -> u32 {
+        1 + self.parts.iter().filter(|part| part.n_tiles > 0).count() as u32
+    }
 }
 
 #[cfg(test)]
@@ -264,6 +343,23 @@ mod tests {
             }
             assert_eq!(next, total);
         }
+    }
+
+    #[test]
+    fn parts_cover_everything_once_and_few_items_have_members_of_their_own() {
+        for (total, members, parts) in [(16, 72, 3), (64, 72, 3), (5, 72, 2), (1000, 64, 3), (3, 8, 3)] {
+            for part in 0..parts {
+                let mut next = 0;
+                for index in 0..members {
+                    let (first, count) = share_of_part(total, index, members, [part, parts]);
+                    assert_eq!(first, next);
+                    next += count;
+                }
+                assert_eq!(next, total);
+            }
+        }
+        let has = |part, index| share_of_part(16, index, 72, [part, 3]).1;
+        assert!((0..72).all(|index| has(1, index) + has(2, index) <= 1));
     }
 
     #[test]

@@ -50,7 +50,7 @@ macro_rules! device_operators {
             /// State that is carried from token to token ([`crate::recurrent`]).
             Recurrent = 11, "RECURRENT", $crate::recurrent::RecurrentParams, lanes(recurrent::run);
             /// A step of an optimiser: a function of elements of src0 and src1 ([`crate::elementwise::OptStep`]) whose parameters are in
-            /// more[0].
+            /// `more[0]`.
             OptStep = 12, "OPT_STEP", $crate::elementwise::ElementwiseParams, tensix(sfpu);
             /// Sums, running sums, largest elements ([`crate::rows::reduce`]).
             Reduce = 13, "REDUCE", $crate::rows::reduce::ReduceParams, lanes(rows::reduce::run);
@@ -63,7 +63,7 @@ macro_rules! device_operators {
             /// Rows that indices name ([`crate::rows::gather`]).
             Gather = 17, "GATHER", $crate::rows::gather::GatherParams, lanes(rows::gather::run);
             /// Rotary positions ([`crate::rows::rope`]).
-            Rope = 18, "ROPE", $crate::rows::rope::RopeParams, lanes(rows::rope::run);
+            Rope = 18, "ROPE", $crate::rows::rope::RopeParams, either(rows::rope::run, sfpu_rows);
             /// Weighted sums of rows ([`crate::rows::weighted_sum`]).
             WeightedSum = 19, "WEIGHTED_SUM", $crate::rows::weighted_sum::WeightedSumParams, lanes(rows::weighted_sum::run);
             /// Small matrices made doubly stochastic ([`crate::rows::balance`]).
@@ -74,6 +74,14 @@ macro_rules! device_operators {
             Transfer = 22, "TRANSFER", $crate::transfer::TransferParams, brisc(transfer::run);
             /// Copies to the other chip of a card ([`crate::relay`]).
             Relay = 23, "RELAY", $crate::relay::RelayParams, brisc(relay::run);
+            /// Attention of single tokens to parts of a cache ([`crate::attention`]).
+            Attention = 24, "ATTENTION", $crate::attention::AttentionParams, tensix(attention);
+            /// The parts put together.
+            AttentionMerge = 25, "ATTENTION_MERGE", $crate::attention::MergeParams, tensix(attention_merge);
+            /// ggml `MUL_MAT` of many rows with weights ([`crate::matmul_block`]); src1 is in SrcB's order.
+            MatmulBlock = 26, "MUL_MAT_BLOCK", $crate::matmul_block::BlockParams, tensix(matmul_block);
+            /// Attention of many tokens ([`crate::attention_rows`]).
+            AttentionRows = 27, "ATTENTION_ROWS", $crate::attention_rows::AttentionRowsParams, tensix(attention_rows);
         }
     };
 }

@@ -68,8 +68,8 @@ impl Kind {
 pub const MAX_STATE: u32 = 38 * 1024;
 
 /// Parameters. src0 = state before (elements of a line, lines, heads, sequences), src1 = values and dst = results (lines,
-/// heads, tokens, sequences), more[0] = vectors (elements times planes, heads, tokens, sequences), more[1] = state after,
-/// more[2] = which state each sequence begins with, I32; else that of its number.
+/// heads, tokens, sequences), `more[0]` = vectors (elements times planes, heads, tokens, sequences), `more[1]` = state after,
+/// `more[2]` = which state each sequence begins with, I32; else that of its number.
 #[derive(Clone, Copy, PartialEq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct RecurrentParams {

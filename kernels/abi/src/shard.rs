@@ -59,7 +59,7 @@ impl Shards {
     /// Of the matrix that begins `offset` bytes after the first one of [`TensorView::tiles`].
     pub const fn of_matrix(tiles: &TensorView, offset: u64, banks: u32) -> Self {
         let bytes = tiles.nb[1] * tiles.ne[1].div_ceil(TILE) as u64;
-        Self::new(DramAddr(tiles.addr + offset), bytes, banks)
+        Self::new(DramAddr(tiles.addr.wrapping_add(offset)), bytes, banks)
     }
 
     /// The shard that has byte `at` of the stream; an empty one if the stream is shorter.

@@ -6,6 +6,7 @@ use tt_isa::format::{DataFormat, TILE_DATUMS, TILE_DIM};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use tt_kernel_quant::GgmlType;
+use tt_kernel_quant::exact::{GROUP_TILES, Kind};
 
 /// Element types that a view can have. Block types as in ggml: a stride `nb[0]` is that of one block.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +29,8 @@ pub enum ElementType {
     TilesBfp4,
     /// Tiles of 4096 bytes, FP32 rounded as SrcA holds it (ten mantissa bits): weights of F32, and operands that are no weights.
     TilesF32,
+    /// Weights without a second rounding: integers, and the scales of blocks beside them ([`tt_kernel_quant::exact`]). A block is a whole group.
+    Exact(Kind),
 }
 
 impl ElementType {
@@ -55,6 +58,7 @@ impl ElementType {
             TilesBfp8 => 257,
             TilesBfp4 => 258,
             TilesF32 => 259,
+            Exact(kind) => EXACT + kind as u32,
         }
     }
 
@@ -70,6 +74,7 @@ impl ElementType {
             257 => TilesBfp8,
             258 => TilesBfp4,
             259 => TilesF32,
+            EXACT..EXACT_END => Exact(Kind::ALL[(code - EXACT) as usize]),
             _ => match GgmlType::from_number(code) {
                 Some(ty) => Ggml(ty),
                 None => return None,
@@ -77,12 +82,13 @@ impl ElementType {
         })
     }
 
-    /// Values in a block: as ggml has it, 1024 for tiles, 1 otherwise.
+    /// Values in a block: as ggml has it, 1024 for tiles, those of a group for exact weights, 1 otherwise.
     pub const fn block_len(self) -> u32 {
         use ElementType::*;
         match self {
             Ggml(ty) => ty.block().0 as u32,
             TilesBf16 | TilesBfp8 | TilesBfp4 | TilesF32 => TILE_DATUMS as u32,
+            Exact(_) => (GROUP_TILES * TILE_DATUMS) as u32,
             I8 | I16 | I32 | I64 => 1,
         }
     }
@@ -100,6 +106,7 @@ impl ElementType {
                 Some(format) => format.tile_bytes() as u32,
                 None => 0,
             },
+            Exact(kind) => kind.group_bytes(GROUP_TILES) as u32,
         }
     }
 
@@ -107,7 +114,7 @@ impl ElementType {
     pub const fn tile_format(self) -> Option<DataFormat> {
         Some(match self {
             ElementType::TilesBf16 => DataFormat::Bf16,
-            ElementType::TilesBfp8 => DataFormat::Bfp8,
+            ElementType::TilesBfp8 | ElementType::Exact(_) => DataFormat::Bfp8,
             ElementType::TilesBfp4 => DataFormat::Bfp4,
             ElementType::TilesF32 => DataFormat::Fp32,
             _ => return None,
@@ -122,11 +129,23 @@ impl ElementType {
         }
     }
 
+    /// The kind of weights that are not rounded a second time.
+    pub const fn exact(self) -> Option<Kind> {
+        match self {
+            ElementType::Exact(kind) => Some(kind),
+            _ => None,
+        }
+    }
+
     /// Whether the type is one of our tile layouts.
     pub const fn is_tiles(self) -> bool {
         self.tile_format().is_some()
     }
 }
+
+/// Number of the first kind of exact weights, and the one behind the last.
+const EXACT: u32 = 260;
+const EXACT_END: u32 = EXACT + Kind::ALL.len() as u32;
 
 impl fmt::Debug for ElementType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,6 +160,7 @@ impl fmt::Debug for ElementType {
             TilesBfp8 => "TilesBfp8",
             TilesBfp4 => "TilesBfp4",
             TilesF32 => "TilesF32",
+            Exact(kind) => return write!(f, "Exact{kind:?}"),
         })
     }
 }
@@ -148,7 +168,7 @@ impl fmt::Debug for ElementType {
 /// A tensor in the linear DRAM space of one chip.
 ///
 /// For row-major types `ne` and `nb` are ggml's. For tile types `ne` is ggml's logical shape (`ne[0]` = k,
-/// `ne[1]` = n, two batch extents), `nb[0]` the bytes of a tile, `nb[1]` those of a row of tiles (all k of one
+/// `ne[1]` = n, two batch extents), `nb[0]` the bytes of a tile (of exact weights those of a whole group), `nb[1]` those of a row of tiles (all k of one
 /// n-tile), `nb[2]` those of a matrix and `nb[3]` those of `ne[2]` matrices.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -186,7 +206,11 @@ impl TensorView {
     /// matrix are in its place is said by [`crate::Shards`].
     pub const fn tiles(ty: ElementType, addr: u64, ne: [u32; 4]) -> Self {
         let nb0 = ty.block_bytes() as u64;
-        let nb1 = nb0 * ne[0].div_ceil(TILE_DIM as u32) as u64;
+        let k_tiles = ne[0].div_ceil(TILE_DIM as u32);
+        let nb1 = match ty.exact() {
+            Some(kind) => kind.column_bytes(k_tiles as usize) as u64,
+            None => nb0 * k_tiles as u64,
+        };
         let nb2 = nb1 * ne[1].div_ceil(TILE_DIM as u32) as u64;
         Self::new(ty, addr, ne, [nb0, nb1, nb2, nb2 * ne[2] as u64])
     }
@@ -207,9 +231,12 @@ impl TensorView {
             false => (self.ne[0] / ty.block_len(), self.ne[1]),
         };
         let last = [n0, n1, self.ne[2], self.ne[3]];
-        let offset =
-            last.iter().zip(self.nb).map(|(&n, nb)| u64::from(n).saturating_sub(1) * nb).sum::<u64>();
-        offset + u64::from(ty.block_bytes())
+        let offsets = last.iter().zip(self.nb).map(|(&n, nb)| u64::from(n).saturating_sub(1) * nb);
+        match ty.exact() {
+            // The last group of a row of tiles may be shorter than others.
+            Some(_) => offsets.skip(1).sum::<u64>() + self.nb[1],
+            None => offsets.sum::<u64>() + u64::from(ty.block_bytes()),
+        }
     }
 }
 
@@ -224,7 +251,20 @@ mod tests {
         for ty in (0..300).filter_map(ElementType::from_code) {
             assert_eq!(ElementType::from_code(ty.code()), Some(ty));
         }
-        assert_eq!((0..300).filter_map(ElementType::from_code).count(), GgmlType::ALL.len() + 8);
+        assert_eq!(
+            (0..300).filter_map(ElementType::from_code).count(),
+            GgmlType::ALL.len() + 8 + Kind::ALL.len()
+        );
         assert_eq!(std::format!("{:?} {:?}", ElementType::Q8_0, ElementType::I32), "Q8_0 I32");
+    }
+
+    #[test]
+    fn a_matrix_of_exact_weights_has_its_groups_and_no_more() {
+        for kind in Kind::ALL {
+            for (k, k_tiles) in [(32, 1), (256, 8), (576, 18), (2048, 64)] {
+                let view = TensorView::tiles(ElementType::Exact(kind), 0, [k, 75, 3, 1]);
+                assert_eq!(view.span(), 9 * kind.column_bytes(k_tiles) as u64, "{kind:?} {k}");
+            }
+        }
     }
 }

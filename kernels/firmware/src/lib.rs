@@ -14,3 +14,5 @@
 
 pub mod ops;
 pub mod rt;
+
+pub use tt_kernel::{image, semwait, ttinsn, ttprogram};

@@ -1,7 +1,7 @@
 //! Small matrices made doubly stochastic: a softmax of each row, then columns and rows in turn are divided by their sums
 //! (Sinkhorn's iteration; ggml `DSV4_HC_COMB`).
 //!
-//! The softmax is FP32. The many sums and quotients after it are those of positive numbers that are far apart: [`Positive`] needs a
+//! The softmax is FP32. The many sums and quotients after it are those of positive numbers that are far apart: `Positive` needs a
 //! tenth of the instructions of emulated FP32 for them, and has more digits.
 
 use crate::exp::exp;

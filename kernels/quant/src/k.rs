@@ -23,7 +23,7 @@ pub fn q2_k<A: Arithmetic>(block: &[u8; 84], out: &mut [f32; 256]) {
 
 /// The sixteen 6-bit scales of `Q3_K`: low nibbles in 8 bytes, high pairs of bits in 4.
 #[inline(always)]
-fn q3_k_scales(packed: &[u8; 12]) -> [i8; 16] {
+pub(super) fn q3_k_scales(packed: &[u8; 12]) -> [i8; 16] {
     let mut scales = [0; 16];
     for (i, scale) in scales.iter_mut().enumerate() {
         let low = packed[i % 8] >> (i / 8 * 4) & 15;
@@ -56,7 +56,7 @@ pub fn q3_k<A: Arithmetic>(block: &[u8; 110], out: &mut [f32; 256]) {
 
 /// Scale and minimum of sub-block `j` of `Q4_K` and `Q5_K`: 6 bits each, in 12 bytes.
 #[inline(always)]
-fn scale_min(j: usize, packed: &[u8]) -> (i32, i32) {
+pub(super) fn scale_min(j: usize, packed: &[u8]) -> (i32, i32) {
     let (scale, min) = if j < 4 {
         (packed[j] & 63, packed[j + 4] & 63)
     } else {

@@ -14,6 +14,7 @@
 
 pub mod arithmetic;
 pub mod encode;
+pub mod exact;
 pub mod ggml_type;
 mod grids;
 mod iq;

@@ -42,7 +42,7 @@ pub fn tq2_0<A: Arithmetic>(block: &[u8; 66], out: &mut [f32; 256]) {
 }
 
 /// Twice the values of E2M1; the scales below are half of what the formats say.
-const E2M1_TWICE: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+pub(super) const E2M1_TWICE: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
 /// Half of an E8M0 scale, `2^(x - 128)`. 255 is no NaN to ggml.
 #[inline(always)]

@@ -290,7 +290,7 @@ pub const fn logistic(p: &mut Program) {
     p.mul(0, 0, 5);
 }
 
-/// `LReg[0] = ln(1 + e^LReg[7])`, LReg[7] above 20; uses 2 to 6.
+/// `LReg[0] = ln(1 + e^LReg[7])`, `LReg[7]` above 20; uses 2 to 6.
 pub const fn softplus(p: &mut Program) {
     p.mov(6, 7);
     between(p, 6, -86.0, 88.0, 2);

@@ -10,11 +10,15 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+pub mod attention;
+pub mod attention_rows;
+pub mod exact;
 pub mod functions;
 pub mod gradients;
 pub mod norm;
 mod operators;
 mod program;
+pub mod rotate;
 pub mod rows;
 pub mod soft_max;
 

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`wormhole`] | Wormhole B0: chip, registers by name, names of tiles |
 //! | [`blackhole`] | Blackhole A0: chip, instructions, registers, names of tiles |
-//! | [`board`](mod@board) | boards with Wormhole chips |
+//! | `board` | boards with Wormhole chips |
 //!
 //! Sources: `WormholeB0/README.md`, `NoC/Coordinates.md`, `DRAMTile/README.md`, the same pages below `BlackholeA0/`,
 //! the vendor's soc descriptors; further ones are named where they are used.

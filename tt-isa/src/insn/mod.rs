@@ -5,7 +5,7 @@
 //! `.ttinsn`: the word rotated left by two, which no RV32IM encoding can be since its low bits are not `11`
 //! (`TensixTile/BabyRISCV/PushTensixInstruction.md`).
 //!
-//! [`table`] is the only place where encodings are written: Wormhole's. Each row becomes a struct of the instruction's
+//! `table` is the only place where encodings are written: Wormhole's. Each row becomes a struct of the instruction's
 //! name (`MVMUL { dst, addr_mode, .. }`, `const` [`MVMUL::word`](table::MVMUL::word) and `decode`), an [`Opcode`], an
 //! [`InsnInfo`] with its encoding and its [`Effects`]: what the instruction does to the machine. What another chip
 //! changes, of either, is written with that chip ([`crate::chip::blackhole::insn`]); an [`InsnSet`] is the whole of a

@@ -12,7 +12,7 @@ numbered! {
         /// Rows of src0 to those rows of the result that the indices src1 name (ggml `SET_ROWS`, for the types that
         /// [`Op::SetRows`](crate::Op::SetRows) does not write).
         SetRows,
-        /// Rows of src0 plus those rows of src1 that the indices more[0] name.
+        /// Rows of src0 plus those rows of src1 that the indices `more[0]` name.
         AddId,
         /// Rows of src0 added to those rows of the result that the indices src1 name; `rows` counts rows of the result.
         AddRows,

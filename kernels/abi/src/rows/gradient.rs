@@ -14,7 +14,7 @@ numbered! {
         RmsNormBack,
         /// `label * ln(softmax(x))` with labels in src1; `scale` = 1.
         CrossEntropy,
-        /// `(softmax(x) - label) * d * factor` with labels in src1 and d in more[0]; `scale` = 1, `factor` = 1 / rows.
+        /// `(softmax(x) - label) * d * factor` with labels in src1 and d in `more[0]`; `scale` = 1, `factor` = 1 / rows.
         CrossEntropyBack,
     }
 }

@@ -1,7 +1,7 @@
-//! Rotary positions: pairs of elements are rotated; src1 = positions, more[0] = frequency factors, more[1] = rows of a cache.
+//! Rotary positions: pairs of elements are rotated; src1 = positions, `more[0]` = frequency factors, `more[1]` = rows of a cache.
 //!
 //! Cosines and sines depend on token and pair alone. A descriptor with [`Rope::TABLE`] writes them down for all tokens, and those with
-//! [`Rope::PREPARED`], of every layer, for queries and keys, read them.
+//! [`Rope::PREPARED`], of every layer, for queries and keys, read them: on lanes as integers, on the vector unit as FP32 ([`Rope::FLOATS`]).
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -60,10 +60,22 @@ impl Rope {
     pub const TABLE: u32 = 8;
     /// src1 is a table.
     pub const PREPARED: u32 = 16;
+    /// A table is one of FP32 for the vector unit, in the order of a row's elements: each pair's cosine in the place of its first element, its sine in
+    /// that of the second one.
+    pub const FLOATS: u32 = 32;
 
     /// Elements (I32) of a token's row of a table: mantissas of each pair's cosine and sine, and the exponent of them all.
     pub const fn table_row(&self) -> u32 {
         2 * self.pairs + 1
+    }
+
+    /// Whether the pairs of a row of `ne0` elements are neighbours from its beginning on, or its halves: what the vector unit rotates.
+    pub const fn fills_registers(&self, ne0: u32) -> bool {
+        self.offset == 0
+            && match self.distance {
+                1 => 2 * self.pairs <= ne0,
+                distance => distance == self.pairs && 2 * self.pairs == ne0,
+            }
     }
 
     /// Parts of a token's row of a table, each the work of a lane: [`TABLE_PAIRS`] pairs.

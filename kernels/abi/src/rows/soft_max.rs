@@ -1,4 +1,4 @@
-//! Softmax of `scale * x + slope * mask`; src1 = mask, more[0] = sinks, one for each head (dimension 2).
+//! Softmax of `scale * x + slope * mask`; src1 = mask, `more[0]` = sinks, one for each head (dimension 2).
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 

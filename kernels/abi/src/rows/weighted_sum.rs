@@ -1,5 +1,5 @@
 //! `scale * sum_s w[s] * x[s]` of src0's rows s (elements, rows, ne2, ne3) with each row of weights src1 (as many weights, rows of the
-//! result, ne2, ne3), or with weights of one if there is no src1; plus more[0], which repeats in dimension 3.
+//! result, ne2, ne3), or with weights of one if there is no src1; plus `more[0]`, which repeats in dimension 3.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 

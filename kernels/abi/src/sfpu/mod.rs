@@ -56,7 +56,7 @@ pub const fn parameters_slot(addr: u64) -> u32 {
 
 const _: () = {
     assert!((HEAP | OPERAND_BYTES | PARAMETERS).is_multiple_of(CONGRUENCE) && RESULTS.is_multiple_of(16));
-    assert!(PARAMETERS + CONGRUENCE + 4 * crate::elementwise::MAX_OPT_PARAMS <= crate::l1::HEAP_END);
+    assert!(PARAMETERS + CONGRUENCE + 4 * crate::elementwise::MAX_OPT_PARAMS <= crate::ring::RING);
     // 32-bit rows of Dst.
     assert!(DST_SLOTS * DST_SLOT_ROWS <= tt_isa::format::DST_ROWS_32 as u32);
 };

@@ -5,7 +5,7 @@
 //! what its elements are shifted by, for a sum, and for the result. What is computed is in the programs of `tt-kernel-sfpu`.
 
 use super::{BLOCK, BLOCK_BYTES};
-use crate::l1::{HEAP, HEAP_END};
+use crate::l1::HEAP;
 use crate::rows::gradient::GradientFunction;
 use crate::rows::norm::NormFunction;
 use crate::target::{CONGRUENCE, offset};
@@ -34,10 +34,14 @@ const HEADS: u32 = SLOTS + 2;
 const HEAD_BYTES: u32 = 3 * CONGRUENCE;
 const RESULTS: u32 = HEAP + 2 * SLOTS * OPERAND_BYTES;
 const HEADS_AT: u32 = RESULTS + RESULT_SLOTS * RESULT_BYTES;
+/// Where a row of F16 is made of a result.
+const HALVES: u32 = HEADS_AT + HEADS * HEAD_BYTES;
+/// Where an index comes in.
+const INDEX: u32 = HALVES + 2 * SEGMENT + CONGRUENCE;
 
 const _: () = {
-    assert!((OPERAND_BYTES | RESULTS | HEADS_AT).is_multiple_of(CONGRUENCE));
-    assert!(HEADS_AT + HEADS * HEAD_BYTES <= HEAP_END);
+    assert!((OPERAND_BYTES | RESULTS | HEADS_AT | HALVES | INDEX).is_multiple_of(CONGRUENCE));
+    assert!(INDEX + 2 * CONGRUENCE <= crate::ring::RING);
     assert!(SEGMENT / 16 == PARTNER_ROW && 2 * PARTNER_ROW == HALF_ROWS && BLOCK_BYTES * 2 == RESULT_BYTES);
 };
 
@@ -51,14 +55,24 @@ pub const fn result_slot(number: u32) -> u32 {
     RESULTS + number % RESULT_SLOTS * RESULT_BYTES
 }
 
-/// Head of the row whose first segment is `number`: two words, FP32: the mask's slope, and the value of more[0] that belongs to the row.
+/// Head of the row whose first segment is `number`: two words, FP32: the mask's slope, and the value of `more[0]` that belongs to the row.
 pub const fn head(number: u32) -> u32 {
     HEADS_AT + number % HEADS * HEAD_BYTES
 }
 
-/// Where a head's value of more[0] comes in from DRAM.
+/// Where a head's value of `more[0]` comes in from DRAM.
 pub const fn head_staging(number: u32, addr: u64) -> u32 {
     head(number) + CONGRUENCE + offset(addr)
+}
+
+/// Where a row of F16 is made of a result, for `addr` in DRAM.
+pub const fn halves_slot(addr: u64) -> u32 {
+    HALVES + offset(addr)
+}
+
+/// Where the index at `addr` comes in from DRAM.
+pub const fn index_slot(addr: u64) -> u32 {
+    INDEX + offset(addr)
 }
 
 /// A function of rows.
@@ -80,12 +94,21 @@ pub enum RowFunction {
     Norm,
     /// See [`NormFunction`].
     L2Norm,
+    /// Pairs of neighbours rotated by cosines and sines, the row's partner ([`crate::rows::rope`]).
+    Rotate,
+    /// The same of pairs whose elements are half a row apart.
+    RotateHalves,
 }
 
 impl RowFunction {
     /// Whether it is a [`NormFunction`].
     pub const fn is_norm(self) -> bool {
         matches!(self, Self::RmsNorm | Self::Norm | Self::L2Norm)
+    }
+
+    /// Whether it is a rotation.
+    pub const fn is_rotation(self) -> bool {
+        matches!(self, Self::Rotate | Self::RotateHalves)
     }
 
     /// What stands behind a row's end up to whole vector registers: it adds nothing to the maximum and the sum of powers, or to the sums.

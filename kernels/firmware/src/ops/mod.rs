@@ -4,10 +4,14 @@
 //! five cores does with an operator's number ([`brisc`] to [`ncrisc`]) is made of it here, with the parameters as the type
 //! that the table gives them. (A `run` that several operators share is not to be copied into each of their places.)
 
+pub mod attention;
+pub mod attention_merge;
+pub mod attention_rows;
 pub mod copy;
 pub mod elementwise;
 pub mod fold;
 pub mod matmul;
+pub mod matmul_block;
 pub mod recurrent;
 pub mod relay;
 pub mod resample;
@@ -23,11 +27,11 @@ use crate::rt::launch::{Launch, TileLaunch};
 use tt_kernel_abi::device_operators;
 use tt_kernel_abi::operators::{Op, kernel};
 
-/// A kernel as the lane of NoC `$noc`.
+/// A kernel as this core's lane.
 macro_rules! lane {
-    ($launch:ident $noc:literal $op:ident $($kernel:ident)::+) => {{
+    ($launch:ident $op:ident $($kernel:ident)::+) => {{
         let params = $launch.params::<kernel::$op>();
-        $($kernel)::+(Lane::new($launch, $noc), params)
+        $($kernel)::+(Lane::new($launch), params)
     }};
 }
 
@@ -35,7 +39,7 @@ macro_rules! lane {
 macro_rules! part {
     ($core:ident $launch:ident $op:ident nothing()) => {{}};
     (brisc $launch:ident $op:ident brisc($($kernel:ident)::+)) => {
-        lane!($launch 0 $op $($kernel)::+)
+        lane!($launch $op $($kernel)::+)
     };
     ($core:ident $launch:ident $op:ident brisc($($kernel:ident)::+)) => {{}};
     (ncrisc $launch:ident $op:ident ncrisc($module:ident)) => {{
@@ -44,10 +48,10 @@ macro_rules! part {
     }};
     ($core:ident $launch:ident $op:ident ncrisc($module:ident)) => {{}};
     (brisc $launch:ident $op:ident lanes($($kernel:ident)::+)) => {
-        lane!($launch 0 $op $($kernel)::+)
+        lanes(Op::$op, $launch)
     };
     (ncrisc $launch:ident $op:ident lanes($($kernel:ident)::+)) => {
-        lane!($launch 1 $op $($kernel)::+)
+        lanes(Op::$op, $launch)
     };
     ($core:ident $launch:ident $op:ident lanes($($kernel:ident)::+)) => {{}};
     ($core:ident $launch:ident $op:ident tensix($module:ident)) => {{
@@ -62,6 +66,17 @@ macro_rules! part {
     };
 }
 
+/// What a lane does of one row of the table.
+macro_rules! lanes_part {
+    ($launch:ident $op:ident lanes($($kernel:ident)::+)) => {
+        lane!($launch $op $($kernel)::+)
+    };
+    ($launch:ident $op:ident either($($kernel:ident)::+, $module:ident)) => {
+        lane!($launch $op $($kernel)::+)
+    };
+    ($launch:ident $op:ident $cores:ident $kernel:tt) => {{}};
+}
+
 /// The five cores' parts of all rows.
 macro_rules! cores {
     ($($(#[$doc:meta])* $op:ident = $number:literal, $name:literal, $params:ty, $cores:ident $kernel:tt;)*) => {
@@ -70,6 +85,14 @@ macro_rules! cores {
         cores!(@ trisc1 { $($op $cores $kernel)* });
         cores!(@ trisc2 { $($op $cores $kernel)* });
         cores!(@ ncrisc { $($op $cores $kernel)* });
+
+        /// A lane's part of an operator: one function for both cores that are lanes.
+        #[inline(never)]
+        fn lanes(op: Op, launch: Launch) {
+            match op {
+                $(Op::$op => lanes_part!(launch $op $cores $kernel),)*
+            }
+        }
     };
     (@ $core:ident { $($op:ident $cores:ident $kernel:tt)* }) => {
         /// This core's part of an operator.

@@ -14,6 +14,7 @@ use crate::rt::l1::L1;
 use crate::rt::launch::TileLaunch;
 use crate::rt::mmio::order;
 use crate::rt::noc::Noc;
+use tt_kernel_abi::ahead::RING;
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul::share;
 use tt_kernel_abi::rows::set_rows::{MAX_SET_PIECE, SetRowsParams};
@@ -30,9 +31,8 @@ const INDEX_STAGE: u32 = 2 * CONGRUENCE;
 const INDICES: Area = Area(l1::HEAP, INDEX_STAGE);
 const SOURCES: Area = Area(INDICES.0 + BATCH * INDEX_STAGE, STAGE);
 const RESULTS: Area = Area(SOURCES.0 + BATCH * STAGE, STAGE);
-const _: () = assert!(
-    RESULTS.0 + BATCH * STAGE <= l1::HEAP_END && (SOURCES.0 | RESULTS.0 | STAGE).is_multiple_of(CONGRUENCE)
-);
+const _: () =
+    assert!(RESULTS.0 + BATCH * STAGE <= RING && (SOURCES.0 | RESULTS.0 | STAGE).is_multiple_of(CONGRUENCE));
 
 /// A piece of a source row.
 #[derive(Clone, Copy)]

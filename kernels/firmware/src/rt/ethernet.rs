@@ -4,6 +4,7 @@
 //! block -> BLOCKS[slot]   command -> its slot   (both have arrived)   write pointer   ... the firmware moves the read pointer
 //! ```
 //! The queue belongs to one core: the host leaves it alone meanwhile.
+#![allow(unsafe_code)]
 
 use super::heap::Heap;
 use super::l1::L1;
@@ -64,7 +65,8 @@ impl Queue {
             self.look(noc);
         }
         let slot = self.write % COMMAND_COUNT;
-        noc.write_l1(block, self.node, BLOCKS + slot * BLOCK_SIZE);
+        // SAFETY: a free slot of the queue, which is this core's.
+        unsafe { noc.write_l1(block, self.node, BLOCKS + slot * BLOCK_SIZE) };
         let (node, addr) = noc.place_on_noc_0(to);
         self.submit(noc, [addr, node | chip], block.len(), Flags::WRITE.union(Flags::BLOCK), rack);
     }
@@ -84,12 +86,14 @@ impl Queue {
         word(DATA, data);
         word(FLAGS, flags.bits());
         word(RACK, rack);
-        noc.write_l1(self.command, self.node, REQUEST_QUEUE + COMMANDS + slot * COMMAND_SIZE);
+        // SAFETY: the slot's command.
+        unsafe { noc.write_l1(self.command, self.node, REQUEST_QUEUE + COMMANDS + slot * COMMAND_SIZE) };
         // What the pointer shows has to be there before it.
         noc.wait_writes();
         self.write = (self.write + 1) % POINTERS;
         self.pointer.elements::<u32>()[0].store(self.write);
-        noc.write_l1(self.pointer, self.node, REQUEST_QUEUE + WRITE_POINTER);
+        // SAFETY: the queue's pointer, which only this core moves.
+        unsafe { noc.write_l1(self.pointer, self.node, REQUEST_QUEUE + WRITE_POINTER) };
         noc.wait_writes();
     }
 

@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 use super::l1::{L1, outside};
-use tt_kernel_abi::l1;
+use tt_kernel_abi::{ahead, l1};
 
 /// What is left of a core's part of the heap.
 pub struct Heap {
@@ -14,22 +14,28 @@ pub struct Heap {
 
 /// Bytes that each of the two cores has.
 pub const BYTES: u32 = l1::HEAP_END - l1::HEAP_MIDDLE;
+/// Bytes that each has in a launch that keeps the ring of weights ([`ahead`]): kernels of which [`ahead::keeps_ring`] says that they do make do with these.
+pub const KEPT_BYTES: u32 = ahead::RING - ahead::MIDDLE;
 /// The NoC wants both ends of a read congruent.
 const ALIGN: u32 = tt_kernel_abi::target::CONGRUENCE;
 
 // What is left never becomes less than nothing.
-const _: () = assert!((l1::HEAP | l1::HEAP_MIDDLE | l1::HEAP_END).is_multiple_of(ALIGN));
+const _: () =
+    assert!((l1::HEAP | l1::HEAP_MIDDLE | l1::HEAP_END | ahead::MIDDLE | ahead::RING).is_multiple_of(ALIGN));
+const _: () = assert!(KEPT_BYTES <= ahead::MIDDLE - l1::HEAP);
 
 impl Heap {
-    /// The lower part for the core of NoC 0 (BRISC), the upper one for that of NoC 1 (NCRISC).
+    /// The lower part for the core of NoC 0 (BRISC), the upper one for that of NoC 1 (NCRISC); `keeps`: of what is in front of the ring.
     ///
     /// # Safety
     /// Once for a launch and core, which nothing else gives the heap to: slices of the heap that were taken in the launch before
     /// are gone.
-    pub(super) unsafe fn of_noc(noc: u32) -> Self {
+    pub(super) unsafe fn of_noc(noc: u32, keeps: bool) -> Self {
+        let (middle, end) =
+            if keeps { (ahead::MIDDLE, ahead::RING) } else { (l1::HEAP_MIDDLE, l1::HEAP_END) };
         match noc {
-            0 => Self { next: l1::HEAP, end: l1::HEAP_MIDDLE },
-            _ => Self { next: l1::HEAP_MIDDLE, end: l1::HEAP_END },
+            0 => Self { next: l1::HEAP, end: middle },
+            _ => Self { next: middle, end },
         }
     }
 

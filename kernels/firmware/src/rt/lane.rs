@@ -10,6 +10,7 @@ use super::launch::Launch;
 use super::noc::Noc;
 use core::ops::Deref;
 use tt_isa::map::RiscV;
+use tt_kernel_abi::ahead::KEEPS;
 use tt_kernel_abi::launch::LANES;
 use tt_kernel_abi::matmul::share;
 
@@ -41,16 +42,17 @@ pub struct Lane<'a> {
 }
 
 impl<'a> Lane<'a> {
-    /// The lane of this core, which has NoC `noc`, for this launch.
-    pub fn new(launch: Launch<'a>, noc: u32) -> Self {
-        let core = if noc == 0 { RiscV::Brisc } else { RiscV::Ncrisc };
-        if launch.core != core {
-            outside();
-        }
+    /// The lane of this core for this launch: BRISC has NoC 0, NCRISC NoC 1.
+    pub fn new(launch: Launch<'a>) -> Self {
+        let noc = match launch.core {
+            RiscV::Brisc => 0,
+            RiscV::Ncrisc => 1,
+            _ => outside(),
+        };
         let cores = launch.op.cores;
         // SAFETY: the launch loop makes one `Launch` for a launch and core, which becomes this lane. The slices of the lane before went
         // with its operator.
-        let heap = unsafe { Heap::of_noc(noc) };
+        let heap = unsafe { Heap::of_noc(noc, launch.op.flags & KEEPS != 0) };
         Self {
             index: launch.index + noc * cores,
             count: LANES * cores,

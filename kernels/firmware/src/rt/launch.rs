@@ -9,6 +9,7 @@ use super::l1::{L1, outside};
 use super::leader::Leader;
 use super::mmio::{self, Register};
 use super::noc::Noc;
+use super::ring::LaterStep;
 use super::sync;
 use core::mem::offset_of;
 use core::ops::Deref;
@@ -106,11 +107,12 @@ pub(super) fn set_stage(core: RiscV, stage: Stage, seq: u32) {
     mailbox(l1::progress_words(core)).store(Progress::state(stage, seq));
 }
 
-/// Runs one launch on this core: `run` gets the operator and does this core's part.
-fn launch(core: RiscV, seq: u32, run: fn(Op, Launch)) {
+/// Runs one launch on this core: `run` gets the operator and does this core's part. Gives the descriptor, which is there until all cores have
+/// completed the launch.
+fn launch<'a>(core: RiscV, seq: u32, run: impl FnOnce(Op, Launch)) -> &'a OpDescriptor {
     set_stage(core, Stage::Running, seq);
     // SAFETY: a descriptor is there, in words of any pattern, and is written to again only when all cores have completed this launch.
-    let op = unsafe { &*(l1::launch(seq) as *const OpDescriptor) };
+    let op: &'a OpDescriptor = unsafe { &*(l1::launch(seq) as *const OpDescriptor) };
     let launch = Launch { op, index: boot::word(offset_of!(BootConfig, index)).load(), core };
     match Op::from_code(op.op) {
         Some(_) if !launch.takes_part() => {}
@@ -118,6 +120,7 @@ fn launch(core: RiscV, seq: u32, run: fn(Op, Launch)) {
         None if core == RiscV::Brisc => launch.fail(ErrorCode::UnknownOp, 0, op.op),
         None => {}
     }
+    op
 }
 
 /// Launch loop of T0, T1, T2 and NCRISC.
@@ -142,36 +145,91 @@ pub(super) fn wait_for_siblings_idle() {
     }
 }
 
+/// What BRISC does in the launch loop.
+pub trait Work {
+    /// Its part of an operator.
+    fn run(&mut self, op: Op, launch: Launch);
+    /// What comes between its part of a launch, if it has one, and the wait for its tile's other cores.
+    fn after(&mut self, op: &OpDescriptor);
+    /// The tile's other cores have completed the launch, too.
+    fn joined(&mut self);
+    /// Whether there is something to do in [`wait`](Self::wait).
+    fn is_idle(&self) -> bool;
+    /// A little of what is done while BRISC waits for others. It waits for nothing.
+    fn wait(&mut self);
+}
+
+/// Waits for another go word than that of launch `seq`.
+fn wait_for_go(seq: u32, work: &mut impl Work) -> u32 {
+    while !work.is_idle() {
+        if let Some(go) = mailbox(l1::GO).look(|go| go != seq) {
+            return go;
+        }
+        work.wait();
+    }
+    mailbox(l1::GO).wait_while_equal(seq)
+}
+
+/// Adds one to a count of the leader's; nobody wants the old value.
+///
+/// # Safety
+/// `word` is one for atomics.
+unsafe fn count(leader: u32, word: u32) {
+    let noc = Noc::new(0);
+    // The host may take the tile away as soon as the leader has the count. Whoever has it next must not take the answer for one of his own.
+    mailbox(l1::COUNT_ANSWERS + 4).store(noc.atomics().wrapping_add(1));
+    mailbox(l1::COUNT_ANSWERS).store(1);
+    mailbox(l1::COUNT_ANSWERS).load_and_wait();
+    // SAFETY: by contract.
+    unsafe { noc.increment(leader, word, sync::ATOMIC_RETURN) };
+}
+
 /// Launch loop of BRISC: also joins the other cores and counts the worker on the completion word. The leader's starts the steps of streams.
-pub fn serve_and_complete(run: fn(Op, Launch)) -> ! {
+/// What it does while it waits is made from the place of a later step's descriptor.
+pub fn serve_and_complete<W: Work>(work: fn(u32, LaterStep) -> W) -> ! {
+    // SAFETY: the only one.
+    let mut work = work(boot::word(offset_of!(BootConfig, index)).load(), unsafe { LaterStep::new() });
     let completion = boot::word(offset_of!(BootConfig, completion_node)).load();
     let mut leader = Leader::here();
     let mut seq = 0;
     loop {
-        Noc::new(0).increment(completion, l1::COMPLETION, sync::ATOMIC_RETURN);
+        // SAFETY: the leader's count of completions.
+        unsafe { count(completion, l1::COMPLETION) };
         set_stage(RiscV::Brisc, Stage::Idle, seq);
         seq = match &mut leader {
-            Some(leader) => leader.next(seq),
-            None => mailbox(l1::GO).wait_while_equal(seq),
+            Some(leader) => leader.next(seq, &mut work),
+            None => wait_for_go(seq, &mut work),
         };
-        launch(RiscV::Brisc, seq, run);
+        let op = launch(RiscV::Brisc, seq, |op, launch| work.run(op, launch));
         set_stage(RiscV::Brisc, Stage::Joining, seq);
         if let Some(leader) = &mut leader {
             leader.send(seq);
         }
+        work.after(op);
         for core in SIBLINGS {
-            while mailbox(l1::done_word(core)).load() != seq {
-                // A sibling that hangs never is done.
+            while !work.is_idle() && mailbox(l1::done_word(core)).look(|done| done == seq).is_none() {
                 if let Some(leader) = &leader {
                     leader.stop_if_told();
+                }
+                work.wait();
+            }
+            match &leader {
+                None => while mailbox(l1::done_word(core)).load() != seq {},
+                // A sibling that hangs never is done.
+                Some(leader) => {
+                    while mailbox(l1::done_word(core)).look(|done| done == seq).is_none() {
+                        leader.stop_if_told();
+                    }
                 }
             }
         }
         mmio::order();
+        work.joined();
         sync::clear();
         let report = mailbox(l1::ERROR_REPORT).load();
         if report != 0 && report >> 8 == seq & 0xFF_FFFF {
-            Noc::new(0).increment(completion, l1::ERROR_COUNT, sync::ATOMIC_RETURN);
+            // SAFETY: the leader's count of errors.
+            unsafe { count(completion, l1::ERROR_COUNT) };
         }
     }
 }

@@ -3,14 +3,15 @@
 //!
 //! Nobody but the host waits for the leader in a launch: it does its part of the work as every worker does. The next step's descriptor is sent as
 //! soon as BRISC's part is done, so that its acknowledgements come while the other cores of the tile, and other tiles, are still busy;
-//! what follows comes after the leader has counted itself. It waits for all workers' counts, which they add without waiting for anyone.
+//! what follows comes after the leader has counted itself. Before that it waits for DRAM to have brought the descriptor, which it has asked for when the step began.
+//! It waits for all workers' counts, which they add without waiting for anyone.
 //! If the host wants the times of steps, it also waits for DRAM to acknowledge them, which waits for no worker.
 #![allow(unsafe_code)]
 
 use super::boot;
 use super::ethernet::Queue;
 use super::l1::L1;
-use super::launch::mailbox;
+use super::launch::{Work, mailbox};
 use super::mmio::{self, Register};
 use super::noc::Noc;
 use core::mem::offset_of;
@@ -18,6 +19,9 @@ use tt_isa::eth::routing::{COMMAND_SIZE, COMMANDS};
 use tt_isa::map::{DEBUG_REGS_BASE, SOFT_RESET_0, SOFT_RESET_ALL, WALL_CLOCK_H, WALL_CLOCK_L};
 use tt_kernel_abi::launch::{Launch, PassOn, Stream};
 use tt_kernel_abi::{BootConfig, DramAddr, OpDescriptor, l1};
+
+/// Transaction id of the read of the next step's descriptor.
+const STEP_ID: u32 = 9;
 
 /// The worker that holds the completion word.
 pub(super) struct Leader {
@@ -79,18 +83,22 @@ impl Leader {
     pub(super) fn send(&mut self, seq: u32) {
         self.noc = Noc::new(0);
         if self.left > 0 {
+            self.noc.wait_read_id(STEP_ID);
             // Its place is not that of the launch that others may still be busy with.
             let at = l1::NEXT_STEP + offset_of!(OpDescriptor, seq) as u32;
             // SAFETY: an aligned word of the next step's place, to which there are no references.
             unsafe { Register::at(at) }.store(seq + 1);
             let to = l1::launch(seq + 1);
-            self.noc.write_to_all(l1::NEXT_STEP, to, l1::DESCRIPTOR_BYTES, self.rect, self.workers);
+            // SAFETY: no worker reads a descriptor there: all have completed the launch that had it.
+            unsafe {
+                self.noc.write_to_all(l1::NEXT_STEP, to, l1::DESCRIPTOR_BYTES, self.rect, self.workers)
+            };
         }
     }
 
     /// Waits until all have completed launch `seq`, and until there is another one; gives its number.
-    pub(super) fn next(&mut self, seq: u32) -> u32 {
-        self.wait_for_all();
+    pub(super) fn next(&mut self, seq: u32, work: &mut impl Work) -> u32 {
+        self.wait_for_all(work);
         let ended = self.clock();
         self.noc.wait_writes();
         let errors = mailbox(l1::ERROR_COUNT).load();
@@ -103,7 +111,8 @@ impl Leader {
         }
         let begins = self.clock();
         mailbox(l1::NEXT_GO).store(seq + 1);
-        self.noc.write_word_to_all(l1::NEXT_GO, l1::GO, self.rect);
+        // SAFETY: words of the mailboxes, to which there are no references.
+        unsafe { self.noc.write_word_to_all(l1::NEXT_GO, l1::GO, self.rect) };
         self.write_times(seq, ended);
         self.begun = begins;
         self.left -= 1;
@@ -114,20 +123,51 @@ impl Leader {
         mailbox(l1::GO).wait_while_equal(seq)
     }
 
-    /// Waits until all workers have counted themselves.
-    fn wait_for_all(&mut self) {
-        self.completed = self.completed.wrapping_add(self.workers);
+    /// With nothing else to do: loads and branches only, in a loop of its own.
+    #[inline(never)]
+    fn wait_idle(&self) {
         while mailbox(l1::COMPLETION).load() != self.completed {
             self.stop_if_told();
         }
         mmio::order();
     }
 
+    /// The same when the firmware starts: the host looks at the count itself then, and others may have completed the first launch before this core sees
+    /// that all have started.
+    #[inline(never)]
+    fn wait_for_start(&self) {
+        while mailbox(l1::COMPLETION).load() < self.completed {
+            self.stop_if_told();
+        }
+        mmio::order();
+    }
+
+    /// Waits until all workers have counted themselves.
+    fn wait_for_all(&mut self, work: &mut impl Work) {
+        let starts = self.completed == 0;
+        self.completed = self.completed.wrapping_add(self.workers);
+        if starts {
+            // (Or the count was full: then it is small again.)
+            return self.wait_for_start();
+        }
+        while !work.is_idle() && mailbox(l1::COMPLETION).look(|count| count == self.completed).is_none() {
+            self.stop_if_told();
+            work.wait();
+        }
+        self.wait_idle();
+        mmio::order();
+    }
+
     /// Tells the host that launch `seq` has finished, and waits for another one.
     fn finish(&mut self, seq: u32) -> u32 {
         mailbox(l1::FINISHED).store(seq);
-        if self.push != [0; 2] {
-            self.noc.write_l1_to_host(l1::COUNTS, self.push, l1::COUNTS_BYTES);
+        // The host looks at this tile's own count when the firmware starts: what was pushed then could still be under way when the first launch ends.
+        if self.push != [0; 2] && seq != 0 {
+            // Whoever has the tile next must not take the acknowledgement for one of his own; those from PCIe have lost their transaction id.
+            mailbox(l1::PUSH_ACKS + 4).store(self.noc.writes_expected().wrapping_add(1));
+            mailbox(l1::PUSH_ACKS).store(1);
+            // SAFETY: words of the mailbox, which change with the next launch, after the acknowledgement.
+            unsafe { self.noc.write_l1_to_host(l1::COUNTS, self.push, l1::COUNTS_BYTES) };
             // The operator's own count of acknowledgements begins with none under way.
             self.noc.wait_writes();
         }
@@ -168,10 +208,13 @@ impl Leader {
     #[inline(never)]
     fn bring(&mut self, seq: u32) {
         self.brought = seq;
-        self.noc.write_to_all(l1::NEXT_STEP, l1::launch(seq), l1::DESCRIPTOR_BYTES, self.rect, self.workers);
+        let to = l1::launch(seq);
+        // SAFETY: no worker reads a descriptor there: all have completed the launch that had it.
+        unsafe { self.noc.write_to_all(l1::NEXT_STEP, to, l1::DESCRIPTOR_BYTES, self.rect, self.workers) };
         self.noc.wait_writes();
         mailbox(l1::NEXT_GO).store(seq);
-        self.noc.write_word_to_all(l1::NEXT_GO, l1::GO, self.rect);
+        // SAFETY: words of the mailboxes, to which there are no references.
+        unsafe { self.noc.write_word_to_all(l1::NEXT_GO, l1::GO, self.rect) };
     }
 
     /// The tile's wall clock, if the host wants times. A look at the low half keeps the high one that belongs to it.
@@ -204,12 +247,14 @@ impl Leader {
         self.times += l1::STEP_TIMES_BYTES;
     }
 
-    /// Brings the next step from DRAM, if there is one.
+    /// Starts to bring the next step from DRAM, if there is one. It comes while BRISC does its part of this one.
     fn fetch(&mut self) {
         if self.left > 0 {
+            let mut noc = Noc::new(0);
+            noc.set_read_id(STEP_ID);
             // SAFETY: the next step's place; its words are accessed by the NoC and as registers only.
-            self.noc.read_dram(self.next, unsafe { L1::new(l1::NEXT_STEP, l1::DESCRIPTOR_BYTES) });
-            self.noc.wait_reads();
+            noc.read_dram(self.next, unsafe { L1::new(l1::NEXT_STEP, l1::DESCRIPTOR_BYTES) });
+            noc.set_read_id(0);
         }
     }
 
@@ -232,12 +277,14 @@ impl Leader {
     #[cold]
     #[inline(never)]
     fn stop(&self) -> ! {
-        // What has been sent to all is on its way from the place that is used now.
+        // What has been sent to all is on its way from the place that is used now, or what comes next to it.
         self.noc.wait_writes();
+        self.noc.wait_read_id(STEP_ID);
         let mut noc = Noc::new(0);
         mailbox(l1::NEXT_GO).store(SOFT_RESET_ALL);
         let reset = DEBUG_REGS_BASE + SOFT_RESET_0;
-        noc.write_to_others(l1::NEXT_GO, reset, 4, self.rect, self.workers - 1);
+        // SAFETY: a word of the mailbox goes to the registers that hold cores in reset.
+        unsafe { noc.write_to_others(l1::NEXT_GO, reset, 4, self.rect, self.workers - 1) };
         // Nobody else puts commands into queues of Ethernet tiles from here on.
         noc.wait_writes();
         pass_on(&mut noc);

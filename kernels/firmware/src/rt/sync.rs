@@ -23,11 +23,28 @@ impl Counter {
         unsafe { Register::at(self.0) }
     }
 
+    /// Where it is, for another tile to write to.
+    pub(super) fn address(self) -> u32 {
+        self.0
+    }
+
     /// Says that `count` items are done. Whoever reads this also sees the writer's earlier stores to L1.
     #[inline(always)]
     pub fn publish(self, count: u32) {
         mmio::order();
         self.word().store(count);
+    }
+
+    /// How many items are done, for whom another counter has told so.
+    #[inline(always)]
+    pub fn get(self) -> u32 {
+        self.word().load()
+    }
+
+    /// Whether at least `count` items are done.
+    #[inline(always)]
+    pub fn has_reached(self, count: u32) -> bool {
+        self.word().look(|done| done >= count).is_some()
     }
 
     /// Waits until at least `count` items are done.
@@ -57,8 +74,10 @@ pub const BLOCKS_FREE: Counter = Counter::at(7);
 pub const GROUPS_READY: Counter = Counter::at(8);
 /// TRISC2: the row of activations is rounded.
 pub const ROW_READY: Counter = Counter::at(9);
+/// BRISC: position in the ring of this product's first block of weights ([`super::ring`]); valid once a block is ready.
+pub const WEIGHTS_FROM: Counter = Counter::at(10);
 /// How many there are.
-const COUNTERS: u32 = 10;
+const COUNTERS: u32 = 11;
 /// Where NoC atomics of BRISC put the old value that nobody wants.
 pub const ATOMIC_RETURN: u32 = SYNC + COUNTERS * 16;
 

@@ -65,23 +65,6 @@ impl Block {
     }
 }
 
-impl Pieces {
-    /// Gives each piece to `f`: its number, its address in DRAM, of which the first is `addr`, and where it is staged.
-    #[inline(always)]
-    fn each(&self, mut addr: u64, stage: L1, mut f: impl FnMut(u32, u64, L1)) {
-        let mut at = stage.part(0, self.count * self.pitch).address();
-        if CONGRUENCE + self.bytes > self.pitch {
-            outside();
-        }
-        for i in 0..self.count {
-            // SAFETY: a piece is inside of its `pitch` bytes, and those of all are inside of `stage`.
-            f(i, addr, unsafe { L1::new(at + offset(addr), self.bytes) });
-            addr += self.stride;
-            at += self.pitch;
-        }
-    }
-}
-
 impl<'a> Matrix<'a> {
     /// The matrices of `view`, whose type is `ty`.
     pub fn new(view: &'a TensorView, ty: ElementType) -> Self {

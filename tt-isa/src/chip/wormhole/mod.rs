@@ -1,6 +1,6 @@
 //! Wormhole B0: chip, configuration fields by name, names of tiles.
 //!
-//! Its instructions are [`crate::insn::table`], its conditions of `STALLWAIT` [`crate::stall::until`].
+//! Its instructions are `crate::insn::table`, its conditions of `STALLWAIT` [`crate::stall::until`].
 
 use super::{Chip, Design, Designs, DramBank, DramNiu, Harvesting, places, xy};
 use crate::arc::{self, ArcBar0, HarvestTag, Management};

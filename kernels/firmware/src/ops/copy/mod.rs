@@ -7,10 +7,12 @@
 //! A piece of the result is put together from runs of neighbouring source elements. If a row of the source is short
 //! and a piece needs it several times, the row is fetched once.
 
+mod activations;
 mod tilize;
 mod transpose;
 
 use crate::rt::elements::{convert, copy_elements};
+use crate::rt::heap;
 use crate::rt::l1::{L1, fill};
 use crate::rt::lane::Lane;
 use crate::rt::mmio::order;
@@ -26,6 +28,9 @@ struct Target<'a> {
     raw: L1<'a>,
 }
 
+// It leaves the ring of weights alone.
+const _: () = assert!(2 * Port::BYTES <= heap::KEPT_BYTES);
+
 /// Runs one lane.
 pub fn run(mut lane: Lane, params: &CopyParams) {
     let op = lane.launch.op;
@@ -33,6 +38,8 @@ pub fn run(mut lane: Lane, params: &CopyParams) {
     match params.mode() {
         Mode::Transposed => return transpose::run(lane, params, from, to),
         Mode::Tiles => return tilize::run(&mut lane, params, from),
+        Mode::Activations => return activations::run(&mut lane, params),
+        Mode::Blocks => return activations::run_blocks(&mut lane, params),
         _ => {}
     }
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));

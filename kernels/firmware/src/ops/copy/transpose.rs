@@ -3,6 +3,7 @@
 //! A block of columns is fetched with one request a column, turned in L1, and sent with one request a row.
 
 use super::Target;
+use crate::rt::heap;
 use crate::rt::lane::Lane;
 use crate::rt::mmio::order;
 use crate::rt::rows::{Port, address};
@@ -35,6 +36,9 @@ fn block(op: &OpDescriptor, params: &CopyParams, number: u32) -> Block {
         rows: BLOCK_ROWS.min(op.dst.ne[1] - i1),
     }
 }
+
+// It leaves the ring of weights alone.
+const _: () = assert!(BLOCK_COLUMNS * COLUMN + Port::BYTES <= heap::KEPT_BYTES);
 
 /// Runs one lane.
 pub fn run(mut lane: Lane, params: &CopyParams, from: ElementType, to: ElementType) {

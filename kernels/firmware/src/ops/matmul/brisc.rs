@@ -3,8 +3,9 @@
 //! Tiles are copied as they are, from the shards that [`tt_kernel_abi::shard`] describes, with two blocks on their way at any
 //! time: a DRAM bank is busy only while it has a request to go on with. So are rows, or columns, of halves that the unpacker takes as they
 //! lie ([`Halves`]). Rows of another row-major src0 are read into one staging buffer while the rows in the other are converted to FP32 tiles
-//! ([`crate::rt::tilize`]).
+//! ([`crate::rt::tilize`]). Weights of a product with one row of activations take another ring ([`super::ahead`]).
 
+use super::blocks::Blocks;
 use super::plan::Plan;
 use crate::rt::l1::L1;
 use crate::rt::launch::TileLaunch;
@@ -14,13 +15,12 @@ use crate::rt::tilize::{Block, Matrix};
 use tt_kernel_abi::matmul::{
     Halves, MatmulParams, RING, RING_SLOT_BYTES, RING_SLOTS, WEIGHT_STAGE, WEIGHT_STAGE_BYTES,
 };
-use tt_kernel_abi::{Shard, Shards};
 
 /// Runs BRISC's part.
 pub fn run(launch: &TileLaunch, params: &MatmulParams) {
     let Some(plan) = Plan::new(launch, params) else { return };
     match plan.weights().is_tiles() {
-        true => stream_tiles(launch, plan),
+        true => stream_tiles(launch, params, plan),
         false if plan.halves() != Halves::None => stream_halves(launch, plan),
         false => convert_rows(launch, plan),
     }
@@ -83,22 +83,14 @@ impl Stream<'_> {
     }
 }
 
-fn stream_tiles(launch: &TileLaunch, mut plan: Plan) {
+fn stream_tiles(launch: &TileLaunch, params: &MatmulParams, plan: Plan) {
     let mut stream = Stream { launch, noc: Noc::new(0), asked: 0, ready: 0 };
-    while let Some(unit) = plan.next() {
-        launch.progress(unit.number);
-        let src0 = plan.source(launch.op, &unit);
-        let shards = Shards::of_matrix(src0, plan.matrix(launch.op, &unit), stream.noc.banks());
-        let mut shard = Shard::default();
-        let row = u64::from(unit.n_tile) * src0.nb[1];
-        for chunk in plan.chunks() {
-            for tiles in chunk.pieces(plan.block_tiles()) {
-                let tile_bytes = src0.nb[0] as u32;
-                let at = row + u64::from(tiles.first * tile_bytes);
-                let len = tiles.count * tile_bytes;
-                stream.ask(|noc, slot| noc.read_shards(&shards, &mut shard, at, slot.part(0, len)));
-            }
+    let mut blocks = Blocks::new(plan, launch.op, params, stream.noc.banks());
+    while let Some(block) = blocks.next() {
+        if let Some(unit) = blocks.unit() {
+            launch.progress(unit);
         }
+        stream.ask(|noc, slot| blocks.read(noc, &block, slot));
     }
     stream.finish();
 }
@@ -108,7 +100,7 @@ fn stream_halves(launch: &TileLaunch, mut plan: Plan) {
     let mut stream = Stream { launch, noc: Noc::new(0), asked: 0, ready: 0 };
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
-        let matrix = plan.matrix(launch.op, &unit);
+        let matrix = plan.matrix(&launch.op.src0, &unit);
         for chunk in plan.chunks() {
             for tiles in chunk.pieces(plan.block_tiles()) {
                 let block = src0.block(matrix, unit.n_tile, tiles);
@@ -149,7 +141,7 @@ fn convert_rows(launch: &TileLaunch, mut plan: Plan) {
     let mut number = 0;
     while let Some(unit) = plan.next() {
         launch.progress(unit.number);
-        let matrix = plan.matrix(launch.op, &unit);
+        let matrix = plan.matrix(&launch.op.src0, &unit);
         for chunk in plan.chunks() {
             for tiles in chunk.pieces(plan.block_tiles()) {
                 let staged = Staged { number, block: src0.block(matrix, unit.n_tile, tiles) };

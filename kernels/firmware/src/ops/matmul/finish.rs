@@ -1,7 +1,7 @@
 //! What becomes of a result on its way from the packers to DRAM: nothing, a sum with another tensor (more[1], whose rows repeat), or
 //! a gated unit of two results (src0's and more[2]'s).
 //!
-//! NCRISC does it, while the other cores are at the next unit. Addends are on their way while the unit is multiplied.
+//! NCRISC does it, while the other cores are at the next unit, but for gated units of the vector unit ([`super::trisc1`]). Addends are on their way while the unit is multiplied.
 
 use super::plan::Unit;
 use super::trisc2::slot;
@@ -50,10 +50,10 @@ impl Finish {
         }
     }
 
-    /// Puts row `row` of a unit's result to `staged`, which has as many words as columns exist.
+    /// Puts row `row` of the result of a unit's tile of rows to `staged`, which has as many words as columns exist.
     #[inline(never)]
-    pub fn row(self, launch: &TileLaunch, unit: &Unit, row: u32, staged: L1) {
-        let (staged, result) = (staged.words(), halves(launch, unit.number, row));
+    pub fn row(self, launch: &TileLaunch, unit: &Unit, tile: u32, row: u32, staged: L1) {
+        let (staged, result) = (staged.words(), halves(launch, unit.result + tile, row));
         match self {
             Self::Copy => staged.chunks(HALF).zip(result).for_each(|(to, from)| copy(from, to)),
             Self::Add => {
@@ -65,7 +65,7 @@ impl Finish {
             }
             Self::Glu(function, params) => {
                 let n = staged.len().min(TILE as usize);
-                let before = halves(launch, unit.number - 1, row);
+                let before = halves(launch, unit.result - 1, row);
                 let mut out = [0.0; TILE as usize];
                 let (x, gate) = (values(before), values(result));
                 functions::glu(function, params, &x[..n], &gate[..n], &mut out[..n]);
@@ -96,14 +96,18 @@ fn values(halves: [&[Word]; 2]) -> [f32; TILE as usize] {
 
 /// Columns of a unit that exist.
 pub fn columns(op: &OpDescriptor, unit: &Unit) -> u32 {
-    TILE.min(op.dst.ne[0] - unit.n_tile * TILE)
+    match unit.part {
+        0 => TILE.min(op.dst.ne[0] - unit.n_tile * TILE),
+        // Other products have whole tiles.
+        _ => TILE,
+    }
 }
 
 fn float(word: &Word) -> f32 {
     f32::from_bits(word.load())
 }
 
-/// The two halves of a row of unit `number`'s result, where the packers have put them.
+/// The two halves of a row of result `number`, where the packers have put them.
 #[inline(always)]
 fn halves<'a>(launch: &'a TileLaunch, number: u32, row: u32) -> [&'a [Word]; 2] {
     let at = row / ROW_GROUP * GROUP_TILE_BYTES + row % ROW_GROUP * HALF_ROW_BYTES;

@@ -13,12 +13,15 @@
 //! Counters are the instruction stream's own: they change between two unpacks without a wait, as inside of one instruction (`ADCs.md`).
 
 use super::plan::{Plan, Unit};
+use crate::rt::chip::cfg;
 use crate::rt::chip::insn::{SETADC, SETADCXY, SETADCZW, UNPACR};
-use crate::rt::unpack::UNPACKER0;
+use crate::rt::tensix::{Config, nth};
+use crate::rt::to_src::unpacked_format;
+use crate::rt::unpack::{UNPACKER0, tile_descriptor_yz};
 use crate::ttinsn;
-use tt_isa::format::FACE_DIM;
+use tt_isa::format::{DataFormat, FACE_DIM};
 use tt_kernel_abi::OpDescriptor;
-use tt_kernel_abi::matmul::{HALVES_PIECE, HALVES_ROW, Halves, TILE};
+use tt_kernel_abi::matmul::{HALVES_FACE_ROW, HALVES_PIECE, HALVES_ROW, Halves, TILE};
 use tt_kernel_abi::target;
 
 /// Bytes from one row of a block in L1 to the next.
@@ -41,8 +44,16 @@ pub const fn tile_bytes(kind: Halves) -> u32 {
 pub fn offset(op: &OpDescriptor, plan: &Plan, unit: &Unit) -> u32 {
     match plan.halves() {
         Halves::None => 0,
-        _ => target::offset(op.src0.addr + plan.matrix(op, unit)),
+        _ => target::offset(op.src0.addr + plan.matrix(&op.src0, unit)),
     }
+}
+
+/// Changes unpacker 0, which is set up for F16 rows or columns and idle, to others that lie `pitch` bytes apart.
+pub fn set_form(kind: Halves, pitch: u32) {
+    let config = Config;
+    config.set(nth(cfg::THCON_SEC0_REG0_TileDescriptor, 1), tile_descriptor_yz(pitch / HALVES_FACE_ROW, 4));
+    config.set(cfg::THCON_SEC0_REG2_Out_data_format, unpacked_format(DataFormat::Fp16, kind == Halves::Rows));
+    config.settle(cfg::THCON_SEC0_REG2_Out_data_format);
 }
 
 /// Rows of a face.

@@ -28,19 +28,29 @@
 //! that, and what follows is the same.
 //!
 //! A descriptor may ask for more than the product ([`finish`]). For a gated unit every unit is there twice, as two units
-//! that follow each other and share everything but the weights; NCRISC takes the results of both at once, and there are as many slots.
+//! that follow each other and share everything but the weights; NCRISC takes the results of both at once, and there are as many slots. SwiGLU is
+//! the vector unit's work where it would be by itself: the two results are in the two halves of Dst, which TRISC1 hands on together. So it waits
+//! until TRISC2 has packed all units before the two.
+//!
+//! A launch may have several products with one row of activations ([`Part`](tt_kernel_abi::matmul::Part)). Their units follow one another, in the same order on every
+//! core, as those of one product do; so nothing of what is said above changes.
 //!
 //! A single row of activations takes another way ([`row`]): NCRISC has one tile's multicast, and the Tensix units bring it to TF32.
+//!
+//! Weights that are not rounded a second time take another way from L1 to Dst ([`exact`]).
 //!
 //! Numerics: weights BF16 and BFP8_b are exact in SrcA, and so are F16 and BF16 rows as they lie, but for F16's denormals, which are zero.
 //! Other row-major weights are brought to FP32 and rounded to the ten mantissa bits that SrcA's fidelity phases use; activations
 //! are rounded to TF32 (11 bits). Fidelity
 //! phases 0, 1 and 2 (HiFi3): only low part times low part is left out, 2^-12 of a product.
 
+pub mod ahead;
+mod blocks;
 pub mod brisc;
+mod exact;
 pub mod finish;
 pub mod group;
-mod halves;
+pub mod halves;
 pub mod ncrisc;
 pub mod plan;
 mod row;

@@ -5,7 +5,8 @@ use crate::rt::launch::TileLaunch;
 use crate::rt::sync::GROUPS_READY;
 use crate::rt::tilize::Tiles;
 use tt_kernel_abi::matmul::{
-    Groups, Halves, MatmulParams, ROW_GROUP, TILE, block_tiles, first_n_tile, share,
+    GROUPS, Groups, Halves, MORE_PARTS, MatmulParams, ROW_GROUP, TILE, block_tiles, first_n_tile,
+    row_block_tiles, share, share_of_part,
 };
 use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
@@ -20,12 +21,18 @@ pub struct Unit<'a> {
     pub side: u32,
     /// The result of the n-tile is complete with this unit.
     pub is_last_side: bool,
+    /// Which of the launch's products it is of.
+    pub part: u32,
     /// Tile of n.
     pub n_tile: u32,
     /// First row of src1.
     pub row: u32,
-    /// Rows, 1 to 32.
+    /// Rows, 1 to 32 for each tile.
     pub rows: u32,
+    /// Tiles of rows.
+    pub tiles: u32,
+    /// Results of units that come before: each tile has one.
+    pub result: u32,
     /// Indices in dimensions 2 and 3 of src1 and dst.
     pub batch: [u32; 2],
     /// Of `MUL_MAT_ID`: the rows are others.
@@ -52,9 +59,14 @@ impl Unit<'_> {
         view.addr + u64::from(i1) * view.nb[1] + u64::from(i2) * view.nb[2] + u64::from(i3) * view.nb[3]
     }
 
-    /// Groups of 8 rows.
+    /// Groups of 8 rows in a tile. Where there are several tiles, the last one has all, too.
     pub fn groups(&self) -> u32 {
-        self.rows.div_ceil(ROW_GROUP)
+        if self.tiles > 1 { GROUPS } else { self.rows.div_ceil(ROW_GROUP) }
+    }
+
+    /// Rows of a tile of rows: first one, counted in the unit, and how many.
+    pub fn tile_rows(&self, tile: u32) -> (u32, u32) {
+        (tile * TILE, TILE.min(self.rows - tile * TILE))
     }
 }
 
@@ -67,13 +79,60 @@ struct RowTile<'a> {
     listed: Option<Listed<'a>>,
 }
 
+/// Where a launch has several products with one row: this core's units of each.
+#[derive(Clone, Copy)]
+struct Parts {
+    index: u32,
+    cores: u32,
+    /// Tiles of n of each product but the first one.
+    n_tiles: [u32; MORE_PARTS],
+    /// How many products there are.
+    count: u32,
+    /// The product that is next to give units, and those that are left of it.
+    part: u32,
+    left: u32,
+}
+
+impl Parts {
+    /// Of a launch; `None` if there is one product.
+    fn of(op: &OpDescriptor, params: &MatmulParams, index: u32) -> Option<Self> {
+        let n_tiles = params.parts.map(|part| part.n_tiles);
+        let count = params.products();
+        (count > 1).then_some(Self { index, cores: op.cores, n_tiles, count, part: 0, left: 0 })
+    }
+
+    /// The first product's first unit, and how many units there are of all.
+    fn begin(&mut self, n_tiles: u32) -> (u32, u32) {
+        let (first, own) = self.share(0, n_tiles);
+        self.left = own;
+        let others = (1..self.count).zip(self.n_tiles).map(|(part, n_tiles)| self.share(part, n_tiles).1);
+        (first, own + others.sum::<u32>())
+    }
+
+    /// First unit of a product, and their number.
+    fn share(&self, part: u32, n_tiles: u32) -> (u32, u32) {
+        share_of_part(n_tiles, self.index, self.cores, [part, self.count])
+    }
+}
+
 /// This core's units, in order.
+///
+/// It is large, and every core makes one for each product: it is made where it stays, and whoever has one refers to it.
 pub struct Plan<'a> {
-    params: MatmulParams,
+    k_tiles: u32,
+    chunk_tiles: u32,
+    n_tiles: u32,
+    row_tiles: u32,
+    tiles_at_once: u32,
+    r2: u32,
+    r3: u32,
+    halves: u32,
+    block_tiles: u32,
     rows: u32,
     batches: u32,
     weights: ElementType,
     number: u32,
+    result: u32,
     count: u32,
     side: u32,
     sides: u32,
@@ -85,55 +144,87 @@ pub struct Plan<'a> {
     first_n_tile: u32,
     row_tile: RowTile<'a>,
     table: Option<Table<'a>>,
+    parts: Option<Parts>,
 }
 
 impl<'a> Plan<'a> {
     /// The units of the core that runs `launch`; `None` if there are none or the descriptor's weight type is unknown.
     /// Of `MUL_MAT_ID` they are known when the rows are sorted: waits for that.
     pub fn new(launch: &'a TileLaunch, params: &MatmulParams) -> Option<Self> {
-        let op = launch.op;
         let table = (params.ids > 0).then(|| Table::of(launch, params));
+        Self::of(launch.op, params, launch.index, table)
+    }
+
+    /// The units of worker `index` in a launch of `op`, which has that table if it is a `MUL_MAT_ID`.
+    pub fn of(
+        op: &OpDescriptor,
+        params: &MatmulParams,
+        index: u32,
+        table: Option<Table<'a>>,
+    ) -> Option<Self> {
+        let mut parts = Parts::of(op, params, index);
         let rows_count = match table {
+            None if parts.is_some() => 1,
             None => params.units / params.n_tiles,
             Some(table) => {
                 GROUPS_READY.wait(1);
                 table.get(Groups::COUNT)
             }
         };
-        let (first, count) = share(rows_count * params.n_tiles, launch.index, op.cores);
+        let (first, count) = match &mut parts {
+            None => share(rows_count * params.n_tiles, index, op.cores),
+            Some(parts) => parts.begin(params.n_tiles),
+        };
         if count == 0 {
             return None;
         }
         let sides = if op.more[2].ne[0] > 0 { 2 } else { 1 };
+        let weights = op.src0.element_type()?;
+        let block_tiles = match params.row != 0 && weights.is_tiles() {
+            true => row_block_tiles(weights),
+            false => block_tiles(weights),
+        };
         let mut plan = Self {
-            params: *params,
+            k_tiles: params.k_tiles,
+            chunk_tiles: params.chunk_tiles,
+            n_tiles: params.n_tiles,
+            row_tiles: params.row_tiles,
+            tiles_at_once: params.tiles_at_once,
+            r2: params.r2,
+            r3: params.r3,
+            halves: params.halves,
+            block_tiles,
             rows: op.src1.ne[1],
             batches: op.src1.ne[2],
-            weights: op.src0.element_type()?,
+            weights,
             number: 0,
+            result: 0,
             count: count * sides,
             side: 0,
             sides,
             column: first % params.n_tiles,
-            rows_number: first / params.n_tiles,
+            rows_number: if parts.is_some() { 0 } else { first / params.n_tiles },
             rows_count,
             first_n_tile: 0,
             row_tile: RowTile { row: 0, rows: 0, batch: [0; 2], listed: None },
             table,
+            parts,
         };
         plan.begin_rows();
         Some(plan)
     }
 
     /// What there is to know about row tile `rows_number`.
+    #[inline(never)]
     fn begin_rows(&mut self) {
         let number = self.rows_number;
-        self.first_n_tile = first_n_tile(self.params.n_tiles, number, self.rows_count);
+        self.first_n_tile = first_n_tile(self.n_tiles, number, self.rows_count);
         self.row_tile = match self.table {
             None => {
-                let (batch, row) = (number / self.params.row_tiles, number % self.params.row_tiles * TILE);
+                let most = TILE * self.tiles_at_once;
+                let (batch, row) = (number / self.row_tiles, number % self.row_tiles * most);
                 let batch = [batch % self.batches, batch / self.batches];
-                RowTile { row, rows: TILE.min(self.rows - row), batch, listed: None }
+                RowTile { row, rows: most.min(self.rows - row), batch, listed: None }
             }
             Some(table) => {
                 let [matrix, first, rows] = table.layout.tile(number).map(|word| table.get(word));
@@ -141,6 +232,18 @@ impl<'a> Plan<'a> {
                 RowTile { row: 0, rows, batch: [0; 2], listed: Some(listed) }
             }
         };
+    }
+
+    /// Goes on to the next product that has units.
+    #[inline(always)]
+    fn next_part(&mut self) {
+        let Some(parts) = &mut self.parts else { return };
+        while parts.left == 0 && parts.part + 1 < parts.count {
+            self.n_tiles = parts.n_tiles[parts.part as usize];
+            parts.part += 1;
+            (self.column, parts.left) = parts.share(parts.part, self.n_tiles);
+        }
+        parts.left -= 1;
     }
 
     /// Goes on to the next row tile.
@@ -160,37 +263,48 @@ impl<'a> Plan<'a> {
     /// How half-precision weights come to SrcA.
     pub fn halves(&self) -> Halves {
         // The host checks numbers.
-        Halves::from_code(self.params.halves).unwrap_or(Halves::None)
+        Halves::from_code(self.halves).unwrap_or(Halves::None)
     }
 
     /// k-tiles in a block of weights.
     pub fn block_tiles(&self) -> u32 {
-        block_tiles(self.weights)
+        self.block_tiles
     }
 
     /// Chunks of K: parts that fit the activation buffer.
     pub fn chunks(&self) -> impl Iterator<Item = Tiles> + use<> {
-        Tiles { first: 0, count: self.params.k_tiles }.pieces(self.params.chunk_tiles)
+        Tiles { first: 0, count: self.k_tiles }.pieces(self.chunk_tiles)
     }
 
     /// Whether the activations of `unit` have to be brought anew, chunk by chunk: always if K has more than one
     /// chunk, otherwise for the first unit of a row tile.
     pub fn loads(&self, unit: &Unit) -> bool {
-        unit.new_rows || self.params.k_tiles > self.params.chunk_tiles
-    }
-
-    /// What `unit` multiplies with.
-    pub fn source<'b>(&self, op: &'b OpDescriptor, unit: &Unit) -> &'b TensorView {
-        if unit.side == 0 { &op.src0 } else { &op.more[2] }
+        unit.new_rows || self.k_tiles > self.chunk_tiles
     }
 
     /// Offset in src0 of the matrix that `unit` multiplies with.
-    pub fn matrix(&self, op: &OpDescriptor, unit: &Unit) -> u64 {
+    pub fn matrix(&self, src0: &TensorView, unit: &Unit) -> u64 {
         if let Some(listed) = unit.listed {
-            return u64::from(listed.matrix) * op.src0.nb[2];
+            return u64::from(listed.matrix) * src0.nb[2];
         }
-        let (i2, i3) = (unit.batch[0] / self.params.r2, unit.batch[1] / self.params.r3);
-        u64::from(i2) * op.src0.nb[2] + u64::from(i3) * op.src0.nb[3]
+        let (i2, i3) = (unit.batch[0] / self.r2, unit.batch[1] / self.r3);
+        u64::from(i2) * src0.nb[2] + u64::from(i3) * src0.nb[3]
+    }
+
+    /// Which tiles of K come to L1 together, from `first` on: what a slot of the ring takes, of one chunk.
+    pub fn block(&self, first: u32) -> Tiles {
+        let end = self.k_tiles.min((first / self.chunk_tiles + 1) * self.chunk_tiles);
+        Tiles { first, count: self.block_tiles().min(end - first) }
+    }
+
+    /// Tiles of K.
+    pub fn k_tiles(&self) -> u32 {
+        self.k_tiles
+    }
+
+    /// Tiles of n of the matrix that the last unit is of.
+    pub fn n_tiles(&self) -> u32 {
+        self.n_tiles
     }
 }
 
@@ -201,27 +315,32 @@ impl<'a> Iterator for Plan<'a> {
         if self.number == self.count {
             return None;
         }
+        self.next_part();
         let RowTile { row, rows, batch, listed } = self.row_tile;
         let n_tile = self.first_n_tile + self.column;
         let unit = Unit {
             number: self.number,
-            new_rows: self.number == 0 || (self.column == 0 && self.side == 0),
+            new_rows: self.number == 0 || (self.column == 0 && self.side == 0 && self.parts.is_none()),
             side: self.side,
             is_last_side: self.side + 1 == self.sides,
-            n_tile: if n_tile < self.params.n_tiles { n_tile } else { n_tile - self.params.n_tiles },
+            part: self.parts.map_or(0, |parts| parts.part),
+            n_tile: if n_tile < self.n_tiles { n_tile } else { n_tile - self.n_tiles },
             row,
             rows,
+            tiles: rows.div_ceil(TILE),
+            result: self.result,
             batch,
             listed,
         };
         self.number += 1;
+        self.result += unit.tiles;
         self.side += 1;
         if self.side < self.sides {
             return Some(unit);
         }
         self.side = 0;
         self.column += 1;
-        if self.column == self.params.n_tiles {
+        if self.column == self.n_tiles && self.parts.is_none() {
             self.next_rows();
         }
         Some(unit)

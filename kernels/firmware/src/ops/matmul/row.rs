@@ -14,16 +14,17 @@
 //! nothing of the product before that. NCRISC has published the row before it waits for a result.
 
 use crate::ops::sfpu::trisc1::{begin, end, load, set_register, step, store};
-use crate::ops::sfpu::{SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, dst_slot, trisc0, trisc1};
+use crate::ops::sfpu::trisc2::pack_block;
+use crate::ops::sfpu::{SEM_FILLED, SEM_TAKEN, dst_slot, trisc0, trisc1};
 use crate::rt::activations::ROUND;
-use crate::rt::chip::insn::{PACR, SEMGET, SEMPOST, SETADCZW, SFPIADD, STALLWAIT, UNPACR};
+use crate::rt::chip::insn::{SEMPOST, SETADCZW, SFPIADD, STALLWAIT, UNPACR};
 use crate::rt::l1::{L1, fill};
 use crate::rt::launch::TileLaunch;
 use crate::rt::noc::Noc;
+use crate::rt::spread;
 use crate::rt::sync::{ACTS_READY, ROW_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::rt::unpack::UNPACKER1;
-use crate::rt::{pack, spread};
 use crate::{semwait, ttinsn};
 use tt_isa::sfpu::{LANES, sfpiadd};
 use tt_kernel_abi::matmul::{ACT, ACT_BYTES, MAX_ROW_TILES, MatmulParams, TILE};
@@ -114,14 +115,7 @@ pub fn round(launch: &TileLaunch, params: &MatmulParams) {
 #[inline(never)]
 pub fn pack(launch: &TileLaunch, params: &MatmulParams) {
     for (number, _) in blocks(launch, params) {
-        // The packers are idle since the sync below.
-        pack::aim(dst_slot(number), at(launch, number));
-        semwait!(block::PACK, SEM_COMPUTED, sem_cond::WHILE_ZERO);
-        ttinsn!(PACR { pack_sel: 0b1111, last: 1, ..PACR::ZERO }.word());
-        ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::PACK }.word());
-        ttinsn!(SEMGET { sem_sel: sem(SEM_COMPUTED) }.word());
-        ttinsn!(SEMGET { sem_sel: sem(SEM_TAKEN) }.word());
-        sync();
+        pack_block(number, at(launch, number));
     }
     ROW_READY.publish(1);
 }

@@ -1,6 +1,7 @@
 //! `RMS_NORM`, `NORM`, `L2_NORM` of rows that the vector unit does not take ([`crate::ops::sfpu_rows`]), in FP32; the product with src1, if there is one, before a row leaves L1.
 
 use super::{Row, unknown, write};
+use crate::rt::heap;
 use crate::rt::lane::Lane;
 use crate::rt::math::sum;
 use crate::rt::noc::Noc;
@@ -9,6 +10,9 @@ use libm::sqrtf;
 use tt_kernel_abi::TensorView;
 use tt_kernel_abi::elementwise::Piece;
 use tt_kernel_abi::rows::norm::{NormFunction, NormParams};
+
+// It leaves the ring of weights alone.
+const _: () = assert!(3 * Port::BYTES <= heap::KEPT_BYTES);
 
 /// Runs one lane.
 pub fn run(mut lane: Lane, params: &NormParams) {

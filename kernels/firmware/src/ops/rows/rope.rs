@@ -9,7 +9,7 @@
 
 use super::gather::index;
 use super::write;
-use crate::rt::heap::Heap;
+use crate::rt::heap::{self, Heap};
 use crate::rt::lane::Lane;
 use crate::rt::mmio::order;
 use crate::rt::rows::Port;
@@ -32,6 +32,9 @@ struct Rotation {
     /// What the angle of every pair is multiplied with.
     factors: &'static mut [f32],
 }
+
+// It leaves the ring of weights alone.
+const _: () = assert!(2 * Port::BYTES + 12 * (MAX_ROPE / 2) <= heap::KEPT_BYTES);
 
 /// Runs one lane.
 pub fn run(mut lane: Lane, params: &RopeParams) {
@@ -166,8 +169,13 @@ impl Rotation {
             let positions = positions(lane, input, rope, [token, params.rows / parts]);
             let pairs = of(part);
             self.prepare(rope, positions, pairs.clone());
+            let is_last = part + 1 == parts;
+            if rope.flags & Rope::FLOATS != 0 {
+                self.write_floats(lane, output, rope, token, pairs, is_last);
+                continue;
+            }
             // The exponent stands behind the last part.
-            let last = u32::from(part + 1 == parts);
+            let last = u32::from(is_last);
             let len = 2 * pairs.len() as u32 + last;
             let piece = Piece { row: [token, 0, 0], first: 2 * pairs.start, len };
             let words = output.raw_buffer(table, &piece).words();
@@ -178,6 +186,37 @@ impl Rotation {
             order();
             output.send_raw(&mut lane.noc, table, &piece, 4);
         }
+    }
+
+    /// Writes a part of a table for the vector unit. Behind the last pair of neighbours elements stay as they are: they are rotated by nothing.
+    fn write_floats(
+        &self,
+        lane: &mut Lane,
+        output: &mut Port,
+        rope: &Rope,
+        token: u32,
+        pairs: Range<u32>,
+        is_last: bool,
+    ) {
+        let table = &lane.launch.op.dst;
+        let row = [token, 0, 0];
+        let at = pairs.start as usize..pairs.end as usize;
+        let float = |&word: &u32| fixed::float_of_word(word as i32, self.exponent);
+        let (cos, sin) = (self.cos[at.clone()].iter().map(float), self.sin[at].iter().map(float));
+        if rope.distance == 1 {
+            let end = if is_last { table.ne[0] } else { 2 * pairs.end };
+            let piece = Piece { row, first: 2 * pairs.start, len: end - 2 * pairs.start };
+            let rest = [1.0, 0.0].into_iter().cycle();
+            let values = cos.zip(sin).flat_map(|(cos, sin)| [cos, sin]).chain(rest);
+            let fill = |y: &mut [f32]| y.iter_mut().zip(values).for_each(|(y, value)| *y = value);
+            write(&mut lane.noc, output, table, &piece, fill);
+            return;
+        }
+        let len = pairs.len() as u32;
+        let piece = Piece { row, first: pairs.start, len };
+        write(&mut lane.noc, output, table, &piece, |y| y.iter_mut().zip(cos).for_each(|(y, cos)| *y = cos));
+        let piece = Piece { first: rope.pairs + pairs.start, ..piece };
+        write(&mut lane.noc, output, table, &piece, |y| y.iter_mut().zip(sin).for_each(|(y, sin)| *y = sin));
     }
 
     /// Takes a token's row of a table.

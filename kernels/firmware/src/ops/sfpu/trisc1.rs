@@ -4,28 +4,18 @@
 //! Dst's counter moves on with the store of the result.
 
 use super::{Blocks, SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, dst_slot, parameters};
-use crate::rt::chip::insn::{
-    SEMGET, SEMINIT, SEMPOST, SETRWC, SFPCONFIG, SFPLOAD, SFPLOADI, SFPNOP, SFPSTORE, STALLWAIT,
-};
+use crate::rt::chip::insn::{SEMGET, SEMINIT, SEMPOST, SETRWC, STALLWAIT};
 use crate::rt::chip::thread;
 use crate::rt::launch::TileLaunch;
 use crate::rt::sync::BLOCKS_READY;
 use crate::rt::tensix::{block, push, sem, sem_cond, setc16, sync, until};
+pub use crate::rt::vector::{RWC_DST, configure, load, load_on, set_constants, set_register, step, store};
 use crate::{semwait, ttinsn, ttprogram};
-use tt_isa::sfpu::{lreg, mod0_fmt, sfploadi};
 use tt_kernel_abi::Op;
 use tt_kernel_abi::elementwise::{Binary, ElementwiseParams, Glu, OWN_PARAMS, OptStep, Unary};
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_ROWS, DST_SLOTS};
 use tt_kernel_sfpu::{self as sfpu, CONSTANTS, Constants, Program};
-
-/// Address modifiers (sections 0 and 1).
-pub mod step {
-    /// Dst's counter stays.
-    pub const STAY: u32 = 0;
-    /// To the odd columns, or the even ones of the next four rows.
-    pub const ON: u32 = 1;
-}
 
 /// Once, at boot.
 pub fn boot() {
@@ -52,18 +42,6 @@ pub fn run(launch: &TileLaunch, params: &ElementwiseParams) {
     }
     // The next operator may configure the thread anew.
     sync();
-}
-
-/// Address modifiers.
-pub fn configure() {
-    ttinsn!(setc16(thread::CFG_STATE_ID_StateID, 0));
-    ttinsn!(setc16(thread::ADDR_MOD_SET_Base, 0));
-    ttinsn!(setc16(thread::ADDR_MOD_AB_SEC0_SrcAIncr, 0));
-    ttinsn!(setc16(thread::ADDR_MOD_AB_SEC1_SrcAIncr, 0));
-    ttinsn!(setc16(thread::ADDR_MOD_DST_SEC0_DestIncr, 0));
-    ttinsn!(setc16(thread::ADDR_MOD_DST_SEC1_DestIncr, thread::ADDR_MOD_DST_SEC1_DestIncr.value(2)));
-    ttinsn!(setc16(thread::ADDR_MOD_BIAS_SEC0_BiasIncr, 0));
-    ttinsn!(setc16(thread::ADDR_MOD_BIAS_SEC1_BiasIncr, 0));
 }
 
 /// The program of a function that has one.
@@ -116,37 +94,6 @@ fn two_operands() {
     ttinsn!(load(1, BLOCK_ROWS));
 }
 
-/// `SFPLOAD` of all 32 bits as they are: denormals and payloads of NaN pass.
-pub const fn load(lreg_ind: u32, dest_reg_addr: u32) -> u32 {
-    SFPLOAD { lreg_ind, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode: step::STAY, dest_reg_addr }.word()
-}
-
-/// [`load`] of a register that is not stored again: Dst's counter moves on.
-pub const fn load_on(lreg_ind: u32) -> u32 {
-    SFPLOAD { lreg_ind, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode: step::ON, dest_reg_addr: 0 }.word()
-}
-
-/// `SFPSTORE` of the same.
-pub const fn store(sfpu_addr_mode: u32) -> u32 {
-    SFPSTORE { lreg_ind: 0, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode, dest_reg_addr: 0 }.word()
-}
-
-/// Puts a value known at run time into all elements of a register.
-pub fn set_register(lreg_ind: u32, value: u32) {
-    push(SFPLOADI { lreg_ind, instr_mod0: sfploadi::UPPER, imm16: value >> 16 }.word());
-    push(SFPLOADI { lreg_ind, instr_mod0: sfploadi::LOWER, imm16: value & 0xFFFF }.word());
-}
-
-/// Puts a program's constants where it expects them.
-#[inline(never)]
-pub fn set_constants(values: &[u32; CONSTANTS]) {
-    for (i, value) in (0..).zip(values) {
-        set_register(0, *value);
-        push(SFPCONFIG { config_dest: lreg::PROGRAMMABLE_0 + i, ..SFPCONFIG::ZERO }.word());
-        ttinsn!(SFPNOP {}.word());
-    }
-}
-
 /// Runs `body` 32 times in each of this tile's blocks.
 #[inline(always)]
 fn blocks(launch: &TileLaunch, params: &ElementwiseParams, constants: Constants, body: impl Fn()) {
@@ -187,9 +134,6 @@ pub fn begin(number: u32) {
     push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, dst_slot(number)));
     ttinsn!(SETRWC { bit_mask: RWC_DST, ..SETRWC::ZERO }.word());
 }
-
-/// `SETRWC` mask: Dst's counter.
-pub const RWC_DST: u32 = 1 << 2;
 
 /// Hands a block's results on.
 #[inline(never)]

@@ -2,6 +2,7 @@
 
 use super::{Blocks, SEM_COMPUTED, SEM_TAKEN, dst_slot, result};
 use crate::rt::chip::insn::{PACR, SEMGET, STALLWAIT};
+use crate::rt::l1::L1;
 use crate::rt::launch::TileLaunch;
 use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
@@ -20,14 +21,20 @@ pub fn run(launch: &TileLaunch, params: &ElementwiseParams) {
         if number >= SLOTS {
             OUT_FREE.wait(number - SLOTS + 1);
         }
-        // The packers are idle since the sync below.
-        pack::aim(dst_slot(number), result(launch, number));
-        semwait!(block::PACK, SEM_COMPUTED, sem_cond::WHILE_ZERO);
-        ttinsn!(PACR { pack_sel: 0b1111, last: 1, ..PACR::ZERO }.word());
-        ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::PACK }.word());
-        ttinsn!(SEMGET { sem_sel: sem(SEM_COMPUTED) }.word());
-        ttinsn!(SEMGET { sem_sel: sem(SEM_TAKEN) }.word());
-        sync();
+        pack_block(number, result(launch, number));
         OUT_READY.publish(number + 1);
     }
+}
+
+/// Packs block `number` of Dst, when it is computed, to `to`, and gives its slot back.
+#[inline(never)]
+pub fn pack_block(number: u32, to: L1) {
+    // The packers are idle since the sync below.
+    pack::aim(dst_slot(number), to);
+    semwait!(block::PACK, SEM_COMPUTED, sem_cond::WHILE_ZERO);
+    ttinsn!(PACR { pack_sel: 0b1111, last: 1, ..PACR::ZERO }.word());
+    ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::PACK }.word());
+    ttinsn!(SEMGET { sem_sel: sem(SEM_COMPUTED) }.word());
+    ttinsn!(SEMGET { sem_sel: sem(SEM_TAKEN) }.word());
+    sync();
 }

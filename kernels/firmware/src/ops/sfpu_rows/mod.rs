@@ -1,5 +1,5 @@
-//! Functions of FP32 rows on the vector unit: softmax, norms, gradients, loss. What every program computes is in
-//! [`tt_kernel_sfpu::soft_max`], [`tt_kernel_sfpu::norm`] and [`tt_kernel_sfpu::gradients`].
+//! Functions of FP32 rows on the vector unit: softmax, norms, rotary positions, gradients, loss. What every program computes is in
+//! [`tt_kernel_sfpu::soft_max`], [`tt_kernel_sfpu::norm`], [`tt_kernel_sfpu::rotate`] and [`tt_kernel_sfpu::gradients`].
 //!
 //! ```text
 //! BRISC --rows, partners, heads in L1--> TRISC0 --half of Dst--> TRISC1 --half of Dst--> TRISC2 --ring in L1--> NCRISC
@@ -15,10 +15,14 @@
 //!
 //! A segment of a row is read for the last time before the same segment of the result is written, and no two tiles have the
 //! same row, so dst may be one of the sources.
+//!
+//! Rotated rows may go to rows of a cache that indices name (more[1]): NCRISC reads an index while the row is computed, and waits for
+//! nobody but the NoC.
 
 pub mod brisc;
 pub mod ncrisc;
 mod norms;
+mod rotations;
 pub mod trisc0;
 pub mod trisc1;
 pub mod trisc2;
@@ -30,6 +34,7 @@ use tt_kernel_abi::elementwise::{Piece, split_row};
 use tt_kernel_abi::matmul::share;
 use tt_kernel_abi::rows::gradient::{GradientFunction, GradientParams};
 use tt_kernel_abi::rows::norm::{NormFunction, NormParams};
+use tt_kernel_abi::rows::rope::RopeParams;
 use tt_kernel_abi::rows::soft_max::SoftMaxParams;
 use tt_kernel_abi::sfpu::rows::{self, HALF_ROWS, Pass, RowFunction, SEGMENT, Segment, Segments};
 
@@ -40,7 +45,7 @@ pub const SEM_FILLED: u32 = 6;
 /// Tensix semaphore: halves of Dst that TRISC1 has done with.
 pub const SEM_COMPUTED: u32 = 7;
 
-/// What a launch computes, whichever of the three operators it is.
+/// What a launch computes, whichever of the operators it is.
 #[derive(Clone, Copy)]
 pub struct Work<'a> {
     function: RowFunction,
@@ -74,6 +79,16 @@ impl From<&NormParams> for Work<'_> {
         // The host checks functions.
         let function = NormFunction::from_code(function).unwrap_or(NormFunction::RmsNorm);
         Self { function: function.into(), rows, scale: eps, factor, soft_max: None }
+    }
+}
+
+impl From<&RopeParams> for Work<'_> {
+    fn from(params: &RopeParams) -> Self {
+        let function = match params.rope.distance {
+            1 => RowFunction::Rotate,
+            _ => RowFunction::RotateHalves,
+        };
+        Self { function, rows: params.rows, scale: 0.0, factor: 0.0, soft_max: None }
     }
 }
 

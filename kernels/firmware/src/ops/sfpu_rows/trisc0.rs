@@ -9,7 +9,7 @@ use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
-use tt_kernel_abi::sfpu::rows::PARTNER_ROW;
+use tt_kernel_abi::sfpu::rows::{PARTNER_ROW, RowFunction};
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 
 /// Runs TRISC0's part.
@@ -25,10 +25,15 @@ pub fn run(launch: &TileLaunch, work: Work) {
         ttinsn!(SEMPOST { sem_sel: sem(SEM_TAKEN) }.word());
         let (len, row) = (segment.padded(), half(segment.number));
         let at = address(&op.src0, &piece(&op.src0, &segment));
-        unpacker.bring(operand(launch, 0, segment.number, at), row, len);
+        let in_halves = work.function == RowFunction::RotateHalves;
+        let mut bring = |from: L1, row| match in_halves {
+            true => unpacker.bring_halves(from, row, segment.len / 2),
+            false => unpacker.bring(from, row, len),
+        };
+        bring(operand(launch, 0, segment.number, at), row);
         if let Some(partner) = partner_piece(launch, &work, &segment) {
             let at = address(&op.src1, &partner);
-            unpacker.bring(operand(launch, 1, segment.number, at), row + PARTNER_ROW, len);
+            bring(operand(launch, 1, segment.number, at), row + PARTNER_ROW);
         }
         ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::UNPACK0 }.word());
         ttinsn!(SEMPOST { sem_sel: sem(SEM_FILLED) }.word());
@@ -43,6 +48,12 @@ struct Unpacker {
 }
 
 impl Unpacker {
+    /// Brings the halves of a row, `len` elements each, to two blocks.
+    fn bring_halves(&mut self, from: L1, row: u32, len: u32) {
+        self.bring(from, row, len);
+        self.bring(from.skip(4 * len), row + BLOCK_ROWS, len);
+    }
+
     /// Brings `len` elements of `from` to the rows of Dst from `row` on, in blocks.
     fn bring(&mut self, from: L1, row: u32, len: u32) {
         for number in 0..len.div_ceil(BLOCK) {

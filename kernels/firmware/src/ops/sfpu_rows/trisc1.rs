@@ -1,6 +1,6 @@
 //! TRISC1: the vector unit's part: maxima, powers, sums, results, all in place in Dst.
 
-use super::{SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, Work, half, head, norms, segments};
+use super::{SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, Work, half, head, norms, rotations, segments};
 use crate::ops::sfpu::trisc1::{
     RWC_DST, configure, load as sfpload, load_on, set_constants, set_register, step, store,
 };
@@ -73,6 +73,8 @@ pub fn run(launch: &TileLaunch, work: Work) {
             RowFunction::SoftMaxBack => rows.soft_max_back(&segment),
             RowFunction::RmsNormBack => rows.rms_norm_back(&segment),
             function if function.is_norm() => norms::segment(launch, &rows.work, &segment),
+            RowFunction::Rotate => rotations::neighbours(&segment),
+            RowFunction::RotateHalves => rotations::halves(&segment),
             _ => rows.of_powers(&segment),
         }
         end();
@@ -99,6 +101,7 @@ impl Rows<'_> {
         self.value = (self.launch.op.more[0].ne[0] > 0).then(|| head[1].load());
         match self.function {
             function if function.is_norm() => norms::begin(),
+            function if function.is_rotation() => {}
             RowFunction::SoftMaxBack | RowFunction::RmsNormBack => {
                 set_register(SUM, 0);
                 set_register(SQUARES, 0);

@@ -8,7 +8,7 @@ use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
-use tt_kernel_abi::sfpu::rows::RESULT_SLOTS;
+use tt_kernel_abi::sfpu::rows::{RESULT_SLOTS, RowFunction};
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 
 /// Runs TRISC2's part.
@@ -25,7 +25,11 @@ pub fn run(launch: &TileLaunch, work: Work) {
         if segment.result >= RESULT_SLOTS {
             OUT_FREE.wait(segment.result - RESULT_SLOTS + 1);
         }
-        for number in 0..segment.len.div_ceil(BLOCK) {
+        let blocks = match work.function {
+            RowFunction::RotateHalves => 2,
+            _ => segment.len.div_ceil(BLOCK),
+        };
+        for number in 0..blocks {
             // The packers are idle since the sync before.
             let slot = result(launch, segment.result).skip(number * BLOCK_BYTES);
             pack::aim(half(segment.number) + number * BLOCK_ROWS, slot);

@@ -1,0 +1,70 @@
+//! Weights that are read before their step begins.
+//!
+//! A product with one row of activations is done when its weights are read, and what lies between two products (norms, positions, attention)
+//! hardly needs DRAM. So BRISC goes on to the weights of the next such product when it has asked for all of one's, into a ring in L1 that outlives
+//! steps, and does a little of that whenever it waits: for the other cores of its tile, for other tiles, for the leader.
+//!
+//! ```text
+//! step      product 1        | norm | product 2 ..
+//! BRISC     asks for 1  for 2 | for 2 | for the rest of 2, for 3 ..
+//! ```
+//!
+//! Which step that is, the runtime writes into the descriptor ([`MatmulParams::later`](crate::matmul::MatmulParams::later)): the steps of a stream lie in DRAM
+//! before it starts, so BRISC reads that step's descriptor from there, complete. When the step itself is launched, its number shows that it is the one. The
+//! runtime names a later step only if no step between them writes its weights or uses the ring's part of L1 ([`keeps_ring`]), and both belong to one
+//! stream. A launch by the host begins with nothing read ahead ([`BEGINS`]).
+
+use crate::attention;
+use crate::descriptor::OpDescriptor;
+use crate::matmul::{self, MatmulParams};
+use crate::operators::{Op, kernel};
+use crate::sfpu::ON_SFPU;
+use crate::view::ElementType;
+
+pub use crate::ring::{MIDDLE, RING, SLOT_BYTES, SLOTS};
+
+/// Flag of any descriptor: the host has launched it. What has been read ahead is not for it.
+pub const BEGINS: u32 = 1 << 31;
+/// Flag of any descriptor: its kernel leaves the ring alone, and lanes have less of the heap.
+pub const KEEPS: u32 = 1 << 30;
+
+/// Whether a product reads its weights through the ring.
+pub fn uses_ring(op: &OpDescriptor) -> bool {
+    let is_one =
+        |params: &MatmulParams| params.row != 0 && op.src0.element_type().is_some_and(ElementType::is_tiles);
+    op.params_of::<kernel::Matmul>().is_some_and(is_one)
+}
+
+/// Whether an operator's kernels leave the ring's part of L1 alone. Of lanes that is said of those that are part of generating text; their modules in the
+/// firmware check that what they take of the heap is there.
+pub fn keeps_ring(op: &OpDescriptor) -> bool {
+    match Op::from_code(op.op) {
+        Some(Op::Matmul) => product_keeps(op),
+        Some(
+            Op::Nop
+            | Op::SetRows
+            | Op::Copy
+            | Op::Rope
+            | Op::Unary
+            | Op::Binary
+            | Op::Glu
+            | Op::Norm
+            | Op::AttentionMerge,
+        ) => true,
+        Some(Op::SoftMax) => op.flags & ON_SFPU != 0,
+        Some(Op::Attention) => {
+            op.params_of::<kernel::Attention>().is_some_and(|params| params.room <= attention::ROOM)
+        }
+        _ => false,
+    }
+}
+
+/// Activations are in front of the ring, or there is one row of them ([`matmul::MAX_ROW_TILES`]).
+fn product_keeps(op: &OpDescriptor) -> bool {
+    op.params_of::<kernel::Matmul>().is_some_and(|params| {
+        let groups = op.src1.ne[1].min(matmul::TILE).div_ceil(matmul::ROW_GROUP);
+        let sizes = [groups, params.tiles_at_once, matmul::GROUP_TILE_BYTES];
+        let activations = sizes.into_iter().fold(params.chunk_tiles, u32::saturating_mul);
+        params.row != 0 || params.ids == 0 && activations <= RING - matmul::ACT
+    })
+}

@@ -1,0 +1,276 @@
+//! What host and device must agree on for `MUL_MAT` of many rows: how the result is cut, and where things are in L1.
+//!
+//! A tile computes blocks of the result, all of K, in Dst: [`rows_at_once`] tiles of rows times as many columns of tiles as Dst holds. Weights and activations
+//! come as a stream of blocks of K. Nobody reads what a neighbour has to read, too:
+//!
+//! ```text
+//! many rows ([`is_spread`])                        few rows
+//!   a column of the grid has rows of its own,         all tiles have all rows,
+//!   a row of the grid columns of its own              each has columns of its own
+//!   NoC 0: weights, from one tile to a row            weights: each tile reads its own
+//!   NoC 1: activations, from one tile to a column     NoC 1: activations, from one tile to all
+//! ```
+//!
+//! Activations are BF16, in SrcB's order ([`crate::copy::Mode::Blocks`]): tiles of 32 rows and 32 elements of K; groups of [`rows_at_once`] tiles of rows one after
+//! the other, and in a group for each tile of K those of its rows. So a block of K is one piece of memory.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::l1::HEAP;
+use crate::matmul::{RESULT_ROWS, TILE};
+use crate::ring::RING;
+use crate::target::CONGRUENCE;
+use crate::view::ElementType;
+use tt_isa::format::DST_ROWS_32;
+
+/// Parameters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct BlockParams {
+    /// Tiles of n (rows of src0).
+    pub n_tiles: u32,
+    /// Tiles of k.
+    pub k_tiles: u32,
+    /// Tiles of rows of src1.
+    pub row_tiles: u32,
+}
+
+/// Bytes of a tile of activations, BF16.
+pub const ACT_TILE_BYTES: u32 = 2 * TILE * TILE;
+/// Tiles of results that Dst holds.
+pub const DST_TILES: u32 = DST_ROWS_32 as u32 / RESULT_ROWS;
+/// Most tiles of rows with which every tile multiplies all of them.
+const FEW: u32 = 4;
+/// Tiles of K in a block, at most.
+pub const BLOCK_K: u32 = 8;
+/// Tiles of weights in a block, at most, and bytes of their slot.
+pub const BLOCK_WEIGHTS: u32 = 32;
+/// See above: BFP8_b is the largest format.
+pub const WEIGHTS_SLOT: u32 = BLOCK_WEIGHTS * ElementType::TilesBfp8.block_bytes();
+/// Bytes of a slot of activations.
+pub const ACTS_SLOT: u32 = FEW * BLOCK_K * ACT_TILE_BYTES;
+/// Slots of weights, and of activations.
+pub const WEIGHTS_SLOTS: u32 = 6;
+/// See above.
+pub const ACTS_SLOTS: u32 = 4;
+/// Blocks of results.
+pub const OUT_SLOTS: u32 = 2;
+/// Bytes of a tile of results, FP32.
+pub const OUT_TILE_BYTES: u32 = 4 * TILE * TILE;
+/// Bytes of a block of results.
+pub const OUT_SLOT: u32 = DST_TILES * OUT_TILE_BYTES;
+
+/// Words of 16 bytes on the tile that reads: how often all that it reads for have used a slot, of weights.
+pub const WEIGHTS_CREDITS: u32 = HEAP;
+/// The same of activations.
+pub const ACTS_CREDITS: u32 = WEIGHTS_CREDITS + 16 * WEIGHTS_SLOTS;
+/// What the others' count of blocks becomes, for the NoC to send: of weights, of activations.
+pub const WEIGHTS_FLAG: u32 = ACTS_CREDITS + 16 * ACTS_SLOTS;
+/// See above.
+pub const ACTS_FLAG: u32 = WEIGHTS_FLAG + 16;
+/// Where atomics put old values that nobody wants, of weights' and of activations'.
+pub const WEIGHTS_SCRATCH: u32 = ACTS_FLAG + 16;
+/// See above.
+pub const ACTS_SCRATCH: u32 = WEIGHTS_SCRATCH + 16;
+/// Blocks of weights.
+pub const WEIGHTS: u32 = (ACTS_SCRATCH + 16).next_multiple_of(CONGRUENCE);
+/// Blocks of activations.
+pub const ACTS: u32 = WEIGHTS + WEIGHTS_SLOTS * WEIGHTS_SLOT;
+/// Blocks of results.
+pub const OUT: u32 = ACTS + ACTS_SLOTS * ACTS_SLOT;
+
+const _: () = {
+    assert!(OUT + OUT_SLOTS * OUT_SLOT <= RING);
+    assert!((HEAP | WEIGHTS | WEIGHTS_SLOT | ACTS | ACTS_SLOT | OUT).is_multiple_of(CONGRUENCE));
+};
+
+/// Whether the columns of the grid have rows of their own.
+pub const fn is_spread(row_tiles: u32) -> bool {
+    row_tiles > FEW
+}
+
+/// Tiles of rows in a group: the first [`row_tiles`](BlockParams::row_tiles) of a group may be the last ones, and fewer.
+pub const fn rows_at_once(row_tiles: u32) -> u32 {
+    match row_tiles {
+        0..=FEW => row_tiles,
+        5..=8 => 1,
+        _ => 2,
+    }
+}
+
+/// What a block of the result has: tiles of rows and columns, numbers of the first ones. None of either where a tile has nothing to do while others have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Block {
+    /// First tile of rows, and how many.
+    pub row: u32,
+    /// See above.
+    pub rows: u32,
+    /// First column of tiles, and how many.
+    pub column: u32,
+    /// See above.
+    pub columns: u32,
+}
+
+/// A tile's place in the work.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Plan {
+    k_tiles: u32,
+    row_tiles: u32,
+    /// Tiles of rows in a group.
+    rows: u32,
+    /// The first group of rows, and from one to the next.
+    first_group: u32,
+    group_step: u32,
+    /// Columns of tiles: first one, how many, how many at once.
+    first_column: u32,
+    columns: u32,
+    at_once: u32,
+    /// Blocks of the result for each group of rows, and of groups.
+    steps: u32,
+    passes: u32,
+}
+
+impl Plan {
+    /// That of the tile at `place` in a grid, worker number `index`.
+    pub const fn new(params: &BlockParams, place: [u32; 2], grid: [u32; 2], index: u32) -> Self {
+        let &BlockParams { n_tiles, k_tiles, row_tiles } = params;
+        let spread = is_spread(row_tiles);
+        let rows = rows_at_once(row_tiles);
+        let groups = row_tiles.div_ceil(rows);
+        let (part, parts) = if spread { (place[1], grid[1]) } else { (index, grid[0] * grid[1]) };
+        let (first_group, group_step) = if spread { (place[0], grid[0]) } else { (0, 1) };
+        let (first_column, columns) = crate::matmul::share(n_tiles, part, parts);
+        let most = n_tiles.div_ceil(parts);
+        let steps = most.div_ceil(DST_TILES / rows);
+        Self {
+            k_tiles,
+            row_tiles,
+            rows,
+            first_group,
+            group_step,
+            first_column,
+            columns,
+            at_once: most.div_ceil(steps),
+            steps,
+            passes: groups.div_ceil(group_step),
+        }
+    }
+
+    /// Blocks of the result.
+    pub const fn blocks(&self) -> u32 {
+        self.steps * self.passes
+    }
+
+    /// Those of them that have rows: the first ones.
+    pub const fn blocks_with_rows(&self) -> u32 {
+        let groups = self.row_tiles.div_ceil(self.rows);
+        self.steps * groups.saturating_sub(self.first_group).div_ceil(self.group_step)
+    }
+
+    /// Those that have columns.
+    pub const fn blocks_with_columns(&self) -> u32 {
+        self.own_steps() * self.passes
+    }
+
+    const fn own_steps(&self) -> u32 {
+        self.columns.div_ceil(self.at_once)
+    }
+
+    /// Number of the block that is the `number`th one with columns.
+    pub const fn with_columns(&self, number: u32) -> u32 {
+        number / self.own_steps() * self.steps + number % self.own_steps()
+    }
+
+    /// Block `number` of the result.
+    pub const fn block(&self, number: u32) -> Block {
+        let (pass, step) = (number / self.steps, number % self.steps);
+        let row = (self.first_group + pass * self.group_step) * self.rows;
+        let left = self.row_tiles.saturating_sub(row);
+        let done = step * self.at_once;
+        let of_columns = self.columns.saturating_sub(done);
+        Block {
+            row,
+            rows: if left < self.rows { left } else { self.rows },
+            column: self.first_column + done,
+            columns: if of_columns < self.at_once { of_columns } else { self.at_once },
+        }
+    }
+
+    /// Tiles of K in a block of K.
+    pub const fn depth(&self) -> u32 {
+        let fits = BLOCK_WEIGHTS / self.at_once;
+        if fits < BLOCK_K { fits } else { BLOCK_K }
+    }
+
+    /// Blocks of K.
+    pub const fn depths(&self) -> u32 {
+        self.k_tiles.div_ceil(self.depth())
+    }
+
+    /// Tiles of K of block `number` of K: first one, and how many.
+    pub const fn slice(&self, number: u32) -> (u32, u32) {
+        let (first, depth) = (number * self.depth(), self.depth());
+        let left = self.k_tiles - first;
+        (first, if left < depth { left } else { depth })
+    }
+
+    /// Offset among the activations of tile `k` of K of a block of the result.
+    pub const fn activations(&self, block: &Block, k: u32) -> u64 {
+        (block.row as u64 * self.k_tiles as u64 + (k * block.rows) as u64) * ACT_TILE_BYTES as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn blocks_cover_the_result_once() {
+        let grid = [8, 9];
+        for (n_tiles, row_tiles) in [(64, 16), (256, 16), (7, 5), (16, 1), (100, 3), (448, 33), (1, 9)] {
+            let params = BlockParams { n_tiles, k_tiles: 20, row_tiles };
+            let mut seen = BTreeSet::new();
+            for index in 0..72 {
+                let plan = Plan::new(&params, [index % 8, index / 8], grid, index);
+                for block in (0..plan.blocks()).map(|number| plan.block(number)) {
+                    assert!(block.rows * block.columns <= DST_TILES);
+                    assert!(block.columns * plan.depth() <= BLOCK_WEIGHTS);
+                    assert!(block.rows * plan.depth() * ACT_TILE_BYTES <= ACTS_SLOT);
+                    for row in block.row..block.row + block.rows {
+                        for column in block.column..block.column + block.columns {
+                            assert!(seen.insert((row, column)), "{n_tiles} {row_tiles} {block:?}");
+                        }
+                    }
+                }
+                let all: Vec<_> = (0..plan.blocks()).map(|number| plan.block(number)).collect();
+                let with_rows = all.iter().filter(|block| block.rows > 0).count() as u32;
+                assert_eq!(with_rows, plan.blocks_with_rows());
+                assert!(all[..with_rows as usize].iter().all(|block| block.rows > 0));
+                let with_columns = (0..plan.blocks_with_columns()).map(|number| plan.with_columns(number));
+                let numbers =
+                    (0..).zip(&all).filter(|(_, block)| block.columns > 0).map(|(number, _)| number);
+                assert!(with_columns.eq(numbers));
+                let slices: u32 = (0..plan.depths()).map(|number| plan.slice(number).1).sum();
+                assert_eq!(slices, 20);
+            }
+            assert_eq!(seen.len() as u32, n_tiles * row_tiles);
+        }
+    }
+
+    #[test]
+    fn tiles_that_share_walk_the_same_blocks() {
+        let params = BlockParams { n_tiles: 256, k_tiles: 64, row_tiles: 13 };
+        let plan = |x, y| Plan::new(&params, [x, y], [8, 9], y * 8 + x);
+        for number in 0..plan(0, 0).blocks() {
+            for y in 0..9 {
+                let columns = |x| (plan(x, y).block(number).column, plan(x, y).block(number).columns);
+                assert!((1..8).all(|x| columns(x) == columns(0)));
+            }
+            for x in 0..8 {
+                let rows = |y| (plan(x, y).block(number).row, plan(x, y).block(number).rows);
+                assert!((1..9).all(|y| rows(y) == rows(0)));
+            }
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! BRISC: weights of products with one row of activations, through the ring that outlives steps ([`tt_kernel_abi::ahead`]).
+//!
+//! ```text
+//! step          product 1                 | norm ..        | product 2
+//! BRISC         blocks of 1               | blocks of 2, of 3, one at a time, while it waits | the rest
+//! later steps   asked for all of 1: reads the descriptor of 2 from DRAM; for all of 2: that of 3
+//! ```
+//!
+//! Who waits for whom: in a product, BRISC waits for slots, that is for TRISC0 to unpack earlier blocks of the same product, and for blocks in
+//! the order in which it has asked for them, which DRAM brings without a core. Ahead of a product it waits for nothing: a block is asked for if its slot is
+//! known to be free, with no other on its way. A slot is free when TRISC0 has unpacked what was in it, and then only the step that runs has blocks that are not
+//! unpacked: the position of a product's first block follows the last one of the product before. TRISC0 learns it with the first block
+//! ([`WEIGHTS_FROM`]), and has unpacked the blocks of earlier products when their steps end.
+//!
+//! Reads that are left under way have transaction ids of their own. Kernels that begin meanwhile, and wait for their own reads, do not wait for these
+//! ([`Noc::set_read_id`]).
+//!
+//! What has been read ahead is of the steps with these numbers in the same stream, in their order. If another one comes, or a launch by the host
+//! ([`BEGINS`]), all of it is given up, when what is on its way has come.
+
+use super::blocks::Blocks;
+use crate::rt::launch::{Launch, TileLaunch, Work};
+use crate::rt::noc::Noc;
+use crate::rt::ring::{self, LaterStep};
+use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_FROM, WEIGHTS_READY};
+use tt_kernel_abi::ahead::{BEGINS, SLOTS, uses_ring};
+use tt_kernel_abi::matmul::MatmulParams;
+use tt_kernel_abi::operators::{Op, kernel};
+use tt_kernel_abi::{DramAddr, OpDescriptor};
+
+/// Blocks of the running product on their way at the same time, with transaction ids from 1 on.
+const IN_FLIGHT: u32 = 2;
+/// Transaction id of a later step's descriptor.
+const STEP_ID: u32 = IN_FLIGHT + 1;
+/// Products that may be read ahead of.
+const PRODUCTS: usize = 4;
+
+/// What is known of a product whose weights come before it begins.
+#[derive(Clone, Copy, Default)]
+struct Product {
+    /// Number of the step.
+    number: u32,
+    /// Position of its first block in the ring.
+    position: u32,
+    /// Blocks that have been asked for, and those that are there.
+    asked: u32,
+    ready: u32,
+}
+
+impl Product {
+    /// Transaction id of a block.
+    fn id(number: u32) -> u32 {
+        1 + number % IN_FLIGHT
+    }
+
+    fn is_complete(&self) -> bool {
+        self.ready == self.asked
+    }
+}
+
+/// BRISC of a tile.
+pub struct Ahead {
+    index: u32,
+    noc: Noc,
+    later: LaterStep,
+    /// The products that come next, of which there are `count`.
+    next: [Product; PRODUCTS],
+    count: usize,
+    /// Blocks of the last of them that have not been asked for; none if all have been.
+    blocks: Option<Blocks<'static>>,
+    /// Where the descriptor of the product after them is; 0 if there is none.
+    then: DramAddr,
+    /// It is on its way.
+    comes: bool,
+    /// All slots have blocks of products that come next, all of which are there.
+    is_full: bool,
+    /// Position in the ring behind all blocks of products that have begun.
+    position: u32,
+    /// Blocks of the product that runs: some may not be unpacked.
+    running: u32,
+}
+
+/// Asks for a product's next block, whose slot is free when `wait_for_slot` returns; `false` if there is none.
+fn ask(blocks: &mut Blocks, product: &mut Product, noc: &mut Noc, wait_for_slot: impl FnOnce(u32)) -> bool {
+    let Some(block) = blocks.next() else { return false };
+    wait_for_slot(product.asked);
+    noc.set_read_id(Product::id(product.asked));
+    blocks.read(noc, &block, ring::slot(product.position + product.asked));
+    product.asked += 1;
+    true
+}
+
+impl Ahead {
+    /// That of worker `index`.
+    pub fn new(index: u32, later: LaterStep) -> Self {
+        Self {
+            index,
+            noc: Noc::new(0),
+            later,
+            next: [Product::default(); PRODUCTS],
+            count: 0,
+            blocks: None,
+            then: DramAddr(0),
+            comes: false,
+            is_full: false,
+            position: 0,
+            running: 0,
+        }
+    }
+
+    /// The product that begins, if it comes next; otherwise nothing is known of it, and all else is given up. Of the last one there may be blocks that
+    /// are left, and one may be on its way.
+    fn take(&mut self, number: u32) -> Option<Product> {
+        if self.comes {
+            self.noc.wait_read_id(STEP_ID);
+            self.know();
+        }
+        self.is_full = false;
+        if self.count == 0 || self.next[0].number != number {
+            self.give_up();
+            return None;
+        }
+        let product = self.next[0];
+        self.next.copy_within(1.., 0);
+        self.count -= 1;
+        Some(product)
+    }
+
+    /// Forgets what comes next. A block, or a descriptor, may be on its way.
+    #[inline(never)]
+    fn give_up(&mut self) {
+        if self.comes {
+            self.noc.wait_read_id(STEP_ID);
+        }
+        if let Some(last) = self.next[..self.count].last().filter(|last| !last.is_complete()) {
+            self.noc.wait_read_id(Product::id(last.ready));
+        }
+        (self.count, self.blocks, self.then) = (0, None, DramAddr(0));
+        (self.comes, self.is_full, self.position) = (false, false, 0);
+    }
+
+    /// The weights of a product that runs.
+    #[inline(never)]
+    fn product(&mut self, launch: &TileLaunch, params: &MatmulParams) {
+        let mut product = match self.take(params.number) {
+            Some(product) => product,
+            None => {
+                self.blocks = Blocks::of(launch.op, params, self.index, self.noc.banks());
+                Product { number: params.number, ..Product::default() }
+            }
+        };
+        WEIGHTS_FROM.publish(product.position);
+        WEIGHTS_READY.publish(product.ready);
+        // The blocks that are left are of the last one.
+        if self.count == 0 {
+            self.read_rest(launch, &mut product);
+        }
+        self.running = product.asked;
+        self.position = (product.position + product.asked) % SLOTS;
+    }
+
+    /// Reads what is left of the running product's weights.
+    fn read_rest(&mut self, launch: &TileLaunch, product: &mut Product) {
+        let mut noc = Noc::new(0);
+        let arrive = |product: &mut Product, noc: &Noc| {
+            noc.wait_read_id(Product::id(product.ready));
+            product.ready += 1;
+            WEIGHTS_READY.publish(product.ready);
+        };
+        let wait_for_slot = |number: u32| {
+            if number >= SLOTS {
+                WEIGHTS_FREE.wait(number - SLOTS + 1);
+            }
+        };
+        if let Some(blocks) = &mut self.blocks {
+            while ask(blocks, product, &mut noc, wait_for_slot) {
+                if let Some(unit) = blocks.unit() {
+                    launch.progress(unit);
+                }
+                if product.asked - product.ready == IN_FLIGHT {
+                    arrive(product, &noc);
+                }
+            }
+        }
+        while !product.is_complete() {
+            arrive(product, &noc);
+        }
+        noc.set_read_id(0);
+        self.blocks = None;
+    }
+
+    /// A later step's descriptor has come.
+    #[inline(never)]
+    fn know(&mut self) {
+        self.comes = false;
+        let op = self.later.get();
+        if !uses_ring(op) {
+            return;
+        }
+        let params = op.params.get::<kernel::Matmul>();
+        let position =
+            self.next[..self.count].last().map_or(self.position, |last| last.position + last.asked);
+        self.next[self.count] =
+            Product { number: params.number, position: position % SLOTS, ..Product::default() };
+        self.count += 1;
+        self.blocks = Blocks::of(op, params, self.index, self.noc.banks());
+        self.then = address(params);
+    }
+
+    /// Starts to read the descriptor of the product after those that are known.
+    fn fetch(&mut self) {
+        let mut noc = Noc::new(0);
+        noc.set_read_id(STEP_ID);
+        self.later.fetch(&mut noc, self.then);
+        noc.set_read_id(0);
+        (self.comes, self.then) = (true, DramAddr(0));
+    }
+
+    /// Asks for the next block, if there is one, the one before is there, and a slot is free.
+    #[inline(never)]
+    fn go_on(&mut self) {
+        if self.comes {
+            if self.noc.has_read_id(STEP_ID) {
+                self.know();
+            }
+            return;
+        }
+        let ahead: u32 = self.next[..self.count].iter().map(|product| product.asked).sum();
+        let last = self.next[..self.count].last_mut();
+        if let Some(last) = last.filter(|last| !last.is_complete()) {
+            if !self.noc.has_read_id(Product::id(last.ready)) {
+                return;
+            }
+            last.ready += 1;
+        }
+        if ahead >= SLOTS {
+            self.is_full = true;
+            return;
+        }
+        // What was in the slot before, if that is of the product that runs.
+        let before = (self.running + ahead + 1).saturating_sub(SLOTS);
+        if self.running > 0 && before > 0 && !WEIGHTS_FREE.has_reached(before) {
+            return;
+        }
+        if let (Some(blocks), Some(last)) = (&mut self.blocks, self.next[..self.count].last_mut()) {
+            let mut noc = Noc::new(0);
+            if ask(blocks, last, &mut noc, |_| {}) {
+                noc.set_read_id(0);
+                return;
+            }
+            self.blocks = None;
+        }
+        if self.then != DramAddr(0) && self.count < PRODUCTS {
+            self.fetch();
+        }
+    }
+}
+
+/// Where a product's descriptor says that the one after it has its own.
+fn address(params: &MatmulParams) -> DramAddr {
+    DramAddr(u64::from(params.later[0]) | u64::from(params.later[1]) << 32)
+}
+
+impl Work for Ahead {
+    fn run(&mut self, op: Op, launch: Launch) {
+        if launch.op.flags & BEGINS != 0 {
+            self.give_up();
+        }
+        match op {
+            Op::Matmul if uses_ring(launch.op) => {
+                let params = launch.params::<kernel::Matmul>();
+                self.product(&TileLaunch::new(launch), params);
+            }
+            _ => crate::ops::brisc(op, launch),
+        }
+    }
+
+    fn after(&mut self, op: &OpDescriptor) {
+        if op.flags & BEGINS != 0 && self.index >= op.cores {
+            // This worker has no part in the launch, and has not given up what it had before.
+            self.give_up();
+        }
+        let Some(params) = op.params_of::<kernel::Matmul>().filter(|_| uses_ring(op)) else { return };
+        if self.index >= op.cores {
+            // This worker has no part in it, and has read nothing for it.
+            let _ = self.take(params.number);
+        }
+        if self.count == 0 && !self.comes {
+            self.then = address(params);
+        }
+    }
+
+    fn joined(&mut self) {
+        self.running = 0;
+    }
+
+    fn is_idle(&self) -> bool {
+        let knows_more = self.blocks.is_some() || self.then != DramAddr(0) && self.count < PRODUCTS;
+        self.is_full || !self.comes && !knows_more
+    }
+
+    #[inline(always)]
+    fn wait(&mut self) {
+        if !self.is_idle() {
+            self.go_on();
+        }
+    }
+}

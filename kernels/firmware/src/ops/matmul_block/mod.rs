@@ -1,0 +1,43 @@
+//! `MUL_MAT` of many rows with weights, `dst[i1][n] = sum_k src0[n][k] * src1[i1][k]`, in blocks of the result. How it is cut is in
+//! [`tt_kernel_abi::matmul_block`].
+//!
+//! ```text
+//! DRAM --NoC 0--> BRISC --a row of the grid-->  WEIGHTS -> TRISC0 --SrcA, SrcB--> TRISC1 --Dst--> TRISC2 -> OUT --NCRISC, NoC 1--> DRAM
+//! DRAM --NoC 1--> NCRISC --a column of it-->    ACTS ----^
+//! ```
+//!
+//! For each tile of K and tile of rows, SrcB has the rows while SrcA gets the tiles of weights of all columns one after the other: what an unpacker brings is used as
+//! often as there are columns, or as rows. All of Dst is one block's results.
+//!
+//! Who waits for whom, and why nothing waits in a circle: all cores of a tile walk the same blocks of the result, and in each the same blocks of K. Tiles that get
+//! weights from one reader have the same blocks with columns in the same order, tiles that get activations from one reader the same blocks with rows ([`Plan`]);
+//! a tile that has only one of the two takes it and lets it go. BRISC and NCRISC wait for nobody while they have something to do: each
+//! does whatever of its work can be done ([`crate::rt::handout`]), so a result that cannot be written yet does not keep back activations that others
+//! wait for. TRISC0 waits for the next block of K of both streams and then frees both, whatever becomes of results. Take the block of K that comes first in the common order
+//! among those that somewhere are not unpacked: its data needs slots of earlier blocks, which all have been freed, and it is unpacked when TRISC1 takes it. TRISC1 waits for
+//! TRISC2 to have packed the block of the result before, TRISC2 for NCRISC to have written the one before that one, NCRISC for acknowledgements. None of these waits for a
+//! later block of K. So that one is unpacked, too.
+//!
+//! Numerics: weights are exact in SrcA. Activations are rounded to BF16, which is less of an error than BFP8_b weights have. Fidelity phases 0, 1 and 2, sums in FP32.
+
+pub mod brisc;
+pub mod ncrisc;
+pub mod trisc0;
+pub mod trisc1;
+pub mod trisc2;
+
+use crate::rt::handout;
+use crate::rt::l1::L1;
+use crate::rt::launch::TileLaunch;
+use tt_kernel_abi::matmul_block::{BlockParams, OUT, OUT_SLOT, OUT_SLOTS, Plan};
+
+/// This tile's place in the work; `None` if not all workers are in the launch.
+fn plan(launch: &TileLaunch, params: &BlockParams) -> Option<Plan> {
+    let [place, grid] = handout::place();
+    (launch.op.cores == grid[0] * grid[1]).then(|| Plan::new(params, place, grid, launch.index))
+}
+
+/// Where the results of this tile's `number`th block are.
+fn results<'a>(launch: &'a TileLaunch, number: u32) -> L1<'a> {
+    launch.l1(OUT + number % OUT_SLOTS * OUT_SLOT, OUT_SLOT)
+}

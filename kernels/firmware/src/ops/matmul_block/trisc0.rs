@@ -1,0 +1,64 @@
+//! TRISC0: tiles of rows into SrcB, and for each of them the weights of all columns into SrcA.
+
+use super::{brisc, ncrisc, plan};
+use crate::ops::matmul::trisc0::weight_formats;
+use crate::rt::chip::insn::UNPACR;
+use crate::rt::launch::TileLaunch;
+use crate::rt::sync::{ACTS_FREE, ACTS_READY, WEIGHTS_FREE, WEIGHTS_READY};
+use crate::rt::tensix::sync;
+use crate::rt::to_src::{Form, aim_rows, configure, set_rows_bf16, set_tile, unpack_rows};
+use crate::rt::unpack::base_address;
+use crate::ttinsn;
+use tt_kernel_abi::matmul::Halves;
+use tt_kernel_abi::matmul_block::{Block, BlockParams};
+
+/// Runs TRISC0's part.
+pub fn run(launch: &TileLaunch, params: &BlockParams) {
+    let (Some(plan), Some(weights)) = (plan(launch, params), launch.op.src0.element_type()) else { return };
+    let rows = base_address(ncrisc::RING.slot(0));
+    configure(weight_formats(weights, Halves::None), &Form::TILES, rows);
+    set_rows_bf16();
+    let (mut of_rows, mut of_columns) = (0, 0);
+    for number in 0..plan.blocks() {
+        launch.progress(number);
+        let block = plan.block(number);
+        for depth in 0..plan.depths() {
+            if block.rows > 0 {
+                ACTS_READY.wait(of_rows + 1);
+            }
+            if block.columns > 0 {
+                WEIGHTS_READY.wait(of_columns + 1);
+            }
+            if block.rows > 0 && block.columns > 0 {
+                let (_, count) = plan.slice(depth);
+                aim_rows(base_address(ncrisc::RING.slot(of_rows)));
+                let first = base_address(brisc::RING.slot(of_columns));
+                unpack(&block, count, first, weights.block_bytes() >> 4);
+                sync();
+            }
+            if block.rows > 0 {
+                of_rows += 1;
+                ACTS_FREE.publish(of_rows);
+            }
+            if block.columns > 0 {
+                of_columns += 1;
+                WEIGHTS_FREE.publish(of_columns);
+            }
+        }
+    }
+}
+
+/// Unpacks `count` tiles of K. Weights begin at base address `first`, column by column, and a tile takes `tile` units of 16 bytes.
+fn unpack(block: &Block, count: u32, first: u32, tile: u32) {
+    for k in 0..count {
+        for _ in 0..block.rows {
+            unpack_rows();
+            let mut at = first + k * tile;
+            for _ in 0..block.columns {
+                set_tile(at);
+                ttinsn!(UNPACR { ovrd_thread_id: 1, set_dat_valid: 1, last: 1, ..UNPACR::ZERO }.word());
+                at += count * tile;
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! TRISC1: the matrix unit.
+
+use super::plan;
+use crate::ops::matmul::SEM_DST;
+use crate::ops::matmul::trisc0::multiplied_format;
+use crate::rt::chip::insn::{SEMPOST, SETRWC, STALLWAIT, ZEROACC};
+use crate::rt::chip::thread;
+use crate::rt::launch::TileLaunch;
+use crate::rt::matrix::{RWC_ALL, configure, multiply_to};
+use crate::rt::sync::OUT_READY;
+use crate::rt::tensix::{block, sem, setc16, sync, until};
+use crate::ttinsn;
+use tt_kernel_abi::matmul::Halves;
+use tt_kernel_abi::matmul_block::BlockParams;
+
+/// Runs TRISC1's part.
+pub fn run(launch: &TileLaunch, params: &BlockParams) {
+    let (Some(plan), Some(weights)) = (plan(launch, params), launch.op.src0.element_type()) else { return };
+    configure(multiplied_format(weights, Halves::None));
+    ttinsn!(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, 0));
+    let mut done = 0;
+    for number in 0..plan.blocks() {
+        let of = plan.block(number);
+        if of.rows == 0 || of.columns == 0 {
+            continue;
+        }
+        launch.progress(number);
+        // All of Dst has been packed.
+        OUT_READY.wait(done);
+        ttinsn!(ZEROACC { clear_mode: 2, dst: 0, ..ZEROACC::ZERO }.word());
+        ttinsn!(ZEROACC { clear_mode: 2, dst: 1, ..ZEROACC::ZERO }.word());
+        ttinsn!(SETRWC { bit_mask: RWC_ALL, ..SETRWC::ZERO }.word());
+        for _ in 0..params.k_tiles {
+            let mut tile = 0;
+            for _ in 0..of.rows {
+                for _ in 1..of.columns {
+                    multiply_to(tile, false);
+                    tile += 1;
+                }
+                multiply_to(tile, true);
+                tile += 1;
+            }
+        }
+        ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::MATH }.word());
+        ttinsn!(SEMPOST { sem_sel: sem(SEM_DST) }.word());
+        done += 1;
+    }
+    // The next operator may configure the matrix unit anew.
+    sync();
+}

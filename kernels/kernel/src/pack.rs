@@ -1,0 +1,103 @@
+//! The packers, set up to bring FP32 from Dst to L1 as it is.
+//!
+//! Packer p takes the 16 rows of Dst that follow those of packer p - 1, and writes 1 KiB behind it: all four together
+//! pack 1024 datums in the order in which they lie in Dst.
+
+use super::chip::insn::{SETADCXX, SETADCXY, SETADCZW};
+use super::chip::{cfg, thread};
+use super::l1::L1;
+use super::tensix::{Config, nth, setc16};
+use crate::ttinsn;
+use tt_isa::cfg::CfgField;
+use tt_isa::format::{DataFormat, FACE_DATUMS, FACE_DIM};
+
+/// Bytes that a packer writes.
+const PACKER_BYTES: u32 = 4 * FACE_DATUMS as u32;
+/// Address counter set of the packers.
+const PACKERS: u32 = 1 << 2;
+/// First registers of the four packers: exponent section, L1 address, formats, misc in a row.
+const SECTIONS: [CfgField; 4] = [
+    cfg::THCON_SEC0_REG1_Row_start_section_size,
+    cfg::THCON_SEC0_REG8_Row_start_section_size,
+    cfg::THCON_SEC1_REG1_Row_start_section_size,
+    cfg::THCON_SEC1_REG8_Row_start_section_size,
+];
+const COUNTERS: [CfgField; 4] = [
+    cfg::PACK_COUNTERS_SEC0_pack_per_xy_plane,
+    cfg::PACK_COUNTERS_SEC1_pack_per_xy_plane,
+    cfg::PACK_COUNTERS_SEC2_pack_per_xy_plane,
+    cfg::PACK_COUNTERS_SEC3_pack_per_xy_plane,
+];
+const EDGE_MASKS: [CfgField; 4] = [
+    cfg::PCK_EDGE_OFFSET_SEC0_mask,
+    cfg::PCK_EDGE_OFFSET_SEC1_mask,
+    cfg::PCK_EDGE_OFFSET_SEC2_mask,
+    cfg::PCK_EDGE_OFFSET_SEC3_mask,
+];
+const DST_OFFSETS: [CfgField; 4] = [
+    cfg::DEST_TARGET_REG_CFG_PACK_SEC0_Offset,
+    cfg::DEST_TARGET_REG_CFG_PACK_SEC1_Offset,
+    cfg::DEST_TARGET_REG_CFG_PACK_SEC2_Offset,
+    cfg::DEST_TARGET_REG_CFG_PACK_SEC3_Offset,
+];
+
+/// Configures the four packers; none of them has anything to do.
+#[inline(never)]
+pub fn configure() {
+    let config = Config;
+    let fp32 = DataFormat::Fp32 as u32;
+    for packer in 0..4 {
+        let section = SECTIONS[packer];
+        config.set(section, 0);
+        config.set(
+            nth(section, 2),
+            cfg::THCON_SEC0_REG1_Out_data_format.value(fp32)
+                | cfg::THCON_SEC0_REG1_In_data_format.value(fp32)
+                | cfg::THCON_SEC0_REG1_Disable_zero_compress.value(1),
+        );
+        config.set(nth(section, 3), 0);
+        config.set(
+            COUNTERS[packer],
+            cfg::PACK_COUNTERS_SEC0_pack_per_xy_plane.value(1)
+                | cfg::PACK_COUNTERS_SEC0_pack_reads_per_xy_plane.value(FACE_DIM as u32)
+                | cfg::PACK_COUNTERS_SEC0_pack_xys_per_tile.value(1),
+        );
+        // Every column is inside.
+        config.set(EDGE_MASKS[packer], 0xFFFF);
+    }
+    let row = FACE_DIM as u32 * 4;
+    config.set(
+        cfg::PCK0_ADDR_CTRL_XY_REG_0_Xstride,
+        cfg::PCK0_ADDR_CTRL_XY_REG_0_Xstride.value(4) | cfg::PCK0_ADDR_CTRL_XY_REG_0_Ystride.value(row),
+    );
+    config.set(
+        cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride,
+        cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride.value(row * FACE_DIM as u32),
+    );
+    config.set(cfg::TILE_ROW_SET_MAPPING_0_row_set_mapping_0, 0);
+    config.set(cfg::TILE_ROW_SET_MAPPING_1_row_set_mapping_0, 0);
+    // Last, because the vendor's simulator lets it be read back and the others not.
+    config.set(cfg::PCK_DEST_RD_CTRL_Read_32b_data, cfg::PCK_DEST_RD_CTRL_Read_32b_data.value(1));
+    config.settle(cfg::PCK_DEST_RD_CTRL_Read_32b_data);
+
+    ttinsn!(setc16(thread::CFG_STATE_ID_StateID, 0));
+    ttinsn!(setc16(thread::ADDR_MOD_PACK_SEC0_YsrcIncr, 0));
+    ttinsn!(SETADCXX { cnt_set_mask: PACKERS, x_end2: FACE_DATUMS as u32 - 1, ..SETADCXX::ZERO }.word());
+    ttinsn!(SETADCXY { cnt_set_mask: PACKERS, bit_mask: 0b1010, ..SETADCXY::ZERO }.word());
+    ttinsn!(SETADCZW { cnt_set_mask: PACKERS, bit_mask: 0b1111, ..SETADCZW::ZERO }.word());
+}
+
+/// Points the packers, which are idle, at the rows of Dst from `dst_row` on (32-bit rows) and at the first 4 KiB of `to`.
+#[inline(never)]
+pub fn aim(dst_row: u32, to: L1) {
+    let config = Config;
+    let l1 = to.part(0, 4 * PACKER_BYTES).address();
+    for packer in 0..4 {
+        config.set(DST_OFFSETS[packer], dst_row + packer as u32 * FACE_DIM as u32);
+    }
+    // Last, because the vendor's simulator lets them be read back and the offsets not.
+    for packer in 0..4 {
+        config.set(nth(SECTIONS[packer], 1), ((l1 + packer as u32 * PACKER_BYTES) >> 4) - 1);
+    }
+    config.settle(nth(SECTIONS[3], 1));
+}
