@@ -8,10 +8,13 @@ use tt_kernel_abi::launch::{ErrorReport, Progress};
 
 use crate::DramAddr;
 use crate::chip::ChipError;
+use crate::grid::{GridError, Tile};
+use crate::report::{BufferError, ProgramError, QueueError};
 use crate::transport::TransportError;
 
 /// Errors of the runtime.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The card or simulator failed.
     #[error(transparent)]
@@ -82,6 +85,28 @@ pub enum Error {
         /// What.
         report: ErrorReport,
     },
+    /// A tile that somebody else has.
+    #[error("{what} cannot have tile {tile}: {by}")]
+    Taken {
+        /// The tile.
+        tile: Tile,
+        /// What was to be started.
+        what: &'static str,
+        /// Who has it.
+        by: &'static str,
+    },
+    /// A place that is not in the grid.
+    #[error(transparent)]
+    Grid(#[from] GridError),
+    /// A buffer that cannot be made or used so.
+    #[error(transparent)]
+    Buffer(#[from] BufferError),
+    /// A program that cannot be started, or has not come to its end.
+    #[error(transparent)]
+    Program(#[from] Box<ProgramError>),
+    /// A command of a queue that has not come to its end.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
     /// The device failed before; it does nothing until it is opened again.
     #[error("the device has failed and must be opened again: {0}")]
     Failed(String),

@@ -239,6 +239,14 @@ impl Link {
         self.transport.read_host(offset, out)
     }
 
+    /// Writes that memory, from byte `offset` of it on.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn write_host(&mut self, offset: u64, data: &[u8]) -> Result<(), TransportError> {
+        self.transport.write_host(offset, data)
+    }
+
     /// Has a word written when this process ends ([`Transport::stop_at_exit`]).
     ///
     /// # Errors

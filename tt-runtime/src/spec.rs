@@ -8,6 +8,7 @@
 //! 0100018511732044     cards by the serial number of their board
 //! sim, sim:n300, ..    the built-in simulator, a device for each chip of the board
 //! ttsim:PATH           the vendor's simulator, a shared library
+//! metal:N              chip N by the vendor's user-mode driver, where the library was built with feature metal (docs/metal.md)
 //! kmd-mock:VERSION     for tests: a simulated n150 behind the rules of a version of the vendor's kernel driver, such as 2.10.0;
 //!                      kmd-mock:VERSION:n300 is an n300
 //! null, null:FILE      for tests: a card that accepts everything and computes nothing; what it is to execute is written to FILE
@@ -61,6 +62,11 @@ pub enum DeviceSpec {
     TtSim {
         /// Shared library.
         library: PathBuf,
+    },
+    /// A chip that the vendor's user-mode driver reaches.
+    Metal {
+        /// Its number, by the driver's count.
+        chip: u32,
     },
     /// Accepts everything and computes nothing: for tests.
     Null {
@@ -157,6 +163,12 @@ pub enum SpecError {
         /// The board's name in it.
         name: &'static str,
     },
+    /// A chip of the vendor's user-mode driver is missing.
+    #[error("\"{entry}\": name a chip by its number, as in metal:0")]
+    NoChip {
+        /// The entry.
+        entry: String,
+    },
     /// A path is missing.
     #[error("\"{entry}\": name the vendor's library, as in ttsim:/path/to/libttsim.so")]
     NoLibrary {
@@ -206,7 +218,7 @@ pub enum SpecError {
     Defect(#[from] UnknownDefect),
     /// Anything else.
     #[error(
-        "\"{entry}\" is no device: use numbers, PCI addresses or serial numbers of cards, sim, sim:BOARD or ttsim:PATH, separated by commas"
+        "\"{entry}\" is no device: use numbers, PCI addresses or serial numbers of cards, sim, sim:BOARD, ttsim:PATH or metal:N, separated by commas"
     )]
     Syntax {
         /// The entry.
@@ -253,7 +265,7 @@ pub fn parse_devices_of(system: &System, text: Option<&str>) -> Result<Vec<Devic
 fn option(entry: &str) -> Option<(&str, Option<&str>)> {
     match entry.split_once('=') {
         Some((name, value)) if !name.contains(':') => Some((name, Some(value))),
-        None if is_name(entry) && entry != "sim" && entry != "ttsim" => Some((entry, None)),
+        None if is_name(entry) && !["sim", "ttsim", "metal"].contains(&entry) => Some((entry, None)),
         _ => None,
     }
 }
@@ -402,6 +414,10 @@ fn parse_entry(entry: &str) -> Result<Vec<DeviceSpec>, SpecError> {
             Ok((0..board.pcie_chips.into()).flat_map(|chip| first(chip).chips()).collect())
         }
         ("kmd-mock", text) => mock(entry, text),
+        ("metal", chip) => {
+            let chip = chip.and_then(|chip| chip.parse().ok());
+            Ok(vec![DeviceSpec::Metal { chip: chip.ok_or_else(|| SpecError::NoChip { entry: owned() })? }])
+        }
         ("null", file) => Ok(vec![DeviceSpec::null(file.map(PathBuf::from))]),
         ("ttsim", None | Some("")) => Err(SpecError::NoLibrary { entry: owned() }),
         ("ttsim", Some(path)) => {

@@ -8,14 +8,18 @@ mod common;
 use std::sync::Arc;
 
 use common::{
-    Rng, columns, elements, encode, experts, folds, fused, halves, lanes, norms, quantised, recurrent,
-    set_rows, soft_max, sums, training, transfers, upload, upload_weights, windows,
+    Rng, blocks, columns, elements, encode, experts, folds, fused, halves, lanes, norms, ordered, quantised,
+    recurrent, set_rows, soft_max, sums, training, transfers, upload, upload_weights, windows,
 };
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
 
 /// Seeds of a run without `TT_ASYNC_SEEDS`.
 const SEEDS: u64 = 4;
+
+fn seeds() -> u64 {
+    std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SEEDS)
+}
 
 /// Runs `test` on eight tiles, with every seed.
 fn with_seeds(test: impl Fn(&Arc<Device>, &mut Rng)) {
@@ -24,8 +28,7 @@ fn with_seeds(test: impl Fn(&Arc<Device>, &mut Rng)) {
 
 /// The same for a test that needs to know which seed it is.
 fn with_each_seed(test: impl Fn(&Arc<Device>, &mut Rng, usize)) {
-    let seeds = std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SEEDS);
-    for seed in 0..seeds {
+    for seed in 0..seeds() {
         let spec = parse_devices(Some(&format!("sim,rows=1,async={seed}"))).expect("a device");
         test(&Device::open(&spec[0]), &mut Rng::new(seed + 1), seed as usize);
     }
@@ -93,6 +96,28 @@ fn matmul_of_tiles() {
         // More blocks than the ring has slots.
         matmul(device, rng, ElementType::TilesBf16, [1500, 40, 2]);
     });
+}
+
+#[test]
+fn matmul_of_ordered_activations() {
+    with_seeds(|device, rng| {
+        for shape in [[256, 160, 17, 1, 1], [40, 1024, 130, 1, 1]] {
+            ordered::product(device, rng, &shape);
+        }
+    });
+}
+
+#[test]
+fn matmul_in_blocks() {
+    for seed in 0..seeds() {
+        // Tiles share rows and columns of the grid.
+        let spec = parse_devices(Some(&format!("sim,rows=3,async={seed}"))).expect("a device");
+        let (device, mut rng) = (Device::open(&spec[0]), Rng::new(seed + 1));
+        // More blocks than there are slots, with few rows and with many.
+        for shape in [[1700, 96, 40], [500, 160, 170]] {
+            blocks::product(&device, &mut rng, WeightFormat::Bfp8, &shape);
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 mod common;
 
+use std::mem::offset_of;
+
 use common::{null, simulator, upload};
+use tt_kernel_abi::matmul::MatmulParams;
 use tt_runtime::{DramAddr, ElementType, Error, OpDescriptor, TensorView, ops};
 use zerocopy::IntoBytes;
 
@@ -36,6 +39,9 @@ fn cores_that_do_not_finish_are_named() {
     // Weights that never come: the plan says that there is work for a core whose other cores see none.
     let mut broken = matmul_at(34 << 20);
     broken.params.as_mut_bytes().fill(u8::MAX);
+    // Other products in the same launch have addresses, and those are checked.
+    assert!(matches!(device.execute(&broken), Err(Error::OutOfRange { .. })));
+    broken.params.as_mut_bytes()[offset_of!(MatmulParams, parts)..].fill(0);
     match device.execute(&broken) {
         Err(Error::Hung { cores, workers, .. }) => {
             assert_eq!(workers, 72);

@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Rng, encode, simulator, upload, upload_weights};
+use common::{Rng, blocks, encode, ordered, simulator, upload, upload_weights};
 use common::{experts, halves};
 use tt_kernel_abi::operators::kernel;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
@@ -330,7 +330,7 @@ fn an_index_of_no_matrix_is_an_error() {
 fn weights_come_in_the_largest_packets() {
     use tt_isa::chip::WORMHOLE;
     use tt_kernel_abi::Shards;
-    use tt_kernel_abi::matmul::{block_tiles, share};
+    use tt_kernel_abi::matmul::{row_block_tiles, share};
 
     let device = simulator();
     let (workers, k, n, ty) = (device.info().unwrap().workers(), 2000, 5000, ElementType::TilesBfp8);
@@ -353,8 +353,8 @@ fn weights_come_in_the_largest_packets() {
         let (first, count) = share(n_tiles, index, workers);
         let (mut requests, mut bytes, mut banks) = (0, 0, Vec::new());
         for n_tile in first..first + count {
-            for k_tile in (0..k_tiles).step_by(block_tiles(ty) as usize) {
-                let tiles = block_tiles(ty).min(k_tiles - k_tile);
+            for k_tile in (0..k_tiles).step_by(row_block_tiles(ty) as usize) {
+                let tiles = row_block_tiles(ty).min(k_tiles - k_tile);
                 let mut at = u64::from((n_tile * k_tiles + k_tile) * ty.block_bytes());
                 let end = at + u64::from(tiles * ty.block_bytes());
                 blocks += 1;
@@ -374,6 +374,24 @@ fn weights_come_in_the_largest_packets() {
         assert_eq!(after.bytes - before.bytes, bytes, "worker {index}");
         packets += requests;
     }
-    // Blocks are two packets; a shard that ends in a block makes it three.
-    assert!(packets <= 2 * blocks + 11, "{packets} packets for {blocks} blocks");
+    // Blocks are a packet; a shard that ends in a block makes it two.
+    assert!(packets <= blocks + 11, "{packets} packets for {blocks} blocks");
+}
+
+#[test]
+fn activations_in_srcbs_order_give_the_same_bytes() {
+    let (device, mut rng) = (simulator(), Rng::new(11));
+    // And one that is larger than the buffer for activations with two tiles of rows.
+    for shape in ordered::SHAPES.iter().chain(&[[6144, 128, 70, 1, 1]]) {
+        ordered::product(&device, &mut rng, shape);
+    }
+}
+
+#[test]
+fn many_rows_in_blocks() {
+    let (device, mut rng) = (simulator(), Rng::new(12));
+    for shape in blocks::SHAPES {
+        blocks::product(&device, &mut rng, WeightFormat::Bfp8, shape);
+    }
+    blocks::product(&device, &mut rng, WeightFormat::Bfp4, &blocks::SHAPES[3]);
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use common::{Rng, encode, norms, simulator, upload};
 use tt_runtime::ops::rows::{NormFunction, Rope, SoftMax, Triangle};
-use tt_runtime::ops::{argmax, argsort, cumsum, get_rows, norm, rope, soft_max, sum, sum_rows, triangle};
+use tt_runtime::ops::{
+    self, argmax, argsort, cumsum, get_rows, norm, rope, soft_max, sum, sum_rows, triangle,
+};
 use tt_runtime::{Allocation, Device, ElementType, Error, OpDescriptor, TensorView};
 
 const CORES: u32 = 64;
@@ -203,6 +205,49 @@ fn rows_by_index() {
     let (_i, outside) = i32s(&device, &[1, 4, -1], [3, 1, 1, 1]);
     assert!(matches!(gather(&outside), Err(Error::Kernel { .. })));
     close(&gather(&indices).unwrap(), &expected);
+}
+
+#[test]
+fn rotations_on_the_vector_unit() {
+    let device = simulator();
+    let mut rng = Rng::new(43);
+    let positions = [3, 0, 71];
+    let (_p, p) = i32s(&device, &positions, [3, 1, 1, 1]);
+    // Halves that are whole registers and that are not, more than one register, pairs before the row's end.
+    for (n, distance, pairs) in [(64, 1, 32), (64, 32, 32), (80, 40, 40), (256, 128, 128), (96, 1, 40)] {
+        let ne = [n, 2, 3, 1];
+        let values: Vec<f32> = (0..n * 6).map(|_| rng.unit()).collect();
+        let (_x, addr) = upload(&device, &encode(ElementType::F32, &values).0, 16);
+        let x = TensorView::contiguous(ElementType::F32, addr, ne);
+        let how = Rope {
+            distance,
+            pairs,
+            flags: Rope::FLOATS,
+            theta_scale: 0.5,
+            freq_scale: 1.0,
+            mscale: 1.0,
+            sin_sign: 1.0,
+            ..Rope::default()
+        };
+        let form = ops::rotations(&how, [n, 3]);
+        let memory = device.alloc(form.span()).unwrap();
+        let table = TensorView { addr: memory.addr().0, ..form };
+        device.execute(&ops::rope_table(&how, &p, None, &table, CORES).unwrap()).unwrap();
+        let how = ops::prepared(&how);
+        let ours = run(&device, ElementType::F32, ne, |dst| rope(how, &x, &table, None, dst, CORES).unwrap());
+        let mut expected: Vec<f64> = values.iter().map(|&x| f64::from(x)).collect();
+        for (row, values) in expected.chunks_mut(n as usize).enumerate() {
+            for pair in 0..pairs as usize {
+                let first = if distance == 1 { 2 * pair } else { pair };
+                let second = first + distance as usize;
+                let angle = f64::from(positions[row / 2]) * 0.5f64.powi(pair as i32);
+                let (a, b) = (values[first], values[second]);
+                values[first] = a * angle.cos() - b * angle.sin();
+                values[second] = a * angle.sin() + b * angle.cos();
+            }
+        }
+        close(&ours.unwrap(), &expected);
+    }
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use common::set_rows::{self, SHAPES};
 use common::{
-    Rng, elements, encode, experts, folds, fused, lanes, recurrent, simulator, upload, upload_weights,
-    windows,
+    Rng, blocks, elements, encode, experts, folds, fused, lanes, ordered, recurrent, simulator, upload,
+    upload_weights, windows,
 };
 use common::{columns, halves, norms, quantised, soft_max, sums, training, transfers};
 use tt_isa::tlb::TlbTarget;
@@ -105,6 +105,26 @@ fn products_are_the_same_bytes() {
             let first = (0..a.len()).find(|&i| a[i] != b[i]);
             assert!(first.is_none(), "{kind:?} {shape:?}: byte {first:?} differs");
         }
+    }
+}
+
+#[test]
+fn products_of_ordered_activations_are_the_same_bytes() {
+    let Some([ours, vendor]) = both() else { return };
+    for shape in ordered::SHAPES {
+        let [ours, vendor] =
+            [&ours, &vendor].map(|device| ordered::product(device, &mut Rng::new(13), shape));
+        assert!(ours == vendor, "{shape:?}: other bytes");
+    }
+}
+
+#[test]
+fn products_in_blocks_are_the_same_bytes() {
+    let Some([ours, vendor]) = both() else { return };
+    for shape in blocks::SHAPES {
+        let [ours, vendor] = [&ours, &vendor]
+            .map(|device| blocks::product(device, &mut Rng::new(14), WeightFormat::Bfp8, shape));
+        assert!(ours == vendor, "{shape:?}: other bytes");
     }
 }
 

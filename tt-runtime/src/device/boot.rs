@@ -10,12 +10,14 @@ use tt_kernel_abi::boot::MAX_BANKS;
 use tt_kernel_abi::{BankEntry, BootConfig, l1};
 use zerocopy::IntoBytes;
 
+use super::programs::Programs;
 use super::queue::Queue;
 use super::times::Times;
 use super::transfer::COUNTS_AT;
 use super::{Session, Transfers};
 use crate::chip::ChipError;
 use crate::error::Error;
+use crate::grid::Grid;
 use crate::link::Link;
 use crate::placement;
 use crate::transport::Transport;
@@ -40,7 +42,9 @@ impl Session {
         let places = workers.iter().map(|&tile| place(&mut link, tile)).collect::<Result<Vec<_>, _>>()?;
         let numbers = placement::numbers(chip, &places);
         let pushed = link.host_memory().is_some();
+        let programs = Programs::new(Grid::new(chip, grid, &workers, &places), link.host_memory());
         let mut session = Self {
+            programs,
             times: Times::of_environment(chip),
             link,
             workers,
@@ -65,18 +69,36 @@ impl Session {
     /// Loads the firmware and waits until every worker is ready (`tt_kernel_abi::launch`).
     fn load(&mut self, chip: &'static Chip) -> Result<(), Error> {
         let _span = tracing::debug_span!("boot", chip = chip.name, workers = self.workers.len()).entered();
-        let images = match tt_settings::KERNELS.get() {
-            Some(dir) => {
-                tt_kernels::images_from_dir(chip, dir.as_ref()).map_err(|e| Error::Kernels(e.to_string()))?
-            }
-            None => tt_kernels::images(chip).map_err(|_| ChipError::NoKernels { chip })?,
-        };
+        let images = images(chip)?;
         let rect = self.rect();
         self.link.multicast(rect, SOFT_RESET, &SOFT_RESET_ALL.to_le_bytes())?;
         for image in &images {
             let bytes = image.bytes_for(chip).map_err(|e| Error::Kernels(e.to_string()))?;
             self.link.multicast(rect, u64::from(image.start), bytes)?;
         }
+        self.start_firmware(chip)
+    }
+
+    /// Starts the firmware of all workers anew; with its images where they may have been overwritten.
+    pub(super) fn restart(&mut self, with_images: bool) -> Result<(), Error> {
+        self.errors = 0;
+        let chip = self.link.chip();
+        match with_images {
+            true => self.load(chip)?,
+            false => {
+                let _span = tracing::debug_span!("restart", workers = self.workers.len()).entered();
+                let rect = self.rect();
+                self.link.multicast(rect, SOFT_RESET, &SOFT_RESET_ALL.to_le_bytes())?;
+                self.start_firmware(chip)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the firmware, whose images are there, while all cores are held in reset.
+    fn start_firmware(&mut self, chip: &'static Chip) -> Result<(), Error> {
+        let rect = self.rect();
+        self.link.multicast(rect, u64::from(l1::PROGRAM), &[0; l1::PROGRAM_BYTES as usize])?;
         let mailbox = vec![0; (l1::MAILBOX_END - l1::MAILBOX) as usize];
         self.link.multicast(rect, u64::from(l1::MAILBOX), &mailbox)?;
         for position in 0..self.workers.len() {
@@ -88,8 +110,11 @@ impl Session {
         let brisc = SOFT_RESET_ALL & !RiscV::Brisc.soft_reset_bit();
         self.link.multicast(rect, SOFT_RESET, &brisc.to_le_bytes())?;
         let workers = self.workers.len() as u32;
-        self.wait(l1::COMPLETION, |count| count == workers, |_| "booting".to_owned())?;
-        Ok(())
+        // What the chip has pushed to the host's memory may be of before.
+        let pushed = std::mem::take(&mut self.pushed);
+        let booted = self.wait(l1::COMPLETION, |count| count == workers, |_| "booting".to_owned());
+        self.pushed = pushed;
+        booted.map(drop)
     }
 
     pub(super) fn rect(&self) -> (NocXy, NocXy) {
@@ -97,7 +122,7 @@ impl Session {
     }
 
     /// For the worker at this position, counted row by row.
-    fn boot_config(&self, chip: &Chip, position: usize) -> BootConfig {
+    pub(super) fn boot_config(&self, chip: &Chip, position: usize) -> BootConfig {
         let (index, workers) = (self.numbers[position], self.workers.len() as u32);
         let mut bank = [BankEntry::default(); MAX_BANKS];
         for (number, (entry, b)) in (0..).zip(bank.iter_mut().zip(chip.dram)) {
@@ -110,21 +135,42 @@ impl Session {
         let push = push.map(|host| host.noc + COUNTS_AT);
         let push = push.and_then(|addr| Some([addr as u32, chip.noc.node_at(chip.pcie, addr)?]));
         let (first, last) = self.rect();
+        let (width, height) = self.grid;
+        let (x, y) = (position as u32 % width, position as u32 / width);
+        let at = |x: u32, y: u32| self.workers[(y * width + x) as usize];
+        // Readers of neighbouring rows are in different columns: what DRAM sends them takes different links. So it is with columns.
+        let readers = [at(y % width, y), at(x, (x + height / 2) % height)];
         BootConfig {
             magic: BootConfig::MAGIC,
             index,
-            logical_x: position as u32 % self.grid.0,
-            logical_y: position as u32 / self.grid.0,
-            grid_width: self.grid.0,
-            grid_height: self.grid.1,
+            logical_x: x,
+            logical_y: y,
+            grid_width: width,
+            grid_height: height,
             completion_node: chip.noc.node(self.workers[0]),
             banks: chip.dram.len() as u32,
             push: push.unwrap_or_default(),
             workers: if position == 0 { chip.noc.node_rect(first, last) } else { 0 },
             // NoC 1 carries packets the other way round.
+            node: chip.noc.node(self.workers[position]),
+            row: chip.noc.node_rect(at(0, y), at(width - 1, y)),
+            row_reader: chip.noc.node(readers[0]),
+            column: chip.noc.node_rect(at(x, height - 1), at(x, 0)),
+            column_reader: chip.noc.node(readers[1]),
+            reader: chip.noc.node(self.workers[self.numbers.iter().position(|&n| n == 0).unwrap_or(0)]),
             workers_on_noc_1: if index == 0 { chip.noc.node_rect(last, first) } else { 0 },
             bank,
         }
+    }
+}
+
+/// The firmware's images for a chip.
+pub(super) fn images(chip: &'static Chip) -> Result<tt_kernels::Images, Error> {
+    match tt_settings::KERNELS.get() {
+        Some(dir) => {
+            tt_kernels::images_from_dir(chip, dir.as_ref()).map_err(|e| Error::Kernels(e.to_string()))
+        }
+        None => Ok(tt_kernels::images(chip).map_err(|_| ChipError::NoKernels { chip })?),
     }
 }
 

@@ -104,6 +104,7 @@ impl Device {
     /// Beyond the end; the chip does not answer.
     pub fn read_tiles(&self, tiles: &TensorView, at: u64, out: &mut [u8]) -> Result<(), Error> {
         let banks = self.check_tiles(tiles, at, out.len())?;
+        let _span = tracing::trace_span!("download", tiles = tiles.addr, at, bytes = out.len()).entered();
         self.with_first(out.len() >= WORTH_A_DOWNLOAD, |session, first| {
             if let Some(first) = first {
                 return second::download(first, session, &tile_runs(tiles, at, out.len(), banks), out);
@@ -130,6 +131,7 @@ impl Device {
     /// # Errors
     /// Beyond the end; the chip does not answer.
     pub fn fill(&self, addr: DramAddr, len: u64, byte: u8) -> Result<(), Error> {
+        let _span = tracing::trace_span!("fill", addr = addr.0, bytes = len).entered();
         self.with(|session| session.fill(addr, len, byte))
     }
 
@@ -138,6 +140,7 @@ impl Device {
     /// # Errors
     /// Beyond the end; the chip does not answer.
     pub fn copy(&self, to: DramAddr, from: DramAddr, len: u64) -> Result<(), Error> {
+        let _span = tracing::trace_span!("copy", to = to.0, from = from.0, bytes = len).entered();
         self.with(|session| session.copy(to, from, len))
     }
 

@@ -6,6 +6,7 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`connect`] | from an entry of `GGML_TT_DEVICES` to the way to its chip |
 //! | [`boot`] | from a chip in any state to workers that wait for launches |
 //! | [`stream`] | steps that run one after the other without the host |
 //! | [`queue`] | what has been submitted, how it is started, and the wait for it |
@@ -15,20 +16,26 @@
 //! | [`transfer`] | results pushed to the host, and bytes moved on the chip |
 //! | [`second`] | the second chip of a card: bulk data by way of the first one, copies between the two |
 //! | [`memory`] | DRAM: allocations, bytes in and out, weight tiles |
+//! | [`programs`] | tiles that users have: buffers in L1, programs instead of the firmware |
+//! | [`units`] | Tensix units that a program has left waiting |
 //! | [`times`] | when steps ran, by the chip's own clock |
 
+mod ahead;
 mod arrival;
 #[cfg(test)]
 mod arrival_model;
 mod boot;
+mod connect;
 mod diagnose;
 mod facts;
 mod memory;
+mod programs;
 mod queue;
 mod second;
 mod stream;
 mod times;
 mod transfer;
+mod units;
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -43,8 +50,12 @@ use tt_kernel_abi::dram::DRAM_RESERVED;
 use tt_simulator::usage::Usage;
 use tt_simulator::{Mark, Track};
 
+pub use connect::connect;
+use connect::{dram_size, find, recorded};
 pub use facts::{Counters, DeviceInfo, Reads, Transfers};
 pub use memory::{Allocation, MemoryInfo};
+use programs::Programs;
+pub(crate) use programs::{HostRegion, Look, Region};
 use queue::Queue;
 pub use stream::{CheckedSteps, Stream, StreamError};
 pub use times::StepTime;
@@ -52,15 +63,12 @@ use times::Times;
 
 use crate::alloc::Allocator;
 use crate::cards::{Card, CardError};
-use crate::chip::{supported, title};
+use crate::chip::title;
 use crate::error::Error;
 use crate::link::Link;
 use crate::record::Record;
 use crate::spec::DeviceSpec;
-use crate::transport::kmd::{self, Kmd};
-use crate::transport::remote::{Remote, RemoteError};
-use crate::transport::shared::Seat;
-use crate::transport::{Transport, TransportError, null::Null, sim::Sim, ttsim::TtSim};
+use crate::transport::{Transport, TransportError, kmd};
 
 /// A device.
 pub struct Device {
@@ -163,6 +171,7 @@ impl Device {
             DeviceSpec::Unusable(_) | DeviceSpec::Second(_) => format!("Tenstorrent {name}"),
             DeviceSpec::Sim { board, .. } => format!("Tenstorrent {name} {} (simulated)", board.name),
             DeviceSpec::TtSim { .. } => format!("Tenstorrent {name} (vendor simulator)"),
+            DeviceSpec::Metal { .. } => format!("Tenstorrent {name} (vendor driver)"),
             DeviceSpec::Null { .. } => format!("Tenstorrent {name} (computes nothing)"),
         }
     }
@@ -197,6 +206,15 @@ impl Device {
     /// Whether it is the second chip of a card, which is reached through the first one.
     pub fn is_second(&self) -> bool {
         matches!(self.spec, DeviceSpec::Second(_))
+    }
+
+    /// Whether its chip is made of silicon, as far as that is known: behind the vendor's driver it may be.
+    pub fn is_silicon(&self) -> bool {
+        match self.spec.first() {
+            DeviceSpec::Card(card) => !card.is_simulated(),
+            DeviceSpec::Metal { .. } => true,
+            _ => false,
+        }
     }
 
     /// The card that it is on, if it is on one: its node, versions of driver and firmware, and what else is known without touching it.
@@ -362,6 +380,15 @@ impl Device {
         self.locked(f)
     }
 
+    /// Runs `f` if the device is open and is this process'.
+    fn if_open(&self, f: impl FnOnce(&mut Session)) {
+        if let State::Open(session) = &mut *self.state.lock()
+            && session.process == std::process::id()
+        {
+            f(session);
+        }
+    }
+
     fn is_closed(&self) -> bool {
         matches!(*self.state.lock(), State::Closed | State::Found(_))
     }
@@ -430,89 +457,9 @@ fn patience(spec: &DeviceSpec) -> Duration {
     }
 }
 
-/// A chip and, where it had to be asked, the way to it.
-type Found = (&'static Chip, Option<Box<dyn Transport>>);
-
-/// What the chip of a device is, if there are kernels for it.
-fn find(spec: &DeviceSpec) -> Result<Found, Error> {
-    match spec.first() {
-        DeviceSpec::Card(card) => Ok((card.chip, None)),
-        DeviceSpec::Unusable(error) => Err(TransportError::from(error.clone()).into()),
-        DeviceSpec::Sim { board, .. } | DeviceSpec::Null { board, .. } => Ok((supported(board.chip)?, None)),
-        DeviceSpec::TtSim { .. } | DeviceSpec::Second(_) => {
-            let transport = connect(spec)?;
-            Ok((supported(transport.chip())?, Some(transport)))
-        }
-    }
-}
-
-/// The way to the chip of a device, as it is: nothing is loaded, no core runs. A card is taken for this process as long as it is held.
-///
-/// # Errors
-/// Somebody else has the card, or the chip does not answer.
-pub fn connect(spec: &DeviceSpec) -> Result<Box<dyn Transport>, Error> {
-    Ok(match spec {
-        DeviceSpec::Second(first) => Box::new(Remote::new(Box::new(seat(first)?))?),
-        spec if spec.has_second() => Box::new(seat(spec)?),
-        spec => open(spec)?,
-    })
-}
-
-/// A share of the way to a card that several devices use.
-fn seat(first: &DeviceSpec) -> Result<Seat, Error> {
-    match first.way() {
-        Some(way) => {
-            let mut is_new = false;
-            let seat = Seat::on(way, || {
-                is_new = true;
-                open(first)
-            })?;
-            if is_new {
-                let other = Seat::on(way, || open(first))?;
-                let chip = seat.chip();
-                // The first chip is of use without the second one.
-                if let Err(error) = second::quiet(Box::new(other), chip) {
-                    tracing::warn!("the card's second chip is left as it is: {error}");
-                }
-            }
-            Ok(seat)
-        }
-        None => Err(Error::Transport(RemoteError::NoLink { links: Vec::new() }.into())),
-    }
-}
-
-/// The way to a chip that this host reaches.
-fn open(spec: &DeviceSpec) -> Result<Box<dyn Transport>, TransportError> {
-    Ok(match spec {
-        DeviceSpec::Card(card) => Box::new(Kmd::open(card)?),
-        DeviceSpec::Unusable(error) => return Err(error.clone().into()),
-        DeviceSpec::Sim { board, chip, options, .. } => Box::new(Sim::new(board, *chip, options)?),
-        DeviceSpec::TtSim { library } => Box::new(TtSim::new(library)?),
-        DeviceSpec::Null { board, .. } => Box::new(Null::new(board)),
-        DeviceSpec::Second(_) => return Err(RemoteError::NoLink { links: Vec::new() }.into()),
-    })
-}
-
-/// The record that a device's entry asks for.
-fn recorded(spec: &DeviceSpec) -> Option<Arc<Record>> {
-    let DeviceSpec::Null { record: Some(path), .. } = spec else { return None };
-    match Record::to_file(path) {
-        Ok(record) => Some(Arc::new(record)),
-        Err(error) => {
-            tracing::error!("{}: {error}: launches are not recorded", path.display());
-            None
-        }
-    }
-}
-
-/// Bytes of a chip's DRAM.
-fn dram_size(chip: &Chip) -> u64 {
-    chip.dram.len() as u64 * chip.dram_bank_size
-}
-
 /// A booted chip.
-struct Session {
-    link: Link,
+pub(crate) struct Session {
+    pub(crate) link: Link,
     /// Row by row.
     workers: Vec<NocXy>,
     /// Their numbers.
@@ -528,12 +475,13 @@ struct Session {
     /// The chip pushes its counts to this host's memory.
     pushed: bool,
     /// A launch in which no worker comes any further for so long is given up.
-    patience: Duration,
+    pub(crate) patience: Duration,
     /// The process that opened it.
     process: u32,
     written: Transfers,
     read: Transfers,
     times: Times,
+    programs: Programs,
 }
 
 impl Session {

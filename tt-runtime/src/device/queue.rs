@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tt_isa::map::SOFT_RESET_ALL;
+use tt_kernel_abi::ahead::BEGINS;
 use tt_kernel_abi::dram::{STREAM, STREAM_STEPS};
 use tt_kernel_abi::launch::{Launch, Stream};
 use tt_kernel_abi::{OpDescriptor, l1};
@@ -19,6 +20,7 @@ use tt_simulator::{Mark, Track};
 use zerocopy::IntoBytes;
 
 use super::Session;
+use super::ahead::link;
 use super::arrival::arrived;
 use super::boot::SOFT_RESET;
 use super::transfer::COUNTS_AT;
@@ -151,7 +153,8 @@ impl Session {
         if self.queue.steps.is_empty() {
             return Ok(());
         }
-        let descriptors = std::mem::take(&mut self.queue.descriptors);
+        let mut descriptors = std::mem::take(&mut self.queue.descriptors);
+        link(&mut descriptors);
         let steps = std::mem::take(&mut self.queue.steps);
         self.run(&descriptors, |index| steps[index], None)?;
         // Their memory is used again.
@@ -169,6 +172,7 @@ impl Session {
         program: Option<u64>,
     ) -> Result<(), Error> {
         let [first, others @ ..] = descriptors else { return Ok(()) };
+        let _span = tracing::trace_span!("start", op = %first.name(), steps = descriptors.len()).entered();
         self.bring(others, program)?;
         self.mark(|| Mark::Begin(Track::Launches, first.name().to_string()))?;
         let mut done = 0;
@@ -180,6 +184,8 @@ impl Session {
             done += ran;
             if let Some(error) = self.refusal()? {
                 self.queue.refused.push((step(done - 1), error));
+                // Workers may be reading ahead of a product that does not follow: whatever comes next finds them at rest.
+                self.execute(&OpDescriptor::NOP)?;
             }
         }
         self.mark(|| Mark::End(Track::Launches))
@@ -207,12 +213,15 @@ impl Session {
 
     /// Starts the steps from `first` on; the others behind it are in DRAM.
     pub(super) fn start(&mut self, descriptors: &[OpDescriptor], first: usize) -> Result<(), Error> {
+        self.firmware()?;
         let left = (descriptors.len() - first) as u32;
         // 0 never is the number of a launch, and numbers of a stream follow one another.
         self.seq = if self.seq >= u32::MAX - left { 1 } else { self.seq + 1 };
         let stream = Stream::at(STREAM.offset((first * OpDescriptor::BYTES) as u64).0, left - 1);
         let stream = Stream { times: self.times_at(), ..stream };
-        let launch = Launch { op: OpDescriptor { seq: self.seq, ..descriptors[first] }, stream };
+        let op = &descriptors[first];
+        let op = OpDescriptor { seq: self.seq, flags: op.flags | BEGINS, ..*op };
+        let launch = Launch { op, stream };
         if !self.link.transport.multicasts() {
             return self.start_by_leader(&launch);
         }

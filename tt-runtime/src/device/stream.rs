@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tt_kernel_abi::OpDescriptor;
 
+use super::ahead::link;
 use super::queue::{Program, Step};
 use super::{Device, State, dram_size};
 use crate::error::Error;
+use crate::ops::parts;
 
 /// The next number of a stream, or of checked steps.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -22,7 +24,9 @@ pub struct CheckedSteps {
     number: u64,
     /// Bytes of that memory.
     memory: u64,
-    descriptors: Arc<[OpDescriptor]>,
+    descriptors: Vec<OpDescriptor>,
+    /// The same as a stream of their own.
+    linked: Arc<[OpDescriptor]>,
 }
 
 /// Steps of a device. One that is dropped takes back those that have not been started.
@@ -61,12 +65,15 @@ impl Device {
     pub fn check_steps(&self, descriptors: Vec<OpDescriptor>) -> Result<CheckedSteps, Error> {
         descriptors.iter().try_for_each(|descriptor| self.check_step(descriptor))?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Ok(CheckedSteps { number, memory: dram_size(self.chip()?), descriptors: descriptors.into() })
+        let mut linked = descriptors.clone();
+        link(&mut linked);
+        Ok(CheckedSteps { number, memory: dram_size(self.chip()?), descriptors, linked: linked.into() })
     }
 
     fn check_step(&self, descriptor: &OpDescriptor) -> Result<(), Error> {
         let views = [&descriptor.src0, &descriptor.src1, &descriptor.dst];
-        views.into_iter().chain(&descriptor.more).try_for_each(|view| self.check_view(view))
+        views.into_iter().chain(&descriptor.more).try_for_each(|view| self.check_view(view))?;
+        parts(descriptor).flatten().try_for_each(|view| self.check_view(&view))
     }
 }
 
@@ -96,7 +103,7 @@ impl Stream<'_> {
         }
         let (owner, first) = (self.id, self.pushed);
         self.device.with_queue(|session| {
-            let descriptors = Arc::clone(&steps.descriptors);
+            let descriptors = Arc::clone(&steps.linked);
             session.submit_all(Program {
                 descriptors,
                 number: steps.number,

@@ -16,7 +16,7 @@ use tt_isa::chip::Chip;
 use tt_kernel_abi::OpDescriptor;
 use tt_kernel_abi::dram::STEP_TIMES;
 use tt_kernel_abi::launch::StepTimes;
-use tt_simulator::{HostTimeline, Mark, TraceConfig, Track};
+use tt_simulator::{HostTimeline, KernelSpan, Mark, TraceConfig, TraceError, Track};
 use zerocopy::FromBytes;
 
 use super::{Device, Session, State};
@@ -106,11 +106,17 @@ impl Times {
         }
     }
 
-    /// A span of the timeline. The first failure ends it.
+    /// A span of the timeline.
     fn show(&mut self, track: Track, name: String, (begin, end): (u64, u64)) {
-        let Some(timeline) = &mut self.timeline else { return };
-        let begun = timeline.mark(begin, &Mark::Begin(track, name));
-        if let Err(error) = begun.and_then(|()| timeline.mark(end, &Mark::End(track))) {
+        self.write(|timeline| {
+            timeline.mark(begin, &Mark::Begin(track, name))?;
+            timeline.mark(end, &Mark::End(track))
+        });
+    }
+
+    /// Writes to the timeline, if there is one. The first failure ends it.
+    fn write(&mut self, write: impl FnOnce(&mut HostTimeline) -> Result<(), TraceError>) {
+        if let Some(Err(error)) = self.timeline.as_mut().map(write) {
             tracing::error!("{error}: the timeline ends here");
             self.timeline = None;
         }
@@ -118,6 +124,12 @@ impl Times {
 }
 
 impl Session {
+    /// Shows a span that a kernel has measured in a timeline, if there is one.
+    pub(crate) fn show_span(&mut self, span: &KernelSpan) -> Result<(), Error> {
+        self.times.write(|timeline| timeline.kernel_span(span));
+        Ok(self.link.simulated().map_or(Ok(()), |simulated| simulated.kernel_span(span))?)
+    }
+
     /// Where the leader writes the times of a launch's steps; 0 if nobody wants them.
     pub(super) fn times_at(&self) -> u32 {
         if self.times.are_wanted() { STEP_TIMES.0 as u32 } else { 0 }

@@ -43,7 +43,9 @@ struct Part {
 impl Session {
     /// Reads linear DRAM.
     pub(super) fn read_dram(&mut self, addr: DramAddr, out: &mut [u8]) -> Result<(), Error> {
-        let host = self.link.host_memory().filter(|_| self.pushed && out.len() >= WORTH_A_LAUNCH);
+        let host = self
+            .host_for_results()
+            .filter(|_| self.pushed && out.len() >= WORTH_A_LAUNCH && self.can_have_firmware());
         match host.and_then(|host| Parts::new(host, addr, out.len())) {
             Some(parts) => self.pull(parts, addr, out),
             None => self.link.read_dram(addr, out),
@@ -124,7 +126,7 @@ impl Session {
     }
 
     fn is_worth_a_launch(&self, len: u64) -> bool {
-        len >= WORTH_A_LAUNCH as u64 && self.link.executes()
+        len >= WORTH_A_LAUNCH as u64 && self.link.executes() && self.can_have_firmware()
     }
 
     /// A launch that moves bytes within the chip's DRAM, at these addresses.

@@ -2,10 +2,7 @@
 
 use std::ops::{AddAssign, Range};
 
-use tt_isa::format::TILE_DIM;
-
-use super::pack::unpack_tile;
-use super::{Isa, Matrices, WeightFormat};
+use super::{Form, Isa, Matrices};
 
 /// Sums of squares: of errors, and of the values themselves.
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
@@ -37,29 +34,20 @@ impl AddAssign for Squares {
 }
 
 impl Matrices<'_> {
-    /// Squares of some strips and their tiles ([`Matrices::pack_strips`]): plain, and with the squares of a column times
+    /// Squares of some strips and what they became ([`Matrices::pack_strips`]): plain, and with the squares of a column times
     /// its `importance`, one number a column. Values that are not finite are left out.
     pub fn squares(
         &self,
-        format: WeightFormat,
+        form: impl Into<Form>,
         strips: Range<usize>,
-        tiles: &[u8],
+        packed: &[u8],
         importance: &[f32],
     ) -> [Squares; 2] {
+        let form = form.into();
         let mut sums = [Squares::default(); 2];
         let mut row = vec![0.0; self.k];
-        let mut tile = [[0.0; TILE_DIM]; TILE_DIM];
-        for (strip, tiles) in strips.zip(tiles.chunks_exact(self.strip_bytes(format).max(1))) {
-            let mut unpacked = vec![0.0; TILE_DIM * self.k];
-            for (i, bytes) in tiles.chunks_exact(format.tile_bytes()).enumerate() {
-                unpack_tile(format, bytes, &mut tile);
-                let first = i * TILE_DIM;
-                for (k, values) in (first..self.k).zip(&tile) {
-                    for (n, &value) in values.iter().enumerate() {
-                        unpacked[n * self.k + k] = value;
-                    }
-                }
-            }
+        for (strip, bytes) in strips.zip(packed.chunks_exact(form.strip_bytes(self.k).max(1))) {
+            let unpacked = form.unpack_strip(self.k, bytes);
             for (index, packed) in self.strip(strip).zip(unpacked.chunks_exact(self.k.max(1))) {
                 Isa::best().dequantise(self.ty, self.row(index), &mut row);
                 for ((&value, &packed), &weight) in row.iter().zip(packed).zip(importance) {
@@ -76,7 +64,7 @@ impl Matrices<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{GgmlType, Packing, Rule, pack};
+    use super::super::{GgmlType, Packing, Rule, WeightFormat, pack};
     use super::*;
 
     #[test]

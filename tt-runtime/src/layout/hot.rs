@@ -1,7 +1,7 @@
 //! The hot path: strips of 32 rows to tiles, compiled once for each instruction set.
 //!
 //! There is one implementation: decoders are plain loops ([`tt_kernel_quant`]), packers are written over sixteen lanes
-//! ([`super::pack`]). The functions here compile it with other instruction sets enabled; which one runs is decided by
+//! ([`super::pack()`]). The functions here compile it with other instruction sets enabled; which one runs is decided by
 //! what the processor says. Lane by lane integer and single precision arithmetic without fused operations gives
 //! the same bits everywhere, and a test holds them to that.
 
@@ -12,13 +12,13 @@ use std::ops::Range;
 use tt_isa::format::{FACE_DIM, TILE_DIM};
 use tt_kernel_quant as quant;
 
-use super::{GgmlType, Matrices, Packing, pack};
+use super::{GgmlType, Matrices, Packing, exact, pack};
 
 /// Values of a row that are dequantised before they are packed: with 16 rows they fill 16 KiB, half a level 1 cache.
 pub const CHUNK: usize = 256;
 
 /// How an instruction set multiplies.
-type Products<L> = <L as pack::Lanes>::Products;
+pub(super) type Products<L> = <L as pack::Lanes>::Products;
 
 /// An instruction set that this processor has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,11 +109,32 @@ impl Isa {
     }
 }
 
+impl Isa {
+    /// Packs strip `index` into `out`, which has room for the strip's stream ([`exact`]).
+    pub(super) fn exact_strip(
+        self,
+        source: &Matrices<'_>,
+        index: usize,
+        scratch: &mut exact::Scratch,
+        out: &mut [u8],
+    ) {
+        match self.0 {
+            Kind::Portable => exact::strip_inline::<pack::Portable>(source, index, scratch, out),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this value exists only where `available` has found these instructions.
+            Kind::Avx2 => unsafe { exact_strip_avx2(source, index, scratch, out) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Kind::Avx512 => unsafe { exact_strip_avx512(source, index, scratch, out) },
+        }
+    }
+}
+
 /// Rows whose next chunk is fetched with each half tile of this one.
 const ROWS_AHEAD: usize = FACE_DIM / (CHUNK / TILE_DIM);
 /// Asks for the first `len` bytes.
 #[inline(always)]
-fn prefetch(bytes: &[u8], len: usize) {
+pub(super) fn prefetch(bytes: &[u8], len: usize) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     for at in (0..len.min(bytes.len())).step_by(64) {
         use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
@@ -242,4 +263,16 @@ fn strip_avx2(packing: Packing, source: &Matrices<'_>, index: usize, scratch: &m
 #[target_feature(enable = "avx2,bmi2,avx512f,avx512bw,avx512dq,avx512vl")]
 fn strip_avx512(packing: Packing, source: &Matrices<'_>, index: usize, scratch: &mut [f32], out: &mut [u8]) {
     strip_inline::<pack::Avx512>(packing, source, index, scratch, out);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi2")]
+fn exact_strip_avx2(source: &Matrices<'_>, index: usize, scratch: &mut exact::Scratch, out: &mut [u8]) {
+    exact::strip_inline::<pack::Avx2>(source, index, scratch, out);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi2,avx512f,avx512bw,avx512dq,avx512vl")]
+fn exact_strip_avx512(source: &Matrices<'_>, index: usize, scratch: &mut exact::Scratch, out: &mut [u8]) {
+    exact::strip_inline::<pack::Avx512>(source, index, scratch, out);
 }

@@ -12,7 +12,9 @@
 //! |---|---|
 //! | [`tt_kernel_quant::ggml_type`] | ggml's types: numbers, names, block sizes |
 //! | [`tt_kernel_quant`] | blocks to single precision |
-//! | [`pack`] | single precision to tiles: TF32, BF16, BFP8_b, BFP4_b, BFP2_b |
+//! | [`pack()`] | single precision to tiles: TF32, BF16, BFP8_b, BFP4_b, BFP2_b |
+//! | [`form`] | either of the two that follow |
+//! | [`exact`] | blocks to streams of integers and scales, without rounding |
 //! | [`error`] | what that costs: squared errors |
 //! | [`hot`] | both, compiled for several instruction sets |
 
@@ -22,12 +24,15 @@ use tt_isa::format::{DataFormat, TILE_DIM};
 use tt_kernel_abi::ElementType;
 
 pub mod error;
+pub mod exact;
+pub mod form;
 pub mod hot;
 pub mod pack;
 #[cfg(target_arch = "x86_64")]
 mod products;
 
 pub use error::Squares;
+pub use form::Form;
 pub use hot::Isa;
 pub use tt_kernel_abi::GgmlType;
 
@@ -116,9 +121,9 @@ impl From<WeightFormat> for Packing {
     }
 }
 
-/// Bytes of the tiles of `matrices` matrices of n rows of k elements.
-pub const fn packed_bytes(format: WeightFormat, k: usize, n: usize, matrices: usize) -> usize {
-    k.div_ceil(TILE_DIM) * n.div_ceil(TILE_DIM) * matrices * format.tile_bytes()
+/// Bytes that `matrices` matrices of n rows of k elements become.
+pub fn packed_bytes(form: impl Into<Form>, k: usize, n: usize, matrices: usize) -> usize {
+    n.div_ceil(TILE_DIM) * matrices * form.into().strip_bytes(k)
 }
 
 /// Why a matrix cannot be packed.
@@ -140,6 +145,9 @@ pub enum LayoutError {
         /// Bytes needed.
         want: usize,
     },
+    /// The exact form of another type.
+    #[error("matrices of type {} cannot be exact in this way", .0.name())]
+    Kind(GgmlType),
 }
 
 /// Contiguous matrices of one type, row after row, matrix after matrix.
@@ -178,18 +186,36 @@ impl<'a> Matrices<'a> {
         if self.k == 0 { 0 } else { self.n.div_ceil(TILE_DIM) * self.matrices }
     }
 
-    /// Bytes of a strip's tiles.
-    pub fn strip_bytes(&self, format: WeightFormat) -> usize {
-        self.k.div_ceil(TILE_DIM) * format.tile_bytes()
+    /// Bytes that a strip becomes.
+    pub fn strip_bytes(&self, form: impl Into<Form>) -> usize {
+        form.into().strip_bytes(self.k)
     }
 
-    /// Packs some strips, one after the other, into `out`, which has just the size of their tiles.
-    pub fn pack_strips(&self, packing: Packing, isa: Isa, strips: Range<usize>, out: &mut [u8]) {
+    /// Packs some strips, one after the other, into `out`, which has just the size of what they become. How many values are not exact, where
+    /// they are meant to be ([`exact`]).
+    ///
+    /// # Panics
+    /// The form is the exact one of another type.
+    pub fn pack_strips(
+        &self,
+        form: impl Into<Form>,
+        isa: Isa,
+        strips: Range<usize>,
+        out: &mut [u8],
+    ) -> usize {
+        let packing = match form.into() {
+            Form::Tiles(packing) => packing,
+            Form::Exact(kind) => {
+                assert_eq!(self.exact_kind(), Some(kind), "the exact form of {}", self.ty.name());
+                return self.pack_exact_strips(isa, strips, out);
+            }
+        };
         let mut scratch = hot::scratch();
-        let bytes = self.strip_bytes(packing.format);
+        let bytes = self.strip_bytes(packing);
         for (index, out) in strips.zip(out.chunks_exact_mut(bytes.max(1))) {
             isa.strip(packing, self, index, &mut scratch, out);
         }
+        0
     }
 
     /// Rows of a strip, counted over all matrices.
@@ -210,9 +236,9 @@ const ELEMENTS_PER_THREAD: usize = 1 << 18;
 /// Packs whole matrices ([`Matrices::new`]), on as many threads as are worth it.
 ///
 /// # Errors
-/// Rows are no whole blocks, or the number of bytes is wrong.
+/// Rows are no whole blocks, the number of bytes is wrong, or the form is the exact one of another type.
 pub fn pack(
-    packing: impl Into<Packing>,
+    form: impl Into<Form>,
     ty: GgmlType,
     bytes: &[u8],
     k: usize,
@@ -222,20 +248,26 @@ pub fn pack(
     let threads = (k * n * matrices / ELEMENTS_PER_THREAD)
         .clamp(1, std::thread::available_parallelism().map_or(1, usize::from));
     let source = Matrices::new(ty, bytes, k, n, matrices)?;
-    let packing = packing.into();
-    let mut out = vec![0; packed_bytes(packing.format, k, n, matrices)];
-    pack_into(packing, Isa::best(), &source, threads, &mut out);
+    let form = form.into();
+    if matches!(form, Form::Exact(kind) if source.exact_kind() != Some(kind)) {
+        return Err(LayoutError::Kind(ty));
+    }
+    let mut out = vec![0; packed_bytes(form, k, n, matrices)];
+    pack_into(form, Isa::best(), &source, threads, &mut out);
     Ok(out)
 }
 
-/// Packs all strips of `source` into `out` on so many threads.
-pub fn pack_into(packing: Packing, isa: Isa, source: &Matrices<'_>, threads: usize, out: &mut [u8]) {
+/// Packs all strips of `source` into `out` on so many threads ([`Matrices::pack_strips`]).
+pub fn pack_into(form: impl Into<Form>, isa: Isa, source: &Matrices<'_>, threads: usize, out: &mut [u8]) {
+    let form = form.into();
     let per_thread = source.strips().div_ceil(threads).max(1);
-    let bytes = per_thread * source.strip_bytes(packing.format).max(1);
+    let bytes = per_thread * source.strip_bytes(form).max(1);
     std::thread::scope(|scope| {
         for (t, out) in out.chunks_mut(bytes).enumerate() {
             let first = t * per_thread;
-            let mut work = move || source.pack_strips(packing, isa, first..first + per_thread, out);
+            let mut work = move || {
+                source.pack_strips(form, isa, first..first + per_thread, out);
+            };
             if threads == 1 { work() } else { drop(scope.spawn(work)) }
         }
     });
@@ -334,7 +366,10 @@ mod tests {
             pack(WeightFormat::Bf16, GgmlType::F32, &[0; 3], 1, 1, 1),
             Err(LayoutError::Size { .. })
         ));
+        let exact = Form::exact(GgmlType::Q4_K).unwrap();
+        assert_eq!(pack(exact, GgmlType::Q4_0, &[0; 18], 32, 1, 1), Err(LayoutError::Kind(GgmlType::Q4_0)));
         assert_eq!(pack(WeightFormat::Bfp8, GgmlType::F32, &[], 0, 0, 0), Ok(Vec::new()));
+        assert_eq!(pack(exact, GgmlType::Q4_K, &[], 0, 7, 1), Ok(Vec::new()));
         assert_eq!(pack(WeightFormat::Bfp8, GgmlType::Q4_K, &[], 0, 7, 1), Ok(Vec::new()));
     }
 }

@@ -13,6 +13,7 @@ use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
 use tt_kernel_quant::arithmetic::{Arithmetic, Floats, codes};
+use tt_kernel_quant::exact::parts::Lookup;
 
 /// Values that are computed at a time.
 const LANES: usize = 16;
@@ -172,5 +173,18 @@ impl<V: Vector> Arithmetic for Vectors<V> {
         for (out, codes) in out.as_chunks_mut::<LANES>().0.iter_mut().zip(codes.as_chunks().0) {
             *out = V::scaled_and(load(codes), d, m);
         }
+    }
+}
+
+impl<V: Vector> Lookup for Vectors<V> {
+    #[inline(always)]
+    fn look_up(table: &[u8; LANES], codes: &mut [u8]) {
+        let entries = load(table);
+        let (vectors, rest) = codes.as_chunks_mut::<LANES>();
+        for codes in vectors {
+            // SAFETY: code with these vectors runs only where `Isa` has found AVX2 or AVX-512; sixteen bytes are written.
+            unsafe { _mm_storeu_si128(codes.as_mut_ptr().cast(), _mm_shuffle_epi8(entries, load(codes))) };
+        }
+        Floats::look_up(table, rest);
     }
 }

@@ -5,11 +5,12 @@
 
 use super::{Unsupported, check};
 pub use tt_kernel_abi::copy::DimMap;
-use tt_kernel_abi::copy::{BLOCK_COLUMNS, BLOCK_ROWS, CopyParams, Mode};
+use tt_kernel_abi::copy::{BLOCK_COLUMNS, BLOCK_ROWS, CopyParams, Mode, ORDERED_TILES};
 use tt_kernel_abi::elementwise::{MAX_PIECE, PIECE_STEP, Pieces};
 use tt_kernel_abi::launch::LANES;
 use tt_kernel_abi::matmul::{TILE, block_tiles};
 use tt_kernel_abi::operators::kernel;
+use tt_kernel_abi::target::CONGRUENCE;
 use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 const ALL: &[ElementType] = &[
@@ -167,6 +168,40 @@ pub fn tilize(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescri
     let per_row = k_tiles.div_ceil(len);
     let count = check::count("blocks of tiles", &[per_row, rows])?;
     let pieces = Pieces { function: Mode::Tiles as u32, len, per_row, count };
+    Ok(descriptor(pieces, [DimMap::SAME; 4], src, dst, cores))
+}
+
+/// Descriptor for bringing F32 rows to SrcB's order, as [`super::ordered`] says, on up to `cores` workers.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn order(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
+    check::cores(cores)?;
+    check::rows("src0", src, check::element_type("src0", src, &[ElementType::F32])?)?;
+    let form = TensorView { addr: dst.addr, ..super::ordered(src) };
+    if form != *dst || !dst.addr.is_multiple_of(CONGRUENCE.into()) {
+        return Err(format!("rows {:?} to the order of {:?}", src.ne, dst.ne).into());
+    }
+    ordered(Mode::Activations, src, dst, cores)
+}
+
+/// Descriptor of a mode that brings F32 rows to tiles of activations, piece by piece of whole tiles.
+pub(super) fn ordered(
+    mode: Mode,
+    src: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    check::cores(cores)?;
+    check::rows("src0", src, check::element_type("src0", src, &[ElementType::F32])?)?;
+    let k_tiles = src.ne[0].div_ceil(TILE);
+    let rows = check::count("rows of tiles", &[src.ne[1].div_ceil(TILE), src.ne[2], src.ne[3]])?;
+    let tiles = check::count("tiles", &[rows, k_tiles])?;
+    // A piece for each lane, where that is long enough: a lane with two short ones would keep the others waiting.
+    let len = tiles.div_ceil(cores * LANES).clamp(1, ORDERED_TILES);
+    let per_row = k_tiles.div_ceil(len);
+    let pieces = Pieces { function: mode as u32, len, per_row, count: per_row * rows };
     Ok(descriptor(pieces, [DimMap::SAME; 4], src, dst, cores))
 }
 

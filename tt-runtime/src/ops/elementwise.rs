@@ -154,7 +154,7 @@ pub(super) fn sfpu_reaches(view: &TensorView) -> bool {
 
 /// Whether the vector unit can take these operands, and should: FP32 in rows without gaps, at addresses that unpackers and
 /// packers can reach, and enough of it.
-fn suits_sfpu([src0, src1, dst]: &[TensorView; 3]) -> bool {
+pub(super) fn suits_sfpu([src0, src1, dst]: &[TensorView; 3]) -> bool {
     let total: u64 = dst.ne.iter().map(|&n| u64::from(n)).product();
     let rows = dst.ne[0] >= SFPU_MIN_ROW || u64::from(dst.ne[0]) == total;
     let second = src1.ne[0] == 0 || (src1.ne[0] == dst.ne[0] && sfpu_reaches(src1));

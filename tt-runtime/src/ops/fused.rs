@@ -4,11 +4,12 @@
 //! second node where operands of the first one were, since it thinks that they are no longer needed.
 
 use super::check::FLOATS;
-use super::elementwise::Glu;
+use super::elementwise::{Glu, suits_sfpu};
 use super::rows::{NormFunction, Rope, weighted_norm};
 use super::{Unsupported, check};
-use tt_kernel_abi::matmul::{MatmulParams, ROW_GROUP};
+use tt_kernel_abi::matmul::{MORE_PARTS, MatmulParams, Part, ROW_GROUP, TILE};
 use tt_kernel_abi::operators::kernel;
+use tt_kernel_abi::sfpu::{ALIGN, ON_SFPU};
 use tt_kernel_abi::{ElementType, Op, OpDescriptor, Params, TensorView};
 
 /// No byte of `dst` is one of an operand's.
@@ -52,6 +53,8 @@ pub fn norm_mul(
 
 /// The descriptor of a product that goes to `dst` instead, after `addend`, whose rows repeat, was added (`ADD`).
 ///
+/// One core of a tile adds, so it does that for a few rows only, as when a model generates text. The vector unit is faster for more.
+///
 /// # Errors
 ///
 /// The reason why the kernel cannot do it.
@@ -62,6 +65,9 @@ pub fn matmul_add(
 ) -> Result<OpDescriptor, Unsupported> {
     results(product, dst)?;
     check::rows("addend", addend, check::element_type("addend", addend, &[ElementType::F32])?)?;
+    if dst.ne[1] > ROW_GROUP {
+        return Err(format!("a sum of {} rows", dst.ne[1]).into());
+    }
     let repeats = (1..4).all(|dim| dst.ne[dim].is_multiple_of(addend.ne[dim]));
     if addend.ne[0] != dst.ne[0] || !repeats {
         return Err(format!("addend {:?} cannot be repeated to {:?}", addend.ne, dst.ne).into());
@@ -74,7 +80,8 @@ pub fn matmul_add(
 
 /// The descriptor of two products with tiles of one type and shape, whose results are `x` and `gate` of a gated unit (`GLU`).
 ///
-/// One core of a tile computes the function, so it does that for a few rows only, as when a model generates text.
+/// SwiGLU is computed on the vector unit where that would be so without the products, other functions by one core of a tile. It does that for a few rows
+/// only, as when a model generates text.
 ///
 /// # Errors
 ///
@@ -103,7 +110,65 @@ pub fn matmul_glu(
     };
     let mut descriptor = OpDescriptor { dst: *dst, params: Params::of::<kernel::Matmul>(&own), ..*x };
     descriptor.more[2] = gate.src0;
+    // As by itself, and so with the same bits.
+    if function == Glu::Swiglu && suits_sfpu(&[x.dst, gate.dst, *dst]) {
+        descriptor.flags |= ON_SFPU;
+    }
     Ok(descriptor)
+}
+
+/// The descriptor of several products with the same single row, whose weights are tiles of one type: two, or up to three. Each has its own result.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn matmul_together(products: &[OpDescriptor]) -> Result<OpDescriptor, Unsupported> {
+    let [first, others @ ..] = products else { return Err("no product".into()) };
+    if others.is_empty() || others.len() > MORE_PARTS {
+        return Err(format!("{} products", products.len()).into());
+    }
+    let kind = |product: &OpDescriptor| {
+        let params = product.params_of::<kernel::Matmul>()?;
+        let is_one = params.row != 0 && params.parts == [Part::default(); MORE_PARTS];
+        let is_plain = is_one && product.flags == 0 && product.more == [TensorView::NONE; 3];
+        let tiles = product.src0.element_type().is_some_and(ElementType::is_tiles);
+        let whole = product.dst.ne[0].is_multiple_of(TILE) && product.dst.addr.is_multiple_of(ALIGN);
+        let weights = (product.src0.ty, product.src0.ne[0], product.src0.nb[..2].to_vec());
+        (is_plain && tiles && whole).then_some((weights, product.src1, params.k_tiles))
+    };
+    let alike = kind(first).filter(|of| others.iter().all(|other| kind(other).as_ref() == Some(of)));
+    if alike.is_none() {
+        return Err("products of different kinds".into());
+    }
+    for (i, product) in products.iter().enumerate() {
+        let weights = products.iter().map(|other| &other.src0);
+        let results = products[..i].iter().map(|other| &other.dst);
+        let operands: Vec<_> = weights.chain(results).chain([&product.src1]).collect();
+        apart(&product.dst, &operands)?;
+    }
+    let mut own = *first.params.get::<kernel::Matmul>();
+    for (part, product) in own.parts.iter_mut().zip(others) {
+        let params = product.params.get::<kernel::Matmul>();
+        let [weights, dst] = [product.src0.addr, product.dst.addr].map(Part::halves);
+        *part = Part { weights, dst, n_tiles: params.n_tiles };
+        own.units += params.units;
+    }
+    let cores = products.iter().map(|product| product.cores).max().unwrap_or(first.cores);
+    Ok(OpDescriptor { cores, params: Params::of::<kernel::Matmul>(&own), ..*first })
+}
+
+/// Of a product's descriptor, the weights and the results of the other products in it ([`matmul_together`]).
+pub fn parts(descriptor: &OpDescriptor) -> impl Iterator<Item = [TensorView; 2]> + use<> {
+    let weights = descriptor.src0;
+    let params = descriptor.params_of::<kernel::Matmul>().copied();
+    let parts = params.into_iter().flat_map(|params| params.parts).filter(|part| part.n_tiles > 0);
+    parts.map(move |part| {
+        let columns = part.n_tiles.saturating_mul(TILE);
+        let ty = weights.element_type().unwrap_or(ElementType::F32);
+        let ne = [weights.ne[0], columns, 1, 1];
+        let result = TensorView::contiguous(ElementType::F32, Part::address(part.dst), [columns, 1, 1, 1]);
+        [TensorView::tiles(ty, Part::address(part.weights), ne), result]
+    })
 }
 
 /// Whether a product's results can go to `dst`.

@@ -5,10 +5,11 @@
 //! case, and then units that follow each other share their activations.
 
 use super::{Unsupported, check};
+use tt_kernel_abi::exact::{GROUP_TILES, Kind};
 pub use tt_kernel_abi::matmul::MAX_IDS;
 use tt_kernel_abi::matmul::{
-    ACT_STAGE_BYTES, Groups, Halves, MAX_MATRICES, MAX_ROW_TILES, MatmulParams, ROW_GROUP, TILE,
-    max_chunk_tiles,
+    ACT_STAGE_BYTES, GROUPS, Groups, Halves, MAX_MATRICES, MAX_ROW_TILES, MatmulParams, ROW_GROUP, TILE,
+    TILES_AT_ONCE, max_chunk_tiles,
 };
 use tt_kernel_abi::operators::kernel;
 use tt_kernel_abi::sfpu::ALIGN;
@@ -26,6 +27,12 @@ const WEIGHTS: &[ElementType] = &[
     ElementType::TilesBfp8,
     ElementType::TilesBfp4,
     ElementType::TilesF32,
+    ElementType::Exact(Kind::Scale),
+    ElementType::Exact(Kind::ScaleMin),
+    ElementType::Exact(Kind::TwoScales),
+    ElementType::Exact(Kind::SuperMin),
+    ElementType::Exact(Kind::SuperTwo),
+    ElementType::Exact(Kind::SuperFour),
 ];
 
 /// Those of them whose columns it takes as well.
@@ -128,6 +135,76 @@ pub fn matmul(
     Ok(OpDescriptor { src0: *src0, src1: *src1, dst: *dst, ..op })
 }
 
+/// Fewest numbers of activations, and tiles of columns, from which on it is worth being brought to SrcB's order before.
+const MANY_ACTIVATIONS: u32 = 4096;
+const MANY_COLUMNS: u32 = 4;
+
+/// Whether a product's activations should be brought to SrcB's order before ([`super::order`]). Otherwise each tile does that for the rows that
+/// it multiplies, and all that share a tile of rows do the same.
+pub fn worth_order(product: &OpDescriptor) -> bool {
+    let Some(params) = product.params_of::<kernel::Matmul>() else { return false };
+    let [k, rows, ..] = product.src1.ne;
+    let plain = params.row == 0 && params.ids == 0 && halves(&product.src0) == Halves::None;
+    plain && rows > 1 && k.saturating_mul(rows) >= MANY_ACTIVATIONS && params.n_tiles >= MANY_COLUMNS
+}
+
+/// Tiles of rows that each tile of weights is multiplied with: as many as L1 has room for, while all cores have several units.
+fn tiles_at_once(product: &OpDescriptor, params: &MatmulParams) -> u32 {
+    let [_, rows, ne2, ne3] = product.src1.ne;
+    let fits = |tiles: &u32| params.k_tiles <= max_chunk_tiles(GROUPS * tiles, 0);
+    let busy = |tiles: &u32| {
+        let units = [params.n_tiles, rows.div_ceil(TILE * tiles), ne2, ne3];
+        units.into_iter().fold(1, u32::saturating_mul) >= UNITS_EACH * product.cores
+    };
+    // Rows of Dst have the scales of exact weights instead.
+    let is_exact = product.src0.element_type().is_some_and(|ty| ty.exact().is_some());
+    let is_plain = !is_exact && product.more.iter().all(|view| view.ne[0] == 0);
+    let several = (2..=TILES_AT_ONCE.min(rows.div_ceil(TILE))).rev();
+    several.filter(|_| is_plain).filter(fits).find(busy).unwrap_or(1)
+}
+
+/// Units that each core has at least where a unit has several tiles of rows.
+const UNITS_EACH: u32 = 2;
+
+/// The descriptor of a step in which no more than `most` tiles multiply, if it is a product of more rows than a matrix unit takes at once: what a unit draws
+/// depends on how busy it is, and with a few rows it waits for DRAM most of the time. Results are the same.
+pub fn with_matrix_units(step: OpDescriptor, most: u32) -> OpDescriptor {
+    let rows = step.src1.ne[1].saturating_mul(if step.more[0].ne[0] > 0 { step.src1.ne[3] } else { 1 });
+    match step.params_of::<kernel::Matmul>().is_some() && rows > ROW_GROUP {
+        true => OpDescriptor { cores: step.cores.min(most.max(1)), ..step },
+        false => step,
+    }
+}
+
+/// The form that [`super::order`] brings activations to.
+pub fn ordered(src1: &TensorView) -> TensorView {
+    TensorView::tiles(ElementType::TilesF32, 0, src1.ne)
+}
+
+/// The descriptor of a product that reads `src1` in SrcB's order, as [`super::order`] has made it of what it multiplied with.
+///
+/// # Errors
+///
+/// They are not of one shape, or the product takes its activations another way.
+pub fn with_ordered(product: &OpDescriptor, src1: &TensorView) -> Result<OpDescriptor, Unsupported> {
+    let form = ordered(&product.src1);
+    if !worth_order(product) || (TensorView { addr: src1.addr, ..form }) != *src1 {
+        return Err(format!("activations {:?} in the order of {:?}", product.src1.ne, src1.ne).into());
+    }
+    let plain = product.params.get::<kernel::Matmul>();
+    let at_once = tiles_at_once(product, plain);
+    let [_, rows, ne2, ne3] = product.src1.ne;
+    let row_tiles = rows.div_ceil(TILE * at_once);
+    let params = MatmulParams {
+        ordered: 1,
+        tiles_at_once: at_once,
+        row_tiles,
+        units: check::count("tiles of the result", &[plain.n_tiles, row_tiles, ne2, ne3])?,
+        ..*plain
+    };
+    Ok(OpDescriptor { src1: *src1, params: Params::of::<kernel::Matmul>(&params), ..*product })
+}
+
 /// Descriptor for `MUL_MAT_ID`: `dst[t][u][n] = sum_k src0[ids[t][u]][n][k] * src1[t][u or 0][k]` on up to `cores`
 /// workers. An index outside of `src0`'s matrices is an error when the descriptor runs. Indices of a token (I32) lie side by side, and
 /// there are at most [`MAX_IDS`].
@@ -178,7 +255,7 @@ pub fn matmul_id(
     let groups = count.min(TILE).div_ceil(ROW_GROUP);
     let tables = Groups::new(count, src0.ne[2]).bytes();
     let plain = *descriptor.params.get::<kernel::Matmul>();
-    let chunk_tiles = plain.k_tiles.min(max_chunk_tiles(groups, tables));
+    let chunk_tiles = chunk_tiles(src0, plain.k_tiles, max_chunk_tiles(groups, tables));
     descriptor.params =
         Params::of::<kernel::Matmul>(&MatmulParams { chunk_tiles, ids: count, row: 0, ..plain });
     Ok(descriptor)
@@ -218,24 +295,39 @@ fn shapes(src0: &TensorView, src1: &TensorView, dst: &TensorView) -> Result<(), 
     Ok(())
 }
 
+/// k-tiles of a chunk of K, of which there are `most` at most. Groups of exact weights are in one chunk each.
+fn chunk_tiles(src0: &TensorView, k_tiles: u32, most: u32) -> u32 {
+    let is_exact = src0.element_type().is_some_and(|ty| ty.exact().is_some());
+    match is_exact && most < k_tiles {
+        true => most / GROUP_TILES as u32 * GROUP_TILES as u32,
+        false => k_tiles.min(most),
+    }
+}
+
 fn params(src0: &TensorView, src1: &TensorView) -> Result<MatmulParams, Unsupported> {
     let [k, rows, ne2, ne3] = src1.ne;
     let (n_tiles, row_tiles) = (src0.ne[1].div_ceil(TILE), rows.div_ceil(TILE));
     let k_tiles = k.div_ceil(TILE);
     let groups = rows.min(TILE).div_ceil(ROW_GROUP);
+    let is_row = is_row(src0, src1);
     Ok(MatmulParams {
         units: check::count("tiles of the result", &[n_tiles, row_tiles, ne2, ne3])?,
         n_tiles,
         row_tiles,
         k_tiles,
-        chunk_tiles: k_tiles.min(max_chunk_tiles(groups, 0)),
+        chunk_tiles: chunk_tiles(src0, k_tiles, if is_row { k_tiles } else { max_chunk_tiles(groups, 0) }),
         r2: ne2 / src0.ne[2],
         r3: ne3 / src0.ne[3],
         glu: 0,
         glu_params: [0; 2],
         ids: 0,
         halves: halves(src0) as u32,
-        row: is_row(src0, src1).into(),
+        row: is_row.into(),
+        ordered: 0,
+        tiles_at_once: 1,
+        number: 0,
+        later: [0; 2],
+        parts: Default::default(),
     })
 }
 
@@ -267,6 +359,7 @@ fn halves(src0: &TensorView) -> Halves {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tt_kernel_abi::matmul::{ACT_BYTES, GROUP_TILE_BYTES};
 
     fn f32(ne: [u32; 4]) -> TensorView {
         TensorView::contiguous(ElementType::F32, 0x100_0000, ne)
@@ -291,8 +384,24 @@ mod tests {
         let weights = TensorView::tiles(ElementType::TilesBfp8, 0x200_0000, [40000, 32, 1, 1]);
         let (_, one) = plan(&weights, [40000, 1, 1, 1]).unwrap();
         let (_, many) = plan(&weights, [40000, 40, 1, 1]).unwrap();
-        assert_eq!((one.k_tiles, one.chunk_tiles), (1250, 916));
-        assert_eq!((many.row_tiles, many.chunk_tiles), (2, 229));
+        // A single row is a chunk.
+        assert_eq!((one.k_tiles, one.chunk_tiles, one.row), (1250, 1250, 1));
+        assert_eq!((many.row_tiles, many.chunk_tiles), (2, ACT_BYTES / (4 * GROUP_TILE_BYTES)));
+    }
+
+    #[test]
+    fn groups_of_exact_weights_are_in_one_chunk_each() {
+        let weights = TensorView::tiles(ElementType::Exact(Kind::SuperMin), 0x200_0000, [40000, 32, 1, 1]);
+        let (_, many) = plan(&weights, [40000, 40, 1, 1]).unwrap();
+        assert_eq!(many.chunk_tiles, ACT_BYTES / (4 * GROUP_TILE_BYTES) / 8 * 8);
+        assert!(many.chunk_tiles < 1250);
+        let (_, one) = plan(&weights, [40000, 1, 1, 1]).unwrap();
+        assert_eq!((one.chunk_tiles, one.row), (1250, 1));
+        // That way takes tiles.
+        let (src1, dst) = (f32([40000, 64, 1, 1]), f32([32, 64, 1, 1]));
+        let product = matmul(&weights, &src1, &dst, 64).unwrap();
+        assert!(!super::super::worth_blocks(&product));
+        assert!(super::super::blocks(&product, &src1).is_err());
     }
 
     #[test]

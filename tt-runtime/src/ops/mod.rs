@@ -3,12 +3,15 @@
 //! A builder checks everything that the kernel relies on and says why if it does not hold, so that a descriptor that exists can be
 //! run. Builders are pure and cheap: ggml's `supports_op` calls them.
 
+mod attention;
+mod attention_rows;
 mod check;
 pub mod copy;
 pub mod elementwise;
 pub mod fold;
 mod fused;
 mod matmul;
+mod matmul_block;
 pub mod recurrent;
 mod relay;
 pub mod resample;
@@ -17,11 +20,17 @@ mod set_rows;
 pub mod training;
 pub mod windows;
 
-pub use copy::{copy, remap, repeat, tilize};
+pub use attention::{Attention, Operands as AttentionOperands};
+pub use attention_rows::attention_rows;
+pub use copy::{copy, order, remap, repeat, tilize};
 pub use elementwise::{binary, fill, glu, unary};
 pub use fold::{conv_transpose_1d, fold};
-pub use fused::{matmul_add, matmul_glu, norm_mul, rope_set_rows};
-pub use matmul::{MAX_IDS, matmul, matmul_id, multiplies_by_column, multiplies_with, tilizes, worth_tiles};
+pub use fused::{matmul_add, matmul_glu, matmul_together, norm_mul, parts, rope_set_rows};
+pub use matmul::{
+    MAX_IDS, matmul, matmul_id, multiplies_by_column, multiplies_with, ordered, tilizes, with_matrix_units,
+    with_ordered, worth_order, worth_tiles,
+};
+pub use matmul_block::{block_form, blocks, order_blocks, worth_blocks};
 pub use recurrent::{recurrent, solve_tri};
 pub use relay::{End, relay};
 pub use resample::resample;

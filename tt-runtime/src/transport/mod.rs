@@ -10,6 +10,7 @@
 //! | [`sim::Sim`] | the built-in simulator, in process |
 //! | [`remote::Remote`] | a card's second chip, by the Ethernet firmware of the first one |
 //! | [`ttsim::TtSim`] | the vendor's simulator, a library in a child process |
+//! | `metal::Metal` | whatever the vendor's user-mode driver reaches; with feature `metal` |
 //! | [`null::Null`] | nothing: memory, and workers that compute nothing, for tests |
 
 use tt_isa::chip::Chip;
@@ -18,13 +19,15 @@ use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
 use tt_kernel_abi::launch::PassOn;
 
-use tt_simulator::Mark;
 use tt_simulator::usage::Usage;
+use tt_simulator::{KernelSpan, Mark};
 
 use crate::cards::CardError;
 use crate::chip::ChipError;
 
 pub mod kmd;
+#[cfg(feature = "metal")]
+pub mod metal;
 pub mod null;
 pub mod remote;
 pub mod shared;
@@ -47,6 +50,9 @@ pub enum TransportError {
     /// The vendor's simulator could not be used, or died.
     #[error("vendor simulator: {0}")]
     TtSim(String),
+    /// The vendor's user-mode driver cannot be used, or refused something.
+    #[error("{0}")]
+    Metal(String),
     /// A chip that is not described.
     #[error(transparent)]
     Chip(#[from] ChipError),
@@ -182,11 +188,19 @@ pub trait Transport: Send {
     }
 
     /// Reads that memory, from byte `offset` of it on. What the chip has written later is seen later; the bytes of one write from the
-    /// lowest address on.
+    /// lowest address on. A read of at most a word is how a host waits for what the chip writes; of more bytes the chip must have finished writing.
     ///
     /// # Errors
-    /// There is none.
+    /// There is none; the race detector sees the chip writing there.
     fn read_host(&mut self, _offset: u64, _out: &mut [u8]) -> Result<(), TransportError> {
+        Err(TransportError::NoHostMemory)
+    }
+
+    /// Writes that memory, from byte `offset` of it on.
+    ///
+    /// # Errors
+    /// There is none; the race detector sees the chip writing there.
+    fn write_host(&mut self, _offset: u64, _data: &[u8]) -> Result<(), TransportError> {
         Err(TransportError::NoHostMemory)
     }
 
@@ -289,6 +303,14 @@ pub trait Simulated {
     /// # Errors
     /// The timeline cannot be written.
     fn mark(&mut self, _mark: &Mark) -> Result<(), TransportError> {
+        Ok(())
+    }
+
+    /// A kernel has measured a span: a timeline shows it.
+    ///
+    /// # Errors
+    /// The timeline cannot be written.
+    fn kernel_span(&mut self, _span: &KernelSpan) -> Result<(), TransportError> {
         Ok(())
     }
 

@@ -12,8 +12,8 @@ use tt_isa::noc::NocXy;
 use tt_isa::tlb::TlbTarget;
 use tt_kernel_abi::l1;
 use tt_kernel_abi::launch::PassOn;
-use tt_simulator::Mark;
 use tt_simulator::usage::Usage;
+use tt_simulator::{KernelSpan, Mark};
 use zerocopy::IntoBytes;
 
 use crate::way::Way;
@@ -152,6 +152,10 @@ impl Transport for Seat {
         self.open.lock().transport.read_host(offset, out)
     }
 
+    fn write_host(&mut self, offset: u64, data: &[u8]) -> Result<(), TransportError> {
+        self.open.lock().transport.write_host(offset, data)
+    }
+
     fn stop_at_exit(&mut self, tile: NocXy, addr: u64, word: u32) -> Result<(), TransportError> {
         let mut open = self.open.lock();
         open.transport.stop_at_exit(tile, addr, word)?;
@@ -217,6 +221,10 @@ impl Simulated for Seat {
 
     fn mark(&mut self, mark: &Mark) -> Result<(), TransportError> {
         self.ask(|simulated| simulated.mark(mark)).unwrap_or(Ok(()))
+    }
+
+    fn kernel_span(&mut self, span: &KernelSpan) -> Result<(), TransportError> {
+        self.ask(|simulated| simulated.kernel_span(span)).unwrap_or(Ok(()))
     }
 
     fn waits(&mut self, tile: NocXy) -> Vec<String> {

@@ -12,7 +12,7 @@ use tt_isa::noc::NocXy;
 use tt_isa::pcie::HOST_WINDOW;
 use tt_isa::tlb::TlbTarget;
 use tt_simulator::usage::Usage;
-use tt_simulator::{Chip, ChipConfig, HostMemory, Mark, Mode, System, TraceConfig};
+use tt_simulator::{Chip, ChipConfig, HostMemory, KernelSpan, Mark, Mode, System, TraceConfig};
 
 use crate::spec::SimOptions;
 
@@ -144,9 +144,18 @@ impl Transport for Sim {
         let host = self.host.as_ref().ok_or(TransportError::NoHostMemory)?;
         // A word is how a host waits; more than that is there when it is read.
         if out.len() > size_of::<u32>() {
-            self.first.look(|chip| chip.check_host_read(HOST_WINDOW + BUS + offset, out.len()))?;
+            self.check_host_access("reads", offset, out.len())?;
         }
         match host.with(Some(offset), out.len(), |bytes| out.copy_from_slice(bytes)) {
+            true => Ok(()),
+            false => Err(TransportError::NoHostMemory),
+        }
+    }
+
+    fn write_host(&mut self, offset: u64, data: &[u8]) -> Result<(), TransportError> {
+        let host = self.host.as_ref().ok_or(TransportError::NoHostMemory)?;
+        self.check_host_access("writes", offset, data.len())?;
+        match host.with(Some(offset), data.len(), |bytes| bytes.copy_from_slice(data)) {
             true => Ok(()),
             false => Err(TransportError::NoHostMemory),
         }
@@ -163,6 +172,13 @@ impl Transport for Sim {
             Box::new(Inside { card: Arc::clone(card), chip: 1, kind, mode: *mode, tells: false })
                 as Box<dyn Simulated + Send>
         })
+    }
+}
+
+impl Sim {
+    /// In the asynchronous mode: whether the chip is writing to these bytes of the host's memory.
+    fn check_host_access(&self, access: &str, offset: u64, len: usize) -> Result<(), TransportError> {
+        Ok(self.first.look(|chip| chip.check_host_access(access, HOST_WINDOW + BUS + offset, len))?)
     }
 }
 
@@ -208,6 +224,10 @@ impl Simulated for Inside {
 
     fn mark(&mut self, mark: &Mark) -> Result<(), TransportError> {
         Ok(self.look(|chip| chip.mark(mark))?)
+    }
+
+    fn kernel_span(&mut self, span: &KernelSpan) -> Result<(), TransportError> {
+        Ok(self.look(|chip| chip.kernel_span(span))?)
     }
 
     fn waits(&mut self, tile: NocXy) -> Vec<String> {

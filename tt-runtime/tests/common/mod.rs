@@ -1,14 +1,17 @@
 //! Devices, random numbers and ggml's types for the tests of operators.
 #![allow(dead_code)]
 
+pub mod blocks;
 pub mod columns;
 pub mod elements;
+pub mod exact;
 pub mod experts;
 pub mod folds;
 pub mod fused;
 pub mod halves;
 pub mod lanes;
 pub mod norms;
+pub mod ordered;
 pub mod quantised;
 pub mod recurrent;
 pub mod set_rows;

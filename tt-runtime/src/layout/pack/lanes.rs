@@ -1,12 +1,13 @@
 //! Sixteen 32-bit lanes: what packing needs of a vector, and the portable one.
 
-use tt_isa::format::FACE_DIM;
+use tt_isa::format::{FACE_DATUMS, FACE_DIM};
 use tt_kernel_quant::arithmetic::{Arithmetic, Floats};
+use tt_kernel_quant::exact::parts::Lookup;
 
 /// Sixteen neighbouring columns of ggml's matrix, one in each 32-bit lane.
 pub trait Lanes: Copy {
     /// How values are dequantised with the same instructions.
-    type Products: Arithmetic;
+    type Products: Arithmetic + Lookup;
 
     /// The bit patterns of the first sixteen values.
     fn load(values: &[f32]) -> Self;
@@ -58,6 +59,8 @@ pub trait Lanes: Copy {
     fn zip_words(a: Self, b: Self) -> [Self; 2];
     /// Writes all lanes, little-endian.
     fn store(self, out: &mut [u8; 64]);
+    /// Writes sixteen rows of bytes as columns.
+    fn transpose_bytes<'a>(row: impl Fn(usize) -> &'a [u8; FACE_DIM], out: &mut [u8; FACE_DATUMS]);
 }
 
 /// Lanes as an array: for every processor.
@@ -201,6 +204,15 @@ impl Lanes for Portable {
     fn store(self, out: &mut [u8; 64]) {
         for (to, from) in out.as_chunks_mut().0.iter_mut().zip(self) {
             *to = from.to_le_bytes();
+        }
+    }
+
+    #[inline(always)]
+    fn transpose_bytes<'a>(row: impl Fn(usize) -> &'a [u8; FACE_DIM], out: &mut [u8; FACE_DATUMS]) {
+        for n in 0..FACE_DIM {
+            for (k, &byte) in row(n).iter().enumerate() {
+                out[k * FACE_DIM + n] = byte;
+            }
         }
     }
 }

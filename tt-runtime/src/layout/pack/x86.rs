@@ -11,13 +11,36 @@ use std::arch::x86_64::*;
 
 use super::lanes::Lanes;
 use crate::layout::products;
-use tt_isa::format::FACE_DIM;
+use tt_isa::format::{FACE_DATUMS, FACE_DIM};
 
 /// Where the bytes of a transposed matrix of 4 x 4 bytes come from.
 #[inline(always)]
 fn transposed() -> __m128i {
     // SAFETY: SSE2, which every x86-64 has; no memory is accessed.
     unsafe { _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15) }
+}
+
+/// Transposes 16 x 16 bytes: four times, bytes of rows i and i + 8 in turn become rows 2 i and 2 i + 1.
+#[inline(always)]
+fn transpose_bytes<'a>(row: impl Fn(usize) -> &'a [u8; FACE_DIM], out: &mut [u8; FACE_DATUMS]) {
+    // SAFETY: SSE2, which every x86-64 has; what is loaded and stored are rows of sixteen bytes.
+    unsafe {
+        let mut rows = [_mm_setzero_si128(); FACE_DIM];
+        for (i, vector) in rows.iter_mut().enumerate() {
+            *vector = _mm_loadu_si128(row(i).as_ptr().cast());
+        }
+        for _ in 0..FACE_DIM.ilog2() {
+            let mut next = rows;
+            for (i, pair) in next.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+                let (a, b) = (rows[i], rows[i + FACE_DIM / 2]);
+                *pair = [_mm_unpacklo_epi8(a, b), _mm_unpackhi_epi8(a, b)];
+            }
+            rows = next;
+        }
+        for (vector, out) in rows.iter().zip(out.as_chunks_mut::<FACE_DIM>().0) {
+            _mm_storeu_si128(out.as_mut_ptr().cast(), *vector);
+        }
+    }
 }
 
 /// Sixteen lanes in a register.
@@ -217,6 +240,11 @@ impl Lanes for Avx512 {
     fn store(self, out: &mut [u8; 64]) {
         // SAFETY: 64 bytes of room.
         unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), self.0) }
+    }
+
+    #[inline(always)]
+    fn transpose_bytes<'a>(row: impl Fn(usize) -> &'a [u8; FACE_DIM], out: &mut [u8; FACE_DATUMS]) {
+        transpose_bytes(row, out);
     }
 }
 
@@ -447,5 +475,10 @@ impl Lanes for Avx2 {
             _mm256_storeu_si256(low.as_mut_ptr().cast(), self.0[0]);
             _mm256_storeu_si256(high.as_mut_ptr().cast(), self.0[1]);
         }
+    }
+
+    #[inline(always)]
+    fn transpose_bytes<'a>(row: impl Fn(usize) -> &'a [u8; FACE_DIM], out: &mut [u8; FACE_DATUMS]) {
+        transpose_bytes(row, out);
     }
 }

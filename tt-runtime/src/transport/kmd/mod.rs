@@ -242,6 +242,12 @@ impl Transport for Kmd {
         Ok(read.map_err(|error| self.access.access_failed(&error))?)
     }
 
+    fn write_host(&mut self, offset: u64, data: &[u8]) -> Result<(), TransportError> {
+        let host = self.host.as_ref().ok_or(TransportError::NoHostMemory)?;
+        let written = host.mapping.write(offset as usize, data);
+        Ok(written.map_err(|error| self.access.access_failed(&error))?)
+    }
+
     fn stop_at_exit(&mut self, tile: NocXy, addr: u64, word: u32) -> Result<(), TransportError> {
         Ok(self.access.call(&mut SetNocCleanup::write([tile.x, tile.y], addr, word))?)
     }

@@ -190,8 +190,19 @@ fn piece(addr: u64, len: usize) -> usize {
     }
 }
 
+/// Address in ARC's tile of what a host sees at an offset of BAR 0.
+pub(super) fn bar_on_noc(chip: &Chip, offset: u64) -> u64 {
+    let management = &chip.management;
+    let own = match management.bar0 {
+        Some(bar0) if offset >= bar0.apb => u64::from(arc::APB_BASE) + (offset - bar0.apb),
+        Some(bar0) => u64::from(arc::CSM_BASE) + offset.wrapping_sub(bar0.csm),
+        None => offset,
+    };
+    management.noc + own
+}
+
 /// The tiles of a rectangle.
-fn tiles(target: &TlbTarget) -> impl Iterator<Item = NocXy> + use<> {
+pub(super) fn tiles(target: &TlbTarget) -> impl Iterator<Item = NocXy> + use<> {
     let (first, last) = if target.multicast { (target.start, target.end) } else { (target.end, target.end) };
     (first.y..=last.y).flat_map(move |y| (first.x..=last.x).map(move |x| NocXy::new(x, y)))
 }
@@ -228,15 +239,9 @@ impl Transport for Remote {
     }
 
     fn read_bar(&mut self, offset: u64) -> Result<u32, TransportError> {
-        let management = &self.chip.management;
-        let own = match management.bar0 {
-            Some(bar0) if offset >= bar0.apb => u64::from(arc::APB_BASE) + (offset - bar0.apb),
-            Some(bar0) => u64::from(arc::CSM_BASE) + offset.wrapping_sub(bar0.csm),
-            None => offset,
-        };
         let mut word = [0; WORD as usize];
         self.settle()?;
-        self.read_tile(self.chip.arc, management.noc + own, &mut word)?;
+        self.read_tile(self.chip.arc, bar_on_noc(self.chip, offset), &mut word)?;
         Ok(u32::from_le_bytes(word))
     }
 

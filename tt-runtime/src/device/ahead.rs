@@ -1,0 +1,110 @@
+//! Which steps of a stream read their weights ahead ([`tt_kernel_abi::ahead`]): written into descriptors before they are brought to DRAM.
+
+use tt_kernel_abi::ahead::{KEEPS, keeps_ring, uses_ring};
+use tt_kernel_abi::dram::STREAM;
+use tt_kernel_abi::matmul::MORE_PARTS;
+use tt_kernel_abi::operators::kernel;
+use tt_kernel_abi::{ElementType, OpDescriptor, Params, TensorView};
+
+use crate::ops::parts;
+
+/// Links the products of a stream whose first step the host launches, and whose others lie in DRAM from [`STREAM`] on.
+pub(super) fn link(steps: &mut [OpDescriptor]) {
+    let mut later: Option<Later> = None;
+    for (index, step) in steps.iter_mut().enumerate().rev() {
+        let keeps = keeps_ring(step);
+        if keeps {
+            step.flags |= KEEPS;
+        }
+        if uses_ring(step) {
+            let addr = later.filter(|later| !later.is_written_by(step)).map_or(0, |later| later.addr);
+            let mut params = *step.params.get::<kernel::Matmul>();
+            params.number = index as u32 + 1;
+            params.later = [addr as u32, (addr >> 32) as u32];
+            step.params = Params::of::<kernel::Matmul>(&params);
+            later = Later::of(index, step);
+        } else if !keeps || later.is_some_and(|later| later.is_written_by(step)) {
+            later = None;
+        }
+    }
+}
+
+/// A product whose weights may be read before it begins.
+#[derive(Clone, Copy)]
+struct Later {
+    /// Of its descriptor.
+    addr: u64,
+    weights: [TensorView; 2 + MORE_PARTS],
+}
+
+impl Later {
+    /// The step, if it lies in DRAM. What other steps make of activations, and then multiply with, has tiles of another type.
+    fn of(index: usize, step: &OpDescriptor) -> Option<Self> {
+        let is_weight = step.src0.element_type() != Some(ElementType::TilesF32);
+        let addr = STREAM.offset((index.checked_sub(1)? * OpDescriptor::BYTES) as u64).0;
+        let mut weights = [step.src0, step.more[2], TensorView::NONE, TensorView::NONE];
+        weights[2..].iter_mut().zip(parts(step)).for_each(|(to, [weights, _])| *to = weights);
+        is_weight.then_some(Self { addr, weights })
+    }
+
+    fn is_written_by(&self, step: &OpDescriptor) -> bool {
+        let range = |view: &TensorView| view.addr..view.addr + view.span();
+        let results = parts(step).map(|[_, result]| result);
+        results.chain([step.dst]).map(|view| range(&view)).any(|written| {
+            let mut weights = self.weights.iter().map(range);
+            weights.any(|weights| weights.start < written.end && written.start < weights.end)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::matmul;
+    use tt_kernel_abi::Op;
+
+    const WEIGHTS: u64 = 0x100_0000;
+    const ROW: u64 = 0x800_0000;
+
+    fn product(weights: u64, ty: ElementType, to: u64) -> OpDescriptor {
+        let row = |addr| TensorView::contiguous(ElementType::F32, addr, [64, 1, 1, 1]);
+        matmul(&TensorView::tiles(ty, weights, [64, 64, 1, 1]), &row(ROW), &row(to), 8).unwrap()
+    }
+
+    fn step(op: Op, to: u64) -> OpDescriptor {
+        let dst = TensorView::contiguous(ElementType::F32, to, [64, 1, 1, 1]);
+        OpDescriptor { op: op as u32, cores: 8, dst, ..OpDescriptor::NOP }
+    }
+
+    /// Number, and index of the later step.
+    fn linked(mut steps: Vec<OpDescriptor>) -> Vec<(u32, Option<u64>)> {
+        link(&mut steps);
+        let of = |step: &OpDescriptor| {
+            let params = step.params_of::<kernel::Matmul>()?;
+            let addr = u64::from(params.later[0]) | u64::from(params.later[1]) << 32;
+            Some((params.number, (addr != 0).then(|| (addr - STREAM.0) / OpDescriptor::BYTES as u64 + 1)))
+        };
+        steps.iter().filter_map(of).collect()
+    }
+
+    #[test]
+    fn products_know_the_next_one() {
+        let weights = |n: u64| product(WEIGHTS + n * 0x10_0000, ElementType::TilesBfp8, ROW + n * 0x1000);
+        let steps = vec![weights(1), step(Op::Rope, ROW), weights(2), weights(3)];
+        assert_eq!(linked(steps), [(1, Some(2)), (3, Some(3)), (4, None)]);
+    }
+
+    #[test]
+    fn nothing_is_read_ahead_of_who_writes_it_or_needs_the_room() {
+        let first = || product(WEIGHTS, ElementType::TilesBfp8, ROW);
+        let second = || product(2 * WEIGHTS, ElementType::TilesBfp8, ROW);
+        let none = [(1, None), (3, None)];
+        assert_eq!(linked(vec![first(), step(Op::Sort, ROW), second()]), none);
+        assert_eq!(linked(vec![first(), step(Op::Copy, 2 * WEIGHTS + 64), second()]), none);
+        assert_eq!(linked(vec![first(), step(Op::Copy, ROW), second()]), [(1, Some(2)), (3, None)]);
+        let made = product(2 * WEIGHTS, ElementType::TilesF32, ROW);
+        assert_eq!(linked(vec![first(), step(Op::Copy, ROW), made]), none);
+        let writes_its_later = product(WEIGHTS, ElementType::TilesBfp8, 2 * WEIGHTS);
+        assert_eq!(linked(vec![writes_its_later, second()]), [(1, None), (2, None)]);
+    }
+}

@@ -1,0 +1,123 @@
+//! Products with weights that are not rounded a second time, against double precision over the activations as the kernel rounds them.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::exact::{by_indices, product, stream, together};
+use common::{Rng, simulator};
+use tt_kernel_abi::exact::Kind;
+use tt_runtime::{Device, parse_devices};
+
+/// What the matrix unit's sums of eight products lose.
+const TOLERANCE: f64 = 1e-6;
+
+fn open(spec: &str) -> Arc<Device> {
+    Device::open(&parse_devices(Some(spec)).expect("a device")[0])
+}
+
+#[test]
+fn single_rows() {
+    let device = simulator();
+    for kind in Kind::ALL {
+        for [k, n] in [[32, 32], [96, 75], [256, 40], [576, 200], [2048, 2400]] {
+            let (_, error) = product(&device, &mut Rng::new((k + n) as u64), kind, [k, n, 1]);
+            println!("{kind:?} {k} x {n}: {error:.2e}");
+            assert!(error < TOLERANCE, "{kind:?} {k} x {n}: error {error:.2e}");
+        }
+    }
+}
+
+#[test]
+fn several_rows() {
+    let device = simulator();
+    for kind in Kind::ALL {
+        for rows in [2, 3, 4, 5, 7, 8, 9, 33] {
+            let (_, error) = product(&device, &mut Rng::new(rows as u64), kind, [576, 75, rows]);
+            println!("{kind:?} {rows} rows: {error:.2e}");
+            assert!(error < TOLERANCE, "{kind:?} {rows} rows: error {error:.2e}");
+        }
+    }
+}
+
+/// Sums, gated units and products with the same row are one launch, and give what launches by themselves give.
+#[test]
+fn one_launch_gives_the_same_bytes() {
+    let device = simulator();
+    for kind in Kind::ALL {
+        for rows in [1, 3, 8] {
+            for (i, [one, several]) in together(&device, &mut Rng::new(5), kind, rows).iter().enumerate() {
+                assert!(one == several, "{kind:?}, {rows} rows, {i}: other bytes");
+            }
+        }
+    }
+}
+
+#[test]
+fn matrices_by_index() {
+    let device = simulator();
+    for kind in Kind::ALL {
+        for tokens in [1, 6, 30] {
+            let (_, error) = by_indices(&device, &mut Rng::new(7), kind, tokens);
+            assert!(error < TOLERANCE, "{kind:?} {tokens} tokens: error {error:.2e}");
+        }
+    }
+}
+
+/// The ring has fewer slots than a tile has groups of one product.
+#[test]
+fn a_stream_gives_the_same_bytes() {
+    let device = open("sim,rows=1");
+    let [alone, in_stream] = [false, true].map(|way| stream(&device, &mut Rng::new(9), [2048, 2400], way));
+    assert!(alone == in_stream, "other bytes");
+}
+
+/// With random delays, and the race detector.
+#[test]
+fn it_does_not_race() {
+    let seeds = std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    for seed in 0..seeds {
+        let device = open(&format!("sim,rows=1,async={seed}"));
+        for kind in Kind::ALL {
+            for shape in [[576, 300, 1], [288, 40, 6], [96, 40, 11]] {
+                let (_, error) = product(&device, &mut Rng::new(seed), kind, shape);
+                assert!(error < TOLERANCE, "seed {seed}: {kind:?} {shape:?}: error {error:.2e}");
+            }
+            let (_, error) = by_indices(&device, &mut Rng::new(seed), kind, 12);
+            assert!(error < TOLERANCE, "seed {seed}: {kind:?} by index: error {error:.2e}");
+            let rows = if seed.is_multiple_of(2) { 1 } else { 6 };
+            for (i, [one, several]) in together(&device, &mut Rng::new(seed), kind, rows).iter().enumerate() {
+                assert!(one == several, "seed {seed}: {kind:?}, {rows} rows, {i}: other bytes");
+            }
+        }
+        let [alone, in_stream] =
+            [false, true].map(|way| stream(&device, &mut Rng::new(seed), [544, 500], way));
+        assert!(alone == in_stream, "seed {seed}: other bytes");
+    }
+}
+
+#[test]
+fn the_vendors_simulator_gives_the_same_bytes() {
+    let Some(library) = std::env::var_os("TTSIM_LIB") else {
+        println!("SKIPPED: TTSIM_LIB is not set");
+        return;
+    };
+    let devices = [simulator(), open(&format!("ttsim:{}", library.to_string_lossy()))];
+    for kind in Kind::ALL {
+        for shape in [[32, 32, 1], [2048, 77, 1], [544, 77, 5], [288, 40, 12]] {
+            let [ours, theirs] =
+                devices.each_ref().map(|device| product(device, &mut Rng::new(3), kind, shape).0);
+            assert!(ours == theirs, "{kind:?} {shape:?}: other bytes");
+        }
+        let [ours, theirs] =
+            devices.each_ref().map(|device| by_indices(device, &mut Rng::new(4), kind, 12).0);
+        assert!(ours == theirs, "{kind:?} by index: other bytes");
+        for rows in [1, 5] {
+            let [ours, theirs] =
+                devices.each_ref().map(|device| together(device, &mut Rng::new(6), kind, rows));
+            assert!(ours == theirs, "{kind:?}, one launch of {rows} rows: other bytes");
+        }
+    }
+    let [ours, theirs] = devices.each_ref().map(|device| stream(device, &mut Rng::new(8), [544, 700], true));
+    assert!(ours == theirs, "a stream: other bytes");
+}
