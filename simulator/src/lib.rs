@@ -28,5 +28,5 @@ pub use model::arc;
 pub use model::defect::{Defect, LinkEffect, Unit as DeadUnit, UnknownDefect};
 pub use model::pcie::HostMemory;
 pub use model::vector_unit::VectorUnit;
-pub use observe::trace::{self, HostTimeline, Mark, TraceConfig, TraceError, Track};
+pub use observe::trace::{self, HostTimeline, KernelSpan, Mark, TraceConfig, TraceError, Track};
 pub use observe::usage;

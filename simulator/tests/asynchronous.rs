@@ -26,7 +26,7 @@ use page::examples;
 use pipeline::{Bug, Pipeline};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::RiscV;
-use tt_simulator::{Blame, Fault, Mode};
+use tt_simulator::{Blame, Fault, Mode, Progress};
 
 /// Seeds within which a bug has to be found.
 const SEEDS_OF_A_BUG: u64 = 100;
@@ -117,6 +117,13 @@ fn the_documentation_shows_what_is_found() {
 /// Runs the programs of a small hazard with a seed.
 fn run_small(hazard: &Hazard, broken: bool, seed: u64) -> Result<(), Fault> {
     let mut host = Host::with_mode(Mode::Async { seed });
+    start_small(&mut host, hazard, broken);
+    let progress = host.run()?;
+    assert!(progress.asleep, "{}, seed {seed}: still running", hazard.name);
+    Ok(())
+}
+
+fn start_small(host: &mut Host, hazard: &Hazard, broken: bool) {
     let tile = tensix(0, 0);
     for tile in [tile, other_tile()] {
         host.write(tile, DATA, &[0; DATA_BYTES]);
@@ -130,9 +137,44 @@ fn run_small(hazard: &Hazard, broken: bool, seed: u64) -> Result<(), Fault> {
         let cores = programs.iter().filter(|(of, ..)| *of == tile).map(|(_, core, _)| *core);
         host.release(tile, &cores.collect::<Vec<RiscV>>());
     }
-    let progress = host.run()?;
-    assert!(progress.asleep, "{}, seed {seed}: still running", hazard.name);
-    Ok(())
+}
+
+/// Where findings are noted, the run goes on behind each, and the first one is among the notes: of all that the race detector finds, which
+/// the vector unit's results that are used too early are no part of.
+#[test]
+fn findings_can_be_noted() {
+    let mut noted = 0;
+    for bug in Bug::ALL {
+        let (seed, fault) = find(bug);
+        let mut host = Host::with_notes(seed);
+        Pipeline::new(Some(bug)).start(&mut host);
+        let end = host.run();
+        noted += usize::from(is_noted(&mut host, &fault, end, &format!("{bug:?}")));
+    }
+    for hazard in HAZARDS {
+        let (seed, fault) = (0..SEEDS_OF_A_BUG)
+            .find_map(|seed| run_small(hazard, true, seed).err().map(|fault| (seed, fault)))
+            .expect("found, as another test shows");
+        let mut host = Host::with_notes(seed);
+        start_small(&mut host, hazard, true);
+        let end = host.run();
+        noted += usize::from(is_noted(&mut host, &fault, end, hazard.name));
+    }
+    assert_eq!(noted, Bug::ALL.len() + HAZARDS.len() - 2, "all but the vector unit's");
+}
+
+/// Whether a finding was noted. Otherwise it is a fault as it was.
+fn is_noted(host: &mut Host, fault: &Fault, end: Result<Progress, Fault>, name: &str) -> bool {
+    let notes = host.chip.take_findings();
+    if end.as_ref().err() == Some(fault) {
+        return false;
+    }
+    // A fault says in the end which packet it was, if it was one.
+    let is_there = notes.iter().any(|note| fault.what.starts_with(&note.what));
+    assert!(is_there, "{name}: {notes:#?}\ndo not have {fault}");
+    assert!(notes.iter().all(|note| note.at.tile.is_some()), "{name}: {notes:?}");
+    assert_eq!(host.chip.take_findings(), [], "{name}: each once");
+    true
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn run(mode: Mode, waits: bool) -> Result<u64, Fault> {
         if memory.0.lock().unwrap()[0] == 0 {
             continue;
         }
-        host.chip.check_host_read(HOST_WINDOW + DATA_AT, BYTES)?;
+        host.chip.check_host_access("reads", HOST_WINDOW + DATA_AT, BYTES)?;
         let bytes = memory.0.lock().unwrap()[DATA_AT as usize..][..BYTES].to_vec();
         assert!(bytes.iter().all(|&byte| byte == 0x77), "the flag came before the data");
         return Ok(host.chip.clock() - begin);

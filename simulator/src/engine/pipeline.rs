@@ -117,7 +117,7 @@ fn issue<P: Policy, O: Observer>(
     let step = tensix.dispatch(thread, opcode, word, l1)?;
     let log = O::ACCESSES.then(|| tile.take_log());
     if step == Step::Stall {
-        return Ok(Progress::None);
+        return observer.stalled(tile.tensix(), thread, opcode, word).map(|()| Progress::None);
     }
     tile.tensix_mut().retire(thread);
     observer.tensix_retired(thread, opcode, word);

@@ -66,6 +66,8 @@ pub struct ChipConfig {
     pub trace: Option<TraceConfig>,
     /// What is broken.
     pub defects: Vec<Defect>,
+    /// In the asynchronous mode: the race detector notes what it finds, and the run goes on ([`Chip::take_findings`]).
+    pub notes: bool,
 }
 
 impl ChipConfig {
@@ -74,7 +76,16 @@ impl ChipConfig {
         let count = board.harvested.get(index).copied().unwrap_or(0);
         let harvested = ((1 << count) - 1) << (board.chip.harvestable() - u32::from(count));
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { board, harvested, threads, index, mode: Mode::Fast, trace: None, defects: Vec::new() }
+        Self {
+            board,
+            harvested,
+            threads,
+            index,
+            mode: Mode::Fast,
+            trace: None,
+            defects: Vec::new(),
+            notes: false,
+        }
     }
 
     /// Whom an Ethernet tile of this chip belongs to.
@@ -277,9 +288,15 @@ impl Chip {
 
     /// From now on accesses are watched: memories keep logs, DRAM remembers what was written.
     fn detect_races(&mut self, seed: u64, positions: &[NocXy]) {
-        self.races = Some(Box::new(Races::new(self.config.board.chip, seed, positions)));
+        self.races = Some(Box::new(Races::new(self.config.board.chip, seed, positions, self.config.notes)));
         self.tiles.iter_mut().for_each(Tile::enable_log);
         self.dram.iter_mut().for_each(Dram::remember_writes);
+    }
+
+    /// Takes what the race detector has noted since the last call ([`ChipConfig::notes`]): each finding once for a set of kernels, with the
+    /// first tile that has it.
+    pub fn take_findings(&mut self) -> Vec<Fault> {
+        self.races.as_mut().map_or_else(Vec::new, |races| races.take_findings())
     }
 
     /// Starts new worker threads, in a process that was forked from the one that made the chip: threads stay behind.

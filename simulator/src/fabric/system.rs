@@ -99,6 +99,7 @@ pub(super) fn advance(chips: &mut [Chip], clocks: u64) -> Result<Progress, Fault
     while passed < clocks {
         if !chips.iter().any(Chip::is_busy) {
             chips.iter_mut().for_each(Chip::tell_time);
+            chips.iter().map(Chip::check_gates).enumerate().try_for_each(on_chip)?;
             return Ok(Progress { clocks: passed, asleep: true });
         }
         let quantum = chips.iter_mut().map(|chip| chip.quantum(single)).min().unwrap_or(1);

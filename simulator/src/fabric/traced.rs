@@ -8,7 +8,7 @@ use crate::engine::packets::InFlight;
 use crate::fault::Fault;
 use crate::model::grid::Node;
 use crate::model::noc::{Remote, Request};
-use crate::observe::trace::{Mark, Packet, TraceConfig, TraceError, Tracer, Transfer};
+use crate::observe::trace::{KernelSpan, Mark, Packet, TraceConfig, TraceError, Tracer, Transfer};
 
 impl Chip {
     /// Traces from now on; a trace that was there ends.
@@ -68,6 +68,14 @@ impl Chip {
     pub fn mark(&mut self, mark: &Mark) -> Result<(), TraceError> {
         let clock = self.clock;
         self.tracer.as_mut().map_or(Ok(()), |tracer| tracer.mark(clock, mark))
+    }
+
+    /// A kernel has measured a span: a timeline shows it.
+    ///
+    /// # Errors
+    /// The trace cannot be written.
+    pub fn kernel_span(&mut self, span: &KernelSpan) -> Result<(), TraceError> {
+        self.tracer.as_mut().map_or(Ok(()), |tracer| tracer.kernel_span(span))
     }
 
     /// The packets of a quantum have been delivered.

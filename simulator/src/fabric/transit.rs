@@ -37,14 +37,14 @@ impl Chip {
     ///
     /// # Errors
     /// A write is still under way.
-    pub fn check_host_read(&self, addr: u64, len: usize) -> Result<(), Fault> {
+    pub fn check_host_access(&self, access: &str, addr: u64, len: usize) -> Result<(), Fault> {
         let packets = self.in_flight.as_ref().filter(|_| self.races.is_some());
         for moving in packets.into_iter().flat_map(|packets| packets.under_way()) {
             let packet = &moving.packet;
             let apart = packet.addr >= addr + len as u64 || addr >= packet.addr + u64::from(packet.len);
             if !apart && packet.is_write() && matches!(self.remote_node(packet), Ok(Node::Pcie(_))) {
                 let what = format!(
-                    "data race: the host reads {len} bytes of its memory at {addr:#x} of the PCIe tile while a NoC {} write of {} bytes is not acknowledged",
+                    "data race: the host {access} {len} bytes of its memory at {addr:#x} of the PCIe tile while a NoC {} write of {} bytes is not acknowledged",
                     packet.noc, packet.len
                 );
                 return Err(located(Fault::program(what).page(ORDERING), self.position(moving.from), packet));

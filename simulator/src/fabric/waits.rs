@@ -6,6 +6,7 @@ use tt_isa::noc::NocXy;
 use tt_isa::rv32;
 
 use super::Chip;
+use crate::fault::Fault;
 use crate::model::eth::EthernetTile;
 use crate::model::grid::Node;
 use crate::model::rv32::{Hart, Kind, decode};
@@ -27,6 +28,16 @@ impl Chip {
         let tile = &self.tiles[index];
         let cores = RiscV::ALL.into_iter().filter_map(|core| core_waits(tile, core));
         cores.chain((0..THREADS).filter_map(|thread| thread_waits(tile, thread))).collect()
+    }
+
+    /// Whether what a thread waits for is an error, now that nothing moves any more.
+    ///
+    /// # Errors
+    /// It is ([`crate::model::tensix::Tensix::check_gates`]).
+    pub(super) fn check_gates(&self) -> Result<(), Fault> {
+        self.tiles
+            .iter()
+            .try_for_each(|tile| tile.tensix().check_gates().map_err(|fault| fault.in_tile(tile.position())))
     }
 }
 

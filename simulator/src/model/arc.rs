@@ -2,7 +2,7 @@
 //! (`ARCTile/README.md`, `ARCTile/ResetUnit.md`; telemetry and messages as the vendor's user-mode driver expects them).
 //!
 //! The reset unit has the addresses, in ARC's own address space, of a table of telemetry tags and of their values;
-//! both lie in CSM. A message is answered at once, whether it comes in scratch registers or in the queue of newer firmware ([`queue`]). Older and newer telemetry are both there: the host's
+//! both lie in CSM. A message is answered at once, whether it comes in scratch registers or in the queue of newer firmware (`queue`). Older and newer telemetry are both there: the host's
 //! driver reads the version of the firmware in the older one, and the rest in the newer.
 
 use tt_isa::arc::{

@@ -128,6 +128,12 @@ impl<A: Observer, B: Observer> Observer for Both<'_, A, B> {
     }
 
     #[inline(always)]
+    fn stalled(&mut self, tensix: &Tensix, thread: usize, opcode: Opcode, word: u32) -> Result<(), Fault> {
+        self.0.stalled(tensix, thread, opcode, word)?;
+        self.1.stalled(tensix, thread, opcode, word)
+    }
+
+    #[inline(always)]
     fn issued(&mut self, issued: &Issued) -> Result<(), Fault> {
         self.0.issued(issued)?;
         self.1.issued(issued)

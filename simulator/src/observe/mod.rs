@@ -173,6 +173,11 @@ pub trait Observer {
         Ok(())
     }
 
+    /// An instruction that the gate has let through finds that its unit cannot execute it yet.
+    fn stalled(&mut self, tensix: &Tensix, thread: usize, opcode: Opcode, word: u32) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// An instruction has taken effect.
     fn issued(&mut self, issued: &Issued) -> Result<(), Fault> {
         Ok(())

@@ -7,10 +7,11 @@ use tt_isa::insn::{
     SFPMOV, SFPNOP, STALLWAIT, WRCFG, ZEROACC, ZEROSRC,
 };
 use tt_isa::map::{
-    CFG_BASE, MAILBOX_BASE, MAILBOX_STRIDE, MOP_CFG_BASE, PC_BUF_BASE, PC_BUF_MOP_SYNC, PC_BUF_SEMAPHORE,
-    REGFILE_BASE, RiscV,
+    CFG_BASE, MAILBOX_BASE, MAILBOX_STRIDE, MOP_CFG_BASE, NOC_OVERLAY_BASE, NOC_OVERLAY_STREAM_STRIDE,
+    PC_BUF_BASE, PC_BUF_MOP_SYNC, PC_BUF_SEMAPHORE, REGFILE_BASE, RiscV,
 };
 use tt_isa::noc::{Ctrl, NocXy, reg};
+use tt_isa::overlay::reg as overlay;
 use tt_isa::sfpu::{lreg, mod0_fmt};
 use tt_isa::stall::{block, semaphore, until};
 
@@ -151,6 +152,25 @@ pub const HAZARDS: &[Hazard] = &[
             });
             let reader = program(RiscV::Trisc0, |code| {
                 code.load(MAILBOX_BASE, true);
+                code.load(DATA, true);
+            });
+            vec![writer, reader]
+        },
+    },
+    Hazard {
+        name: "a count in a stream's register that overtakes a store to L1",
+        names: &["L1 0x00020000", "BRISC at pc", "TRISC0 at pc", "load the word back"],
+        programs: |broken| {
+            let count = NOC_OVERLAY_BASE + 3 * NOC_OVERLAY_STREAM_STRIDE + 4 * overlay::REMOTE_DEST_BUF_SIZE;
+            let writer = program(RiscV::Brisc, |code| {
+                code.store(DATA, 1);
+                if !broken {
+                    code.settle(DATA);
+                }
+                code.store(count, 1);
+            });
+            let reader = program(RiscV::Trisc0, |code| {
+                code.wait(count, 1);
                 code.load(DATA, true);
             });
             vec![writer, reader]
@@ -349,6 +369,10 @@ pub const HAZARDS: &[Hazard] = &[
                 code.tensix(SETDMAREG { reg_index_16b: 8, payload_sig_sel: 77, ..SETDMAREG::ZERO }.word());
                 code.tensix(WRCFG { gpr_address: 4, wr128b: 0, cfg_reg: register }.word());
                 if !broken {
+                    // WRCFG has read its GPR by now.
+                    code.tensix(
+                        SETDMAREG { reg_index_16b: 8, payload_sig_sel: 78, ..SETDMAREG::ZERO }.word(),
+                    );
                     code.tensix(NOP {}.word());
                 }
                 code.tensix(RDCFG { gpr_address: 6, cfg_reg: register }.word());

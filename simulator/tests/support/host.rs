@@ -31,6 +31,13 @@ impl Host {
         Self::with(ChipConfig { threads: 1, mode, harvested: !1, ..n150 })
     }
 
+    /// The same in the asynchronous mode, whose findings are noted.
+    pub fn with_notes(seed: u64) -> Self {
+        let n150 = ChipConfig::of_board(board("n150").expect("known"), 0);
+        let mode = Mode::Async { seed };
+        Self::with(ChipConfig { threads: 1, mode, notes: true, harvested: !1, ..n150 })
+    }
+
     /// The chip of an n150 on so many threads.
     pub fn with_threads(threads: usize) -> Self {
         Self::with(ChipConfig { threads, ..ChipConfig::of_board(board("n150").expect("known"), 0) })

@@ -12,7 +12,7 @@
 use tt_isa::chip::{BOARDS, Board, WORMHOLE, board};
 use tt_isa::noc::NocXy;
 use tt_isa::pcie::config;
-use tt_simulator::{Chip, Fault, HostMemory, System, TraceConfig};
+use tt_simulator::{Chip, ChipConfig, Fault, HostMemory, Mode, System, TraceConfig};
 
 use crate::error::AbiError;
 
@@ -26,24 +26,43 @@ const STRIDE: u64 = 1 << 36;
 const CLASS_AND_REVISION: u32 = 0x1200_0001;
 /// Interrupt pin 0 (none) on line 255 (not connected).
 const NO_INTERRUPT: u32 = 0xFF;
+/// Most clocks for one that the host asks for.
+const MOST_CLOCKS: u32 = 1 << 20;
 
 /// What the environment says.
 pub struct Settings {
     board: &'static Board,
     threads: Option<usize>,
+    mode: Mode,
+    /// Findings of the race detector are noted.
+    notes: bool,
+    /// How many clocks pass for one that the host asks for.
+    clocks: u32,
 }
 
 impl Settings {
-    /// Reads `TT_SIM_BOARD` and `TT_SIM_THREADS`.
+    /// Reads `TT_SIM_BOARD`, `TT_SIM_THREADS`, `TT_SIM_MODE` and `TT_SIM_CLOCKS`.
     ///
     /// # Errors
     /// A value that means nothing.
     pub fn from_env() -> Result<Self, AbiError> {
         let value = |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-        Self::parse(value("TT_SIM_BOARD"), value("TT_SIM_THREADS"))
+        Self::parse(value("TT_SIM_BOARD"), value("TT_SIM_THREADS"), value("TT_SIM_MODE"))?
+            .with_clocks(value("TT_SIM_CLOCKS"))
     }
 
-    fn parse(name: Option<String>, threads: Option<String>) -> Result<Self, AbiError> {
+    fn with_clocks(self, clocks: Option<String>) -> Result<Self, AbiError> {
+        let clocks = clocks.map(|value| match value.parse() {
+            Ok(clocks @ 1..=MOST_CLOCKS) => Ok(clocks),
+            _ => {
+                let expected = format!("a number of clocks is 1 to {MOST_CLOCKS}");
+                Err(AbiError::Setting { name: "TT_SIM_CLOCKS", value, expected })
+            }
+        });
+        Ok(Self { clocks: clocks.unwrap_or(Ok(1))?, ..self })
+    }
+
+    fn parse(name: Option<String>, threads: Option<String>, mode: Option<String>) -> Result<Self, AbiError> {
         let name = name.unwrap_or_else(|| "galaxy".to_owned());
         let Some(board) = board(&name) else {
             let names: Vec<&str> = BOARDS.iter().map(|board| board.name).collect();
@@ -57,7 +76,25 @@ impl Settings {
                 Err(AbiError::Setting { name: "TT_SIM_THREADS", value, expected })
             }
         });
-        Ok(Self { board, threads: threads.transpose()? })
+        let (mode, notes) = mode.map_or(Ok((Mode::Fast, false)), parse_mode)?;
+        Ok(Self { board, threads: threads.transpose()?, mode, notes, clocks: 1 })
+    }
+}
+
+/// How time passes: `fast`, `timed`, `async=SEED`, or `async=SEED,note`, which notes what the race detector finds and goes on.
+fn parse_mode(value: String) -> Result<(Mode, bool), AbiError> {
+    let seed = value.strip_prefix("async=").and_then(|rest| {
+        let noted = rest.strip_suffix(",note");
+        Some((noted.unwrap_or(rest).parse().ok()?, noted.is_some()))
+    });
+    match (value.as_str(), seed) {
+        ("fast", _) => Ok((Mode::Fast, false)),
+        ("timed", _) => Ok((Mode::Timed, false)),
+        (_, Some((seed, notes))) => Ok((Mode::Async { seed }, notes)),
+        _ => {
+            let expected = "a mode is fast, timed, async=SEED or async=SEED,note".to_owned();
+            Err(AbiError::Setting { name: "TT_SIM_MODE", value, expected })
+        }
     }
 }
 
@@ -66,6 +103,8 @@ pub struct Device {
     system: System,
     /// Chips that are on the bus.
     on_bus: usize,
+    /// How many clocks pass for one that the host asks for.
+    clocks: u32,
     /// A fault has ended its time.
     pub stopped: bool,
     /// The process that has the chip's threads.
@@ -88,7 +127,10 @@ impl Device {
         host: impl Fn() -> Option<Box<dyn HostMemory>>,
     ) -> Result<Self, AbiError> {
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        let mut system = System::new(settings.board, settings.threads.unwrap_or_else(processors))?;
+        let &Settings { board, mode, notes, .. } = settings;
+        let threads = settings.threads.unwrap_or_else(processors);
+        let config = |index| ChipConfig { threads, mode, notes, ..ChipConfig::of_board(board, index) };
+        let mut system = System::of((0..board.harvested.len()).map(config))?;
         for chip in system.chips() {
             if let Some(host) = host() {
                 chip.set_host_memory(host);
@@ -98,7 +140,8 @@ impl Device {
             }
         }
         let on_bus = settings.board.pcie_chips.into();
-        Ok(Self { system, on_bus, stopped: false, process: std::process::id() })
+        let clocks = settings.clocks;
+        Ok(Self { system, on_bus, clocks, stopped: false, process: std::process::id() })
     }
 
     fn chip(&mut self, device: usize) -> &mut Chip {
@@ -191,10 +234,21 @@ impl Device {
             return Ok(());
         }
         self.own_threads()?;
-        self.system.advance(u64::from(clocks)).map(drop).map_err(|fault| {
+        let result = self.system.advance(u64::from(clocks) * u64::from(self.clocks));
+        self.print_findings();
+        result.map(drop).map_err(|fault| {
             self.stopped = true;
             fault.into()
         })
+    }
+
+    /// A line for each new finding of the race detector, where they are noted.
+    fn print_findings(&mut self) {
+        for (n, chip) in self.system.chips().iter_mut().enumerate() {
+            for finding in chip.take_findings() {
+                eprintln!("libttsim: finding: {}", finding.on_chip(n));
+            }
+        }
     }
 
     /// Device and BAR of a physical address.
@@ -263,7 +317,7 @@ mod tests {
     use super::*;
 
     fn board(name: Option<&str>) -> Device {
-        let settings = Settings::parse(name.map(str::to_owned), Some("1".to_owned())).unwrap();
+        let settings = Settings::parse(name.map(str::to_owned), Some("1".to_owned()), None).unwrap();
         Device::new(&settings, || None).unwrap()
     }
 
@@ -333,8 +387,23 @@ mod tests {
     #[test]
     fn settings_are_checked() {
         let parse = |board: &str, threads: &str| {
-            Settings::parse(Some(board.to_owned()), Some(threads.to_owned())).map(drop)
+            Settings::parse(Some(board.to_owned()), Some(threads.to_owned()), None).map(drop)
         };
+        let clocks = |clocks: &str| {
+            Settings::parse(None, None, None).and_then(|it| it.with_clocks(Some(clocks.to_owned())))
+        };
+        assert_eq!(clocks("256").map(|it| it.clocks).ok(), Some(256));
+        for wrong in ["0", "many", "-1", "10000000"] {
+            assert!(matches!(clocks(wrong), Err(AbiError::Setting { name: "TT_SIM_CLOCKS", .. })));
+        }
+        let mode =
+            |mode: &str| Settings::parse(None, None, Some(mode.to_owned())).map(|it| (it.mode, it.notes));
+        assert_eq!(mode("timed").ok(), Some((Mode::Timed, false)));
+        assert_eq!(mode("async=7").ok(), Some((Mode::Async { seed: 7 }, false)));
+        assert_eq!(mode("async=7,note").ok(), Some((Mode::Async { seed: 7 }, true)));
+        for wrong in ["async", "async=x", "async=7,", "async=7,notes", "slow", "fast,note", ""] {
+            assert!(matches!(mode(wrong), Err(AbiError::Setting { name: "TT_SIM_MODE", .. })));
+        }
         assert!(parse("n150", "2").is_ok());
         assert!(matches!(parse("n151", "2"), Err(AbiError::Setting { name: "TT_SIM_BOARD", .. })));
         for threads in ["0", "many", "1025", ""] {

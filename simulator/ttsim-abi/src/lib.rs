@@ -24,7 +24,9 @@
 //! # Settings
 //! `TT_SIM_BOARD` is the board. The default is `galaxy`, a Wormhole with all its rows of tiles, as in the vendor's library.
 //! On a board with several chips, those on the bus are devices 0, 1, ... `TT_SIM_THREADS` is the number of worker threads;
-//! `TT_SIM_TRACE` asks for a trace.
+//! `TT_SIM_CLOCKS` is how many clocks pass for one
+//! that the caller asks for: the vendor's driver asks for one with every read. `TT_SIM_MODE` is `fast`, `timed` or `async=SEED`, or `async=SEED,note`,
+//! which prints a line for every finding of the race detector and goes on; `TT_SIM_TRACE` asks for a trace.
 //!
 //! # Safety
 //! All unsafe code is in this file: it turns a caller's pointer and size into a slice. The caller guarantees

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::library;
-use tt_isa::chip::{Chip, WORMHOLE};
+use tt_isa::chip::{Chip, DramBank, WORMHOLE};
 use tt_isa::noc::NocXy;
 
 /// Bytes of an Ethernet tile's L1 (`EthernetTile/README.md`).
@@ -50,8 +50,32 @@ fn descriptor(chip: &Chip) -> String {
     line("worker_l1_size", &WORMHOLE.tile.l1_size.to_string());
     line("dram_bank_size", &(2 * chip.dram_bank_size).to_string());
     line("eth_l1_size", &ETHERNET_L1.to_string());
-    line("features", "{}");
+    line("dram_views", &format!("[{}]", views(chip).join(", ")));
+    line("dram_view_size", &chip.dram_bank_size.to_string());
+    line("harvested_workers", "[]");
+    line("features", FEATURES);
     text
+}
+
+/// What tt-metal, on top of the driver, asks of a chip: coordinates can be translated; versions that no kernel looks at any more.
+const FEATURES: &str = "{noc: {translation_id_enabled: true}, \
+    unpacker: {version: 2, inline_srca_trans_without_srca_trans_instr: true}, \
+    math: {dst_size_alignment: 32768}, packer: {version: 2}, overlay: {version: 2}}";
+
+/// Banks for tt-metal's allocator: the channel, where in it the bank begins, and which of the channel's tiles worker and Ethernet tiles
+/// use on either NoC. Any of them will do.
+fn views(chip: &Chip) -> Vec<String> {
+    let ports: Vec<_> = chip.dram.iter().map(|bank| bank.ports).collect();
+    let view = |(n, bank): (usize, &DramBank)| {
+        let channel =
+            ports[..n].chunk_by(|a, b| a == b).count() - usize::from(n > 0 && ports[n] == ports[n - 1]);
+        let port = n % bank.ports.len();
+        format!(
+            "{{channel: {channel}, eth_endpoint: [{port}, {port}], worker_endpoint: [{port}, {port}], address_offset: {}}}",
+            bank.base
+        )
+    };
+    chip.dram.iter().enumerate().map(view).collect()
 }
 
 fn checked_in() -> PathBuf {

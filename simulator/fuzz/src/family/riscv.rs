@@ -3,7 +3,7 @@
 //! x31 points to a table in L1 and x30 to the core's own data RAM; neither changes. x29 counts the rounds of loops. All
 //! others start with awkward numbers. Branches go forward, loops are counted, so that every program ends.
 
-use tt_isa::map::{LOCAL_RAM_BASE, RiscV};
+use tt_isa::map::{DBG_FEATURE_DISABLE, DEBUG_REGS_BASE, LOCAL_RAM_BASE, RiscV};
 use tt_isa::rv32::{Format, LISTING, b, encode, i, jal, li, r, s};
 
 use super::Family;
@@ -61,6 +61,9 @@ fn target(random: &mut Random) -> u32 {
 }
 
 fn instruction(random: &mut Random, body: &mut Vec<u32>) {
+    if random.chance(4) {
+        return debug_register(random, body);
+    }
     match random.below(16) {
         0..=8 => body.push(arithmetic(random)),
         9..=11 => body.push(memory(random)),
@@ -121,6 +124,18 @@ fn jump(random: &mut Random, body: &mut Vec<u32>) {
         body.extend([i("Addi", 0, 0, 0); 6]);
         body.extend([encode("Auipc", register, 0, 0, 0), i("Jalr", rd, register, 4 + distance)]);
     }
+}
+
+/// A register of the tile that reads 0 and takes nothing but 0.
+fn debug_register(random: &mut Random, body: &mut Vec<u32>) {
+    let register = random.range(1, ROUNDS - 1);
+    // Nothing may branch past the first instruction: the address would be another one.
+    body.extend([i("Addi", 0, 0, 0); 6]);
+    body.extend(li(register, DEBUG_REGS_BASE + DBG_FEATURE_DISABLE));
+    if random.chance(128) {
+        body.push(s("Sw", 0, register, 0));
+    }
+    body.push(i("Lw", target(random), register, 0));
 }
 
 /// Some instructions again and again.

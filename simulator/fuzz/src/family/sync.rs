@@ -1,9 +1,10 @@
-//! Semaphores, mutexes and waits: of one thread, so that it never blocks for ever, and of three threads, so that their order shows.
+//! Semaphores, mutexes and waits: of one thread, so that it never blocks for ever, and of three threads, so that their order shows;
+//! and banks of SrcA and SrcB that two threads hand to each other.
 
 use tt_isa::chip::wormhole::config as c;
 use tt_isa::insn::{
-    ADDDMAREG, ATGETM, ATRELM, CLEARDVALID, MULDMAREG, NOP, RDCFG, SEMGET, SEMINIT, SEMPOST, SEMWAIT,
-    SETDMAREG, SETDVALID, STALLWAIT, WRCFG,
+    ADDDMAREG, ATGETM, ATRELM, CLEARDVALID, MOVA2D, MULDMAREG, NOP, RDCFG, SEMGET, SEMINIT, SEMPOST, SEMWAIT,
+    SETDMAREG, SETDVALID, SETRWC, STALLWAIT, UNPACR_NOP, WRCFG,
 };
 use tt_isa::map::{CFG_BASE, INSTRN_BUF_BASE, INSTRN_BUF_STRIDE, PC_BUF_BASE, PC_BUF_SEMAPHORE, RiscV};
 use tt_isa::stall::{block, semaphore, until};
@@ -21,7 +22,11 @@ struct Known {
 }
 
 pub fn generate(random: &mut Random) -> Case {
-    if random.chance(64) { threads(random) } else { one_thread(random) }
+    match random.below(8) {
+        0 | 1 => threads(random),
+        2 => handover(random),
+        _ => one_thread(random),
+    }
 }
 
 fn one_thread(random: &mut Random) -> Case {
@@ -67,7 +72,8 @@ fn one_thread(random: &mut Random) -> Case {
                 b.sync();
                 b.read(PC_BUF_BASE + PC_BUF_SEMAPHORE, 8);
                 let at = PC_BUF_BASE + PC_BUF_SEMAPHORE + 4 * index;
-                if s.value < s.max {
+                // A core's post does not know the maximum.
+                if s.value < 15 && (s.value == 0 || random.chance(192)) {
                     s.value += 1;
                     b.act(Action::Write(at, 0));
                 } else if s.value > 0 {
@@ -161,6 +167,36 @@ fn threads(random: &mut Random) -> Case {
     }
     b.case
 }
+
+/// BRISC feeds two threads as a kernel does that copies tiles to Dst: thread 0 gives SrcA's bank as soon as that is free, and only then,
+/// by instructions without data, SrcB's; thread 1 waits for SrcA's bank, and hands back both. Thread 0 is ahead by SrcA's bank when thread 1
+/// begins.
+fn handover(random: &mut Random) -> Case {
+    let mut b = Builder::new(Family::Sync, RiscV::Brisc);
+    b.part(Part::Body);
+    let faces = random.range(2, 4);
+    let nop = |unpack_block_selection, no_op| UNPACR_NOP { unpack_block_selection, no_op }.word();
+    let free = STALLWAIT { stall_res: block::UNPACK, wait_res: until::SRCA_CLEAR }.word();
+    for _ in 0..faces {
+        push(&mut b, 0, &[free, nop(0, GIVE), nop(1, CLEAR), nop(1, GIVE)]);
+    }
+    for face in 0..faces {
+        // In fewer cycles SrcB's bank would not be there, here and on the vendor's simulator.
+        for rows in 0..random.range(2, 4) {
+            push(&mut b, 1, &[MOVA2D { dst: 32 * face + 8 * rows, instr_mod: 2, ..MOVA2D::ZERO }.word()]);
+        }
+        push(&mut b, 1, &[SETRWC { clear_ab_vld: 3, bit_mask: random.below(16), ..SETRWC::ZERO }.word()]);
+    }
+    b.part(Part::Dump);
+    (0..2).for_each(|thread| end(&mut b, thread, 0x200));
+    b.read(CFG_BASE + 4 * ENDS[0], 1);
+    b.read(CFG_BASE + 4 * ENDS[1], 1);
+    b.case
+}
+
+/// `UNPACR_NOP` that fills the unpacker's bank with zeros, and that gives it to the matrix unit.
+const CLEAR: u32 = 1;
+const GIVE: u32 = 7;
 
 /// `SETDMAREG` of a GPR's low half.
 fn low(gpr: u32, value: u32) -> u32 {

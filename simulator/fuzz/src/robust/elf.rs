@@ -1,9 +1,8 @@
 //! Kernel images: a valid ELF file, then truncated, with flipped bits, or with any number in any field of its headers.
 
 use tt_isa::chip::WORMHOLE;
-use tt_isa::map::RiscV;
 use tt_isa::rv32::nop;
-use tt_kernels::elf::{flatten, slot};
+use tt_kernels::elf::{IMAGE_SLOTS, ImageSlot, flatten};
 use tt_simulator::Fault;
 
 use super::Ended;
@@ -22,8 +21,8 @@ const WORDS: u32 = 32;
 const NAMES: &[u8] = b"\0.text\0.names\0.tt_chip\0";
 
 /// A RISC-V executable with a segment of code and one of zeros; sections of code, of names, and of the chip that it is for.
-fn valid(core: RiscV) -> Vec<u8> {
-    let base = slot(core).start;
+fn valid(slot: ImageSlot) -> Vec<u8> {
+    let base = slot.start;
     let code_at = FILE_HEADER + SEGMENTS * SEGMENT_HEADER;
     let names_at = code_at + 4 * WORDS;
     let chip_at = (names_at + NAMES.len() as u32).next_multiple_of(4);
@@ -70,22 +69,22 @@ fn damage(file: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// A damaged image. What passes the checks fits into the core's slot.
+/// A damaged image. What passes the checks fits into its slot.
 ///
 /// # Errors
 /// The checks let an image pass that does not fit.
 pub fn image(random: &mut Random) -> Result<Ended, Fault> {
-    let core = random.pick(&RiscV::ALL);
+    let slot = random.pick(&IMAGE_SLOTS);
     let mut ended = Ended::Well;
     for _ in 0..64 {
-        let mut file = valid(core);
+        let mut file = valid(slot);
         damage(&mut file, random);
-        match flatten(&WORMHOLE, core, &file) {
-            Ok(bytes) if bytes.len() > slot(core).size as usize + 15 => {
+        match flatten(&WORMHOLE, slot, &file) {
+            Ok(bytes) if bytes.len() > slot.size as usize + 15 => {
                 return Err(Fault::internal(format!(
                     "image of {:#x} bytes for {}",
                     bytes.len(),
-                    core.name()
+                    slot.core.name()
                 )));
             }
             Ok(_) => {}
@@ -102,19 +101,19 @@ mod tests {
 
     #[test]
     fn without_damage_the_image_is_accepted() {
-        for core in RiscV::ALL {
-            let image = flatten(&WORMHOLE, core, &valid(core)).expect("a valid image");
-            assert_eq!(image[..8], bytes(&[nop(); 2]), "{}", core.name());
+        for slot in IMAGE_SLOTS {
+            let image = flatten(&WORMHOLE, slot, &valid(slot)).expect("a valid image");
+            assert_eq!(image[..8], bytes(&[nop(); 2]), "{}", slot.core.name());
             assert_eq!(image.len(), 4 * WORDS as usize + 64);
         }
     }
 
     #[test]
     fn a_segment_with_more_bytes_than_memory_is_refused() {
-        let mut file = valid(RiscV::Brisc);
+        let mut file = valid(IMAGE_SLOTS[0]);
         let memory_size = (FILE_HEADER + 5 * 4) as usize;
         file[memory_size..memory_size + 4].copy_from_slice(&16_u32.to_le_bytes());
-        let error = flatten(&WORMHOLE, RiscV::Brisc, &file).unwrap_err();
+        let error = flatten(&WORMHOLE, IMAGE_SLOTS[0], &file).unwrap_err();
         assert!(matches!(error, ImageError::Segment { file: 128, memory: 16, .. }), "{error}");
     }
 }

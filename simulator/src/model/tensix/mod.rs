@@ -166,6 +166,28 @@ impl Tensix {
         self.sfpu.hazard_checks = true;
     }
 
+    /// Looks at a `SETRWC` at a thread's gate.
+    ///
+    /// # Errors
+    /// It would hand back a bank that the matrix unit does not have.
+    pub fn check_setrwc(&self, thread: usize, word: u32) -> Result<(), Fault> {
+        rwc::check_setrwc(self, thread, word)
+    }
+
+    /// Looks at what stands at the threads' gates when nothing moves any more.
+    ///
+    /// # Errors
+    /// A `SETRWC` waits for a bank to hand back, and no thread will give it.
+    pub fn check_gates(&self) -> Result<(), Fault> {
+        let waiting = |thread| self.at_gate(thread).filter(|&word| Opcode::of(word) == Some(Opcode::SETRWC));
+        (0..THREADS).try_for_each(|thread| match waiting(thread) {
+            Some(word) if self.latched(thread).is_none() => {
+                self.check_setrwc(thread, word).map_err(|fault| fault.in_thread(thread as u8, word))
+            }
+            _ => Ok(()),
+        })
+    }
+
     /// Whether `thread`'s FIFO has room.
     #[inline]
     pub fn can_push(&self, thread: usize) -> bool {

@@ -137,9 +137,41 @@ pub fn flip_sources(t: &mut Tensix, thread: usize, flip: u32) -> Result<(), Faul
     Ok(())
 }
 
+/// Whether the matrix unit has the banks that an instruction hands back ([`flip_sources`]).
+///
+/// # Errors
+/// It has not.
+fn check_release(t: &Tensix, thread: usize, flip: u32) -> Result<(), Fault> {
+    use tt_isa::chip::wormhole::thread::{CLR_DVALID_SrcA_Disable, CLR_DVALID_SrcB_Disable};
+    if flip & 1 != 0 && t.cfg.thread(thread, CLR_DVALID_SrcA_Disable) == 0 {
+        t.src_a.check_release()?;
+    }
+    if flip & 2 != 0 && t.cfg.thread(thread, CLR_DVALID_SrcB_Disable) == 0 {
+        t.src_b.check_release()?;
+    }
+    Ok(())
+}
+
+/// The fault of a `SETRWC` at a thread's gate that would hand back a bank that the matrix unit does not have.
+///
+/// # Errors
+/// That fault.
+pub(super) fn check_setrwc(t: &Tensix, thread: usize, word: u32) -> Result<(), Fault> {
+    check_release(t, thread, SETRWC::decode(word).clear_ab_vld)
+}
+
 /// `SETRWC`: sets counters and their copies, to a number or to a copy (of Dst also: to itself) and a number.
+///
+/// Unlike the instructions that read SrcA or SrcB it does not wait for the banks that it hands back (`SETRWC.md`). The vendor's kernels
+/// still rely on a bank to be there in time: where one thread copies SrcA's datums to Dst and then hands both back, the other one has given
+/// SrcB a few cycles before, by two instructions without data. Such an
+/// instruction therefore waits until the others have come as far as they can, which is one of the orders that silicon allows. If
+/// the bank does not come it is a fault ([`Tensix::check_gates`]). For the race detector, which has any order do, it is a finding at once.
 pub fn setrwc(t: &mut Tensix, thread: usize, word: u32) -> Exec {
     let op = SETRWC::decode(word);
+    if check_release(t, thread, op.clear_ab_vld).is_err() {
+        return Ok(Step::Stall);
+    }
     let rwc = &mut t.rwc[thread];
     let set = |counter: &mut Counter, bit: u32, value: u32, rows: u32| {
         let base = if op.rwc_cr & bit != 0 { counter.cr } else { 0 };
@@ -208,6 +240,20 @@ mod tests {
         setrwc(&mut t, 0, SETRWC { rwc_d: 1, rwc_cr: 4, bit_mask: 4, ..SETRWC::ZERO }.word()).unwrap();
         assert_eq!((t.rwc[0].dst, t.rwc[0].src_a), (counter(11, 11), counter(7, 7)));
         assert_eq!(t.rwc[1], Rwc::default());
+    }
+
+    #[test]
+    fn setrwc_of_a_bank_that_is_not_valid_lets_other_threads_go_on_first() {
+        let mut t = crate::model::tensix::testing::tensix();
+        let word = SETRWC { clear_ab_vld: 3, rwc_a: 8, bit_mask: 1, ..SETRWC::ZERO }.word();
+        t.src_a.give_to_matrix().unwrap();
+        assert_eq!(setrwc(&mut t, 1, word).unwrap(), Step::Stall);
+        assert_eq!((t.rwc[1], t.src_a.matrix_ready()), (Rwc::default(), true));
+        assert!(check_setrwc(&t, 1, word).unwrap_err().to_string().contains("SrcB bank 0 is not valid"));
+        t.src_b.give_to_matrix().unwrap();
+        assert_eq!(setrwc(&mut t, 1, word).unwrap(), Step::Done);
+        assert_eq!((t.src_a.matrix_bank, t.src_b.matrix_bank, t.rwc[1].src_a.value), (1, 1, 8));
+        assert_eq!(setrwc(&mut t, 1, word).unwrap(), Step::Stall);
     }
 
     #[test]

@@ -127,15 +127,25 @@ impl SrcBanks {
 
     /// The matrix unit moves on to its other bank; `release` hands the present one back to the unpacker.
     pub fn flip_matrix(&mut self, release: bool) -> Result<(), Fault> {
-        let bank = self.matrix_bank;
         if release {
-            if !self.valid[bank] {
-                return Err(Fault::program(format!("{} bank {bank} is not valid", self.name)).page(PAGE));
-            }
-            self.valid[bank] = false;
+            self.check_release()?;
+            self.valid[self.matrix_bank] = false;
         }
         self.matrix_bank ^= 1;
         Ok(())
+    }
+
+    /// Whether the matrix unit has a bank to hand back.
+    ///
+    /// # Errors
+    /// It has not: the unpacker's bank would then be taken for handed back later, one bank too late, and both would wait for ever.
+    #[inline]
+    pub fn check_release(&self) -> Result<(), Fault> {
+        let bank = self.matrix_bank;
+        if self.valid[bank] {
+            return Ok(());
+        }
+        Err(Fault::program(format!("{} bank {bank} is not valid", self.name)).page(PAGE))
     }
 }
 

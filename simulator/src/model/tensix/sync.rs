@@ -9,6 +9,8 @@ use crate::fault::Fault;
 pub const SEMAPHORES: usize = 8;
 /// Mutexes of a coprocessor.
 pub const MUTEXES: usize = 8;
+/// Largest value that a semaphore holds, whatever its maximum: it has 4 bits (`SyncUnit.md`).
+pub const SEMAPHORE_MOST: u8 = 15;
 const PAGE: &str = "TensixTile/TensixCoprocessor/SyncUnit.md";
 
 /// A counter with a maximum.
@@ -46,11 +48,23 @@ impl SyncUnit {
         self.mutexes
     }
 
-    /// Adds one.
+    /// Adds one: `SEMPOST`. Only `SEMWAIT` uses the maximum, but a thread that posts beyond it has not waited for its reader.
     pub fn post(&mut self, index: usize) -> Result<(), Fault> {
         let s = &mut self.semaphores[index];
         if s.value >= s.max {
             let what = format!("SEMPOST of semaphore {index} at its maximum {}", s.max);
+            return Err(Fault::program(what).page(PAGE));
+        }
+        s.value += 1;
+        Ok(())
+    }
+
+    /// Adds one for a core's store. Cores have no way to wait for the maximum and programs post without having set one
+    /// (power-on leaves it 0), so only the counter's size is a limit. There the documents have the store do nothing: the post would be lost.
+    pub fn post_by_core(&mut self, index: usize) -> Result<(), Fault> {
+        let s = &mut self.semaphores[index];
+        if s.value >= SEMAPHORE_MOST {
+            let what = format!("a core's post of semaphore {index} at {SEMAPHORE_MOST}, which is lost");
             return Err(Fault::program(what).page(PAGE));
         }
         s.value += 1;
@@ -125,6 +139,17 @@ mod tests {
         s.get(3).unwrap();
         assert!(s.get(3).is_err());
         assert!(s.execute(0, Opcode::SEMPOST, SEMPOST { sem_sel: 3 }.word()).is_err());
+    }
+
+    #[test]
+    fn posts_of_cores_do_not_know_the_maximum() {
+        let mut s = SyncUnit::default();
+        for _ in 0..SEMAPHORE_MOST {
+            s.post_by_core(1).unwrap();
+        }
+        assert_eq!((s.semaphores[1].value, s.semaphores[1].max), (15, 0));
+        assert!(s.post_by_core(1).is_err());
+        assert!(s.post(1).is_err());
     }
 
     #[test]

@@ -164,7 +164,7 @@ impl Tile {
         }
         let index = semaphore(offset)?;
         self.changes += 1;
-        if value & 1 == 0 { self.tensix.sync.post(index) } else { self.tensix.sync.get(index) }
+        if value & 1 == 0 { self.tensix.sync.post_by_core(index) } else { self.tensix.sync.get(index) }
     }
 
     /// Takes the next word from the mailbox from `other` to `core`, or (at offset 4) asks whether there is one.
@@ -204,6 +204,7 @@ impl Tile {
         if let Some(offset) = block(addr, map::DEBUG_REGS_BASE) {
             return match offset {
                 map::SOFT_RESET_0 => Ok(self.soft_reset),
+                map::DBG_FEATURE_DISABLE => Ok(0),
                 map::WALL_CLOCK_L => Ok(self.clock as u32),
                 map::WALL_CLOCK_H => Ok((self.clock >> 32) as u32),
                 _ => self.reset_index(addr).map(|i| self.reset_pcs[i]).ok_or_else(|| unmapped(addr)),
@@ -226,6 +227,9 @@ impl Tile {
         }
         if addr == map::DEBUG_REGS_BASE + map::SOFT_RESET_0 {
             return self.set_soft_reset(value);
+        }
+        if addr == map::DEBUG_REGS_BASE + map::DBG_FEATURE_DISABLE {
+            return feature_disable(value);
         }
         if let Some(i) = self.reset_index(addr) {
             self.reset_pcs[i] = value;
@@ -257,7 +261,9 @@ pub fn niu(addr: u32) -> Option<(usize, u32)> {
     (offset < 2 * map::NIU_STRIDE).then_some(((offset / map::NIU_STRIDE) as usize, offset % map::NIU_STRIDE))
 }
 
-fn overlay(addr: u32) -> Option<u32> {
+/// Offset of a register of the NoC overlay's streams, if one is at `addr`.
+#[inline]
+pub fn overlay(addr: u32) -> Option<u32> {
     let offset = addr.wrapping_sub(map::NOC_OVERLAY_BASE);
     (offset < TENSIX_STREAMS * map::NOC_OVERLAY_STREAM_STRIDE).then_some(offset)
 }
@@ -298,6 +304,15 @@ pub fn mailbox(addr: u32) -> Option<(usize, u32)> {
 pub fn semaphore(offset: u32) -> Result<usize, Fault> {
     let index = offset.wrapping_sub(map::PC_BUF_SEMAPHORE) as usize / 4;
     if index < SEMAPHORES { Ok(index) } else { Err(unmapped(map::PC_BUF_BASE + offset)) }
+}
+
+/// A write of [`map::DBG_FEATURE_DISABLE`]: everything stays as it is after power-on.
+fn feature_disable(value: u32) -> Result<(), Fault> {
+    if value == 0 {
+        return Ok(());
+    }
+    let what = format!("DBG_FEATURE_DISABLE of {value:#x}");
+    Err(Fault::not_implemented(what).page("TensixTile/TensixCoprocessor/Dst.md"))
 }
 
 fn unmapped(addr: u32) -> Fault {

@@ -1,19 +1,21 @@
 //! The coprocessor's instructions: their accesses to L1, Dst, SrcA, SrcB, configuration and GPRs, and the order they create.
 
-use tt_isa::insn::{Opcode, Operand, Unit};
+use tt_isa::insn::{Opcode, Operand, STOREREG, Unit};
+use tt_isa::map::LOCAL_RAM_BASE;
 use tt_isa::stall::until;
 
 use super::TileRaces;
 use super::clock::{Component, Origin, VectorClock};
-use super::report::{self, Place};
+use super::report::Place;
 use super::shadow::Access;
 use super::state::Kept;
 use crate::fault::Fault;
-use crate::model::access::{Accesses, rows_of};
+use crate::model::access::{Accesses, ConfigWord, rows_of};
 use crate::model::tensix::Tensix;
 use crate::model::tensix::frontend::Wait;
 use crate::model::tensix::pipe::{Pipe, packers};
 use crate::model::tensix::sync::SEMAPHORES;
+use crate::model::tile::mmio;
 use crate::observe::{Handover, Issued};
 
 impl TileRaces {
@@ -78,11 +80,27 @@ impl TileRaces {
         let access = Access { component, n, write: false, mask: u32::MAX, what: word };
         let clock = self.threads[thread].clock;
         self.sync_instruction(thread, opcode, word, n);
-        self.check_memory(opcode, &access, accesses, &clock)?;
-        self.check_gprs(thread, opcode, &access, &clock)?;
+        // What is read when an instruction starts is read in the order of the thread: ThreadConfig, which only the thread's own SETC16
+        // writes, and WRCFG's GPRs (of its two cycles only the configuration comes in the second one).
+        let at_start = Access { component: Component::thread(thread), n: self.threads[thread].n, ..access };
+        self.check_memory(opcode, [&access, &at_start], accesses, &clock)?;
+        let gprs = if opcode == Opcode::WRCFG { &at_start } else { &access };
+        self.check_gprs(thread, opcode, gprs, &clock)?;
         self.check_banks(&access, accesses, &clock)?;
         self.keep(issued, &access);
         Ok(())
+    }
+
+    /// A `SETRWC` is to hand back a bank that is not there yet: no document promises that it waits.
+    pub(super) fn bank_is_late(&mut self, tensix: &Tensix, thread: usize, word: u32) -> Result<(), Fault> {
+        let Err(fault) = tensix.check_setrwc(thread, word) else { return Ok(()) };
+        self.found(("bank", [None, Some((thread as u8, word))]), |it| Fault {
+            what: format!(
+                "SETRWC of Tensix thread {thread} hands back a bank that no thread has given yet, and does not wait for it: {} (seed {})",
+                fault.what, it.seed
+            ),
+            ..fault
+        })
     }
 
     /// What happened before a bank was handed over happened before an instruction that uses it.
@@ -115,6 +133,8 @@ impl TileRaces {
                 (Component::pipe(pipe, thread), *n)
             }
             None if opcode == Opcode::WRCFG => {
+                state.n += 1;
+                state.clock.advance(Component::thread(thread), state.n);
                 state.wrcfg[0] += 1;
                 (Component::wrcfg(thread), state.wrcfg[0])
             }
@@ -126,8 +146,14 @@ impl TileRaces {
         }
     }
 
-    /// Semaphores and mutexes order threads.
+    /// Semaphores and mutexes order threads, and what a thread stores to a register of a stream orders it before cores.
     fn sync_instruction(&mut self, thread: usize, opcode: Opcode, word: u32, n: u32) {
+        if opcode == Opcode::STOREREG
+            && let Some(offset) = mmio::overlay(LOCAL_RAM_BASE + 4 * STOREREG::decode(word).reg_addr)
+        {
+            let stream = self.streams.entry(offset).or_insert(VectorClock::ZERO);
+            stream.join(&self.threads[thread].clock);
+        }
         for operand in opcode.effects().writes {
             match *operand {
                 Operand::Semaphores(field) => {
@@ -150,11 +176,11 @@ impl TileRaces {
         }
     }
 
-    /// L1, Dst and configuration.
+    /// L1, Dst and configuration; `at_start`: what the instruction reads when it starts.
     fn check_memory(
         &mut self,
         opcode: Opcode,
-        access: &Access,
+        [access, at_start]: [&Access; 2],
         accesses: &Accesses,
         clock: &VectorClock,
     ) -> Result<(), Fault> {
@@ -172,14 +198,17 @@ impl TileRaces {
             }
             _ => accesses.config.clone(),
         };
-        self.config_access(&config, *access, clock)?;
+        let (own, shared): (Vec<_>, Vec<_>) =
+            config.into_iter().partition(|access| matches!(access.word, ConfigWord::Thread(..)));
+        self.config_access(&own, *at_start, clock)?;
+        self.config_access(&shared, *access, clock)?;
         let dst = &accesses.dst;
         // Whether an instruction that changes rows of Dst adds to what is there.
         let adds = opcode.effects().reads_dst(access.what);
         let read = rows_of(&dst.read).chain(rows_of(&dst.updated).filter(|_| adds));
         for row in read {
             if self.dst_written[row / 64] >> (row % 64) & 1 == 0 {
-                return Err(report::uninitialised(Place::Dst(row), access, &self.requests, self.seed));
+                self.found_unwritten(Place::Dst(row), access)?;
             }
             self.dst_access(row, *access, clock)?;
         }
@@ -197,21 +226,18 @@ impl TileRaces {
         let bytes = || read().flat_map(|range| range.addr..range.addr + range.len);
         let Some(first) = bytes().next() else { return Ok(()) };
         if let Some(at) = bytes().find(|&at| self.l1.poisoned_by(at).is_some()) {
-            return Err(self.without_value(at, access));
-        }
-        if bytes().all(|at| !self.l1.is_written(at)) {
-            return Err(self.without_value(first, access));
+            self.without_value(at, access)?;
+        } else if bytes().all(|at| !self.l1.is_written(at)) {
+            self.without_value(first, access)?;
         }
         read().for_each(|range| self.note_use(range.addr, range.len));
         Ok(())
     }
 
     fn dst_access(&mut self, row: usize, access: Access, clock: &VectorClock) -> Result<(), Fault> {
-        if let Some(first) = self.dst[row].conflict(&access, clock) {
-            return Err(self.race(Place::Dst(row), &first, &access));
-        }
+        let first = self.dst[row].conflict(&access, clock);
         self.dst[row].record(access, clock);
-        Ok(())
+        first.map_or(Ok(()), |first| self.found_race(Place::Dst(row), &first, &access))
     }
 
     fn check_gprs(
@@ -246,15 +272,16 @@ impl TileRaces {
                 }
                 let access = Access { write, ..*access };
                 let state = &mut self.banks[which][bank];
-                if read && !write && !state.written {
-                    let place = Place::Src(which, bank);
-                    return Err(report::uninitialised(place, &access, &self.requests, self.seed));
-                }
+                let unwritten = !state.written && !write;
                 state.written |= write;
-                if let Some(first) = state.cell.conflict(&access, clock) {
-                    return Err(self.race(Place::Src(which, bank), &first, &access));
+                let first = state.cell.conflict(&access, clock);
+                state.cell.record(access, clock);
+                if unwritten {
+                    self.found_unwritten(Place::Src(which, bank), &access)?;
                 }
-                self.banks[which][bank].cell.record(access, clock);
+                if let Some(first) = first {
+                    self.found_race(Place::Src(which, bank), &first, &access)?;
+                }
             }
         }
         Ok(())

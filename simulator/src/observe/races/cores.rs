@@ -29,13 +29,15 @@ impl TileRaces {
     pub(super) fn instruction(&mut self, now: &Executing) -> Result<(), Fault> {
         let &Executing { core, pc, op } = now;
         if self.caches.fetch(core as usize, pc) {
-            let what = format!(
-                "{} at pc {pc:#010x}: the code has changed since its instruction cache was invalidated, and it \
-                 may execute what was there before (seed {})",
-                core.name(),
-                self.seed
-            );
-            return Err(Fault::program(what).page("TensixTile/BabyRISCV/InstructionCache.md"));
+            self.found(("code", [None, Some((core as u8, pc))]), |it| {
+                let what = format!(
+                    "{} at pc {pc:#010x}: the code has changed since its instruction cache was invalidated, and it \
+                     may execute what was there before (seed {})",
+                    core.name(),
+                    it.seed
+                );
+                Fault::program(what).page("TensixTile/BabyRISCV/InstructionCache.md")
+            })?;
         }
         self.cores[core as usize].instruction(&op);
         Ok(())
@@ -148,6 +150,9 @@ impl TileRaces {
             let clock = self.responses_snapshot(noc, counted_by(offset));
             self.join_later(now, clock);
         }
+        if let Some(before) = mmio::overlay(addr).and_then(|offset| self.streams.get(&offset)) {
+            self.join_later(now, *before);
+        }
         Ok(())
     }
 
@@ -194,14 +199,16 @@ impl TileRaces {
         if self.cores[i].clock().covers(Component::mop(thread), mops) {
             return Ok(());
         }
-        let what = format!(
-            "{} at pc {:#010x} writes the MOP expander's configuration while the expander may read it for one of \
-             the {mops} MOPs so far: load MOPExpanderDoneCheck first and use the value (seed {})",
-            now.core.name(),
-            now.pc,
-            self.seed
-        );
-        Err(Fault::program(what).page("TensixTile/TensixCoprocessor/MOPExpander.md"))
+        self.found(("MOP expander", [None, Some((i as u8, now.pc))]), |it| {
+            let what = format!(
+                "{} at pc {:#010x} writes the MOP expander's configuration while the expander may read it for one of \
+                 the {mops} MOPs so far: load MOPExpanderDoneCheck first and use the value (seed {})",
+                now.core.name(),
+                now.pc,
+                it.seed
+            );
+            Fault::program(what).page("TensixTile/TensixCoprocessor/MOPExpander.md")
+        })
     }
 
     /// A core has stored to a register.
@@ -238,6 +245,9 @@ impl TileRaces {
         }
         self.cores[i].store(Region::Other, addr);
         let clock = self.cores[i].release(Region::Other);
+        if let Some(offset) = mmio::overlay(addr) {
+            self.streams.entry(offset).or_insert(VectorClock::ZERO).join(&clock);
+        }
         self.note_requests(store.requests, (Some(now.core), now.pc), &clock)?;
         // Cores that leave reset read their first pc.
         self.config_access(config, self.load_access(now), &clock)?;
@@ -283,19 +293,21 @@ impl TileRaces {
     }
 
     /// TTSync's loads must have returned before another load from its region starts: a hardware bug.
-    pub(super) fn check_sync_bug(&self, now: &Executing, addr: u32) -> Result<(), Fault> {
+    pub(super) fn check_sync_bug(&mut self, now: &Executing, addr: u32) -> Result<(), Fault> {
         let same = addr & !0x2_FFFF == map::PC_BUF_BASE || mmio::mailbox(addr).is_some();
         if !same || now.core == RiscV::Ncrisc || !self.cores[now.core as usize].sync_under_way() {
             return Ok(());
         }
-        let what = format!(
-            "{} at pc {:#010x} loads from {addr:#010x} before a load from TTSync has returned: use its result first \
-             (seed {})",
-            now.core.name(),
-            now.pc,
-            self.seed
-        );
-        Err(Fault::program(what).page("TensixTile/BabyRISCV/TTSync.md"))
+        self.found(("TTSync", [None, Some((now.core as u8, now.pc))]), |it| {
+            let what = format!(
+                "{} at pc {:#010x} loads from {addr:#010x} before a load from TTSync has returned: use its result first \
+                 (seed {})",
+                now.core.name(),
+                now.pc,
+                it.seed
+            );
+            Fault::program(what).page("TensixTile/BabyRISCV/TTSync.md")
+        })
     }
 }
 

@@ -165,10 +165,10 @@ impl Races {
             let addr = block * BLOCK + u64::from(shared.trailing_zeros());
             let len = 32 - shared.leading_zeros() - shared.trailing_zeros();
             match (old.write, new.write) {
-                (true, true) => return Err(self.dram_race(addr, old, "writes", packet)),
+                (true, true) => self.found_in_dram(addr, old, "writes", packet)?,
                 (true, false) => self.poison(new, addr, len, old),
                 (false, _) if self.has_used(old, addr, len) => {
-                    return Err(self.dram_race(addr, old, "has read and used", packet));
+                    self.found_in_dram(addr, old, "has read and used", packet)?;
                 }
                 (false, _) => self.poison(*old, addr, len, &new),
             }
@@ -237,6 +237,20 @@ impl Races {
     /// A request and its tile.
     fn who(&self, tile: usize, id: u32) -> String {
         format!("{} in tile {}", self.tiles[tile].requests[id as usize], self.positions[tile])
+    }
+
+    /// A packet writes what another access has no order with.
+    fn found_in_dram(
+        &mut self,
+        addr: u64,
+        first: &Access,
+        verb: &'static str,
+        packet: &Packet,
+    ) -> Result<(), Fault> {
+        let sources = [(first.tile as usize, first.id), (packet.tile, packet.id)]
+            .map(|(tile, id)| Some(self.tiles[tile].request_source(id)));
+        let fault = self.dram_race(addr, first, verb, packet);
+        self.tiles[packet.tile].found((verb, sources), |_| fault)
     }
 
     fn dram_race(&self, addr: u64, first: &Access, verb: &str, packet: &Packet) -> Fault {

@@ -6,7 +6,8 @@
 //! ```
 //! In the fast mode units complete at once and requests arrive in the order in which they were made, so a kernel with a
 //! missing wait still works. In the asynchronous mode everything completes after a seeded delay ([`crate::engine`]), and
-//! this detector runs. It compares accesses by happens-before, not by their actual order.
+//! this detector runs. It compares accesses by happens-before, not by their actual order. The first finding is a fault, or all are noted
+//! ([`findings`]).
 //!
 //! # What is found
 //!
@@ -22,6 +23,7 @@
 //! | an instruction in a unit | later ones of its thread | `STALLWAIT` on the unit |
 //! | unpacker, matrix unit | the other | a bank that changes hands |
 //! | a thread, or a core | a thread, or a core | semaphore, mutex, mailbox |
+//! | a thread (`STOREREG`), or a core | a core | a register of a NoC overlay's stream, which counts what was handed over |
 //! | all of a thread | a core | a load from TTSync whose result is used, after a store to it |
 //! | a NoC request | a core | a load of the counter that counts its response |
 //! | a NoC request from elsewhere | a core | a poll that sees it, or a later one from elsewhere |
@@ -32,11 +34,11 @@
 //! A load of another core's store to L1 that is not a poll is a load of data, and needs an order.
 //!
 //! The detector also reports: reads of memory that nothing has written since power-on (by cores, NoC and whole unpacks; rows
-//! of Dst, banks of SrcA and SrcB); writes to a MOP expander's configuration while it may expand; a `STALLWAIT` or `SEMWAIT`
+//! of Dst, banks of SrcA and SrcB); a `SETRWC` that hands back a bank which was not there yet; writes to a MOP expander's configuration while it may expand; a `STALLWAIT` or `SEMWAIT`
 //! that replaces another one in the gate; a load from a PCBuf, semaphore or mailbox while one from TTSync is pending;
 //! execution of code that changed since the instruction cache was invalidated; in DRAM ([`dram`]), unordered writes of the
 //! same bytes, and use of data whose read is not ordered with a write there; reads of the host's memory by the host while a write of a tile there is not
-//! acknowledged (`Chip::check_host_read`).
+//! acknowledged (`Chip::check_host_access`).
 //!
 //! # What is not found
 //!
@@ -61,6 +63,7 @@ mod coprocessor;
 mod core_clock;
 mod cores;
 mod dram;
+mod findings;
 mod observer;
 mod packets;
 mod report;

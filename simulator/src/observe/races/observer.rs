@@ -62,12 +62,21 @@ impl Observer for TileRaces {
     }
 
     fn wait_replaced(&mut self, opcode: Opcode, latched: Wait) -> Result<(), Fault> {
-        let what = format!(
-            "{opcode:?} while {latched:?} is still latched and does not block the sync unit: the earlier wait is \
-             forgotten before it is met; add block bit B1 to it (seed {})",
-            self.seed
-        );
-        Err(Fault::program(what).page("TensixTile/TensixCoprocessor/SEMWAIT.md"))
+        self.found(("wait", [None, Some((opcode as u8, 0))]), |it| {
+            let what = format!(
+                "{opcode:?} while {latched:?} is still latched and does not block the sync unit: the earlier wait is \
+                 forgotten before it is met; add block bit B1 to it (seed {})",
+                it.seed
+            );
+            Fault::program(what).page("TensixTile/TensixCoprocessor/SEMWAIT.md")
+        })
+    }
+
+    fn stalled(&mut self, tensix: &Tensix, thread: usize, opcode: Opcode, word: u32) -> Result<(), Fault> {
+        match opcode {
+            Opcode::SETRWC => self.bank_is_late(tensix, thread, word),
+            _ => Ok(()),
+        }
     }
 
     fn issued(&mut self, issued: &Issued) -> Result<(), Fault> {

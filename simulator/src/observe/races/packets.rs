@@ -3,6 +3,7 @@
 //! Until a step of a packet is done, nothing may write memory that the step will read, nor
 //! touch memory that it will write ([`TileRaces::l1_access`]). Accesses to DRAM are compared in [`super::dram`].
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tt_isa::chip::Chip;
@@ -11,6 +12,7 @@ use tt_isa::noc::NocXy;
 use super::TileRaces;
 use super::clock::{Response, VectorClock};
 use super::dram::{Completed, DramShadow, Packet, Snapshot};
+use super::findings::Same;
 use super::report::RequestInfo;
 use super::state::Requester;
 use crate::fault::Fault;
@@ -24,6 +26,8 @@ pub struct Races {
     pub(super) positions: Vec<NocXy>,
     /// What packets have done in DRAM.
     pub(super) dram: DramShadow,
+    /// Findings of other tiles that a tile's are compared with.
+    known: HashSet<Same>,
     /// Who accesses tiles over the NoC at present.
     accessor: Accessor,
 }
@@ -49,10 +53,11 @@ pub struct Note {
 }
 
 impl Races {
-    /// Of the Tensix tiles of a chip at these positions.
-    pub fn new(chip: &Chip, seed: u64, positions: &[NocXy]) -> Self {
+    /// Of the Tensix tiles of a chip at these positions. `notes`: findings are noted, and no faults.
+    pub fn new(chip: &Chip, seed: u64, positions: &[NocXy], notes: bool) -> Self {
         Self {
-            tiles: (0..positions.len()).map(|index| TileRaces::new(chip, seed, index)).collect(),
+            tiles: (0..positions.len()).map(|index| TileRaces::new(chip, seed, index, notes)).collect(),
+            known: HashSet::new(),
             positions: positions.to_vec(),
             dram: DramShadow::default(),
             accessor: Accessor::Host,
@@ -62,6 +67,20 @@ impl Races {
     /// The tiles' ends of it.
     pub fn tiles_mut(&mut self) -> impl Iterator<Item = &mut TileRaces> {
         self.tiles.iter_mut()
+    }
+
+    /// Takes the findings that were noted since the last call: each once, whichever tiles have it.
+    pub fn take_findings(&mut self) -> Vec<Fault> {
+        if self.tiles.iter_mut().fold(false, |any, tile| any | std::mem::take(&mut tile.findings.other_code))
+        {
+            self.known.clear();
+        }
+        let mut new = Vec::new();
+        for (tile, &at) in self.tiles.iter_mut().zip(&self.positions) {
+            let found = tile.findings.take().into_iter().filter(|(same, _)| self.known.insert(*same));
+            new.extend(found.map(|(_, fault)| fault.in_tile(at)));
+        }
+        new
     }
 
     /// A request leaves its tile's outbox: its number and what happened before, as noted when it was made, or new if

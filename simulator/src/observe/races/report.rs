@@ -39,6 +39,19 @@ pub enum Place {
     Src(usize, usize),
 }
 
+impl Place {
+    /// What kind of place it is.
+    pub(super) const fn kind(self) -> &'static str {
+        match self {
+            Self::L1(_) => "L1",
+            Self::Config(_) => "configuration",
+            Self::Gpr(..) => "GPRs",
+            Self::Dst(_) => "Dst",
+            Self::Src(..) => "SrcA and SrcB",
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

@@ -10,8 +10,9 @@ use super::clock::{Component, NIUS, Response, VectorClock};
 use super::code::Caches;
 use super::core_clock::{self, CoreClock};
 use super::dram::{Completed, Snapshot};
+use super::findings::Findings;
 use super::report::{self, Done, Place, RequestInfo};
-use super::shadow::{Access, Cell, L1Shadow};
+use super::shadow::{Access, Cell, L1Shadow, Poison};
 use crate::fault::Fault;
 use crate::model::access::{ConfigAccess, ConfigWord, Rows};
 use crate::model::tensix::pipe::{PIPES, Pipe};
@@ -120,6 +121,8 @@ pub struct TileRaces {
     pub(super) icache_invalidate: u32,
     /// The seed, for messages.
     pub(super) seed: u64,
+    /// What was found, if that is only noted.
+    pub(super) findings: Findings,
     /// Cores.
     pub(super) cores: [CoreClock; HARTS],
     /// Threads.
@@ -142,6 +145,8 @@ pub struct TileRaces {
     pub(super) semaphores: [VectorClock; SEMAPHORES],
     /// What happened before they were released.
     pub(super) mutexes: [VectorClock; MUTEXES],
+    /// What happened before the stores to registers of streams, by offset.
+    pub(super) streams: HashMap<u32, VectorClock>,
     /// What happened before mailbox words were sent.
     pub(super) mailboxes: Mailboxes,
     /// NoC requests that the tile made.
@@ -169,12 +174,13 @@ pub struct TileRaces {
 }
 
 impl TileRaces {
-    /// Of tile number `index` of a chip after power-on.
-    pub fn new(chip: &Chip, seed: u64, index: usize) -> Self {
+    /// Of tile number `index` of a chip after power-on. `notes`: findings are noted, and no faults.
+    pub fn new(chip: &Chip, seed: u64, index: usize, notes: bool) -> Self {
         let TileMap { l1_size, icache_invalidate, .. } = chip.tile;
         Self {
             icache_invalidate: CFG_BASE + 4 * icache_invalidate,
             seed,
+            findings: Findings::new(notes),
             cores: core_clock::all(),
             threads: Default::default(),
             pipes: Default::default(),
@@ -186,6 +192,7 @@ impl TileRaces {
             gprs: Box::new([[Cell::default(); GPRS]; THREADS]),
             semaphores: [VectorClock::ZERO; SEMAPHORES],
             mutexes: [VectorClock::ZERO; MUTEXES],
+            streams: HashMap::new(),
             mailboxes: Default::default(),
             requests: Vec::new(),
             outgoing: VecDeque::new(),
@@ -250,11 +257,6 @@ impl TileRaces {
         clock
     }
 
-    /// The report of a race.
-    pub fn race(&self, place: Place, first: &Access, second: &Access) -> Fault {
-        report::race(place, first, second, &self.requests, self.seed)
-    }
-
     /// Checks an access to bytes of L1, and remembers it.
     pub fn l1_access(
         &mut self,
@@ -266,10 +268,11 @@ impl TileRaces {
         for (word, mask) in self.l1.words(addr, len) {
             let access = Access { mask, ..access };
             let cell = self.l1.cell(word);
-            if let Some(first) = cell.conflict(&access, clock) {
-                return Err(self.race(Place::L1(word), &first, &access));
-            }
+            let first = cell.conflict(&access, clock);
             cell.record(access, clock);
+            if let Some(first) = first {
+                self.found_race(Place::L1(word), &first, &access)?;
+            }
         }
         if access.write {
             self.wrote(addr, len);
@@ -279,13 +282,11 @@ impl TileRaces {
 
     /// Checks that bytes of L1 that `access` uses were ever written.
     pub fn l1_initialised(&mut self, addr: u32, len: u32, access: &Access) -> Result<(), Fault> {
-        match self.l1.first_unwritten(addr, len) {
-            Some(at) => Err(self.without_value(at, access)),
-            None => {
-                self.note_use(addr, len);
-                Ok(())
-            }
+        if let Some(at) = self.l1.first_unwritten(addr, len) {
+            self.without_value(at, access)?;
         }
+        self.note_use(addr, len);
+        Ok(())
     }
 
     /// Bytes of L1 were used: it matters from now on what whoever brought them from DRAM found there.
@@ -297,12 +298,17 @@ impl TileRaces {
         }
     }
 
-    /// The report of a read of a byte of L1 that has no definite value.
-    pub fn without_value(&self, addr: u32, access: &Access) -> Fault {
-        match self.l1.poisoned_by(addr) {
-            Some(by) => report::poisoned(addr, access, by, &self.requests, self.seed),
-            None => report::uninitialised(Place::L1(addr), access, &self.requests, self.seed),
-        }
+    /// A byte of L1 is read that has no definite value.
+    pub fn without_value(&mut self, addr: u32, access: &Access) -> Result<(), Fault> {
+        let Some(by) = self.l1.poisoned_by(addr).cloned() else {
+            return self.found_unwritten(Place::L1(addr), access);
+        };
+        let kind = match by {
+            Poison::Written(_) => "L1 from DRAM that is written",
+            Poison::Unwritten(..) => "L1 from DRAM that was not written",
+        };
+        let same = (kind, [None, Some(self.source(access))]);
+        self.found(same, |it| report::poisoned(addr, access, &by, &it.requests, it.seed))
     }
 
     /// Checks an access to configuration words, and remembers it.
@@ -315,10 +321,11 @@ impl TileRaces {
         for one in accesses {
             let access = Access { mask: one.mask, write: one.write, ..access };
             let cell = self.config.entry(one.word).or_default();
-            if let Some(first) = cell.conflict(&access, clock) {
-                return Err(self.race(Place::Config(one.word), &first, &access));
-            }
+            let first = cell.conflict(&access, clock);
             cell.record(access, clock);
+            if let Some(first) = first {
+                self.found_race(Place::Config(one.word), &first, &access)?;
+            }
         }
         Ok(())
     }
@@ -332,11 +339,9 @@ impl TileRaces {
         clock: &VectorClock,
     ) -> Result<(), Fault> {
         let cell = &mut self.gprs[thread][gpr];
-        if let Some(first) = cell.conflict(&access, clock) {
-            return Err(self.race(Place::Gpr(thread, gpr), &first, &access));
-        }
+        let first = cell.conflict(&access, clock);
         cell.record(access, clock);
-        Ok(())
+        first.map_or(Ok(()), |first| self.found_race(Place::Gpr(thread, gpr), &first, &access))
     }
 
     /// What a request of this tile had to do here is done and counted: its accesses are the next of its NIU's.
@@ -369,6 +374,7 @@ impl TileRaces {
         self.l1.written(addr, len);
         if self.caches.written(addr, len) {
             self.polls.clear();
+            self.findings.code_changed();
         }
     }
 
@@ -405,7 +411,7 @@ impl TileRaces {
                 for (word, mask) in self.l1.words(addr, len) {
                     let access = Access { mask, ..access };
                     if let Some(first) = self.l1.cell(word).conflict(&access, &clock) {
-                        return Err(self.race(Place::L1(word), &first, &access));
+                        self.found_race(Place::L1(word), &first, &access)?;
                     }
                 }
                 self.l1_initialised(addr, len, &access)

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufWriter;
 
 use super::timeline::Timeline;
-use super::{Mark, TraceConfig, TraceError, write_error};
+use super::{KernelSpan, Mark, TraceConfig, TraceError, write_error};
 
 /// The timeline.
 pub struct HostTimeline {
@@ -31,6 +31,15 @@ impl HostTimeline {
     pub fn mark(&mut self, clock: u64, mark: &Mark) -> Result<(), TraceError> {
         let written = self.timeline.mark(clock, mark).and_then(|()| self.timeline.flush());
         written.map_err(|error| write_error(&self.config, &error))
+    }
+
+    /// A kernel has measured a span.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn kernel_span(&mut self, span: &KernelSpan) -> Result<(), TraceError> {
+        let written = self.timeline.kernel_span(span.tile, span.core, span.name, span.clocks);
+        written.and_then(|()| self.timeline.flush()).map_err(|error| write_error(&self.config, &error))
     }
 }
 

@@ -1,5 +1,8 @@
 //! What the host does, as it says itself: launches and operators, with names.
 
+use tt_isa::map::RiscV;
+use tt_isa::noc::NocXy;
+
 /// A line of the host in the timeline.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
@@ -29,6 +32,19 @@ pub enum Mark {
     Begin(Track, String),
     /// It ends.
     End(Track),
+}
+
+/// A stretch of time that a kernel has measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KernelSpan<'a> {
+    /// Where its tile is on NoC 0.
+    pub tile: NocXy,
+    /// The core.
+    pub core: RiscV,
+    /// What the kernel calls it.
+    pub name: &'a str,
+    /// The tile's wall clock at its beginning and at its end.
+    pub clocks: (u64, u64),
 }
 
 /// What has begun.

@@ -26,7 +26,7 @@ use tt_isa::noc::NocXy;
 pub use config::{TraceConfig, TraceError};
 pub use host::HostTimeline;
 pub use lanes::Transfer;
-pub use marks::{Mark, Track};
+pub use marks::{KernelSpan, Mark, Track};
 pub use recorder::Recorder;
 pub use text::Packet;
 
@@ -122,6 +122,15 @@ impl Tracer {
     /// Writes what begins or ends on the host's side.
     pub fn mark(&mut self, clock: u64, mark: &Mark) -> Result<(), TraceError> {
         self.on_timeline(|timeline| timeline.mark(clock, mark))?;
+        self.flush()
+    }
+
+    /// Writes a span that a kernel has measured, of a tile that is traced.
+    pub fn kernel_span(&mut self, span: &KernelSpan) -> Result<(), TraceError> {
+        if !self.has_tile(span.tile) {
+            return Ok(());
+        }
+        self.on_timeline(|timeline| timeline.kernel_span(span.tile, span.core, span.name, span.clocks))?;
         self.flush()
     }
 

@@ -11,12 +11,13 @@
 //! | | PCIe | the host's accesses |
 //! | DRAM | | a counter for each channel: GB/s in steps of a microsecond |
 //! | tile | cores | what each waits for while it sleeps |
+//! | | core, spans | what a kernel of a user's has measured, in any mode |
 //! | | units | when they are busy |
 //! | | NoC | transfers, from the request to its last response |
 //!
 //! The file is one JSON array. Readers accept it without its end, which a process that dies does not write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::ops::Range;
 
@@ -47,6 +48,8 @@ const DRAM: u32 = HOST + 1;
 /// First thread of units and of NoC transfers in a tile: behind its cores.
 const UNIT: u32 = 8;
 const NOC: u32 = 16;
+/// First thread of spans that kernels have measured: behind any transfer.
+const SPANS: u32 = 1 << 16;
 /// Quanta are short where time is kept: counters have a value for so many microseconds.
 const COUNTER_US: u64 = 1;
 
@@ -57,6 +60,8 @@ pub struct Timeline<W: Write> {
     /// Clocks in a microsecond, where time is kept.
     clocks_us: Option<u64>,
     marks: Marks,
+    /// Cores whose spans have a line.
+    with_spans: BTreeSet<(u32, u32)>,
     /// Bytes of each DRAM channel since `counted`, and as written last.
     channels: Vec<(u64, u64)>,
     counted: u64,
@@ -126,6 +131,7 @@ impl<W: Write> Timeline<W> {
             clocks: config.from..config.to,
             clocks_us: clocks_us.map(u64::from),
             marks: Marks::default(),
+            with_spans: BTreeSet::new(),
             channels: Vec::new(),
             counted: 0,
             first: true,
@@ -217,6 +223,26 @@ impl<W: Write> Timeline<W> {
     pub fn mark(&mut self, clock: u64, mark: &Mark) -> io::Result<()> {
         let Some((track, name, begin)) = self.marks.note(clock, mark) else { return Ok(()) };
         self.span(HOST, track as u32, &name, (begin, clock), "")
+    }
+
+    /// A span that a kernel on a core has measured by its tile's clock.
+    pub fn kernel_span(
+        &mut self,
+        tile: NocXy,
+        core: RiscV,
+        name: &str,
+        clocks: (u64, u64),
+    ) -> io::Result<()> {
+        let (pid, tid) = (pid(tile), SPANS + core as u32);
+        if self.with_spans.insert((pid, tid)) {
+            self.name_process(pid, &format!("tile {tile}"))?;
+            self.name_thread(pid, tid, &format!("{} spans", core.name()))?;
+        }
+        // Names stand in JSON.
+        let plain =
+            |letter: char| if matches!(letter, '"' | '\\') || letter.is_control() { '\'' } else { letter };
+        let name: String = name.chars().map(plain).collect();
+        self.span(pid, tid, &name, clocks, "")
     }
 
     /// The host has read or written.

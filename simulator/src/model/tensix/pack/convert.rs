@@ -61,11 +61,6 @@ impl Common {
     pub fn class(&self) -> Class {
         self.class
     }
-
-    /// Whether Dst is read as 32-bit rows.
-    pub fn wide(&self) -> bool {
-        self.reading.wide
-    }
 }
 
 /// Right shift of 32-bit integers that become shorter (`INT_DESCALE`).

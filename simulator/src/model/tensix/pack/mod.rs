@@ -179,7 +179,6 @@ struct Job {
     source: Source,
     count: usize,
     mask: EdgeMask,
-    wide: bool,
     /// Which of each sixteen datums are kept.
     kept: u32,
 }
@@ -221,7 +220,6 @@ impl Job {
             source,
             count,
             mask: EdgeMask::read(t, thread, packer),
-            wide: common.wide(),
             kept: match get(c::THCON_SEC0_REG1_Downsample_mask) {
                 0 => 0xFFFF,
                 mask => mask,
@@ -258,10 +256,11 @@ impl Job {
         Ok(())
     }
 
-    /// The datum of Dst behind the last one.
+    /// The datum of Dst behind the last one. Rows have ten bits, of 32-bit datums too: their second half then begins at row 256, and once
+    /// more at row 512, where the vendor's kernels look for it (`Dst.md`, `AdjRow`).
     fn dst_end(&self, first: usize) -> Result<usize, Fault> {
         let end = first + self.count;
-        if end > COLS * if self.wide { dst::ROWS / 2 } else { dst::ROWS } {
+        if end > COLS * dst::ROWS {
             let what = format!("packing {} datums from datum {first} of Dst", self.count);
             return Err(Fault::program(what).page(PAGE));
         }

@@ -99,6 +99,19 @@ fn packed(input: DataFormat, output: DataFormat, datums: &[u32], more: impl Fn(&
     b.bytes(AT, 80)
 }
 
+/// 32-bit rows from 512 on are the second half once more (`Dst.md`).
+#[test]
+fn wide_rows_have_ten_bits() {
+    for (first, same) in [(512, 256), (512 + 200, 256 + 200), (1024 - 16, 512 - 16)] {
+        let mut b = Bench::new(true, Fp32, Fp32, 16);
+        let datums: [u32; COLS] = std::array::from_fn(|col| (1.5 * col as f32 - same as f32).to_bits());
+        b.t.dst.write32(same, &datums.map(dst::encode32));
+        b.set(c::DEST_TARGET_REG_CFG_PACK_SEC0_Offset, first);
+        b.run(PACK.word());
+        assert_eq!(b.bytes(AT, 64), datums.map(u32::to_le_bytes).concat(), "row {first}");
+    }
+}
+
 #[test]
 fn more_output_formats() {
     let bits = |x: f32| x.to_bits();

@@ -55,8 +55,8 @@ impl Output {
         let (first, limit) = match self.target {
             Target::SrcA { first_row, rows } => (first_row, rows),
             Target::SrcB { first_row } => (first_row, ROWS),
-            Target::Dst16 => (0, dst::ROWS),
-            Target::Dst32 => (0, dst::ROWS / 2),
+            // Ten bits, of which the others are not looked at; of 32-bit rows as well (`Dst.md`, `Adj32`).
+            Target::Dst16 | Target::Dst32 => return Ok(row % dst::ROWS),
         };
         if row + rows > limit || first + row + rows > limit.max(ROWS) {
             let what = format!("unpacking {rows} rows to row {row} of {:?}", self.target);
@@ -69,8 +69,9 @@ impl Output {
     #[inline]
     pub fn put_row(&self, t: &mut Tensix, row: usize, datums: &[u32]) {
         let bank = match self.target {
-            Target::Dst32 => return t.dst.write32_part(row, datums),
+            Target::Dst32 => return t.dst.write32_part(row % dst::ROWS, datums),
             Target::Dst16 => {
+                let row = row % dst::ROWS;
                 return datums.iter().enumerate().for_each(|(i, &x)| t.dst.put16(row, i, x as u16));
             }
             Target::SrcA { .. } => t.src_a.unpack_mut(),

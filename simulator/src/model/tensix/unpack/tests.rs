@@ -424,3 +424,23 @@ fn nops_clear_wait_and_do_nothing() {
     }
     b.run(UNPACR { search_cache_flush: 1, ..UNPACR::ZERO }.word());
 }
+
+/// Rows of 32-bit Dst have ten bits: there are 512, and each has a second number (`Adj32` of `Dst.md`).
+#[test]
+fn rows_of_32_bit_dst_have_ten_bits() {
+    let mut b = Bench::to_dst(Fp32, Fp32, 16);
+    b.fill(AT, &(0..16).flat_map(|i| (1.5f32 + i as f32).to_le_bytes()).collect::<Vec<_>>());
+    for (row, alias) in [(512, 256), (767, 511), (1023, 767)] {
+        b.set(c::THCON_SEC0_REG5_Dest_cntx0_address, 64 + 16 * row);
+        b.run(UNPACK.word());
+        let there = b.t.dst.read32(row as usize);
+        assert_eq!(dst::decode32(there[0]), 1.5f32.to_bits(), "row {row}");
+        assert_eq!(dst::decode32(there[15]), 16.5f32.to_bits(), "row {row}");
+        assert_eq!(there, b.t.dst.read32(alias), "rows {row} and {alias}");
+        b.t.dst.write32(row as usize, &[0; COLS]);
+    }
+    // There is no more of them.
+    b.set(c::THCON_SEC0_REG5_Dest_cntx0_address, 64 + 16 * 1024);
+    b.run(UNPACK.word());
+    assert_eq!(dst::decode32(b.t.dst.read32(0)[15]), 16.5f32.to_bits());
+}
