@@ -26,11 +26,13 @@ pub struct Origin {
     pub source: TensorView,
     /// Of a table of rotations by the positions in `source`: how to rotate, and frequency factors.
     pub rotation: Option<(Rope, Option<TensorView>)>,
+    /// It is in the order in which products take activations, not in that of their weights.
+    pub is_ordered: bool,
 }
 
 impl From<&TensorView> for Origin {
     fn from(source: &TensorView) -> Self {
-        Self { source: *source, rotation: None }
+        Self { source: *source, rotation: None, is_ordered: false }
     }
 }
 

@@ -18,6 +18,28 @@ pub struct Device {
     pub runtime: Arc<tt_runtime::Device>,
     /// Weights in its buffers.
     pub weights: Weights,
+    /// Tiles that multiply at the same time where there are many rows, at most.
+    pub matrix_units: u32,
+}
+
+/// So many matrix units of a Wormhole are known to be safe in products without pauses: the vendor's library pauses them where there are more
+/// (`compute_throttle_utils.hpp`: `WH_B0_MM_MAX_CORES_NO_THROTTLE_OR_STAGGER`).
+const SAFE_MATRIX_UNITS: u32 = 48;
+
+/// What the user has chosen, or what is safe for a card.
+fn matrix_units(is_silicon: bool) -> u32 {
+    let chosen = tt_settings::MATRIX_UNITS.text().map(|text| (text, text.trim().parse()));
+    match chosen {
+        Some((_, Ok(0))) => u32::MAX,
+        Some((_, Ok(most))) => most,
+        Some((text, Err(_))) => {
+            let name = tt_settings::MATRIX_UNITS.name;
+            log::error(&format!("{name}: {text} is no number of matrix units; 0 is all of them"));
+            SAFE_MATRIX_UNITS
+        }
+        None if is_silicon => SAFE_MATRIX_UNITS,
+        None => u32::MAX,
+    }
 }
 
 static ALL: OnceLock<Vec<&'static Device>> = OnceLock::new();
@@ -39,6 +61,7 @@ impl Device {
             description: c_string(&runtime.description()),
             id: runtime.pci_address().map(|address| c_string(&address)),
             weights: Weights::new(Arc::clone(&runtime)),
+            matrix_units: matrix_units(runtime.is_silicon()),
             runtime,
         }));
         let description = device.description.to_string_lossy();

@@ -1,7 +1,7 @@
 //! A ggml backend for Tenstorrent cards.
 //!
 //! llama.cpp loads this library when `GGML_BACKEND_PATH` names it, and calls [`ggml_backend_init`]. From there on
-//! ggml calls through tables of functions ([`abi::entry`]), whose traits are implemented here:
+//! ggml calls through tables of functions (`abi::entry`), whose traits are implemented here:
 //!
 //! ```text
 //! registry: Library -> device: Device -> buffer: Buffer        bytes in and out of arenas of card DRAM; weights become tiles (weights)
@@ -9,7 +9,7 @@
 //!                      supports_op: plan, without memory       (support)
 //! ```
 //!
-//! [`abi`] has what ggml defines: struct layouts, which differ between hosts, and the host's functions, which are
+//! `abi` has what ggml defines: struct layouts, which differ between hosts, and the host's functions, which are
 //! looked up by name. Nothing of ggml is linked. Unsafe code is there only.
 
 mod abi;

@@ -73,7 +73,8 @@ impl entry::Library for Library {
 
     fn features(&self) -> Vec<(&'static str, String)> {
         let chips: Vec<&str> = WITH_KERNELS.iter().map(|chip| chip.name).collect();
-        let formats: Vec<&str> = WeightFormat::ALL.iter().map(|format| format.name()).collect();
+        let formats: Vec<&str> =
+            WeightFormat::ALL.iter().map(|format| format.name()).chain(["exact"]).collect();
         let mut all = vec![
             ("VERSION", env!("CARGO_PKG_VERSION").to_owned()),
             ("ARCHS", chips.join(",")),

@@ -134,6 +134,7 @@ fn weights(totals: &Totals) -> serde_json::Value {
     let [read, convert, upload] = totals.busy.map(|time| time.as_secs_f64());
     serde_json::json!({
         "kinds": totals.kinds,
+        "rounded": totals.rounded,
         "bytes": totals.bytes,
         "tile_bytes": totals.tile_bytes,
         "wall_s": totals.wall.as_secs_f64(),

@@ -8,7 +8,7 @@
 //! uploaded first, say), or if a report wants each node by itself.
 
 use tracing::Level;
-use tt_runtime::ops::Unsupported;
+use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{Error, OpDescriptor, Stream, StreamError};
 
 use super::planning::Planning;
@@ -20,7 +20,7 @@ use crate::abi::{GraphRef, TensorRef, log};
 use crate::copy_cache::CopyCache;
 use crate::debug;
 use crate::device::Device;
-use crate::fusion::{self, Group};
+use crate::fusion::{self, Group, Kind};
 use crate::plan::{self, Memory, Steps};
 use crate::scratch::Pool;
 use crate::weights::WeightError;
@@ -48,6 +48,8 @@ pub struct Executor<'a> {
     copies: CopyCache,
     stream: Stream<'static>,
     recording: Recording,
+    /// Nodes that have been computed before their turn.
+    done: Vec<TensorRef<'a>>,
     /// All steps have gone to the stream, and nothing wants to see them one by one.
     can_be_repeated: bool,
 }
@@ -63,7 +65,7 @@ impl<'a> Executor<'a> {
     pub fn new(host: &'static Host, device: &'static Device, graph: GraphRef<'a>, pool: &'a Pool) -> Self {
         let (stream, copies) = (device.runtime.stream(), CopyCache::default());
         let recording = Recording::default();
-        Self { host, device, graph, pool, copies, stream, recording, can_be_repeated: true }
+        Self { host, device, graph, pool, copies, stream, recording, done: Vec::new(), can_be_repeated: true }
     }
 
     /// Computes the graph's nodes, and says whether all went well; the log says what did not. Also gives what was done, if it can be done again as it is.
@@ -98,6 +100,10 @@ impl<'a> Executor<'a> {
 
     /// Computes the first of the nodes that are left, or a group of them; gives how many those are.
     fn next(&mut self, node: TensorRef<'a>, rest: &[TensorRef<'a>]) -> Result<usize, ComputeError> {
+        if let Some(index) = self.done.iter().position(|done| done.is(node)) {
+            self.done.swap_remove(index);
+            return Ok(1);
+        }
         if let Some(group) = fusion::find(self.host, self.graph, rest)
             && self.compute_group(&group)?
         {
@@ -112,7 +118,7 @@ impl<'a> Executor<'a> {
             return Ok(());
         }
         let plan = self.plan(node, |cores, memory| plan::steps(host, node, cores, memory))?;
-        self.execute(None, &[node], plan)
+        self.execute(None, &[node], &[node], plan)
     }
 
     /// Computes a group as one; `false` if its nodes have to be computed one by one.
@@ -128,8 +134,11 @@ impl<'a> Executor<'a> {
             }
             Err(error) => return Err(error),
         };
-        self.execute(Some(group.kind.name()), &group.nodes, plan)?;
+        self.execute(Some(group.kind.name()), &group.nodes, group.results(host), plan)?;
         self.recording.counts.fused(group.kind.name());
+        if group.kind == Kind::MulMats {
+            self.done.extend_from_slice(&group.nodes[1..]);
+        }
         Ok(true)
     }
 
@@ -144,18 +153,20 @@ impl<'a> Executor<'a> {
         let steps = steps(cores, &mut planning);
         // An error that is no question of support comes first.
         let needs = planning.finish()?;
-        Ok(Plan { steps: steps?, needs })
+        let limited = |step| ops::with_matrix_units(step, self.device.matrix_units);
+        Ok(Plan { steps: steps?.into_iter().map(limited).collect(), needs })
     }
 
-    /// Gets what a plan needs, and pushes its steps. The last node's result is written; `group` is what reports call several nodes.
+    /// Gets what a plan needs, and pushes its steps, which write `results`; `group` is what reports call several nodes.
     fn execute(
         &mut self,
         group: Option<&'static str>,
         nodes: &[TensorRef<'a>],
+        results: &[TensorRef<'a>],
         plan: Plan,
     ) -> Result<(), ComputeError> {
         let (host, device, Some(&node)) = (self.host, self.device, nodes.last()) else { return Ok(()) };
-        let resources = plan.needs.acquire(host, device, node)?;
+        let resources = plan.needs.acquire(host, device, results)?;
         let name = || group.map_or_else(|| host.report_name(node), str::to_owned);
         device.runtime.mark_operator(Some(&|| format!("{} {}", name(), node.name())));
         let is_reported = wants_each_node();
@@ -169,11 +180,12 @@ impl<'a> Executor<'a> {
         recording.owners.push(Owner { end: self.stream.len(), name: format!("{} {}", name(), node.name()) });
         nodes.iter().for_each(|&node| recording.counts.operator(host.operator_name(node)));
         let Done { tiles, written } =
-            resources.computed(host, node, &mut self.copies, &mut recording.counts)?;
+            resources.computed(host, results, &mut self.copies, &mut recording.counts)?;
         recording.tiles.extend(tiles);
         recording.written.extend(written);
         // A weight that is trained is prepared for it with every graph.
-        let is_training = plan::written(host, node).into_iter().any(|tensor| is_for_weights(host, tensor));
+        let written = results.iter().flat_map(|&node| plan::written(host, node));
+        let is_training = written.into_iter().any(|tensor| is_for_weights(host, tensor));
         self.can_be_repeated &= !is_reported && !is_training;
         Ok(())
     }

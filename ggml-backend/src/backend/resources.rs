@@ -67,8 +67,8 @@ impl Needs {
         Ok(view)
     }
 
-    /// Makes everything ready for the launches: bytes are where they are read, tiles are on the device, and what the node
-    /// writes to is plain memory. Blocks until weights that are on their way are resident.
+    /// Makes everything ready for the launches: bytes are where they are read, tiles are on the device, and what the nodes of `results`
+    /// write to is plain memory. Blocks until weights that are on their way are resident.
     ///
     /// # Errors
     /// A weight is not to be had, or the device failed.
@@ -76,7 +76,7 @@ impl Needs {
         self,
         host: &'static Host,
         device: &Device,
-        node: TensorRef<'_>,
+        results: &[TensorRef<'_>],
     ) -> Result<NodeResources, ComputeError> {
         let Self { reads, tiles, memory } = self;
         for (addr, len) in reads {
@@ -84,7 +84,7 @@ impl Needs {
         }
         let tiles = tiles.into_iter().map(|planned| device.weights.acquire(planned));
         let tiles = tiles.collect::<Result<_, _>>()?;
-        before_writing(host, device, node)?;
+        results.iter().try_for_each(|&node| before_writing(host, device, node))?;
         Ok(NodeResources { tiles, memory })
     }
 }
@@ -104,7 +104,7 @@ pub struct NodeResources {
 }
 
 impl NodeResources {
-    /// The node's steps are on their way: its copies can be used again, but for those of what it has written. What is left is for
+    /// The node's steps are on their way: its copies can be used again, but for those of what the nodes of `results` have written. What is left is for
     /// whoever repeats the steps.
     ///
     /// # Errors
@@ -112,14 +112,14 @@ impl NodeResources {
     pub fn computed(
         self,
         host: &Host,
-        node: TensorRef<'_>,
+        results: &[TensorRef<'_>],
         copies: &mut CopyCache,
         counts: &mut Counts,
     ) -> Result<Done, ComputeError> {
         counts.reused(self.memory.used.len());
         copies.keep(self.memory.made);
         let mut ranges = Vec::new();
-        for tensor in plan::written(host, node) {
+        for tensor in results.iter().flat_map(|&node| plan::written(host, node)) {
             let written = placed(host, tensor)?;
             copies.written(written.addr, written.span());
             ranges.push((DramAddr(written.addr), written.span()));

@@ -6,6 +6,8 @@
 //!
 //! Here graphs are looked at, not tensors: types, shapes and memory are the plan's matter.
 
+mod together;
+
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,11 +25,15 @@ pub enum Kind {
     MulMatAdd,
     /// Two matrix products with the same activations, and the gated unit of them.
     MulMatGlu,
+    /// Matrix products with the same row of activations, which do not follow one another: queries, keys and values; with the rotation of the first one's
+    /// result, if that comes next.
+    MulMats,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::NormMul, Self::RopeSetRows, Self::MulMatAdd, Self::MulMatGlu];
+    pub const ALL: [Self; 5] =
+        [Self::NormMul, Self::RopeSetRows, Self::MulMatAdd, Self::MulMatGlu, Self::MulMats];
 
     /// What the user and the statistics call it.
     pub fn name(self) -> &'static str {
@@ -36,6 +42,7 @@ impl Kind {
             Self::RopeSetRows => "ROPE+SET_ROWS",
             Self::MulMatAdd => "MUL_MAT+ADD",
             Self::MulMatGlu => "MUL_MAT+GLU",
+            Self::MulMats => "MUL_MAT+MUL_MAT",
         }
     }
 
@@ -94,12 +101,28 @@ pub struct Group<'a> {
     pub kind: Kind,
     /// The nodes without the views between them.
     pub nodes: Vec<TensorRef<'a>>,
-    /// How many nodes of the graph that are, views included.
+    /// How many nodes of the graph that are, views included. Of nodes that do not follow one another only the first one is counted.
     pub len: usize,
+}
+
+impl<'a> Group<'a> {
+    /// Nodes whose results are in memory afterwards: the last one, or all but what is rotated.
+    pub fn results(&self, host: &Host) -> &[TensorRef<'a>] {
+        match self.kind {
+            Kind::MulMats if host.operator_name(self.nodes[1]) == "ROPE" => &self.nodes[1..],
+            Kind::MulMats => &self.nodes,
+            _ => &self.nodes[self.nodes.len() - 1..],
+        }
+    }
 }
 
 /// The group that the first of `nodes` begins.
 pub fn find<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> Option<Group<'a>> {
+    following(host, graph, nodes).or_else(|| together::find(host, graph, nodes))
+}
+
+/// The same of nodes that follow one another.
+fn following<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> Option<Group<'a>> {
     let computed = nodes.iter().copied().enumerate().filter(|(_, node)| !host.is_view(*node));
     let (places, nodes): (Vec<usize>, Vec<TensorRef<'a>>) = computed.take(3).unzip();
     [3, 2].into_iter().filter(|&count| count <= nodes.len() && places[0] == 0).find_map(|count| {

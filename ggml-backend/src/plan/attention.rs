@@ -8,7 +8,7 @@
 
 use tt_runtime::ops::elementwise::{Binary, Unary};
 use tt_runtime::ops::rows::{SoftMax, WeightedSum};
-use tt_runtime::ops::{self, Unsupported};
+use tt_runtime::ops::{self, Attention, AttentionOperands, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
 use super::matrix::{part, transposed};
@@ -22,6 +22,15 @@ impl Node<'_> {
         let (q, k, v, dst) = (self.src(0)?, self.src(1)?, self.src(2)?, self.dst()?);
         let (mask, sinks) = (self.optional(3)?, self.optional(4)?);
         let (scale, max_bias, cap) = (self.f32(0), self.f32(1), self.f32(2));
+        if max_bias == 0.0 && cap == 0.0 && sinks.is_none() {
+            let operands = AttentionOperands { q: &q, k: &k, v: &v, mask: mask.as_ref(), scale };
+            if let Ok(steps) = self.parts_of_tokens(operands, &dst) {
+                return Ok(steps);
+            }
+            if let Ok(step) = ops::attention_rows(operands, &dst, self.cores) {
+                return Ok(vec![step]);
+            }
+        }
         let q = self.activations(q, &mut steps)?;
         let [_, tokens, heads, batches] = q.ne;
         let scores = self.aligned_scratch([k.ne[1], tokens, heads, batches])?;
@@ -50,6 +59,14 @@ impl Node<'_> {
             None => steps.push(ops::matmul(&v, &scores, &out, self.cores)?),
         }
         Ok(steps)
+    }
+
+    /// The attention of single tokens in parts, and the parts put together, where the kernels can do that.
+    fn parts_of_tokens(&mut self, operands: AttentionOperands, dst: &TensorView) -> Steps {
+        let attention = Attention::new(operands, self.cores)?;
+        let form = attention.between();
+        let between = TensorView { addr: self.memory.scratch(form.span())?, ..form };
+        Ok(attention.steps(&between, dst)?.into())
     }
 
     /// `v * scores`, part by part, and the sums of all parts.

@@ -19,13 +19,43 @@ pub fn fused(host: &Host, kind: Kind, nodes: &[TensorRef<'_>], cores: u32, memor
     if !nodes[..nodes.len() - 1].iter().all(is_f32) {
         return Err("a result between the nodes is not F32".into());
     }
+    if kind == Kind::MulMats {
+        return products(host, nodes, cores, memory);
+    }
     let mut first = Node { host, tensor, cores, memory };
     match kind {
         Kind::NormMul => first.norm_mul(last),
         Kind::RopeSetRows => first.rope_set_rows(last),
         Kind::MulMatAdd => first.mul_mat_add(last),
         Kind::MulMatGlu => first.mul_mat_glu(nodes[1], last),
+        // Above.
+        Kind::MulMats => Err("several results".into()),
     }
+}
+
+/// Products with the same row in one step, and the rotation of the first one's result, if it is the second node: what it rotates is in scratch memory.
+fn products(host: &Host, nodes: &[TensorRef<'_>], cores: u32, memory: &mut dyn Memory) -> Steps {
+    let (rotations, products): (Vec<_>, Vec<_>) =
+        nodes.iter().partition(|node| host.operator_name(**node) == "ROPE");
+    let mut steps = Vec::new();
+    for &tensor in &products {
+        steps.extend(Node { host, tensor, cores, memory: &mut *memory }.mul_mat()?);
+    }
+    if steps.len() != products.len() {
+        return Err("operands have to be copied first".into());
+    }
+    let Some(&tensor) = rotations.first() else {
+        return Ok(vec![ops::matmul_together(&steps)?]);
+    };
+    let mut rope = Node { host, tensor, cores, memory };
+    let product = rope.scratch(ElementType::F32, steps[0].dst.ne)?;
+    steps[0].dst = product;
+    let mut steps = vec![ops::matmul_together(&steps)?];
+    let src = TensorView { addr: product.addr, ..rope.src(0)? };
+    let dst = rope.dst()?;
+    let (how, rotations) = rope.rope_operands(&src, &dst, &mut steps)?;
+    steps.push(ops::rope(how, &src, &rotations, None, &dst, cores)?);
+    Ok(steps)
 }
 
 /// Whether a source of `node` has the elements of `tensor` in the same places: a view may transpose them.
@@ -65,8 +95,9 @@ impl Node<'_> {
             return Err("rows are not the heads of tokens".into());
         }
         let mut steps = Vec::new();
-        let (rope, src, rotations) = self.rope_operands(&mut steps)?;
         let (indices, cache) = (self.of(set_rows, 1)?, self.memory.place(set_rows)?);
+        let src = self.src(0)?;
+        let (rope, rotations) = self.rope_operands(&src, &cache, &mut steps)?;
         steps.push(ops::rope_set_rows(rope, &src, &rotations, None, &indices, &cache, self.cores)?);
         Ok(steps)
     }
@@ -88,7 +119,9 @@ impl Node<'_> {
         }
         let gate_is_second = x == 0;
         let dst = self.memory.place(glu)?;
-        let first = self.mul_mat()?;
+        let mut first = self.mul_mat()?;
+        // What the activations are made ready by, for both.
+        let before = first.drain(..first.len().saturating_sub(1)).collect::<Vec<_>>();
         let (host, cores) = (self.host, self.cores);
         let second = Node { host, tensor: second, cores, memory: &mut *self.memory }.mul_mat()?;
         let ([first], [second]) = (&first[..], &second[..]) else {
@@ -97,6 +130,7 @@ impl Node<'_> {
         let (x, gate) = if gate_is_second { (first, second) } else { (second, first) };
         let glu = Node { host, tensor: glu, cores, memory: &mut *self.memory };
         let (function, params) = (glu.function(Glu::from_name)?, [glu.f32(2), glu.f32(3)]);
-        Ok(vec![ops::matmul_glu(function, params, x, gate, &dst)?])
+        let fused = ops::matmul_glu(function, params, x, gate, &dst)?;
+        Ok(before.into_iter().chain([fused]).collect())
     }
 }

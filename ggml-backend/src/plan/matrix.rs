@@ -5,6 +5,7 @@ use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
 use super::{Node, Steps};
+use crate::copy_cache::Origin;
 
 /// Whether the elements of a row lie side by side.
 fn has_dense_rows(view: &TensorView) -> bool {
@@ -97,8 +98,34 @@ impl Node<'_> {
         let src0 = self.weights()?;
         let src0 = self.factor(src0, &src1, &mut steps)?;
         let src1 = self.activations(src1, &mut steps)?;
-        steps.push(ops::matmul(&src0, &src1, &dst, self.cores)?);
+        let product = ops::matmul(&src0, &src1, &dst, self.cores)?;
+        let product = self.ordered(product, &mut steps)?;
+        steps.push(product);
         Ok(steps)
+    }
+
+    /// The product, with its activations in SrcB's order if that is better. All products with these activations share them.
+    fn ordered(
+        &mut self,
+        product: OpDescriptor,
+        steps: &mut Vec<OpDescriptor>,
+    ) -> Result<OpDescriptor, Unsupported> {
+        let origin = Origin { is_ordered: true, ..Origin::from(&product.src1) };
+        if ops::worth_blocks(&product) {
+            let copy = self.memory.materialise(origin, ops::block_form(&product.src1))?;
+            if !copy.is_there {
+                steps.push(ops::order_blocks(&product.src1, &copy.view, self.cores)?);
+            }
+            return ops::blocks(&product, &copy.view);
+        }
+        if !ops::worth_order(&product) {
+            return Ok(product);
+        }
+        let copy = self.memory.materialise(origin, ops::ordered(&product.src1))?;
+        if !copy.is_there {
+            steps.push(ops::order(&product.src1, &copy.view, self.cores)?);
+        }
+        ops::with_ordered(&product, &copy.view)
     }
 
     /// A product with few results, in single precision: element by element, then sums.

@@ -99,17 +99,21 @@ impl Node<'_> {
             // Nothing is rotated. llama.cpp asks with this node where frequency factors may be kept.
             return Ok(vec![ops::copy(&self.src(0)?, &self.dst()?, self.cores)?]);
         }
-        let (rope, src, rotations) = self.rope_operands(&mut steps)?;
-        steps.push(ops::rope(rope, &src, &rotations, None, &self.dst()?, self.cores)?);
+        let dst = self.dst()?;
+        let src = self.src(0)?;
+        let (rope, rotations) = self.rope_operands(&src, &dst, &mut steps)?;
+        steps.push(ops::rope(rope, &src, &rotations, None, &dst, self.cores)?);
         Ok(steps)
     }
 
-    /// How to rotate, what, and the table of rotations by the positions, which all layers share.
+    /// How to rotate `src`, and the table of rotations by the positions, which all layers share. `dst` is the result, or a cache.
     pub(super) fn rope_operands(
         &mut self,
+        src: &TensorView,
+        dst: &TensorView,
         steps: &mut Vec<OpDescriptor>,
-    ) -> Result<(Rope, TensorView, TensorView), Unsupported> {
-        let (src, positions, factors) = (self.src(0)?, self.src(1)?, self.optional(2)?);
+    ) -> Result<(Rope, TensorView), Unsupported> {
+        let (positions, factors) = (self.src(1)?, self.optional(2)?);
         let (dims, kind) = (self.u32(1)?, self.i32(2));
         if dims < 2 || dims > src.ne[0] || !dims.is_multiple_of(2) {
             return Err(format!("{dims} rotated elements of {}", src.ne[0]).into());
@@ -128,7 +132,7 @@ impl Node<'_> {
         };
         let freq_base = self.f32(5);
         let backwards = self.host.operator_name(self.tensor) == "ROPE_BACK";
-        let rope = Rope {
+        let mut rope = Rope {
             offset: self.u32(15)?,
             distance,
             pairs,
@@ -141,12 +145,15 @@ impl Node<'_> {
             corr: self.correction(dims, freq_base),
             sin_sign: if backwards { -1.0 } else { 1.0 },
         };
-        let origin = Origin { source: positions, rotation: Some((rope, factors)) };
-        let table = self.memory.materialise(origin, ops::rotations(&rope, src.ne[2]))?;
+        if ops::rope_suits_sfpu(&rope, src, dst) {
+            rope.flags |= Rope::FLOATS;
+        }
+        let origin = Origin { rotation: Some((rope, factors)), ..Origin::from(&positions) };
+        let table = self.memory.materialise(origin, ops::rotations(&rope, [src.ne[0], src.ne[2]]))?;
         if !table.is_there {
             steps.push(ops::rope_table(&rope, &positions, factors.as_ref(), &table.view, self.cores)?);
         }
-        Ok((ops::prepared(&rope), src, table.view))
+        Ok((ops::prepared(&rope), table.view))
     }
 
     /// YaRN's pairs between which extrapolation fades out (`ggml_rope_yarn_corr_dims`).

@@ -1,9 +1,9 @@
-//! What becomes of a weight: which tiles, and where they lie.
+//! What becomes of a weight: which tiles, or a stream of exact integers, and where they lie. What is said of tiles holds for such a stream as well.
 
 use std::sync::OnceLock;
 
 use tt_runtime::TensorView;
-use tt_runtime::layout::{GgmlType, Packing, Rule, WeightFormat, packed_bytes};
+use tt_runtime::layout::{Form, GgmlType, Packing, Rule, WeightFormat, packed_bytes};
 
 use tt_settings::{PACK, WEIGHTS};
 
@@ -36,18 +36,12 @@ impl Weight {
     /// Bytes of its tiles.
     pub fn tile_bytes(&self) -> u64 {
         let [k, n, ..] = self.ne.map(|n| n as usize);
-        packed_bytes(self.packing().format, k, n, self.count()) as u64
+        packed_bytes(self.form(), k, n, self.count()) as u64
     }
 
-    /// What its tiles are: as the user says, else the smallest format that loses nothing that matters.
-    pub fn packing(&self) -> Packing {
-        let choice = Choice::get();
-        let default = match self.ty {
-            GgmlType::F32 => WeightFormat::Tf32,
-            _ if self.ty.is_quantised() => WeightFormat::Bfp8,
-            _ => WeightFormat::Bf16,
-        };
-        Packing { format: choice.format.unwrap_or(default), rule: choice.rule }
+    /// What it becomes: as the user says, else the smallest format that loses nothing that matters.
+    pub fn form(&self) -> Form {
+        Choice::get().form(self.ty)
     }
 
     /// Bytes of the place in an arena where its tiles can replace ggml's bytes; `None` if they are to lie elsewhere.
@@ -62,19 +56,28 @@ impl Weight {
 
     /// The kernels' view of its tiles.
     pub fn tiles(&self, addr: u64) -> Option<TensorView> {
-        Some(TensorView::tiles(self.packing().format.element_type()?, addr, self.ne))
+        Some(TensorView::tiles(self.form().element_type()?, addr, self.ne))
     }
 }
 
 /// Whether the user wants tiles so coarse that products differ visibly from ggml's.
 pub fn is_coarse() -> bool {
-    Choice::get().format == Some(WeightFormat::Bfp4)
+    Choice::get().wanted == Some(Wanted::Tiles(WeightFormat::Bfp4))
+}
+
+/// What the user wants weights to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Wanted {
+    /// Tiles of a format, whatever the type.
+    Tiles(WeightFormat),
+    /// Exact where the type can be, and the default elsewhere.
+    Exact,
 }
 
 /// The user's choice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct Choice {
-    format: Option<WeightFormat>,
+    wanted: Option<Wanted>,
     rule: Rule,
 }
 
@@ -86,14 +89,18 @@ impl Choice {
     }
 
     fn parse(format: &str, pack: &str) -> Self {
-        let format = match format {
+        let wanted = match format {
             "" => None,
-            "tf32" => Some(WeightFormat::Tf32),
-            "bf16" => Some(WeightFormat::Bf16),
-            "bfp8" => Some(WeightFormat::Bfp8),
-            "bfp4" => Some(WeightFormat::Bfp4),
+            "tf32" => Some(Wanted::Tiles(WeightFormat::Tf32)),
+            "bf16" => Some(Wanted::Tiles(WeightFormat::Bf16)),
+            "bfp8" => Some(Wanted::Tiles(WeightFormat::Bfp8)),
+            "bfp4" => Some(Wanted::Tiles(WeightFormat::Bfp4)),
+            "exact" => Some(Wanted::Exact),
             other => {
-                log::warn(&format!("{}={other} is none of tf32, bf16, bfp8, bfp4: not used", WEIGHTS.name));
+                log::warn(&format!(
+                    "{}={other} is none of exact, tf32, bf16, bfp8, bfp4: not used",
+                    WEIGHTS.name
+                ));
                 None
             }
         };
@@ -105,7 +112,22 @@ impl Choice {
                 Rule::Vendor
             }
         };
-        Self { format, rule }
+        Self { wanted, rule }
+    }
+
+    /// What weights of a type become.
+    fn form(self, ty: GgmlType) -> Form {
+        let default = match ty {
+            GgmlType::F32 => WeightFormat::Tf32,
+            _ if ty.is_quantised() => WeightFormat::Bfp8,
+            _ => WeightFormat::Bf16,
+        };
+        let tiles = |format| Form::from(Packing { format, rule: self.rule });
+        match self.wanted {
+            None => tiles(default),
+            Some(Wanted::Tiles(format)) => tiles(format),
+            Some(Wanted::Exact) => Form::exact(ty).unwrap_or_else(|| tiles(default)),
+        }
     }
 }
 
@@ -134,8 +156,18 @@ mod tests {
     #[test]
     fn settings() {
         assert_eq!(Choice::parse("", ""), Choice::default());
-        assert_eq!(Choice::parse("bfp4", "search").format, Some(WeightFormat::Bfp4));
+        assert_eq!(Choice::parse("bfp4", "search").wanted, Some(Wanted::Tiles(WeightFormat::Bfp4)));
         assert_eq!(Choice::parse("bfp4", "search").rule, Rule::Search);
         assert_eq!(Choice::parse("int8", "guess"), Choice::default());
+    }
+
+    #[test]
+    fn exact_where_a_type_can_be() {
+        let exact = Choice::parse("exact", "");
+        for ty in GgmlType::ALL {
+            let want = Form::exact(ty).unwrap_or_else(|| Choice::default().form(ty));
+            assert_eq!(exact.form(ty), want, "{ty:?}");
+            assert!(want.element_type().is_some(), "{ty:?}");
+        }
     }
 }

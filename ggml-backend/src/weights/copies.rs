@@ -93,7 +93,7 @@ impl Copy {
         let weight = self.of.weight;
         let [k, n, ..] = weight.ne.map(|n| n as usize);
         let bytes = self.of.gather(device)?;
-        let packed = pack(weight.packing(), weight.ty, &bytes, k, n, weight.count())
+        let packed = pack(weight.form(), weight.ty, &bytes, k, n, weight.count())
             .map_err(|error| WeightError::Load(error.to_string()))?;
         Ok(device.write_tiles(&self.view, 0, &packed)?)
     }

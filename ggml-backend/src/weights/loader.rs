@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use parking_lot::{Condvar, Mutex};
-use tt_runtime::layout::{Isa, Matrices, Packing, Squares};
+use tt_runtime::layout::{Form, Isa, Matrices, Squares};
 use tt_runtime::{Device, DramAddr};
 
 use super::WeightError;
@@ -32,7 +32,7 @@ const PROGRESS: Duration = Duration::from_secs(5);
 /// A weight on its way to the device.
 pub struct Job {
     weight: Weight,
-    packing: Packing,
+    form: Form,
     source: Source,
     addr: DramAddr,
     /// Of its columns, once or for each matrix.
@@ -96,8 +96,10 @@ struct Piece {
 /// What was done, for the log and for statistics.
 #[derive(Clone, Default, Debug)]
 pub struct Totals {
-    /// Weights by type, format of their tiles and rule: `q4_0 to BFP8_b`.
+    /// Weights by type and what they became: `q4_0 to BFP8_b`, `q4_0 to exact`.
     pub kinds: BTreeMap<String, u64>,
+    /// Values of exact weights that are not exact: -128 of `Q8_0`, which becomes -127.
+    pub rounded: u64,
     /// Bytes as ggml has them.
     pub bytes: u64,
     /// Bytes of tiles.
@@ -204,13 +206,13 @@ impl Loader {
         addr: DramAddr,
         importance: Option<Arc<[f32]>>,
     ) -> Arc<Job> {
-        let packing = weight.packing();
+        let form = weight.form();
         let strips = (weight.ne[1] as usize).div_ceil(32);
         let per_piece = (PIECE / (32 * weight.ne[0] as usize).max(1)).clamp(1, strips.max(1));
         let pieces = strips.div_ceil(per_piece) * weight.count();
         let state = Mutex::new(JobState { pieces, failure: None });
         let changed = Condvar::new();
-        let job = Arc::new(Job { weight, packing, source, addr, importance, state, changed });
+        let job = Arc::new(Job { weight, form, source, addr, importance, state, changed });
         let mut state = self.shared.work.lock();
         state.count(&job);
         for matrix in 0..weight.count() {
@@ -264,7 +266,7 @@ impl Work {
             self.began = Some(Instant::now());
             self.spoke = self.began;
         }
-        let kind = format!("{} to {}", job.weight.ty.name(), job.packing.format.name());
+        let kind = format!("{} to {}", job.weight.ty.name(), job.form.name());
         *self.totals.kinds.entry(kind).or_default() += 1;
         self.totals.bytes += job.weight.bytes().unwrap_or(0);
         self.totals.tile_bytes += job.weight.tile_bytes();
@@ -278,6 +280,7 @@ impl Work {
         for (total, time) in self.totals.busy.iter_mut().zip(done.busy) {
             *total += time;
         }
+        self.totals.rounded += done.rounded;
         self.totals.importance.plain += done.squares[0];
         self.totals.importance.weighted += done.squares[1];
         self.totals.wall = self.began.map_or(Duration::ZERO, |began| began.elapsed());
@@ -344,13 +347,14 @@ fn work(device: &Device, shared: &Shared) {
 struct Done {
     busy: [Duration; 3],
     squares: [Squares; 2],
+    rounded: u64,
 }
 
 fn convert(
     device: &Device,
     piece: &Piece,
     (bytes, tiles): &mut (Vec<u8>, Vec<u8>),
-    Done { busy, squares }: &mut Done,
+    Done { busy, squares, rounded }: &mut Done,
 ) -> Result<(), String> {
     let job = &*piece.job;
     let [k, n, ..] = job.weight.ne.map(|n| n as usize);
@@ -366,12 +370,12 @@ fn convert(
     job.source.read(at as u64, bytes).map_err(|error| format!("its bytes cannot be read: {error}"))?;
     lap(0);
     let source = Matrices::new(job.weight.ty, bytes, k, rows.len(), 1).map_err(|error| error.to_string())?;
-    let strip = source.strip_bytes(job.packing.format);
+    let strip = source.strip_bytes(job.form);
     tiles.resize(strip * piece.strips.len(), 0);
-    source.pack_strips(job.packing, Isa::best(), 0..piece.strips.len(), tiles);
+    *rounded = source.pack_strips(job.form, Isa::best(), 0..piece.strips.len(), tiles) as u64;
     if let Some(importance) = &job.importance {
         let of_matrix = importance.chunks_exact(k.max(1)).cycle().nth(piece.matrix).unwrap_or_default();
-        *squares = source.squares(job.packing.format, 0..piece.strips.len(), tiles, of_matrix);
+        *squares = source.squares(job.form, 0..piece.strips.len(), tiles, of_matrix);
     }
     lap(1);
     let offset = (piece.matrix * strips + piece.strips.start) * strip;
@@ -394,7 +398,7 @@ mod tests {
         let file = super::super::source::Sources::default().keep(&[0; 64]).unwrap();
         let job = Arc::new(Job {
             weight,
-            packing: weight.packing(),
+            form: weight.form(),
             source: file,
             addr: DramAddr(0),
             importance: None,

@@ -461,6 +461,9 @@ impl Weights {
             mib(totals.bytes),
             totals.wall.as_secs_f64(),
         ));
+        if totals.rounded > 0 {
+            log::info(&format!("weights: {} values are not exact: -128 of q8_0 became -127", totals.rounded));
+        }
         if let Importance { weights, plain, weighted } = totals.importance
             && weights > 0
         {

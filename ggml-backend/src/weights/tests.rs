@@ -38,7 +38,7 @@ impl Random {
 
 fn expected_tiles(weight: Weight, data: &[u8]) -> Vec<u8> {
     let [k, n, ..] = weight.ne.map(|n| n as usize);
-    pack(weight.packing(), weight.ty, data, k, n, weight.count()).unwrap()
+    pack(weight.form(), weight.ty, data, k, n, weight.count()).unwrap()
 }
 
 /// Tiles that a node has.
