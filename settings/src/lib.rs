@@ -96,14 +96,21 @@ settings! {
         "GGML_TT_WEIGHTS",
         Users,
         Some("weights.md"),
-        "tile format of matrix weights on the device: `tf32`, `bf16`, `bfp8` or `bfp4`; not set: BFP8_b for quantised types, \
-         BF16 for F16 and BF16, TF32 for F32",
+        "what matrix weights become on the device: tiles of `tf32`, `bf16`, `bfp8` or `bfp4`, or `exact`, not rounded a second time where the \
+         type allows it; not set: BFP8_b for quantised types, BF16 for F16 and BF16, TF32 for F32",
     );
     PACK = row(
         "GGML_TT_PACK",
         Users,
         Some("weights.md"),
         "`search`: block-float exponents with the smallest error instead of the vendor's rule",
+    );
+    MATRIX_UNITS = row(
+        "GGML_TT_MATRIX_UNITS",
+        Users,
+        Some("cards.md#power"),
+        "how many tiles multiply at the same time in products of more than eight rows, for boards that hang or compute wrong under full load; \
+         `0`: all. Not set: 48 on a card, all on a simulator",
     );
     IMATRIX = row(
         "GGML_TT_IMATRIX",
@@ -197,6 +204,18 @@ settings! {
         Developers,
         Some("simulator.md"),
         "threads of the simulator as a `libttsim.so`: 1 to 1024",
+    );
+    SIM_MODE = row(
+        "TT_SIM_MODE",
+        Developers,
+        Some("simulator.md"),
+        "mode of the simulator as a `libttsim.so`: `fast`, `timed` or `async=SEED`",
+    );
+    SIM_CLOCKS = row(
+        "TT_SIM_CLOCKS",
+        Developers,
+        Some("simulator.md"),
+        "clocks of the simulator as a `libttsim.so` for one that its caller asks for",
     );
 }
 

@@ -1,9 +1,10 @@
-// Computes one layer of a Llama model and its head, as llama.cpp builds them (src/models/llama.cpp), on a device: for predictions of
+// Computes layers of a Llama model and its head, as llama.cpp builds them (src/models/llama.cpp), on a device: for predictions of
 // whole models (tests/src/bench/silicon/predict.rs).
 //
 //   layer DEVICE NAME=NUMBER..
 //
 //   embedding, heads, kv_heads, head, feed, vocabulary   extents; a vocabulary of 0 leaves the head out
+//   layers    how many
 //   kv        positions of the cache that attention looks at
 //   rows      tokens of the batch
 //   streams   sequences that the batch belongs to: each has a cache of its own
@@ -59,11 +60,16 @@ struct Extents {
 
 struct Builder {
     const Extents & e;
-    ggml_context *  weights = ggml_init({ ggml_tensor_overhead() * 32, nullptr, true });
-    ggml_context *  caches  = ggml_init({ ggml_tensor_overhead() * 8, nullptr, true });
-    ggml_context *  c       = ggml_init({ ggml_tensor_overhead() * 128 + ggml_graph_overhead(), nullptr, true });
+    ggml_context *  weights = ggml_init({ ggml_tensor_overhead() * 256, nullptr, true });
+    ggml_context *  caches  = ggml_init({ ggml_tensor_overhead() * 64, nullptr, true });
+    ggml_context *  c       = ggml_init({ ggml_tensor_overhead() * 1024 + ggml_graph_overhead(), nullptr, true });
     ggml_cgraph *   graph   = ggml_new_graph(c);
-    ggml_tensor *   inputs  = nullptr;
+    ggml_tensor *   positions = nullptr;
+    ggml_tensor *   k_rows    = nullptr;
+    ggml_tensor *   v_rows    = nullptr;
+    ggml_tensor *   mask      = nullptr;
+    // llama.cpp has one tensor of frequency factors for all layers.
+    ggml_tensor *   factors   = nullptr;
 
     explicit Builder(const Extents & extents) : e(extents) {}
 
@@ -89,11 +95,6 @@ struct Builder {
     ggml_tensor * attention(ggml_tensor * x) {
         const int64_t head = e["head"], heads = e["heads"], kv_heads = e["kv_heads"], kv = e["kv"], rows = e["rows"];
         const int64_t streams = e["streams"], all = head * kv_heads;
-        ggml_tensor * positions = input("inp_pos", GGML_TYPE_I32, rows);
-        ggml_tensor * k_rows    = input("k_idxs", GGML_TYPE_I64, rows);
-        ggml_tensor * v_rows    = input("v_idxs", GGML_TYPE_I64, rows);
-        ggml_tensor * mask      = input("kq_mask", GGML_TYPE_F16, kv, rows / streams, 1, streams);
-        ggml_tensor * factors   = ggml_new_tensor_1d(weights, GGML_TYPE_F32, head / 2);
         ggml_tensor * keys      = ggml_new_tensor_3d(caches, GGML_TYPE_F16, all, kv, streams);
         ggml_tensor * values    = ggml_new_tensor_3d(caches, GGML_TYPE_F16, all, kv, streams);
 
@@ -130,15 +131,27 @@ struct Builder {
         return product("attn_out", ggml_reshape_2d(c, found, head * heads, rows), e["embedding"]);
     }
 
-    void build() {
+    ggml_tensor * layer(ggml_tensor * before) {
         const int64_t embedding = e["embedding"], feed = e["feed"];
-        inputs              = input("inp_embd", GGML_TYPE_F32, embedding, e["rows"]);
-        ggml_tensor * y     = named(ggml_add(c, attention(norm("attn_norm", inputs)), inputs), "ffn_inp");
-        ggml_tensor * x     = norm("ffn_norm", y);
-        ggml_tensor * up    = product("ffn_up", x, feed);
-        ggml_tensor * gate  = product("ffn_gate", x, feed);
-        ggml_tensor * down  = product("ffn_down", named(ggml_swiglu_split(c, gate, up), "ffn_swiglu"), embedding);
-        ggml_tensor * out   = named(ggml_add(c, down, y), "l_out");
+        ggml_tensor * y    = named(ggml_add(c, attention(norm("attn_norm", before)), before), "ffn_inp");
+        ggml_tensor * x    = norm("ffn_norm", y);
+        ggml_tensor * up   = product("ffn_up", x, feed);
+        ggml_tensor * gate = product("ffn_gate", x, feed);
+        ggml_tensor * down = product("ffn_down", named(ggml_swiglu_split(c, gate, up), "ffn_swiglu"), embedding);
+        return named(ggml_add(c, down, y), "l_out");
+    }
+
+    void build() {
+        const int64_t embedding = e["embedding"], kv = e["kv"], rows = e["rows"], streams = e["streams"];
+        positions = input("inp_pos", GGML_TYPE_I32, rows);
+        k_rows    = input("k_idxs", GGML_TYPE_I64, rows);
+        v_rows    = input("v_idxs", GGML_TYPE_I64, rows);
+        mask      = input("kq_mask", GGML_TYPE_F16, kv, rows / streams, 1, streams);
+        factors   = ggml_new_tensor_1d(weights, GGML_TYPE_F32, e["head"] / 2);
+        ggml_tensor * out = input("inp_embd", GGML_TYPE_F32, embedding, rows);
+        for (int64_t i = 0; i < e["layers"]; i++) {
+            out = layer(out);
+        }
         if (e["vocabulary"] > 0) {
             // llama.cpp takes the rows that are wanted before the last layer's feed-forward part.
             ggml_tensor * wanted = ggml_view_2d(c, out, embedding, e["outputs"], out->nb[1], 0);

@@ -1,4 +1,4 @@
-//! The vendor's packing functions as a reference, where `TTNN_WHEEL` names the unpacked `ttnn` wheel.
+//! The vendor's functions for tiles as a reference: packing, unpacking, and the order of datums, where `TTNN_WHEEL` names the unpacked `ttnn` wheel.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -23,11 +23,11 @@ impl Ttnn {
         Ok(Self { folder, program: program.to_path_buf() })
     }
 
-    fn command(&self, format: WeightFormat) -> Command {
+    fn command(&self, arguments: &[&str]) -> Command {
         let cluster = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/n150-cluster.yaml");
         let mut command = Command::new(&self.program);
         command
-            .arg(short_name(format))
+            .args(arguments)
             .env("TTNN_WHEEL", &self.folder)
             .env("TT_METAL_RUNTIME_ROOT", &self.folder)
             .env("TT_METAL_MOCK_CLUSTER_DESC_PATH", cluster)
@@ -39,9 +39,35 @@ impl Ttnn {
 
     /// Packs values that are in the order of tiles' datums.
     pub fn pack(&self, format: WeightFormat, values: &[f32]) -> Result<Vec<u8>> {
-        let mut child = self.command(format).spawn().context("cannot start tt-ttnn-pack")?;
+        let want = values.len() / 1024 * format.tile_bytes();
+        self.filter(&[short_name(format)], to_bytes(values), want)
+    }
+
+    /// Values of tiles of a format of blocks, in the order of tiles' datums.
+    pub fn unpack(&self, format: WeightFormat, tiles: &[u8]) -> Result<Vec<f32>> {
+        let want = tiles.len() / format.tile_bytes() * 4096;
+        Ok(from_bytes(&self.filter(&[short_name(format), "unpack"], tiles.to_vec(), want)?))
+    }
+
+    /// Values of a matrix, row by row, in the order of tiles and their datums.
+    pub fn tilize(&self, values: &[f32], rows: usize, columns: usize) -> Result<Vec<f32>> {
+        self.reorder("tilize", values, rows, columns)
+    }
+
+    /// The reverse of [`Self::tilize`].
+    pub fn untilize(&self, values: &[f32], rows: usize, columns: usize) -> Result<Vec<f32>> {
+        self.reorder("untilize", values, rows, columns)
+    }
+
+    fn reorder(&self, what: &str, values: &[f32], rows: usize, columns: usize) -> Result<Vec<f32>> {
+        let (rows, columns) = (rows.to_string(), columns.to_string());
+        Ok(from_bytes(&self.filter(&[what, &rows, &columns], to_bytes(values), values.len() * 4)?))
+    }
+
+    /// What the program makes of its input: `want` bytes.
+    fn filter(&self, arguments: &[&str], bytes: Vec<u8>, want: usize) -> Result<Vec<u8>> {
+        let mut child = self.command(arguments).spawn().context("cannot start tt-ttnn-pack")?;
         let mut input = child.stdin.take().context("no standard input")?;
-        let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
         let feeder = std::thread::spawn(move || input.write_all(&bytes));
         let output = child.wait_with_output()?;
         let fed = feeder.join().map_err(|_| anyhow::anyhow!("the feeding thread panicked"))?;
@@ -50,7 +76,6 @@ impl Ttnn {
         }
         fed?;
         // The library logs to standard output before anything is packed; tiles are the end.
-        let want = values.len() / 1024 * format.tile_bytes();
         let start = output.stdout.len().checked_sub(want).context("too few bytes from tt-ttnn-pack")?;
         Ok(output.stdout[start..].to_vec())
     }
@@ -58,7 +83,7 @@ impl Ttnn {
     /// Values that it packs in a second. The library spreads the work over threads of its own, so one thread's worth is what
     /// it does on one processor.
     pub fn rate(&self, format: WeightFormat, seconds: f64, one_processor: bool) -> Result<f64> {
-        let mut command = self.command(format);
+        let mut command = self.command(&[short_name(format)]);
         command.arg(seconds.to_string());
         if one_processor {
             command.arg("one");
@@ -71,6 +96,14 @@ impl Ttnn {
         let last = text.lines().last().context("tt-ttnn-pack printed nothing")?;
         last.trim().parse().with_context(|| format!("no number: {last}"))
     }
+}
+
+fn to_bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+fn from_bytes(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
 }
 
 /// `bf16`, `bfp8` and so on.

@@ -16,6 +16,7 @@ const ANY_CHIP: &[&str] = &[
     "kernels/quant/src",
     "kernels/sfpu/src",
     "kernels/firmware/src",
+    "kernels/kernel/src",
     "simulator/src",
     "tt-runtime/src",
     "tt-sys/src",
@@ -31,7 +32,7 @@ const WORMHOLE_ONLY: &[&str] = &["simulator/fuzz/src", "simulator/ttsim-abi/src"
 const COPROCESSOR: &[&str] = &[
     "simulator/src/model/tensix/",
     "simulator/src/observe/races/",
-    "kernels/firmware/src/rt/chip.rs",
+    "kernels/kernel/src/chip.rs",
     "tt/src/selftest/units.rs",
 ];
 

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use tt_isa::format::tile_index;
+use tt_isa::format::{TILE_EXPONENTS, tile_index};
 use tt_runtime::layout::pack::unpack_tile;
 use tt_runtime::layout::{GgmlType, Isa, Packing, Rule, WeightFormat, pack};
 use tt_tests::random::Random;
@@ -80,6 +80,50 @@ fn the_wheel_packs_the_same() {
         let first = theirs.iter().zip(&ours).position(|(a, b)| a != b);
         assert_eq!(differences, 0, "{format:?}: first at {first:?}");
     }
+}
+
+/// Of random bytes, also such as no packing makes; exponents are those of normal numbers, since the vendor's function makes zeros of others.
+#[test]
+fn the_wheel_unpacks_the_same() {
+    let ttnn = need!(Ttnn::find(Path::new(env!("CARGO_BIN_EXE_tt-ttnn-pack"))));
+    let mut random = Random::new(20_261_122);
+    for format in WeightFormat::VENDORS.into_iter().filter(|&format| format != WeightFormat::Bf16) {
+        let mut tiles = random.bytes(64 * format.tile_bytes());
+        for tile in tiles.chunks_exact_mut(format.tile_bytes()) {
+            tile[..TILE_EXPONENTS].iter_mut().for_each(|exponent| *exponent = 16 + *exponent % 224);
+        }
+        let theirs = ttnn.unpack(format, &tiles).unwrap();
+        let mut ours = Vec::new();
+        for tile in tiles.chunks_exact(format.tile_bytes()) {
+            let mut values = [[0.0; 32]; 32];
+            unpack_tile(format, tile, &mut values);
+            let mut datums = [0.0; 1024];
+            for (row, column) in (0..32).flat_map(|row| (0..32).map(move |column| (row, column))) {
+                datums[tile_index(row, column)] = values[row][column];
+            }
+            ours.extend(datums);
+        }
+        assert_eq!(theirs.len(), ours.len());
+        // Zeros may have another sign.
+        let first = theirs.iter().zip(&ours).position(|(a, b)| a != b);
+        assert_eq!(first.map(|at| (theirs[at], ours[at])), None, "{format:?}: at {first:?}");
+        println!("{format:?}: {} values, none differs", ours.len());
+    }
+}
+
+#[test]
+fn the_wheel_has_the_same_order_of_datums() {
+    let ttnn = need!(Ttnn::find(Path::new(env!("CARGO_BIN_EXE_tt-ttnn-pack"))));
+    let (rows, columns) = (96, 160);
+    let matrix: Vec<f32> = (0..rows * columns).map(|i| i as f32).collect();
+    let mut ours = vec![0.0; matrix.len()];
+    for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+        let tile = row / 32 * (columns / 32) + column / 32;
+        ours[tile * 1024 + tile_index(row % 32, column % 32)] = matrix[row * columns + column];
+    }
+    let theirs = ttnn.tilize(&matrix, rows, columns).unwrap();
+    assert!(theirs == ours, "first at {:?}", theirs.iter().zip(&ours).position(|(a, b)| a != b));
+    assert!(ttnn.untilize(&theirs, rows, columns).unwrap() == matrix);
 }
 
 fn record(ttnn: &Ttnn) {

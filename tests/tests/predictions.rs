@@ -14,11 +14,9 @@ fn a_layer_is_measured_and_drawn() {
     assert_eq!(figure["name"], "silicon.tiny.decode");
     // Inputs are written, and 8 KiB of logits pushed: a launch, and 0.3 us on PCIe. Words that the host reads would take 2.4 ms.
     assert!((1.0..150.0).contains(&number("host_us")), "{figure}");
-    let saved = number("launches") * number("stream_saves_us");
-    // Little: PCIe brings a launch in as much time as the leader needs for a step.
-    assert!(number("stream_saves_us") > 0.0, "a stream saves something: {figure}");
-    let parts = 2.0 * number("layer_us") + number("head_us") + number("host_us") - saved;
-    assert!((number("ms") - parts / 1e3).abs() < 0.01 * number("ms"), "{figure}");
+    // Two layers of which the second one is by itself, in a stream.
+    assert!(number("layer_us") < number("layer_by_node_us"), "a stream saves something: {figure}");
+    assert!(number("ms") > (2.0 * number("layer_us") + number("host_us")) / 1e3, "{figure}");
     // At least what the documents give for a launch on all cores, and less than all of it at the roofline.
     assert!(number("layer_us") > 14.0 * 1.05 && number("roofline_part") < 0.5, "{figure}");
     let shares = figure["shares"].as_object().expect("shares");

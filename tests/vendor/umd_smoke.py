@@ -1,9 +1,10 @@
-"""The vendor's own programs on our simulator: tt-umd opens libttsim.so, and tt-exalens attaches to it.
+"""The vendor's own programs on our simulator: tt-umd opens libttsim.so, tt-exalens attaches to it, and tt-smi tells what it is.
 
 usage: python umd_smoke.py DIRECTORY     (with libttsim.so and soc_descriptor.yaml in it)
 
-Every step prints a line; the first that fails ends the program. tt-exalens is left out, with a line that says so, where
-it is not installed.
+Every step prints a line; the first that fails ends the program. tt-exalens and tt-smi are left out, with a line that says so, where
+they are not installed. (tt-smi as a program looks for cards alone, and ends at a machine without the kernel driver. Its inner part takes
+any device of tt-umd's.)
 """
 
 import ctypes
@@ -181,10 +182,36 @@ def exalens(library):
     check("debug register", store.read_register("RISCV_DEBUG_REG_SOFT_RESET_0"), SOFT_RESET_ALL)
 
 
+def smi(library):
+    try:
+        from tt_smi import backend
+        from tt_tools_common.utils_common import system_utils
+    except ImportError:
+        print("SKIPPED: tt-smi is not installed")
+        return
+    print(f"tt-smi {importlib.metadata.version('tt-smi')}")
+    os.environ["TT_SIM_BOARD"] = "n150"
+    device = tt_umd.TTSimTTDevice.create(library)
+    device.init_tt_device()
+    # It wants to show the version of the kernel driver, which no simulator has.
+    system_utils.get_driver_version = lambda: "none"
+    machine = Path(__file__).resolve().parents[1] / "vectors/n150-cluster.yaml"
+    machine = tt_umd.ClusterDescriptor.create_from_yaml_content(machine.read_text())
+    found = backend.TTSMIBackend({0: device}, umd_cluster_descriptor=machine, pretty_output=False)
+    card, firmware, telemetry = found.device_infos[0], found.firmware_infos[0], found.device_telemetrys[0]
+    check("the board", [card["board_type"], card["dram_status"], card["dram_speed"]], ["n150", True, "12G"])
+    check("firmware", [firmware["fw_bundle_version"], firmware["eth_fw"]], ["18.4.0.0", "6.14.0"])
+    shown = [telemetry[name].strip() for name in ("aiclk", "asic_temperature", "voltage")]
+    check("telemetry", shown, ["1000", "40.0", "0.80"])
+    channels = found.device_gddr_telemetrys[0]["channels"]
+    check("DRAM channels", [channel["training"] for channel in channels], ["pass"] * len(channels))
+    check("limits", found.chip_limits[0]["asic_fmax"].strip(), "1000")
+
+
 def main():
     library = Path(sys.argv[1]) / "libttsim.so"
     # One chip a process: a child for each program.
-    for step in (umd, harvested, second_chip, exalens):
+    for step in (umd, harvested, second_chip, exalens, smi):
         child = os.fork()
         if child == 0:
             step(library)

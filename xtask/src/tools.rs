@@ -41,6 +41,21 @@ impl Package {
 /// What speaks, for the test of whisper.cpp.
 const SPEECH_PACKAGES: &[Package] = &[Package { name: "espeak-ng", probe: &["espeak-ng", "--version"] }];
 
+/// A compiler for the card's cores with its C library, for the kernels of the vendor's operators.
+const RISCV_PACKAGES: &[Package] = &[
+    Package { name: "gcc-riscv64-unknown-elf", probe: &["riscv64-unknown-elf-g++", "--version"] },
+    Package { name: "binutils-riscv64-unknown-elf", probe: &["riscv64-unknown-elf-ld", "--version"] },
+    Package {
+        name: "picolibc-riscv64-unknown-elf",
+        probe: &["test", "-d", "/usr/lib/picolibc/riscv64-unknown-elf/lib/rv32im/ilp32"],
+    },
+];
+
+/// Makes sure that there is a C++ compiler for the card's cores.
+pub fn ensure_riscv_compiler() -> Result<()> {
+    ensure(RISCV_PACKAGES)
+}
+
 /// Makes sure that the packages for building llama.cpp are there.
 pub fn ensure_build_packages() -> Result<()> {
     ensure(BUILD_PACKAGES)

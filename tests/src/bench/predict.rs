@@ -1,12 +1,13 @@
-//! What whole models would take on silicon with the kernels of today: one layer and the head, computed in the timed mode through ggml's graph
+//! What whole models would take on silicon with the kernels of today: one and two layers, and the head, computed in the timed mode through ggml's graph
 //! (`tests/native/layer.cpp`), and the rest by multiplication.
 //!
 //! ```text
-//! token = inputs written + layers x layer + head - launches x what a stream saves of each + logits read
+//! token = inputs written + one layer and head + (layers - 1) x (two layers - one layer) + rest of the head + logits read
 //! ```
-//! Each part is clocks of the simulated chip, from the library's statistics (`GGML_TT_STATS`). The graph is computed twice: with
-//! `GGML_TT_PROFILE`, node by node, for the parts; and as llama.cpp does, as one stream, for what that saves of a launch. A head is computed with a
-//! part of its columns, and a prompt with a part of its rows: both are said with the figure. Logits are read in their whole number, in
+//! Each part is clocks of the simulated chip, from the library's statistics (`GGML_TT_STATS`), with the graph as one stream, as llama.cpp computes
+//! it. What a graph does once, whatever its layers, so counts once; and a second layer shows what a layer costs behind another one. The shares of
+//! operators come from another run, node by node (`GGML_TT_PROFILE`): without the overlap of one with the next. A head is computed with a
+//! part of its columns, which is said with the figure. Logits are read in their whole number, in
 //! the second run. What the host computes itself takes no time here.
 
 use std::path::PathBuf;
@@ -84,9 +85,8 @@ pub struct Case {
     weights: &'static str,
     /// Positions that attention looks at.
     kv: u64,
-    /// Tokens of the batch, and how many of them are computed: as many times less as leave each core an equal part of its rows.
+    /// Tokens of the batch. All of them are computed: tiles share activations and weights, and a part of the rows would take another part of the time.
     rows: u64,
-    rows_run: u64,
     /// Sequences.
     streams: u64,
     /// Rows whose logits are wanted.
@@ -99,22 +99,13 @@ pub fn cases() -> Vec<Case> {
 }
 
 fn of_model(model: Model) -> Vec<Case> {
-    let decode = Case {
-        model,
-        kind: "decode",
-        weights: "bfp8",
-        kv: 512,
-        rows: 1,
-        rows_run: 1,
-        streams: 1,
-        outputs: 1,
-    };
+    let decode = Case { model, kind: "decode", weights: "bfp8", kv: 512, rows: 1, streams: 1, outputs: 1 };
     vec![
         decode,
         Case { kind: "decode.bfp4", weights: "bfp4", ..decode },
         Case { kind: "decode.kv4096", kv: 4096, ..decode },
-        Case { kind: "decode.batch32", rows: 32, rows_run: 32, streams: 32, outputs: 32, ..decode },
-        Case { kind: "prefill512", rows: 512, rows_run: 128, ..decode },
+        Case { kind: "decode.batch32", rows: 32, streams: 32, outputs: 32, ..decode },
+        Case { kind: "prefill512", rows: 512, ..decode },
     ]
 }
 
@@ -130,7 +121,7 @@ impl Case {
     }
 
     /// What the program is asked for; `read`: floats that it reads beside the result.
-    fn arguments(&self, read: u64) -> Vec<String> {
+    fn arguments(&self, layers: u64, read: u64) -> Vec<String> {
         let Model { embedding, heads, kv_heads, head, feed, vocabulary, .. } = self.model;
         let values = [
             ("embedding", embedding),
@@ -139,8 +130,9 @@ impl Case {
             ("head", head),
             ("feed", feed),
             ("vocabulary", vocabulary / HEAD_PART),
+            ("layers", layers),
             ("kv", self.kv),
-            ("rows", self.rows_run),
+            ("rows", self.rows),
             ("streams", self.streams),
             ("outputs", self.outputs),
             ("read", read),
@@ -216,18 +208,18 @@ impl Predictor {
     /// The layer cannot be computed.
     pub fn figure(&self, case: &Case) -> Result<(Value, Value)> {
         let begin = Instant::now();
-        let stats = self.run(case, true)?;
-        let streamed = self.run(case, false)?;
+        let stats = self.run(case, 1, true)?;
+        let streamed = [self.run(case, 1, false)?, self.run(case, 2, false)?];
         let parts = Parts::of(case, &stats, &streamed)?;
         Ok((parts.figure(case, begin.elapsed()), stats))
     }
 
-    /// Computes a layer and a part of the head, node by node or as one stream; the library's statistics. In a stream's run the logits of a
+    /// Computes layers and a part of the head, node by node or as one stream; the library's statistics. In a stream's run the logits of a
     /// whole vocabulary are read, too.
-    fn run(&self, case: &Case, by_node: bool) -> Result<Value> {
+    fn run(&self, case: &Case, layers: u64, by_node: bool) -> Result<Value> {
         let file = tools::Temporary::new("predict.json");
         let mut command = self.tools.prepare(&self.program, Device::Tenstorrent(DEVICE));
-        command.arg("TT0").args(case.arguments(if by_node { 0 } else { case.logits() }));
+        command.arg("TT0").args(case.arguments(layers, if by_node { 0 } else { case.logits() }));
         command.env("GGML_TT_STATS", file.path());
         if by_node {
             command.env("GGML_TT_PROFILE", "1");
@@ -245,9 +237,11 @@ struct Parts {
     /// Of one layer and of the head, each by operator.
     layer: Vec<(String, f64)>,
     head: Vec<(String, f64)>,
-    /// Launches of a pass, and what one takes less in a stream than by itself.
+    /// Launches of a pass.
     launches: u64,
-    saved: f64,
+    /// One layer and what of the head was computed, as a stream; and what another layer adds.
+    first: f64,
+    more: f64,
     written: f64,
     read: f64,
 }
@@ -258,38 +252,37 @@ fn sum(parts: &[(String, f64)]) -> f64 {
 
 impl Parts {
     /// From the statistics of a run node by node, and of one as a stream. What was computed in part is made whole.
-    fn of(case: &Case, stats: &Value, streamed: &Value) -> Result<Self> {
+    fn of(case: &Case, stats: &Value, streamed: &[Value; 2]) -> Result<Self> {
         let clocks_us = stats["clocks_us"].as_f64().context("the device keeps no time")?;
         let us =
             |value: &Value| value["clocks"].as_f64().map(|clocks| clocks / clocks_us).context("no clocks");
-        let rows = case.rows as f64 / case.rows_run as f64;
         let columns = HEAD_PART as f64;
         let mut parts = Self::default();
-        let (mut alone, mut run) = (0.0, 0);
         for row in stats["profile"].as_array().context("no profile")? {
             let (operator, tensor) = (row["operator"].as_str(), row["tensor"].as_str());
             let (operator, tensor) = (operator.context("no operator")?, tensor.context("no tensor")?);
             let (time, launches) = (us(row)?, row["launches"].as_u64().unwrap_or(0));
-            alone += time;
-            run += launches;
             let name = format!("{operator} {tensor}");
             if HEAD.contains(&tensor) {
                 let whole = if tensor == "result_output" { columns } else { 1.0 };
                 parts.head.push((name, time * whole));
                 parts.launches += launches;
             } else {
-                parts.layer.push((name, time * rows));
+                parts.layer.push((name, time));
                 parts.launches += launches * case.model.layers;
             }
         }
-        let of_passes =
-            streamed["passes"].as_array().context("no passes")?.iter().map(us).sum::<Result<f64>>()?;
-        parts.saved = (alone - of_passes) / run.max(1) as f64;
-        parts.written = us(&stats["host"]["written"])? * rows;
+        let passes = |stats: &Value| -> Result<f64> {
+            stats["passes"].as_array().context("no passes")?.iter().map(us).sum()
+        };
+        let [one, two] = [passes(&streamed[0])?, passes(&streamed[1])?];
+        (parts.first, parts.more) = (one, two - one);
+        parts.written = us(&stats["host"]["written"])?;
         // Both have read the part of the logits that they have computed.
-        parts.read = us(&streamed["host"]["read"])? - us(&stats["host"]["read"])?;
+        parts.read = us(&streamed[0]["host"]["read"])? - us(&stats["host"]["read"])?;
         ensure!(!parts.layer.is_empty() && parts.head.len() == HEAD.len(), "nodes are missing: {parts:?}");
-        ensure!(sum(&parts.layer) > 0.0 && parts.read > 0.0, "nothing took any time: {parts:?}");
+        let took_time = sum(&parts.layer) > 0.0 && parts.more > 0.0 && parts.read > 0.0;
+        ensure!(took_time, "nothing took any time: {parts:?}");
         Ok(parts)
     }
 
@@ -298,7 +291,11 @@ impl Parts {
         let layers = case.model.layers as f64;
         let (layer, head) = (sum(&self.layer), sum(&self.head));
         let alone = layers * layer + head;
-        let device = alone - self.launches as f64 * self.saved;
+        // Of the last product a part of the columns is in the stream.
+        let of_product = |(name, us): &(String, f64)| name.ends_with(HEAD[1]).then_some(*us);
+        let product: f64 = self.head.iter().filter_map(of_product).sum();
+        let rest = product * (1.0 - 1.0 / HEAD_PART as f64);
+        let device = self.first + (layers - 1.0) * self.more + rest;
         let all = device + self.written + self.read;
         let (roofline, limited_by) = case.roofline();
         let round = |value: f64, digits: i32| (value * 10f64.powi(digits)).round() / 10f64.powi(digits);
@@ -321,11 +318,11 @@ impl Parts {
             "unit": "tokens/s",
             "ms": round(all / 1e3, 3),
             "device_tokens_s": tokens(device),
-            "layer_us": round(layer, 1),
+            "layer_us": round(self.more, 1),
+            "layer_by_node_us": round(layer, 1),
             "head_us": round(head, 1),
             "host_us": round(self.written + self.read, 1),
             "launches": self.launches,
-            "stream_saves_us": round(self.saved, 2),
             "weights": case.weights,
             "kv": case.kv,
             "rows": case.rows,
@@ -341,13 +338,10 @@ impl Parts {
 
     /// What was computed, and what was multiplied.
     fn extrapolated(&self, case: &Case) -> String {
-        let rows = match case.rows / case.rows_run {
-            1 => String::new(),
-            n => format!(" with {} of {} rows x {n}", case.rows_run, case.rows),
-        };
         format!(
-            "1 layer of {}{rows} x {}; head with 1 column in {HEAD_PART} x {HEAD_PART}",
-            case.model.layers, case.model.layers
+            "another layer of {} x {}; head with 1 column in {HEAD_PART} x {HEAD_PART}",
+            case.model.layers,
+            case.model.layers - 1
         )
     }
 }
@@ -366,24 +360,23 @@ mod tests {
             "clocks_us": 1000,
             "profile": [
                 row("MUL_MAT", "Qcur", 5000), row("ADD", "l_out", 1000),
-                row("RMS_NORM+MUL", "result_norm", 2000), row("MUL_MAT", "result_output", 3000),
+                row("MUL_MAT", "result_output", 3000), row("RMS_NORM+MUL", "result_norm", 2000),
             ],
             "host": { "written": { "clocks": 500 }, "read": { "clocks": 10_000 } },
         });
-        let streamed = json!({ "passes": [{ "clocks": 7000 }], "host": { "read": { "clocks": 14_000 } } });
+        let streamed = [7000, 12_000].map(
+            |clocks| json!({ "passes": [{ "clocks": clocks }], "host": { "read": { "clocks": 14_000 } } }),
+        );
         let decode = cases()[0];
         let parts = Parts::of(&decode, &stats, &streamed).unwrap();
         assert_eq!((sum(&parts.layer), sum(&parts.head), parts.written, parts.read), (6.0, 26.0, 0.5, 4.0));
-        // 11 us one by one, 7 as a stream of 8.
-        assert_eq!((parts.launches, parts.saved), (16 * 4 + 4, 0.5));
+        assert_eq!((parts.launches, parts.first, parts.more), (16 * 4 + 4, 7.0, 5.0));
         let figure = parts.figure(&decode, Duration::from_secs(1));
-        let all = 16.0 * 6.0 + 26.0 - 68.0 * 0.5 + 4.5;
+        let all = 7.0 + 15.0 * 5.0 + 7.0 * 3.0 + 4.5;
         assert!((figure["ms"].as_f64().unwrap() - all / 1e3).abs() < 1e-3, "{figure}");
         assert_eq!(figure["name"], "silicon.1b.decode");
         let shares: f64 = figure["shares"].as_object().unwrap().values().filter_map(Value::as_f64).sum();
         assert!((shares - 1.0).abs() < 1e-3, "{figure}");
-        let prefill = cases().into_iter().find(|case| case.kind == "prefill512").unwrap();
-        assert_eq!(sum(&Parts::of(&prefill, &stats, &streamed).unwrap().layer), 24.0);
         assert!(Parts::of(&decode, &json!({ "profile": [] }), &streamed).is_err());
     }
 

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use tt_runtime::layout::{GgmlType, Isa, Matrices, Packing, WeightFormat, pack_into, packed_bytes};
+use tt_runtime::layout::{Form, GgmlType, Isa, Matrices, WeightFormat, pack_into, packed_bytes};
 
 use super::machine::{Room, processor_time};
 use crate::blocks::half_fields;
@@ -35,6 +35,8 @@ pub struct Work {
 pub struct Rates {
     /// To BFP8_b tiles.
     pub pack: f64,
+    /// To exact weights; infinite where a type cannot be exact.
+    pub exact: f64,
     /// To single precision in the cache, and no further.
     pub dequantise: f64,
     /// Copying the type's bytes on one thread.
@@ -47,6 +49,7 @@ impl Rates {
     pub fn best(self, other: Self) -> Self {
         Self {
             pack: self.pack.max(other.pack),
+            exact: self.exact.max(other.exact),
             dequantise: self.dequantise.max(other.dequantise),
             memcpy: self.memcpy.max(other.memcpy),
         }
@@ -72,7 +75,9 @@ impl Work {
                 }
             }
         }
-        let tiles = Room::new(packed_bytes(WeightFormat::Bfp8, K, N, 1));
+        let forms = [Some(WeightFormat::Bfp8.into()), Form::exact(ty)];
+        let bytes_of = |form| packed_bytes(form, K, N, 1);
+        let tiles = Room::new(forms.into_iter().flatten().map(bytes_of).max().unwrap_or(0));
         let copy = Room::new(bytes.len());
         Self { ty, bytes, tiles, copy }
     }
@@ -85,22 +90,27 @@ impl Work {
     /// The best of one round.
     pub fn round(&mut self, threads: usize) -> Rates {
         let clock = if threads == 1 { processor_time } else { wall_time };
-        let mut best = [Duration::MAX; 3];
+        let mut best = [Duration::MAX; 4];
         for _ in 0..RUNS {
-            best[0] = best[0].min(time(clock, || self.pack(threads)));
+            best[0] = best[0].min(time(clock, || self.pack(WeightFormat::Bfp8.into(), threads)));
+            best[3] = best[3].min(match Form::exact(self.ty) {
+                Some(form) => time(clock, || self.pack(form, threads)),
+                None => Duration::ZERO,
+            });
             best[1] = best[1].min(time(clock, || self.dequantise(threads)));
             best[2] = best[2].min(time(processor_time, || {
                 self.copy.copy_from_slice(black_box(&self.bytes));
                 black_box(&self.copy);
             }));
         }
-        let [pack, dequantise, memcpy] = best.map(|time| (K * N) as f64 / time.as_secs_f64());
-        Rates { pack, dequantise, memcpy }
+        let [pack, dequantise, memcpy, exact] = best.map(|time| (K * N) as f64 / time.as_secs_f64());
+        Rates { pack, exact, dequantise, memcpy }
     }
 
-    fn pack(&mut self, threads: usize) {
+    fn pack(&mut self, form: Form, threads: usize) {
         let Ok(source) = Matrices::new(self.ty, black_box(&self.bytes), K, N, 1) else { return };
-        pack_into(Packing::from(WeightFormat::Bfp8), Isa::best(), &source, threads, &mut self.tiles);
+        let out = &mut self.tiles[..packed_bytes(form, K, N, 1)];
+        pack_into(form, Isa::best(), &source, threads, out);
         black_box(&self.tiles);
     }
 

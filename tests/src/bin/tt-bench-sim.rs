@@ -60,7 +60,7 @@ fn bare(spec: &DeviceSpec) -> Result<Bare> {
     let chip: Box<dyn Transport> = match spec {
         DeviceSpec::Sim { board, chip, options, .. } => Box::new(Sim::new(board, *chip, options)?),
         DeviceSpec::TtSim { library } => Box::new(TtSim::new(library)?),
-        DeviceSpec::Card(_) | DeviceSpec::Unusable(_) | DeviceSpec::Second(_) => {
+        DeviceSpec::Card(_) | DeviceSpec::Unusable(_) | DeviceSpec::Metal { .. } | DeviceSpec::Second(_) => {
             anyhow::bail!("not a simulator of its own")
         }
         DeviceSpec::Null { .. } => anyhow::bail!("a device that computes nothing has no speed"),

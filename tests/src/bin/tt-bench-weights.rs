@@ -31,7 +31,7 @@ fn main() -> Result<()> {
             "{}",
             json!({
                 "name": format!("weights.{}", ty.name()), "value": rates.pack, "unit": "weights/s", "threads": THREADS,
-                "instructions": Isa::best().name(), "memcpy": rates.memcpy, "dequantise_only": rates.dequantise,
+                "instructions": Isa::best().name(), "exact": rates.exact, "memcpy": rates.memcpy, "dequantise_only": rates.dequantise,
             })
         );
     }

@@ -1,0 +1,5 @@
+//! Compiles the kernels of the examples (`kernels/src/bin`).
+
+fn main() {
+    tt_kernel_build::kernels("kernels");
+}

@@ -1,0 +1,2 @@
+// The cores have no threads.
+#include <bits/gthr-single.h>
