@@ -58,6 +58,8 @@ const BIAS: f32 = 1.0 + (127.0 + POWER_BIAS as f32) / 512.0;
 const POWER_BIAS: u32 = 97;
 /// What is added to a power to round it to the ten bits of a mantissa that SrcB takes.
 const ROUND: u32 = 0x1000;
+/// The bits that SrcB takes.
+const TAKEN: u32 = 0xFFFF_E000;
 
 /// Maxima of two lots of scores in [`FIRST`] and [`SECOND`], which are spoilt, and of 5, in 5.
 pub const fn larger() -> Program {
@@ -111,7 +113,8 @@ pub const fn rescale() -> Program {
     p.finish()
 }
 
-/// Powers of two lots of scores, in their places, rounded for SrcB; added to [`SUMS`] before that. Uses 1, 2, 4 and 5.
+/// Powers of two lots of scores, in their places, rounded for SrcB, and added to [`SUMS`] as they are then: so the means that come of them are means, with
+/// weights that add up to one. Uses 1, 2, 4 and 5.
 pub const fn powers() -> Program {
     let mut p = without_constants();
     p.mad(FIRST, FIRST, LOG2, 7);
@@ -132,11 +135,14 @@ pub const fn powers() -> Program {
     p.mad(SECOND + 2, SECOND + 2, SECOND + 1, C[2]);
     p.mul(FIRST, FIRST, FIRST + 2);
     p.mul(SECOND, SECOND, SECOND + 2);
-    p.add(SUMS, SUMS, FIRST);
-    p.add(SUMS, SUMS, SECOND);
     p.load(FIRST + 1, ROUND);
     p.iadd(FIRST, FIRST + 1);
     p.iadd(SECOND, FIRST + 1);
+    p.load(FIRST + 1, TAKEN);
+    p.and(FIRST, FIRST + 1);
+    p.and(SECOND, FIRST + 1);
+    p.add(SUMS, SUMS, FIRST);
+    p.add(SUMS, SUMS, SECOND);
     p.finish()
 }
 

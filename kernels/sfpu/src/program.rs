@@ -297,6 +297,11 @@ impl Program {
         self.emit(word, 1 << d);
     }
 
+    /// `d &= c`, bit by bit.
+    pub const fn and(&mut self, d: Reg, c: Reg) {
+        self.emit(SFPAND { lreg_c: c, lreg_dest: d, ..SFPAND::ZERO }.word(), 1 << c | 1 << d);
+    }
+
     /// `d ^= c`, bit by bit.
     pub const fn xor(&mut self, d: Reg, c: Reg) {
         self.emit(SFPXOR { lreg_c: c, lreg_dest: d }.word(), 1 << c | 1 << d);
