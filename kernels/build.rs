@@ -7,6 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::process::exit;
 use tt_isa::chip::Chip;
+use tt_isa::map::RiscV;
+use tt_kernel_abi::l1::ImageSlot;
 use tt_kernel_build::{Compile, TARGET};
 
 #[path = "src/chips.rs"]
@@ -15,6 +17,9 @@ mod chips;
 #[allow(dead_code)]
 #[path = "src/elf.rs"]
 mod elf;
+
+/// The image of BRISC and NCRISC has all operators, and L1 has to hold it: functions are copied into their callers only where that costs little room.
+const BRISC_FLAGS: &[&str] = &["-Cllvm-args=--inline-threshold=100"];
 
 fn main() {
     if let Err(message) = run() {
@@ -84,33 +89,52 @@ fn watch() {
 
 /// Compiles the firmware for a chip; its images go to a folder of the chip's name.
 fn build(chip: &'static Chip, root: &Path, out: &Path) -> Result<(), String> {
-    let target_dir = out.join("firmware").join(chip.name);
-    compile(chip, root, &target_dir)?;
     let images = out.join(chip.name);
     std::fs::create_dir_all(&images).map_err(|e| format!("cannot make {}: {e}", images.display()))?;
-    for slot in elf::IMAGE_SLOTS {
-        let name = slot.core.name().to_lowercase();
-        let path = target_dir.join(TARGET).join("release").join(&name);
-        let file = std::fs::read(&path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-        let image = elf::flatten(chip, slot, &file).map_err(|e| e.to_string())?;
-        let path = images.join(format!("{name}.bin"));
-        std::fs::write(&path, image).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+    // (Dependencies are compiled with these flags, too: so each of both has a folder of its own.)
+    let is_brisc = |slot: &&ImageSlot| slot.core == RiscV::Brisc;
+    let (brisc, others): (Vec<_>, Vec<_>) = elf::IMAGE_SLOTS.iter().partition(is_brisc);
+    for (slots, flags, folder) in [(brisc, BRISC_FLAGS, "brisc"), (others, &[], "triscs")] {
+        let target_dir = out.join("firmware").join(chip.name).join(folder);
+        compile(chip, root, &target_dir, &slots, flags)?;
+        slots.into_iter().try_for_each(|slot| flatten(chip, slot, &target_dir, &images))?;
     }
     Ok(())
+}
+
+/// Makes the flat image of a binary in cargo's folder.
+fn flatten(chip: &'static Chip, slot: &ImageSlot, target_dir: &Path, images: &Path) -> Result<(), String> {
+    let path = target_dir.join(TARGET).join("release").join(binary(slot));
+    let file = std::fs::read(&path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    let image = elf::flatten(chip, *slot, &file).map_err(|e| e.to_string())?;
+    let path = images.join(format!("{}.bin", binary(slot)));
+    std::fs::write(&path, image).map_err(|e| format!("cannot write {}: {e}", path.display()))
+}
+
+/// The name of a slot's binary.
+fn binary(slot: &ImageSlot) -> String {
+    slot.core.name().to_lowercase()
 }
 
 fn variable(name: &str) -> Result<String, String> {
     std::env::var(name).map_err(|_| format!("{name} is not set: this program runs under cargo only"))
 }
 
-fn compile(chip: &Chip, root: &Path, target_dir: &Path) -> Result<(), String> {
+fn compile(
+    chip: &Chip,
+    root: &Path,
+    target_dir: &Path,
+    slots: &[&ImageSlot],
+    flags: &[&str],
+) -> Result<(), String> {
     // The images must not contain paths of the machine that built them.
     let workspace = root.parent().unwrap_or(root);
-    Compile::new(&root.join("firmware"))
+    let firmware = Compile::new(&root.join("firmware"))
         .target_dir(target_dir)
         .features(chip.name)
         .flags([format!("--remap-path-prefix={}=tt", workspace.display())])
-        .locked()
-        .run()
-        .map_err(|error| error.to_string())
+        .flags(flags.iter().copied())
+        .locked();
+    let firmware = slots.iter().fold(firmware, |firmware, slot| firmware.binary(binary(slot)));
+    firmware.run().map_err(|error| error.to_string())
 }

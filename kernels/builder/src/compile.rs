@@ -57,6 +57,7 @@ pub struct Compile {
     target_dir: Option<PathBuf>,
     features: Option<String>,
     flags: Vec<String>,
+    binaries: Vec<String>,
     environment: Vec<(String, String)>,
     locked: bool,
 }
@@ -67,13 +68,14 @@ pub(crate) fn variable(name: &str) -> Result<String, Error> {
 }
 
 impl Compile {
-    /// The binaries of the package in a folder.
+    /// All binaries of the package in a folder.
     pub fn new(package: &Path) -> Self {
         Self {
             package: package.to_owned(),
             target_dir: None,
             features: None,
             flags: Vec::new(),
+            binaries: Vec::new(),
             environment: Vec::new(),
             locked: false,
         }
@@ -94,6 +96,12 @@ impl Compile {
     /// Flags for the compiler.
     pub fn flags<S: Into<String>>(mut self, flags: impl IntoIterator<Item = S>) -> Self {
         self.flags.extend(flags.into_iter().map(Into::into));
+        self
+    }
+
+    /// Only one binary; called again, one more.
+    pub fn binary(mut self, name: impl Into<String>) -> Self {
+        self.binaries.push(name.into());
         self
     }
 
@@ -118,7 +126,11 @@ impl Compile {
     pub fn run(&self) -> Result<(), Error> {
         self.require_target()?;
         let mut cargo = self.tool("cargo")?;
-        cargo.args(["build", "--release", "--bins", "--target", TARGET]);
+        cargo.args(["build", "--release", "--target", TARGET]);
+        match self.binaries.is_empty() {
+            true => cargo.arg("--bins"),
+            false => cargo.args(self.binaries.iter().flat_map(|name| ["--bin", name])),
+        };
         cargo.arg("--manifest-path").arg(self.package.join("Cargo.toml"));
         if let Some(folder) = &self.target_dir {
             cargo.arg("--target-dir").arg(folder);
