@@ -4,6 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
+use common::attention::{Shape, assert_close, expected};
 use common::{Rng, encode, simulator, upload};
 use tt_runtime::ops::{Attention, AttentionOperands};
 use tt_runtime::{Device, ElementType, TensorView, parse_devices};
@@ -87,34 +88,10 @@ fn run(device: &Arc<Device>, rng: &mut Rng, case: Case) -> (Vec<u8>, Vec<f64>) {
     let mut bytes = vec![0; dst.span() as usize];
     device.read(out.addr(), &mut bytes).expect("a result");
 
-    let mut expected = Vec::new();
-    for row in 0..of_q * batches {
-        let (batch, head) = (row / of_q, row % of_q / rows);
-        let at = |n: u32, position: u32| (((batch * positions + position) * heads + head) * n) as usize;
-        let q = &q[(row * key) as usize..][..key as usize];
-        let scores = (0..positions).map(|i| {
-            let k = &k[at(key, i)..][..key as usize];
-            let dot: f64 = q.iter().zip(k).map(|(&q, &k)| f64::from(q) * f64::from(k)).sum();
-            let addend = masked.map_or(0.0, |_| f64::from(mask[(batch * positions + i) as usize]));
-            (dot * 0.125 + addend).exp()
-        });
-        let powers: Vec<f64> = scores.collect();
-        let total: f64 = powers.iter().sum();
-        for i in 0..value as usize {
-            let sum: f64 = (0..positions).map(|p| powers[p as usize] * f64::from(v[at(value, p) + i])).sum();
-            expected.push(if total > 0.0 { sum / total } else { 0.0 });
-        }
-    }
+    let shape = Shape { positions, heads, shared: rows, key, value, tokens: 1, batches };
+    let addend = |batch: u32, i: u32| masked.map_or(0.0, |_| mask[(batch * positions + i) as usize]);
+    let expected = expected(&shape, [&q, &k, &v], addend);
     (bytes, expected)
-}
-
-fn assert_close(case: Case, (bytes, expected): &(Vec<u8>, Vec<f64>)) {
-    let ours: Vec<f64> = bytes.as_chunks().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect();
-    assert_eq!(ours.len(), expected.len());
-    let error: f64 = ours.iter().zip(expected).map(|(a, b)| (a - b).powi(2)).sum();
-    let size: f64 = expected.iter().map(|b| b.powi(2)).sum();
-    // Queries and powers are rounded to eleven bits.
-    assert!(error <= 5e-6 * size, "{case:?}: {}", error / size);
 }
 
 #[test]

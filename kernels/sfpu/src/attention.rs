@@ -41,15 +41,20 @@ pub const fn larger() -> Program {
     p.finish()
 }
 
-/// `LReg[7]` = minus the largest of each row of 5. Spoils 0 and 5.
-pub const fn row_max() -> Program {
-    let mut p = without_constants();
+/// 5 = the largest of each row of it. Spoils 0.
+pub(super) const fn largest_of_row(p: &mut Program) {
     let mut distance = 1;
     while distance < 8 {
-        rotate(&mut p, 0, MAX, distance);
+        rotate(p, 0, MAX, distance);
         p.min_max(0, MAX);
         distance *= 2;
     }
+}
+
+/// `LReg[7]` = minus the largest of each row of 5. Spoils 0 and 5.
+pub const fn row_max() -> Program {
+    let mut p = without_constants();
+    largest_of_row(&mut p);
     p.neg(MINUS_MAX, MAX);
     p.finish()
 }

@@ -14,9 +14,10 @@
 //!
 //! Constants that hold for the whole operator: [`CONSTANTS`].
 
+use super::attention::largest_of_row;
 use super::functions::reciprocal;
 use super::program::{Program, Reg};
-use super::rows::{SUM, rotate, without_constants};
+use super::rows::{SUM, without_constants};
 use super::soft_max::MAX;
 use tt_isa::sfpu::lreg::{ONE, PROGRAMMABLE_0, ZERO};
 use tt_kernel_abi::attention::MASKED;
@@ -73,12 +74,7 @@ pub const fn larger() -> Program {
 /// in 7 what is added to scores. Spoils 0, 2 and 3.
 pub const fn largest() -> Program {
     let mut p = without_constants();
-    let mut distance = 1;
-    while distance < 8 {
-        rotate(&mut p, 0, MAX, distance);
-        p.min_max(0, MAX);
-        distance *= 2;
-    }
+    largest_of_row(&mut p);
     p.mul(MAX, MAX, LOG2);
     p.add_short(MAX, ROUNDER);
     p.add_short(MAX, -ROUNDER);

@@ -1,6 +1,7 @@
 //! Devices, random numbers and ggml's types for the tests of operators.
 #![allow(dead_code)]
 
+pub mod attention;
 pub mod blocks;
 pub mod columns;
 pub mod elements;

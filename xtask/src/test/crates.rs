@@ -39,6 +39,8 @@ pub fn step(report: &mut Report) {
         forget_older(&target)?;
         let mut command = cargo();
         command.args(["package", "--allow-dirty", "--target-dir"]).arg(&target);
+        // What is built is only to be seen to build.
+        command.env("CARGO_PROFILE_DEV_DEBUG", "0");
         CRATES.iter().for_each(|name| {
             command.args(["-p", name]);
         });
