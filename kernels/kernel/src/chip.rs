@@ -118,6 +118,15 @@ fields! {
         ADDR_MOD_DST_SEC4_DestIncr
         ADDR_MOD_DST_SEC5_DestIncr
         ADDR_MOD_PACK_SEC0_YsrcIncr
+        ADDR_MOD_PACK_SEC1_YsrcCR
+        ADDR_MOD_PACK_SEC1_YsrcIncr
+        ADDR_MOD_PACK_SEC1_ZsrcIncr
+        ADDR_MOD_PACK_SEC2_YsrcCR
+        ADDR_MOD_PACK_SEC2_YsrcIncr
+        ADDR_MOD_PACK_SEC2_ZsrcClear
+        ADDR_MOD_PACK_SEC3_YsrcClear
+        ADDR_MOD_PACK_SEC3_YsrcIncr
+        ADDR_MOD_PACK_SEC3_ZsrcClear
         ADDR_MOD_SET_Base
         CFG_STATE_ID_StateID
         CLR_DVALID_SrcA_Disable

@@ -1,15 +1,16 @@
 //! The packers, set up to bring FP32 from Dst to L1 as it is.
 //!
 //! Packer p takes the 16 rows of Dst that follow those of packer p - 1, and writes 1 KiB behind it: all four together
-//! pack 1024 datums in the order in which they lie in Dst.
+//! pack 1024 datums in the order in which they lie in Dst. Or it takes row by row of several products side by side ([`pack_rows`]).
 
-use super::chip::insn::{SETADCXX, SETADCXY, SETADCZW};
+use super::chip::insn::{PACR, SETADCXX, SETADCXY, SETADCZW};
 use super::chip::{cfg, thread};
 use super::l1::L1;
 use super::tensix::{Config, nth, setc16};
 use crate::ttinsn;
 use tt_isa::cfg::CfgField;
 use tt_isa::format::{DataFormat, FACE_DATUMS, FACE_DIM};
+use tt_kernel_abi::matmul::{RESULT_ROWS, ROW_GROUP};
 
 /// Bytes that a packer writes.
 const PACKER_BYTES: u32 = 4 * FACE_DATUMS as u32;
@@ -87,17 +88,90 @@ pub fn configure() {
     ttinsn!(SETADCZW { cnt_set_mask: PACKERS, bit_mask: 0b1111, ..SETADCZW::ZERO }.word());
 }
 
-/// Points the packers, which are idle, at the rows of Dst from `dst_row` on (32-bit rows) and at the first 4 KiB of `to`.
+/// Address modifiers of [`pack_rows`]. Y counts rows of Dst from a group's first one on, Z products side by side.
+mod step {
+    /// From the first 16 columns of a row to the others.
+    pub const HALF: u32 = 0;
+    /// To the next product.
+    pub const PRODUCT: u32 = 1;
+    /// To the next row, first product.
+    pub const ROW: u32 = 2;
+    /// Back to the beginning.
+    pub const BEGIN: u32 = 3;
+}
+
+/// Configures the four packers for [`pack_rows`].
 #[inline(never)]
-pub fn aim(dst_row: u32, to: L1) {
+pub fn configure_rows() {
+    configure();
     let config = Config;
-    let l1 = to.part(0, 4 * PACKER_BYTES).address();
+    config.set(
+        cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride,
+        cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride.value(RESULT_ROWS * FACE_DIM as u32 * 4),
+    );
+    config.settle(cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride);
+    const SAME_ROW: u32 = thread::ADDR_MOD_PACK_SEC1_YsrcCR.value(1);
+    const NEXT_ROW: u32 =
+        thread::ADDR_MOD_PACK_SEC2_YsrcCR.value(1) | thread::ADDR_MOD_PACK_SEC2_YsrcIncr.value(1);
+    const FIRST_ROW: u32 = thread::ADDR_MOD_PACK_SEC3_YsrcClear.value(1);
+    ttinsn!(setc16(thread::ADDR_MOD_PACK_SEC0_YsrcIncr, thread::ADDR_MOD_PACK_SEC0_YsrcIncr.value(ROW_GROUP)));
+    ttinsn!(setc16(
+        thread::ADDR_MOD_PACK_SEC1_YsrcIncr,
+        SAME_ROW | thread::ADDR_MOD_PACK_SEC1_ZsrcIncr.value(1)
+    ));
+    ttinsn!(setc16(
+        thread::ADDR_MOD_PACK_SEC2_YsrcIncr,
+        NEXT_ROW | thread::ADDR_MOD_PACK_SEC2_ZsrcClear.value(1)
+    ));
+    ttinsn!(setc16(
+        thread::ADDR_MOD_PACK_SEC3_YsrcIncr,
+        FIRST_ROW | thread::ADDR_MOD_PACK_SEC3_ZsrcClear.value(1)
+    ));
+    ttinsn!(SETADCXX { cnt_set_mask: PACKERS, x_end2: FACE_DIM as u32 - 1, ..SETADCXX::ZERO }.word());
+}
+
+const fn pacr(addr_mode: u32, last: u32) -> u32 {
+    PACR { pack_sel: 0b1111, addr_mode, last, ..PACR::ZERO }.word()
+}
+
+/// The first columns of a row of `products` products, all but the last 16.
+#[inline(always)]
+fn pack_row(products: u32) {
+    for _ in 1..products {
+        ttinsn!(pacr(step::HALF, 0));
+        ttinsn!(pacr(step::PRODUCT, 0));
+    }
+    ttinsn!(pacr(step::HALF, 0));
+}
+
+/// Packs a tile of rows of `products` products that follow one another in Dst, where [`aim_rows`] says: 32 rows as they lie in a matrix. Packer p takes those of group p.
+#[inline(never)]
+pub fn pack_rows(products: u32) {
+    for _ in 1..ROW_GROUP {
+        pack_row(products);
+        ttinsn!(pacr(step::ROW, 0));
+    }
+    pack_row(products);
+    ttinsn!(pacr(step::BEGIN, 1));
+}
+
+/// Points the packers, which are idle, at the rows of Dst from `dst_row` on (32-bit rows) and at the first 4 KiB of `to`.
+pub fn aim(dst_row: u32, to: L1) {
+    aim_rows(dst_row, 1, to);
+}
+
+/// The same for `products` products, which need as many times 4 KiB.
+#[inline(never)]
+pub fn aim_rows(dst_row: u32, products: u32, to: L1) {
+    let config = Config;
+    let bytes = products * PACKER_BYTES;
+    let l1 = to.part(0, 4 * bytes).address();
     for packer in 0..4 {
         config.set(DST_OFFSETS[packer], dst_row + packer as u32 * FACE_DIM as u32);
     }
     // Last, because the vendor's simulator lets them be read back and the offsets not.
     for packer in 0..4 {
-        config.set(nth(SECTIONS[packer], 1), ((l1 + packer as u32 * PACKER_BYTES) >> 4) - 1);
+        config.set(nth(SECTIONS[packer], 1), ((l1 + packer as u32 * bytes) >> 4) - 1);
     }
     config.settle(nth(SECTIONS[3], 1));
 }
