@@ -13,7 +13,7 @@
 //!
 //! Activations of a group of rows stay in L1 from one block of the result to the next, if all of K has room there ([`Plan::stays`]): they are sent once.
 //!
-//! Activations are BF16, in SrcB's order ([`crate::copy::Mode::Blocks`]): tiles of 32 rows and 32 elements of K; groups of [`rows_at_once`] tiles of rows one after
+//! Activations are BF16, in SrcB's order ([`crate::order`]): tiles of 32 rows and 32 elements of K; groups of [`rows_at_once`] tiles of rows one after
 //! the other, and in a group for each tile of K those of its rows. So a block of K is one piece of memory.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};

@@ -119,6 +119,7 @@ fields! {
         ADDR_MOD_DST_SEC5_DestIncr
         ADDR_MOD_PACK_SEC0_YsrcIncr
         ADDR_MOD_PACK_SEC1_YsrcCR
+        ADDR_MOD_PACK_SEC1_YsrcClear
         ADDR_MOD_PACK_SEC1_YsrcIncr
         ADDR_MOD_PACK_SEC1_ZsrcIncr
         ADDR_MOD_PACK_SEC2_YsrcCR

@@ -155,6 +155,91 @@ pub fn pack_rows(products: u32) {
     ttinsn!(pacr(step::BEGIN, 1));
 }
 
+/// Address modifiers of [`pack_groups`]. Y counts rows of a group, Z faces side by side.
+mod group_step {
+    /// To the next row.
+    pub const ROW: u32 = 0;
+    /// To the next face, first row.
+    pub const FACE: u32 = 1;
+}
+
+/// Dst as the packers read it.
+fn set_dst_format(format: DataFormat) {
+    Config.set(
+        cfg::ALU_FORMAT_SPEC_REG2_Dstacc,
+        cfg::ALU_FORMAT_SPEC_REG2_Dstacc.value(format as u32)
+            | cfg::ALU_ACC_CTRL_Fp32_enabled.value(1)
+            | cfg::ALU_ACC_CTRL_SFPU_Fp32_enabled.value(1),
+    );
+}
+
+/// Configures the four packers for [`pack_groups`], in BF16; a row of activations takes `dst_rows` rows of Dst. The matrix unit has nothing to do, and whoever uses it next
+/// configures it anew.
+#[inline(never)]
+pub fn configure_groups(dst_rows: u32) {
+    configure();
+    let config = Config;
+    let bf16 = DataFormat::Bf16 as u32;
+    set_dst_format(DataFormat::Bf16);
+    for section in SECTIONS {
+        config.set(
+            nth(section, 2),
+            cfg::THCON_SEC0_REG1_Out_data_format.value(bf16)
+                | cfg::THCON_SEC0_REG1_In_data_format.value(bf16)
+                | cfg::THCON_SEC0_REG1_Disable_zero_compress.value(1),
+        );
+    }
+    // Strides are of datums as the packers take them: two bytes.
+    let row = FACE_DIM as u32 * 2;
+    config.set(
+        cfg::PCK0_ADDR_CTRL_XY_REG_0_Xstride,
+        cfg::PCK0_ADDR_CTRL_XY_REG_0_Xstride.value(2)
+            | cfg::PCK0_ADDR_CTRL_XY_REG_0_Ystride.value(row * dst_rows),
+    );
+    config
+        .set(cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride, cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride.value(row));
+    config.settle(cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride);
+    ttinsn!(setc16(thread::ADDR_MOD_PACK_SEC0_YsrcIncr, thread::ADDR_MOD_PACK_SEC0_YsrcIncr.value(1)));
+    ttinsn!(setc16(
+        thread::ADDR_MOD_PACK_SEC1_YsrcIncr,
+        thread::ADDR_MOD_PACK_SEC1_YsrcClear.value(1) | thread::ADDR_MOD_PACK_SEC1_ZsrcIncr.value(1)
+    ));
+    ttinsn!(SETADCXX { cnt_set_mask: PACKERS, x_end2: FACE_DIM as u32 - 1, ..SETADCXX::ZERO }.word());
+}
+
+/// Packs a tile of activations as SrcB has it, where [`aim_groups`] says. The next one is the tile beside it.
+#[inline(never)]
+pub fn pack_groups() {
+    for _ in 1..ROW_GROUP {
+        ttinsn!(pacr(group_step::ROW, 0));
+    }
+    ttinsn!(pacr(group_step::FACE, 0));
+    for _ in 1..ROW_GROUP {
+        ttinsn!(pacr(group_step::ROW, 0));
+    }
+    ttinsn!(pacr(group_step::FACE, 1));
+}
+
+/// The next tile is the first one again.
+pub fn begin_groups() {
+    ttinsn!(SETADCXY { cnt_set_mask: PACKERS, bit_mask: 0b1010, ..SETADCXY::ZERO }.word());
+    ttinsn!(SETADCZW { cnt_set_mask: PACKERS, bit_mask: 0b1111, ..SETADCZW::ZERO }.word());
+}
+
+/// Dst has FP32 again. The packers are idle.
+pub fn end_groups() {
+    set_dst_format(DataFormat::Fp32);
+    Config.set(cfg::PCK_DEST_RD_CTRL_Read_32b_data, cfg::PCK_DEST_RD_CTRL_Read_32b_data.value(1));
+    Config.settle(cfg::PCK_DEST_RD_CTRL_Read_32b_data);
+}
+
+/// Points the packers, which are idle, each at its group of rows of `dst_rows` rows of Dst, from `dst_row` on, and at its part of the tile `to`.
+#[inline(never)]
+pub fn aim_groups(dst_row: u32, dst_rows: u32, to: L1) {
+    const BYTES: u32 = 2 * ROW_GROUP * 2 * FACE_DIM as u32;
+    aim_packers(dst_row, ROW_GROUP * dst_rows, to, BYTES);
+}
+
 /// Points the packers, which are idle, at the rows of Dst from `dst_row` on (32-bit rows) and at the first 4 KiB of `to`.
 pub fn aim(dst_row: u32, to: L1) {
     aim_rows(dst_row, 1, to);
@@ -163,11 +248,16 @@ pub fn aim(dst_row: u32, to: L1) {
 /// The same for `products` products, which need as many times 4 KiB.
 #[inline(never)]
 pub fn aim_rows(dst_row: u32, products: u32, to: L1) {
+    aim_packers(dst_row, FACE_DIM as u32, to, products * PACKER_BYTES);
+}
+
+/// Points the packers at the rows of Dst from `dst_row` on, `step` rows from one to the next, and at as many times `bytes` bytes of `to`.
+#[inline(always)]
+fn aim_packers(dst_row: u32, step: u32, to: L1, bytes: u32) {
     let config = Config;
-    let bytes = products * PACKER_BYTES;
     let l1 = to.part(0, 4 * bytes).address();
     for packer in 0..4 {
-        config.set(DST_OFFSETS[packer], dst_row + packer as u32 * FACE_DIM as u32);
+        config.set(DST_OFFSETS[packer], dst_row + packer as u32 * step);
     }
     // Last, because the vendor's simulator lets them be read back and the offsets not.
     for packer in 0..4 {
