@@ -3,7 +3,7 @@
 //! Packer p takes the 16 rows of Dst that follow those of packer p - 1, and writes 1 KiB behind it: all four together
 //! pack 1024 datums in the order in which they lie in Dst. Or it takes row by row of several products side by side ([`pack_rows`]).
 
-use super::chip::insn::{PACR, SETADCXX, SETADCXY, SETADCZW};
+use super::chip::insn::{INCADCZW, PACR, SETADCXX, SETADCXY, SETADCZW};
 use super::chip::{cfg, thread};
 use super::l1::L1;
 use super::tensix::{Config, nth, setc16};
@@ -88,15 +88,15 @@ pub fn configure() {
     ttinsn!(SETADCZW { cnt_set_mask: PACKERS, bit_mask: 0b1111, ..SETADCZW::ZERO }.word());
 }
 
-/// Address modifiers of [`pack_rows`]. Y counts rows of Dst from a group's first one on, Z products side by side.
+/// Address modifiers of [`pack_rows`]. Y counts rows of Dst from a group's first one on; W counts products side by side, which are too far apart for Z.
 mod step {
     /// From the first 16 columns of a row to the others.
     pub const HALF: u32 = 0;
-    /// To the next product.
-    pub const PRODUCT: u32 = 1;
-    /// To the next row, first product.
+    /// Back to the first ones.
+    pub const BACK: u32 = 1;
+    /// To the next row.
     pub const ROW: u32 = 2;
-    /// Back to the beginning.
+    /// To the first row.
     pub const BEGIN: u32 = 3;
 }
 
@@ -107,26 +107,19 @@ pub fn configure_rows() {
     let config = Config;
     config.set(
         cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride,
-        cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride.value(RESULT_ROWS * FACE_DIM as u32 * 4),
+        cfg::PCK0_ADDR_CTRL_ZW_REG_0_Wstride.value(RESULT_ROWS * FACE_DIM as u32 * 4),
     );
     config.settle(cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride);
-    const SAME_ROW: u32 = thread::ADDR_MOD_PACK_SEC1_YsrcCR.value(1);
-    const NEXT_ROW: u32 =
-        thread::ADDR_MOD_PACK_SEC2_YsrcCR.value(1) | thread::ADDR_MOD_PACK_SEC2_YsrcIncr.value(1);
-    const FIRST_ROW: u32 = thread::ADDR_MOD_PACK_SEC3_YsrcClear.value(1);
-    ttinsn!(setc16(thread::ADDR_MOD_PACK_SEC0_YsrcIncr, thread::ADDR_MOD_PACK_SEC0_YsrcIncr.value(ROW_GROUP)));
     ttinsn!(setc16(
-        thread::ADDR_MOD_PACK_SEC1_YsrcIncr,
-        SAME_ROW | thread::ADDR_MOD_PACK_SEC1_ZsrcIncr.value(1)
+        thread::ADDR_MOD_PACK_SEC0_YsrcIncr,
+        thread::ADDR_MOD_PACK_SEC0_YsrcIncr.value(ROW_GROUP)
     ));
+    ttinsn!(setc16(thread::ADDR_MOD_PACK_SEC1_YsrcIncr, thread::ADDR_MOD_PACK_SEC1_YsrcCR.value(1)));
     ttinsn!(setc16(
         thread::ADDR_MOD_PACK_SEC2_YsrcIncr,
-        NEXT_ROW | thread::ADDR_MOD_PACK_SEC2_ZsrcClear.value(1)
+        thread::ADDR_MOD_PACK_SEC2_YsrcCR.value(1) | thread::ADDR_MOD_PACK_SEC2_YsrcIncr.value(1)
     ));
-    ttinsn!(setc16(
-        thread::ADDR_MOD_PACK_SEC3_YsrcIncr,
-        FIRST_ROW | thread::ADDR_MOD_PACK_SEC3_ZsrcClear.value(1)
-    ));
+    ttinsn!(setc16(thread::ADDR_MOD_PACK_SEC3_YsrcIncr, thread::ADDR_MOD_PACK_SEC3_YsrcClear.value(1)));
     ttinsn!(SETADCXX { cnt_set_mask: PACKERS, x_end2: FACE_DIM as u32 - 1, ..SETADCXX::ZERO }.word());
 }
 
@@ -139,9 +132,18 @@ const fn pacr(addr_mode: u32, last: u32) -> u32 {
 fn pack_row(products: u32) {
     for _ in 1..products {
         ttinsn!(pacr(step::HALF, 0));
-        ttinsn!(pacr(step::PRODUCT, 0));
+        ttinsn!(pacr(step::BACK, 0));
+        // Counters are the instruction stream's own (`ADCs.md`); W is in the place that is called Y elsewhere.
+        ttinsn!(INCADCZW { cnt_set_mask: PACKERS, ch0_y: 1, ..INCADCZW::ZERO }.word());
     }
     ttinsn!(pacr(step::HALF, 0));
+}
+
+/// The first product again.
+macro_rules! first_product {
+    () => {
+        ttinsn!(SETADCZW { cnt_set_mask: PACKERS, bit_mask: 0b0010, ..SETADCZW::ZERO }.word())
+    };
 }
 
 /// Packs a tile of rows of `products` products that follow one another in Dst, where [`aim_rows`] says: 32 rows as they lie in a matrix. Packer p takes those of group p.
@@ -150,9 +152,11 @@ pub fn pack_rows(products: u32) {
     for _ in 1..ROW_GROUP {
         pack_row(products);
         ttinsn!(pacr(step::ROW, 0));
+        first_product!();
     }
     pack_row(products);
     ttinsn!(pacr(step::BEGIN, 1));
+    first_product!();
 }
 
 /// Address modifiers of [`pack_groups`]. Y counts rows of a group, Z faces side by side.
