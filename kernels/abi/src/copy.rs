@@ -25,8 +25,6 @@ numbered! {
         Tiles,
         /// Rows of activations in SrcB's order, rounded to TF32 ([`crate::matmul::MatmulParams::ordered`]): a tile of 32 rows by pieces of whole tiles.
         Activations,
-        /// The same in BF16, in the order of [`crate::matmul_block`].
-        Blocks,
     }
 }
 

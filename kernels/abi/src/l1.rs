@@ -29,10 +29,10 @@ pub struct ImageSlot {
 
 /// Slots of the four images. BRISC and NCRISC share one: as lanes they run the same code.
 pub const IMAGE_SLOTS: [ImageSlot; 4] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_4000 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x3_4000, size: 0x5B80 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x3_9B80, size: 0xBB00 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x4_5680, size: 0x2F00 },
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_3E00 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x3_3E00, size: 0x5D80 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x3_9B80, size: 0xB900 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x4_5480, size: 0x3180 },
 ];
 
 /// Where NCRISC starts in BRISC's image.

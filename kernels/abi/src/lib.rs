@@ -27,6 +27,7 @@ pub mod matmul;
 pub mod matmul_block;
 mod numbered;
 pub mod operators;
+pub mod order;
 pub mod placement;
 pub mod program;
 pub mod recurrent;

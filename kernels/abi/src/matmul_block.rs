@@ -11,14 +11,15 @@
 //!   NoC 1: activations, from one tile to a column     NoC 1: activations, from one tile to all
 //! ```
 //!
-//! Activations are BF16, in SrcB's order ([`crate::copy::Mode::Blocks`]): tiles of 32 rows and 32 elements of K; groups of [`rows_at_once`] tiles of rows one after
+//! Activations of a group of rows stay in L1 from one block of the result to the next, if all of K has room there ([`Plan::stays`]): they are sent once.
+//!
+//! Activations are BF16, in SrcB's order ([`crate::order`]): tiles of 32 rows and 32 elements of K; groups of [`rows_at_once`] tiles of rows one after
 //! the other, and in a group for each tile of K those of its rows. So a block of K is one piece of memory.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::l1::HEAP;
+use crate::l1::{HEAP, HEAP_END};
 use crate::matmul::{RESULT_ROWS, TILE};
-use crate::ring::RING;
 use crate::target::CONGRUENCE;
 use crate::view::ElementType;
 use tt_isa::format::DST_ROWS_32;
@@ -47,16 +48,16 @@ pub const BLOCK_K: u32 = 8;
 pub const BLOCK_WEIGHTS: u32 = 32;
 /// See above: BFP8_b is the largest format.
 pub const WEIGHTS_SLOT: u32 = BLOCK_WEIGHTS * ElementType::TilesBfp8.block_bytes();
-/// Bytes of a slot of activations.
-pub const ACTS_SLOT: u32 = FEW * BLOCK_K * ACT_TILE_BYTES;
-/// Slots of weights, and of activations.
+/// Slots of weights.
 pub const WEIGHTS_SLOTS: u32 = 6;
-/// See above.
-pub const ACTS_SLOTS: u32 = 4;
+/// Slots of activations, at most.
+pub const MOST_ACTS_SLOTS: u32 = 64;
 /// Blocks of results.
 pub const OUT_SLOTS: u32 = 2;
 /// Bytes of a tile of results, FP32.
 pub const OUT_TILE_BYTES: u32 = 4 * TILE * TILE;
+/// Bytes of a row of it.
+pub const OUT_ROW_BYTES: u32 = 4 * TILE;
 /// Bytes of a block of results.
 pub const OUT_SLOT: u32 = DST_TILES * OUT_TILE_BYTES;
 
@@ -65,7 +66,7 @@ pub const WEIGHTS_CREDITS: u32 = HEAP;
 /// The same of activations.
 pub const ACTS_CREDITS: u32 = WEIGHTS_CREDITS + 16 * WEIGHTS_SLOTS;
 /// What the others' count of blocks becomes, for the NoC to send: of weights, of activations.
-pub const WEIGHTS_FLAG: u32 = ACTS_CREDITS + 16 * ACTS_SLOTS;
+pub const WEIGHTS_FLAG: u32 = ACTS_CREDITS + 16 * MOST_ACTS_SLOTS;
 /// See above.
 pub const ACTS_FLAG: u32 = WEIGHTS_FLAG + 16;
 /// Where atomics put old values that nobody wants, of weights' and of activations'.
@@ -74,14 +75,17 @@ pub const WEIGHTS_SCRATCH: u32 = ACTS_FLAG + 16;
 pub const ACTS_SCRATCH: u32 = WEIGHTS_SCRATCH + 16;
 /// Blocks of weights.
 pub const WEIGHTS: u32 = (ACTS_SCRATCH + 16).next_multiple_of(CONGRUENCE);
-/// Blocks of activations.
-pub const ACTS: u32 = WEIGHTS + WEIGHTS_SLOTS * WEIGHTS_SLOT;
 /// Blocks of results.
-pub const OUT: u32 = ACTS + ACTS_SLOTS * ACTS_SLOT;
+pub const OUT: u32 = WEIGHTS + WEIGHTS_SLOTS * WEIGHTS_SLOT;
+/// Blocks of activations: as many as have room.
+pub const ACTS: u32 = OUT + OUT_SLOTS * OUT_SLOT;
+/// Bytes of them. (The ring of weights that outlives steps is in there, too: [`crate::ahead::keeps_ring`].)
+pub const ACTS_BYTES: u32 = HEAP_END - ACTS;
 
 const _: () = {
-    assert!(OUT + OUT_SLOTS * OUT_SLOT <= RING);
-    assert!((HEAP | WEIGHTS | WEIGHTS_SLOT | ACTS | ACTS_SLOT | OUT).is_multiple_of(CONGRUENCE));
+    // The largest slots.
+    assert!(2 * FEW * BLOCK_K * ACT_TILE_BYTES <= ACTS_BYTES);
+    assert!((HEAP | WEIGHTS | WEIGHTS_SLOT | OUT | ACTS | ACT_TILE_BYTES).is_multiple_of(CONGRUENCE));
 };
 
 /// Whether the columns of the grid have rows of their own.
@@ -214,6 +218,43 @@ impl Plan {
         (first, if left < depth { left } else { depth })
     }
 
+    /// Bytes of a slot of activations.
+    pub const fn acts_slot(&self) -> u32 {
+        self.rows * self.depth() * ACT_TILE_BYTES
+    }
+
+    /// Slots of activations.
+    pub const fn acts_slots(&self) -> u32 {
+        let fit = ACTS_BYTES / self.acts_slot();
+        if fit < MOST_ACTS_SLOTS { fit } else { MOST_ACTS_SLOTS }
+    }
+
+    /// Whether the activations of a group of rows stay in L1 for all blocks of the result that have these rows. If not, they are sent for each of them.
+    pub const fn stays(&self) -> bool {
+        self.depths() <= self.acts_slots()
+    }
+
+    /// Blocks of the result whose activations are sent together.
+    const fn of_acts(&self) -> u32 {
+        if self.stays() { self.steps } else { 1 }
+    }
+
+    /// Blocks of activations that are sent.
+    pub const fn acts_blocks(&self) -> u32 {
+        self.blocks_with_rows() / self.of_acts() * self.depths()
+    }
+
+    /// The first block of the result that has block `number` of the activations, and which block of K that is.
+    pub const fn of_acts_block(&self, number: u32) -> (u32, u32) {
+        (number / self.depths() * self.of_acts(), number % self.depths())
+    }
+
+    /// The number of the first block of activations of block `number` of the result, and whether no later block of the result has them.
+    pub const fn acts_of(&self, number: u32) -> (u32, bool) {
+        let of = self.of_acts();
+        (number / of * self.depths(), number % of + 1 == of)
+    }
+
     /// Offset among the activations of tile `k` of K of a block of the result.
     pub const fn activations(&self, block: &Block, k: u32) -> u64 {
         (block.row as u64 * self.k_tiles as u64 + (k * block.rows) as u64) * ACT_TILE_BYTES as u64
@@ -236,7 +277,7 @@ mod tests {
                 for block in (0..plan.blocks()).map(|number| plan.block(number)) {
                     assert!(block.rows * block.columns <= DST_TILES);
                     assert!(block.columns * plan.depth() <= BLOCK_WEIGHTS);
-                    assert!(block.rows * plan.depth() * ACT_TILE_BYTES <= ACTS_SLOT);
+                    assert!(block.rows * plan.depth() * ACT_TILE_BYTES <= plan.acts_slot());
                     for row in block.row..block.row + block.rows {
                         for column in block.column..block.column + block.columns {
                             assert!(seen.insert((row, column)), "{n_tiles} {row_tiles} {block:?}");
@@ -253,9 +294,30 @@ mod tests {
                 assert!(with_columns.eq(numbers));
                 let slices: u32 = (0..plan.depths()).map(|number| plan.slice(number).1).sum();
                 assert_eq!(slices, 20);
+                assert!(plan.acts_slots() * plan.acts_slot() <= ACTS_BYTES);
+                // Every block of the result finds its activations where they were sent for it, and the last one of those that have them lets them go.
+                let mut freed = 0;
+                for number in 0..with_rows as u32 {
+                    let (first, is_last) = plan.acts_of(number);
+                    for depth in 0..plan.depths() {
+                        assert!(freed <= first + depth && first + depth < freed + plan.acts_slots());
+                        let (of, slice) = plan.of_acts_block(first + depth);
+                        assert_eq!((plan.block(of).row, slice), (plan.block(number).row, depth));
+                        freed += u32::from(is_last);
+                    }
+                }
+                assert_eq!(freed, plan.acts_blocks());
             }
             assert_eq!(seen.len() as u32, n_tiles * row_tiles);
         }
+    }
+
+    #[test]
+    fn activations_stay_where_they_have_room() {
+        let stays = |k_tiles| {
+            Plan::new(&BlockParams { n_tiles: 256, k_tiles, row_tiles: 16 }, [0, 0], [8, 9], 0).stays()
+        };
+        assert!(stays(64) && stays(128) && !stays(448));
     }
 
     #[test]

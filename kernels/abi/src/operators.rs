@@ -82,6 +82,8 @@ macro_rules! device_operators {
             MatmulBlock = 26, "MUL_MAT_BLOCK", $crate::matmul_block::BlockParams, tensix(matmul_block);
             /// Attention of many tokens ([`crate::attention_rows`]).
             AttentionRows = 27, "ATTENTION_ROWS", $crate::attention_rows::AttentionRowsParams, tensix(attention_rows);
+            /// Rows of activations to the order of `MUL_MAT_BLOCK` ([`crate::order`]).
+            Order = 28, "ORDER", $crate::order::OrderParams, tensix(order);
         }
     };
 }

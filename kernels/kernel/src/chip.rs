@@ -48,6 +48,7 @@ fields! {
         PACK_COUNTERS_SEC3_pack_per_xy_plane
         PCK0_ADDR_CTRL_XY_REG_0_Xstride
         PCK0_ADDR_CTRL_XY_REG_0_Ystride
+        PCK0_ADDR_CTRL_ZW_REG_0_Wstride
         PCK0_ADDR_CTRL_ZW_REG_0_Zstride
         PCK_DEST_RD_CTRL_Read_32b_data
         PCK_EDGE_OFFSET_SEC0_mask
@@ -118,6 +119,14 @@ fields! {
         ADDR_MOD_DST_SEC4_DestIncr
         ADDR_MOD_DST_SEC5_DestIncr
         ADDR_MOD_PACK_SEC0_YsrcIncr
+        ADDR_MOD_PACK_SEC1_YsrcCR
+        ADDR_MOD_PACK_SEC1_YsrcClear
+        ADDR_MOD_PACK_SEC1_YsrcIncr
+        ADDR_MOD_PACK_SEC1_ZsrcIncr
+        ADDR_MOD_PACK_SEC2_YsrcCR
+        ADDR_MOD_PACK_SEC2_YsrcIncr
+        ADDR_MOD_PACK_SEC3_YsrcClear
+        ADDR_MOD_PACK_SEC3_YsrcIncr
         ADDR_MOD_SET_Base
         CFG_STATE_ID_StateID
         CLR_DVALID_SrcA_Disable

@@ -174,14 +174,28 @@ macro_rules! recorded {
         ttinsn!(REPLAY { execute_while_loading: 1, load_mode: 1, ..REPLAY_PHASE }.word());
         phase!($tile * RESULT_ROWS, 4);
         ttinsn!(REPLAY_PHASE.word());
-        ttinsn!(REPLAY_PHASE.word());
     }};
 }
 
+/// Fidelity phases of [`multiply_to`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Phases {
+    /// 0, 1 and 2: all but low part times low part.
+    Three,
+    /// 0 and 2: the low part of SrcA is empty.
+    HighA,
+}
+
+/// Sets the matrix unit, which is configured and idle, up for phases of [`multiply_to`].
+pub fn set_phases(phases: Phases) {
+    let incr = thread::ADDR_MOD_DST_SEC3_FidelityIncr;
+    push(setc16(thread::ADDR_MOD_DST_SEC3_DestIncr, incr.value(if phases == Phases::HighA { 2 } else { 1 })));
+}
+
 /// Multiplies the tile in SrcA with the tile of rows in SrcB, and adds the product to tile `tile` of Dst, 0 to 7. SrcA goes back to the unpackers, and SrcB if
-/// `last` says that no other tile of weights is multiplied with these rows.
+/// `last` says that no other tile of weights is multiplied with these rows. [`set_phases`] has set the phases.
 #[inline(never)]
-pub fn multiply_to(tile: u32, last: bool) {
+pub fn multiply_to(tile: u32, phases: Phases, last: bool) {
     match tile {
         0 => recorded!(0),
         1 => recorded!(1),
@@ -191,6 +205,9 @@ pub fn multiply_to(tile: u32, last: bool) {
         5 => recorded!(5),
         6 => recorded!(6),
         _ => recorded!(7),
+    }
+    if phases == Phases::Three {
+        ttinsn!(REPLAY_PHASE.word());
     }
     match last {
         true => ttinsn!(SETRWC { clear_ab_vld: BOTH, bit_mask: RWC_ALL, ..SETRWC::ZERO }.word()),

@@ -1,15 +1,16 @@
 //! The packers, set up to bring FP32 from Dst to L1 as it is.
 //!
 //! Packer p takes the 16 rows of Dst that follow those of packer p - 1, and writes 1 KiB behind it: all four together
-//! pack 1024 datums in the order in which they lie in Dst.
+//! pack 1024 datums in the order in which they lie in Dst. Or it takes row by row of several products side by side ([`pack_rows`]).
 
-use super::chip::insn::{SETADCXX, SETADCXY, SETADCZW};
+use super::chip::insn::{INCADCZW, PACR, SETADCXX, SETADCXY, SETADCZW};
 use super::chip::{cfg, thread};
 use super::l1::L1;
 use super::tensix::{Config, nth, setc16};
 use crate::ttinsn;
 use tt_isa::cfg::CfgField;
 use tt_isa::format::{DataFormat, FACE_DATUMS, FACE_DIM};
+use tt_kernel_abi::matmul::{RESULT_ROWS, ROW_GROUP};
 
 /// Bytes that a packer writes.
 const PACKER_BYTES: u32 = 4 * FACE_DATUMS as u32;
@@ -87,17 +88,184 @@ pub fn configure() {
     ttinsn!(SETADCZW { cnt_set_mask: PACKERS, bit_mask: 0b1111, ..SETADCZW::ZERO }.word());
 }
 
-/// Points the packers, which are idle, at the rows of Dst from `dst_row` on (32-bit rows) and at the first 4 KiB of `to`.
+/// Address modifiers of [`pack_rows`]. Y counts rows of Dst from a group's first one on; W counts products side by side, which are too far apart for Z.
+mod step {
+    /// From the first 16 columns of a row to the others.
+    pub const HALF: u32 = 0;
+    /// Back to the first ones.
+    pub const BACK: u32 = 1;
+    /// To the next row.
+    pub const ROW: u32 = 2;
+    /// To the first row.
+    pub const BEGIN: u32 = 3;
+}
+
+/// Configures the four packers for [`pack_rows`].
 #[inline(never)]
-pub fn aim(dst_row: u32, to: L1) {
+pub fn configure_rows() {
+    configure();
     let config = Config;
-    let l1 = to.part(0, 4 * PACKER_BYTES).address();
+    config.set(
+        cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride,
+        cfg::PCK0_ADDR_CTRL_ZW_REG_0_Wstride.value(RESULT_ROWS * FACE_DIM as u32 * 4),
+    );
+    config.settle(cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride);
+    ttinsn!(setc16(
+        thread::ADDR_MOD_PACK_SEC0_YsrcIncr,
+        thread::ADDR_MOD_PACK_SEC0_YsrcIncr.value(ROW_GROUP)
+    ));
+    ttinsn!(setc16(thread::ADDR_MOD_PACK_SEC1_YsrcIncr, thread::ADDR_MOD_PACK_SEC1_YsrcCR.value(1)));
+    ttinsn!(setc16(
+        thread::ADDR_MOD_PACK_SEC2_YsrcIncr,
+        thread::ADDR_MOD_PACK_SEC2_YsrcCR.value(1) | thread::ADDR_MOD_PACK_SEC2_YsrcIncr.value(1)
+    ));
+    ttinsn!(setc16(thread::ADDR_MOD_PACK_SEC3_YsrcIncr, thread::ADDR_MOD_PACK_SEC3_YsrcClear.value(1)));
+    ttinsn!(SETADCXX { cnt_set_mask: PACKERS, x_end2: FACE_DIM as u32 - 1, ..SETADCXX::ZERO }.word());
+}
+
+const fn pacr(addr_mode: u32, last: u32) -> u32 {
+    PACR { pack_sel: 0b1111, addr_mode, last, ..PACR::ZERO }.word()
+}
+
+/// The first columns of a row of `products` products, all but the last 16.
+#[inline(always)]
+fn pack_row(products: u32) {
+    for _ in 1..products {
+        ttinsn!(pacr(step::HALF, 0));
+        ttinsn!(pacr(step::BACK, 0));
+        // Counters are the instruction stream's own (`ADCs.md`); W is in the place that is called Y elsewhere.
+        ttinsn!(INCADCZW { cnt_set_mask: PACKERS, ch0_y: 1, ..INCADCZW::ZERO }.word());
+    }
+    ttinsn!(pacr(step::HALF, 0));
+}
+
+/// The first product again.
+macro_rules! first_product {
+    () => {
+        ttinsn!(SETADCZW { cnt_set_mask: PACKERS, bit_mask: 0b0010, ..SETADCZW::ZERO }.word())
+    };
+}
+
+/// Packs a tile of rows of `products` products that follow one another in Dst, where [`aim_rows`] says: 32 rows as they lie in a matrix. Packer p takes those of group p.
+#[inline(never)]
+pub fn pack_rows(products: u32) {
+    for _ in 1..ROW_GROUP {
+        pack_row(products);
+        ttinsn!(pacr(step::ROW, 0));
+        first_product!();
+    }
+    pack_row(products);
+    ttinsn!(pacr(step::BEGIN, 1));
+    first_product!();
+}
+
+/// Address modifiers of [`pack_groups`]. Y counts rows of a group, Z faces side by side.
+mod group_step {
+    /// To the next row.
+    pub const ROW: u32 = 0;
+    /// To the next face, first row.
+    pub const FACE: u32 = 1;
+}
+
+/// Dst as the packers read it.
+fn set_dst_format(format: DataFormat) {
+    Config.set(
+        cfg::ALU_FORMAT_SPEC_REG2_Dstacc,
+        cfg::ALU_FORMAT_SPEC_REG2_Dstacc.value(format as u32)
+            | cfg::ALU_ACC_CTRL_Fp32_enabled.value(1)
+            | cfg::ALU_ACC_CTRL_SFPU_Fp32_enabled.value(1),
+    );
+}
+
+/// Configures the four packers for [`pack_groups`], in BF16; a row of activations takes `dst_rows` rows of Dst. The matrix unit has nothing to do, and whoever uses it next
+/// configures it anew.
+#[inline(never)]
+pub fn configure_groups(dst_rows: u32) {
+    configure();
+    let config = Config;
+    let bf16 = DataFormat::Bf16 as u32;
+    set_dst_format(DataFormat::Bf16);
+    for section in SECTIONS {
+        config.set(
+            nth(section, 2),
+            cfg::THCON_SEC0_REG1_Out_data_format.value(bf16)
+                | cfg::THCON_SEC0_REG1_In_data_format.value(bf16)
+                | cfg::THCON_SEC0_REG1_Disable_zero_compress.value(1),
+        );
+    }
+    // Strides are of datums as the packers take them: two bytes.
+    let row = FACE_DIM as u32 * 2;
+    config.set(
+        cfg::PCK0_ADDR_CTRL_XY_REG_0_Xstride,
+        cfg::PCK0_ADDR_CTRL_XY_REG_0_Xstride.value(2)
+            | cfg::PCK0_ADDR_CTRL_XY_REG_0_Ystride.value(row * dst_rows),
+    );
+    config
+        .set(cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride, cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride.value(row));
+    config.settle(cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride);
+    ttinsn!(setc16(thread::ADDR_MOD_PACK_SEC0_YsrcIncr, thread::ADDR_MOD_PACK_SEC0_YsrcIncr.value(1)));
+    ttinsn!(setc16(
+        thread::ADDR_MOD_PACK_SEC1_YsrcIncr,
+        thread::ADDR_MOD_PACK_SEC1_YsrcClear.value(1) | thread::ADDR_MOD_PACK_SEC1_ZsrcIncr.value(1)
+    ));
+    ttinsn!(SETADCXX { cnt_set_mask: PACKERS, x_end2: FACE_DIM as u32 - 1, ..SETADCXX::ZERO }.word());
+}
+
+/// Packs a tile of activations as SrcB has it, where [`aim_groups`] says. The next one is the tile beside it.
+#[inline(never)]
+pub fn pack_groups() {
+    for _ in 1..ROW_GROUP {
+        ttinsn!(pacr(group_step::ROW, 0));
+    }
+    ttinsn!(pacr(group_step::FACE, 0));
+    for _ in 1..ROW_GROUP {
+        ttinsn!(pacr(group_step::ROW, 0));
+    }
+    ttinsn!(pacr(group_step::FACE, 1));
+}
+
+/// The next tile is the first one again.
+pub fn begin_groups() {
+    ttinsn!(SETADCXY { cnt_set_mask: PACKERS, bit_mask: 0b1010, ..SETADCXY::ZERO }.word());
+    ttinsn!(SETADCZW { cnt_set_mask: PACKERS, bit_mask: 0b1111, ..SETADCZW::ZERO }.word());
+}
+
+/// Dst has FP32 again. The packers are idle.
+pub fn end_groups() {
+    set_dst_format(DataFormat::Fp32);
+    Config.set(cfg::PCK_DEST_RD_CTRL_Read_32b_data, cfg::PCK_DEST_RD_CTRL_Read_32b_data.value(1));
+    Config.settle(cfg::PCK_DEST_RD_CTRL_Read_32b_data);
+}
+
+/// Points the packers, which are idle, each at its group of rows of `dst_rows` rows of Dst, from `dst_row` on, and at its part of the tile `to`.
+#[inline(never)]
+pub fn aim_groups(dst_row: u32, dst_rows: u32, to: L1) {
+    const BYTES: u32 = 2 * ROW_GROUP * 2 * FACE_DIM as u32;
+    aim_packers(dst_row, ROW_GROUP * dst_rows, to, BYTES);
+}
+
+/// Points the packers, which are idle, at the rows of Dst from `dst_row` on (32-bit rows) and at the first 4 KiB of `to`.
+pub fn aim(dst_row: u32, to: L1) {
+    aim_rows(dst_row, 1, to);
+}
+
+/// The same for `products` products, which need as many times 4 KiB.
+#[inline(never)]
+pub fn aim_rows(dst_row: u32, products: u32, to: L1) {
+    aim_packers(dst_row, FACE_DIM as u32, to, products * PACKER_BYTES);
+}
+
+/// Points the packers at the rows of Dst from `dst_row` on, `step` rows from one to the next, and at as many times `bytes` bytes of `to`.
+#[inline(always)]
+fn aim_packers(dst_row: u32, step: u32, to: L1, bytes: u32) {
+    let config = Config;
+    let l1 = to.part(0, 4 * bytes).address();
     for packer in 0..4 {
-        config.set(DST_OFFSETS[packer], dst_row + packer as u32 * FACE_DIM as u32);
+        config.set(DST_OFFSETS[packer], dst_row + packer as u32 * step);
     }
     // Last, because the vendor's simulator lets them be read back and the offsets not.
     for packer in 0..4 {
-        config.set(nth(SECTIONS[packer], 1), ((l1 + packer as u32 * PACKER_BYTES) >> 4) - 1);
+        config.set(nth(SECTIONS[packer], 1), ((l1 + packer as u32 * bytes) >> 4) - 1);
     }
     config.settle(nth(SECTIONS[3], 1));
 }

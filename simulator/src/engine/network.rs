@@ -46,8 +46,8 @@ pub struct Network {
     channels: Vec<Channel>,
     /// When the NIU of each position takes the next request to its DRAM, by NoC.
     endpoints: [Vec<u64>; 2],
-    /// Reserved multicasts of each NoC, one after the other.
-    reserved: [u64; 2],
+    /// Until when the routers of each position are reserved for a multicast, by NoC.
+    reserved: [Vec<u64>; 2],
     /// Until when PCIe is busy with what tiles write to the host.
     pcie: u64,
     /// The way of the last leg, to be reused.
@@ -104,6 +104,20 @@ impl Response {
     }
 }
 
+/// Places of an axis that a multicast passes on its way from `from` to the farthest one from `first` to `last`.
+fn passed(noc: u8, from: u8, [first, last]: [u8; 2], size: u8) -> Vec<u8> {
+    let distance = |to: u8| match noc {
+        0 => (to + size - from) % size,
+        _ => (from + size - to) % size,
+    };
+    let farthest = (first..=last).map(distance).max().unwrap_or(0);
+    let place = |n: u8| match noc {
+        0 => (from + n) % size,
+        _ => (from + size - n) % size,
+    };
+    (0..=farthest).map(place).collect()
+}
+
 impl Network {
     /// Everything idle.
     pub fn new(chip: &'static Chip, timing: &'static Timing) -> Self {
@@ -115,7 +129,7 @@ impl Network {
             links: vec![Link::default(); 2 * positions * PORTS],
             channels: vec![Channel::default(); chip.dram.len()],
             endpoints: [vec![0; positions], vec![0; positions]],
-            reserved: [0; 2],
+            reserved: [vec![0; positions], vec![0; positions]],
             pcie: 0,
             way: Vec::new(),
         }
@@ -132,16 +146,17 @@ impl Network {
         let Some(to) = self.target(grid, from, packet) else { return (issued, issued) };
         let bulk = packet.is_write() && flits > u64::from(noc.small);
         let extra = if bulk { u64::from(write_extra) * TICKS / flits } else { 0 };
+        let tree = self.tree(grid, from, packet);
         if packet.reserves {
-            start = self.reserve(packet.noc, from, to, start);
+            start = self.reserve(packet.noc, [from, to], &tree, start);
         }
         let links = if bulk { self.pace_to_dram(grid, from, packet, start) } else { TICKS };
         let leg =
             Leg { noc: packet.noc, from, to, flits, enter: (TICKS + extra).max(links), links, leave: links };
         let arrival = self.travel(&leg, start);
-        if packet.reserves || packet.in_order && matches!(packet.remote, Remote::Rect(..)) {
+        if packet.reserves || packet.in_order {
             // Others wait for the whole transaction.
-            self.reserved[usize::from(packet.noc)] = arrival.tail;
+            tree.iter().for_each(|&at| self.reserved[usize::from(packet.noc)][at] = arrival.tail);
         }
         if bulk {
             self.expect_write(grid, from, packet, arrival.tail);
@@ -257,12 +272,24 @@ impl Network {
         }
     }
 
-    /// Waits until no reserved multicast is under way, and reserves the way: there and back once.
-    fn reserve(&mut self, noc: u8, from: NocXy, to: NocXy, start: u64) -> u64 {
+    /// Positions whose routers are in a multicast's tree, or a few more: rows and columns from the tile on to the farthest of the rectangle. None of a packet to one tile.
+    fn tree(&self, grid: &Grid, from: NocXy, packet: &Request) -> Vec<usize> {
+        let Remote::Rect(first, last) = packet.remote else { return Vec::new() };
+        let [a, b] = [first, last].map(|corner| grid.on(packet.noc, corner));
+        let columns = passed(packet.noc, from.x, [a.x.min(b.x), a.x.max(b.x)], self.size.x);
+        let rows = passed(packet.noc, from.y, [a.y.min(b.y), a.y.max(b.y)], self.size.y);
+        let row = |y: u8| usize::from(y) * usize::from(self.size.x);
+        rows.iter().flat_map(|&y| columns.iter().map(move |&x| row(y) + usize::from(x))).collect()
+    }
+
+    /// Waits until no multicast has any router of the tree reserved, and reserves them: there and back once. (All routers of the tree have to be ready, those
+    /// elsewhere do not matter: `NoC/MemoryMap.md`, `NOC_CMD_PATH_RESERVE`; `NoC/README.md`, "Performance".)
+    fn reserve(&mut self, noc: u8, [from, to]: [NocXy; 2], tree: &[usize], start: u64) -> u64 {
         let timing = &self.timing.noc;
         let hops = self.hops(noc, from, to) + self.hops(noc, to, from);
         let ports = 4 * u64::from(timing.niu) + u64::from(timing.serve);
-        let start = start.max(self.reserved[usize::from(noc)]);
+        let reserved = &self.reserved[usize::from(noc)];
+        let start = tree.iter().map(|&at| reserved[at]).fold(start, u64::max);
         start + (hops * u64::from(timing.hop) + ports) * TICKS
     }
 

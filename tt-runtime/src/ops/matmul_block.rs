@@ -4,6 +4,8 @@ use super::{Unsupported, check};
 use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
 use tt_kernel_abi::matmul_block::BlockParams;
 use tt_kernel_abi::operators::kernel;
+use tt_kernel_abi::order::OrderParams;
+use tt_kernel_abi::sfpu::ALIGN;
 use tt_kernel_abi::target::CONGRUENCE;
 use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
@@ -12,7 +14,7 @@ const WEIGHTS: &[ElementType] = &[ElementType::TilesBfp8, ElementType::TilesBfp4
 /// Where the NoC writes results from L1: source and destination agree modulo so many bytes.
 const RESULT_ALIGN: u64 = 16;
 
-/// Whether a product should be computed in blocks: there are more rows than a group has, and all that the kernel relies on is so. `cores` are all workers.
+/// Whether a product should be computed in blocks: there are more rows than a group has, and all that the kernels rely on is so. `cores` are all workers.
 pub fn worth_blocks(product: &OpDescriptor) -> bool {
     let Some(params) = product.params_of::<kernel::Matmul>() else { return false };
     let OpDescriptor { src0, src1, dst, .. } = product;
@@ -24,6 +26,7 @@ pub fn worth_blocks(product: &OpDescriptor) -> bool {
         && columns
         && one(src0)
         && one(src1)
+        && is_even(src1)
         && src1.ne[1] > ROW_GROUP
 }
 
@@ -42,7 +45,23 @@ pub fn order_blocks(src: &TensorView, dst: &TensorView, cores: u32) -> Result<Op
     if form != *dst || src.ne[2..] != [1, 1] {
         return Err(format!("rows {:?} to the blocks of {:?}", src.ne, dst.ne).into());
     }
-    super::copy::ordered(tt_kernel_abi::copy::Mode::Blocks, src, dst, cores)
+    if !is_even(src) {
+        return Err(format!("rows {:?}, {:?} apart, at {:#x}", src.ne, src.nb, src.addr).into());
+    }
+    check::cores(cores)?;
+    check::rows("src0", src, check::element_type("src0", src, &[ElementType::F32])?)?;
+    let params = OrderParams { k_tiles: src.ne[0] / TILE, row_tiles: src.ne[1].div_ceil(TILE) };
+    check::count("tiles", &[params.row_tiles, params.k_tiles])?;
+    let op = OpDescriptor::of::<kernel::Order>(&params, cores.min(params.pieces()));
+    Ok(OpDescriptor { src0: *src, dst: *dst, ..op })
+}
+
+/// Whether the Tensix units can bring rows to their order: whole tiles of K, at addresses that are multiples of the unpacker's, all rows as many bytes behind a line of
+/// the NoC.
+fn is_even(src: &TensorView) -> bool {
+    src.ne[0].is_multiple_of(TILE)
+        && src.addr.is_multiple_of(ALIGN)
+        && src.nb[1].is_multiple_of(CONGRUENCE.into())
 }
 
 /// The descriptor of a product ([`super::matmul`]) that is computed in blocks from `src1`, as [`order_blocks`] has made it of what it multiplied with.

@@ -21,9 +21,9 @@ pub const PARTNER_ROW: u32 = HALF_ROWS / 2;
 pub const STEP: u32 = 64;
 
 /// Segments, with their partners, that L1 holds at once.
-pub const SLOTS: u32 = 4;
+pub const SLOTS: u32 = 8;
 /// Results that L1 holds at once.
-pub const RESULT_SLOTS: u32 = 4;
+pub const RESULT_SLOTS: u32 = 8;
 /// Bytes of a segment in L1, and what its address is off modulo [`CONGRUENCE`].
 const OPERAND_BYTES: u32 = 4 * SEGMENT + CONGRUENCE;
 /// Bytes of a segment of the result.

@@ -12,6 +12,7 @@ pub mod elementwise;
 pub mod fold;
 pub mod matmul;
 pub mod matmul_block;
+pub mod order;
 pub mod recurrent;
 pub mod relay;
 pub mod resample;

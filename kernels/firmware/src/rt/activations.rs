@@ -23,42 +23,34 @@ pub struct Place<'a> {
 /// Copies a row of FP32 elements, `from`, to its tiles. What is behind the last element becomes zero.
 pub fn place_row(from: L1, to: &Place) {
     // SAFETY: `each_half` gives places that are there.
-    each_half::<4>(from, to, |at, face, count| unsafe { copy_rounded(at, face, count) });
+    each_half(from, to, |at, face, count| unsafe { copy_rounded(at, face, count) });
 }
 
 /// The same for weights whose F16 patterns stand in the place of TF32 ones: elements are 2^[`F16_BIAS`] times as large. False if one is none of F16:
 /// infinite, no number, or from 2^16 on. Products with it would look like numbers.
 pub fn place_row_for_f16(from: L1, to: &Place) -> bool {
     let mut all = true;
-    each_half::<4>(from, to, |at, face, count| {
+    each_half(from, to, |at, face, count| {
         // SAFETY: `each_half` gives places that are there.
         all &= unsafe { copy_enlarged(at, face, count) };
     });
     all
 }
 
-/// Copies a row of FP32 elements, rounded to BF16, to its tiles, whose faces of a group are half as large ([`GROUP_FACE_BYTES`]).
-pub fn place_row_bf16(from: L1, to: &Place) {
-    // SAFETY: `each_half` gives places that are there.
-    each_half::<2>(from, to, |at, face, count| unsafe { copy_bf16(at, face, count) });
-}
-
 /// Gives half a row of a tile after the other to `copy`: where its elements are, where they go, and how many exist.
-/// Elements there have `SIZE` bytes.
 #[inline(always)]
-fn each_half<const SIZE: u32>(from: L1, to: &Place, mut copy: impl FnMut(u32, u32, u32)) {
-    let (face_bytes, half_bytes) = (GROUP_FACE_BYTES / 4 * SIZE, HALF * SIZE);
+fn each_half(from: L1, to: &Place, mut copy: impl FnMut(u32, u32, u32)) {
     let &Place { range, first, tiles, tile_bytes } = to;
     if tiles == 0 {
         return;
     }
-    let to = range.part(first, (tiles - 1) * tile_bytes + face_bytes + half_bytes);
+    let to = range.part(first, (tiles - 1) * tile_bytes + GROUP_FACE_BYTES + HALF_ROW_BYTES);
     if !(from.address() | to.address() | tile_bytes).is_multiple_of(4) {
         outside();
     }
     let (mut at, mut left, mut goal) = (from.address(), from.len() / 4, to.address());
     for _ in 0..tiles {
-        for face in [goal, goal + face_bytes] {
+        for face in [goal, goal + GROUP_FACE_BYTES] {
             let count = left.min(HALF);
             // `count` elements of `from` are left, and `to` has all faces; both are aligned.
             copy(at, face, count);
@@ -97,41 +89,6 @@ unsafe fn copy_rounded(from: u32, to: u32, count: u32) {
     }
     for i in count..HALF {
         store(4 * i, 0);
-    }
-}
-
-/// What is added to round to BF16, before the low half is cut off.
-const ROUND_BF16: u32 = 0x8000;
-
-/// Two elements rounded to BF16, as they lie side by side.
-#[inline(always)]
-fn pair(low: u32, high: u32) -> u32 {
-    low.wrapping_add(ROUND_BF16) >> 16 | (high.wrapping_add(ROUND_BF16) & 0xFFFF_0000)
-}
-
-/// Copies up to 16 floats, rounded to BF16, and zeroes up to 16.
-///
-/// # Safety
-/// `count` elements of FP32 from `from` on are inside of a range, and 16 of BF16 from `to` on; at multiples of 4.
-#[inline(always)]
-unsafe fn copy_bf16(from: u32, to: u32, count: u32) {
-    // SAFETY: loads below are of the first `count` elements from `from` on.
-    let load = |at: u32| -> u32 { unsafe { load(from + at) } };
-    // SAFETY: stores below are of the first 16 elements from `to` on.
-    let store = |at: u32, value: u32| unsafe { store(to + at, value) };
-    if count == HALF {
-        // Eight at a time, so that no load is waited for.
-        for at in [0, HALF / 2] {
-            let eight: [u32; 8] = core::array::from_fn(|i| load(4 * (at + i as u32)));
-            for (i, [low, high]) in (0..).zip(eight.as_chunks::<2>().0) {
-                store(2 * at + 4 * i, pair(*low, *high));
-            }
-        }
-        return;
-    }
-    let element = |i: u32| if i < count { load(4 * i) } else { 0 };
-    for i in (0..HALF).step_by(2) {
-        store(2 * i, pair(element(i), element(i + 1)));
     }
 }
 

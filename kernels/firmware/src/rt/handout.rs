@@ -88,6 +88,7 @@ impl Members {
 }
 
 /// Where things are in L1, on all tiles alike.
+#[derive(Clone, Copy)]
 pub struct Ring {
     /// First slot, bytes of a slot, how many.
     pub first: u32,
@@ -126,7 +127,7 @@ impl Ring {
 
 /// A core's part of a stream of blocks.
 pub struct Handout {
-    ring: &'static Ring,
+    ring: Ring,
     members: Members,
     reads: bool,
     total: u32,
@@ -142,7 +143,7 @@ pub struct Handout {
 
 impl Handout {
     /// `total` blocks. On the reader, of the core that reads.
-    pub fn new(noc: &Noc, ring: &'static Ring, members: Members, total: u32) -> Self {
+    pub fn new(noc: &Noc, ring: Ring, members: Members, total: u32) -> Self {
         let reads = members.reader == config(offset_of!(BootConfig, node));
         if reads {
             (0..ring.slots).for_each(|slot| Ring::word(ring.credit(slot)).store(0));

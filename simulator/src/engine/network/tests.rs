@@ -71,6 +71,30 @@ fn links_are_shared_and_short_packets_pass() {
 }
 
 #[test]
+fn reserved_multicasts_wait_for_those_that_share_a_router() {
+    let (grid, mut network) = network();
+    let row = |y| Request {
+        remote: Remote::Rect(NocXy::new(1, y), NocXy::new(9, y)),
+        reserves: true,
+        ..request(Action::Write, OWN, 8192)
+    };
+    let mut send = |from, y| network.request(&grid, 0, NocXy::new(from, y), &row(y)).1;
+    let first = send(1, 1);
+    assert!(send(4, 2) < first + 100, "another row");
+    assert!(send(4, 1) > first + 257, "the same one");
+    // On its way to a row it passes others.
+    let (_, over) = network.request(&grid, 0, NocXy::new(1, 1), &row(3));
+    assert!(over > first + 257, "{over}");
+}
+
+#[test]
+fn a_multicast_passes_what_is_on_its_way() {
+    assert_eq!(passed(0, 8, [1, 9], 10), [8, 9, 0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(passed(1, 3, [1, 9], 10), [3, 2, 1, 0, 9, 8, 7, 6, 5, 4]);
+    assert_eq!(passed(0, 4, [4, 4], 12), [4]);
+}
+
+#[test]
 fn noc_1_goes_the_other_way() {
     let (_, network) = network();
     assert_eq!(network.hops(0, OWN, NocXy::new(2, 3)), 3);

@@ -2,7 +2,7 @@
 //!
 //! A lane waits for its own requests only.
 
-use crate::rt::activations::{Place, place_row, place_row_bf16};
+use crate::rt::activations::{Place, place_row};
 use crate::rt::heap;
 use crate::rt::l1::{L1, fill};
 use crate::rt::lane::Lane;
@@ -10,7 +10,6 @@ use crate::rt::mmio::order;
 use crate::rt::tilize::Tiles;
 use tt_kernel_abi::copy::{CopyParams, ORDERED_TILES};
 use tt_kernel_abi::matmul::{GROUP_TILE_BYTES, HALF_ROW_BYTES, ROW_GROUP, TILE};
-use tt_kernel_abi::matmul_block::{ACT_TILE_BYTES, rows_at_once};
 use tt_kernel_abi::target::{CONGRUENCE, offset};
 use tt_kernel_abi::{DramAddr, TensorView};
 
@@ -91,37 +90,6 @@ pub fn run(lane: &mut Lane, params: &CopyParams) {
             + u64::from(piece.row_tile) * dst.nb[1]
             + u64::from(piece.tiles.first) * dst.nb[0];
         lane.noc.write_dram(made, DramAddr(to));
-        lane.noc.wait_writes();
-    }
-}
-
-/// The same for products in blocks, in BF16.
-pub fn run_blocks(lane: &mut Lane, params: &CopyParams) {
-    let (src, dst) = (&lane.launch.op.src0, &lane.launch.op.dst);
-    let stage = lane.heap.take(TILE * STAGE);
-    let room = lane.heap.take(ORDERED_TILES * ACT_TILE_BYTES);
-    let (k_tiles, row_tiles) = (src.ne[0].div_ceil(TILE), src.ne[1].div_ceil(TILE));
-    let at_once = rows_at_once(row_tiles);
-    let (first, end) = lane.share(params.pieces.count);
-    for number in first..end {
-        lane.launch.progress(number);
-        let piece = Piece::of(params, src, number);
-        let made = room.part(0, piece.tiles.count * ACT_TILE_BYTES);
-        piece.fetch(lane, src, stage, made);
-        for r in 0..piece.rows {
-            let first = (r / ROW_GROUP * GROUP_TILE_BYTES + r % ROW_GROUP * HALF_ROW_BYTES) / 2;
-            let to = Place { range: made, first, tiles: piece.tiles.count, tile_bytes: ACT_TILE_BYTES };
-            place_row_bf16(piece.row(src, stage, r).1, &to);
-        }
-        order();
-        // Tiles of the rows of a group follow one another.
-        let group = piece.row_tile / at_once * at_once;
-        let rows = at_once.min(row_tiles - group);
-        for tile in 0..piece.tiles.count {
-            let at = group * k_tiles + (piece.tiles.first + tile) * rows + piece.row_tile - group;
-            let to = dst.addr + u64::from(at) * u64::from(ACT_TILE_BYTES);
-            lane.noc.write_dram(made.part(tile * ACT_TILE_BYTES, ACT_TILE_BYTES), DramAddr(to));
-        }
         lane.noc.wait_writes();
     }
 }

@@ -39,7 +39,6 @@ pub fn run(mut lane: Lane, params: &CopyParams) {
         Mode::Transposed => return transpose::run(lane, params, from, to),
         Mode::Tiles => return tilize::run(&mut lane, params, from),
         Mode::Activations => return activations::run(&mut lane, params),
-        Mode::Blocks => return activations::run_blocks(&mut lane, params),
         _ => {}
     }
     let (mut input, mut output) = (Port::new(&mut lane.heap), Port::new(&mut lane.heap));

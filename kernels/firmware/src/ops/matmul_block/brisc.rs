@@ -32,7 +32,7 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let mut noc = Noc::new(0);
     let members = if is_spread(params.row_tiles) { Members::row() } else { Members::alone() };
     let total = plan.blocks_with_columns() * plan.depths();
-    let mut stream = Handout::new(&noc, &RING, members, total);
+    let mut stream = Handout::new(&noc, RING, members, total);
     let src0 = &launch.op.src0;
     let (shards, mut shard) = (Shards::of_matrix(src0, 0, noc.banks()), Shard::default());
     let tile_bytes = src0.nb[0] as u32;

@@ -15,30 +15,31 @@ use tt_kernel_abi::matmul_block::{Block, BlockParams};
 /// Runs TRISC0's part.
 pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let (Some(plan), Some(weights)) = (plan(launch, params), launch.op.src0.element_type()) else { return };
-    let rows = base_address(ncrisc::RING.slot(0));
-    configure(weight_formats(weights, Halves::None), &Form::TILES, rows);
+    let rows = ncrisc::ring(&plan);
+    configure(weight_formats(weights, Halves::None), &Form::TILES, base_address(rows.slot(0)));
     set_rows_bf16();
-    let (mut of_rows, mut of_columns) = (0, 0);
+    let (mut freed, mut of_columns) = (0, 0);
     for number in 0..plan.blocks() {
         launch.progress(number);
         let block = plan.block(number);
+        let (first_rows, is_last) = plan.acts_of(number);
         for depth in 0..plan.depths() {
             if block.rows > 0 {
-                ACTS_READY.wait(of_rows + 1);
+                ACTS_READY.wait(first_rows + depth + 1);
             }
             if block.columns > 0 {
                 WEIGHTS_READY.wait(of_columns + 1);
             }
             if block.rows > 0 && block.columns > 0 {
                 let (_, count) = plan.slice(depth);
-                aim_rows(base_address(ncrisc::RING.slot(of_rows)));
+                aim_rows(base_address(rows.slot(first_rows + depth)));
                 let first = base_address(brisc::RING.slot(of_columns));
                 unpack(&block, count, first, weights.block_bytes() >> 4);
                 sync();
             }
-            if block.rows > 0 {
-                of_rows += 1;
-                ACTS_FREE.publish(of_rows);
+            if block.rows > 0 && is_last {
+                freed += 1;
+                ACTS_FREE.publish(freed);
             }
             if block.columns > 0 {
                 of_columns += 1;

@@ -6,10 +6,11 @@ use crate::ops::matmul::trisc0::multiplied_format;
 use crate::rt::chip::insn::{SEMPOST, SETRWC, STALLWAIT, ZEROACC};
 use crate::rt::chip::thread;
 use crate::rt::launch::TileLaunch;
-use crate::rt::matrix::{RWC_ALL, configure, multiply_to};
+use crate::rt::matrix::{RWC_ALL, Phases, configure, multiply_to, set_phases};
 use crate::rt::sync::OUT_READY;
 use crate::rt::tensix::{block, sem, setc16, sync, until};
 use crate::ttinsn;
+use tt_kernel_abi::ElementType;
 use tt_kernel_abi::matmul::Halves;
 use tt_kernel_abi::matmul_block::BlockParams;
 
@@ -17,6 +18,8 @@ use tt_kernel_abi::matmul_block::BlockParams;
 pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let (Some(plan), Some(weights)) = (plan(launch, params), launch.op.src0.element_type()) else { return };
     configure(multiplied_format(weights, Halves::None));
+    let phases = phases(weights);
+    set_phases(phases);
     ttinsn!(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, 0));
     let mut done = 0;
     for number in 0..plan.blocks() {
@@ -34,10 +37,10 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
             let mut tile = 0;
             for _ in 0..of.rows {
                 for _ in 1..of.columns {
-                    multiply_to(tile, false);
+                    multiply_to(tile, phases, false);
                     tile += 1;
                 }
-                multiply_to(tile, true);
+                multiply_to(tile, phases, true);
                 tile += 1;
             }
         }
@@ -47,4 +50,12 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     }
     // The next operator may configure the matrix unit anew.
     sync();
+}
+
+/// Fidelity phases of a product with BF16: BFP4_b has no bits for the low part of SrcA.
+fn phases(weights: ElementType) -> Phases {
+    match weights {
+        ElementType::TilesBfp4 => Phases::HighA,
+        _ => Phases::Three,
+    }
 }

@@ -21,12 +21,15 @@ struct Rows<'a> {
     work: Work<'a>,
     /// The last head (dimension 2) and its slope: powers take long.
     slope: Option<(u32, f32)>,
+    /// What each slot has of partners, address and elements. Rows that share a partner, as those of a norm its weights, do not read it again: one page of DRAM would
+    /// have to send it for every row.
+    partners: [(u64, u32); SLOTS as usize],
 }
 
 /// Runs BRISC's part.
 #[inline(never)]
 pub fn run(launch: &TileLaunch, work: Work) {
-    let mut rows = Rows { launch, noc: Noc::new(0), work, slope: None };
+    let mut rows = Rows { launch, noc: Noc::new(0), work, slope: None, partners: [(0, 0); SLOTS as usize] };
     let mut all = segments(launch, &work).peekable();
     while let Some(&next) = all.peek() {
         launch.progress(next.number);
@@ -60,7 +63,12 @@ impl Rows<'_> {
         let op = self.launch.op;
         self.read(0, &op.src0, &piece(&op.src0, segment), segment);
         if let Some(partner) = partner_piece(self.launch, &self.work, segment) {
-            self.read(1, &op.src1, &partner, segment);
+            let there = &mut self.partners[(segment.number % SLOTS) as usize];
+            let wanted = (address(&op.src1, &partner), partner.len);
+            if *there != wanted {
+                *there = wanted;
+                self.read(1, &op.src1, &partner, segment);
+            }
         }
         if let Some(at) = self.value(segment) {
             self.noc.read_dram(DramAddr(at), staged(self.launch, segment, at));

@@ -11,13 +11,14 @@ use crate::rt::sync::{OUT_FREE, OUT_READY};
 use tt_kernel_abi::elementwise::{Piece, split_row};
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::sfpu::BLOCK_BYTES;
-use tt_kernel_abi::sfpu::rows::{RowFunction, SEGMENT, Segment, halves_slot, index_slot};
+use tt_kernel_abi::sfpu::rows::{RESULT_SLOTS, RowFunction, SEGMENT, Segment, halves_slot, index_slot};
 use tt_kernel_abi::{DramAddr, ElementType};
 
 /// Runs NCRISC's part.
 #[inline(never)]
 pub fn run(launch: &TileLaunch, work: Work) {
     let mut rows = Rows { launch, noc: Noc::new(1), target: None };
+    let mut freed = 0;
     for segment in segments(launch, &work).filter(|segment| segment.pass.has_result()) {
         launch.progress(segment.number);
         let to = rows.target(&segment);
@@ -33,10 +34,15 @@ pub fn run(launch: &TileLaunch, work: Work) {
                 }
                 _ => rows.write(result(launch, segment.result), &to),
             }
-            rows.noc.wait_writes();
         }
-        OUT_FREE.publish(segment.result + 1);
+        // Writes of half of the slots are under way together; TRISC2 has the others.
+        if segment.result + 1 - freed == RESULT_SLOTS / 2 {
+            rows.noc.wait_writes();
+            freed = segment.result + 1;
+            OUT_FREE.publish(freed);
+        }
     }
+    rows.noc.wait_writes();
 }
 
 /// Rows on their way to DRAM.
