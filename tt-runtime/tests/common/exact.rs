@@ -98,12 +98,18 @@ impl Matrix {
                 }
             }
         }
-        let rows = kind.word_rows();
+        // Sixteen columns of k-tiles 0 to 3, the other sixteen, and both of k-tiles 4 to 7, a word of each in sixteen rows; the later rows are above
+        // the earlier ones where words are shorter than cells.
+        let rows = 4 * kind.word_bytes();
+        let word = |row: usize, column: usize| {
+            let tile = row / 8 * 4 + row % 4;
+            if tile < tiles { scales[row / 4 % 2 * 16 + column].words[tile] } else { 0 }
+        };
         for row in 0..rows {
-            for scales in &scales {
-                let words = (row..tiles).step_by(rows).enumerate();
+            for column in 0..16 {
+                let words = (row..16).step_by(rows).enumerate();
                 let cell =
-                    words.fold(0, |cell, (i, tile)| cell | scales.words[tile] << (8 * kind.word_bytes() * i));
+                    words.fold(0, |cell, (i, row)| cell | word(row, column) << (8 * kind.word_bytes() * i));
                 self.bytes.extend(cell.to_le_bytes());
             }
         }
