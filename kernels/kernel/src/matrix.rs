@@ -292,6 +292,11 @@ macro_rules! next {
     }};
 }
 
+/// Instructions of [`multiply_next`].
+pub const NEXT_WORDS: u32 = 12;
+/// How many instructions a thread can record (`REPLAY.md`).
+pub const REPLAY_WORDS: u32 = 32;
+
 /// Multiplies the next 16 rows in SrcB, eight with each k-face, with the tile in SrcA, and adds the product to Dst from its counter on. SrcA goes back to the unpackers
 /// where its tile is one of weights ([`Faces::Together`], [`Faces::Apart`]); SrcB stays.
 #[inline(never)]

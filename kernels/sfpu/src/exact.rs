@@ -165,14 +165,16 @@ pub const fn tile(kind: Kind) -> Program {
     p.finish()
 }
 
-/// The outer factors' part, behind all k-tiles' ([`Kind::outer`]): the first one is of [`INNER`], the second of [`SECOND_INNER`].
-pub const fn outer(kind: Kind) -> Program {
+/// The first outer factor's part, behind all k-tiles': it is [`INNER`]'s.
+pub const fn outer_factor() -> Program {
     let mut p = without_constants();
-    if kind.outer() > 0 {
-        p.mad(SUM, FACTOR, INNER, SUM);
-    }
-    if kind.outer() > 1 {
-        p.mad(SUM, SECOND_FACTOR, SECOND_INNER, SUM);
-    }
+    p.mad(SUM, FACTOR, INNER, SUM);
+    p.finish()
+}
+
+/// The second one's, [`SECOND_INNER`]'s.
+pub const fn second_outer_factor() -> Program {
+    let mut p = without_constants();
+    p.mad(SUM, SECOND_FACTOR, SECOND_INNER, SUM);
     p.finish()
 }

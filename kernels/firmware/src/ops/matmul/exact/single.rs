@@ -27,24 +27,22 @@
 //! then for its words. TRISC0 has sent those before the group's tiles, and needs nothing of this thread for that but the slot of two groups ago.
 
 use super::trisc1::{
-    ODD, SECOND_ROWS, add_outer, at, begin_part, clear_inner, factors, load_products, next_tile,
-    outer_factors, parts, point, product_rows, result_row, store, zero,
+    ODD, add_outer, at, begin_part, factor_words, factors, load_products, load_words, next_tile,
+    outer_factors, parts, point, product_rows, result_row, store,
 };
 use super::{SEM_WORDS, has_sums};
 use crate::ops::matmul::plan::Unit;
-use crate::rt::chip::insn::{SEMGET, SETRWC, STALLWAIT, ZEROACC, ZEROSRC};
-use crate::rt::matrix::{Faces, RWC_SRCB, SRCA, SRCB, multiply_next};
+use crate::rt::chip::insn::{REPLAY, SEMGET, SETRWC, STALLWAIT, ZEROACC, ZEROSRC};
+use crate::rt::matrix::{Faces, NEXT_WORDS, REPLAY_WORDS, RWC_SRCB, SRCA, SRCB, multiply_next};
 use crate::rt::mmio::unrolled_never;
 use crate::rt::tensix::{block, push, sem, sem_cond, until};
 use crate::rt::tilize::Tiles;
 use crate::rt::vector::{RWC_DST, load};
 use crate::{semwait, ttinsn, ttprogram};
-use tt_kernel_abi::exact::{Kind, OUTER, PRODUCTS, TILE_ROWS, TILES, WORD_ROWS, WORD_SLOTS, WORDS};
+use tt_kernel_abi::exact::{Kind, PRODUCTS, TILE_ROWS, TILES, WORD_ROWS, WORD_SLOTS, WORDS};
 use tt_kernel_abi::matmul::ROW_GROUP;
 use tt_kernel_sfpu::Program;
-use tt_kernel_sfpu::exact::{
-    self as programs, FACTOR, INNER, PRODUCT, SECOND_FACTOR, SECOND_INNER, SECOND_PRODUCT, SUM,
-};
+use tt_kernel_sfpu::exact::{self as programs, PRODUCT, SECOND_PRODUCT, SUM};
 
 /// Makes all rows of SrcB zero (and of SrcA, which nobody relies on). The vector unit waits for it.
 pub fn clear() {
@@ -66,22 +64,51 @@ pub fn multiply(kind: Kind, unit: &Unit, group: Tiles, number: u32) {
     ttinsn!(SEMGET { sem_sel: sem(SEM_WORDS) }.word());
 }
 
+/// Instructions that are recorded in a group, and repeated: of a k-tile's products, behind them those of its sums of activations.
+const PRODUCTS_AT: u32 = 0;
+const SUMS_AT: u32 = PRODUCTS_AT + NEXT_WORDS;
+/// Then, in their place, what the vector unit does with four k-tiles.
+const STEP_AT: u32 = 0;
+
+/// Records the `len` instructions that follow, which execute, too.
+const fn record(start_idx: u32, len: u32) -> u32 {
+    assert!(start_idx + len <= REPLAY_WORDS);
+    REPLAY { start_idx, len, execute_while_loading: 1, load_mode: 1 }.word()
+}
+
+/// Executes them again.
+const fn repeat(start_idx: u32, len: u32) -> u32 {
+    REPLAY { start_idx, len, execute_while_loading: 0, load_mode: 0 }.word()
+}
+
 /// Products of a group's tiles, when the vector unit has done with those before.
 #[inline(never)]
 fn products(kind: Kind, group: Tiles) {
     let apart = matches!(kind, Kind::TwoScales | Kind::SuperTwo);
+    let sums_apart = matches!(kind, Kind::SuperFour);
     ttinsn!(STALLWAIT { stall_res: block::MATH, wait_res: until::SFPU }.word());
     ttinsn!(ZEROACC { clear_mode: 2, dst: 0, ..ZEROACC::ZERO }.word());
     point(0);
-    let mut left = group.count;
+    let (mut left, mut recorded) = (group.count, 0);
     loop {
         let tiles = left.min(TILES);
-        multiply_tiles(tiles, if apart { Faces::Apart } else { Faces::Together });
+        if recorded == 0 {
+            ttinsn!(record(PRODUCTS_AT, NEXT_WORDS));
+            multiply_next(if apart { Faces::Apart } else { Faces::Together });
+        }
+        for _ in 0..unrolled_never(tiles + recorded - 1) {
+            ttinsn!(repeat(PRODUCTS_AT, NEXT_WORDS));
+        }
         if has_sums(kind) {
             // Back to the first k-tile's rows.
             ttinsn!(SETRWC { bit_mask: RWC_SRCB, ..SETRWC::ZERO }.word());
-            let by_halves = matches!(kind, Kind::SuperFour);
-            multiply_tiles(tiles, if by_halves { Faces::SecondApart } else { Faces::SecondTogether });
+            if recorded == 0 {
+                ttinsn!(record(SUMS_AT, NEXT_WORDS));
+                multiply_next(if sums_apart { Faces::SecondApart } else { Faces::SecondTogether });
+            }
+            for _ in 0..unrolled_never(tiles + recorded - 1) {
+                ttinsn!(repeat(SUMS_AT, NEXT_WORDS));
+            }
             ttinsn!(SETRWC { clear_ab_vld: SRCA, ..SETRWC::ZERO }.word());
         }
         ttinsn!(SETRWC { clear_ab_vld: SRCB, bit_mask: RWC_SRCB, ..SETRWC::ZERO }.word());
@@ -89,65 +116,84 @@ fn products(kind: Kind, group: Tiles) {
         if left == 0 {
             break;
         }
+        recorded = 1;
         next_tile();
     }
-    ttinsn!(STALLWAIT { stall_res: block::SFPU, wait_res: until::MATH }.word());
+    ttinsn!(STALLWAIT { stall_res: block::SFPU | block::SYNC, wait_res: until::MATH }.word());
 }
 
-/// Multiplies the next `count` k-tiles.
+const ADD_PRODUCT: Program = programs::add_product();
+
+/// Instructions of four k-tiles' part of a register.
+const fn step_words(kind: Kind) -> u32 {
+    let loads = if product_rows(kind).1.is_some() { 2 } else { 1 };
+    let sum = if matches!(kind, Kind::SuperFour) { 1 + ADD_PRODUCT.words().len() } else { 0 };
+    factor_words(kind) + loads + (programs::tile(kind).words().len() + sum) as u32
+}
+
+/// Records and executes them.
+macro_rules! step {
+    ($kind:ident) => {{
+        const KIND: Kind = Kind::$kind;
+        const TILE: Program = programs::tile(KIND);
+        ttinsn!(record(STEP_AT, step_words(KIND)));
+        // Where there is one factor for all, the products of all k-tiles are one sum.
+        if const { matches!(KIND, Kind::SuperFour) } {
+            ttinsn!(load(PRODUCT, PRODUCTS));
+            ttprogram!(ADD_PRODUCT);
+        }
+        factors(KIND);
+        load_products!(KIND, 0);
+        ttprogram!(TILE);
+    }};
+}
+
+/// Adds four k-tiles' part of a register, whose words are loaded, and whose products are where Dst's counter is.
 #[inline(never)]
-fn multiply_tiles(count: u32, faces: Faces) {
-    for _ in 0..unrolled_never(count) {
-        multiply_next(faces);
+fn step(kind: Kind) {
+    match kind {
+        Kind::Scale => step!(Scale),
+        // The second products are sums.
+        Kind::ScaleMin | Kind::TwoScales => step!(TwoScales),
+        Kind::SuperMin => step!(SuperMin),
+        Kind::SuperTwo => step!(SuperTwo),
+        Kind::SuperFour => step!(SuperFour),
+    }
+}
+
+/// The instruction that does that again.
+const fn again(kind: Kind) -> u32 {
+    const fn of(kind: Kind) -> u32 {
+        repeat(STEP_AT, step_words(kind))
+    }
+    match kind {
+        Kind::Scale => const { of(Kind::Scale) },
+        Kind::ScaleMin | Kind::TwoScales => const { of(Kind::TwoScales) },
+        Kind::SuperMin => const { of(Kind::SuperMin) },
+        Kind::SuperTwo => const { of(Kind::SuperTwo) },
+        Kind::SuperFour => const { of(Kind::SuperFour) },
     }
 }
 
 /// Adds what the scales make of a group's products to the sums from row `result` on, or puts it there.
 #[inline(never)]
 fn sums(kind: Kind, words: u32, result: u32, is_first: bool) {
+    let (rows, outer, again) = (kind.word_rows() as u32, kind.outer(), again(kind));
     for part in parts() {
+        let half = part / ROW_GROUP;
         begin_part(part, result, is_first);
-        add(kind, words, part / ROW_GROUP);
-        push(at(store(SUM, 0), result));
-    }
-}
-
-/// Four and four k-tiles' part of a register.
-macro_rules! part {
-    ($kind:ident, $words:expr, $half:expr) => {{
-        const KIND: Kind = Kind::$kind;
-        const TILE: Program = programs::tile(KIND);
-        const ROWS: u32 = KIND.word_rows() as u32;
-        clear_inner!(KIND);
-        // Where there is one factor for all, the products of all k-tiles are one sum.
-        if const { matches!(KIND, Kind::SuperFour) } {
-            ttinsn!(load(INNER, PRODUCTS));
-            ttinsn!(load(PRODUCT, PRODUCTS + TILE_ROWS));
-            ttprogram!(ADD_PRODUCT);
+        // Dst's counter is at the products: words have half as many rows from one half of the columns to the other, and from four k-tiles to the others.
+        let words = words - half * ROW_GROUP;
+        load_words(kind, rows, words, 0, half);
+        match part {
+            0 => step(kind),
+            _ => push(again),
         }
-        factors(KIND, ROWS, $words, 0, $half);
-        load_products!(KIND, 0);
-        ttprogram!(TILE);
-        factors(KIND, ROWS, $words, 1, $half);
-        load_products!(KIND, TILE_ROWS);
-        ttprogram!(TILE);
-        add_outer!(KIND, 0);
-    }};
-}
-
-const ADD_PRODUCT: Program = programs::add_product();
-
-/// One register's part. Dst's counter is at its columns; words have half as many rows between both halves of the columns.
-#[inline(never)]
-fn add(kind: Kind, words: u32, half: u32) {
-    let words = words - half * ROW_GROUP;
-    match kind {
-        Kind::Scale => part!(Scale, words, half),
-        // The second products are sums.
-        Kind::ScaleMin | Kind::TwoScales => part!(TwoScales, words, half),
-        Kind::SuperMin => part!(SuperMin, words, half),
-        Kind::SuperTwo => part!(SuperTwo, words, half),
-        Kind::SuperFour => part!(SuperFour, words, half),
+        next_tile();
+        load_words(kind, rows, words - TILE_ROWS, 1, half);
+        push(again);
+        add_outer(outer, TILE_ROWS);
+        push(at(store(SUM, 0), result - TILE_ROWS));
     }
 }
 

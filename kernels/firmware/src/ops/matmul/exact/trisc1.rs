@@ -168,10 +168,10 @@ const SIGNED_BYTES: Program = programs::signed_bytes();
 const NIBBLES: Program = programs::nibbles();
 const SPREAD: Program = programs::spread();
 
-/// Makes factors of four k-tiles' words: of the first four of a group or (`block` 1) the others, and of the first or (`half` 1) the other sixteen columns, even or odd ones.
-/// `words` is the first of `rows` rows of the group's, as Dst's counter is, and means even columns or odd ones. Registers of inner sums stay where the kind has some.
+/// Loads four k-tiles' words: of the first four of a group or (`block` 1) the others, and of the first or (`half` 1) the other sixteen columns, even or odd ones.
+/// `words` is the first of `rows` rows of the group's, as Dst's counter is, and means even columns or odd ones.
 #[inline(always)]
-pub(super) fn factors(kind: Kind, rows: u32, words: u32, block: u32, half: u32) {
+pub(super) fn load_words(kind: Kind, rows: u32, words: u32, block: u32, half: u32) {
     let row = (2 * block + half) * ROWS_OF_REGISTER;
     // So many rows are in the low bits: a byte for each four of the sixteen.
     let below = row & !(rows - 1);
@@ -180,6 +180,11 @@ pub(super) fn factors(kind: Kind, rows: u32, words: u32, block: u32, half: u32) 
     if rows < WORD_ROWS {
         push(shift_right(WORD, 2 * below));
     }
+}
+
+/// Makes factors of words. Registers of inner sums stay where the kind has some.
+#[inline(always)]
+pub(super) fn factors(kind: Kind) {
     match kind {
         Kind::Scale => {}
         Kind::ScaleMin | Kind::TwoScales => halves(),
@@ -187,6 +192,18 @@ pub(super) fn factors(kind: Kind, rows: u32, words: u32, block: u32, half: u32) 
         Kind::SuperTwo => signed_bytes(),
         Kind::SuperFour => nibbles(),
     }
+}
+
+/// Instructions of [`factors`].
+pub(super) const fn factor_words(kind: Kind) -> u32 {
+    let words = match kind {
+        Kind::Scale => 0,
+        Kind::ScaleMin | Kind::TwoScales => HALVES.words().len(),
+        Kind::SuperMin => BYTES.words().len(),
+        Kind::SuperTwo => SIGNED_BYTES.words().len(),
+        Kind::SuperFour => NIBBLES.words().len(),
+    };
+    words as u32
 }
 
 #[inline(never)]
@@ -219,7 +236,8 @@ const fn shift_right(lreg_dest: u32, amount: u32) -> u32 {
 fn decode(kind: Kind, words: u32, block: u32) {
     let rows = kind.word_rows() as u32;
     for part in parts() {
-        factors(kind, rows, words + part % ROW_GROUP, block, part / ROW_GROUP);
+        load_words(kind, rows, words + part % ROW_GROUP, block, part / ROW_GROUP);
+        factors(kind);
         spread();
         // The four rows are k-tiles.
         store_tiles(0, FACTORS + part);
@@ -269,6 +287,13 @@ pub(super) const fn at(word: u32, row: u32) -> u32 {
     word + row
 }
 
+/// Sets Dst's counter to `row`, at most 15.
+const fn set_row(row: u32) -> u32 {
+    const FIRST: SETRWC = SETRWC { bit_mask: RWC_DST, ..SETRWC::ZERO };
+    const ONE: u32 = SETRWC { rwc_d: 1, ..FIRST }.word() - FIRST.word();
+    FIRST.word() + row * ONE
+}
+
 pub(super) const fn store(lreg_ind: u32, dest_reg_addr: u32) -> u32 {
     SFPSTORE { lreg_ind, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode: step::STAY, dest_reg_addr }.word()
 }
@@ -302,32 +327,6 @@ macro_rules! load_products {
     };
 }
 
-/// Clears inner sums, if there are some.
-macro_rules! clear_inner {
-    ($kind:expr) => {
-        if const { $kind.outer() > 0 } {
-            ttinsn!(zero(INNER));
-            ttinsn!(zero(SECOND_INNER));
-        }
-    };
-}
-
-/// Adds outer factors' part, if there are some; they are `$before` rows before where Dst's counter is.
-macro_rules! add_outer {
-    ($kind:expr, $before:expr) => {
-        const LAST: Program = programs::outer($kind);
-        if const { $kind.outer() > 0 } {
-            push(at(load(FACTOR, 0), OUTER - $before));
-        }
-        if const { $kind.outer() > 1 } {
-            push(at(load(SECOND_FACTOR, 0), OUTER + SECOND_ROWS - $before));
-        }
-        ttprogram!(LAST);
-    };
-}
-
-pub(super) use add_outer;
-pub(super) use clear_inner;
 pub(super) use load_products;
 
 /// Moves Dst's counter on to the rows of the next tile.
@@ -345,25 +344,44 @@ fn sums(kind: Kind, tiles: u32, result: u32, is_first: bool, has_second_rows: bo
         for part in parts() {
             let rows = second_rows * SECOND_ROWS;
             begin_part(part + rows, result, is_first);
-            add(kind, part + rows, tiles, rows);
+            add(kind, tiles, rows);
+            push(set_row(part + rows));
+            add_outer(kind.outer(), rows);
             push(at(store(SUM, 0), result));
         }
     }
 }
 
-/// Points at a register's rows, `part` rows from a tile's first, and loads its results, which begin at row `result`, or zero.
+/// Points at a register's rows, `part` rows from a tile's first, and loads its results, which begin at row `result`, or zero; inner sums are zero.
 #[inline(always)]
 pub(super) fn begin_part(part: u32, result: u32, is_first: bool) {
-    push(SETRWC { rwc_d: part, bit_mask: RWC_DST, ..SETRWC::ZERO }.word());
+    push(set_row(part));
     push(if is_first { zero(SUM) } else { at(load(SUM, 0), result) });
+    ttinsn!(zero(INNER));
+    ttinsn!(zero(SECOND_INNER));
 }
+
+/// Adds the part of `count` outer factors, which are the same for all rows, and begin `rows` rows before the one that Dst's counter is at.
+#[inline(always)]
+pub(super) fn add_outer(count: usize, rows: u32) {
+    if count > 0 {
+        push(at(load(FACTOR, 0), OUTER - rows));
+        push(at(load(SECOND_FACTOR, 0), OUTER + SECOND_ROWS - rows));
+        ttprogram!(OUTER_FACTOR);
+    }
+    if count > 1 {
+        ttprogram!(SECOND_OUTER_FACTOR);
+    }
+}
+
+const OUTER_FACTOR: Program = programs::outer_factor();
+const SECOND_OUTER_FACTOR: Program = programs::second_outer_factor();
 
 /// Adds to a register what `$tiles` k-tiles of a kind make of it. Factors are the same for all rows, and `$rows` rows before those that Dst's counter is at.
 macro_rules! add {
-    ($kind:ident, $part:expr, $tiles:expr, $rows:expr) => {{
+    ($kind:ident, $tiles:expr, $rows:expr) => {{
         const KIND: Kind = Kind::$kind;
         const TILE: Program = programs::tile(KIND);
-        clear_inner!(KIND);
         if const { matches!(KIND, Kind::SuperFour) } {
             ttinsn!(load(INNER, PRODUCTS));
         }
@@ -376,20 +394,18 @@ macro_rules! add {
             ttprogram!(TILE);
             next_tile();
         }
-        push(SETRWC { rwc_d: $part, bit_mask: RWC_DST, ..SETRWC::ZERO }.word());
-        add_outer!(KIND, $rows);
     }};
 }
 
 /// Adds to one register what `tiles` k-tiles make of it; see [`add!`].
 #[inline(never)]
-fn add(kind: Kind, part: u32, tiles: u32, rows: u32) {
+fn add(kind: Kind, tiles: u32, rows: u32) {
     match kind {
-        Kind::Scale => add!(Scale, part, tiles, rows),
+        Kind::Scale => add!(Scale, tiles, rows),
         // The second products are sums.
-        Kind::ScaleMin | Kind::TwoScales => add!(TwoScales, part, tiles, rows),
-        Kind::SuperMin => add!(SuperMin, part, tiles, rows),
-        Kind::SuperTwo => add!(SuperTwo, part, tiles, rows),
-        Kind::SuperFour => add!(SuperFour, part, tiles, rows),
+        Kind::ScaleMin | Kind::TwoScales => add!(TwoScales, tiles, rows),
+        Kind::SuperMin => add!(SuperMin, tiles, rows),
+        Kind::SuperTwo => add!(SuperTwo, tiles, rows),
+        Kind::SuperFour => add!(SuperFour, tiles, rows),
     }
 }
