@@ -277,6 +277,18 @@ pub fn by_indices(device: &Arc<Device>, rng: &mut Rng, kind: Kind, tokens: usize
     (got, error)
 }
 
+/// A product of BFP8_b tiles with 32 rows, none of whose elements is zero: it leaves something in all rows of both operands' registers.
+pub fn full_tiles(device: &Arc<Device>, rng: &mut Rng, k: usize) {
+    let (n, rows) = (384, TILE);
+    let workers = device.info().expect("it boots").workers();
+    let values: Vec<f32> = activations(rng, k * n).iter().map(|x| x + x.signum()).collect();
+    let tiles = pack(WeightFormat::Bfp8, GgmlType::F32, &bytes(&values), k, n, 1).expect("tiles");
+    let (_w, weights) = upload_weights(device, ElementType::TilesBfp8, [k as u32, n as u32, 1, 1], &tiles, 0);
+    let (_x, x) = row(device, rng, [k as u32, rows as u32]);
+    let (_result, result) = row(device, rng, [n as u32, rows as u32]);
+    device.execute(&ops::matmul(&weights, &x, &result, workers).expect("supported")).expect("no finding");
+}
+
 /// Products of all kinds, and one with BFP8_b tiles between them, in one stream or each by itself: the bytes of all results.
 pub fn stream(device: &Arc<Device>, rng: &mut Rng, [k, n]: [usize; 2], in_stream: bool) -> Vec<u8> {
     let workers = device.info().expect("it boots").workers();
