@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::exact::{by_indices, product, stream, together};
+use common::exact::{by_indices, full_tiles, product, stream, together};
 use common::{Rng, simulator};
 use tt_kernel_abi::exact::Kind;
 use tt_runtime::{Device, parse_devices};
@@ -24,6 +24,36 @@ fn single_rows() {
             let (_, error) = product(&device, &mut Rng::new((k + n) as u64), kind, [k, n, 1]);
             println!("{kind:?} {k} x {n}: {error:.2e}");
             assert!(error < TOLERANCE, "{kind:?} {k} x {n}: error {error:.2e}");
+        }
+    }
+}
+
+/// The last group of k-tiles has one to seven.
+#[test]
+fn single_rows_of_any_length() {
+    let device = simulator();
+    for kind in Kind::ALL {
+        for tiles in 1..8 {
+            for k in [32 * tiles, 512 + 32 * tiles] {
+                let (_, error) = product(&device, &mut Rng::new(k as u64), kind, [k, 75, 1]);
+                assert!(error < TOLERANCE, "{kind:?} {k}: error {error:.2e}");
+            }
+        }
+    }
+}
+
+/// A single row is multiplied with rows of zeros beside it, whatever the launches before have left there, and whichever bank they ended with.
+#[test]
+fn other_launches_leave_nothing() {
+    let device = open("sim,rows=1");
+    for kind in Kind::ALL {
+        for (number, k) in [32, 160, 288, 544, 96].into_iter().enumerate() {
+            let again = || product(&device, &mut Rng::new(k as u64), kind, [k, 400, 1]);
+            let (first, error) = again();
+            assert!(error < TOLERANCE, "{kind:?} {k}: error {error:.2e}");
+            // One tile of K after the other changes banks.
+            full_tiles(&device, &mut Rng::new(11), 32 * (1 + number));
+            assert!(again().0 == first, "{kind:?} {k}: other bytes after another launch");
         }
     }
 }
@@ -93,6 +123,21 @@ fn it_does_not_race() {
         let [alone, in_stream] =
             [false, true].map(|way| stream(&device, &mut Rng::new(seed), [544, 500], way));
         assert!(alone == in_stream, "seed {seed}: other bytes");
+    }
+}
+
+/// The same of single rows alone, and what is around them.
+#[test]
+fn single_rows_do_not_race() {
+    let seeds = std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    for seed in 0..seeds {
+        let device = open(&format!("sim,rows=1,async={seed}"));
+        for kind in Kind::ALL {
+            let k = 32 * (1 + seed as usize % 17);
+            full_tiles(&device, &mut Rng::new(seed), 32 * (1 + seed as usize % 3));
+            let (_, error) = product(&device, &mut Rng::new(seed), kind, [k, 340, 1]);
+            assert!(error < TOLERANCE, "seed {seed}: {kind:?} {k}: error {error:.2e}");
+        }
     }
 }
 

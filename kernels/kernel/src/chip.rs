@@ -113,6 +113,7 @@ fields! {
         ADDR_MOD_BIAS_SEC5_BiasIncr
         ADDR_MOD_DST_SEC0_DestIncr
         ADDR_MOD_DST_SEC1_DestIncr
+        ADDR_MOD_DST_SEC1_FidelityClear
         ADDR_MOD_DST_SEC2_DestIncr
         ADDR_MOD_DST_SEC3_DestIncr
         ADDR_MOD_DST_SEC3_FidelityIncr

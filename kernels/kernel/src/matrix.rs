@@ -15,12 +15,14 @@ use tt_kernel_abi::matmul::{RESULT_ROWS, TILES_AT_ONCE};
 
 /// `SETRWC` mask: counters of SrcA, SrcB, Dst, and the fidelity phase.
 pub const RWC_ALL: u32 = 0b1111;
+/// `SETRWC` mask: the counter of SrcB.
+pub const RWC_SRCB: u32 = 1 << 1;
 /// Both operands' valid flags.
 const BOTH: u32 = 0b11;
 /// That of SrcA.
-const SRCA: u32 = 0b01;
+pub const SRCA: u32 = 0b01;
 /// That of SrcB.
-const SRCB: u32 = 0b10;
+pub const SRCB: u32 = 0b10;
 
 /// Address modifiers (sections 0..3). None of them moves the counter of Dst.
 pub mod step {
@@ -32,6 +34,8 @@ pub mod step {
     pub const K_FACE: u32 = 2;
     /// Start of the tile, next fidelity phase.
     pub const PHASE: u32 = 3;
+    /// Start of another tile, next rows, first fidelity phase ([`configure_next`](super::configure_next)).
+    pub const NEXT: u32 = 1;
 }
 
 /// Low half of an address modifier: SrcA and SrcB.
@@ -273,6 +277,52 @@ pub fn multiply_group(faces: Faces, last: bool) {
         (Faces::Apart, _) => apart!(0, APART_ROWS, BOTH),
         (Faces::SecondTogether, _) => apart!(APART_ROWS, APART_ROWS, BOTH),
         (Faces::SecondApart, _) => apart!(APART_ROWS, 2 * APART_ROWS, BOTH),
+    }
+}
+
+/// What [`multiply_next`] needs beside [`configure`]: SrcB goes on from tile to tile, and comes back to the tile's first rows for every phase. [`multiply_group`] and the
+/// products of whole tiles need [`configure`] again.
+pub fn configure_next() {
+    // SrcB counts modulo 64: 56 more is 8 less.
+    ttinsn!(setc16(thread::ADDR_MOD_AB_SEC1_SrcAIncr, ab(0, 8) | A_CLEAR));
+    ttinsn!(setc16(thread::ADDR_MOD_AB_SEC2_SrcAIncr, ab(16, 8)));
+    ttinsn!(setc16(thread::ADDR_MOD_AB_SEC3_SrcAIncr, ab(0, 56) | A_CLEAR));
+    ttinsn!(setc16(thread::ADDR_MOD_DST_SEC1_DestIncr, thread::ADDR_MOD_DST_SEC1_FidelityClear.value(1)));
+}
+
+/// A fidelity phase of the next 16 rows in SrcB; `$last` is the last `MVMUL`, of row `$second` and 8 more.
+macro_rules! phase_next {
+    ($first:expr, $second:expr, $last:expr) => {
+        group!($first, 0, step::K_FACE);
+        ttinsn!(mvmul($second, step::N_FACE));
+        ttinsn!($last);
+    };
+}
+
+/// Fidelity phases 0, 1 and 2 of them; `$banks` go back to the unpackers.
+macro_rules! next {
+    ($first:expr, $second:expr, $banks:expr) => {{
+        const LAST: MVMUL = MVMUL { dst: $second + 8, ..MVMUL::ZERO };
+        phase_next!($first, $second, MVMUL { addr_mode: step::PHASE, ..LAST }.word());
+        phase_next!($first, $second, MVMUL { addr_mode: step::PHASE, ..LAST }.word());
+        phase_next!($first, $second, MVMUL { addr_mode: step::NEXT, clear_dvalid: $banks, ..LAST }.word());
+    }};
+}
+
+/// Instructions of [`multiply_next`].
+pub const NEXT_WORDS: u32 = 12;
+/// How many instructions a thread can record (`REPLAY.md`).
+pub const REPLAY_WORDS: u32 = 32;
+
+/// Multiplies the next 16 rows in SrcB, eight with each k-face, with the tile in SrcA, and adds the product to Dst from its counter on. SrcA goes back to the unpackers
+/// where its tile is one of weights ([`Faces::Together`], [`Faces::Apart`]); SrcB stays.
+#[inline(never)]
+pub fn multiply_next(faces: Faces) {
+    match faces {
+        Faces::Together => next!(0, 0, SRCA),
+        Faces::Apart => next!(0, APART_ROWS, SRCA),
+        Faces::SecondTogether => next!(APART_ROWS, APART_ROWS, 0),
+        Faces::SecondApart => next!(APART_ROWS, 2 * APART_ROWS, 0),
     }
 }
 

@@ -6,7 +6,8 @@
 //! ```text
 //! integers   1024 bytes a k-tile: the bytes of a BFP8_b tile (sign, seven bits of magnitude) in its order, without its exponents; zero has no sign
 //! words      one of each of the 8 k-tiles and 32 columns, what Kind says; zeros for k-tiles that the last group has not. They are in cells of 32 bits, row
-//!            by row of 32 columns: row t has k-tile t, and if words are shorter, above it k-tiles t + rows, t + 2 rows, ..
+//!            by row of 16 cells (Kind::place): row 8 b + 4 h + i has the 16 columns of half h and k-tile 4 b + i, and if words are shorter, above it what
+//!            would be so many rows further on as there are. So four rows are four k-tiles of the same columns, what a register of the vector unit takes.
 //! outer      32 FP32 for each of Kind::outer: factors of all that the group's words stand for
 //! ```
 //!
@@ -29,10 +30,14 @@ use crate::ggml_type::GgmlType;
 
 /// k-tiles of a group.
 pub const GROUP_TILES: usize = 8;
+/// k-tiles whose words follow one another, a row each.
+pub const REGISTER_TILES: usize = 4;
 /// Bytes of a k-tile's integers.
 pub const INTEGER_BYTES: usize = 1024;
 /// Columns of an n-tile.
 pub const COLUMNS: usize = 32;
+/// Cells of a row.
+pub const CELLS: usize = 16;
 /// The largest magnitude of an integer.
 pub const LARGEST: u8 = 127;
 
@@ -81,9 +86,16 @@ impl Kind {
         }
     }
 
-    /// Rows of 32 cells that a group's words are in.
+    /// Rows of cells that a group's words are in.
     pub const fn word_rows(self) -> usize {
-        GROUP_TILES * self.word_bytes() / 4
+        GROUP_TILES * COLUMNS / CELLS * self.word_bytes() / 4
+    }
+
+    /// Where the word of a k-tile and a column is: its cell, and which of the cell's words, from the low bits up.
+    pub const fn place(self, tile: usize, column: usize) -> (usize, usize) {
+        let halves = COLUMNS / CELLS;
+        let row = (tile / REGISTER_TILES * halves + column / CELLS) * REGISTER_TILES + tile % REGISTER_TILES;
+        (row % self.word_rows() * CELLS + column % CELLS, row / self.word_rows())
     }
 
     /// FP32 of a group and a column.

@@ -235,9 +235,14 @@ impl Program {
 
     /// `d` = magnitude of `c` with the sign of `sign`, which is spoilt: the instruction keeps the sign of what it writes.
     pub const fn copy_sign_of(&mut self, d: Reg, c: Reg, sign: Reg) {
-        let word = SFPSETSGN { imm12_math: 0, lreg_c: c, lreg_dest: sign, instr_mod1: 0 }.word();
-        self.emit(word, 1 << c | 1 << sign);
+        self.take_magnitude(sign, c);
         self.mov(d, sign);
+    }
+
+    /// `d` = magnitude of `c` with `d`'s sign.
+    pub const fn take_magnitude(&mut self, d: Reg, c: Reg) {
+        let word = SFPSETSGN { imm12_math: 0, lreg_c: c, lreg_dest: d, instr_mod1: 0 }.word();
+        self.emit(word, 1 << c | 1 << d);
     }
 
     /// `d = c` with this exponent field.

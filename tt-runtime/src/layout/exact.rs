@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use tt_isa::format::{FACE_DATUMS, FACE_DIM, TILE_DIM, tile_index};
 use tt_kernel_quant::exact::parts::{self, take_apart};
-use tt_kernel_quant::exact::{COLUMNS, Factors, GROUP_TILES, INTEGER_BYTES, Kind, value};
+use tt_kernel_quant::exact::{CELLS, COLUMNS, Factors, GROUP_TILES, INTEGER_BYTES, Kind, value};
 
 use super::hot::{Products, prefetch};
 use super::{Isa, Matrices, pack::Lanes};
@@ -135,17 +135,15 @@ fn put_integers<L: Lanes>(integers: &[[u8; GROUP]; COLUMNS], tile: usize, out: &
 /// Words in their cells, and outer factors.
 #[inline(always)]
 fn put_factors(kind: Kind, scratch: &Scratch, out: &mut [u8]) {
-    let rows = kind.word_rows();
-    let (cells, outer) = out.split_at_mut(rows * COLUMNS * CELL);
-    for (row, out) in cells.chunks_exact_mut(COLUMNS * CELL).enumerate() {
-        let mut cells = [0; COLUMNS];
-        for (above, words) in scratch.words[row..].iter().step_by(rows).enumerate() {
-            for (cell, word) in cells.iter_mut().zip(words) {
-                *cell |= word << (8 * kind.word_bytes() * above);
+    let (cells, outer) = out.split_at_mut(kind.word_rows() * CELLS * CELL);
+    cells.fill(0);
+    let cells = cells.as_chunks_mut::<CELL>().0;
+    for (tile, words) in scratch.words.iter().enumerate() {
+        for (half, words) in words.as_chunks::<CELLS>().0.iter().enumerate() {
+            let (first, above) = kind.place(tile, half * CELLS);
+            for (cell, word) in cells[first..first + CELLS].iter_mut().zip(words) {
+                *cell = (u32::from_le_bytes(*cell) | word << (8 * kind.word_bytes() * above)).to_le_bytes();
             }
-        }
-        for (out, cell) in out.as_chunks_mut().0.iter_mut().zip(cells) {
-            *out = u32::to_le_bytes(cell);
         }
     }
     let factors = scratch.outer.as_flattened();
@@ -180,15 +178,14 @@ pub fn unpack_exact(kind: Kind, k: usize, stream: &[u8]) -> Vec<f32> {
 /// Factors of column `n` of a group, from what is behind its integers.
 fn factors_at(kind: Kind, bytes: &[u8], n: usize) -> Factors {
     let cells = bytes.as_chunks::<CELL>().0;
-    let rows = kind.word_rows();
     let width = 8 * kind.word_bytes();
     let mut factors = Factors::default();
     for (tile, word) in factors.words.iter_mut().enumerate() {
-        let cell = u32::from_le_bytes(cells[tile % rows * COLUMNS + n]);
-        *word = (cell >> (width * (tile / rows))) & u32::MAX >> (32 - width);
+        let (cell, above) = kind.place(tile, n);
+        *word = (u32::from_le_bytes(cells[cell]) >> (width * above)) & u32::MAX >> (32 - width);
     }
     for (i, outer) in factors.outer.iter_mut().take(kind.outer()).enumerate() {
-        *outer = f32::from_le_bytes(cells[(rows + i) * COLUMNS + n]);
+        *outer = f32::from_le_bytes(cells[kind.word_rows() * CELLS + i * COLUMNS + n]);
     }
     factors
 }

@@ -98,12 +98,18 @@ impl Matrix {
                 }
             }
         }
-        let rows = kind.word_rows();
+        // Sixteen columns of k-tiles 0 to 3, the other sixteen, and both of k-tiles 4 to 7, a word of each in sixteen rows; the later rows are above
+        // the earlier ones where words are shorter than cells.
+        let rows = 4 * kind.word_bytes();
+        let word = |row: usize, column: usize| {
+            let tile = row / 8 * 4 + row % 4;
+            if tile < tiles { scales[row / 4 % 2 * 16 + column].words[tile] } else { 0 }
+        };
         for row in 0..rows {
-            for scales in &scales {
-                let words = (row..tiles).step_by(rows).enumerate();
+            for column in 0..16 {
+                let words = (row..16).step_by(rows).enumerate();
                 let cell =
-                    words.fold(0, |cell, (i, tile)| cell | scales.words[tile] << (8 * kind.word_bytes() * i));
+                    words.fold(0, |cell, (i, row)| cell | word(row, column) << (8 * kind.word_bytes() * i));
                 self.bytes.extend(cell.to_le_bytes());
             }
         }
@@ -269,6 +275,18 @@ pub fn by_indices(device: &Arc<Device>, rng: &mut Rng, kind: Kind, tokens: usize
     let want: Vec<f64> = rows.flat_map(|(row, &id)| matrix.times(id as usize, row)).collect();
     let error = error(&floats(&got), &want);
     (got, error)
+}
+
+/// A product of BFP8_b tiles with 32 rows, none of whose elements is zero: it leaves something in all rows of both operands' registers.
+pub fn full_tiles(device: &Arc<Device>, rng: &mut Rng, k: usize) {
+    let (n, rows) = (384, TILE);
+    let workers = device.info().expect("it boots").workers();
+    let values: Vec<f32> = activations(rng, k * n).iter().map(|x| x + x.signum()).collect();
+    let tiles = pack(WeightFormat::Bfp8, GgmlType::F32, &bytes(&values), k, n, 1).expect("tiles");
+    let (_w, weights) = upload_weights(device, ElementType::TilesBfp8, [k as u32, n as u32, 1, 1], &tiles, 0);
+    let (_x, x) = row(device, rng, [k as u32, rows as u32]);
+    let (_result, result) = row(device, rng, [n as u32, rows as u32]);
+    device.execute(&ops::matmul(&weights, &x, &result, workers).expect("supported")).expect("no finding");
 }
 
 /// Products of all kinds, and one with BFP8_b tiles between them, in one stream or each by itself: the bytes of all results.

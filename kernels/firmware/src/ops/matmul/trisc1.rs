@@ -37,11 +37,15 @@ pub fn boot() {
 pub fn run(launch: &TileLaunch, params: &MatmulParams) {
     let mut plan = Plan::new(launch, params);
     let Some(plan) = &mut plan else { return };
-    if params.row != 0 {
+    let (is_row, kind) = (params.row != 0, plan.weights().exact());
+    if is_row {
+        if kind.is_some() {
+            exact::single::clear();
+        }
         row::round(launch, params);
     }
-    if let Some(kind) = plan.weights().exact() {
-        return exact::trisc1::run(launch, plan, kind);
+    if let Some(kind) = kind {
+        return exact::trisc1::run(launch, plan, kind, is_row);
     }
     configure(multiplied_format(plan.weights(), plan.halves()));
     let is_gated = gated_on_vector_unit(launch);

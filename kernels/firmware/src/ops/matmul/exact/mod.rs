@@ -24,6 +24,7 @@
 //! Numerics: integers are exact in SrcA, activations are TF32. The matrix unit adds up products of 8 elements with about 12 bits below the largest one
 //! (`simulator/src/model/tensix/matrix/product.rs` says what is known of it), which is what limits these products; all behind it is FP32.
 
+pub mod single;
 pub mod trisc0;
 pub mod trisc1;
 

@@ -5,7 +5,6 @@
 use super::{SEM_WORDS, has_sums};
 use crate::ops::matmul::brisc::slot;
 use crate::ops::matmul::plan::{Plan, Unit};
-use crate::ops::matmul::row;
 use crate::rt::chip::insn::{NOP, SEMPOST, SETADC, SETADCXX, SETADCXY, STALLWAIT, UNPACR, WRCFG};
 use crate::rt::chip::{cfg, thread};
 use crate::rt::l1::L1;
@@ -23,7 +22,7 @@ use tt_isa::cfg::CfgField;
 use tt_isa::format::{DataFormat, FACE_DATUMS, FACE_DIM, TILE_DATUMS};
 use tt_kernel_abi::ahead::uses_ring;
 use tt_kernel_abi::exact::{EXPONENT, INTEGER_BYTES, Kind, ONES, TILES, WORD_ROWS, WORD_SLOTS, WORDS, cells};
-use tt_kernel_abi::matmul::{ACT, ACT_BYTES, MatmulParams};
+use tt_kernel_abi::matmul::{ACT, ACT_BYTES, MatmulParams, ROW_GROUP};
 
 /// What unpacker 0 is told beside the address: a register, and the GPR with its value for tiles; for words it is in the next one.
 const SETTINGS: [(CfgField, u32); 4] = [
@@ -64,6 +63,9 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams, plan: &mut Plan, kind: Ki
     configure_integers();
     // A group of rows, or half a k-tile of a single row.
     set_rows(if is_row { FACE_DIM } else { FACE_DATUMS } as u32);
+    if is_row {
+        configure_diagonal();
+    }
     let through_ring = uses_ring(launch.op);
     let (mut loads, mut blocks) = (0, 0);
     while let Some(unit) = &plan.next() {
@@ -86,7 +88,10 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams, plan: &mut Plan, kind: Ki
                 };
                 words(kind, from.skip(group.count * INTEGER_BYTES as u32), blocks);
                 let own = Tiles { first: group.first - chunk.first, ..group };
-                tiles(launch, kind, unit, own, from, is_row);
+                match is_row {
+                    true => diagonal(launch, kind, own, from),
+                    false => tiles(launch, kind, unit, own, from),
+                }
                 sync();
                 blocks += 1;
                 WEIGHTS_FREE.publish(blocks);
@@ -152,16 +157,13 @@ fn words(kind: Kind, from: L1, number: u32) {
 
 /// Unpacks a group's tiles, the first of which is tile `tiles.first` of the chunk of activations, in halves, each once for every group of rows.
 #[inline(never)]
-fn tiles(launch: &TileLaunch, kind: Kind, unit: &Unit, tiles: Tiles, from: L1, is_row: bool) {
+fn tiles(launch: &TileLaunch, kind: Kind, unit: &Unit, tiles: Tiles, from: L1) {
     let ones = base_address(launch.l1(ONES, INTEGER_BYTES as u32));
     let (groups, has_sums) = (unit.groups(), has_sums(kind));
     for half in tiles.pieces(TILES) {
         for rows in 0..groups {
             for tile in half.first..half.first + half.count {
-                match is_row {
-                    true => row::unpack_tile(),
-                    false => group_of_rows(tile * groups + rows),
-                }
+                group_of_rows(tile * groups + rows);
                 set_tile(base_address(from.skip((tile - tiles.first) * INTEGER_BYTES as u32)));
                 unpack_tile();
                 if has_sums {
@@ -173,13 +175,31 @@ fn tiles(launch: &TileLaunch, kind: Kind, unit: &Unit, tiles: Tiles, from: L1, i
     }
 }
 
+/// Unpacks a group's tiles for a single row: a bank of SrcB, then the tiles that are multiplied with it.
+#[inline(never)]
+fn diagonal(launch: &TileLaunch, kind: Kind, tiles: Tiles, from: L1) {
+    let ones = base_address(launch.l1(ONES, INTEGER_BYTES as u32));
+    for half in tiles.pieces(TILES) {
+        diagonal_rows(half.count);
+        for tile in half.first..half.first + half.count {
+            set_tile(base_address(from.skip((tile - tiles.first) * INTEGER_BYTES as u32)));
+            unpack_tile();
+        }
+        if has_sums(kind) {
+            set_tile(ones);
+            unpack_tile();
+        }
+    }
+}
+
 #[inline(always)]
 fn unpack_tile() {
     ttinsn!(UNPACR { ovrd_thread_id: 1, set_dat_valid: 1, last: 1, ..UNPACR::ZERO }.word());
 }
 
-/// `SETADC`'s number of y.
+/// `SETADC`'s numbers of y and z.
 const DIMENSION_Y: u32 = 1;
+const DIMENSION_Z: u32 = 2;
 
 /// Unpacks a k-tile of a group of rows to SrcB: number `number` of those in L1.
 #[inline(always)]
@@ -189,4 +209,45 @@ fn group_of_rows(number: u32) {
             .word(),
     );
     unpack_rows();
+}
+
+/// Unpacker 1's z is a row of SrcB. It is idle.
+fn configure_diagonal() {
+    let config = Config;
+    config.set(
+        cfg::UNP1_ADDR_CTRL_ZW_REG_1_Zstride,
+        cfg::UNP1_ADDR_CTRL_ZW_REG_1_Zstride.value(4 * FACE_DIM as u32),
+    );
+    config.settle(cfg::UNP1_ADDR_CTRL_ZW_REG_1_Zstride);
+}
+
+/// Unpacks the next `count` k-tiles of a single row to SrcB: both halves of k-tile i to row i of eight rows of their own.
+#[inline(always)]
+fn diagonal_rows(count: u32) {
+    const HALF: UNPACR = UNPACR {
+        unpack_block_selection: 1,
+        // Channel 0: next half.
+        addr_mode: 1 << 2,
+        ovrd_thread_id: 1,
+        last: 1,
+        ..UNPACR::ZERO
+    };
+    for tile in 0..count {
+        let row = tile * (2 * ROW_GROUP + 1);
+        set_row(row);
+        ttinsn!(HALF.word());
+        set_row(row + ROW_GROUP);
+        match tile + 1 < count {
+            true => ttinsn!(HALF.word()),
+            false => ttinsn!(UNPACR { set_dat_valid: 1, ..HALF }.word()),
+        }
+    }
+}
+
+/// Unpacker 1's next row of SrcB.
+#[inline(always)]
+fn set_row(row: u32) {
+    push(
+        SETADC { cnt_set_mask: UNPACKER1, channel_index: 1, dimension_index: DIMENSION_Z, value: row }.word(),
+    );
 }

@@ -1,19 +1,20 @@
-//! TRISC1: products of integers and activations, then what the scales make of them.
+//! TRISC1: products of integers and activations, then what the scales make of them. A single row of activations takes another way ([`single`]).
 //!
 //! Where everything is in Dst, [`tt_kernel_abi::exact`] says. Rows of a tile's product, of its factors and of results are alike: a register's part begins at
-//! the same four offsets ([`PARTS`]), to which Dst's counter is set, and the second four of eight rows of activations are [`SECOND_ROWS`] behind, where factors
+//! the same four offsets ([`parts`]), to which Dst's counter is set, and the second four of eight rows of activations are [`SECOND_ROWS`] behind, where factors
 //! of the second kind are.
 
-use super::{SEM_WORDS, has_sums};
+use super::{SEM_WORDS, has_sums, single};
 use crate::ops::matmul::SEM_DST;
 use crate::ops::matmul::plan::{Plan, Unit};
 use crate::ops::matmul::trisc1::{ROWS_OF_REGISTER, gated_exact, gated_on_vector_unit, prepare_gated};
 use crate::rt::chip::insn::{
-    SEMGET, SEMINIT, SEMPOST, SETRWC, SFPLOADI, SFPSHFT, SFPSTORE, STALLWAIT, ZEROACC,
+    INCRWC, SEMGET, SEMINIT, SEMPOST, SETRWC, SFPLOADI, SFPSHFT, SFPSTORE, STALLWAIT, ZEROACC,
 };
 use crate::rt::chip::thread;
 use crate::rt::launch::TileLaunch;
-use crate::rt::matrix::{Faces, RWC_ALL, configure, define_rows, multiply_group};
+use crate::rt::matrix::{Faces, RWC_ALL, configure, configure_next, define_rows, multiply_group};
+use crate::rt::mmio::unrolled_never;
 use crate::rt::sync::OUT_READY;
 use crate::rt::tensix::{block, push, sem, sem_cond, setc16, until};
 use crate::rt::tilize::Tiles;
@@ -28,15 +29,18 @@ use tt_kernel_abi::exact::{
 use tt_kernel_abi::matmul::{RESULT_ROWS, ROW_GROUP};
 use tt_kernel_sfpu::Program;
 use tt_kernel_sfpu::exact::{
-    self as programs, FACTOR, INNER, PRODUCT, SECOND_FACTOR, SECOND_INNER, SECOND_PRODUCT, SIGN, SUM,
+    self as programs, FACTOR, INNER, PRODUCT, SECOND_FACTOR, SECOND_INNER, SECOND_PRODUCT, SUM, WORD,
 };
 
-/// Offsets of a register's part of a tile: even and odd columns of both faces.
-const PARTS: [u32; 4] = [0, ODD, ROW_GROUP, ROW_GROUP + ODD];
+/// Registers of a tile: offset of a register's rows, even and odd columns of both faces.
+pub(super) fn parts() -> impl Iterator<Item = u32> {
+    (0..unrolled_never(4)).map(|number| number / 2 * ROW_GROUP + number % 2 * ODD)
+}
+
 /// What an address is more by that means odd columns (`SFPLOAD.md`).
-const ODD: u32 = 2;
+pub(super) const ODD: u32 = 2;
 /// Offset of the second four rows of activations, and of the second kind of factors.
-const SECOND_ROWS: u32 = ROWS_OF_REGISTER;
+pub(super) const SECOND_ROWS: u32 = ROWS_OF_REGISTER;
 
 /// Once, at boot.
 pub fn boot() {
@@ -49,8 +53,11 @@ pub fn result_row(unit: &Unit) -> u32 {
 }
 
 /// Runs TRISC1's part. A single row of activations is rounded.
-pub fn run(launch: &TileLaunch, plan: &mut Plan, kind: Kind) {
+pub fn run(launch: &TileLaunch, plan: &mut Plan, kind: Kind, is_row: bool) {
     configure(DataFormat::Bfp8);
+    if is_row {
+        configure_next();
+    }
     let is_gated = gated_on_vector_unit(launch);
     if is_gated {
         prepare_gated();
@@ -69,9 +76,15 @@ pub fn run(launch: &TileLaunch, plan: &mut Plan, kind: Kind) {
         }
         for chunk in plan.chunks() {
             for group in chunk.pieces(plan.block_tiles()) {
-                multiply(kind, unit, group, groups);
+                match is_row {
+                    true => single::multiply(kind, unit, group, groups),
+                    false => multiply(kind, unit, group, groups),
+                }
                 groups += 1;
             }
+        }
+        if is_row {
+            single::finish(unit);
         }
         ttinsn!(STALLWAIT { stall_res: block::SYNC | block::CFG, wait_res: until::SFPU }.word());
         match (is_gated, unit.side) {
@@ -96,7 +109,7 @@ fn define() {
 
 /// Points both units at row `row` of Dst, with all counters zero.
 #[inline(never)]
-fn point(row: u32) {
+pub(super) fn point(row: u32) {
     ttinsn!(STALLWAIT { stall_res: block::CFG, wait_res: until::MATH | until::SFPU }.word());
     push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, row));
     ttinsn!(SETRWC { bit_mask: RWC_ALL, ..SETRWC::ZERO }.word());
@@ -110,7 +123,7 @@ fn multiply(kind: Kind, unit: &Unit, group: Tiles, number: u32) {
     semwait!(block::SFPU | block::SYNC, SEM_WORDS, sem_cond::WHILE_ZERO);
     for half in group.pieces(TILES) {
         point(0);
-        decode(kind, words, half.first != group.first);
+        decode(kind, words, (half.first - group.first) / TILES);
         if half.first + half.count == group.first + group.count {
             ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::SFPU }.word());
             ttinsn!(SEMGET { sem_sel: sem(SEM_WORDS) }.word());
@@ -149,225 +162,250 @@ fn products(kind: Kind, tiles: u32) {
     ttinsn!(STALLWAIT { stall_res: block::SFPU, wait_res: until::MATH }.word());
 }
 
-/// Bits of a cell: shifts that leave them alone, to the left, then to the right.
-#[derive(Clone, Copy)]
-struct Field {
-    left: u32,
-    right: u32,
-}
+const HALVES: Program = programs::halves();
+const BYTES: Program = programs::bytes();
+const SIGNED_BYTES: Program = programs::signed_bytes();
+const NIBBLES: Program = programs::nibbles();
+const SPREAD: Program = programs::spread();
 
-impl Field {
-    /// `bits` bits from bit `first` on.
-    const fn new(first: u32, bits: u32) -> Self {
-        Self { left: 32 - bits - first, right: 32 - bits }
+/// Loads four k-tiles' words: of the first four of a group or (`block` 1) the others, and of the first or (`half` 1) the other sixteen columns, even or odd ones.
+/// `words` is the first of `rows` rows of the group's, as Dst's counter is, and means even columns or odd ones.
+#[inline(always)]
+pub(super) fn load_words(kind: Kind, rows: u32, words: u32, block: u32, half: u32) {
+    let row = (2 * block + half) * ROWS_OF_REGISTER;
+    // So many rows are in the low bits: a byte for each four of the sixteen.
+    let below = row & !(rows - 1);
+    let register = if matches!(kind, Kind::Scale) { FACTOR } else { WORD };
+    push(at(load(register, 0), words + row - below));
+    if rows < WORD_ROWS {
+        push(shift_right(WORD, 2 * below));
     }
 }
 
-const UNSIGNED: Program = programs::unsigned();
-const SIGNED: Program = programs::signed();
-const HALF: Program = programs::half();
-const SPREAD: Program = programs::spread();
+/// Makes factors of words. Registers of inner sums stay where the kind has some.
+#[inline(always)]
+pub(super) fn factors(kind: Kind) {
+    match kind {
+        Kind::Scale => {}
+        Kind::ScaleMin | Kind::TwoScales => halves(),
+        Kind::SuperMin => bytes(),
+        Kind::SuperTwo => signed_bytes(),
+        Kind::SuperFour => nibbles(),
+    }
+}
 
-const fn shift(lreg_dest: u32, amount: i32) -> u32 {
-    SFPSHFT { imm12_math: amount as u32 & 0xFFF, lreg_c: 0, lreg_dest, instr_mod1: simple::SFPSHFT_ARG_IMM }
-        .word()
+/// Instructions of [`factors`].
+pub(super) const fn factor_words(kind: Kind) -> u32 {
+    let words = match kind {
+        Kind::Scale => 0,
+        Kind::ScaleMin | Kind::TwoScales => HALVES.words().len(),
+        Kind::SuperMin => BYTES.words().len(),
+        Kind::SuperTwo => SIGNED_BYTES.words().len(),
+        Kind::SuperFour => NIBBLES.words().len(),
+    };
+    words as u32
+}
+
+#[inline(never)]
+fn halves() {
+    ttprogram!(HALVES);
+}
+
+#[inline(never)]
+fn bytes() {
+    ttprogram!(BYTES);
+}
+
+#[inline(never)]
+fn signed_bytes() {
+    ttprogram!(SIGNED_BYTES);
+}
+
+#[inline(never)]
+fn nibbles() {
+    ttprogram!(NIBBLES);
+}
+
+const fn shift_right(lreg_dest: u32, amount: u32) -> u32 {
+    let imm12_math = amount.wrapping_neg() & 0xFFF;
+    SFPSHFT { imm12_math, lreg_c: 0, lreg_dest, instr_mod1: simple::SFPSHFT_ARG_IMM }.word()
 }
 
 /// Makes numbers of the words of a group's first or second half, and spreads them; with the first half outer factors, too.
 #[inline(never)]
-fn decode(kind: Kind, words: u32, is_second: bool) {
-    let half = u32::from(is_second);
-    let pairs = TILES / 2;
-    for pair in 0..pairs {
-        let factors = FACTORS + pair * 2 * TILE_ROWS;
-        for odd in [0, ODD] {
-            let to = factors + odd;
-            // Four rows of Dst: two tiles' cells.
-            let from = words + odd;
-            match kind {
-                Kind::Scale => {
-                    push(load(0, from + 4 * (half * pairs + pair)));
-                    spread(to);
-                }
-                Kind::ScaleMin | Kind::TwoScales => {
-                    let from = from + 4 * (half * pairs + pair);
-                    half_word(from, Field::new(0, 15), 16, to);
-                    half_word(from, Field::new(16, 15), 0, to + SECOND_ROWS);
-                }
-                Kind::SuperMin | Kind::SuperTwo => {
-                    let (from, first) = (from + 4 * pair, 16 * half);
-                    byte(kind, from, Field::new(first, 8), to);
-                    byte(kind, from, Field::new(first + 8, 8), to + SECOND_ROWS);
-                }
-                Kind::SuperFour => {
-                    let first = 8 * (half * pairs + pair);
-                    byte(kind, from, Field::new(first, 4), to);
-                    byte(kind, from, Field::new(first + 4, 4), to + SECOND_ROWS);
-                }
-            }
+fn decode(kind: Kind, words: u32, block: u32) {
+    let rows = kind.word_rows() as u32;
+    for part in parts() {
+        load_words(kind, rows, words + part % ROW_GROUP, block, part / ROW_GROUP);
+        factors(kind);
+        spread();
+        // The four rows are k-tiles.
+        store_tiles(0, FACTORS + part);
+        if kind != Kind::Scale {
+            store_tiles(4, FACTORS + part + SECOND_ROWS);
         }
     }
-    if kind.outer() > 0 && !is_second {
-        for odd in [0, ODD] {
-            // Behind the words: two rows of 16 for each outer factor.
-            push(load(0, words + 2 * kind.word_rows() as u32 + odd));
-            spread_outer(OUTER + odd);
+    if block == 0 {
+        outer_factors(kind, words);
+    }
+}
+
+/// Spreads a group's outer factors, if there are some.
+#[inline(never)]
+pub(super) fn outer_factors(kind: Kind, words: u32) {
+    if kind.outer() == 0 {
+        return;
+    }
+    // Behind the words: two rows of 16 for each outer factor.
+    let words = words + kind.word_rows() as u32;
+    for odd in (0..unrolled_never(2)).map(|number| number * ODD) {
+        push(at(load(FACTOR, 0), words + odd));
+        spread();
+        let to = OUTER + odd;
+        for (register, row) in (0..).zip([0, ROW_GROUP, SECOND_ROWS, SECOND_ROWS + ROW_GROUP]) {
+            push(at(store(register, 0), to + row));
         }
     }
 }
 
-/// The F16 whose lower 15 bits are `field`, and whose sign is `left` bits from the first one, of four rows of cells.
 #[inline(never)]
-fn half_word(from: u32, field: Field, left: u32, to: u32) {
-    push(load(0, from));
-    push(shift(0, field.left as i32));
-    push(shift(0, -(field.right as i32)));
-    push(load(SIGN, from));
-    push(shift(SIGN, left as i32));
-    ttprogram!(HALF);
-    spread(to);
-}
-
-/// The integer in `field` of four rows of cells.
-#[inline(never)]
-fn byte(kind: Kind, from: u32, field: Field, to: u32) {
-    push(load(0, from));
-    push(shift(0, field.left as i32));
-    push(shift(0, -(field.right as i32)));
-    match kind {
-        Kind::SuperTwo => {
-            ttprogram!(SIGNED);
-        }
-        _ => {
-            ttprogram!(UNSIGNED);
-        }
-    }
-    spread(to);
-}
-
-/// Stores each row of `LReg[0]` in four rows of Dst: for two tiles, or factors, columns 0 to 15 and 16 to 31.
-#[inline(never)]
-fn spread(to: u32) {
+fn spread() {
     ttprogram!(SPREAD);
-    for (register, at) in (0..).zip([0, ROW_GROUP, TILE_ROWS, TILE_ROWS + ROW_GROUP]) {
-        push(store(register, to + at));
-    }
 }
 
-/// The same of two outer factors.
+/// Stores four registers from `register` on: one for each of four tiles, for the first of which it is stored to `to`.
 #[inline(never)]
-fn spread_outer(to: u32) {
-    ttprogram!(SPREAD);
-    for (register, at) in (0..).zip([0, ROW_GROUP, SECOND_ROWS, SECOND_ROWS + ROW_GROUP]) {
-        push(store(register, to + at));
+fn store_tiles(register: u32, to: u32) {
+    let word = |tile| store(register + tile, 0);
+    for tile in 0..unrolled_never(TILES) {
+        push(at(word(tile), to + tile * TILE_ROWS));
     }
 }
 
-const fn store(lreg_ind: u32, dest_reg_addr: u32) -> u32 {
+/// A load or store of row 0, of row `row` of Dst: the address is in a word's lowest bits. (Encoders look at what they get, and these words are many.)
+pub(super) const fn at(word: u32, row: u32) -> u32 {
+    word + row
+}
+
+/// Sets Dst's counter to `row`, at most 15.
+const fn set_row(row: u32) -> u32 {
+    const FIRST: SETRWC = SETRWC { bit_mask: RWC_DST, ..SETRWC::ZERO };
+    const ONE: u32 = SETRWC { rwc_d: 1, ..FIRST }.word() - FIRST.word();
+    FIRST.word() + row * ONE
+}
+
+pub(super) const fn store(lreg_ind: u32, dest_reg_addr: u32) -> u32 {
     SFPSTORE { lreg_ind, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode: step::STAY, dest_reg_addr }.word()
 }
 
-const fn zero(lreg_ind: u32) -> u32 {
+pub(super) const fn zero(lreg_ind: u32) -> u32 {
     SFPLOADI { lreg_ind, instr_mod0: sfploadi::FLOATB, imm16: 0 }.word()
 }
 
-/// A k-tile's factors and products.
-macro_rules! tile {
-    ($program:ident, $at:expr, $second:expr, $rows:expr, $tile:literal) => {
-        ttinsn!(load(FACTOR, FACTORS + $tile * TILE_ROWS));
-        ttinsn!(load(PRODUCT, $at + $tile * TILE_ROWS + $rows));
-        if const { $second.is_some() } {
-            ttinsn!(load(SECOND_FACTOR, FACTORS + $tile * TILE_ROWS + SECOND_ROWS));
-            ttinsn!(load(SECOND_PRODUCT, second_row($second) + $tile * TILE_ROWS + $rows));
-        }
-        ttprogram!($program);
-    };
-}
-
-const fn second_row(row: Option<u32>) -> u32 {
-    match row {
-        Some(row) => row,
-        None => 0,
+/// First rows of what a kind's factors are factors of; the second kind of them, if there is one.
+pub(super) const fn product_rows(kind: Kind) -> (u32, Option<u32>) {
+    match kind {
+        Kind::Scale => (PRODUCTS, None),
+        Kind::SuperFour => (SECOND, Some(THIRD)),
+        _ => (PRODUCTS, Some(SECOND)),
     }
 }
 
-/// Adds to one register's part of results what `$tiles` k-tiles of a kind make of them.
-macro_rules! part {
-    ($kind:ident, $tiles:expr, $rows:expr) => {{
-        const TILE: Program = programs::tile(Kind::$kind);
-        const LAST: Program = programs::outer(Kind::$kind);
-        const ARE_SUMS: bool = matches!(Kind::$kind, Kind::SuperFour);
-        const FIRST: u32 = if ARE_SUMS { SECOND } else { PRODUCTS };
-        const OTHER: Option<u32> = match Kind::$kind {
-            Kind::Scale => None,
-            Kind::SuperFour => Some(THIRD),
-            _ => Some(SECOND),
-        };
-        if const { Kind::$kind.outer() > 0 } {
-            ttinsn!(zero(INNER));
-            ttinsn!(zero(SECOND_INNER));
+/// Loads of a tile's products, which are `$at` rows behind the first one's.
+macro_rules! load_products {
+    ($kind:expr, $at:expr) => {
+        ttinsn!(load(PRODUCT, product_rows($kind).0 + $at));
+        if const { product_rows($kind).1.is_some() } {
+            ttinsn!(load(
+                SECOND_PRODUCT,
+                match product_rows($kind).1 {
+                    Some(row) => row + $at,
+                    None => 0,
+                }
+            ));
         }
-        tile!(TILE, FIRST, OTHER, $rows, 0);
-        if $tiles > 1 {
-            tile!(TILE, FIRST, OTHER, $rows, 1);
-        }
-        if $tiles > 2 {
-            tile!(TILE, FIRST, OTHER, $rows, 2);
-        }
-        if $tiles > 3 {
-            tile!(TILE, FIRST, OTHER, $rows, 3);
-        }
-        if ARE_SUMS {
-            ttinsn!(load(INNER, PRODUCTS + $rows));
-        }
-        if const { Kind::$kind.outer() > 0 } {
-            ttinsn!(load(FACTOR, OUTER));
-        }
-        if const { Kind::$kind.outer() > 1 } {
-            ttinsn!(load(SECOND_FACTOR, OUTER + SECOND_ROWS));
-        }
-        ttprogram!(LAST);
-    }};
+    };
+}
+
+pub(super) use load_products;
+
+/// Moves Dst's counter on to the rows of the next tile.
+#[inline(always)]
+pub(super) fn next_tile() {
+    const { assert!(TILE_ROWS == 2 * 8) };
+    ttinsn!(INCRWC { rwc_d: 8, ..INCRWC::ZERO }.word());
+    ttinsn!(INCRWC { rwc_d: 8, ..INCRWC::ZERO }.word());
 }
 
 /// Adds to the results from row `result` on, or puts there, what the scales make of `tiles` products.
 #[inline(never)]
 fn sums(kind: Kind, tiles: u32, result: u32, is_first: bool, has_second_rows: bool) {
-    rows(kind, tiles, result, is_first, false);
-    if has_second_rows {
-        rows(kind, tiles, result + SECOND_ROWS, is_first, true);
-    }
-}
-
-#[inline(never)]
-fn rows(kind: Kind, tiles: u32, result: u32, is_first: bool, second: bool) {
-    for part in PARTS {
-        push(SETRWC { rwc_d: part, bit_mask: RWC_DST, ..SETRWC::ZERO }.word());
-        push(if is_first { zero(SUM) } else { load(SUM, result) });
-        match second {
-            false => first_rows(kind, tiles),
-            true => second_rows(kind, tiles),
+    for second_rows in 0..if has_second_rows { 2 } else { 1 } {
+        for part in parts() {
+            let rows = second_rows * SECOND_ROWS;
+            begin_part(part + rows, result, is_first);
+            add(kind, tiles, rows);
+            push(set_row(part + rows));
+            add_outer(kind.outer(), rows);
+            push(at(store(SUM, 0), result));
         }
-        push(store(SUM, result));
     }
 }
 
-/// One register's part of the rows that are `$rows` behind the first.
-macro_rules! one_part {
-    ($name:ident, $rows:expr) => {
-        #[inline(never)]
-        fn $name(kind: Kind, tiles: u32) {
-            match kind {
-                Kind::Scale => part!(Scale, tiles, $rows),
-                // The second products are sums.
-                Kind::ScaleMin | Kind::TwoScales => part!(TwoScales, tiles, $rows),
-                Kind::SuperMin => part!(SuperMin, tiles, $rows),
-                Kind::SuperTwo => part!(SuperTwo, tiles, $rows),
-                Kind::SuperFour => part!(SuperFour, tiles, $rows),
+/// Points at a register's rows, `part` rows from a tile's first, and loads its results, which begin at row `result`, or zero; inner sums are zero.
+#[inline(always)]
+pub(super) fn begin_part(part: u32, result: u32, is_first: bool) {
+    push(set_row(part));
+    push(if is_first { zero(SUM) } else { at(load(SUM, 0), result) });
+    ttinsn!(zero(INNER));
+    ttinsn!(zero(SECOND_INNER));
+}
+
+/// Adds the part of `count` outer factors, which are the same for all rows, and begin `rows` rows before the one that Dst's counter is at.
+#[inline(always)]
+pub(super) fn add_outer(count: usize, rows: u32) {
+    if count > 0 {
+        push(at(load(FACTOR, 0), OUTER - rows));
+        push(at(load(SECOND_FACTOR, 0), OUTER + SECOND_ROWS - rows));
+        ttprogram!(OUTER_FACTOR);
+    }
+    if count > 1 {
+        ttprogram!(SECOND_OUTER_FACTOR);
+    }
+}
+
+const OUTER_FACTOR: Program = programs::outer_factor();
+const SECOND_OUTER_FACTOR: Program = programs::second_outer_factor();
+
+/// Adds to a register what `$tiles` k-tiles of a kind make of it. Factors are the same for all rows, and `$rows` rows before those that Dst's counter is at.
+macro_rules! add {
+    ($kind:ident, $tiles:expr, $rows:expr) => {{
+        const KIND: Kind = Kind::$kind;
+        const TILE: Program = programs::tile(KIND);
+        if const { matches!(KIND, Kind::SuperFour) } {
+            ttinsn!(load(INNER, PRODUCTS));
+        }
+        for _ in 0..unrolled_never($tiles) {
+            push(at(load(FACTOR, 0), FACTORS - $rows));
+            if const { !matches!(KIND, Kind::Scale) } {
+                push(at(load(SECOND_FACTOR, 0), FACTORS + SECOND_ROWS - $rows));
             }
+            load_products!(KIND, 0);
+            ttprogram!(TILE);
+            next_tile();
         }
-    };
+    }};
 }
 
-one_part!(first_rows, 0);
-one_part!(second_rows, SECOND_ROWS);
+/// Adds to one register what `tiles` k-tiles make of it; see [`add!`].
+#[inline(never)]
+fn add(kind: Kind, tiles: u32, rows: u32) {
+    match kind {
+        Kind::Scale => add!(Scale, tiles, rows),
+        // The second products are sums.
+        Kind::ScaleMin | Kind::TwoScales => add!(TwoScales, tiles, rows),
+        Kind::SuperMin => add!(SuperMin, tiles, rows),
+        Kind::SuperTwo => add!(SuperTwo, tiles, rows),
+        Kind::SuperFour => add!(SuperFour, tiles, rows),
+    }
+}
