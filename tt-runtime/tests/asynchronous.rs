@@ -114,7 +114,7 @@ fn matmul_in_blocks() {
         let spec = parse_devices(Some(&format!("sim,rows=3,async={seed}"))).expect("a device");
         let (device, mut rng) = (Device::open(&spec[0]), Rng::new(seed + 1));
         // More blocks than there are slots, with few rows and with many.
-        for shape in [[1700, 96, 40], [500, 160, 170]] {
+        for shape in [[1696, 96, 40], [512, 160, 170]] {
             blocks::product(&device, &mut rng, WeightFormat::Bfp8, &shape);
         }
     }

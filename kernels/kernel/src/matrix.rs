@@ -178,10 +178,11 @@ macro_rules! recorded {
         ttinsn!(REPLAY { execute_while_loading: 1, load_mode: 1, ..REPLAY_PHASE }.word());
         phase!($tile * RESULT_ROWS, 4);
         ttinsn!(REPLAY_PHASE.word());
+        ttinsn!(REPLAY_PHASE.word());
     }};
 }
 
-/// Fidelity phases of [`multiply_to`].
+/// Fidelity phases of [`multiply_at`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Phases {
     /// 0, 1 and 2: all but low part times low part.
@@ -190,16 +191,36 @@ pub enum Phases {
     HighA,
 }
 
-/// Sets the matrix unit, which is configured and idle, up for phases of [`multiply_to`].
-pub fn set_phases(phases: Phases) {
+/// Sets the matrix unit, which is configured and idle, up for [`multiply_at`]: records a phase.
+#[inline(never)]
+pub fn record_phase(phases: Phases) {
     let incr = thread::ADDR_MOD_DST_SEC3_FidelityIncr;
     push(setc16(thread::ADDR_MOD_DST_SEC3_DestIncr, incr.value(if phases == Phases::HighA { 2 } else { 1 })));
+    ttinsn!(REPLAY { load_mode: 1, ..REPLAY_PHASE }.word());
+    phase!(0, 4);
+}
+
+/// Does what [`multiply_to`] does, for results at row `row` of Dst, with a phase that has been recorded once ([`record_phase`]): a few words a tile, of code that is the
+/// same for all. TRISC1's instruction cache does not hold a phase for each tile of Dst.
+#[inline(always)]
+pub fn multiply_at(row: u32, phases: Phases, last: bool) {
+    // In the instruction stream, before what follows and behind what has been (`SETC16.md`).
+    push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, row));
+    ttinsn!(REPLAY_PHASE.word());
+    ttinsn!(REPLAY_PHASE.word());
+    if phases == Phases::Three {
+        ttinsn!(REPLAY_PHASE.word());
+    }
+    match last {
+        true => ttinsn!(SETRWC { clear_ab_vld: BOTH, bit_mask: RWC_ALL, ..SETRWC::ZERO }.word()),
+        false => ttinsn!(SETRWC { clear_ab_vld: SRCA, bit_mask: RWC_ALL, ..SETRWC::ZERO }.word()),
+    }
 }
 
 /// Multiplies the tile in SrcA with the tile of rows in SrcB, and adds the product to tile `tile` of Dst, 0 to 7. SrcA goes back to the unpackers, and SrcB if
-/// `last` says that no other tile of weights is multiplied with these rows. [`set_phases`] has set the phases.
+/// `last` says that no other tile of weights is multiplied with these rows.
 #[inline(never)]
-pub fn multiply_to(tile: u32, phases: Phases, last: bool) {
+pub fn multiply_to(tile: u32, last: bool) {
     match tile {
         0 => recorded!(0),
         1 => recorded!(1),
@@ -209,9 +230,6 @@ pub fn multiply_to(tile: u32, phases: Phases, last: bool) {
         5 => recorded!(5),
         6 => recorded!(6),
         _ => recorded!(7),
-    }
-    if phases == Phases::Three {
-        ttinsn!(REPLAY_PHASE.word());
     }
     match last {
         true => ttinsn!(SETRWC { clear_ab_vld: BOTH, bit_mask: RWC_ALL, ..SETRWC::ZERO }.word()),

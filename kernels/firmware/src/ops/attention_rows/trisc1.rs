@@ -11,7 +11,7 @@ use crate::ops::sfpu::trisc1::{set_constants, set_register};
 use crate::rt::chip::insn::{SEMPOST, SETRWC, STALLWAIT, ZEROACC};
 use crate::rt::chip::thread;
 use crate::rt::launch::TileLaunch;
-use crate::rt::matrix::{Phases, RWC_ALL, configure, multiply_to};
+use crate::rt::matrix::{RWC_ALL, configure, multiply_to};
 use crate::rt::sync::{BLOCKS_READY, ROW_READY};
 use crate::rt::tensix::{block, push, sem, setc16, sync, until};
 use crate::{ttinsn, ttprogram};
@@ -159,10 +159,10 @@ fn scores(params: &AttentionRowsParams, block: &Block) {
     }
     ttinsn!(SETRWC { bit_mask: RWC_ALL, ..SETRWC::ZERO }.word());
     for _ in 0..params.key_tiles {
-        block.tiles().for_each(|tile| multiply_to(tile, Phases::Three, tile + 1 == block.count));
+        block.tiles().for_each(|tile| multiply_to(tile, tile + 1 == block.count));
     }
     for tile in block.tiles().filter(|&tile| block.is_masked(tile)) {
-        multiply_to(tile, Phases::Three, block.masked >> (tile + 1) == 0);
+        multiply_to(tile, block.masked >> (tile + 1) == 0);
     }
 }
 
@@ -234,7 +234,7 @@ fn two_powers() {
 fn values(params: &AttentionRowsParams, block: &Block) {
     for _ in block.tiles() {
         for tile in 0..params.value_tiles {
-            multiply_to(VALUES / RESULT_ROWS + tile, Phases::Three, tile + 1 == params.value_tiles);
+            multiply_to(VALUES / RESULT_ROWS + tile, tile + 1 == params.value_tiles);
         }
     }
 }

@@ -4,14 +4,13 @@ use super::plan;
 use crate::ops::matmul::SEM_DST;
 use crate::ops::matmul::trisc0::multiplied_format;
 use crate::rt::chip::insn::{SEMPOST, SETRWC, STALLWAIT, ZEROACC};
-use crate::rt::chip::thread;
 use crate::rt::launch::TileLaunch;
-use crate::rt::matrix::{RWC_ALL, Phases, configure, multiply_to, set_phases};
+use crate::rt::matrix::{RWC_ALL, Phases, configure, multiply_at, record_phase};
 use crate::rt::sync::OUT_READY;
-use crate::rt::tensix::{block, sem, setc16, sync, until};
+use crate::rt::tensix::{block, sem, sync, until};
 use crate::ttinsn;
 use tt_kernel_abi::ElementType;
-use tt_kernel_abi::matmul::Halves;
+use tt_kernel_abi::matmul::{Halves, RESULT_ROWS};
 use tt_kernel_abi::matmul_block::BlockParams;
 
 /// Runs TRISC1's part.
@@ -19,8 +18,7 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let (Some(plan), Some(weights)) = (plan(launch, params), launch.op.src0.element_type()) else { return };
     configure(multiplied_format(weights, Halves::None));
     let phases = phases(weights);
-    set_phases(phases);
-    ttinsn!(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, 0));
+    record_phase(phases);
     let mut done = 0;
     for number in 0..plan.blocks() {
         let of = plan.block(number);
@@ -34,14 +32,12 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
         ttinsn!(ZEROACC { clear_mode: 2, dst: 1, ..ZEROACC::ZERO }.word());
         ttinsn!(SETRWC { bit_mask: RWC_ALL, ..SETRWC::ZERO }.word());
         for _ in 0..params.k_tiles {
-            let mut tile = 0;
+            let mut row = 0;
             for _ in 0..of.rows {
-                for _ in 1..of.columns {
-                    multiply_to(tile, phases, false);
-                    tile += 1;
+                for column in 1..=of.columns {
+                    multiply_at(row, phases, column == of.columns);
+                    row += RESULT_ROWS;
                 }
-                multiply_to(tile, phases, true);
-                tile += 1;
             }
         }
         ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::MATH }.word());
