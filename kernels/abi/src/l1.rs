@@ -29,10 +29,10 @@ pub struct ImageSlot {
 
 /// Slots of the four images. BRISC and NCRISC share one: as lanes they run the same code.
 pub const IMAGE_SLOTS: [ImageSlot; 4] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_3E00 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x3_3E00, size: 0x5D80 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x3_9B80, size: 0xB900 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x4_5480, size: 0x3180 },
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_2800 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x3_2800, size: 0x6200 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x3_8A00, size: 0xCA00 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x4_5400, size: 0x3200 },
 ];
 
 /// Where NCRISC starts in BRISC's image.
