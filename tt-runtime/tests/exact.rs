@@ -4,9 +4,10 @@ mod common;
 
 use std::sync::Arc;
 
-use common::exact::{by_indices, full_tiles, product, stream, together};
+use common::exact::{Matrix, Product, by_indices, floats, full_tiles, product, read, stream, together};
 use common::{Rng, simulator};
 use tt_kernel_abi::exact::Kind;
+use tt_kernel_quant::exact::half;
 use tt_runtime::{Device, parse_devices};
 
 /// What the matrix unit's sums of eight products lose.
@@ -24,6 +25,27 @@ fn single_rows() {
             let (_, error) = product(&device, &mut Rng::new((k + n) as u64), kind, [k, n, 1]);
             println!("{kind:?} {k} x {n}: {error:.2e}");
             assert!(error < TOLERANCE, "{kind:?} {k} x {n}: error {error:.2e}");
+        }
+    }
+}
+
+/// With one row of activations, and with two.
+#[test]
+fn every_half_precision_scale_is_its_number() {
+    let device = simulator();
+    for (element, shift) in [(0, 0), (16, 16)] {
+        let words: Vec<u32> =
+            (0..=0xFFFF).map(|bits| bits << shift | (bits ^ 0xFFFF) << (16 - shift)).collect();
+        let matrix = Matrix::of_words(Kind::TwoScales, &words);
+        for rows in [1, 2] {
+            let mut x = vec![0.0; 32 * rows];
+            x.iter_mut().skip(element).step_by(32).for_each(|x| *x = 1.0);
+            let product = Product::new(&device, &matrix, &x);
+            device.execute(&product.op).expect("no finding");
+            let got = floats(&read(&device, &product.op.dst));
+            for (bits, got) in (0..=u16::MAX).cycle().zip(got) {
+                assert_eq!(got, half(bits), "{bits:#06x} of element {element}, {rows} rows");
+            }
         }
     }
 }

@@ -1,8 +1,6 @@
 //! A product with weights that are not rounded a second time ([`tt_kernel_quant::exact`]): where its intermediate results are in Dst and L1.
 //!
-//! Four k-tiles of a group are multiplied at a time, for one group of 8 rows, and stay apart in the lower half of Dst, which is zeroed before. Tile t of them has
-//! 16 rows from 16 t on, as every product: columns 0 to 15 in the first eight, columns 16 to 31 in the others. What the vector unit keeps is in the
-//! upper half:
+//! What is multiplied is in the lower half of Dst, which is zeroed before; what the vector unit keeps is in the upper half:
 //!
 //! ```text
 //!   0  PRODUCTS  products with the integers, or with the first 16 elements of each k-tile
@@ -13,16 +11,22 @@
 //! 304  FACTORS   words as numbers, in each of four rows: 16 rows a tile, as its products
 //! 368  RESULTS   sums of a unit's tile of rows, for two units
 //! ```
+//!
+//! With several rows of activations, four k-tiles of a group are multiplied at a time, for one group of 8 rows. Tile t of them has 16 rows from 16 t on, as every product:
+//! columns 0 to 15 in the first eight, columns 16 to 31 in the others.
+//!
+//! With a single row of activations, each of four k-tiles has a row of its own in the same 16 rows (rows 0 to 3, and 8 to 11), and the next four k-tiles are in the 16
+//! rows behind them. Nothing is in [`FACTORS`], and results are four rows to the end of a unit, the sums of four k-tiles.
 
 use tt_isa::format::FACE_DIM;
-pub use tt_kernel_quant::exact::{GROUP_TILES, INTEGER_BYTES, Kind};
+pub use tt_kernel_quant::exact::{GROUP_TILES, INTEGER_BYTES, Kind, REGISTER_TILES};
 
 use crate::matmul::{GROUPS, RESULT_ROWS, RING_SLOT_BYTES, WEIGHT_STAGE, WEIGHT_STAGE_BYTES};
 use crate::ring::SLOT_BYTES;
 
-/// k-tiles whose products are apart at a time.
-pub const TILES: u32 = 4;
-/// Rows of Dst of a k-tile's product with a group of rows.
+/// k-tiles of half a group: whose products are apart at a time, or in the same rows of Dst.
+pub const TILES: u32 = REGISTER_TILES as u32;
+/// Rows of Dst of a k-tile's product with a group of rows, or of those of four k-tiles with a single row.
 pub const TILE_ROWS: u32 = RESULT_ROWS / GROUPS;
 /// First row of products.
 pub const PRODUCTS: u32 = 0;
@@ -60,6 +64,7 @@ pub const fn cells(kind: Kind) -> u32 {
 
 const _: () = {
     assert!(THIRD + TILES * TILE_ROWS <= WORDS);
+    assert!(2 * TILES == GROUP_TILES as u32 && tt_kernel_quant::exact::CELLS == FACE_DIM);
     assert!(END <= tt_isa::format::DST_ROWS_32 as u32);
     assert!(INTEGER_BYTES as u32 <= WEIGHT_STAGE_BYTES);
     let mut i = 0;

@@ -56,7 +56,9 @@ pub const fn halves() -> Program {
     p.shift(large[0], 17);
     p.shift(large[1], 1);
     p.shift(large[0], -4);
-    p.shift(large[1], -4);
+    // The lower half must not stay behind it.
+    p.shift(large[1], -17);
+    p.shift(large[1], 13);
     p.to_float(small[0], large[0]);
     p.to_float(small[1], large[1]);
     p.mul_short(small[0], F16_DENORMAL);

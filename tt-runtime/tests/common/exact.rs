@@ -118,6 +118,25 @@ impl Matrix {
         }
     }
 
+    /// Columns of one k-tile whose words are these, as many as whole n-tiles have; the integers of elements 0 and 16 are 1, the others 0.
+    pub fn of_words(kind: Kind, words: &[u32]) -> Self {
+        let mut integers = [0; TILE * TILE];
+        for face in integers.chunks_exact_mut(TILE * TILE / 4) {
+            face[..TILE / 2].fill(1);
+        }
+        let mut bytes = Vec::new();
+        for words in words.chunks_exact(TILE) {
+            bytes.extend(integers);
+            // The first of four rows is the k-tile that there is.
+            for half in words.chunks_exact(TILE / 2) {
+                half.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+                bytes.extend([0; 3 * 4 * TILE / 2]);
+            }
+            bytes.extend([0; 8 * 4 * TILE / 2]);
+        }
+        Self { kind, k: TILE, n: words.len(), count: 1, bytes, weights: Vec::new() }
+    }
+
     pub fn upload(&self, device: &Arc<Device>) -> (Allocation, TensorView) {
         let ne = [self.k as u32, self.n as u32, self.count as u32, 1];
         upload_weights(device, ElementType::Exact(self.kind), ne, &self.bytes, 0)

@@ -5,21 +5,23 @@
 //!                     +------Dst: words, outer factors------------------------------------------^
 //! ```
 //!
-//! All but TRISC0 and TRISC1 do what they do for tiles: a block of weights is a group. A group is multiplied in halves of four k-tiles, and these with one
+//! All but TRISC0 and TRISC1 do what they do for tiles: a block of weights is a group. A single row of activations, as when a model generates text, takes a way of its own, where
+//! eight k-tiles' products are eight rows of Dst and scales cost little ([`single`]). With more rows, a group is multiplied in halves of four k-tiles, and these with one
 //! group of 8 rows after the other: products, which stay apart in Dst, then the vector unit's sums of them. Rows beyond the first eight are slow, since
 //! all weights come to SrcA once for each 8 of them.
 //!
-//! Where the kind has minima, each k-tile of rows is multiplied with a tile of ones, too: all 16 columns of that product are the sum of the
+//! Where the kind has minima, rows are multiplied with a tile of ones, too: all 16 columns of that product are the sum of the
 //! activations. NCRISC makes that tile in L1 before it says that there are activations.
 //!
 //! Who waits for whom: SrcA and SrcB pass on as in every product, in the order that both cores walk in. Words have two slots in Dst. TRISC0 waits for the slot
-//! of two groups ago, which TRISC1 gives back when the second half of that group is decoded; for that TRISC1 needs operands of earlier halves alone,
+//! of two groups ago, which TRISC1 gives back when it has decoded the last of that group; for that TRISC1 needs operands of that group and earlier ones alone,
 //! and TRISC0 has sent those before. An unpack to Dst also waits for a bank of SrcA, which comes back as the tiles before it are multiplied;
-//! TRISC1 needs no later words for that. The matrix unit zeroes products when the vector unit has added those before, and the vector unit waits for the matrix
+//! TRISC1 needs no later words for that. A bank of SrcB is unpacked before the tiles that are multiplied with it, and waits for the bank two before to come back, whose tiles
+//! have all been sent. The matrix unit zeroes products when the vector unit has added those before, and the vector unit waits for the matrix
 //! unit's last product: both are one thread. Results are handed on as in every product.
 //!
-//! Rows of SrcB that do not exist are what they were, and so is what becomes of them: a row of Dst, and an element of a register, does not know of another one
-//! but where words are spread, which are all there.
+//! With several rows of activations, rows of SrcB that do not exist are what they were, and so is what becomes of them: a row of Dst, and an element of a register, does not
+//! know of another one but where words are spread, which are all there. With a single row they are zero.
 //!
 //! Numerics: integers are exact in SrcA, activations are TF32. The matrix unit adds up products of 8 elements with about 12 bits below the largest one
 //! (`simulator/src/model/tensix/matrix/product.rs` says what is known of it), which is what limits these products; all behind it is FP32.
