@@ -98,7 +98,8 @@ mod tests {
                 assert!((1..=PIECE_TILES).contains(&piece.count));
                 all.extend((piece.first..piece.first + piece.count).map(|k| (piece.row_tile, k)));
             }
-            let expected: Vec<_> = (0..row_tiles).flat_map(|row| (0..k_tiles).map(move |k| (row, k))).collect();
+            let expected: Vec<_> =
+                (0..row_tiles).flat_map(|row| (0..k_tiles).map(move |k| (row, k))).collect();
             assert_eq!(all, expected);
         }
     }

@@ -200,8 +200,7 @@ pub fn configure_groups(dst_rows: u32) {
         cfg::PCK0_ADDR_CTRL_XY_REG_0_Xstride.value(2)
             | cfg::PCK0_ADDR_CTRL_XY_REG_0_Ystride.value(row * dst_rows),
     );
-    config
-        .set(cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride, cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride.value(row));
+    config.set(cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride, cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride.value(row));
     config.settle(cfg::PCK0_ADDR_CTRL_ZW_REG_0_Zstride);
     ttinsn!(setc16(thread::ADDR_MOD_PACK_SEC0_YsrcIncr, thread::ADDR_MOD_PACK_SEC0_YsrcIncr.value(1)));
     ttinsn!(setc16(

@@ -9,6 +9,9 @@
 //! For each tile of K and tile of rows, SrcB has the rows while SrcA gets the tiles of weights of all columns one after the other: what an unpacker brings is used as
 //! often as there are columns, or as rows. All of Dst is one block's results.
 //!
+//! Activations of a group of rows stay in L1 for all blocks of the result that have these rows, if all of K has room ([`Plan::stays`]): TRISC0 frees them in the last one.
+//! Their ring has a slot for each block of K then, so none of these waits for a later block of the result.
+//!
 //! Who waits for whom, and why nothing waits in a circle: all cores of a tile walk the same blocks of the result, and in each the same blocks of K. Tiles that get
 //! weights from one reader have the same blocks with columns in the same order, tiles that get activations from one reader the same blocks with rows ([`Plan`]);
 //! a tile that has only one of the two takes it and lets it go. BRISC and NCRISC wait for nobody while they have something to do: each
@@ -18,7 +21,8 @@
 //! TRISC2 to have packed the block of the result before, TRISC2 for NCRISC to have written the one before that one, NCRISC for acknowledgements. None of these waits for a
 //! later block of K. So that one is unpacked, too.
 //!
-//! Numerics: weights are exact in SrcA. Activations are rounded to BF16, which is less of an error than BFP8_b weights have. Fidelity phases 0, 1 and 2, sums in FP32.
+//! Numerics: weights are exact in SrcA. Activations are rounded to BF16, which is less of an error than BFP8_b weights have. Fidelity phases 0, 1 and 2, sums in FP32; of BFP4_b weights
+//! phases 0 and 2, since they have no bits for the low part of SrcA.
 
 pub mod brisc;
 pub mod ncrisc;

@@ -5,7 +5,7 @@ use crate::ops::matmul::SEM_DST;
 use crate::ops::matmul::trisc0::multiplied_format;
 use crate::rt::chip::insn::{SEMPOST, SETRWC, STALLWAIT, ZEROACC};
 use crate::rt::launch::TileLaunch;
-use crate::rt::matrix::{RWC_ALL, Phases, configure, multiply_at, record_phase};
+use crate::rt::matrix::{Phases, RWC_ALL, configure, multiply_at, record_phase};
 use crate::rt::sync::OUT_READY;
 use crate::rt::tensix::{block, sem, sync, until};
 use crate::ttinsn;

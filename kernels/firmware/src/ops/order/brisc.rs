@@ -24,8 +24,7 @@ pub fn run(launch: &TileLaunch, params: &OrderParams) {
         }
         let to = rows(launch, number, &piece);
         let count = TILE.min(src.ne[1] - piece.row_tile * TILE);
-        let each =
-            Pieces { count, stride: src.nb[1], bytes: 4 * TILE * piece.count, pitch: ROW_BYTES };
+        let each = Pieces { count, stride: src.nb[1], bytes: 4 * TILE * piece.count, pitch: ROW_BYTES };
         noc.read_pieces(DramAddr(address(launch, &piece)), &each, to);
         fill(&to.words()[(count * ROW_BYTES / 4) as usize..], 0);
         if number % 2 == 1 {
