@@ -1,6 +1,6 @@
 //! BRISC: rows and their partners from DRAM over NoC 0, and the head of every row: its slope and its value of more[0].
 
-use super::{Work, head, operand, partner_piece, piece, segments};
+use super::{Work, head, operand, partner_piece, partner_slot, piece, segments};
 use crate::ops::rows::soft_max::slope;
 use crate::rt::l1::{L1, fill};
 use crate::rt::launch::TileLaunch;
@@ -21,15 +21,17 @@ struct Rows<'a> {
     work: Work<'a>,
     /// The last head (dimension 2) and its slope: powers take long.
     slope: Option<(u32, f32)>,
-    /// What each slot has of partners, address and elements. Rows that share a partner, as those of a norm its weights, do not read it again: one page of DRAM would
-    /// have to send it for every row.
+    /// What each slot has of partners, address and elements: what is there is not read again.
     partners: [(u64, u32); SLOTS as usize],
+    /// Slots, a bit each, of segments whose partner is being read.
+    reading: u32,
 }
 
 /// Runs BRISC's part.
 #[inline(never)]
 pub fn run(launch: &TileLaunch, work: Work) {
-    let mut rows = Rows { launch, noc: Noc::new(0), work, slope: None, partners: [(0, 0); SLOTS as usize] };
+    let mut rows =
+        Rows { launch, noc: Noc::new(0), work, slope: None, partners: [(0, 0); SLOTS as usize], reading: 0 };
     let mut all = segments(launch, &work).peekable();
     while let Some(&next) = all.peek() {
         launch.progress(next.number);
@@ -61,13 +63,15 @@ impl Rows<'_> {
     /// Asks for a segment, its partner, and at the beginning of a row for its value of more[0].
     fn fetch(&mut self, segment: &Segment) {
         let op = self.launch.op;
-        self.read(0, &op.src0, &piece(&op.src0, segment), segment);
+        self.read(0, segment.number, &op.src0, &piece(&op.src0, segment));
         if let Some(partner) = partner_piece(self.launch, &self.work, segment) {
-            let there = &mut self.partners[(segment.number % SLOTS) as usize];
+            let slot = partner_slot(self.launch, segment);
+            let there = &mut self.partners[(slot % SLOTS) as usize];
             let wanted = (address(&op.src1, &partner), partner.len);
             if *there != wanted {
                 *there = wanted;
-                self.read(1, &op.src1, &partner, segment);
+                self.reading |= 1 << (segment.number % SLOTS);
+                self.read(1, slot, &op.src1, &partner);
             }
         }
         if let Some(at) = self.value(segment) {
@@ -75,9 +79,9 @@ impl Rows<'_> {
         }
     }
 
-    fn read(&mut self, number: u32, view: &TensorView, piece: &Piece, segment: &Segment) {
+    fn read(&mut self, number: u32, slot: u32, view: &TensorView, piece: &Piece) {
         let at = address(view, piece);
-        let to = operand(self.launch, number, segment.number, at);
+        let to = operand(self.launch, number, slot, at);
         self.noc.read_dram(DramAddr(at), to.part(0, 4 * piece.len));
     }
 
@@ -93,9 +97,15 @@ impl Rows<'_> {
     fn finish(&mut self, segment: &Segment) {
         let op = self.launch.op;
         let nothing = self.work.function.nothing();
-        self.pad(0, address(&op.src0, &piece(&op.src0, segment)), segment, nothing);
-        if let Some(partner) = partner_piece(self.launch, &self.work, segment) {
-            self.pad(1, address(&op.src1, &partner), segment, 0.0);
+        self.pad(0, segment.number, address(&op.src0, &piece(&op.src0, segment)), segment, nothing);
+        let bit = 1 << (segment.number % SLOTS);
+        if self.reading & bit != 0 {
+            // Others may be unpacking what was there before.
+            self.reading &= !bit;
+            if let Some(partner) = partner_piece(self.launch, &self.work, segment) {
+                let slot = partner_slot(self.launch, segment);
+                self.pad(1, slot, address(&op.src1, &partner), segment, 0.0);
+            }
         }
         if !segment.opens {
             return;
@@ -112,8 +122,8 @@ impl Rows<'_> {
     }
 
     /// Fills a segment of an operand, whose address is `addr`, up to whole vector registers.
-    fn pad(&self, number: u32, addr: u64, segment: &Segment, with: f32) {
-        let elements = operand(self.launch, number, segment.number, addr).words();
+    fn pad(&self, number: u32, slot: u32, addr: u64, segment: &Segment, with: f32) {
+        let elements = operand(self.launch, number, slot, addr).words();
         fill(&elements[segment.len as usize..segment.padded() as usize], with.to_bits());
     }
 }

@@ -36,7 +36,7 @@ use tt_kernel_abi::rows::gradient::{GradientFunction, GradientParams};
 use tt_kernel_abi::rows::norm::{NormFunction, NormParams};
 use tt_kernel_abi::rows::rope::RopeParams;
 use tt_kernel_abi::rows::soft_max::SoftMaxParams;
-use tt_kernel_abi::sfpu::rows::{self, HALF_ROWS, Pass, RowFunction, SEGMENT, Segment, Segments};
+use tt_kernel_abi::sfpu::rows::{self, HALF_ROWS, Pass, RowFunction, SEGMENT, SLOTS, Segment, Segments};
 
 /// Tensix semaphore: halves of Dst between TRISC0's unpack and their return.
 pub const SEM_TAKEN: u32 = 5;
@@ -106,6 +106,14 @@ fn half(number: u32) -> u32 {
 /// Where segment `number` of an operand (0: the row, 1: its partner) is in L1, whose address in DRAM is `addr`.
 fn operand<'a>(launch: &'a TileLaunch, operand: u32, number: u32, addr: u64) -> L1<'a> {
     launch.l1(rows::operand_slot(operand, number, addr), 4 * SEGMENT)
+}
+
+/// The slot of a segment's partner. Of a partner that all rows share, as weights of a norm, each segment has one slot, which is filled once: one page of DRAM would have to
+/// send it for every row.
+fn partner_slot(launch: &Launch, segment: &Segment) -> u32 {
+    let partner = &launch.op.src1;
+    let is_shared = partner.ne[1..] == [1; 3] && partner.ne[0] <= SLOTS * SEGMENT;
+    if is_shared { segment.first / SEGMENT } else { segment.number }
 }
 
 /// Where segment `number` of the results is in L1.

@@ -1,6 +1,6 @@
 //! TRISC0: segments and their partners from L1 to the halves of Dst, as they are.
 
-use super::{SEM_FILLED, SEM_TAKEN, Work, half, operand, partner_piece, piece, segments};
+use super::{SEM_FILLED, SEM_TAKEN, Work, half, operand, partner_piece, partner_slot, piece, segments};
 use crate::ops::sfpu::trisc0::{configure, set_len, unpack};
 use crate::rt::chip::insn::{SEMPOST, STALLWAIT};
 use crate::rt::l1::L1;
@@ -33,7 +33,7 @@ pub fn run(launch: &TileLaunch, work: Work) {
         bring(operand(launch, 0, segment.number, at), row);
         if let Some(partner) = partner_piece(launch, &work, &segment) {
             let at = address(&op.src1, &partner);
-            bring(operand(launch, 1, segment.number, at), row + PARTNER_ROW);
+            bring(operand(launch, 1, partner_slot(launch, &segment), at), row + PARTNER_ROW);
         }
         ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::UNPACK0 }.word());
         ttinsn!(SEMPOST { sem_sel: sem(SEM_FILLED) }.word());
