@@ -5,7 +5,7 @@
 
 use super::functions::{keep_nan, reciprocal};
 use super::program::{Program, Reg};
-use super::rows::{SUM, rotate, without_constants};
+use super::rows::{SUM, largest_of_row, rotate, without_constants};
 use super::soft_max::MAX;
 use tt_isa::sfpu::lreg::ZERO;
 use tt_kernel_abi::attention::MASKED;
@@ -41,20 +41,10 @@ pub const fn larger() -> Program {
     p.finish()
 }
 
-/// 5 = the largest of each row of it. Spoils 0.
-pub(super) const fn largest_of_row(p: &mut Program) {
-    let mut distance = 1;
-    while distance < 8 {
-        rotate(p, 0, MAX, distance);
-        p.min_max(0, MAX);
-        distance *= 2;
-    }
-}
-
 /// `LReg[7]` = minus the largest of each row of 5. Spoils 0 and 5.
 pub const fn row_max() -> Program {
     let mut p = without_constants();
-    largest_of_row(&mut p);
+    largest_of_row(&mut p, MAX, 0);
     p.neg(MINUS_MAX, MAX);
     p.finish()
 }

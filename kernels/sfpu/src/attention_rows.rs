@@ -14,10 +14,9 @@
 //!
 //! Constants that hold for the whole operator: [`CONSTANTS`].
 
-use super::attention::largest_of_row;
 use super::functions::reciprocal;
 use super::program::{Program, Reg};
-use super::rows::{SUM, without_constants};
+use super::rows::{SUM, largest_of_row, without_constants};
 use super::soft_max::MAX;
 use tt_isa::sfpu::lreg::{ONE, PROGRAMMABLE_0, ZERO};
 use tt_kernel_abi::attention::MASKED;
@@ -74,7 +73,7 @@ pub const fn larger() -> Program {
 /// in 7 what is added to scores. Spoils 0, 2 and 3.
 pub const fn largest() -> Program {
     let mut p = without_constants();
-    largest_of_row(&mut p);
+    largest_of_row(&mut p, MAX, 0);
     p.mul(MAX, MAX, LOG2);
     p.add_short(MAX, ROUNDER);
     p.add_short(MAX, -ROUNDER);

@@ -34,6 +34,16 @@ pub const fn sum() -> Program {
     p.finish()
 }
 
+/// `of` = the largest of each row of it. Spoils `spare`.
+pub(crate) const fn largest_of_row(p: &mut Program, of: Reg, spare: Reg) {
+    let mut distance = 1;
+    while distance < 8 {
+        rotate(p, spare, of, distance);
+        p.min_max(spare, of);
+        distance *= 2;
+    }
+}
+
 /// `d` = `c`, whose rows are rotated by `distance`.
 pub(crate) const fn rotate(p: &mut Program, d: Reg, c: Reg, distance: u32) {
     p.rotate(d, c);

@@ -18,6 +18,9 @@ use crate::rules::Rules;
 const DRIVER: u64 = 0;
 /// All power flags that firmware may have.
 const ALL_POWER: u16 = 0x7FFF;
+/// What the card does between the driver's last word to it and the end of pinnings: the driver unmaps buffer by buffer and gives every page back (`memory.c`,
+/// `tenstorrent_memory_cleanup`), microseconds in which what is on its way to host memory arrives.
+const UNPIN_CLOCKS: u64 = 4096;
 /// Addresses on the bus of DMA buffers, from here on.
 const FIRST_BUS: u64 = 0x1000_0000;
 
@@ -152,6 +155,7 @@ impl State {
         if let Some(cleanup) = open.cleanup.filter(|_| !self.detached) {
             // The driver has nobody to tell.
             let _ = self.noc_write(&cleanup);
+            let _ = self.card.advance(UNPIN_CLOCKS);
         }
         open.buffers.values().for_each(|&(bus, _)| self.host.remove(bus));
         let _ = self.regions.release(&mut self.card.chips()[0], file);
