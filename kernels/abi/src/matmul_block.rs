@@ -297,7 +297,7 @@ mod tests {
                 assert!(plan.acts_slots() * plan.acts_slot() <= ACTS_BYTES);
                 // Every block of the result finds its activations where they were sent for it, and the last one of those that have them lets them go.
                 let mut freed = 0;
-                for number in 0..with_rows as u32 {
+                for number in 0..with_rows {
                     let (first, is_last) = plan.acts_of(number);
                     for depth in 0..plan.depths() {
                         assert!(freed <= first + depth && first + depth < freed + plan.acts_slots());
