@@ -28,12 +28,12 @@
 
 use super::trisc1::{
     ODD, add_outer, at, begin_part, factor_words, factors, load_products, load_words, next_tile,
-    outer_factors, parts, point, product_rows, result_row, store,
+    outer_factors, parts, point, product_rows, record, repeat, result_row, store,
 };
 use super::{SEM_WORDS, has_sums};
 use crate::ops::matmul::plan::Unit;
-use crate::rt::chip::insn::{REPLAY, SEMGET, SETRWC, STALLWAIT, ZEROACC, ZEROSRC};
-use crate::rt::matrix::{Faces, NEXT_WORDS, REPLAY_WORDS, RWC_SRCB, SRCA, SRCB, multiply_next};
+use crate::rt::chip::insn::{SEMGET, SETRWC, STALLWAIT, ZEROACC, ZEROSRC};
+use crate::rt::matrix::{Faces, NEXT_WORDS, RWC_SRCB, SRCA, SRCB, multiply_next};
 use crate::rt::mmio::unrolled_never;
 use crate::rt::tensix::{block, push, sem, sem_cond, until};
 use crate::rt::tilize::Tiles;
@@ -69,17 +69,6 @@ const PRODUCTS_AT: u32 = 0;
 const SUMS_AT: u32 = PRODUCTS_AT + NEXT_WORDS;
 /// Then, in their place, what the vector unit does with four k-tiles.
 const STEP_AT: u32 = 0;
-
-/// Records the `len` instructions that follow, which execute, too.
-const fn record(start_idx: u32, len: u32) -> u32 {
-    assert!(start_idx + len <= REPLAY_WORDS);
-    REPLAY { start_idx, len, execute_while_loading: 1, load_mode: 1 }.word()
-}
-
-/// Executes them again.
-const fn repeat(start_idx: u32, len: u32) -> u32 {
-    REPLAY { start_idx, len, execute_while_loading: 0, load_mode: 0 }.word()
-}
 
 /// Products of a group's tiles, when the vector unit has done with those before.
 #[inline(never)]

@@ -9,11 +9,13 @@ use crate::ops::matmul::SEM_DST;
 use crate::ops::matmul::plan::{Plan, Unit};
 use crate::ops::matmul::trisc1::{ROWS_OF_REGISTER, gated_exact, gated_on_vector_unit, prepare_gated};
 use crate::rt::chip::insn::{
-    INCRWC, SEMGET, SEMINIT, SEMPOST, SETRWC, SFPLOADI, SFPSHFT, SFPSTORE, STALLWAIT, ZEROACC,
+    INCRWC, REPLAY, SEMGET, SEMINIT, SEMPOST, SETRWC, SFPLOADI, SFPSHFT, SFPSTORE, STALLWAIT, ZEROACC,
 };
 use crate::rt::chip::thread;
 use crate::rt::launch::TileLaunch;
-use crate::rt::matrix::{Faces, RWC_ALL, configure, configure_next, define_rows, multiply_group};
+use crate::rt::matrix::{
+    Faces, REPLAY_WORDS, RWC_ALL, configure, configure_next, define_rows, multiply_group,
+};
 use crate::rt::mmio::unrolled_never;
 use crate::rt::sync::OUT_READY;
 use crate::rt::tensix::{block, push, sem, sem_cond, setc16, until};
@@ -329,6 +331,9 @@ macro_rules! load_products {
 
 pub(super) use load_products;
 
+/// Instructions of [`next_tile`].
+const NEXT_TILE_WORDS: u32 = 2;
+
 /// Moves Dst's counter on to the rows of the next tile.
 #[inline(always)]
 pub(super) fn next_tile() {
@@ -340,13 +345,25 @@ pub(super) fn next_tile() {
 /// Adds to the results from row `result` on, or puts there, what the scales make of `tiles` products.
 #[inline(never)]
 fn sums(kind: Kind, tiles: u32, result: u32, is_first: bool, has_second_rows: bool) {
+    let (outer, again) = (kind.outer(), again(kind));
     for second_rows in 0..if has_second_rows { 2 } else { 1 } {
+        let rows = second_rows * SECOND_ROWS;
         for part in parts() {
-            let rows = second_rows * SECOND_ROWS;
             begin_part(part + rows, result, is_first);
-            add(kind, tiles, rows);
+            // One factor is for the products of all k-tiles.
+            if matches!(kind, Kind::SuperFour) {
+                ttinsn!(load(INNER, PRODUCTS));
+            }
+            let mut left = tiles;
+            if part == 0 {
+                step(kind, rows);
+                left -= 1;
+            }
+            for _ in 0..unrolled_never(left) {
+                push(again);
+            }
             push(set_row(part + rows));
-            add_outer(kind.outer(), rows);
+            add_outer(outer, rows);
             push(at(store(SUM, 0), result));
         }
     }
@@ -377,35 +394,62 @@ pub(super) fn add_outer(count: usize, rows: u32) {
 const OUTER_FACTOR: Program = programs::outer_factor();
 const SECOND_OUTER_FACTOR: Program = programs::second_outer_factor();
 
-/// Adds to a register what `$tiles` k-tiles of a kind make of it. Factors are the same for all rows, and `$rows` rows before those that Dst's counter is at.
-macro_rules! add {
-    ($kind:ident, $tiles:expr, $rows:expr) => {{
+/// Records the `len` instructions that follow, which execute, too.
+pub(super) const fn record(start_idx: u32, len: u32) -> u32 {
+    assert!(start_idx + len <= REPLAY_WORDS);
+    REPLAY { start_idx, len, execute_while_loading: 1, load_mode: 1 }.word()
+}
+
+/// Executes them again.
+pub(super) const fn repeat(start_idx: u32, len: u32) -> u32 {
+    REPLAY { start_idx, len, execute_while_loading: 0, load_mode: 0 }.word()
+}
+
+/// Instructions of a k-tile's part of a register.
+const fn step_words(kind: Kind) -> u32 {
+    let kinds_of_factors = if product_rows(kind).1.is_some() { 2 } else { 1 };
+    2 * kinds_of_factors + programs::tile(kind).words().len() as u32 + NEXT_TILE_WORDS
+}
+
+/// Records and executes them.
+macro_rules! step {
+    ($kind:ident, $rows:expr) => {{
         const KIND: Kind = Kind::$kind;
         const TILE: Program = programs::tile(KIND);
-        if const { matches!(KIND, Kind::SuperFour) } {
-            ttinsn!(load(INNER, PRODUCTS));
+        ttinsn!(record(0, step_words(KIND)));
+        push(at(load(FACTOR, 0), FACTORS - $rows));
+        if const { product_rows(KIND).1.is_some() } {
+            push(at(load(SECOND_FACTOR, 0), FACTORS + SECOND_ROWS - $rows));
         }
-        for _ in 0..unrolled_never($tiles) {
-            push(at(load(FACTOR, 0), FACTORS - $rows));
-            if const { !matches!(KIND, Kind::Scale) } {
-                push(at(load(SECOND_FACTOR, 0), FACTORS + SECOND_ROWS - $rows));
-            }
-            load_products!(KIND, 0);
-            ttprogram!(TILE);
-            next_tile();
-        }
+        load_products!(KIND, 0);
+        ttprogram!(TILE);
+        next_tile();
     }};
 }
 
-/// Adds to one register what `tiles` k-tiles make of it; see [`add!`].
+/// Adds a k-tile's part of a register, and goes on to the next tile. Factors are the same for all rows, and `rows` rows before those that Dst's counter is at.
 #[inline(never)]
-fn add(kind: Kind, tiles: u32, rows: u32) {
+fn step(kind: Kind, rows: u32) {
     match kind {
-        Kind::Scale => add!(Scale, tiles, rows),
+        Kind::Scale => step!(Scale, rows),
         // The second products are sums.
-        Kind::ScaleMin | Kind::TwoScales => add!(TwoScales, tiles, rows),
-        Kind::SuperMin => add!(SuperMin, tiles, rows),
-        Kind::SuperTwo => add!(SuperTwo, tiles, rows),
-        Kind::SuperFour => add!(SuperFour, tiles, rows),
+        Kind::ScaleMin | Kind::TwoScales => step!(TwoScales, rows),
+        Kind::SuperMin => step!(SuperMin, rows),
+        Kind::SuperTwo => step!(SuperTwo, rows),
+        Kind::SuperFour => step!(SuperFour, rows),
+    }
+}
+
+/// The instruction that does that again.
+fn again(kind: Kind) -> u32 {
+    const fn of(kind: Kind) -> u32 {
+        repeat(0, step_words(kind))
+    }
+    match kind {
+        Kind::Scale => const { of(Kind::Scale) },
+        Kind::ScaleMin | Kind::TwoScales => const { of(Kind::TwoScales) },
+        Kind::SuperMin => const { of(Kind::SuperMin) },
+        Kind::SuperTwo => const { of(Kind::SuperTwo) },
+        Kind::SuperFour => const { of(Kind::SuperFour) },
     }
 }
