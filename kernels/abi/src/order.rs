@@ -24,7 +24,7 @@ pub const PIECE_TILES: u32 = 4;
 /// Bytes of a row of a piece in L1, FP32.
 pub const ROW_BYTES: u32 = 4 * TILE * PIECE_TILES;
 /// Rows of Dst (32 bits wide) that a row of a piece takes.
-pub const ROW_DST_ROWS: u32 = TILE * PIECE_TILES / FACE_DIM as u32;
+pub const ROW_SPAN: u32 = TILE * PIECE_TILES / FACE_DIM as u32;
 /// Rows of a half of Dst, which a piece fills.
 pub const HALF_ROWS: u32 = DST_ROWS_32 as u32 / 2;
 /// Pieces that L1 holds at once, as they come, and as they go.
@@ -37,7 +37,7 @@ const OUT: u32 = HEAP + SLOTS * SLOT;
 pub const OUT_SLOT: u32 = PIECE_TILES * ACT_TILE_BYTES;
 
 const _: () = {
-    assert!(TILE * ROW_DST_ROWS == HALF_ROWS);
+    assert!(TILE * ROW_SPAN == HALF_ROWS);
     assert!(OUT + SLOTS * OUT_SLOT <= HEAP_END && SLOT.is_multiple_of(CONGRUENCE));
 };
 

@@ -8,12 +8,12 @@ use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
 use tt_kernel_abi::matmul_block::ACT_TILE_BYTES;
-use tt_kernel_abi::order::{OrderParams, ROW_DST_ROWS, SLOTS};
+use tt_kernel_abi::order::{OrderParams, ROW_SPAN, SLOTS};
 
 /// Runs TRISC2's part.
 #[inline(never)]
 pub fn run(launch: &TileLaunch, params: &OrderParams) {
-    pack::configure_groups(ROW_DST_ROWS);
+    pack::configure_groups(ROW_SPAN);
     for (number, piece) in pieces(launch, params) {
         launch.progress(number);
         if number >= SLOTS {
@@ -22,7 +22,7 @@ pub fn run(launch: &TileLaunch, params: &OrderParams) {
         let to = tiles(launch, number);
         for tile in 0..piece.count {
             // The packers are idle since the sync below.
-            pack::aim_groups(half(number), ROW_DST_ROWS, to.skip(tile * ACT_TILE_BYTES));
+            pack::aim_groups(half(number), ROW_SPAN, to.skip(tile * ACT_TILE_BYTES));
             if tile == 0 {
                 semwait!(block::PACK, SEM_FILLED, sem_cond::WHILE_ZERO);
             }
