@@ -8,8 +8,8 @@ mod common;
 use std::sync::Arc;
 
 use common::{
-    Rng, blocks, columns, elements, encode, experts, folds, fused, halves, lanes, norms, ordered, quantised,
-    recurrent, set_rows, soft_max, sums, training, transfers, upload, upload_weights, windows,
+    Rng, blocks, columns, elements, encode, experts, folds, fused, gated, halves, lanes, norms, ordered,
+    quantised, recurrent, set_rows, soft_max, sums, training, transfers, upload, upload_weights, windows,
 };
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
@@ -118,6 +118,15 @@ fn matmul_in_blocks() {
             blocks::product(&device, &mut rng, WeightFormat::Bfp8, &shape);
         }
     }
+}
+
+#[test]
+fn gated_units_in_the_order_of_blocks() {
+    with_seeds(|device, rng| {
+        for case in gated::CASES.iter().filter(|(_, _, rows, _)| *rows < 100) {
+            gated::blocks(device, rng, case);
+        }
+    });
 }
 
 #[test]

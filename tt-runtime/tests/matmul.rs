@@ -4,10 +4,11 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Rng, blocks, encode, ordered, simulator, upload, upload_weights};
+use common::{Rng, blocks, encode, gated, ordered, simulator, upload, upload_weights};
 use common::{experts, halves};
 use tt_kernel_abi::operators::kernel;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
+use tt_runtime::ops::elementwise::Glu;
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
 
 #[derive(Clone, Copy, Debug)]
@@ -384,6 +385,21 @@ fn activations_in_srcbs_order_give_the_same_bytes() {
     // And one that is larger than the buffer for activations with two tiles of rows.
     for shape in ordered::SHAPES.iter().chain(&[[6144, 128, 70, 1, 1]]) {
         ordered::product(&device, &mut rng, shape);
+    }
+}
+
+#[test]
+fn gated_units_are_brought_to_the_order_of_blocks() {
+    let (device, mut rng) = (simulator(), Rng::new(17));
+    for case in gated::CASES {
+        gated::blocks(&device, &mut rng, case);
+    }
+    // Rows that the Tensix units cannot bring.
+    let view = |k| TensorView::contiguous(ElementType::F32, 0, [k, 40, 1, 1]);
+    for k in [96, 72] {
+        let (x, form) = (view(k), ops::block_form(&view(k)));
+        let refused = ops::glu_blocks(Glu::Swiglu, false, &[], [&x, &x], &form, 64);
+        assert!(refused.unwrap_err().0.contains("40"), "{k}");
     }
 }
 

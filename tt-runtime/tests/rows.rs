@@ -214,9 +214,10 @@ fn rotations_on_the_vector_unit() {
     let positions = [3, 0, 71];
     let (_p, p) = i32s(&device, &positions, [3, 1, 1, 1]);
     // Halves that are whole registers and that are not, more than one register, pairs before the row's end.
-    for (n, distance, pairs) in [(64, 1, 32), (64, 32, 32), (80, 40, 40), (256, 128, 128), (96, 1, 40)] {
-        let ne = [n, 2, 3, 1];
-        let values: Vec<f32> = (0..n * 6).map(|_| rng.unit()).collect();
+    let cases = [(64, 1, 32), (64, 32, 32), (80, 40, 40), (256, 128, 128), (96, 1, 40), (128, 1, 50)];
+    for (n, distance, pairs) in cases {
+        let ne = [n, 4, 3, 1];
+        let values: Vec<f32> = (0..n * 12).map(|_| rng.unit()).collect();
         let (_x, addr) = upload(&device, &encode(ElementType::F32, &values).0, 16);
         let x = TensorView::contiguous(ElementType::F32, addr, ne);
         let how = Rope {
@@ -234,19 +235,24 @@ fn rotations_on_the_vector_unit() {
         let table = TensorView { addr: memory.addr().0, ..form };
         device.execute(&ops::rope_table(&how, &p, None, &table, CORES).unwrap()).unwrap();
         let how = ops::prepared(&how);
-        let ours = run(&device, ElementType::F32, ne, |dst| rope(how, &x, &table, None, dst, CORES).unwrap());
+        // Each head by itself, and those of a token together.
+        let ours = [CORES, 2].map(|cores| {
+            run(&device, ElementType::F32, ne, |dst| rope(how, &x, &table, None, dst, cores).unwrap())
+                .unwrap()
+        });
         let mut expected: Vec<f64> = values.iter().map(|&x| f64::from(x)).collect();
         for (row, values) in expected.chunks_mut(n as usize).enumerate() {
             for pair in 0..pairs as usize {
                 let first = if distance == 1 { 2 * pair } else { pair };
                 let second = first + distance as usize;
-                let angle = f64::from(positions[row / 2]) * 0.5f64.powi(pair as i32);
+                let angle = f64::from(positions[row / 4]) * 0.5f64.powi(pair as i32);
                 let (a, b) = (values[first], values[second]);
                 values[first] = a * angle.cos() - b * angle.sin();
                 values[second] = a * angle.sin() + b * angle.cos();
             }
         }
-        close(&ours.unwrap(), &expected);
+        assert_eq!(ours[0], ours[1], "{n} elements, pairs {distance} apart");
+        close(&ours[0], &expected);
     }
 }
 

@@ -25,6 +25,8 @@ pub enum Kind {
     MulMatAdd,
     /// Two matrix products with the same activations, and the gated unit of them.
     MulMatGlu,
+    /// A gated unit, and a product with many rows of its result.
+    GluMulMat,
     /// Matrix products with the same row of activations, which do not follow one another: queries, keys and values; with the rotation of the first one's
     /// result, if that comes next.
     MulMats,
@@ -32,8 +34,8 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::NormMul, Self::RopeSetRows, Self::MulMatAdd, Self::MulMatGlu, Self::MulMats];
+    pub const ALL: [Self; 6] =
+        [Self::NormMul, Self::RopeSetRows, Self::MulMatAdd, Self::MulMatGlu, Self::GluMulMat, Self::MulMats];
 
     /// What the user and the statistics call it.
     pub fn name(self) -> &'static str {
@@ -42,6 +44,7 @@ impl Kind {
             Self::RopeSetRows => "ROPE+SET_ROWS",
             Self::MulMatAdd => "MUL_MAT+ADD",
             Self::MulMatGlu => "MUL_MAT+GLU",
+            Self::GluMulMat => "GLU+MUL_MAT",
             Self::MulMats => "MUL_MAT+MUL_MAT",
         }
     }
@@ -54,6 +57,7 @@ impl Kind {
             ["ROPE" | "ROPE_BACK", "SET_ROWS"] => Some(Self::RopeSetRows),
             ["MUL_MAT", "ADD"] => Some(Self::MulMatAdd),
             ["MUL_MAT", "MUL_MAT", "GLU"] => Some(Self::MulMatGlu),
+            ["GLU", "MUL_MAT"] => Some(Self::GluMulMat),
             _ => None,
         }
     }

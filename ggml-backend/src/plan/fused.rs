@@ -6,7 +6,7 @@ use tt_runtime::ops::elementwise::Glu;
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, TensorView};
 
-use super::{Memory, Node, Steps};
+use super::{Memory, Node, Steps, padded_span};
 use crate::abi::TensorRef;
 use crate::abi::host::Host;
 use crate::fusion::Kind;
@@ -28,6 +28,7 @@ pub fn fused(host: &Host, kind: Kind, nodes: &[TensorRef<'_>], cores: u32, memor
         Kind::RopeSetRows => first.rope_set_rows(last),
         Kind::MulMatAdd => first.mul_mat_add(last),
         Kind::MulMatGlu => first.mul_mat_glu(nodes[1], last),
+        Kind::GluMulMat => first.glu_mul_mat(last),
         // Above.
         Kind::MulMats => Err("several results".into()),
     }
@@ -110,6 +111,32 @@ impl Node<'_> {
         let product = steps.pop().ok_or("no product")?;
         steps.push(ops::matmul_add(&product, &addend, &dst)?);
         Ok(steps)
+    }
+
+    /// The gated unit writes what blocks of the product multiply with: no rows, which would only be read once.
+    fn glu_mul_mat(&mut self, product: TensorRef<'_>) -> Steps {
+        if !reads(product, 1, self.tensor) {
+            return Err("a view is between the nodes".into());
+        }
+        let [Ok(k), Ok(rows), Ok(1), Ok(1)] = self.tensor.ne().map(u32::try_from) else {
+            return Err("several matrices of rows".into());
+        };
+        let mut next =
+            Node { host: self.host, tensor: product, cores: self.cores, memory: &mut *self.memory };
+        let (weights, dst) = (next.weights()?, next.dst()?);
+        // Of these rows nothing is there but their shape.
+        let rows = TensorView::contiguous(ElementType::F32, 0, [k, rows, 1, 1]);
+        let product = ops::matmul(&weights, &rows, &dst, self.cores)?;
+        if !ops::worth_blocks(&product) {
+            return Err("the product is not computed in blocks".into());
+        }
+        let form = ops::block_form(&rows);
+        let ordered = TensorView { addr: self.memory.scratch(padded_span(&form))?, ..form };
+        let (src0, src1) = (self.src(0)?, self.optional(1)?.unwrap_or(TensorView::NONE));
+        let (function, params) = (self.function(Glu::from_name)?, [self.f32(2), self.f32(3)]);
+        let swapped = self.i32(1) != 0;
+        let glu = ops::glu_blocks(function, swapped, &params, [&src0, &src1], &ordered, self.cores)?;
+        Ok(vec![glu, ops::blocks(&product, &ordered)?])
     }
 
     fn mul_mat_glu(&mut self, second: TensorRef<'_>, glu: TensorRef<'_>) -> Steps {

@@ -1,11 +1,14 @@
 //! What host and device must agree on for bringing rows of activations to the order of [`crate::matmul_block`] by the Tensix units: parameters, work split, places in
 //! L1. A piece of work is a tile of rows, some tiles of K; it fills a half of Dst.
+//!
+//! What a gated unit gives is brought there at once, without rows in between, by the kernel of [`crate::sfpu`]: its blocks are [`Strip`]s then.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::l1::{HEAP, HEAP_END};
 use crate::matmul::TILE;
-use crate::matmul_block::ACT_TILE_BYTES;
+use crate::matmul_block::{ACT_TILE_BYTES, rows_at_once};
+use crate::sfpu::BLOCK;
 use crate::target::{CONGRUENCE, offset};
 use tt_isa::format::{DST_ROWS_32, FACE_DIM};
 
@@ -62,7 +65,64 @@ pub struct Piece {
     pub count: u32,
 }
 
+/// A block of the vector unit: half a tile of rows, and two tiles of K.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Strip {
+    /// Tile of rows, and which half of it.
+    pub row_tile: u32,
+    /// See above.
+    pub half: u32,
+    /// First tile of K.
+    pub first: u32,
+}
+
+/// Rows of a strip.
+pub const STRIP_ROWS: u32 = TILE / 2;
+/// Tiles of K of a strip.
+pub const STRIP_TILES: u32 = BLOCK / STRIP_ROWS / TILE;
+/// Bytes of a strip's row, FP32.
+pub const STRIP_ROW_BYTES: u32 = 4 * TILE * STRIP_TILES;
+/// Rows of Dst that a strip's row takes, and a tile's part of it.
+pub const STRIP_SPAN: u32 = TILE * STRIP_TILES / FACE_DIM as u32;
+/// See above.
+pub const TILE_SPAN: u32 = TILE / FACE_DIM as u32;
+/// Bytes of what a strip has of a tile, in its order.
+pub const STRIP_TILE_BYTES: u32 = ACT_TILE_BYTES / 2;
+
+impl Strip {
+    /// First row.
+    pub const fn row(&self) -> u32 {
+        self.row_tile * TILE + self.half * STRIP_ROWS
+    }
+}
+
 impl OrderParams {
+    /// Those of a matrix of so many elements of K and rows.
+    pub const fn of([k, rows]: [u32; 2]) -> Self {
+        Self { k_tiles: k.div_ceil(TILE), row_tiles: rows.div_ceil(TILE) }
+    }
+
+    /// How many strips there are, of whole ones in a row.
+    pub const fn strips(&self) -> u32 {
+        2 * self.row_tiles * (self.k_tiles / STRIP_TILES)
+    }
+
+    /// Strip `number`.
+    pub const fn strip(&self, number: u32) -> Strip {
+        let per_row = self.k_tiles / STRIP_TILES;
+        let row = number / per_row;
+        Strip { row_tile: row / 2, half: row % 2, first: number % per_row * STRIP_TILES }
+    }
+
+    /// Offset in bytes of a tile: the tiles of the rows of a group follow one another.
+    pub const fn offset(&self, row_tile: u32, k: u32) -> u32 {
+        let at_once = rows_at_once(self.row_tiles);
+        let group = row_tile / at_once * at_once;
+        let left = self.row_tiles - group;
+        let rows = if left < at_once { left } else { at_once };
+        (group * self.k_tiles + k * rows + row_tile - group) * ACT_TILE_BYTES
+    }
+
     const fn per_row(&self) -> u32 {
         self.k_tiles.div_ceil(PIECE_TILES)
     }
@@ -87,6 +147,30 @@ impl OrderParams {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strips_cover_all_tiles_once() {
+        let params = OrderParams::of([192, 70]);
+        let mut seen: Vec<_> = (0..params.strips())
+            .map(|number| params.strip(number))
+            .flat_map(|strip| (0..STRIP_TILES).map(move |k| (strip.row(), strip.first + k)))
+            .collect();
+        seen.sort_unstable();
+        let expected: Vec<_> = (0..6).flat_map(|row| (0..6).map(move |k| (row * STRIP_ROWS, k))).collect();
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn tiles_have_places_of_their_own() {
+        for rows in [1, 5 * 32, 17 * 32] {
+            let params = OrderParams::of([96, rows]);
+            let tiles = params.k_tiles * params.row_tiles;
+            let mut places: Vec<u32> =
+                (0..tiles).map(|tile| params.offset(tile / params.k_tiles, tile % params.k_tiles)).collect();
+            places.sort_unstable();
+            assert!(places.into_iter().eq((0..tiles).map(|tile| tile * ACT_TILE_BYTES)));
+        }
+    }
 
     #[test]
     fn pieces_cover_all_tiles_once() {

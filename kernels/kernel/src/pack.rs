@@ -257,10 +257,16 @@ pub fn aim_rows(dst_row: u32, products: u32, to: L1) {
 /// Points the packers at the rows of Dst from `dst_row` on, `step` rows from one to the next, and at as many times `bytes` bytes of `to`.
 #[inline(always)]
 fn aim_packers(dst_row: u32, step: u32, to: L1, bytes: u32) {
+    aim_at([0, 1, 2, 3].map(|packer| dst_row + packer * step), to, bytes);
+}
+
+/// Points the packers, which are idle, each at its row of Dst, and at as many times `bytes` bytes of `to`.
+#[inline(always)]
+pub fn aim_at(dst_rows: [u32; 4], to: L1, bytes: u32) {
     let config = Config;
     let l1 = to.part(0, 4 * bytes).address();
     for packer in 0..4 {
-        config.set(DST_OFFSETS[packer], dst_row + packer as u32 * step);
+        config.set(DST_OFFSETS[packer], dst_rows[packer]);
     }
     // Last, because the vendor's simulator lets them be read back and the offsets not.
     for packer in 0..4 {

@@ -90,22 +90,39 @@ pub fn glu(
     dst: &TensorView,
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
-    let (x, gate) = match src1 {
-        Some(src1) => (*src0, *src1),
-        None => halves(src0, swapped),
-    };
+    let [x, gate] = gated([src0, src1.unwrap_or(&TensorView::NONE)], swapped);
     let [x, gate, dst] = prepared([("src0", &x), ("src1", &gate), ("dst", dst)])?;
     same_shape(&x, &dst)?;
     same_shape(&gate, &dst)?;
     descriptor::<kernel::Glu>(function as u32, sfpu::glu(function), params, [x, gate, dst], cores)
 }
 
-/// The two halves of rows that hold value and gate; an odd last element belongs to none.
-fn halves(src0: &TensorView, swapped: bool) -> (TensorView, TensorView) {
+/// Value and gate: both operands, or if there is only one, the two halves of its rows; an odd last element belongs to none.
+pub(super) fn gated([src0, src1]: [&TensorView; 2], swapped: bool) -> [TensorView; 2] {
+    if src1.ne[0] > 0 {
+        return [*src0, *src1];
+    }
     let mut first = *src0;
     first.ne[0] /= 2;
     let second = TensorView { addr: first.addr + u64::from(first.ne[0]) * first.nb[0], ..first };
-    if swapped { (second, first) } else { (first, second) }
+    if swapped { [second, first] } else { [first, second] }
+}
+
+/// The descriptor of a function that the vector unit has, for `count` blocks of `len` elements.
+pub(super) fn on_vector_unit<O: Operator<Params = ElementwiseParams>>(
+    function: u32,
+    params: &[f32],
+    [src0, src1, dst]: [TensorView; 3],
+    (len, count): (u32, u32),
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    check::cores(cores)?;
+    if !sfpu_allowed() {
+        return Err("the vector unit is switched off".into());
+    }
+    let pieces = Pieces { function, len, per_row: 1, count };
+    let op = OpDescriptor::of::<O>(&ElementwiseParams { pieces, own: own(params) }, cores.min(count));
+    Ok(OpDescriptor { flags: ON_SFPU, src0, src1, dst, ..op })
 }
 
 fn same_shape(src: &TensorView, dst: &TensorView) -> Result<(), Unsupported> {
@@ -174,13 +191,18 @@ fn descriptor<O: Operator<Params = ElementwiseParams>>(
     // A tile's cores work together, or each data-movement core on its own.
     let (lanes, longest) = if on_sfpu { (1, BLOCK) } else { (LANES, MAX_PIECE) };
     let pieces = cut(function, &dst, cores, lanes, longest)?;
+    let params = ElementwiseParams { pieces, own: own(params) };
+    let op = OpDescriptor::of::<O>(&params, cores.min(pieces.count.div_ceil(lanes)));
+    Ok(OpDescriptor { flags: if on_sfpu { ON_SFPU } else { 0 }, src0, src1, dst, ..op })
+}
+
+/// A function's own parameters.
+fn own(params: &[f32]) -> [u32; OWN_PARAMS] {
     let mut own = [0; OWN_PARAMS];
     for (word, value) in own.iter_mut().zip(params) {
         *word = value.to_bits();
     }
-    let op =
-        OpDescriptor::of::<O>(&ElementwiseParams { pieces, own }, cores.min(pieces.count.div_ceil(lanes)));
-    Ok(OpDescriptor { flags: if on_sfpu { ON_SFPU } else { 0 }, src0, src1, dst, ..op })
+    own
 }
 
 fn cut(function: u32, dst: &TensorView, cores: u32, lanes: u32, longest: u32) -> Result<Pieces, Unsupported> {

@@ -1,11 +1,12 @@
 //! `MUL_MAT` of many rows with weights, in blocks of the result ([`tt_kernel_abi::matmul_block`]).
 
+use super::elementwise::{self, Glu, gated};
 use super::{Unsupported, check};
 use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
 use tt_kernel_abi::matmul_block::BlockParams;
 use tt_kernel_abi::operators::kernel;
-use tt_kernel_abi::order::OrderParams;
-use tt_kernel_abi::sfpu::ALIGN;
+use tt_kernel_abi::order::{OrderParams, STRIP_TILES};
+use tt_kernel_abi::sfpu::{ALIGN, BLOCK};
 use tt_kernel_abi::target::CONGRUENCE;
 use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
@@ -50,7 +51,7 @@ pub fn order_blocks(src: &TensorView, dst: &TensorView, cores: u32) -> Result<Op
     }
     check::cores(cores)?;
     check::rows("src0", src, check::element_type("src0", src, &[ElementType::F32])?)?;
-    let params = OrderParams { k_tiles: src.ne[0] / TILE, row_tiles: src.ne[1].div_ceil(TILE) };
+    let params = OrderParams::of([src.ne[0], src.ne[1]]);
     check::count("tiles", &[params.row_tiles, params.k_tiles])?;
     let op = OpDescriptor::of::<kernel::Order>(&params, cores.min(params.pieces()));
     Ok(OpDescriptor { src0: *src, dst: *dst, ..op })
@@ -62,6 +63,42 @@ fn is_even(src: &TensorView) -> bool {
     src.ne[0].is_multiple_of(TILE)
         && src.addr.is_multiple_of(ALIGN)
         && src.nb[1].is_multiple_of(CONGRUENCE.into())
+}
+
+/// Descriptor for a gated unit whose result is what [`blocks`] multiplies with, as [`block_form`] says of it, on up to `cores` workers: bit for bit what [`order_blocks`] makes of
+/// its rows. Operands are as for [`super::glu`].
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn glu_blocks(
+    function: Glu,
+    swapped: bool,
+    params: &[f32],
+    [src0, src1]: [&TensorView; 2],
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    let [x, gate] = gated([src0, src1], swapped);
+    let form = TensorView { addr: dst.addr, ..block_form(&x) };
+    if form != *dst || gate.ne != x.ne || x.ne[2..] != [1, 1] || !x.ne[0].is_multiple_of(STRIP_TILES * TILE) {
+        return Err(format!("gated rows {:?}, {:?} to the blocks of {:?}", x.ne, gate.ne, dst.ne).into());
+    }
+    if let Some(view) = [&x, &gate].into_iter().find(|view| !is_even(view)) {
+        return Err(format!("rows {:?}, {:?} apart, at {:#x}", view.ne, view.nb, view.addr).into());
+    }
+    for (what, view) in [("src0", &x), ("src1", &gate)] {
+        check::rows(what, view, check::element_type(what, view, &[ElementType::F32])?)?;
+    }
+    let order = OrderParams::of([x.ne[0], x.ne[1]]);
+    let count = check::count("blocks", &[2, order.row_tiles, order.k_tiles])? / STRIP_TILES;
+    elementwise::on_vector_unit::<kernel::Glu>(
+        function as u32,
+        params,
+        [x, gate, *dst],
+        (BLOCK, count),
+        cores,
+    )
 }
 
 /// The descriptor of a product ([`super::matmul`]) that is computed in blocks from `src1`, as [`order_blocks`] has made it of what it multiplied with.

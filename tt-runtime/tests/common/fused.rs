@@ -131,7 +131,7 @@ pub fn ropes(device: &Arc<Device>, rng: &mut Rng) -> Vec<Outcome> {
         })
         .collect();
     outcomes.extend(by_table(device, rng, how));
-    for (distance, pairs) in [(1, 32), (1, 20), (32, 32)] {
+    for (distance, pairs) in [(1, 32), (1, 20), (32, 32), (64, 64)] {
         let how = Rope { distance, pairs, flags: Rope::FLOATS, ..how };
         for ty in [ElementType::F32, ElementType::F16] {
             outcomes.push(on_vector_unit(device, rng, how, ty));
@@ -140,11 +140,14 @@ pub fn ropes(device: &Arc<Device>, rng: &mut Rng) -> Vec<Outcome> {
     outcomes
 }
 
-/// `ROPE` on the vector unit, into a cache and with `SET_ROWS`.
+/// So few that the heads of a token are rotated together.
+const FEW_CORES: u32 = 2;
+
+/// `ROPE` on the vector unit, into a cache and with `SET_ROWS`: the heads of a token together, and each by itself.
 fn on_vector_unit(device: &Arc<Device>, rng: &mut Rng, how: Rope, ty: ElementType) -> Outcome {
     let cores = device.info().expect("it boots").workers();
     let keep = &mut Memory::new();
-    let (ne0, heads, tokens) = (64, 3, 5);
+    let (ne0, heads, tokens) = (2 * how.distance.max(32), 3, 5);
     let [x, between] =
         [(); 2].map(|()| tensor_at(device, rng, keep, (ElementType::F32, 16), [ne0, heads, tokens, 1]));
     let rows = TensorView::contiguous(ElementType::F32, between.addr, [ne0 * heads, tokens, 1, 1]);
@@ -160,7 +163,7 @@ fn on_vector_unit(device: &Arc<Device>, rng: &mut Rng, how: Rope, ty: ElementTyp
     let fused = run(
         device,
         &cache,
-        &[make.clone(), ops::rope_set_rows(how, &x, &table, None, &cells, &cache, cores)],
+        &[make.clone(), ops::rope_set_rows(how, &x, &table, None, &cells, &cache, FEW_CORES)],
     );
     let separate = run(
         device,

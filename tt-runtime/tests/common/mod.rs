@@ -9,6 +9,7 @@ pub mod exact;
 pub mod experts;
 pub mod folds;
 pub mod fused;
+pub mod gated;
 pub mod halves;
 pub mod lanes;
 pub mod norms;

@@ -5,23 +5,19 @@ use crate::rt::launch::TileLaunch;
 use crate::rt::noc::Noc;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use tt_kernel_abi::DramAddr;
-use tt_kernel_abi::matmul_block::{ACT_TILE_BYTES, rows_at_once};
+use tt_kernel_abi::matmul_block::ACT_TILE_BYTES;
 use tt_kernel_abi::order::{OrderParams, SLOTS};
 
 /// Runs NCRISC's part.
 #[inline(never)]
 pub fn run(launch: &TileLaunch, params: &OrderParams) {
     let mut noc = Noc::new(1);
-    let at_once = rows_at_once(params.row_tiles);
     for (number, piece) in pieces(launch, params) {
         launch.progress(number);
         OUT_READY.wait(number + 1);
         let from = tiles(launch, number);
-        let group = piece.row_tile / at_once * at_once;
-        let rows = at_once.min(params.row_tiles - group);
         for tile in 0..piece.count {
-            let at = group * params.k_tiles + (piece.first + tile) * rows + piece.row_tile - group;
-            let to = launch.op.dst.addr + u64::from(at) * u64::from(ACT_TILE_BYTES);
+            let to = launch.op.dst.addr + u64::from(params.offset(piece.row_tile, piece.first + tile));
             noc.write_dram(from.part(tile * ACT_TILE_BYTES, ACT_TILE_BYTES), DramAddr(to));
         }
         // Writes of half of the slots are under way together.

@@ -1,6 +1,6 @@
 //! BRISC: blocks of the operands from DRAM over NoC 0 into the ring, and before them parameters, if they are in memory.
 
-use super::{Blocks, operand, parameters};
+use super::{Blocks, operand, ordered, parameters};
 use crate::ops::elementwise::partner;
 use crate::rt::launch::TileLaunch;
 use crate::rt::noc::Noc;
@@ -32,7 +32,10 @@ pub fn run(launch: &TileLaunch, params: &ElementwiseParams) {
             BLOCKS_FREE.wait(end - SLOTS);
         }
         for number in number..end {
-            fetch(&mut noc, launch, &blocks, number);
+            match blocks.is_ordered() {
+                true => ordered::fetch(&mut noc, launch, &blocks, number),
+                false => fetch(&mut noc, launch, &blocks, number),
+            }
         }
         noc.wait_reads();
         number = end;

@@ -17,21 +17,24 @@
 //! TRISC2 by [`SEM_COMPUTED`]; [`SEM_TAKEN`] counts those that TRISC0 has and TRISC2 has not given back.
 //! Each wait is for a block of the same number or an earlier one, so none closes a circle.
 //!
+//! Of a gated unit whose dst is what products in blocks multiply with, BF16 in SrcB's order, blocks are half a tile of rows and two of K ([`ordered`]).
+//!
 //! A block of operands is read before the same block of the result is written, and no two tiles have the same one,
 //! so dst may be one of the sources.
 
 pub mod brisc;
 pub mod ncrisc;
+mod ordered;
 pub mod trisc0;
 pub mod trisc1;
 pub mod trisc2;
 
 use crate::rt::l1::L1;
 use crate::rt::launch::{Launch, TileLaunch};
-use tt_kernel_abi::OpDescriptor;
 use tt_kernel_abi::elementwise::{ElementwiseParams, Piece, Pieces};
 use tt_kernel_abi::matmul::share;
 use tt_kernel_abi::sfpu::{self, BLOCK_BYTES, DST_SLOT_ROWS, DST_SLOTS};
+use tt_kernel_abi::{ElementType, OpDescriptor};
 
 /// Tensix semaphore: slots of Dst between TRISC0's unpack and TRISC2's pack.
 pub const SEM_TAKEN: u32 = 2;
@@ -60,6 +63,11 @@ impl<'a> Blocks<'a> {
     /// Where block `number` of the tile is.
     pub fn piece(&self, number: u32) -> Piece {
         self.pieces.locate(&self.op.dst, self.first + number)
+    }
+
+    /// Whether the result is in the order of activations ([`ordered`]): no other operator has tiles here.
+    pub fn is_ordered(&self) -> bool {
+        self.op.dst.element_type() == Some(ElementType::TilesBf16)
     }
 
     /// Whether the operator has a second operand.
