@@ -75,6 +75,7 @@ fn batches_give_the_same_logits() {
     let program = need!(tools::logits_program());
     let [off, on] = ["0", "1"].map(|fusion| demo(&tools, &program, "batch", fusion));
     assert!(on.logits == off.logits && on.launches() < off.launches());
+    assert!(on.fused("GLU+MUL_MAT") > 0, "{}", on.stats);
 }
 
 /// Models whose fusions are compared with `tests/listings/fusion.csv`, of kinds that differ: plain, with norms behind products, with experts, with a
