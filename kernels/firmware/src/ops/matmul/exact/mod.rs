@@ -35,7 +35,7 @@ use crate::rt::launch::TileLaunch;
 use tt_kernel_abi::exact::{INTEGER_BYTES, Kind, ONES, ONES_WORD};
 
 /// Tensix semaphore: slots of Dst that hold a group's words.
-const SEM_WORDS: u32 = 0;
+pub const SEM_WORDS: u32 = 0;
 
 /// Whether sums of activations are needed.
 fn has_sums(kind: Kind) -> bool {
