@@ -5,14 +5,16 @@ mod common;
 use std::sync::Arc;
 
 use common::exact::full_tiles;
-use common::exact_tiles::{Weights, bytes, largest_error, product, rounded, tiles, values};
+use common::exact_tiles::{Errors, Weights, bytes, largest_error, product, rounded, tiles, values};
 use common::{Rng, simulator};
 use tt_kernel_abi::exact::Kind;
 use tt_runtime::layout::GgmlType;
 use tt_runtime::{Device, parse_devices};
 
-/// What rounding weights to BF16 loses (5.9e-7 where mantissas are spread as logarithms are), and sums of eight products.
+/// What the matrix unit's sums of products lose.
 const TOLERANCE: f64 = 1e-6;
+/// With what rounding weights to BF16 loses: an error of up to 2^-8 of a weight's power of two, 2.4e-6 of the mean square if mantissas are evenly spread.
+const WITH_ROUNDING: f64 = 3.5e-6;
 
 fn open(spec: &str) -> Arc<Device> {
     Device::open(&parse_devices(Some(spec)).expect("a device")[0])
@@ -32,7 +34,7 @@ fn weights_of_every_type_are_rounded_once() {
             assert!(4 * finite > 3 * want.len(), "{ty:?}: {finite} numbers");
             for (at, (&got, &want)) in got.iter().zip(&want).enumerate() {
                 assert!(
-                    !want.is_finite() || got == rounded(want),
+                    !want.is_finite() || is_lost(ty, want) || got == rounded(want),
                     "{ty:?} {k} x {n}, column {} element {}: {got:e} instead of {want:e}",
                     at / k,
                     at % k
@@ -40,6 +42,11 @@ fn weights_of_every_type_are_rounded_once() {
             }
         }
     }
+}
+
+/// Whether a value may have one of `MXFP4`'s two smallest scales, 2^-128 and 2^-127, which are denormal and zero to the vector unit: integers have magnitudes up to 12.
+fn is_lost(ty: GgmlType, value: f32) -> bool {
+    ty == GgmlType::MXFP4 && value.abs() <= 12.0 * f32::MIN_POSITIVE / 2.0
 }
 
 /// Single tiles, groups of one to eight tiles, and fewer groups than there are workers.
@@ -70,6 +77,12 @@ fn a_part_of_the_columns_is_what_it_is_in_the_whole() {
     }
 }
 
+fn check(errors: &Errors, what: &str) {
+    let Errors { exact, of_tiles } = errors;
+    assert!(*of_tiles < TOLERANCE, "{what}: error {of_tiles:.2e} over tiles");
+    assert!(*exact < WITH_ROUNDING, "{what}: error {exact:.2e}");
+}
+
 #[test]
 fn products_of_many_rows() {
     let device = simulator();
@@ -77,9 +90,9 @@ fn products_of_many_rows() {
         for ([k, n, rows], columns) in
             [([576, 96, 33], 96), ([288, 416, 64], 160), ([1024, 320, 130], 320), ([256, 1024, 512], 1024)]
         {
-            let (_, error) = product(&device, &mut Rng::new(rows as u64), kind, [k, n, rows], columns);
-            println!("{kind:?} {k} x {n}, {rows} rows: {error:.2e}");
-            assert!(error < TOLERANCE, "{kind:?} {k} x {n}, {rows} rows: error {error:.2e}");
+            let (_, errors) = product(&device, &mut Rng::new(rows as u64), kind, [k, n, rows], columns);
+            println!("{kind:?} {k} x {n}, {rows} rows: {errors:.2e?}");
+            check(&errors, &format!("{kind:?} {k} x {n}, {rows} rows"));
         }
     }
 }
@@ -98,8 +111,8 @@ fn it_does_not_race() {
             assert!(error <= 1.0, "seed {seed}: {kind:?} {k}: {error}");
         }
         let kind = Kind::ALL[seed as usize % Kind::ALL.len()];
-        let (_, error) = product(&device, &mut Rng::new(seed), kind, [1184, 160, 70], 96);
-        assert!(error < TOLERANCE, "seed {seed}: {kind:?}: error {error:.2e}");
+        let (_, errors) = product(&device, &mut Rng::new(seed), kind, [1184, 160, 70], 96);
+        check(&errors, &format!("seed {seed}: {kind:?}"));
     }
 }
 

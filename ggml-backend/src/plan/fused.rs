@@ -108,6 +108,9 @@ impl Node<'_> {
         let dst = self.memory.place(add)?;
         let mut steps = self.mul_mat()?;
         let product = steps.pop().ok_or("no product")?;
+        if product.dst != self.dst()? {
+            return Err("the product is computed in parts".into());
+        }
         steps.push(ops::matmul_add(&product, &addend, &dst)?);
         Ok(steps)
     }

@@ -4,7 +4,7 @@ use tt_runtime::ops::elementwise::Binary;
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
-use super::{Node, Steps};
+use super::{Node, Steps, padded_span};
 use crate::copy_cache::Origin;
 
 /// Whether the elements of a row lie side by side.
@@ -118,6 +118,9 @@ impl Node<'_> {
             }
             return ops::blocks(&product, &copy.view);
         }
+        if ops::worth_block_tiles(&product) {
+            return self.of_tiles(product, origin, steps);
+        }
         if !ops::worth_order(&product) {
             return Ok(product);
         }
@@ -126,6 +129,31 @@ impl Node<'_> {
             steps.push(ops::order(&product.src1, &copy.view, self.cores)?);
         }
         ops::with_ordered(&product, &copy.view)
+    }
+
+    /// The product in blocks, of tiles that are made of its weights before, in parts by columns if there are many: all of it but the last part is in `steps`. Parts
+    /// take turns in one piece of scratch memory: a step is complete on all workers when the next one begins, and nobody reads weights of products in blocks ahead.
+    fn of_tiles(
+        &mut self,
+        product: OpDescriptor,
+        origin: Origin,
+        steps: &mut Vec<OpDescriptor>,
+    ) -> Result<OpDescriptor, Unsupported> {
+        let src1 = self.memory.materialise(origin, ops::block_form(&product.src1))?;
+        if !src1.is_there {
+            steps.push(ops::order_blocks(&product.src1, &src1.view, self.cores)?);
+        }
+        let mut parts = ops::block_tiles(&product.src0).peekable();
+        let bytes = parts.peek().map_or(0, |(_, largest)| padded_span(largest));
+        let addr = self.memory.scratch(bytes)?;
+        let mut last = None;
+        for (first, form) in parts {
+            steps.extend(last.take());
+            let tiles = TensorView { addr, ..form };
+            steps.push(ops::exact_tiles(&product.src0, first, &tiles, self.cores)?);
+            last = Some(ops::blocks_of_tiles(&product, first, &tiles, &src1.view)?);
+        }
+        last.ok_or("weights without columns".into())
     }
 
     /// A product with few results, in single precision: element by element, then sums.

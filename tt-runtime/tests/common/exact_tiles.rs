@@ -65,16 +65,24 @@ pub fn rounded(x: f32) -> f32 {
     if x.abs() < f32::MIN_POSITIVE { 0.0 } else { rounded }
 }
 
-/// A product of many rows by way of tiles, in parts as a plan has them or of `columns` columns: the bytes, and the error against double precision, with activations as the kernel
-/// rounds them.
+/// Errors of a product against double precision, with activations as the kernel rounds them.
+#[derive(Debug)]
+pub struct Errors {
+    /// Over the quantised weights.
+    pub exact: f64,
+    /// Over these rounded to BF16.
+    pub of_tiles: f64,
+}
+
+/// A product of many rows by way of tiles, in parts of `columns` columns: the bytes, and the errors.
 pub fn product(
     device: &Arc<Device>,
     rng: &mut Rng,
     kind: Kind,
     [k, n, rows]: [usize; 3],
     columns: usize,
-) -> (Vec<u8>, f64) {
-    let matrix = Matrix::random(rng, kind, [k, n, 1]);
+) -> (Vec<u8>, Errors) {
+    let mut matrix = Matrix::random(rng, kind, [k, n, 1]);
     let x = activations(rng, k * rows);
     let product = Product::new(device, &matrix, &x);
     let OpDescriptor { src0, src1, dst, cores, .. } = product.op;
@@ -95,9 +103,13 @@ pub fn product(
     stream.finish().expect("no finding");
     let got = read(device, &dst);
     let near: Vec<f32> = x.iter().map(|&x| rounded(x)).collect();
-    let want: Vec<f64> = near.chunks(k).flat_map(|row| matrix.times(0, row)).collect();
-    let error = error(&floats(&got), &want);
-    (got, error)
+    let products =
+        |matrix: &Matrix| -> Vec<f64> { near.chunks(k).flat_map(|row| matrix.times(0, row)).collect() };
+    let got_values = floats(&got);
+    let exact = error(&got_values, &products(&matrix));
+    matrix.weights.iter_mut().for_each(|weight| *weight = rounded(*weight as f32).into());
+    let of_tiles = error(&got_values, &products(&matrix));
+    (got, Errors { exact, of_tiles })
 }
 
 /// The largest error of tiles made of random integers and scales, in units of what BF16 and single precision may lose.
