@@ -31,6 +31,8 @@ fn main() {
 fn run() -> Result<(), String> {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(variable("OUT_DIR")?);
+    // For a test.
+    println!("cargo::rustc-env=TT_FIRMWARE={}", compiled(&out).display());
     if !root.join("firmware/Cargo.toml").is_file() {
         return chips::WITH_KERNELS.iter().try_for_each(|chip| take(chip, &root, &out));
     }
@@ -95,11 +97,21 @@ fn build(chip: &'static Chip, root: &Path, out: &Path) -> Result<(), String> {
     let is_brisc = |slot: &&ImageSlot| slot.core == RiscV::Brisc;
     let (brisc, others): (Vec<_>, Vec<_>) = elf::IMAGE_SLOTS.iter().partition(is_brisc);
     for (slots, flags, folder) in [(brisc, BRISC_FLAGS, "brisc"), (others, &[], "triscs")] {
-        let target_dir = out.join("firmware").join(chip.name).join(folder);
+        let target_dir = compiled(out).join(chip.name).join(folder);
         compile(chip, root, &target_dir, &slots, flags)?;
         slots.into_iter().try_for_each(|slot| flatten(chip, slot, &target_dir, &images))?;
     }
     Ok(())
+}
+
+/// Where the device code is compiled: in the target directory of the outer build, whose profiles all have the same device code, so that it is compiled once. `OUT_DIR` is
+/// `TARGET/PROFILE/build/PACKAGE/out`. (Cargo does not promise that. If it is another one, this is in there.)
+fn compiled(out: &Path) -> PathBuf {
+    let target = match out.ancestors().nth(2) {
+        Some(build) if build.ends_with("build") => out.ancestors().nth(4).unwrap_or(out),
+        _ => out,
+    };
+    target.join("tt-firmware")
 }
 
 /// Makes the flat image of a binary in cargo's folder.

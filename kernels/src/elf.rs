@@ -264,7 +264,7 @@ mod tests {
     /// The build script's own input: what it has made images of for one chip is refused for another.
     #[test]
     fn code_for_another_chip_is_refused() {
-        let folder = std::path::Path::new(env!("OUT_DIR")).join("firmware/wormhole");
+        let folder = std::path::Path::new(env!("TT_FIRMWARE")).join("wormhole");
         for slot in IMAGE_SLOTS {
             let compiled = folder.join(if slot.core == RiscV::Brisc { "brisc" } else { "triscs" });
             let binaries = compiled.join("riscv32im-unknown-none-elf/release");

@@ -11,7 +11,6 @@
 //! | `nothing()` | all cores complete at once |
 //! | `lanes(module::function)` | BRISC and NCRISC, each a lane of its own ([`crate::launch::LANES`]) |
 //! | `brisc(module::function)` | BRISC alone, as a lane |
-//! | `ncrisc(module)` | NCRISC alone |
 //! | `tensix(module)` | all five cores together, `module::brisc` to `module::ncrisc` |
 //! | `either(module::function, module)` | lanes, or all five where the descriptor has the flag [`crate::sfpu::ON_SFPU`] |
 //!
@@ -30,7 +29,7 @@ macro_rules! device_operators {
             /// src0 each matrix of src1 is multiplied with.
             Matmul = 1, "MUL_MAT", $crate::matmul::MatmulParams, tensix(matmul);
             /// ggml `SET_ROWS` of F32 into F32 or F16; src0 = rows, src1 = indices.
-            SetRows = 2, "SET_ROWS", $crate::rows::set_rows::SetRowsParams, ncrisc(set_rows);
+            SetRows = 2, "SET_ROWS", $crate::rows::set_rows::SetRowsParams, lanes(set_rows::run);
             /// A function of each element of src0 ([`crate::elementwise::Unary`]).
             Unary = 3, "UNARY", $crate::elementwise::ElementwiseParams, either(elementwise::unary, sfpu);
             /// A function of elements of src0 and src1, src1 repeated as needed ([`crate::elementwise::Binary`]).

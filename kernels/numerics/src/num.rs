@@ -72,24 +72,38 @@ impl Scale {
     }
 }
 
+/// The least normal F16, as FP32 pattern.
+const NORMAL: u32 = 0x3880_0000;
+/// 65520: the first value that rounds to infinity.
+const TOO_LARGE: u32 = 0x477F_F000;
+
+/// [`f32_to_f16`] of what nearly all are: those that become neither a denormal number nor infinity. `None` of others.
+#[inline(always)]
+pub const fn normal_f16(bits: u32) -> Option<u32> {
+    let magnitude = bits & 0x7FFF_FFFF;
+    if magnitude.wrapping_sub(NORMAL) >= TOO_LARGE - NORMAL {
+        return None;
+    }
+    // Rebias, and round at bit 13.
+    let rebased = magnitude - (112 << 23);
+    Some(((bits >> 16) & 0x8000) | ((rebased + 0xFFF + ((rebased >> 13) & 1)) >> 13))
+}
+
 /// Binary16 of an FP32 pattern, round to nearest even, as the host converts: what is too large becomes
 /// infinite, what is too small a denormal or zero, every NaN the quiet NaN with the sign kept.
 pub const fn f32_to_f16(bits: u32) -> u32 {
+    if let Some(half) = normal_f16(bits) {
+        return half;
+    }
     let sign = (bits >> 16) & 0x8000;
     let magnitude = bits & 0x7FFF_FFFF;
     if magnitude > 0x7F80_0000 {
         return sign | 0x7E00;
     }
-    // 65520: the first value that rounds to infinity.
-    if magnitude >= 0x477F_F000 {
+    if magnitude >= TOO_LARGE {
         return sign | 0x7C00;
     }
-    if magnitude >= 0x3880_0000 {
-        // Normal: rebias, and round at bit 13.
-        let rebased = magnitude - (112 << 23);
-        return sign | ((rebased + 0xFFF + ((rebased >> 13) & 1)) >> 13);
-    }
-    // Denormal: units of 2^-24.
+    // Denormal, in units of 2^-24.
     let exponent = magnitude >> 23;
     if exponent < 102 {
         return sign;

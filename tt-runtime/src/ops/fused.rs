@@ -214,12 +214,13 @@ pub fn rope_set_rows(
     let alike = TensorView::contiguous(ElementType::F32, src.addr, src.ne);
     let mut descriptor = super::rope(rope, src, positions, factors, &alike, cores)?;
     let head = u64::from(ne0 / ty.block_len() * ty.block_bytes());
-    descriptor.dst = TensorView::new(
+    let rows = TensorView::new(
         ty,
         cache.addr,
         [ne0, heads, cache.ne[1], 1],
         [cache.nb[0], head, cache.nb[1], cache.nb[2]],
     );
+    descriptor.dst = super::rows::joined(&rows, descriptor.src0.ne[0] / ne0);
     descriptor.more[1] = *indices;
     Ok(descriptor)
 }

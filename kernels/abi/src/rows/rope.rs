@@ -17,6 +17,8 @@ pub const TABLE_PAIRS: u32 = 4;
 pub struct RopeParams {
     /// Rows; of a table, parts of rows.
     pub rows: u32,
+    /// Heads, side by side, that a row has: all are rotated by the token's row of the table. One, unless the vector unit rotates them.
+    pub heads: u32,
     /// How.
     pub rope: Rope,
 }

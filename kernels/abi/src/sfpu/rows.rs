@@ -36,11 +36,15 @@ const RESULTS: u32 = HEAP + 2 * SLOTS * OPERAND_BYTES;
 const HEADS_AT: u32 = RESULTS + RESULT_SLOTS * RESULT_BYTES;
 /// Where a row of F16 is made of a result.
 const HALVES: u32 = HEADS_AT + HEADS * HEAD_BYTES;
+/// Rows of F16: one is made while the one before is on its way.
+const HALVES_SLOTS: u32 = 2;
+/// Bytes of such a row, and what its address is off modulo [`CONGRUENCE`].
+const HALVES_BYTES: u32 = 2 * SEGMENT + CONGRUENCE;
 /// Where an index comes in.
-const INDEX: u32 = HALVES + 2 * SEGMENT + CONGRUENCE;
+const INDEX: u32 = HALVES + HALVES_SLOTS * HALVES_BYTES;
 
 const _: () = {
-    assert!((OPERAND_BYTES | RESULTS | HEADS_AT | HALVES | INDEX).is_multiple_of(CONGRUENCE));
+    assert!((OPERAND_BYTES | RESULTS | HEADS_AT | HALVES | HALVES_BYTES | INDEX).is_multiple_of(CONGRUENCE));
     assert!(INDEX + 2 * CONGRUENCE <= crate::ring::RING);
     assert!(SEGMENT / 16 == PARTNER_ROW && 2 * PARTNER_ROW == HALF_ROWS && BLOCK_BYTES * 2 == RESULT_BYTES);
 };
@@ -65,9 +69,9 @@ pub const fn head_staging(number: u32, addr: u64) -> u32 {
     head(number) + CONGRUENCE + offset(addr)
 }
 
-/// Where a row of F16 is made of a result, for `addr` in DRAM.
-pub const fn halves_slot(addr: u64) -> u32 {
-    HALVES + offset(addr)
+/// Where the `number`th row of F16 is made of a result, for `addr` in DRAM.
+pub const fn halves_slot(number: u32, addr: u64) -> u32 {
+    HALVES + number % HALVES_SLOTS * HALVES_BYTES + offset(addr)
 }
 
 /// Where the index at `addr` comes in from DRAM.
@@ -94,9 +98,9 @@ pub enum RowFunction {
     Norm,
     /// See [`NormFunction`].
     L2Norm,
-    /// Pairs of neighbours rotated by cosines and sines, the row's partner ([`crate::rows::rope`]).
+    /// Pairs rotated by cosines and sines, the row's partner ([`crate::rows::rope`]). A pair's elements are neighbours, or whole registers of the vector unit apart.
     Rotate,
-    /// The same of pairs whose elements are half a row apart.
+    /// The same of pairs whose elements are half a row apart, where a half is no whole number of registers.
     RotateHalves,
 }
 
@@ -201,8 +205,13 @@ pub struct Segment {
 impl Segment {
     /// Elements that are brought to Dst: what is behind the row's end is masked out.
     pub const fn padded(&self) -> u32 {
-        self.len.next_multiple_of(STEP)
+        padded(self.len)
     }
+}
+
+/// So many elements of an operand, up to whole vector registers.
+pub const fn padded(len: u32) -> u32 {
+    len.next_multiple_of(STEP)
 }
 
 /// The segments of some rows of `ne0` elements, in the order in which every core of a tile takes them.

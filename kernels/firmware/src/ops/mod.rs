@@ -44,11 +44,6 @@ macro_rules! part {
         lane!($launch $op $($kernel)::+)
     };
     ($core:ident $launch:ident $op:ident brisc($($kernel:ident)::+)) => {{}};
-    (ncrisc $launch:ident $op:ident ncrisc($module:ident)) => {{
-        let params = $launch.params::<kernel::$op>();
-        $module::run(&TileLaunch::new($launch), params)
-    }};
-    ($core:ident $launch:ident $op:ident ncrisc($module:ident)) => {{}};
     (brisc $launch:ident $op:ident lanes($($kernel:ident)::+)) => {
         lanes(Op::$op, $launch)
     };

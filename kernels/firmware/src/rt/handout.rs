@@ -21,14 +21,14 @@
 
 use super::boot;
 use super::l1::{L1, Word};
-use super::mmio::Register;
+use super::mmio::{Register, order};
 use super::noc::Noc;
 use super::sync::Counter;
 use core::mem::offset_of;
 use tt_kernel_abi::BootConfig;
 
 /// Blocks that are on their way from DRAM at the same time, each with a transaction id of its own, from 1 on.
-const IN_FLIGHT: u32 = 2;
+const IN_FLIGHT: u32 = 3;
 
 fn config(offset: usize) -> u32 {
     boot::word(offset).load()
@@ -131,10 +131,11 @@ pub struct Handout {
     members: Members,
     reads: bool,
     total: u32,
-    /// Blocks that the reader has asked for, that are in its L1, and that all have; bytes of those under way.
+    /// Blocks that the reader has asked for, that are in its L1, that it has sent, and whose count it has sent; bytes of those under way.
     asked: u32,
     here: u32,
     sent: u32,
+    told: u32,
     bytes: [u32; IN_FLIGHT as usize],
     /// Blocks that another tile has said it has used.
     credited: u32,
@@ -150,13 +151,13 @@ impl Handout {
         }
         let atomics = noc.atomics();
         let bytes = [0; IN_FLIGHT as usize];
-        Self { ring, members, reads, total, asked: 0, here: 0, sent: 0, bytes, credited: 0, atomics }
+        Self { ring, members, reads, total, asked: 0, here: 0, sent: 0, told: 0, bytes, credited: 0, atomics }
     }
 
     /// Whether there is nothing left to do.
     pub fn is_done(&self) -> bool {
         match self.reads {
-            true => self.sent == self.total,
+            true => self.told == self.total,
             // Slots that are not used again need no credit.
             false => self.credited == self.total.saturating_sub(self.ring.slots),
         }
@@ -179,8 +180,7 @@ impl Handout {
             }
             return is_due;
         }
-        let slot_is_free = |number| number < ring.slots || ring.free.has_reached(number - ring.slots + 1);
-        if self.asked < self.total && self.asked - self.sent < IN_FLIGHT && slot_is_free(self.asked) {
+        if self.may_ask() {
             noc.set_read_id(1 + self.asked % IN_FLIGHT);
             let bytes = read(noc, self.asked, ring.slot(self.asked));
             self.bytes[(self.asked % IN_FLIGHT) as usize] = bytes;
@@ -192,12 +192,27 @@ impl Handout {
             ring.ready.publish(self.here);
             return true;
         }
+        if self.told < self.sent {
+            // Until the data are there nothing else is sent, which would have to be waited for, too.
+            if noc.are_writes_there() {
+                self.tell(noc);
+            }
+            return true;
+        }
         if self.sent < self.here && self.all_have_room() {
             self.send(noc);
-            self.sent += 1;
             return true;
         }
         false
+    }
+
+    /// Whether the reader may ask for another block: the one before in its slot has been used here, and is where it was sent.
+    fn may_ask(&self) -> bool {
+        let Ring { slots, free, .. } = &self.ring;
+        self.asked < self.total
+            && self.asked - self.sent < IN_FLIGHT
+            && self.asked - self.told < *slots
+            && (self.asked < *slots || free.has_reached(self.asked - slots + 1))
     }
 
     /// Whether all others have used the block that was in the next one's slot.
@@ -208,21 +223,29 @@ impl Handout {
         unsafe { Register::at(self.ring.credit(self.sent)) }.look(|credits| credits >= all).is_some()
     }
 
-    /// Sends the next block to all others, then their count.
+    /// Sends the next block to all others.
     fn send(&mut self, noc: &mut Noc) {
         let &Members { rect, others, .. } = &self.members;
+        let bytes = self.bytes[(self.sent % IN_FLIGHT) as usize];
+        let slot = self.ring.slot(self.sent).part(0, bytes);
+        self.sent += 1;
         if others == 0 {
+            self.told = self.sent;
             return;
         }
-        let bytes = self.bytes[(self.sent % IN_FLIGHT) as usize];
-        let (slot, flag) = (self.ring.slot(self.sent).part(0, bytes), self.ring.flag);
         // SAFETY: the same slot of the ring on tiles that have used what was in it.
         unsafe { noc.write_to_others(slot.address(), slot.address(), slot.len(), rect, others) };
-        // Those of the count before, too: its word may be stored to.
-        noc.wait_writes();
-        Ring::word(flag).store(self.sent + 1);
+    }
+
+    /// Sends all others the count of blocks that they have.
+    fn tell(&mut self, noc: &mut Noc) {
+        let &Members { rect, others, .. } = &self.members;
+        self.told = self.sent;
+        // After the acknowledgements. The count before is there, too, like all that was sent: its word may be stored to.
+        order();
+        Ring::word(self.ring.flag).store(self.told);
         // SAFETY: their counter, which nobody writes to on these tiles.
-        unsafe { noc.write_to_others(flag, self.ring.ready.address(), 4, rect, others) };
+        unsafe { noc.write_to_others(self.ring.flag, self.ring.ready.address(), 4, rect, others) };
     }
 
     /// Waits for everything that is under way but reads.

@@ -20,6 +20,7 @@ pub use gradient::{cross_entropy, cross_entropy_back, rms_norm_back, soft_max_ba
 pub(super) use norm::weighted_norm;
 pub use norm::{NormFunction, group_norm, norm};
 pub use reduce::{argmax, count_equal, cumsum, sum, sum_rows};
+pub(super) use rope::joined;
 pub use rope::{Rope, prepared, rope, rope_suits_sfpu, rope_table, rotations};
 pub use soft_max::{SoftMax, mask_suits_sfpu, soft_max, soft_max_suits_sfpu};
 pub use sort::{LONGEST_RUN, argsort, argsort_long};

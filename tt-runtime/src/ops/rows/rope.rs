@@ -7,7 +7,7 @@ use super::{SFPU_MIN_ROW, build, count_rows, operand, shape, with_third};
 use tt_kernel_abi::operators::kernel;
 pub use tt_kernel_abi::rows::rope::Rope;
 use tt_kernel_abi::rows::rope::{MAX_ROPE, RopeParams};
-use tt_kernel_abi::sfpu::rows::SEGMENT;
+use tt_kernel_abi::sfpu::rows::{SEGMENT, STEP};
 use tt_kernel_abi::sfpu::{ALIGN, ON_SFPU};
 use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
@@ -64,7 +64,8 @@ pub fn rope_table(
     }
     angles(rope, positions, factors, [ne0, tokens])?;
     let parts = check::count("parts of rotations", &[tokens, rope.table_parts()])?;
-    let params = RopeParams { rows: parts, rope: Rope { flags: rope.flags | Rope::TABLE, ..*rope } };
+    let params =
+        RopeParams { rows: parts, heads: 1, rope: Rope { flags: rope.flags | Rope::TABLE, ..*rope } };
     let op = build::<kernel::Rope>(&params, parts, [&TensorView::NONE, positions, table], cores)?;
     Ok(factors.map_or(op, |factors| with_third(op, factors)))
 }
@@ -125,19 +126,89 @@ pub fn rope(
     if ne0 > MAX_ROPE || behind > u64::from(ne0) {
         return Err(format!("{} pairs at {} in rows of {ne0} elements", rope.pairs, rope.offset).into());
     }
-    let params = RopeParams { rows: count_rows(src)?, rope };
     if rope.flags & (Rope::FLOATS | Rope::PREPARED) == Rope::FLOATS | Rope::PREPARED {
-        if !rope_suits_sfpu(&rope, src, dst) || !sfpu_reaches(positions) {
-            return Err("rows that the vector unit cannot reach".into());
-        }
-        // The heads of a token have one row of the table.
-        let ([ne0, tokens, ..], [nb0, nb1, ..]) = (positions.ne, positions.nb);
-        let table = TensorView { ne: [ne0, 1, tokens, 1], nb: [nb0, nb1, nb1, nb1], ..*positions };
-        let mut op = build::<kernel::Rope>(&params, params.rows, [src, &table, dst], cores)?;
-        op.flags = ON_SFPU;
-        op.cores = cores.min(params.rows);
-        return Ok(op);
+        return on_vector_unit(rope, src, positions, dst, cores);
     }
+    let params = RopeParams { rows: count_rows(src)?, heads: 1, rope };
     let op = build::<kernel::Rope>(&params, params.rows, [src, positions, dst], cores)?;
     Ok(factors.map_or(op, |factors| with_third(op, factors)))
+}
+
+/// The descriptor for the vector unit, with a table.
+fn on_vector_unit(
+    rope: Rope,
+    src: &TensorView,
+    rotations: &TensorView,
+    dst: &TensorView,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    if !rope_suits_sfpu(&rope, src, dst) || !sfpu_reaches(rotations) {
+        return Err("rows that the vector unit cannot reach".into());
+    }
+    // The heads of a token have one row of the table.
+    let ([ne0, tokens, ..], [nb0, nb1, ..]) = (rotations.ne, rotations.nb);
+    let table = TensorView { ne: [ne0, 1, tokens, 1], nb: [nb0, nb1, nb1, nb1], ..*rotations };
+    let heads = heads_at_once(&rope, [src, dst], count_rows(src)?, cores);
+    let params = RopeParams { rows: count_rows(src)? / heads, heads, rope };
+    let [src, dst] = [src, dst].map(|view| joined(view, heads));
+    let mut op = build::<kernel::Rope>(&params, params.rows, [&src, &table, &dst], cores)?;
+    op.flags = ON_SFPU;
+    op.cores = cores.min(params.rows);
+    Ok(op)
+}
+
+/// What a row takes besides its elements, in elements: the five cores of a tile pass it on, which takes longer than to rotate a head.
+const ROW_COST: u32 = SEGMENT;
+
+/// How many heads of a token, side by side, are best rotated as one row: a divisor of their number, so that no core has longer to work than with another.
+fn heads_at_once(rope: &Rope, views: [&TensorView; 2], rows: u32, cores: u32) -> u32 {
+    let [ne0, heads, ..] = views[0].ne;
+    let has_whole_registers =
+        ne0.is_multiple_of(STEP) && (rope.distance == 1 || rope.distance.is_multiple_of(STEP));
+    if !has_whole_registers || views.iter().any(|view| view.nb[1] != u64::from(ne0) * view.nb[0]) {
+        return 1;
+    }
+    let possible = (1..=heads.min(SEGMENT / ne0)).filter(|&count| heads.is_multiple_of(count));
+    let cost = |count: u32| (rows / count).div_ceil(cores.max(1)) * (ROW_COST + count * ne0);
+    possible.min_by_key(|&count| cost(count)).unwrap_or(1)
+}
+
+/// The view with so many neighbouring rows as one.
+pub(in crate::ops) fn joined(view: &TensorView, rows: u32) -> TensorView {
+    let ([ne0, ne1, ne2, ne3], [nb0, nb1, nb2, nb3]) = (view.ne, view.nb);
+    TensorView { ne: [ne0 * rows, ne1 / rows, ne2, ne3], nb: [nb0, nb1 * u64::from(rows), nb2, nb3], ..*view }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heads(ne: [u32; 4], distance: u32) -> u32 {
+        let rope = Rope { distance, pairs: ne[0] / 2, ..Rope::default() };
+        let view = TensorView::contiguous(ElementType::F32, 0, ne);
+        heads_at_once(&rope, [&view, &view], ne[1] * ne[2], 72)
+    }
+
+    #[test]
+    fn many_tokens_have_their_heads_rotated_together() {
+        assert_eq!(heads([64, 32, 512, 1], 1), 32);
+        assert_eq!(heads([128, 32, 512, 1], 64), 16);
+        // A head for each core.
+        assert_eq!(heads([64, 32, 1, 1], 1), 1);
+        // Halves that are no whole registers.
+        assert_eq!(heads([64, 32, 512, 1], 32), 1);
+        let apart = TensorView {
+            nb: [4, 512, 2048, 2048],
+            ..TensorView::contiguous(ElementType::F32, 0, [64, 4, 512, 1])
+        };
+        let rope = Rope { distance: 1, pairs: 32, ..Rope::default() };
+        assert_eq!(heads_at_once(&rope, [&apart, &apart], 2048, 72), 1);
+    }
+
+    #[test]
+    fn joined_rows_are_the_same_elements() {
+        let view = TensorView::contiguous(ElementType::F32, 64, [64, 32, 5, 2]);
+        let joined = joined(&view, 8);
+        assert_eq!((joined.ne, joined.nb), ([512, 4, 5, 2], [4, 2048, 8192, 40960]));
+    }
 }

@@ -8,7 +8,7 @@ use crate::rt::noc::Noc;
 use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use tt_kernel_abi::elementwise::{Piece, split_row};
-use tt_kernel_abi::sfpu::rows::{SLOTS, Segment, head_staging};
+use tt_kernel_abi::sfpu::rows::{SLOTS, Segment, head_staging, padded};
 use tt_kernel_abi::{DramAddr, TensorView};
 
 /// Segments that are read at a time: their requests are under way together.
@@ -97,14 +97,14 @@ impl Rows<'_> {
     fn finish(&mut self, segment: &Segment) {
         let op = self.launch.op;
         let nothing = self.work.function.nothing();
-        self.pad(0, segment.number, address(&op.src0, &piece(&op.src0, segment)), segment, nothing);
+        self.pad(0, segment.number, &op.src0, &piece(&op.src0, segment), nothing);
         let bit = 1 << (segment.number % SLOTS);
         if self.reading & bit != 0 {
             // Others may be unpacking what was there before.
             self.reading &= !bit;
             if let Some(partner) = partner_piece(self.launch, &self.work, segment) {
                 let slot = partner_slot(self.launch, segment);
-                self.pad(1, slot, address(&op.src1, &partner), segment, 0.0);
+                self.pad(1, slot, &op.src1, &partner, 0.0);
             }
         }
         if !segment.opens {
@@ -121,9 +121,9 @@ impl Rows<'_> {
         head[1].store(self.value(segment).map_or(0, |at| staged(self.launch, segment, at).words()[0].load()));
     }
 
-    /// Fills a segment of an operand, whose address is `addr`, up to whole vector registers.
-    fn pad(&self, number: u32, slot: u32, addr: u64, segment: &Segment, with: f32) {
-        let elements = operand(self.launch, number, slot, addr).words();
-        fill(&elements[segment.len as usize..segment.padded() as usize], with.to_bits());
+    /// Fills a piece of an operand up to whole vector registers.
+    fn pad(&self, number: u32, slot: u32, view: &TensorView, piece: &Piece, with: f32) {
+        let elements = operand(self.launch, number, slot, address(view, piece)).words();
+        fill(&elements[piece.len as usize..padded(piece.len) as usize], with.to_bits());
     }
 }

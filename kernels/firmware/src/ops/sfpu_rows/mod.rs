@@ -36,7 +36,9 @@ use tt_kernel_abi::rows::gradient::{GradientFunction, GradientParams};
 use tt_kernel_abi::rows::norm::{NormFunction, NormParams};
 use tt_kernel_abi::rows::rope::RopeParams;
 use tt_kernel_abi::rows::soft_max::SoftMaxParams;
-use tt_kernel_abi::sfpu::rows::{self, HALF_ROWS, Pass, RowFunction, SEGMENT, SLOTS, Segment, Segments};
+use tt_kernel_abi::sfpu::rows::{
+    self, HALF_ROWS, Pass, RowFunction, SEGMENT, SLOTS, STEP, Segment, Segments,
+};
 
 /// Tensix semaphore: halves of Dst between TRISC0's unpack and their return.
 pub const SEM_TAKEN: u32 = 5;
@@ -55,12 +57,34 @@ pub struct Work<'a> {
     factor: f32,
     /// What a softmax says besides.
     soft_max: Option<&'a SoftMaxParams>,
+    rotation: Rotation,
+}
+
+/// How a row's elements are pairs.
+#[derive(Clone, Copy)]
+struct Rotation {
+    /// Heads that a row has. Each has the same partner.
+    heads: u32,
+    /// From the first element of a pair to the second.
+    distance: u32,
+}
+
+impl Rotation {
+    /// What other functions have.
+    const NONE: Self = Self { heads: 1, distance: 0 };
 }
 
 impl<'a> From<&'a SoftMaxParams> for Work<'a> {
     fn from(params: &'a SoftMaxParams) -> Self {
         let SoftMaxParams { rows, scale, .. } = *params;
-        Self { function: RowFunction::SoftMax, rows, scale, factor: 0.0, soft_max: Some(params) }
+        Self {
+            function: RowFunction::SoftMax,
+            rows,
+            scale,
+            factor: 0.0,
+            soft_max: Some(params),
+            rotation: Rotation::NONE,
+        }
     }
 }
 
@@ -69,7 +93,7 @@ impl From<&GradientParams> for Work<'_> {
         let GradientParams { function, rows, scale, factor } = *params;
         // The host checks functions.
         let function = GradientFunction::from_code(function).unwrap_or(GradientFunction::SoftMaxBack);
-        Self { function: function.into(), rows, scale, factor, soft_max: None }
+        Self { function: function.into(), rows, scale, factor, soft_max: None, rotation: Rotation::NONE }
     }
 }
 
@@ -78,17 +102,20 @@ impl From<&NormParams> for Work<'_> {
         let NormParams { function, rows, eps, factor } = *params;
         // The host checks functions.
         let function = NormFunction::from_code(function).unwrap_or(NormFunction::RmsNorm);
-        Self { function: function.into(), rows, scale: eps, factor, soft_max: None }
+        Self { function: function.into(), rows, scale: eps, factor, soft_max: None, rotation: Rotation::NONE }
     }
 }
 
 impl From<&RopeParams> for Work<'_> {
     fn from(params: &RopeParams) -> Self {
-        let function = match params.rope.distance {
+        let RopeParams { rows, heads, rope } = *params;
+        let function = match rope.distance {
             1 => RowFunction::Rotate,
+            distance if distance.is_multiple_of(STEP) => RowFunction::Rotate,
             _ => RowFunction::RotateHalves,
         };
-        Self { function, rows: params.rows, scale: 0.0, factor: 0.0, soft_max: None }
+        let rotation = Rotation { heads: heads.max(1), distance: rope.distance };
+        Self { function, rows, scale: 0.0, factor: 0.0, soft_max: None, rotation }
     }
 }
 
@@ -140,6 +167,6 @@ fn partner_piece(launch: &Launch, work: &Work, segment: &Segment) -> Option<Piec
     (partner.ne[0] > 0 && work.function.needs_partner(segment.pass)).then_some(Piece {
         row,
         first: segment.first,
-        len: segment.len,
+        len: segment.len / work.rotation.heads,
     })
 }

@@ -17,7 +17,7 @@ use tt_kernel_abi::{DramAddr, ElementType};
 /// Runs NCRISC's part.
 #[inline(never)]
 pub fn run(launch: &TileLaunch, work: Work) {
-    let mut rows = Rows { launch, noc: Noc::new(1), target: None };
+    let mut rows = Rows { launch, noc: Noc::new(1), target: None, halves: 0 };
     let mut freed = 0;
     for segment in segments(launch, &work).filter(|segment| segment.pass.has_result()) {
         launch.progress(segment.number);
@@ -51,6 +51,8 @@ struct Rows<'a> {
     noc: Noc,
     /// The last token, and its row of the cache.
     target: Option<(u32, Option<u32>)>,
+    /// Rows of F16 so far.
+    halves: u32,
 }
 
 impl Rows<'_> {
@@ -60,13 +62,13 @@ impl Rows<'_> {
         if op.more[1].ne[0] == 0 {
             return Some(piece(&op.dst, segment));
         }
-        let [head, token, batch] = split_row(&op.src0, segment.row);
+        let [heads, token, batch] = split_row(&op.src0, segment.row);
         let index = match self.target {
             Some((of, index)) if of == token => index,
             _ => self.index(token),
         };
         self.target = Some((token, index));
-        index.map(|index| Piece { row: [head, index, batch], first: 0, len: segment.len })
+        index.map(|index| Piece { row: [heads, index, batch], first: 0, len: segment.len })
     }
 
     /// The row of the cache that a token's index names. Reports it if there is none.
@@ -95,11 +97,12 @@ impl Rows<'_> {
             self.noc.write_dram(from.part(0, 4 * to.len), DramAddr(addr));
             return;
         }
-        // The piece before has left the room for halves.
-        self.noc.wait_writes();
-        let halves = self.launch.l1(halves_slot(addr), 2 * SEGMENT).part(0, 2 * to.len);
+        let halves = self.launch.l1(halves_slot(self.halves, addr), 2 * SEGMENT).part(0, 2 * to.len);
+        self.halves += 1;
         convert((ElementType::F32, from), (ElementType::F16, halves), to.len);
         order();
+        // The row before has left the other slot, which is the next one's.
+        self.noc.wait_writes();
         self.noc.write_dram(halves, DramAddr(addr));
     }
 }

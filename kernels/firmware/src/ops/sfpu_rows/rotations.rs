@@ -1,15 +1,20 @@
 //! Rotary positions: TRISC1's part. A pair's elements are in two registers, its cosine and sine in two more, in the same places of the partner.
 //!
-//! Neighbours are the even and the odd columns of the same rows of Dst. Of pairs that are half a row apart, TRISC0 has brought the halves to
-//! blocks of their own.
+//! Neighbours are the even and the odd columns of the same rows of Dst. Pairs that are whole registers apart are so many rows apart. Of others that are half a row apart,
+//! TRISC0 has brought the halves to blocks of their own.
+//!
+//! The heads of a row lie one behind the other: cosines and sines stay in their registers for all of them.
 
-use super::trisc1::{LANES, rewind};
+use super::Work;
 use crate::ops::sfpu::trisc1::{load, step};
 use crate::rt::chip::insn::SFPSTORE;
-use crate::{ttinsn, ttprogram};
+use crate::rt::tensix::push;
+use crate::ttprogram;
+use core::ops::Range;
+use tt_isa::format::FACE_DIM;
 use tt_isa::sfpu::mod0_fmt;
 use tt_kernel_abi::sfpu::BLOCK_ROWS;
-use tt_kernel_abi::sfpu::rows::{PARTNER_ROW, STEP, Segment};
+use tt_kernel_abi::sfpu::rows::{PARTNER_ROW, RowFunction, STEP, Segment, padded};
 use tt_kernel_sfpu::Program;
 use tt_kernel_sfpu::rotate::{self, COS, SIN};
 
@@ -17,39 +22,41 @@ const ROTATE: Program = rotate::rotate();
 
 /// What is added to a row of Dst for its odd columns.
 const ODD: u32 = 2;
+/// Rows of Dst whose even and odd columns are registers.
+const REGISTER_ROWS: u32 = STEP / FACE_DIM as u32;
 
 /// `SFPSTORE` of all 32 bits.
-const fn store(lreg_ind: u32, dest_reg_addr: u32, sfpu_addr_mode: u32) -> u32 {
-    SFPSTORE { lreg_ind, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode, dest_reg_addr }.word()
+const fn store(lreg_ind: u32, dest_reg_addr: u32) -> u32 {
+    SFPSTORE { lreg_ind, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode: step::STAY, dest_reg_addr }.word()
 }
 
-/// Pairs of neighbours.
+/// Rotates the pairs of a segment.
 #[inline(never)]
-pub fn neighbours(segment: &Segment) {
-    for _ in 0..segment.padded() / STEP {
-        ttinsn!(load(0, 0));
-        ttinsn!(load(1, ODD));
-        ttinsn!(load(COS, PARTNER_ROW));
-        ttinsn!(load(SIN, PARTNER_ROW + ODD));
-        ttprogram!(ROTATE);
-        // The counter moves on to the odd columns, and then to the next rows.
-        ttinsn!(store(0, 0, step::ON));
-        ttinsn!(store(1, 0, step::ON));
-    }
-    rewind();
+pub fn segment(work: &Work, segment: &Segment) {
+    let head = segment.len / work.rotation.heads;
+    let (second, rows) = match (work.function, work.rotation.distance) {
+        (RowFunction::RotateHalves, _) => (BLOCK_ROWS, padded(head / 2) / FACE_DIM as u32),
+        (_, 1) => return registers(work.rotation.heads, head, ODD, 0..padded(head) / FACE_DIM as u32),
+        (_, distance) => (distance / FACE_DIM as u32, distance / FACE_DIM as u32),
+    };
+    registers(work.rotation.heads, head, second, 0..rows);
+    registers(work.rotation.heads, head, second, ODD..rows);
 }
 
-/// Pairs of the elements of two halves.
-#[inline(never)]
-pub fn halves(segment: &Segment) {
-    for _ in 0..(segment.len / 2).next_multiple_of(STEP) / LANES {
-        ttinsn!(load(0, 0));
-        ttinsn!(load(1, BLOCK_ROWS));
-        ttinsn!(load(COS, PARTNER_ROW));
-        ttinsn!(load(SIN, PARTNER_ROW + BLOCK_ROWS));
-        ttprogram!(ROTATE);
-        ttinsn!(store(1, BLOCK_ROWS, step::STAY));
-        ttinsn!(store(0, 0, step::ON));
+/// Rotates the registers at every [`REGISTER_ROWS`]th of `rows`, and those `second` rows behind them, of heads of `len` elements.
+#[inline(always)]
+fn registers(heads: u32, len: u32, second: u32, rows: Range<u32>) {
+    for row in rows.step_by(REGISTER_ROWS as usize) {
+        push(load(COS, PARTNER_ROW + row));
+        push(load(SIN, PARTNER_ROW + row + second));
+        let mut at = row;
+        for _ in 0..heads {
+            push(load(0, at));
+            push(load(1, at + second));
+            ttprogram!(ROTATE);
+            push(store(0, at));
+            push(store(1, at + second));
+            at += len / FACE_DIM as u32;
+        }
     }
-    rewind();
 }

@@ -9,7 +9,7 @@ use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::{semwait, ttinsn};
-use tt_kernel_abi::sfpu::rows::{PARTNER_ROW, RowFunction};
+use tt_kernel_abi::sfpu::rows::{PARTNER_ROW, RowFunction, padded};
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 
 /// Runs TRISC0's part.
@@ -23,17 +23,18 @@ pub fn run(launch: &TileLaunch, work: Work) {
         BLOCKS_READY.wait(segment.number + 1);
         semwait!(block::UNPACK | block::SYNC, SEM_TAKEN, sem_cond::WHILE_MAX);
         ttinsn!(SEMPOST { sem_sel: sem(SEM_TAKEN) }.word());
-        let (len, row) = (segment.padded(), half(segment.number));
+        let row = half(segment.number);
         let at = address(&op.src0, &piece(&op.src0, &segment));
         let in_halves = work.function == RowFunction::RotateHalves;
-        let mut bring = |from: L1, row| match in_halves {
-            true => unpacker.bring_halves(from, row, segment.len / 2),
-            false => unpacker.bring(from, row, len),
+        let mut bring = |from: L1, row, len| match in_halves {
+            true => unpacker.bring_halves(from, row, len / 2),
+            false => unpacker.bring(from, row, padded(len)),
         };
-        bring(operand(launch, 0, segment.number, at), row);
+        bring(operand(launch, 0, segment.number, at), row, segment.len);
         if let Some(partner) = partner_piece(launch, &work, &segment) {
             let at = address(&op.src1, &partner);
-            bring(operand(launch, 1, partner_slot(launch, &segment), at), row + PARTNER_ROW);
+            let from = operand(launch, 1, partner_slot(launch, &segment), at);
+            bring(from, row + PARTNER_ROW, partner.len);
         }
         ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::UNPACK0 }.word());
         ttinsn!(SEMPOST { sem_sel: sem(SEM_FILLED) }.word());

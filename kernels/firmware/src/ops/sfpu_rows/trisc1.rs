@@ -73,8 +73,7 @@ pub fn run(launch: &TileLaunch, work: Work) {
             RowFunction::SoftMaxBack => rows.soft_max_back(&segment),
             RowFunction::RmsNormBack => rows.rms_norm_back(&segment),
             function if function.is_norm() => norms::segment(launch, &rows.work, &segment),
-            RowFunction::Rotate => rotations::neighbours(&segment),
-            RowFunction::RotateHalves => rotations::halves(&segment),
+            function if function.is_rotation() => rotations::segment(&rows.work, &segment),
             _ => rows.of_powers(&segment),
         }
         end();
