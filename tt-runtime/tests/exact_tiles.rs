@@ -91,7 +91,7 @@ fn products_of_many_rows() {
             [([576, 96, 33], 96), ([288, 416, 64], 160), ([1024, 320, 130], 320), ([256, 1024, 512], 1024)]
         {
             let (_, errors) = product(&device, &mut Rng::new(rows as u64), kind, [k, n, rows], columns);
-            println!("{kind:?} {k} x {n}, {rows} rows: {errors:.2e?}");
+            println!("{kind:?} {k} x {n}, {rows} rows: {errors:?}");
             check(&errors, &format!("{kind:?} {k} x {n}, {rows} rows"));
         }
     }
@@ -125,7 +125,8 @@ fn the_vendors_simulator_gives_the_same_bytes() {
     let devices = [simulator(), open(&format!("ttsim:{}", library.to_string_lossy()))];
     for kind in Kind::ALL {
         for shape in [[32, 32], [800, 75]] {
-            let [ours, theirs] = devices.each_ref().map(|device| bytes(device, &mut Rng::new(2), kind, shape));
+            let [ours, theirs] =
+                devices.each_ref().map(|device| bytes(device, &mut Rng::new(2), kind, shape));
             assert!(ours == theirs, "{kind:?} {shape:?}: other bytes");
         }
         let [ours, theirs] =

@@ -284,8 +284,7 @@ mod tests {
         let shapes = [(64, 16), (256, 16), (7, 5), (16, 1), (100, 3), (448, 33), (1, 9)];
         let types = [ElementType::TilesBfp8, ElementType::TilesBfp4, ElementType::TilesBf16];
         for ((n_tiles, row_tiles), ty) in shapes.into_iter().flat_map(|shape| types.map(|ty| (shape, ty))) {
-            let params =
-                BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights: block_weights(ty) };
+            let params = BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights: block_weights(ty) };
             let mut seen = BTreeSet::new();
             for index in 0..72 {
                 let plan = Plan::new(&params, [index % 8, index / 8], grid, index);
@@ -330,8 +329,7 @@ mod tests {
     #[test]
     fn activations_stay_where_they_have_room() {
         let stays = |k_tiles| {
-            let params =
-                BlockParams { n_tiles: 256, k_tiles, row_tiles: 16, block_weights: BLOCK_WEIGHTS };
+            let params = BlockParams { n_tiles: 256, k_tiles, row_tiles: 16, block_weights: BLOCK_WEIGHTS };
             Plan::new(&params, [0, 0], [8, 9], 0).stays()
         };
         assert!(stays(64) && stays(128) && !stays(448));

@@ -78,11 +78,8 @@ pub fn exact_tiles(
     }
     super::matmul::tiles(src0, ty)?;
     super::matmul::tiles(dst, ElementType::TilesBf16)?;
-    let params = ExactTilesParams {
-        first: first / TILE,
-        n_tiles: columns.div_ceil(TILE),
-        k_tiles: k.div_ceil(TILE),
-    };
+    let params =
+        ExactTilesParams { first: first / TILE, n_tiles: columns.div_ceil(TILE), k_tiles: k.div_ceil(TILE) };
     check::count("tiles", &[params.n_tiles, params.k_tiles])?;
     let op = OpDescriptor::of::<kernel::ExactTiles>(&params, cores.min(params.groups()));
     Ok(OpDescriptor { src0: *src0, dst: *dst, ..op })

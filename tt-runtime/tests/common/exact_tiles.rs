@@ -34,7 +34,10 @@ impl Weights {
     /// Single precision values, row after row; rows are padded to whole tiles.
     pub fn values(&self) -> Vec<f32> {
         let form = Form::Exact(self.kind);
-        self.stream.chunks(form.strip_bytes(self.k)).flat_map(|strip| form.unpack_strip(self.k, strip)).collect()
+        self.stream
+            .chunks(form.strip_bytes(self.k))
+            .flat_map(|strip| form.unpack_strip(self.k, strip))
+            .collect()
     }
 }
 
