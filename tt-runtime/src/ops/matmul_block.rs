@@ -176,3 +176,73 @@ fn in_blocks(product: &OpDescriptor, src1: &TensorView) -> Result<OpDescriptor, 
     let op = OpDescriptor::of::<kernel::MatmulBlock>(&params, product.cores);
     Ok(OpDescriptor { src0: product.src0, src1: *src1, dst: product.dst, ..op })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::matmul;
+    use super::*;
+    use tt_kernel_abi::exact::Kind;
+
+    fn product(weights: ElementType, [k, n, rows]: [u32; 3]) -> OpDescriptor {
+        let src0 = TensorView::tiles(weights, 1 << 24, [k, n, 1, 1]);
+        let src1 = TensorView::contiguous(ElementType::F32, 2 << 24, [k, rows, 1, 1]);
+        let dst = TensorView::contiguous(ElementType::F32, 3 << 24, [n, rows, 1, 1]);
+        matmul(&src0, &src1, &dst, 72).unwrap()
+    }
+
+    #[test]
+    fn exact_weights_become_tiles_where_they_would_come_often() {
+        for kind in Kind::ALL {
+            let worth = |rows| worth_block_tiles(&product(ElementType::Exact(kind), [2048, 8192, rows]));
+            assert!([33, 64, 512].into_iter().all(worth) && ![1, 8, 32].into_iter().any(worth), "{kind:?}");
+        }
+        // These are computed in blocks as they are, or not at all.
+        for weights in [ElementType::TilesBfp8, ElementType::TilesBf16] {
+            assert!(!worth_block_tiles(&product(weights, [2048, 8192, 512])));
+        }
+        // Columns of results that are no whole tiles.
+        let odd = product(ElementType::Exact(Kind::Scale), [2048, 8200, 512]);
+        assert!(!worth_block_tiles(&odd) && block_tiles(&odd.src0).count() == 1);
+    }
+
+    #[test]
+    fn parts_cover_all_columns_in_memory_for_the_first() {
+        let exact = ElementType::Exact(Kind::SuperMin);
+        for [k, n] in [[4096, 14336], [2048, 128_256], [4096, 128_256], [16384, 32], [1 << 21, 64], [32, 32]]
+        {
+            let product = product(exact, [k, n, 64]);
+            let parts: Vec<_> = block_tiles(&product.src0).collect();
+            let most = parts[0].1.span();
+            assert!(most <= BLOCK_TILES_BYTES || parts[0].1.ne[1] == TILE, "{k} x {n}");
+            let mut next = 0;
+            for (first, form) in parts {
+                assert_eq!(first, next);
+                assert!(form.ne[1] > 0 && form.span() <= most);
+                next += form.ne[1];
+                let tiles = TensorView { addr: 5 << 30, ..form };
+                let src1 = TensorView { addr: 9 << 30, ..block_form(&product.src1) };
+                let made = exact_tiles(&product.src0, first, &tiles, 72).unwrap();
+                let step = blocks_of_tiles(&product, first, &tiles, &src1).unwrap();
+                assert_eq!((made.dst, step.src0, step.dst.ne[0]), (tiles, tiles, form.ne[1]));
+                assert_eq!(step.dst.addr, product.dst.addr + 4 * u64::from(first));
+            }
+            assert_eq!(next, n);
+        }
+        assert_eq!(block_tiles(&product(exact, [4096, 14336, 64]).src0).count(), 1);
+    }
+
+    #[test]
+    fn tiles_are_of_the_products_weights() {
+        let product = product(ElementType::Exact(Kind::Scale), [512, 256, 64]);
+        let form = |ne| TensorView::tiles(ElementType::TilesBf16, 5 << 24, ne);
+        let src1 = TensorView { addr: 6 << 24, ..block_form(&product.src1) };
+        for (first, ne) in [(0, [512, 288, 1, 1]), (16, [512, 32, 1, 1]), (0, [256, 256, 1, 1])] {
+            assert!(exact_tiles(&product.src0, first, &form(ne), 72).is_err(), "{first} {ne:?}");
+            assert!(blocks_of_tiles(&product, first, &form(ne), &src1).is_err(), "{first} {ne:?}");
+        }
+        let other = TensorView::tiles(ElementType::TilesBfp8, 5 << 24, [512, 256, 1, 1]);
+        assert!(exact_tiles(&product.src0, 0, &other, 72).is_err());
+        assert!(exact_tiles(&other, 0, &form([512, 256, 1, 1]), 72).is_err());
+        assert!(blocks(&product, &src1).is_err());
+    }
+}
