@@ -501,21 +501,24 @@ void given_blocks(ggml_backend_t backend) {
         if (std::fread(bytes.data(), 1, bytes.size(), file) != bytes.size()) {
             fail("the file ends early");
         }
-        std::vector<float> x(3 * k);
-        for (float & value : x) {
-            value = unit();
+        // As of a few sequences, and as of a prompt.
+        for (int64_t rows : { 3, 40 }) {
+            std::vector<float> x(rows * k);
+            for (float & value : x) {
+                value = unit();
+            }
+            const std::vector<float> want = product(cpu, type, k, n, bytes, x), got = product(backend, type, k, n, bytes, x);
+            double                   wrong = 0, all = 0;
+            for (size_t i = 0; i < want.size(); i++) {
+                wrong += ((double) got[i] - want[i]) * ((double) got[i] - want[i]);
+                all += (double) want[i] * want[i];
+            }
+            std::printf("error of %s with %d rows: %g of %g\n", ggml_type_name(type), (int) rows, wrong / all, all);
+            if (!(all > 0)) {
+                fail("nothing to compare");
+            }
+            expect_close(wrong / all, ggml_type_name(type));
         }
-        const std::vector<float> want = product(cpu, type, k, n, bytes, x), got = product(backend, type, k, n, bytes, x);
-        double                   wrong = 0, all = 0;
-        for (size_t i = 0; i < want.size(); i++) {
-            wrong += ((double) got[i] - want[i]) * ((double) got[i] - want[i]);
-            all += (double) want[i] * want[i];
-        }
-        std::printf("error of %s: %g of %g\n", ggml_type_name(type), wrong / all, all);
-        if (!(all > 0)) {
-            fail("nothing to compare");
-        }
-        expect_close(wrong / all, ggml_type_name(type));
     }
     std::fclose(file);
     ggml_backend_free(cpu);

@@ -6,6 +6,7 @@ use tt_runtime::ops::elementwise::Glu;
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, TensorView};
 
+use super::matrix::is_in_blocks;
 use super::{Memory, Node, Steps, padded_span};
 use crate::abi::TensorRef;
 use crate::abi::host::Host;
@@ -109,6 +110,9 @@ impl Node<'_> {
         let dst = self.memory.place(add)?;
         let mut steps = self.mul_mat()?;
         let product = steps.pop().ok_or("no product")?;
+        if product.dst != self.dst()? {
+            return Err("the product is computed in parts".into());
+        }
         steps.push(ops::matmul_add(&product, &addend, &dst)?);
         Ok(steps)
     }
@@ -127,7 +131,7 @@ impl Node<'_> {
         // Of these rows nothing is there but their shape.
         let rows = TensorView::contiguous(ElementType::F32, 0, [k, rows, 1, 1]);
         let product = ops::matmul(&weights, &rows, &dst, self.cores)?;
-        if !ops::worth_blocks(&product) {
+        if !is_in_blocks(&product) {
             return Err("the product is not computed in blocks".into());
         }
         let form = ops::block_form(&rows);
@@ -136,7 +140,10 @@ impl Node<'_> {
         let (function, params) = (self.function(Glu::from_name)?, [self.f32(2), self.f32(3)]);
         let swapped = self.i32(1) != 0;
         let glu = ops::glu_blocks(function, swapped, &params, [&src0, &src1], &ordered, self.cores)?;
-        Ok(vec![glu, ops::blocks(&product, &ordered)?])
+        let mut steps = vec![glu];
+        let product = self.in_blocks(product, &ordered, &mut steps)?;
+        steps.push(product);
+        Ok(steps)
     }
 
     fn mul_mat_glu(&mut self, second: TensorRef<'_>, glu: TensorRef<'_>) -> Steps {

@@ -29,10 +29,10 @@ pub struct ImageSlot {
 
 /// Slots of the four images. BRISC and NCRISC share one: as lanes they run the same code.
 pub const IMAGE_SLOTS: [ImageSlot; 4] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_2800 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x3_2800, size: 0x6200 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x3_8A00, size: 0xCA00 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x4_5400, size: 0x3200 },
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_2200 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x3_2200, size: 0x6800 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x3_8A00, size: 0xC600 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x4_5000, size: 0x3600 },
 ];
 
 /// Where NCRISC starts in BRISC's image.

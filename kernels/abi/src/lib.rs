@@ -20,6 +20,7 @@ pub mod descriptor;
 pub mod dram;
 pub mod elementwise;
 pub mod exact;
+pub mod exact_tiles;
 pub mod fold;
 pub mod l1;
 pub mod launch;

@@ -34,6 +34,8 @@ pub struct BlockParams {
     pub k_tiles: u32,
     /// Tiles of rows of src1.
     pub row_tiles: u32,
+    /// Tiles of weights in a block, at most ([`block_weights`]).
+    pub block_weights: u32,
 }
 
 /// Bytes of a tile of activations, BF16.
@@ -46,8 +48,15 @@ const FEW: u32 = 4;
 pub const BLOCK_K: u32 = 8;
 /// Tiles of weights in a block, at most, and bytes of their slot.
 pub const BLOCK_WEIGHTS: u32 = 32;
-/// See above: BFP8_b is the largest format.
+/// See above: of BFP8_b there is room for all of them, of BF16 for half as many.
 pub const WEIGHTS_SLOT: u32 = BLOCK_WEIGHTS * ElementType::TilesBfp8.block_bytes();
+
+/// Tiles of weights of a type in a block, at most.
+pub const fn block_weights(ty: ElementType) -> u32 {
+    let fit = WEIGHTS_SLOT / ty.block_bytes();
+    if fit < BLOCK_WEIGHTS { fit } else { BLOCK_WEIGHTS }
+}
+
 /// Slots of weights.
 pub const WEIGHTS_SLOTS: u32 = 6;
 /// Slots of activations, at most.
@@ -129,6 +138,8 @@ pub struct Plan {
     first_column: u32,
     columns: u32,
     at_once: u32,
+    /// Tiles of weights in a block, at most.
+    block_weights: u32,
     /// Blocks of the result for each group of rows, and of groups.
     steps: u32,
     passes: u32,
@@ -137,7 +148,7 @@ pub struct Plan {
 impl Plan {
     /// That of the tile at `place` in a grid, worker number `index`.
     pub const fn new(params: &BlockParams, place: [u32; 2], grid: [u32; 2], index: u32) -> Self {
-        let &BlockParams { n_tiles, k_tiles, row_tiles } = params;
+        let &BlockParams { n_tiles, k_tiles, row_tiles, block_weights } = params;
         let spread = is_spread(row_tiles);
         let rows = rows_at_once(row_tiles);
         let groups = row_tiles.div_ceil(rows);
@@ -155,6 +166,7 @@ impl Plan {
             first_column,
             columns,
             at_once: most.div_ceil(steps),
+            block_weights,
             steps,
             passes: groups.div_ceil(group_step),
         }
@@ -202,7 +214,7 @@ impl Plan {
 
     /// Tiles of K in a block of K.
     pub const fn depth(&self) -> u32 {
-        let fits = BLOCK_WEIGHTS / self.at_once;
+        let fits = self.block_weights / self.at_once;
         if fits < BLOCK_K { fits } else { BLOCK_K }
     }
 
@@ -269,14 +281,16 @@ mod tests {
     #[test]
     fn blocks_cover_the_result_once() {
         let grid = [8, 9];
-        for (n_tiles, row_tiles) in [(64, 16), (256, 16), (7, 5), (16, 1), (100, 3), (448, 33), (1, 9)] {
-            let params = BlockParams { n_tiles, k_tiles: 20, row_tiles };
+        let shapes = [(64, 16), (256, 16), (7, 5), (16, 1), (100, 3), (448, 33), (1, 9)];
+        let types = [ElementType::TilesBfp8, ElementType::TilesBfp4, ElementType::TilesBf16];
+        for ((n_tiles, row_tiles), ty) in shapes.into_iter().flat_map(|shape| types.map(|ty| (shape, ty))) {
+            let params = BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights: block_weights(ty) };
             let mut seen = BTreeSet::new();
             for index in 0..72 {
                 let plan = Plan::new(&params, [index % 8, index / 8], grid, index);
                 for block in (0..plan.blocks()).map(|number| plan.block(number)) {
                     assert!(block.rows * block.columns <= DST_TILES);
-                    assert!(block.columns * plan.depth() <= BLOCK_WEIGHTS);
+                    assert!(block.columns * plan.depth() * ty.block_bytes() <= WEIGHTS_SLOT);
                     assert!(block.rows * plan.depth() * ACT_TILE_BYTES <= plan.acts_slot());
                     for row in block.row..block.row + block.rows {
                         for column in block.column..block.column + block.columns {
@@ -315,14 +329,15 @@ mod tests {
     #[test]
     fn activations_stay_where_they_have_room() {
         let stays = |k_tiles| {
-            Plan::new(&BlockParams { n_tiles: 256, k_tiles, row_tiles: 16 }, [0, 0], [8, 9], 0).stays()
+            let params = BlockParams { n_tiles: 256, k_tiles, row_tiles: 16, block_weights: BLOCK_WEIGHTS };
+            Plan::new(&params, [0, 0], [8, 9], 0).stays()
         };
         assert!(stays(64) && stays(128) && !stays(448));
     }
 
     #[test]
     fn tiles_that_share_walk_the_same_blocks() {
-        let params = BlockParams { n_tiles: 256, k_tiles: 64, row_tiles: 13 };
+        let params = BlockParams { n_tiles: 256, k_tiles: 64, row_tiles: 13, block_weights: BLOCK_WEIGHTS };
         let plan = |x, y| Plan::new(&params, [x, y], [8, 9], y * 8 + x);
         for number in 0..plan(0, 0).blocks() {
             for y in 0..9 {

@@ -83,6 +83,8 @@ macro_rules! device_operators {
             AttentionRows = 27, "ATTENTION_ROWS", $crate::attention_rows::AttentionRowsParams, tensix(attention_rows);
             /// Rows of activations to the order of `MUL_MAT_BLOCK` ([`crate::order`]).
             Order = 28, "ORDER", $crate::order::OrderParams, tensix(order);
+            /// BF16 tiles of weights that are not rounded a second time ([`crate::exact_tiles`]).
+            ExactTiles = 29, "EXACT_TILES", $crate::exact_tiles::ExactTilesParams, tensix(exact_tiles);
         }
     };
 }

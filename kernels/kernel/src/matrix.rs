@@ -6,9 +6,10 @@
 //! SrcA alternates between the two n-faces, SrcB steps from group to group, then both go on to the second
 //! k-face, and at the end of a phase back to the start with the next phase.
 
-use super::chip::insn::{MVMUL, REPLAY, SETRWC};
+use super::chip::insn::{MOVA2D, MVMUL, REPLAY, SETRWC};
 use super::chip::{cfg, thread};
 use super::tensix::{Config, push, setc16};
+use super::vector;
 use crate::ttinsn;
 use tt_isa::format::DataFormat;
 use tt_kernel_abi::matmul::{RESULT_ROWS, TILES_AT_ONCE};
@@ -348,4 +349,48 @@ pub fn multiply_next(faces: Faces) {
 /// not write to some columns of rows that `ZEROACC` has cleared and nothing has written since, `ZEROACC.md`). Operands stay; counters do not.
 pub fn define_rows(row: u32) {
     push(mvmul(row, step::N_FACE));
+}
+
+/// Configures the matrix unit, which has nothing to do, for moves from SrcA to Dst that leave all counters alone, and the vector unit with it. Dst gets FP32: numbers of BFP8_b or BF16 are TF32
+/// numbers with zeros behind (`MOVA2D.md`). The packers take Dst for `dst`.
+pub fn configure_moves(dst: DataFormat) {
+    let config = Config;
+    config.set(
+        cfg::ALU_FORMAT_SPEC_REG0_SrcA,
+        cfg::ALU_FORMAT_SPEC_REG0_SrcA.value(DataFormat::Tf32 as u32)
+            | cfg::ALU_FORMAT_SPEC_REG1_SrcB.value(DataFormat::Tf32 as u32)
+            | cfg::ALU_FORMAT_SPEC_REG2_Dstacc.value(dst as u32)
+            | cfg::ALU_ACC_CTRL_Fp32_enabled.value(1)
+            | cfg::ALU_ACC_CTRL_SFPU_Fp32_enabled.value(1),
+    );
+    config.set(cfg::STACC_RELU_ApplyRelu, 0);
+    config.settle(cfg::STACC_RELU_ApplyRelu);
+    ttinsn!(setc16(thread::CLR_DVALID_SrcA_Disable, 0));
+    vector::configure();
+}
+
+/// Moves eight rows of SrcA.
+const fn mova2d(src: u32, dst: u32) -> u32 {
+    MOVA2D { src, dst, instr_mod: MOVE_EIGHT, addr_mode: vector::step::STAY, ..MOVA2D::ZERO }.word()
+}
+
+/// `MOVA2D` of eight rows.
+const MOVE_EIGHT: u32 = 2;
+
+/// Moves the first eight rows of SrcA to the rows of Dst from `row` on, as [`define_rows`] does.
+pub fn move_rows(row: u32) {
+    push(mova2d(0, row));
+}
+
+/// Moves a tile from SrcA to Dst, 64 rows.
+#[inline(never)]
+pub fn move_tile() {
+    ttinsn!(mova2d(0, 0));
+    ttinsn!(mova2d(8, 8));
+    ttinsn!(mova2d(16, 16));
+    ttinsn!(mova2d(24, 24));
+    ttinsn!(mova2d(32, 32));
+    ttinsn!(mova2d(40, 40));
+    ttinsn!(mova2d(48, 48));
+    ttinsn!(mova2d(56, 56));
 }

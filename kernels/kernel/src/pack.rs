@@ -177,22 +177,53 @@ fn set_dst_format(format: DataFormat) {
     );
 }
 
-/// Configures the four packers for [`pack_groups`], in BF16; a row of activations takes `dst_rows` rows of Dst. The matrix unit has nothing to do, and whoever uses it next
-/// configures it anew.
-#[inline(never)]
-pub fn configure_groups(dst_rows: u32) {
-    configure();
-    let config = Config;
+/// What the packers write is BF16, rounded from FP32: to the nearest, ties away from zero (`FormatConversion.md`).
+fn set_bf16() {
     let bf16 = DataFormat::Bf16 as u32;
-    set_dst_format(DataFormat::Bf16);
     for section in SECTIONS {
-        config.set(
+        Config.set(
             nth(section, 2),
             cfg::THCON_SEC0_REG1_Out_data_format.value(bf16)
                 | cfg::THCON_SEC0_REG1_In_data_format.value(bf16)
                 | cfg::THCON_SEC0_REG1_Disable_zero_compress.value(1),
         );
     }
+}
+
+/// Configures the four packers for [`pack_tile`]. Dst is taken for BF16 by whoever configures the matrix unit; [`end_groups`] changes that back.
+#[inline(never)]
+pub fn configure_tiles() {
+    configure();
+    set_bf16();
+    // Strides are of datums as the packers take them: two bytes.
+    Config.set(
+        cfg::PCK0_ADDR_CTRL_XY_REG_0_Xstride,
+        cfg::PCK0_ADDR_CTRL_XY_REG_0_Xstride.value(2)
+            | cfg::PCK0_ADDR_CTRL_XY_REG_0_Ystride.value(2 * FACE_DIM as u32),
+    );
+    Config.settle(cfg::PCK0_ADDR_CTRL_XY_REG_0_Xstride);
+}
+
+/// Packs a tile of BF16, where [`aim_tile`] says.
+#[inline(always)]
+pub fn pack_tile() {
+    ttinsn!(PACR { pack_sel: 0b1111, last: 1, ..PACR::ZERO }.word());
+}
+
+/// Points the packers, which are idle, each at a face of the 64 rows of Dst from `dst_row` on, and at its part of the tile `to`.
+#[inline(never)]
+pub fn aim_tile(dst_row: u32, to: L1) {
+    aim_packers(dst_row, FACE_DIM as u32, to, 2 * FACE_DATUMS as u32);
+}
+
+/// Configures the four packers for [`pack_groups`], in BF16; a row of activations takes `dst_rows` rows of Dst. The matrix unit has nothing to do, and whoever uses it next
+/// configures it anew.
+#[inline(never)]
+pub fn configure_groups(dst_rows: u32) {
+    configure();
+    let config = Config;
+    set_dst_format(DataFormat::Bf16);
+    set_bf16();
     // Strides are of datums as the packers take them: two bytes.
     let row = FACE_DIM as u32 * 2;
     config.set(

@@ -180,3 +180,55 @@ pub const fn second_outer_factor() -> Program {
     p.mad(SUM, SECOND_FACTOR, SECOND_INNER, SUM);
     p.finish()
 }
+
+/// Weights of integers: registers of four elements of K and eight columns.
+pub mod weights {
+    use super::{Kind, Program, Reg, without_constants};
+    use tt_isa::sfpu::lreg;
+
+    /// Registers of the factors of a k-tile.
+    pub const FIRST: Reg = 0;
+    /// See [`FIRST`].
+    pub const SECOND: Reg = 1;
+    /// Registers of outer factors.
+    pub const OUTER_FIRST: Reg = 2;
+    /// See [`OUTER_FIRST`].
+    pub const OUTER_SECOND: Reg = 3;
+    /// The first of four registers of integers, which become weights.
+    pub const INTEGERS: Reg = 4;
+
+    /// Factors times outer ones: what integers are multiplied with, and what is added.
+    pub const fn times_outer(kind: Kind) -> Program {
+        let outers = match kind {
+            Kind::SuperMin => [OUTER_FIRST, OUTER_SECOND],
+            Kind::SuperTwo => [OUTER_FIRST, OUTER_FIRST],
+            // Both are factors of the minimum.
+            Kind::SuperFour => [OUTER_SECOND, OUTER_SECOND],
+            Kind::Scale | Kind::ScaleMin | Kind::TwoScales => [lreg::ONE, lreg::ONE],
+        };
+        let mut p = without_constants();
+        p.mul(FIRST, FIRST, outers[0]);
+        p.mul(SECOND, SECOND, outers[1]);
+        p.finish()
+    }
+
+    /// What becomes of four registers of the first and of the second 16 elements of a k-tile.
+    pub const fn faces(kind: Kind) -> [Program; 2] {
+        match kind {
+            Kind::Scale => [face(FIRST, lreg::ZERO), face(FIRST, lreg::ZERO)],
+            Kind::ScaleMin | Kind::SuperMin => [face(FIRST, SECOND), face(FIRST, SECOND)],
+            Kind::TwoScales | Kind::SuperTwo => [face(FIRST, lreg::ZERO), face(SECOND, lreg::ZERO)],
+            Kind::SuperFour => [face(OUTER_FIRST, FIRST), face(OUTER_FIRST, SECOND)],
+        }
+    }
+
+    const fn face(factor: Reg, addend: Reg) -> Program {
+        let mut p = without_constants();
+        let mut i = 0;
+        while i < 4 {
+            p.mad(INTEGERS + i, factor, INTEGERS + i, addend);
+            i += 1;
+        }
+        p.finish()
+    }
+}

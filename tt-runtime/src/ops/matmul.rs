@@ -261,7 +261,7 @@ pub fn matmul_id(
     Ok(descriptor)
 }
 
-fn tiles(src0: &TensorView, ty: ElementType) -> Result<(), Unsupported> {
+pub(super) fn tiles(src0: &TensorView, ty: ElementType) -> Result<(), Unsupported> {
     if src0.ne.contains(&0) {
         return Err("src0 is empty".into());
     }

@@ -30,7 +30,10 @@ pub use matmul::{
     MAX_IDS, matmul, matmul_id, multiplies_by_column, multiplies_with, ordered, tilizes, with_matrix_units,
     with_ordered, worth_order, worth_tiles,
 };
-pub use matmul_block::{block_form, blocks, glu_blocks, order_blocks, worth_blocks};
+pub use matmul_block::{
+    block_form, block_tiles, blocks, blocks_of_tiles, exact_tiles, glu_blocks, order_blocks,
+    worth_block_tiles, worth_blocks,
+};
 pub use recurrent::{recurrent, solve_tri};
 pub use relay::{End, relay};
 pub use resample::resample;

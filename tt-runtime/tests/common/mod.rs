@@ -6,6 +6,7 @@ pub mod blocks;
 pub mod columns;
 pub mod elements;
 pub mod exact;
+pub mod exact_tiles;
 pub mod experts;
 pub mod folds;
 pub mod fused;

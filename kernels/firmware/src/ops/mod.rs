@@ -9,6 +9,7 @@ pub mod attention_merge;
 pub mod attention_rows;
 pub mod copy;
 pub mod elementwise;
+pub mod exact_tiles;
 pub mod fold;
 pub mod matmul;
 pub mod matmul_block;

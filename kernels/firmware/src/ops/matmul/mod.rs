@@ -47,7 +47,7 @@
 pub mod ahead;
 mod blocks;
 pub mod brisc;
-mod exact;
+pub mod exact;
 pub mod finish;
 pub mod group;
 pub mod halves;

@@ -8,7 +8,7 @@
 //! All but TRISC0 and TRISC1 do what they do for tiles: a block of weights is a group. A single row of activations, as when a model generates text, takes a way of its own, where
 //! eight k-tiles' products are eight rows of Dst and scales cost little ([`single`]). With more rows, a group is multiplied in halves of four k-tiles, and these with one
 //! group of 8 rows after the other: products, which stay apart in Dst, then the vector unit's sums of them. Rows beyond the first eight are slow, since
-//! all weights come to SrcA once for each 8 of them.
+//! all weights come to SrcA once for each 8 of them. With more than 32 the host has tiles made of them ([`exact_tiles`](crate::ops::exact_tiles)).
 //!
 //! Where the kind has minima, rows are multiplied with a tile of ones, too: all 16 columns of that product are the sum of the
 //! activations. NCRISC makes that tile in L1 before it says that there are activations.
@@ -35,7 +35,7 @@ use crate::rt::launch::TileLaunch;
 use tt_kernel_abi::exact::{INTEGER_BYTES, Kind, ONES, ONES_WORD};
 
 /// Tensix semaphore: slots of Dst that hold a group's words.
-const SEM_WORDS: u32 = 0;
+pub const SEM_WORDS: u32 = 0;
 
 /// Whether sums of activations are needed.
 fn has_sums(kind: Kind) -> bool {

@@ -59,8 +59,7 @@ macro_rules! settings {
 /// Runs TRISC0's part. A single row of activations is rounded.
 pub fn run(launch: &TileLaunch, params: &MatmulParams, plan: &mut Plan, kind: Kind) {
     let is_row = params.row != 0;
-    configure((DataFormat::Bfp8, DataFormat::Bfp8), &Form::TILES, base_address(launch.l1(ACT, ACT_BYTES)));
-    configure_integers();
+    begin(base_address(launch.l1(ACT, ACT_BYTES)));
     // A group of rows, or half a k-tile of a single row.
     set_rows(if is_row { FACE_DIM } else { FACE_DATUMS } as u32);
     if is_row {
@@ -98,11 +97,23 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams, plan: &mut Plan, kind: Ki
             }
         }
     }
-    // Nobody else wants one exponent for all.
+    end();
+}
+
+/// Sets unpacker 0 up as others expect it: nobody else wants one exponent for all. No instruction of this thread is in flight.
+#[inline(never)]
+pub fn end() {
     let config = Config;
     config.set(cfg::UNP0_FORCED_SHARED_EXP_shared_exp, 0);
     config.set(cfg::THCON_SEC0_REG2_Disable_zero_compress_cntx0, UNCOMPRESSED);
     config.settle(cfg::THCON_SEC0_REG2_Disable_zero_compress_cntx0);
+}
+
+/// Sets both unpackers up: tiles of integers, and rows whose base address is `rows`. No instruction of this thread is in flight.
+#[inline(never)]
+pub fn begin(rows: u32) {
+    configure((DataFormat::Bfp8, DataFormat::Bfp8), &Form::TILES, rows);
+    configure_integers();
 }
 
 /// One exponent for all integers, and the GPRs. No instruction of this thread is in flight.
@@ -131,7 +142,7 @@ fn configure_integers() {
 
 /// Unpacks the words of group `number` to Dst when their slot is free.
 #[inline(never)]
-fn words(kind: Kind, from: L1, number: u32) {
+pub fn words(kind: Kind, from: L1, number: u32) {
     let datum = FIRST_DATUM + (WORDS + number % WORD_SLOTS * WORD_ROWS) * FACE_DIM as u32;
     set_gpr(GPR_WORDS, base_address(from));
     set_gpr(GPR_DATUM, datum);
@@ -192,8 +203,9 @@ fn diagonal(launch: &TileLaunch, kind: Kind, tiles: Tiles, from: L1) {
     }
 }
 
+/// Unpacks the tile of integers that unpacker 0 points at.
 #[inline(always)]
-fn unpack_tile() {
+pub fn unpack_tile() {
     ttinsn!(UNPACR { ovrd_thread_id: 1, set_dat_valid: 1, last: 1, ..UNPACR::ZERO }.word());
 }
 

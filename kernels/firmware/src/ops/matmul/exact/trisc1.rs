@@ -35,14 +35,14 @@ use tt_kernel_sfpu::exact::{
 };
 
 /// Registers of a tile: offset of a register's rows, even and odd columns of both faces.
-pub(super) fn parts() -> impl Iterator<Item = u32> {
+pub fn parts() -> impl Iterator<Item = u32> {
     (0..unrolled_never(4)).map(|number| number / 2 * ROW_GROUP + number % 2 * ODD)
 }
 
 /// What an address is more by that means odd columns (`SFPLOAD.md`).
 pub(super) const ODD: u32 = 2;
 /// Offset of the second four rows of activations, and of the second kind of factors.
-pub(super) const SECOND_ROWS: u32 = ROWS_OF_REGISTER;
+pub const SECOND_ROWS: u32 = ROWS_OF_REGISTER;
 
 /// Once, at boot.
 pub fn boot() {
@@ -111,7 +111,7 @@ fn define() {
 
 /// Points both units at row `row` of Dst, with all counters zero.
 #[inline(never)]
-pub(super) fn point(row: u32) {
+pub fn point(row: u32) {
     ttinsn!(STALLWAIT { stall_res: block::CFG, wait_res: until::MATH | until::SFPU }.word());
     push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, row));
     ttinsn!(SETRWC { bit_mask: RWC_ALL, ..SETRWC::ZERO }.word());
@@ -235,7 +235,7 @@ const fn shift_right(lreg_dest: u32, amount: u32) -> u32 {
 
 /// Makes numbers of the words of a group's first or second half, and spreads them; with the first half outer factors, too.
 #[inline(never)]
-fn decode(kind: Kind, words: u32, block: u32) {
+pub fn decode(kind: Kind, words: u32, block: u32) {
     let rows = kind.word_rows() as u32;
     for part in parts() {
         load_words(kind, rows, words + part % ROW_GROUP, block, part / ROW_GROUP);
@@ -285,7 +285,7 @@ fn store_tiles(register: u32, to: u32) {
 }
 
 /// A load or store of row 0, of row `row` of Dst: the address is in a word's lowest bits. (Encoders look at what they get, and these words are many.)
-pub(super) const fn at(word: u32, row: u32) -> u32 {
+pub const fn at(word: u32, row: u32) -> u32 {
     word + row
 }
 
@@ -296,7 +296,8 @@ const fn set_row(row: u32) -> u32 {
     FIRST.word() + row * ONE
 }
 
-pub(super) const fn store(lreg_ind: u32, dest_reg_addr: u32) -> u32 {
+/// `SFPSTORE` of all 32 bits as they are; Dst's counter stays.
+pub const fn store(lreg_ind: u32, dest_reg_addr: u32) -> u32 {
     SFPSTORE { lreg_ind, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode: step::STAY, dest_reg_addr }.word()
 }
 
@@ -395,13 +396,19 @@ const OUTER_FACTOR: Program = programs::outer_factor();
 const SECOND_OUTER_FACTOR: Program = programs::second_outer_factor();
 
 /// Records the `len` instructions that follow, which execute, too.
-pub(super) const fn record(start_idx: u32, len: u32) -> u32 {
+pub const fn record(start_idx: u32, len: u32) -> u32 {
     assert!(start_idx + len <= REPLAY_WORDS);
     REPLAY { start_idx, len, execute_while_loading: 1, load_mode: 1 }.word()
 }
 
+/// The same without executing them.
+pub const fn record_only(start_idx: u32, len: u32) -> u32 {
+    assert!(start_idx + len <= REPLAY_WORDS);
+    REPLAY { start_idx, len, execute_while_loading: 0, load_mode: 1 }.word()
+}
+
 /// Executes them again.
-pub(super) const fn repeat(start_idx: u32, len: u32) -> u32 {
+pub const fn repeat(start_idx: u32, len: u32) -> u32 {
     REPLAY { start_idx, len, execute_while_loading: 0, load_mode: 0 }.word()
 }
 

@@ -1,0 +1,44 @@
+//! TRISC2: tiles from Dst to L1, rounded to BF16.
+
+use super::{SEM_FILLED, SEM_TAKEN, groups, tiles};
+use crate::rt::chip::insn::{SEMGET, STALLWAIT};
+use crate::rt::launch::TileLaunch;
+use crate::rt::pack;
+use crate::rt::sync::{OUT_FREE, OUT_READY};
+use crate::rt::tensix::{block, sem, sem_cond, sync, until};
+use crate::rt::tilize::Tiles;
+use crate::{semwait, ttinsn};
+use tt_kernel_abi::exact_tiles::{ExactTilesParams, PIECE_TILES, SLOTS, TILE_BYTES, rows};
+
+/// Runs TRISC2's part.
+#[inline(never)]
+pub fn run(launch: &TileLaunch, params: &ExactTilesParams) {
+    pack::configure_tiles();
+    let mut pieces = 0;
+    for (number, group) in groups(launch, params) {
+        launch.progress(number);
+        if number >= SLOTS {
+            OUT_FREE.wait(number - SLOTS + 1);
+        }
+        let to = tiles(launch, number);
+        let all = Tiles { first: 0, count: group.count };
+        for piece in all.pieces(PIECE_TILES) {
+            for tile in 0..piece.count {
+                // The packers are idle since the sync below.
+                pack::aim_tile(rows(pieces, tile), to.skip((piece.first + tile) * TILE_BYTES));
+                if tile == 0 {
+                    semwait!(block::PACK, SEM_FILLED, sem_cond::WHILE_ZERO);
+                }
+                pack::pack_tile();
+                sync();
+            }
+            ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::PACK }.word());
+            ttinsn!(SEMGET { sem_sel: sem(SEM_FILLED) }.word());
+            ttinsn!(SEMGET { sem_sel: sem(SEM_TAKEN) }.word());
+            pieces += 1;
+        }
+        sync();
+        OUT_READY.publish(number + 1);
+    }
+    pack::end_groups();
+}
