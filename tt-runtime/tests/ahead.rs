@@ -4,13 +4,11 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Rng, simulator, upload, upload_weights};
+use common::{Rng, open, seeds, simulator, upload, upload_weights};
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::ops::elementwise::Unary;
 use tt_runtime::ops::rows::NormFunction;
-use tt_runtime::{
-    Allocation, Device, DramAddr, ElementType, Error, OpDescriptor, TensorView, ops, parse_devices,
-};
+use tt_runtime::{Allocation, Device, DramAddr, ElementType, Error, OpDescriptor, TensorView, ops};
 
 /// Elements of a row, and of a longer one: on eight tiles the products with a matrix of these extents have 24 blocks of weights on each tile.
 const SHORT: u32 = 512;
@@ -125,10 +123,6 @@ impl Model {
     }
 }
 
-fn open(spec: &str) -> Arc<Device> {
-    Device::open(&parse_devices(Some(spec)).expect("a device")[0])
-}
-
 #[test]
 fn a_stream_gives_the_same_bytes() {
     let model = Model::new(&simulator(), 1);
@@ -152,8 +146,7 @@ fn a_stream_gives_the_same_bytes() {
 /// With random delays, and the race detector.
 #[test]
 fn it_does_not_race() {
-    let seeds = std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
-    for seed in 0..seeds {
+    for seed in 0..seeds(2) {
         let model = Model::new(&open(&format!("sim,rows=1,async={seed}")), seed + 1);
         let [alone, in_stream] = [false, true].map(|way| model.run(&model.steps(), way));
         assert!(alone == in_stream, "seed {seed}: other bytes");

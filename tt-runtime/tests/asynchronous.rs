@@ -18,7 +18,7 @@ use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
 const SEEDS: u64 = 4;
 
 fn seeds() -> u64 {
-    std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SEEDS)
+    common::seeds(SEEDS)
 }
 
 /// Runs `test` on eight tiles, with every seed.

@@ -2,20 +2,13 @@
 
 mod common;
 
-use std::sync::Arc;
-
 use common::exact::{Matrix, Product, by_indices, floats, full_tiles, product, read, stream, together};
-use common::{Rng, simulator};
+use common::{Rng, open, seeds, simulator};
 use tt_kernel_abi::exact::Kind;
 use tt_kernel_quant::exact::half;
-use tt_runtime::{Device, parse_devices};
 
 /// What the matrix unit's sums of eight products lose.
 const TOLERANCE: f64 = 1e-6;
-
-fn open(spec: &str) -> Arc<Device> {
-    Device::open(&parse_devices(Some(spec)).expect("a device")[0])
-}
 
 #[test]
 fn single_rows() {
@@ -127,8 +120,7 @@ fn a_stream_gives_the_same_bytes() {
 /// With random delays, and the race detector.
 #[test]
 fn it_does_not_race() {
-    let seeds = std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
-    for seed in 0..seeds {
+    for seed in 0..seeds(1) {
         let device = open(&format!("sim,rows=1,async={seed}"));
         for kind in Kind::ALL {
             for shape in [[576, 300, 1], [288, 40, 6], [96, 40, 11]] {
@@ -151,8 +143,7 @@ fn it_does_not_race() {
 /// The same of single rows alone, and what is around them.
 #[test]
 fn single_rows_do_not_race() {
-    let seeds = std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
-    for seed in 0..seeds {
+    for seed in 0..seeds(1) {
         let device = open(&format!("sim,rows=1,async={seed}"));
         for kind in Kind::ALL {
             let k = 32 * (1 + seed as usize % 17);

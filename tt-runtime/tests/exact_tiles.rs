@@ -2,23 +2,16 @@
 
 mod common;
 
-use std::sync::Arc;
-
 use common::exact::full_tiles;
 use common::exact_tiles::{Errors, Weights, bytes, largest_error, product, rounded, tiles, values};
-use common::{Rng, simulator};
+use common::{Rng, open, seeds, simulator};
 use tt_kernel_abi::exact::Kind;
 use tt_runtime::layout::GgmlType;
-use tt_runtime::{Device, parse_devices};
 
 /// What the matrix unit's sums of products lose.
 const TOLERANCE: f64 = 1e-6;
 /// With what rounding weights to BF16 loses: an error of up to 2^-8 of a weight's power of two, 2.4e-6 of the mean square if mantissas are evenly spread.
 const WITH_ROUNDING: f64 = 3.5e-6;
-
-fn open(spec: &str) -> Arc<Device> {
-    Device::open(&parse_devices(Some(spec)).expect("a device")[0])
-}
 
 /// Bit for bit, but for the sign of zeros and for scales that are no numbers.
 #[test]
@@ -100,8 +93,7 @@ fn products_of_many_rows() {
 /// With random delays, and the race detector.
 #[test]
 fn it_does_not_race() {
-    let seeds = std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
-    for seed in 0..seeds {
+    for seed in 0..seeds(1) {
         let device = open(&format!("sim,rows=1,async={seed}"));
         for kind in Kind::ALL {
             // More groups than there are slots, and what launches before have left.

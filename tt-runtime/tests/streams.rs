@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Rng, null, simulator, upload};
+use common::{Rng, null, seeds, simulator, upload};
 use tt_kernel_abi::dram::STREAM_STEPS;
 use tt_runtime::ops::elementwise::Unary;
 use tt_runtime::{
@@ -113,8 +113,7 @@ fn tensix_steps(device: &Arc<Device>, rng: &mut Rng, in_stream: bool) -> Vec<u8>
 /// With random delays, and the race detector.
 #[test]
 fn steps_do_not_race() {
-    let seeds = std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(6);
-    for seed in 0..seeds {
+    for seed in 0..seeds(6) {
         let spec = parse_devices(Some(&format!("sim,rows=1,async={seed}"))).expect("a device");
         let device = Device::open(&spec[0]);
         chain(&device, &mut Rng::new(seed + 1), 7);

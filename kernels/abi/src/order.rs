@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use crate::l1::{HEAP, HEAP_END};
 use crate::matmul::TILE;
 use crate::matmul_block::{ACT_TILE_BYTES, rows_at_once};
-use crate::sfpu::BLOCK;
+use crate::sfpu::{BLOCK, BLOCK_BYTES};
 use crate::target::{CONGRUENCE, offset};
 use tt_isa::format::{DST_ROWS_32, FACE_DIM};
 
@@ -42,6 +42,8 @@ pub const OUT_SLOT: u32 = PIECE_TILES * ACT_TILE_BYTES;
 const _: () = {
     assert!(TILE * ROW_SPAN == HALF_ROWS);
     assert!(OUT + SLOTS * OUT_SLOT <= HEAP_END && SLOT.is_multiple_of(CONGRUENCE));
+    // All rows of a strip are as far from a line of the NoC as its first one, and what becomes of it fits a result's slot.
+    assert!(STRIP_ROW_BYTES.is_multiple_of(CONGRUENCE) && STRIP_TILES * STRIP_TILE_BYTES <= BLOCK_BYTES);
 };
 
 /// Where the rows of piece `number` come in, whose first byte in DRAM is `addr`, and their bytes.

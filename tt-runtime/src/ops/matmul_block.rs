@@ -146,14 +146,9 @@ pub fn glu_blocks(
         check::rows(what, view, check::element_type(what, view, &[ElementType::F32])?)?;
     }
     let order = OrderParams::of([x.ne[0], x.ne[1]]);
-    let count = check::count("blocks", &[2, order.row_tiles, order.k_tiles])? / STRIP_TILES;
-    elementwise::on_vector_unit::<kernel::Glu>(
-        function as u32,
-        params,
-        [x, gate, *dst],
-        (BLOCK, count),
-        cores,
-    )
+    check::count("tiles", &[2, order.row_tiles, order.k_tiles])?;
+    let blocks = (BLOCK, order.strips());
+    elementwise::on_vector_unit::<kernel::Glu>(function as u32, params, [x, gate, *dst], blocks, cores)
 }
 
 /// The descriptor of a product ([`super::matmul`]) that is computed in blocks from `src1`, as [`order_blocks`] has made it of what it multiplied with.

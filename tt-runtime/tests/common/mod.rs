@@ -37,6 +37,16 @@ pub fn simulator() -> Arc<Device> {
     Device::open(&parse_devices(Some(&device)).expect("TT_TEST_DEVICE names a device")[0])
 }
 
+/// The device that `spec` names.
+pub fn open(spec: &str) -> Arc<Device> {
+    Device::open(&parse_devices(Some(spec)).expect("a device")[0])
+}
+
+/// Seeds of random delays that a test runs: as many as `TT_ASYNC_SEEDS` says, or `few`.
+pub fn seeds(few: u64) -> u64 {
+    std::env::var("TT_ASYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(few)
+}
+
 /// A device that computes nothing: for what needs no results.
 pub fn null() -> Arc<Device> {
     Device::open(&DeviceSpec::null(None))

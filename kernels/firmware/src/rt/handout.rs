@@ -7,8 +7,8 @@
 //! free slots <--one more on the slot's credits-- the others    their NIUs, atomics
 //! ```
 //!
-//! Who waits for whom: the reader reads into a slot when its own tile has used the block before there, and sends it when every other tile has said so, too,
-//! each by one atomic. The others wait for the count. A slot's credits are counted by themselves: nobody can say twice that it has used a slot before the reader has
+//! Who waits for whom: the reader reads into a slot when its own tile has used the block before there and all others have acknowledged that one, and sends it when every
+//! other tile has said that it has used it, too, each by one atomic. While a block is on its way to the others the reader asks DRAM for the next ones, but sends nothing. The others wait for the count. A slot's credits are counted by themselves: nobody can say twice that it has used a slot before the reader has
 //! sent another block there, which it does when all have said it once. So a reader that is late keeps the others waiting, one of the others that is late the
 //! reader, and nobody waits for a block behind the one that it waits with.
 //!
