@@ -13,8 +13,8 @@
 //!
 //! Activations of a group of rows stay in L1 from one block of the result to the next, if all of K has room there ([`Plan::stays`]): they are sent once.
 //!
-//! Two products with the same activations may become a gated unit in Dst ([`BlockParams::gate`]): a block has as many tiles of both then, half as many columns, and its result goes to the order
-//! of activations, for the product that comes next.
+//! Two products with the same activations may become a gated unit in Dst ([`BlockParams::gate`]): a block has as many tiles of both then, and its result goes to the order of activations, for the
+//! product that comes next. Blocks take turns in the two halves of Dst, if they have room there: the matrix unit multiplies for one while the vector unit and the packers have the other.
 //!
 //! Activations are BF16, in SrcB's order ([`crate::order`]): tiles of 32 rows and 32 elements of K; groups of [`rows_at_once`] tiles of rows one after
 //! the other, and in a group for each tile of K those of its rows. So a block of K is one piece of memory.
@@ -165,7 +165,11 @@ pub struct Plan {
     at_once: u32,
     /// Products, and tiles of weights in a block, at most.
     sides: u32,
-    block_weights: u32,
+    /// Blocks that Dst holds at once.
+    places: u32,
+    /// Tiles of K in a block of K, and how many such blocks there are. (Cores take tens of clocks for a division.)
+    depth: u32,
+    depths: u32,
     /// Blocks of the result for each group of rows, and of groups.
     steps: u32,
     passes: u32,
@@ -183,7 +187,12 @@ impl Plan {
         let (first_group, group_step) = if spread { (place[0], grid[0]) } else { (0, 1) };
         let (first_column, columns) = crate::matmul::share(n_tiles, part, parts);
         let most = n_tiles.div_ceil(parts);
-        let steps = most.div_ceil(DST_TILES / rows / sides);
+        let fit = DST_TILES / (rows * sides);
+        let places = if sides == 2 && fit >= 2 { 2 } else { 1 };
+        let steps = most.div_ceil(fit / places);
+        let at_once = most.div_ceil(steps);
+        let weights = block_weights / (at_once * sides);
+        let depth = if weights < BLOCK_K { weights } else { BLOCK_K };
         Self {
             k_tiles,
             row_tiles,
@@ -192,9 +201,11 @@ impl Plan {
             group_step,
             first_column,
             columns,
-            at_once: most.div_ceil(steps),
+            at_once,
             sides,
-            block_weights,
+            places,
+            depth,
+            depths: k_tiles.div_ceil(depth),
             steps,
             passes: groups.div_ceil(group_step),
         }
@@ -240,6 +251,16 @@ impl Plan {
         }
     }
 
+    /// Blocks that Dst holds at once.
+    pub const fn places(&self) -> u32 {
+        self.places
+    }
+
+    /// First row of Dst of the `number`th block that has rows and columns.
+    pub const fn dst_row(&self, number: u32) -> u32 {
+        number % self.places * (DST_ROWS_32 as u32 / 2)
+    }
+
     /// Whether any block has rows and columns: the first one has, then. Where none has, Tensix units have nothing to do, and are not configured.
     pub const fn has_results(&self) -> bool {
         let Block { rows, columns, .. } = self.block(0);
@@ -253,13 +274,12 @@ impl Plan {
 
     /// Tiles of K in a block of K.
     pub const fn depth(&self) -> u32 {
-        let fits = self.block_weights / (self.at_once * self.sides);
-        if fits < BLOCK_K { fits } else { BLOCK_K }
+        self.depth
     }
 
     /// Blocks of K.
     pub const fn depths(&self) -> u32 {
-        self.k_tiles.div_ceil(self.depth())
+        self.depths
     }
 
     /// Tiles of K of block `number` of K: first one, and how many.
@@ -331,7 +351,7 @@ mod tests {
             for index in 0..72 {
                 let plan = Plan::new(&params, [index % 8, index / 8], grid, index);
                 for block in (0..plan.blocks()).map(|number| plan.block(number)) {
-                    assert!(block.rows * plan.weights(&block) <= DST_TILES);
+                    assert!(plan.places() * block.rows * plan.weights(&block) <= DST_TILES);
                     assert!(plan.weights(&block) * plan.depth() * ty.block_bytes() <= WEIGHTS_SLOT);
                     assert!(block.rows * plan.depth() * ACT_TILE_BYTES <= plan.acts_slot());
                     for row in block.row..block.row + block.rows {

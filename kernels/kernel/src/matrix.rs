@@ -66,12 +66,7 @@ pub fn configure_for(srca: DataFormat, dst: DataFormat) {
     );
     config.set(cfg::STACC_RELU_ApplyRelu, 0);
     config.settle(cfg::STACC_RELU_ApplyRelu);
-    configure_steps();
-}
 
-/// How the matrix unit walks ([`step`]), in the instruction stream: the vector unit may have walked otherwise.
-#[inline(never)]
-pub fn configure_steps() {
     ttinsn!(setc16(thread::CFG_STATE_ID_StateID, 0));
     ttinsn!(setc16(thread::ADDR_MOD_SET_Base, 0));
     ttinsn!(setc16(thread::CLR_DVALID_SrcA_Disable, 0));

@@ -1,4 +1,5 @@
-//! Gated units of two products in Dst ([`Gate`]): the vector unit's part, and where their results go.
+//! Gated units of two products in Dst ([`Gate`]): the vector unit's part, and where their results go. TRISC2's thread drives it: TRISC1's is busy with the other half of Dst, and a thread issues
+//! one instruction a clock.
 //!
 //! ```text
 //! Dst: for each tile of rows   tiles of the first product | tiles of the second one
@@ -13,8 +14,7 @@ use crate::ops::order::trisc1::{is_rounded, round};
 use crate::rt::chip::insn::{SETRWC, STALLWAIT};
 use crate::rt::chip::thread;
 use crate::rt::launch::TileLaunch;
-use crate::rt::matrix::configure_steps;
-use crate::rt::tensix::{block, push, setc16, until};
+use crate::rt::tensix::{block, push, setc16, sync, until};
 use crate::rt::vector::{RWC_DST, configure, load, set_constants, step, store};
 use crate::{ttinsn, ttprogram};
 use tt_kernel_abi::elementwise::Glu;
@@ -32,8 +32,9 @@ const fn program(function: Glu) -> Program {
     }
 }
 
-/// Puts a program's constants where it expects them.
+/// Sets the thread and the vector unit up: a program's constants are where it expects them.
 pub fn prepare(gate: Gate) {
+    configure();
     match gate {
         Gate::None => {}
         Gate::Swiglu => set_constants(&SWIGLU.constants().with(&[0; 4])),
@@ -41,14 +42,13 @@ pub fn prepare(gate: Gate) {
     }
 }
 
-/// Makes the gated units of so many tiles of rows and columns, behind the matrix unit. TRISC1's synchronisation waits for them then.
+/// Makes the gated units of so many tiles of rows and columns, from row `dst` of Dst on, when what is waited for before is so. The packers wait for them.
 #[inline(never)]
-pub fn units(launch: &TileLaunch, gate: Gate, [rows, columns]: [u32; 2]) {
-    ttinsn!(STALLWAIT { stall_res: block::SFPU | block::CFG, wait_res: until::MATH }.word());
-    configure();
+pub fn units(launch: &TileLaunch, gate: Gate, [rows, columns]: [u32; 2], dst: u32) {
     for row in 0..rows {
         for column in 0..columns {
-            push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, (2 * row * columns + column) * RESULT_ROWS));
+            let first = dst + (2 * row * columns + column) * RESULT_ROWS;
+            push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, first));
             ttinsn!(SETRWC { bit_mask: RWC_DST, ..SETRWC::ZERO }.word());
             let other = load(1, columns * RESULT_ROWS);
             match gate {
@@ -60,8 +60,8 @@ pub fn units(launch: &TileLaunch, gate: Gate, [rows, columns]: [u32; 2]) {
             }
         }
     }
-    ttinsn!(STALLWAIT { stall_res: block::SYNC | block::MATH | block::CFG, wait_res: until::SFPU }.word());
-    configure_steps();
+    ttinsn!(STALLWAIT { stall_res: block::PACK | block::CFG, wait_res: until::SFPU }.word());
+    sync();
 }
 
 /// A tile; `other` loads what belongs to a register.

@@ -18,35 +18,35 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let rows = ncrisc::ring(&plan);
     configure(weight_formats(weights, Halves::None), &Form::TILES, base_address(rows.slot(0)));
     set_rows_bf16();
-    let (mut freed, mut of_columns) = (0, 0);
+    let (mut of_rows, mut of_columns) = (0, 0);
     for number in 0..plan.blocks() {
         launch.progress(number);
         let block = plan.block(number);
         let (first_rows, is_last) = plan.acts_of(number);
         for depth in 0..plan.depths() {
+            // While the unpackers run.
+            let (_, count) = plan.slice(depth);
+            let from = [rows.slot(first_rows + depth), brisc::RING.slot(of_columns)].map(base_address);
+            sync();
+            ACTS_FREE.publish(of_rows);
+            WEIGHTS_FREE.publish(of_columns);
             if block.rows > 0 {
                 ACTS_READY.wait(first_rows + depth + 1);
+                of_rows += u32::from(is_last);
             }
             if block.columns > 0 {
                 WEIGHTS_READY.wait(of_columns + 1);
+                of_columns += 1;
             }
             if block.rows > 0 && block.columns > 0 {
-                let (_, count) = plan.slice(depth);
-                aim_rows(base_address(rows.slot(first_rows + depth)));
-                let first = base_address(brisc::RING.slot(of_columns));
-                unpack([block.rows, plan.weights(&block)], count, first, weights.block_bytes() >> 4);
-                sync();
-            }
-            if block.rows > 0 && is_last {
-                freed += 1;
-                ACTS_FREE.publish(freed);
-            }
-            if block.columns > 0 {
-                of_columns += 1;
-                WEIGHTS_FREE.publish(of_columns);
+                aim_rows(from[0]);
+                unpack([block.rows, plan.weights(&block)], count, from[1], weights.block_bytes() >> 4);
             }
         }
     }
+    sync();
+    ACTS_FREE.publish(of_rows);
+    WEIGHTS_FREE.publish(of_columns);
 }
 
 /// Unpacks `count` tiles of K, for so many tiles of rows and weights. Weights begin at base address `first`, column by column, and a tile takes `tile` units of 16 bytes.

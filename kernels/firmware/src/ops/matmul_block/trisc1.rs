@@ -1,6 +1,6 @@
-//! TRISC1: the matrix unit, and of gated units the vector unit.
+//! TRISC1: the matrix unit.
 
-use super::{gated, plan};
+use super::plan;
 use crate::ops::matmul::SEM_DST;
 use crate::ops::matmul::trisc0::multiplied_format;
 use crate::rt::chip::insn::{SEMPOST, SETRWC, STALLWAIT, ZEROACC};
@@ -11,9 +11,8 @@ use crate::rt::tensix::{block, sem, sync, until};
 use crate::ttinsn;
 use tt_isa::format::DataFormat;
 use tt_kernel_abi::ElementType;
-use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul::{Halves, RESULT_ROWS};
-use tt_kernel_abi::matmul_block::{BlockParams, Gate};
+use tt_kernel_abi::matmul_block::{BlockParams, Plan};
 
 /// Runs TRISC1's part.
 pub fn run(launch: &TileLaunch, params: &BlockParams) {
@@ -21,30 +20,25 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     if !plan.has_results() {
         return;
     }
-    let Some(gate) = Gate::from_code(params.gate) else {
-        return launch.fail(ErrorCode::BadDescriptor, 0, params.gate);
-    };
     // What the packers round to.
-    let dst = if gate == Gate::None { DataFormat::Fp32 } else { DataFormat::Bf16 };
+    let dst = if params.sides() == 1 { DataFormat::Fp32 } else { DataFormat::Bf16 };
     configure_for(multiplied_format(weights, Halves::None), dst);
-    gated::prepare(gate);
     let phases = phases(weights);
     record_phase();
-    let mut done = 0;
+    let mut done = 0_u32;
     for number in 0..plan.blocks() {
         let of = plan.block(number);
         if of.rows == 0 || of.columns == 0 {
             continue;
         }
         launch.progress(number);
-        // All of Dst has been packed.
-        OUT_READY.wait(done);
-        ttinsn!(ZEROACC { clear_mode: 2, dst: 0, ..ZEROACC::ZERO }.word());
-        ttinsn!(ZEROACC { clear_mode: 2, dst: 1, ..ZEROACC::ZERO }.word());
+        // What was there has been packed.
+        OUT_READY.wait((done + 1).saturating_sub(plan.places()));
+        clear(&plan, done);
         ttinsn!(SETRWC { bit_mask: RWC_ALL, ..SETRWC::ZERO }.word());
         let weights = plan.weights(&of);
         for _ in 0..params.k_tiles {
-            let mut row = 0;
+            let mut row = plan.dst_row(done);
             for _ in 0..of.rows {
                 for column in 1..=weights {
                     multiply_at(row, phases, column == weights);
@@ -52,15 +46,24 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
                 }
             }
         }
-        match gate {
-            Gate::None => ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::MATH }.word()),
-            _ => gated::units(launch, gate, [of.rows, of.columns]),
-        }
+        ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::MATH }.word());
         ttinsn!(SEMPOST { sem_sel: sem(SEM_DST) }.word());
         done += 1;
     }
     // The next operator may configure the matrix unit anew.
     sync();
+}
+
+/// Clears the place of block `number` in Dst: all of it, or a half.
+fn clear(plan: &Plan, number: u32) {
+    match (plan.places(), number % 2) {
+        (2, 0) => ttinsn!(ZEROACC { clear_mode: 2, dst: 0, ..ZEROACC::ZERO }.word()),
+        (2, _) => ttinsn!(ZEROACC { clear_mode: 2, dst: 1, ..ZEROACC::ZERO }.word()),
+        _ => {
+            ttinsn!(ZEROACC { clear_mode: 2, dst: 0, ..ZEROACC::ZERO }.word());
+            ttinsn!(ZEROACC { clear_mode: 2, dst: 1, ..ZEROACC::ZERO }.word());
+        }
+    }
 }
 
 /// Fidelity phases: BFP4_b has no bits for the low part of SrcA, and what is multiplied with block float weights none for that of SrcB ([`tt_kernel_abi::order::SEVEN_BITS`]).

@@ -1,6 +1,6 @@
-//! TRISC2: results from Dst to L1: row by row of a block, or tile by tile in the order of activations.
+//! TRISC2: results from Dst to L1: row by row of a block, or tile by tile in the order of activations. Of gated units its thread drives the vector unit, too.
 
-use super::{plan, results};
+use super::{gated, plan, results};
 use crate::ops::matmul::SEM_DST;
 use crate::rt::chip::insn::SEMGET;
 use crate::rt::l1::L1;
@@ -9,15 +9,24 @@ use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync};
 use crate::{semwait, ttinsn};
+use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul::RESULT_ROWS;
-use tt_kernel_abi::matmul_block::{ACT_TILE_BYTES, Block, BlockParams, OUT_SLOTS, OUT_TILE_BYTES, Plan};
+use tt_kernel_abi::matmul_block::{
+    ACT_TILE_BYTES, Block, BlockParams, Gate, OUT_SLOTS, OUT_TILE_BYTES, Plan,
+};
 
 /// Runs TRISC2's part.
 pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let Some(plan) = plan(launch, params).filter(Plan::has_results) else { return };
-    let is_gated = params.sides() == 2;
+    let Some(gate) = Gate::from_code(params.gate) else {
+        return launch.fail(ErrorCode::BadDescriptor, 0, params.gate);
+    };
+    let is_gated = gate != Gate::None;
     match is_gated {
-        true => pack::configure_tiles(),
+        true => {
+            pack::configure_tiles();
+            gated::prepare(gate);
+        }
         false => pack::configure_rows(),
     }
     let mut done = 0;
@@ -31,9 +40,13 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
             OUT_FREE.wait(done - OUT_SLOTS + 1);
         }
         // The packers are idle since the sync below.
-        semwait!(block::PACK, SEM_DST, sem_cond::WHILE_ZERO);
+        semwait!(block::PACK | block::SFPU, SEM_DST, sem_cond::WHILE_ZERO);
         match is_gated {
-            true => tiles(&of, results(launch, done)),
+            true => {
+                let dst = plan.dst_row(done);
+                gated::units(launch, gate, [of.rows, of.columns], dst);
+                tiles(&of, dst, results(launch, done));
+            }
             false => rows(&of, results(launch, done)),
         }
         ttinsn!(SEMGET { sem_sel: sem(SEM_DST) }.word());
@@ -57,13 +70,13 @@ fn rows(of: &Block, to: L1) {
     }
 }
 
-/// Packs the tiles of a block of gated units ([`super::gated`]).
+/// Packs the tiles of a block of gated units ([`super::gated`]), from row `dst` of Dst on.
 #[inline(never)]
-fn tiles(of: &Block, to: L1) {
+fn tiles(of: &Block, dst: u32, to: L1) {
     for row in 0..of.rows {
         for column in 0..of.columns {
             let tile = to.skip((row * of.columns + column) * ACT_TILE_BYTES);
-            pack::aim_tile((2 * row * of.columns + column) * RESULT_ROWS, tile);
+            pack::aim_tile(dst + (2 * row * of.columns + column) * RESULT_ROWS, tile);
             pack::pack_tile();
             sync();
         }
