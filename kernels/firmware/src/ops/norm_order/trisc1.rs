@@ -1,0 +1,103 @@
+//! TRISC1: factors of rows, then results of strips, in place in Dst.
+
+use super::{half, items};
+use crate::ops::sfpu_rows::norms;
+use crate::ops::sfpu_rows::trisc1::{LANES, begin, each, end};
+use crate::rt::launch::TileLaunch;
+use crate::rt::tensix::{push, sync};
+use crate::rt::vector::{configure, load, set_register, step, store_at};
+use crate::{ttinsn, ttprogram};
+use tt_kernel_abi::matmul::ROW_GROUP;
+use tt_kernel_abi::norm_order::{FACTORS_ROW, Item, NormOrderParams, WEIGHTS_ROW, WIDTH_ROWS};
+use tt_kernel_sfpu::Program;
+use tt_kernel_sfpu::norm::{ADDED, two_rows};
+use tt_kernel_sfpu::rows::SUM;
+
+/// First register of the factors of four rows.
+const FACTORS: u32 = 4;
+/// Rows that are computed together.
+const AT_ONCE: u32 = 4;
+const FIRST_TWO: Program = two_rows(FACTORS);
+const OTHER_TWO: Program = two_rows(FACTORS + 2);
+
+const _: () = assert!(2 * AT_ONCE == ROW_GROUP);
+
+/// Runs TRISC1's part.
+#[inline(never)]
+pub fn run(launch: &TileLaunch, params: &NormOrderParams) {
+    configure();
+    let mut group = None;
+    for item in items(launch, params) {
+        launch.progress(item.number);
+        begin(item.number);
+        match item.is_strip() {
+            true => {
+                if group != Some(item.group) {
+                    group = Some(item.group);
+                    no_factors(&item);
+                }
+                strip(&item);
+            }
+            false => segment(params, &item),
+        }
+        end();
+    }
+    // The next operator may configure the thread anew.
+    sync();
+}
+
+/// Where the factor of a row is, from the beginning of an item's half.
+fn factor_place(item: &Item, row: u32) -> u32 {
+    FACTORS_ROW + 2 * row - half(item.number)
+}
+
+/// Squares of a segment; at the row's end its factor.
+#[inline(never)]
+fn segment(params: &NormOrderParams, item: &Item) {
+    if item.first == 0 {
+        norms::begin();
+    }
+    norms::squares(item.len / LANES);
+    if item.ends {
+        norms::rms_factor(params.factor.to_bits(), params.eps.to_bits());
+        push(store_at(SUM, step::STAY, factor_place(item, item.row)));
+    }
+}
+
+/// Zeros as factors of rows that do not exist.
+#[inline(never)]
+fn no_factors(item: &Item) {
+    set_register(SUM, 0);
+    for row in item.rows..ROW_GROUP {
+        push(store_at(SUM, step::STAY, factor_place(item, row)));
+    }
+}
+
+/// Results of a strip, four rows at a time.
+#[inline(never)]
+fn strip(item: &Item) {
+    macro_rules! pair {
+        ($first:expr, $program:ident, $step:expr) => {
+            ttinsn!(load(0, $first * WIDTH_ROWS));
+            ttinsn!(load(1, ($first + 1) * WIDTH_ROWS));
+            ttprogram!($program);
+            ttinsn!(store_at(0, step::STAY, $first * WIDTH_ROWS));
+            ttinsn!(store_at(1, $step, ($first + 1) * WIDTH_ROWS));
+        };
+    }
+    macro_rules! four {
+        ($first:literal) => {
+            for row in 0..AT_ONCE {
+                push(load(FACTORS + row, factor_place(item, $first + row)));
+            }
+            each(item.len / LANES, || {
+                ttinsn!(load(2, WEIGHTS_ROW));
+                pair!($first, FIRST_TWO, step::STAY);
+                pair!($first + 2, OTHER_TWO, step::ON);
+            });
+        };
+    }
+    set_register(ADDED, 0);
+    four!(0);
+    four!(4);
+}
