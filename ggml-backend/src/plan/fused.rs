@@ -134,12 +134,14 @@ impl Node<'_> {
         if !is_in_blocks(&product) {
             return Err("the product is not computed in blocks".into());
         }
+        let of_weights = product.src0.element_type().ok_or("weights of an unknown type")?;
         let form = ops::block_form(&rows);
         let ordered = TensorView { addr: self.memory.scratch(padded_span(&form))?, ..form };
         let (src0, src1) = (self.src(0)?, self.optional(1)?.unwrap_or(TensorView::NONE));
         let (function, params) = (self.function(Glu::from_name)?, [self.f32(2), self.f32(3)]);
         let swapped = self.i32(1) != 0;
-        let glu = ops::glu_blocks(function, swapped, &params, [&src0, &src1], &ordered, self.cores)?;
+        let glu =
+            ops::glu_blocks(function, swapped, &params, [&src0, &src1], &ordered, of_weights, self.cores)?;
         let mut steps = vec![glu];
         let product = self.in_blocks(product, &ordered, &mut steps)?;
         steps.push(product);

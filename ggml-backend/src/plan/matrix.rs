@@ -112,9 +112,11 @@ impl Node<'_> {
     ) -> Result<OpDescriptor, Unsupported> {
         let origin = Origin { is_ordered: true, ..Origin::from(&product.src1) };
         if is_in_blocks(&product) {
+            let weights = product.src0.element_type().ok_or("weights of an unknown type")?;
+            let origin = Origin { order_flags: ops::order_flags(weights), ..origin };
             let copy = self.memory.materialise(origin, ops::block_form(&product.src1))?;
             if !copy.is_there {
-                steps.push(ops::order_blocks(&product.src1, &copy.view, self.cores)?);
+                steps.push(ops::order_blocks(&product.src1, &copy.view, weights, self.cores)?);
             }
             return self.in_blocks(product, &copy.view, steps);
         }

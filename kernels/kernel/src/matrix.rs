@@ -188,15 +188,15 @@ macro_rules! recorded {
 pub enum Phases {
     /// 0, 1 and 2: all but low part times low part.
     Three,
-    /// 0 and 2: the low part of SrcA is empty.
-    HighA,
+    /// 0 and 1: the low part of SrcB is empty.
+    HighB,
+    /// 0: both are.
+    High,
 }
 
 /// Sets the matrix unit, which is configured and idle, up for [`multiply_at`]: records a phase.
 #[inline(never)]
-pub fn record_phase(phases: Phases) {
-    let incr = thread::ADDR_MOD_DST_SEC3_FidelityIncr;
-    push(setc16(thread::ADDR_MOD_DST_SEC3_DestIncr, incr.value(if phases == Phases::HighA { 2 } else { 1 })));
+pub fn record_phase() {
     ttinsn!(REPLAY { load_mode: 1, ..REPLAY_PHASE }.word());
     phase!(0, 4);
 }
@@ -208,7 +208,9 @@ pub fn multiply_at(row: u32, phases: Phases, last: bool) {
     // In the instruction stream, before what follows and behind what has been (`SETC16.md`).
     push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, row));
     ttinsn!(REPLAY_PHASE.word());
-    ttinsn!(REPLAY_PHASE.word());
+    if phases != Phases::High {
+        ttinsn!(REPLAY_PHASE.word());
+    }
     if phases == Phases::Three {
         ttinsn!(REPLAY_PHASE.word());
     }

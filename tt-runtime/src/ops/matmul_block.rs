@@ -8,12 +8,12 @@ use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
 use tt_kernel_abi::matmul_block::{BlockParams, block_weights};
 use tt_kernel_abi::norm_order::{self, NormOrderParams};
 use tt_kernel_abi::operators::kernel;
-use tt_kernel_abi::order::{OrderParams, STRIP_TILES};
+use tt_kernel_abi::order::{OrderParams, STRIP_TILES, flags_for};
 use tt_kernel_abi::sfpu::{ALIGN, BLOCK};
 use tt_kernel_abi::target::CONGRUENCE;
 use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
-/// Types of weights: activations are rounded to BF16, which does not matter beside these.
+/// Types of weights: activations are rounded to seven significant bits, which matters less than what these have lost.
 const WEIGHTS: &[ElementType] = &[ElementType::TilesBfp8, ElementType::TilesBfp4];
 /// Where the NoC writes results from L1: source and destination agree modulo so many bytes.
 const RESULT_ALIGN: u64 = 16;
@@ -92,12 +92,18 @@ pub fn block_form(src1: &TensorView) -> TensorView {
     TensorView::tiles(ElementType::TilesBf16, 0, src1.ne)
 }
 
-/// Descriptor for bringing F32 rows to the order of [`blocks`], as [`block_form`] says, on up to `cores` workers.
+/// Descriptor for bringing F32 rows to the order of [`blocks`], as [`block_form`] says, on up to `cores` workers, for products with weights of type `weights`, which says what they are
+/// rounded to ([`tt_kernel_abi::order::flags_for`]).
 ///
 /// # Errors
 ///
 /// The reason why the kernel cannot do it.
-pub fn order_blocks(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
+pub fn order_blocks(
+    src: &TensorView,
+    dst: &TensorView,
+    weights: ElementType,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
     let form = TensorView { addr: dst.addr, ..block_form(src) };
     if form != *dst || src.ne[2..] != [1, 1] {
         return Err(format!("rows {:?} to the blocks of {:?}", src.ne, dst.ne).into());
@@ -110,7 +116,7 @@ pub fn order_blocks(src: &TensorView, dst: &TensorView, cores: u32) -> Result<Op
     let params = OrderParams::of([src.ne[0], src.ne[1]]);
     check::count("tiles", &[params.row_tiles, params.k_tiles])?;
     let op = OpDescriptor::of::<kernel::Order>(&params, cores.min(params.pieces()));
-    Ok(OpDescriptor { src0: *src, dst: *dst, ..op })
+    Ok(OpDescriptor { flags: flags_for(weights), src0: *src, dst: *dst, ..op })
 }
 
 /// Whether the Tensix units can bring rows to their order: whole tiles of K, at addresses that are multiples of the unpacker's, all rows as many bytes behind a line of
@@ -122,7 +128,7 @@ fn is_even(src: &TensorView) -> bool {
 }
 
 /// Descriptor for a gated unit whose result is what [`blocks`] multiplies with, as [`block_form`] says of it, on up to `cores` workers: bit for bit what [`order_blocks`] makes of
-/// its rows. Operands are as for [`super::glu`].
+/// its rows for the same type of weights. Operands are as for [`super::glu`].
 ///
 /// # Errors
 ///
@@ -133,6 +139,7 @@ pub fn glu_blocks(
     params: &[f32],
     [src0, src1]: [&TensorView; 2],
     dst: &TensorView,
+    weights: ElementType,
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
     let [x, gate] = gated([src0, src1], swapped);
@@ -149,7 +156,9 @@ pub fn glu_blocks(
     let order = OrderParams::of([x.ne[0], x.ne[1]]);
     check::count("tiles", &[2, order.row_tiles, order.k_tiles])?;
     let blocks = (BLOCK, order.strips());
-    elementwise::on_vector_unit::<kernel::Glu>(function as u32, params, [x, gate, *dst], blocks, cores)
+    let op =
+        elementwise::on_vector_unit::<kernel::Glu>(function as u32, params, [x, gate, *dst], blocks, cores)?;
+    Ok(OpDescriptor { flags: op.flags | flags_for(weights), ..op })
 }
 
 /// Descriptor for `RMS_NORM` of rows times weights, which all rows share, whose result is what [`blocks`] multiplies with, as [`block_form`] says of it, on up to `cores` workers:

@@ -39,6 +39,7 @@ pub use relay::{End, relay};
 pub use resample::resample;
 pub use rows::*;
 pub use set_rows::set_rows;
+pub use tt_kernel_abi::order::flags_for as order_flags;
 pub use windows::{im2col, reduce_windows};
 
 use std::borrow::Cow;

@@ -96,7 +96,9 @@ pub fn product(
     let form = |columns| TensorView::tiles(ElementType::TilesBf16, 0, [k as u32, columns, 1, 1]);
     let (_t, at) = upload(device, &vec![0xFF; form(columns as u32).span() as usize], 0);
     let mut stream = device.stream();
-    stream.push(&ops::order_blocks(&src1, &ordered, cores).expect("supported")).expect("open");
+    stream
+        .push(&ops::order_blocks(&src1, &ordered, ElementType::TilesBf16, cores).expect("supported"))
+        .expect("open");
     for first in (0..n as u32).step_by(columns) {
         let tiles = TensorView { addr: at, ..form((columns as u32).min(n as u32 - first)) };
         stream.push(&ops::exact_tiles(&src0, first, &tiles, cores).expect("supported")).expect("open");

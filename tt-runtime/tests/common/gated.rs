@@ -50,13 +50,18 @@ pub fn blocks(
     };
     let none = TensorView::NONE;
     let operands = [&src0, src1.unwrap_or(&none)];
-    let at_once = ops::glu_blocks(function, false, &PARAMS, operands, &ordered, workers);
-    device.execute(&at_once.expect("supported")).expect("no finding");
-    let found = result();
-    device.write(DramAddr(ordered.addr), &vec![0xFF; bytes]).expect("open");
     let rows_first = ops::glu(function, false, &PARAMS, &src0, src1, &dst, workers).expect("supported");
     device.execute(&rows_first).expect("no finding");
-    device.execute(&ops::order_blocks(&dst, &ordered, workers).expect("supported")).expect("no finding");
-    assert!(found == result(), "{function:?} of {rows} rows of {k}: other bytes");
-    found
+    let mut all = Vec::new();
+    for weights in [ElementType::TilesBfp8, ElementType::TilesBf16] {
+        let at_once = ops::glu_blocks(function, false, &PARAMS, operands, &ordered, weights, workers);
+        device.execute(&at_once.expect("supported")).expect("no finding");
+        let found = result();
+        device.write(DramAddr(ordered.addr), &vec![0xFF; bytes]).expect("open");
+        let order = ops::order_blocks(&dst, &ordered, weights, workers).expect("supported");
+        device.execute(&order).expect("no finding");
+        assert!(found == result(), "{function:?} of {rows} rows of {k} for {weights:?}: other bytes");
+        all.extend(found);
+    }
+    all
 }

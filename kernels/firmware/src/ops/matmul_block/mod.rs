@@ -21,8 +21,8 @@
 //! TRISC2 to have packed the block of the result before, TRISC2 for NCRISC to have written the one before that one, NCRISC for acknowledgements. None of these waits for a
 //! later block of K. So that one is unpacked, too.
 //!
-//! Numerics: weights are exact in SrcA. Activations are rounded to BF16, which is less of an error than BFP8_b weights have. Fidelity phases 0, 1 and 2, sums in FP32; of BFP4_b weights
-//! phases 0 and 2, since they have no bits for the low part of SrcA.
+//! Numerics: weights are exact in SrcA. Activations are rounded to BF16, for BFP8_b and BFP4_b weights to seven significant bits ([`tt_kernel_abi::order`]), which is less of an error than
+//! these have. Sums are FP32. Fidelity phases: all whose operands have bits there, but low part times low part.
 
 pub mod brisc;
 pub mod ncrisc;

@@ -18,7 +18,7 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let (Some(plan), Some(weights)) = (plan(launch, params), launch.op.src0.element_type()) else { return };
     configure(multiplied_format(weights, Halves::None));
     let phases = phases(weights);
-    record_phase(phases);
+    record_phase();
     let mut done = 0;
     for number in 0..plan.blocks() {
         let of = plan.block(number);
@@ -48,10 +48,11 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     sync();
 }
 
-/// Fidelity phases of a product with BF16: BFP4_b has no bits for the low part of SrcA.
+/// Fidelity phases: BFP4_b has no bits for the low part of SrcA, and what is multiplied with block float weights none for that of SrcB ([`tt_kernel_abi::order::SEVEN_BITS`]).
 fn phases(weights: ElementType) -> Phases {
     match weights {
-        ElementType::TilesBfp4 => Phases::HighA,
+        ElementType::TilesBfp4 => Phases::High,
+        ElementType::TilesBfp8 => Phases::HighB,
         _ => Phases::Three,
     }
 }
