@@ -413,7 +413,13 @@ fn norms_are_brought_to_the_order_of_blocks() {
     let view = |ne| TensorView::contiguous(ElementType::F32, 0, ne);
     for (k, weights) in [(96, [96, 1, 1, 1]), (1 << 15, [1 << 15, 1, 1, 1]), (64, [64, 40, 1, 1])] {
         let x = view([k, 40, 1, 1]);
-        let refused = ops::rms_norm_blocks(1e-5, [&x, &view(weights)], &ops::block_form(&x), 64);
+        let refused = ops::rms_norm_blocks(
+            1e-5,
+            [&x, &view(weights)],
+            &ops::block_form(&x),
+            ElementType::TilesBfp8,
+            64,
+        );
         assert!(refused.unwrap_err().0.contains(&k.to_string()), "{k}");
     }
 }

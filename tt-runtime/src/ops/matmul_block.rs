@@ -162,7 +162,7 @@ pub fn glu_blocks(
 }
 
 /// Descriptor for `RMS_NORM` of rows times weights, which all rows share, whose result is what [`blocks`] multiplies with, as [`block_form`] says of it, on up to `cores` workers:
-/// bit for bit what [`order_blocks`] makes of the rows that [`super::norm_mul`] gives on the vector unit.
+/// bit for bit what [`order_blocks`] makes of the rows that [`super::norm_mul`] gives on the vector unit, for the same type of the products' weights.
 ///
 /// # Errors
 ///
@@ -171,6 +171,7 @@ pub fn rms_norm_blocks(
     eps: f32,
     [src, weights]: [&TensorView; 2],
     dst: &TensorView,
+    of_products: ElementType,
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
     let form = TensorView { addr: dst.addr, ..block_form(src) };
@@ -193,7 +194,7 @@ pub fn rms_norm_blocks(
     }
     let params = NormOrderParams { k, rows, eps, factor: 1.0 / k as f32 };
     let op = OpDescriptor::of::<kernel::NormOrder>(&params, cores.min(params.groups()));
-    Ok(OpDescriptor { src0: *src, src1: *weights, dst: *dst, ..op })
+    Ok(OpDescriptor { flags: flags_for(of_products), src0: *src, src1: *weights, dst: *dst, ..op })
 }
 
 /// The descriptor of a product ([`super::matmul`]) that is computed in blocks from `src1`, as [`order_blocks`] has made it of what it multiplied with.

@@ -1,6 +1,7 @@
 //! TRISC1: factors of rows, then results of strips, in place in Dst.
 
 use super::{half, items};
+use crate::ops::order::trisc1::is_rounded;
 use crate::ops::sfpu_rows::norms;
 use crate::ops::sfpu_rows::trisc1::{LANES, begin, each, end};
 use crate::rt::launch::TileLaunch;
@@ -9,6 +10,7 @@ use crate::rt::vector::{configure, load, set_register, step, store_at};
 use crate::{ttinsn, ttprogram};
 use tt_kernel_abi::matmul::ROW_GROUP;
 use tt_kernel_abi::norm_order::{FACTORS_ROW, Item, NormOrderParams, WEIGHTS_ROW, WIDTH_ROWS};
+use tt_kernel_abi::order::HALF_OF_SEVEN;
 use tt_kernel_sfpu::Program;
 use tt_kernel_sfpu::norm::{ADDED, two_rows};
 use tt_kernel_sfpu::rows::SUM;
@@ -36,7 +38,7 @@ pub fn run(launch: &TileLaunch, params: &NormOrderParams) {
                     group = Some(item.group);
                     no_factors(&item);
                 }
-                strip(&item);
+                strip(launch, &item);
             }
             false => segment(params, &item),
         }
@@ -73,9 +75,9 @@ fn no_factors(item: &Item) {
     }
 }
 
-/// Results of a strip, four rows at a time.
+/// Results of a strip, four rows at a time, with what the packers' rounding lacks if they shall have seven significant bits.
 #[inline(never)]
-fn strip(item: &Item) {
+fn strip(launch: &TileLaunch, item: &Item) {
     macro_rules! pair {
         ($first:expr, $program:ident, $step:expr) => {
             ttinsn!(load(0, $first * WIDTH_ROWS));
@@ -97,7 +99,7 @@ fn strip(item: &Item) {
             });
         };
     }
-    set_register(ADDED, 0);
+    set_register(ADDED, if is_rounded(launch.op) { HALF_OF_SEVEN } else { 0 });
     four!(0);
     four!(4);
 }
