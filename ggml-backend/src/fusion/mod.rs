@@ -6,6 +6,7 @@
 //!
 //! Here graphs are looked at, not tensors: types, shapes and memory are the plan's matter.
 
+mod ordered;
 mod together;
 
 use std::sync::OnceLock;
@@ -23,6 +24,8 @@ pub enum Kind {
     RopeSetRows,
     /// A matrix product and a sum: bias or residual.
     MulMatAdd,
+    /// A norm and the product with its weights, for products with many rows of the result, which nobody else reads.
+    NormMulMats,
     /// Two matrix products with the same activations, and the gated unit of them.
     MulMatGlu,
     /// A gated unit, and a product with many rows of its result.
@@ -34,8 +37,15 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::NormMul, Self::RopeSetRows, Self::MulMatAdd, Self::MulMatGlu, Self::GluMulMat, Self::MulMats];
+    pub const ALL: [Self; 7] = [
+        Self::NormMul,
+        Self::RopeSetRows,
+        Self::MulMatAdd,
+        Self::MulMatGlu,
+        Self::GluMulMat,
+        Self::MulMats,
+        Self::NormMulMats,
+    ];
 
     /// What the user and the statistics call it.
     pub fn name(self) -> &'static str {
@@ -46,6 +56,7 @@ impl Kind {
             Self::MulMatGlu => "MUL_MAT+GLU",
             Self::GluMulMat => "GLU+MUL_MAT",
             Self::MulMats => "MUL_MAT+MUL_MAT",
+            Self::NormMulMats => "RMS_NORM+MUL+MUL_MAT",
         }
     }
 
@@ -105,24 +116,32 @@ pub struct Group<'a> {
     pub kind: Kind,
     /// The nodes without the views between them.
     pub nodes: Vec<TensorRef<'a>>,
+    /// Of a result that is not in ggml's memory but where they find it: the nodes that read it, which are none of the group.
+    pub readers: Vec<TensorRef<'a>>,
     /// How many nodes of the graph that are, views included. Of nodes that do not follow one another only the first one is counted.
     pub len: usize,
 }
 
 impl<'a> Group<'a> {
-    /// Nodes whose results are in memory afterwards: the last one, or all but what is rotated.
+    /// Nodes whose results are in ggml's memory afterwards: the last one, or all but what is rotated; none if there are [`readers`](Self::readers).
     pub fn results(&self, host: &Host) -> &[TensorRef<'a>] {
         match self.kind {
             Kind::MulMats if host.operator_name(self.nodes[1]) == "ROPE" => &self.nodes[1..],
             Kind::MulMats => &self.nodes,
+            Kind::NormMulMats => &[],
             _ => &self.nodes[self.nodes.len() - 1..],
         }
     }
 }
 
-/// The group that the first of `nodes` begins.
-pub fn find<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> Option<Group<'a>> {
-    following(host, graph, nodes).or_else(|| together::find(host, graph, nodes))
+/// The groups that the first of `nodes` may begin, the best one first: the kernels may not be able to compute it.
+pub fn find<'a>(
+    host: &Host,
+    graph: GraphRef<'_>,
+    nodes: &[TensorRef<'a>],
+) -> impl Iterator<Item = Group<'a>> {
+    let others = move || following(host, graph, nodes).or_else(|| together::find(host, graph, nodes));
+    ordered::find(host, graph, nodes).into_iter().chain(std::iter::once_with(others).flatten())
 }
 
 /// The same of nodes that follow one another.
@@ -140,6 +159,7 @@ fn following<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> O
         (nodes.iter().all(computes) && between.iter().all(passed_on)).then(|| Group {
             kind,
             nodes: nodes.to_vec(),
+            readers: Vec::new(),
             len: places[count - 1] + 1,
         })
     })

@@ -116,10 +116,12 @@ impl Node<'_> {
             let origin = Origin { order_flags: ops::order_flags(weights), ..origin };
             let copy = self.memory.materialise(origin, ops::block_form(&product.src1))?;
             if !copy.is_there {
+                self.needs_rows(&product)?;
                 steps.push(ops::order_blocks(&product.src1, &copy.view, weights, self.cores)?);
             }
             return self.in_blocks(product, &copy.view, steps);
         }
+        self.needs_rows(&product)?;
         if !ops::worth_order(&product) {
             return Ok(product);
         }
@@ -128,6 +130,14 @@ impl Node<'_> {
             steps.push(ops::order(&product.src1, &copy.view, self.cores)?);
         }
         ops::with_ordered(&product, &copy.view)
+    }
+
+    /// Refuses a product with rows that are nowhere: what made their order and nothing else has taken it for one in blocks.
+    fn needs_rows(&self, product: &OpDescriptor) -> Result<(), Unsupported> {
+        match self.memory.is_replaced(&product.src1) {
+            true => Err("the rows are only there in the order of products in blocks".into()),
+            false => Ok(()),
+        }
     }
 
     /// The product in blocks, of activations in order. Exact weights become tiles before, in parts by columns if there are many: all of it but the last part is in `steps`. Parts

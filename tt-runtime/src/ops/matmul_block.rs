@@ -161,6 +161,11 @@ pub fn glu_blocks(
     Ok(OpDescriptor { flags: op.flags | flags_for(weights), ..op })
 }
 
+/// Whether [`rms_norm_blocks`] is better than a norm's rows that are brought to their order: a tile has eight rows, where one each would do if there are few.
+pub fn worth_rms_norm_blocks(src: &TensorView, cores: u32) -> bool {
+    src.ne[1].div_ceil(ROW_GROUP) * 4 >= cores
+}
+
 /// Descriptor for `RMS_NORM` of rows times weights, which all rows share, whose result is what [`blocks`] multiplies with, as [`block_form`] says of it, on up to `cores` workers:
 /// bit for bit what [`order_blocks`] makes of the rows that [`super::norm_mul`] gives on the vector unit, for the same type of the products' weights.
 ///
