@@ -105,15 +105,17 @@ impl NormOrderParams {
         if left < ROW_GROUP { left } else { ROW_GROUP }
     }
 
-    /// Where row `row` of a tile's unit `unit` comes in, whose address in DRAM is `addr`.
+    /// Where row `row` of a tile's unit `unit` comes in; `addr` is an address in DRAM of any row: all are as far from a line of the NoC.
     pub const fn row(&self, unit: u32, row: u32, addr: u64) -> u32 {
         WEIGHTS + (1 + unit % UNITS * ROW_GROUP + row) * row_room(self.k) + offset(addr)
     }
 
-    /// Offset in bytes of what a group has of tile `k` of K.
-    pub const fn offset(&self, group: u32, k: u32) -> u32 {
+    /// Offset in bytes of what a group has of the first tile of K, and from there to what it has of the next one.
+    pub const fn offsets(&self, group: u32) -> (u32, u32) {
         let order = OrderParams { k_tiles: self.k / TILE, row_tiles: self.rows.div_ceil(TILE) };
-        order.offset(group / GROUPS, k) + group % GROUPS * GROUP_BYTES
+        let row_tile = group / GROUPS;
+        let first = order.offset(row_tile, 0);
+        (first + group % GROUPS * GROUP_BYTES, order.offset(row_tile, 1) - first)
     }
 
     /// What is done with halves of Dst, of groups `first` to `first + count`.
@@ -267,8 +269,11 @@ mod tests {
     #[test]
     fn groups_have_places_of_their_own() {
         let params = params(192, 330);
-        let groups = (0..params.groups()).flat_map(|group| (0..6).map(move |k| (group, k)));
-        let mut places: Vec<u32> = groups.map(|(group, k)| params.offset(group, k)).collect();
+        let of = |group| {
+            let (first, step) = params.offsets(group);
+            (0..6).map(move |k| first + k * step)
+        };
+        let mut places: Vec<u32> = (0..params.groups()).flat_map(of).collect();
         places.sort_unstable();
         assert!(places.into_iter().eq((0..params.groups() * 6).map(|place| place * GROUP_BYTES)));
     }

@@ -50,7 +50,7 @@ fn id(unit: u32, row: u32) -> u32 {
 fn ask(noc: &mut Noc, launch: &TileLaunch, params: &NormOrderParams, [unit, group]: [u32; 2]) {
     for row in 0..params.rows_of(group) {
         noc.set_read_id(id(unit, row));
-        let to = row_of(launch, params, [unit, group, row]);
+        let to = row_of(launch, params, [unit, row]);
         noc.read_dram(DramAddr(address(launch, group, row)), to);
     }
 }

@@ -50,9 +50,9 @@ fn address(launch: &TileLaunch, group: u32, row: u32) -> u64 {
     src.addr + u64::from(group * ROW_GROUP + row) * src.nb[1]
 }
 
-/// Row `row` of unit `unit`, which is group `group`, in L1.
-fn row_of<'a>(launch: &'a TileLaunch, params: &NormOrderParams, [unit, group, row]: [u32; 3]) -> L1<'a> {
-    launch.l1(params.row(unit, row, address(launch, group, row)), 4 * params.k)
+/// Row `row` of unit `unit` in L1.
+fn row_of<'a>(launch: &'a TileLaunch, params: &NormOrderParams, [unit, row]: [u32; 2]) -> L1<'a> {
+    launch.l1(params.row(unit, row, launch.op.src0.addr), 4 * params.k)
 }
 
 /// The weights in L1.

@@ -20,10 +20,11 @@ pub fn run(launch: &TileLaunch, params: &NormOrderParams) {
         launch.progress(item.result);
         OUT_READY.wait(item.result + 1);
         let from = result(launch, item.result);
+        let (first, step) = params.offsets(item.group);
+        let mut to = DramAddr(launch.op.dst.addr).offset(u64::from(first + item.first / TILE * step));
         for tile in 0..item.len / TILE {
-            let at = params.offset(item.group, item.first / TILE + tile);
-            let to = DramAddr(launch.op.dst.addr + u64::from(at));
             noc.write_dram(from.part(tile * GROUP_BYTES, GROUP_BYTES), to);
+            to = to.offset(u64::from(step));
         }
         // Writes of half of the slots are under way together; TRISC2 has the others.
         if (item.result + 1).is_multiple_of(OUT_SLOTS / 2) {

@@ -25,7 +25,7 @@ pub fn run(launch: &TileLaunch, params: &NormOrderParams) {
         match item.is_strip() {
             true => bring_strip(&mut unpacker, launch, params, &item),
             false => {
-                let from = row_of(launch, params, [item.unit, item.group, item.row]);
+                let from = row_of(launch, params, [item.unit, item.row]);
                 unpacker.bring(from.skip(4 * item.first), half(item.number), item.len);
             }
         }
@@ -42,7 +42,7 @@ fn bring_strip(unpacker: &mut Unpacker, launch: &TileLaunch, params: &NormOrderP
     let to = half(item.number);
     for row in 0..ROW_GROUP {
         let from = match row < item.rows {
-            true => row_of(launch, params, [item.unit, item.group, row]).skip(4 * item.first),
+            true => row_of(launch, params, [item.unit, row]).skip(4 * item.first),
             false => zeros(launch),
         };
         unpacker.bring(from, to + row * WIDTH_ROWS, item.len);
