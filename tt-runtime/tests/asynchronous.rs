@@ -127,6 +127,10 @@ fn gated_units_in_the_order_of_blocks() {
         for case in gated::CASES.iter().filter(|(_, _, rows, _)| *rows < 100) {
             gated::blocks(device, rng, case);
         }
+        // Few rows, which all tiles have: as much as a seed's time allows.
+        for case in gated::PRODUCTS.iter().filter(|(_, [_, _, rows])| *rows <= 100) {
+            gated::products(device, rng, WeightFormat::Bfp8, case);
+        }
     });
 }
 
@@ -134,7 +138,8 @@ fn gated_units_in_the_order_of_blocks() {
 fn norms_in_the_order_of_blocks() {
     with_seeds(|device, rng| {
         // And several groups of rows for a tile.
-        for case in norm_order::CASES.iter().filter(|[_, rows]| *rows < 100).chain(&[[128, 420]]) {
+        for case in norm_order::CASES.iter().filter(|[k, rows]| *k < 4096 && *rows < 100).chain(&[[128, 420]])
+        {
             norm_order::blocks(device, rng, case);
         }
     });

@@ -29,8 +29,8 @@ pub struct ImageSlot {
 
 /// Slots of the four images. BRISC and NCRISC share one: as lanes they run the same code.
 pub const IMAGE_SLOTS: [ImageSlot; 4] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_2C00 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x3_2C00, size: 0x6C00 },
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_2F00 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x3_2F00, size: 0x6900 },
     ImageSlot { core: RiscV::Trisc1, start: 0x3_9800, size: 0xD200 },
     ImageSlot { core: RiscV::Trisc2, start: 0x4_6A00, size: 0x3A00 },
 ];

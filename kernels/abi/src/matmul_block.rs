@@ -13,6 +13,9 @@
 //!
 //! Activations of a group of rows stay in L1 from one block of the result to the next, if all of K has room there ([`Plan::stays`]): they are sent once.
 //!
+//! Two products with the same activations may become a gated unit in Dst ([`BlockParams::gate`]): a block has as many tiles of both then, half as many columns, and its result goes to the order
+//! of activations, for the product that comes next.
+//!
 //! Activations are BF16, in SrcB's order ([`crate::order`]): tiles of 32 rows and 32 elements of K; groups of [`rows_at_once`] tiles of rows one after
 //! the other, and in a group for each tile of K those of its rows. So a block of K is one piece of memory.
 
@@ -20,6 +23,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::l1::{HEAP, HEAP_END};
 use crate::matmul::{RESULT_ROWS, TILE};
+use crate::numbered::numbered;
 use crate::target::CONGRUENCE;
 use crate::view::ElementType;
 use tt_isa::format::DST_ROWS_32;
@@ -36,6 +40,27 @@ pub struct BlockParams {
     pub row_tiles: u32,
     /// Tiles of weights in a block, at most ([`block_weights`]).
     pub block_weights: u32,
+    /// What becomes of this product and the one with the weights of more\[2\], a [`Gate`]; the result is in the order of activations then.
+    pub gate: u32,
+}
+
+numbered! {
+    /// Gated units of two products.
+    Gate {
+        /// There is one product.
+        None,
+        /// [`Glu::Swiglu`](crate::elementwise::Glu::Swiglu).
+        Swiglu,
+        /// [`Glu::Geglu`](crate::elementwise::Glu::Geglu).
+        Geglu,
+    }
+}
+
+impl BlockParams {
+    /// Products that a tile has blocks of weights of.
+    pub const fn sides(&self) -> u32 {
+        if self.gate == Gate::None as u32 { 1 } else { 2 }
+    }
 }
 
 /// Bytes of a tile of activations, BF16.
@@ -138,7 +163,8 @@ pub struct Plan {
     first_column: u32,
     columns: u32,
     at_once: u32,
-    /// Tiles of weights in a block, at most.
+    /// Products, and tiles of weights in a block, at most.
+    sides: u32,
     block_weights: u32,
     /// Blocks of the result for each group of rows, and of groups.
     steps: u32,
@@ -148,7 +174,8 @@ pub struct Plan {
 impl Plan {
     /// That of the tile at `place` in a grid, worker number `index`.
     pub const fn new(params: &BlockParams, place: [u32; 2], grid: [u32; 2], index: u32) -> Self {
-        let &BlockParams { n_tiles, k_tiles, row_tiles, block_weights } = params;
+        let &BlockParams { n_tiles, k_tiles, row_tiles, block_weights, .. } = params;
+        let sides = params.sides();
         let spread = is_spread(row_tiles);
         let rows = rows_at_once(row_tiles);
         let groups = row_tiles.div_ceil(rows);
@@ -156,7 +183,7 @@ impl Plan {
         let (first_group, group_step) = if spread { (place[0], grid[0]) } else { (0, 1) };
         let (first_column, columns) = crate::matmul::share(n_tiles, part, parts);
         let most = n_tiles.div_ceil(parts);
-        let steps = most.div_ceil(DST_TILES / rows);
+        let steps = most.div_ceil(DST_TILES / rows / sides);
         Self {
             k_tiles,
             row_tiles,
@@ -166,6 +193,7 @@ impl Plan {
             first_column,
             columns,
             at_once: most.div_ceil(steps),
+            sides,
             block_weights,
             steps,
             passes: groups.div_ceil(group_step),
@@ -212,9 +240,20 @@ impl Plan {
         }
     }
 
+    /// Whether any block has rows and columns: the first one has, then. Where none has, Tensix units have nothing to do, and are not configured.
+    pub const fn has_results(&self) -> bool {
+        let Block { rows, columns, .. } = self.block(0);
+        rows > 0 && columns > 0
+    }
+
+    /// Tiles of weights of a block for each tile of K: those of one product after those of the other.
+    pub const fn weights(&self, block: &Block) -> u32 {
+        self.sides * block.columns
+    }
+
     /// Tiles of K in a block of K.
     pub const fn depth(&self) -> u32 {
-        let fits = self.block_weights / self.at_once;
+        let fits = self.block_weights / (self.at_once * self.sides);
         if fits < BLOCK_K { fits } else { BLOCK_K }
     }
 
@@ -283,14 +322,17 @@ mod tests {
         let grid = [8, 9];
         let shapes = [(64, 16), (256, 16), (7, 5), (16, 1), (100, 3), (448, 33), (1, 9)];
         let types = [ElementType::TilesBfp8, ElementType::TilesBfp4, ElementType::TilesBf16];
-        for ((n_tiles, row_tiles), ty) in shapes.into_iter().flat_map(|shape| types.map(|ty| (shape, ty))) {
-            let params = BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights: block_weights(ty) };
+        let gates = [Gate::None, Gate::Swiglu].map(|gate| gate as u32);
+        let cases = shapes.into_iter().flat_map(|shape| types.map(|ty| (shape, ty)));
+        for (((n_tiles, row_tiles), ty), gate) in cases.flat_map(|case| gates.map(|gate| (case, gate))) {
+            let params =
+                BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights: block_weights(ty), gate };
             let mut seen = BTreeSet::new();
             for index in 0..72 {
                 let plan = Plan::new(&params, [index % 8, index / 8], grid, index);
                 for block in (0..plan.blocks()).map(|number| plan.block(number)) {
-                    assert!(block.rows * block.columns <= DST_TILES);
-                    assert!(block.columns * plan.depth() * ty.block_bytes() <= WEIGHTS_SLOT);
+                    assert!(block.rows * plan.weights(&block) <= DST_TILES);
+                    assert!(plan.weights(&block) * plan.depth() * ty.block_bytes() <= WEIGHTS_SLOT);
                     assert!(block.rows * plan.depth() * ACT_TILE_BYTES <= plan.acts_slot());
                     for row in block.row..block.row + block.rows {
                         for column in block.column..block.column + block.columns {
@@ -302,6 +344,7 @@ mod tests {
                 let with_rows = all.iter().filter(|block| block.rows > 0).count() as u32;
                 assert_eq!(with_rows, plan.blocks_with_rows());
                 assert!(all[..with_rows as usize].iter().all(|block| block.rows > 0));
+                assert_eq!(plan.has_results(), all.iter().any(|block| block.rows > 0 && block.columns > 0));
                 let with_columns = (0..plan.blocks_with_columns()).map(|number| plan.with_columns(number));
                 let numbers =
                     (0..).zip(&all).filter(|(_, block)| block.columns > 0).map(|(number, _)| number);
@@ -329,7 +372,8 @@ mod tests {
     #[test]
     fn activations_stay_where_they_have_room() {
         let stays = |k_tiles| {
-            let params = BlockParams { n_tiles: 256, k_tiles, row_tiles: 16, block_weights: BLOCK_WEIGHTS };
+            let params =
+                BlockParams { n_tiles: 256, k_tiles, row_tiles: 16, block_weights: BLOCK_WEIGHTS, gate: 0 };
             Plan::new(&params, [0, 0], [8, 9], 0).stays()
         };
         assert!(stays(64) && stays(128) && !stays(448));
@@ -337,7 +381,8 @@ mod tests {
 
     #[test]
     fn tiles_that_share_walk_the_same_blocks() {
-        let params = BlockParams { n_tiles: 256, k_tiles: 64, row_tiles: 13, block_weights: BLOCK_WEIGHTS };
+        let params =
+            BlockParams { n_tiles: 256, k_tiles: 64, row_tiles: 13, block_weights: BLOCK_WEIGHTS, gate: 0 };
         let plan = |x, y| Plan::new(&params, [x, y], [8, 9], y * 8 + x);
         for number in 0..plan(0, 0).blocks() {
             for y in 0..9 {

@@ -111,6 +111,7 @@ impl NormOrderParams {
     }
 
     /// Offset in bytes of what a group has of the first tile of K, and from there to what it has of the next one.
+    #[inline(never)]
     pub const fn offsets(&self, group: u32) -> (u32, u32) {
         let order = OrderParams { k_tiles: self.k / TILE, row_tiles: self.rows.div_ceil(TILE) };
         let row_tile = group / GROUPS;
@@ -118,111 +119,32 @@ impl NormOrderParams {
         (first + group % GROUPS * GROUP_BYTES, order.offset(row_tile, 1) - first)
     }
 
-    /// What is done with halves of Dst, of groups `first` to `first + count`.
-    pub const fn items(&self, first: u32, count: u32) -> Items {
-        let next = Item {
-            number: 0,
-            result: 0,
-            unit: 0,
-            group: first,
-            rows: self.rows_of(first),
-            row: 0,
-            first: 0,
-            len: 0,
-            ends: false,
-        };
-        Items { params: *self, next, strip: 0, end: first + count }
+    /// How many segments a row has: every core of a tile takes those of a group's rows, one row after the other, then the group's strips.
+    pub const fn segments(&self) -> u32 {
+        self.k.div_ceil(SEGMENT)
+    }
+
+    /// First element and number of elements of segment `number` of a row.
+    pub const fn segment(&self, number: u32) -> (u32, u32) {
+        piece(self.k, number * SEGMENT, SEGMENT)
+    }
+
+    /// How many strips a group has.
+    pub const fn strips(&self) -> u32 {
+        self.k.div_ceil(WIDTH)
+    }
+
+    /// First element and number of elements of a row of strip `number` of a group. Groups begin with different ones: all tiles are at the same place of their groups at the same time,
+    /// and what is one behind the other in memory is in few banks.
+    pub const fn strip(&self, group: u32, number: u32) -> (u32, u32) {
+        piece(self.k, (number + group) % self.strips() * WIDTH, WIDTH)
     }
 }
 
-/// What is done with a half of Dst.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Item {
-    /// Counted over all that the tile works on.
-    pub number: u32,
-    /// The same of strips.
-    pub result: u32,
-    /// The same of groups.
-    pub unit: u32,
-    /// Group of rows.
-    pub group: u32,
-    /// Rows of it that exist.
-    pub rows: u32,
-    /// Row of the group of which it is a segment.
-    pub row: u32,
-    /// First element of a row.
-    pub first: u32,
-    /// Elements of a row.
-    pub len: u32,
-    /// The last one of the row, or of the group.
-    pub ends: bool,
-}
-
-impl Item {
-    /// Whether it is a strip of the whole group: all factors are known.
-    pub const fn is_strip(&self) -> bool {
-        self.row == self.rows
-    }
-}
-
-/// The items of some groups, in the order in which every core of a tile takes them.
-///
-/// Tiles begin with different strips: all are at the same place of their groups at the same time, and what is one behind the other in memory is in few banks.
-#[derive(Clone, Debug)]
-pub struct Items {
-    params: NormOrderParams,
-    next: Item,
-    /// Strips of the group that have been.
-    strip: u32,
-    end: u32,
-}
-
-impl Items {
-    fn segment(&mut self) -> Item {
-        let Item { first, .. } = self.next;
-        let len = SEGMENT.min(self.params.k - first);
-        let ends = first + len == self.params.k;
-        let item = Item { len, ends, ..self.next };
-        self.next.first = if ends { 0 } else { first + len };
-        self.next.row += u32::from(ends);
-        item
-    }
-
-    fn strip(&mut self) -> Item {
-        let k = self.params.k;
-        let strips = k.div_ceil(WIDTH);
-        let first = (self.strip + self.next.group) % strips * WIDTH;
-        self.strip += 1;
-        let ends = self.strip == strips;
-        let item = Item { first, len: WIDTH.min(k - first), ends, ..self.next };
-        self.next.result += 1;
-        if ends {
-            self.strip = 0;
-            let group = item.group + 1;
-            self.next = Item {
-                unit: item.unit + 1,
-                group,
-                rows: self.params.rows_of(group),
-                row: 0,
-                first: 0,
-                ..self.next
-            };
-        }
-        item
-    }
-}
-
-impl Iterator for Items {
-    type Item = Item;
-
-    fn next(&mut self) -> Option<Item> {
-        if self.next.group == self.end {
-            return None;
-        }
-        let item = if self.next.is_strip() { self.strip() } else { self.segment() };
-        self.next.number += 1;
-        Some(item)
-    }
+/// A piece of a row of `k` elements from `first` on: that, and its length, `most` elements or what there is.
+const fn piece(k: u32, first: u32, most: u32) -> (u32, u32) {
+    let left = k - first;
+    (first, if left < most { left } else { most })
 }
 
 #[cfg(test)]
@@ -234,36 +156,30 @@ mod tests {
     }
 
     #[test]
-    fn segments_come_before_strips_and_both_cover_a_group() {
-        for (k, rows) in [(64, 40), (2112, 9), (4096, 33)] {
-            let params = params(k, rows);
-            let (first, count) = (1, params.groups() - 1);
-            let items: Vec<Item> = params.items(first, count).collect();
-            assert!(items.iter().enumerate().all(|(at, item)| item.number == at as u32));
-            let strips = items.iter().filter(|item| item.is_strip());
-            assert!(strips.enumerate().all(|(at, item)| item.result == at as u32));
-            let mut rest = &items[..];
-            for (unit, group) in (first..first + count).enumerate() {
-                let of = rest.iter().take_while(|item| item.group == group).count();
-                let (group_items, others) = rest.split_at(of);
-                rest = others;
-                assert!(group_items.iter().all(|item| item.unit == unit as u32));
-                let (segments, strips): (Vec<_>, Vec<_>) =
-                    group_items.iter().partition(|item| !item.is_strip());
-                assert!(
-                    segments.len() + strips.len() == of
-                        && group_items[segments.len()..].iter().all(Item::is_strip)
-                );
-                let exist = rows.saturating_sub(group * ROW_GROUP).min(ROW_GROUP);
-                let elements: u32 = segments.iter().map(|item| item.len).sum();
-                assert_eq!((elements, strips.last().map(|item| item.ends)), (exist * k, Some(true)));
-                let mut seen: Vec<_> =
-                    strips.iter().flat_map(|item| item.first..item.first + item.len).collect();
-                seen.sort_unstable();
-                assert!(seen.into_iter().eq(0..k));
+    fn segments_and_strips_cover_a_row() {
+        for k in [64, 2112, 4096] {
+            let params = params(k, 40);
+            let segments: Vec<_> = (0..params.segments()).map(|number| params.segment(number)).collect();
+            let elements = |of: &[(u32, u32)]| -> Vec<u32> {
+                let mut all: Vec<u32> = of.iter().flat_map(|&(first, len)| first..first + len).collect();
+                all.sort_unstable();
+                all
+            };
+            assert!(elements(&segments).into_iter().eq(0..k));
+            assert!(segments.iter().all(|(_, len)| *len <= SEGMENT));
+            for group in 0..params.groups() {
+                let strips: Vec<_> = (0..params.strips()).map(|number| params.strip(group, number)).collect();
+                assert!(elements(&strips).into_iter().eq(0..k));
+                assert!(strips.iter().all(|(_, len)| *len <= WIDTH && len.is_multiple_of(K_STEP)));
             }
-            assert!(rest.is_empty());
         }
+    }
+
+    #[test]
+    fn groups_that_are_not_full() {
+        let params = params(64, 42);
+        let rows: Vec<u32> = (0..params.groups()).map(|group| params.rows_of(group)).collect();
+        assert_eq!(rows, [8, 8, 8, 8, 8, 2, 0, 0]);
     }
 
     #[test]

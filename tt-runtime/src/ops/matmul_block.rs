@@ -5,13 +5,13 @@ use super::{Unsupported, check};
 use tt_kernel_abi::exact::GROUP_TILES;
 use tt_kernel_abi::exact_tiles::ExactTilesParams;
 use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
-use tt_kernel_abi::matmul_block::{BlockParams, block_weights};
+use tt_kernel_abi::matmul_block::{BlockParams, Gate, block_weights};
 use tt_kernel_abi::norm_order::{self, NormOrderParams};
 use tt_kernel_abi::operators::kernel;
 use tt_kernel_abi::order::{OrderParams, STRIP_TILES, flags_for};
 use tt_kernel_abi::sfpu::{ALIGN, BLOCK};
 use tt_kernel_abi::target::CONGRUENCE;
-use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
+use tt_kernel_abi::{ElementType, OpDescriptor, Params, TensorView};
 
 /// Types of weights: activations are rounded to seven significant bits, which matters less than what these have lost.
 const WEIGHTS: &[ElementType] = &[ElementType::TilesBfp8, ElementType::TilesBfp4];
@@ -161,9 +161,10 @@ pub fn glu_blocks(
     Ok(OpDescriptor { flags: op.flags | flags_for(weights), ..op })
 }
 
-/// Whether [`rms_norm_blocks`] is better than a norm's rows that are brought to their order: a tile has eight rows, where one each would do if there are few.
-pub fn worth_rms_norm_blocks(src: &TensorView, cores: u32) -> bool {
-    src.ne[1].div_ceil(ROW_GROUP) * 4 >= cores
+/// Whether [`rms_norm_blocks`] is better than a norm's rows that are brought to their order: a tile has eight rows, where one each would do if there are few. (In the timed mode rows of 4096
+/// elements take 36 us to 35 if there are 32, rows of 2048 elements 22 to 43 if there are 64.)
+pub fn worth_rms_norm_blocks(src: &TensorView) -> bool {
+    src.ne[1] > TILE
 }
 
 /// Descriptor for `RMS_NORM` of rows times weights, which all rows share, whose result is what [`blocks`] multiplies with, as [`block_form`] says of it, on up to `cores` workers:
@@ -214,7 +215,44 @@ pub fn blocks(product: &OpDescriptor, src1: &TensorView) -> Result<OpDescriptor,
     }
 }
 
-/// The same of columns `first` and on of a product, as many as `tiles` has: tiles that [`exact_tiles`] has made of its weights.
+/// The descriptor of two such products with the same activations whose results, `x` and `gate`, become a gated unit, as [`glu_blocks`] does it for weights of type `next`, with the same
+/// bits: `dst` is what [`blocks`] multiplies with.
+///
+/// # Errors
+///
+/// They are not of one shape and type, or it is no function that this kernel has, or none for which that is worth it.
+pub fn blocks_gated(
+    function: Glu,
+    [x, gate]: [&OpDescriptor; 2],
+    src1: &TensorView,
+    dst: &TensorView,
+    next: ElementType,
+) -> Result<OpDescriptor, Unsupported> {
+    let what = match function {
+        Glu::Swiglu => Gate::Swiglu,
+        Glu::Geglu => Gate::Geglu,
+        _ => return Err(format!("{} of two products", function.name()).into()),
+    };
+    let weights = |product: &OpDescriptor| (product.src0.ty, product.src0.ne, product.src0.nb);
+    if !(worth_blocks(x) && worth_blocks(gate)) || weights(x) != weights(gate) || x.src1 != gate.src1 {
+        return Err("products of different kinds".into());
+    }
+    let form = TensorView { addr: dst.addr, ..block_form(&x.dst) };
+    if form != *dst || !dst.addr.is_multiple_of(CONGRUENCE.into()) || !elementwise::sfpu_allowed() {
+        return Err(format!("gated rows {:?} to the blocks of {:?}", x.dst.ne, dst.ne).into());
+    }
+    let mut op = in_blocks(x, src1)?;
+    let params = BlockParams { gate: what as u32, ..*op.params.get::<kernel::MatmulBlock>() };
+    op.more[2] = gate.src0;
+    Ok(OpDescriptor {
+        flags: flags_for(next),
+        dst: *dst,
+        params: Params::of::<kernel::MatmulBlock>(&params),
+        ..op
+    })
+}
+
+/// The same as [`blocks`], of columns `first` and on of a product, as many as `tiles` has: tiles that [`exact_tiles`] has made of its weights.
 ///
 /// # Errors
 ///
@@ -253,6 +291,7 @@ fn in_blocks(product: &OpDescriptor, src1: &TensorView) -> Result<OpDescriptor, 
         k_tiles: k.div_ceil(TILE),
         row_tiles: src1.ne[1].div_ceil(TILE),
         block_weights: block_weights(weights),
+        gate: Gate::None as u32,
     };
     // Offsets of tiles have 32 bits.
     check::count("bytes of activations", &[params.row_tiles, params.k_tiles, 2 * TILE * TILE])?;

@@ -1,22 +1,33 @@
-//! TRISC1: the matrix unit.
+//! TRISC1: the matrix unit, and of gated units the vector unit.
 
-use super::plan;
+use super::{gated, plan};
 use crate::ops::matmul::SEM_DST;
 use crate::ops::matmul::trisc0::multiplied_format;
 use crate::rt::chip::insn::{SEMPOST, SETRWC, STALLWAIT, ZEROACC};
 use crate::rt::launch::TileLaunch;
-use crate::rt::matrix::{Phases, RWC_ALL, configure, multiply_at, record_phase};
+use crate::rt::matrix::{Phases, RWC_ALL, configure_for, multiply_at, record_phase};
 use crate::rt::sync::OUT_READY;
 use crate::rt::tensix::{block, sem, sync, until};
 use crate::ttinsn;
+use tt_isa::format::DataFormat;
 use tt_kernel_abi::ElementType;
+use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul::{Halves, RESULT_ROWS};
-use tt_kernel_abi::matmul_block::BlockParams;
+use tt_kernel_abi::matmul_block::{BlockParams, Gate};
 
 /// Runs TRISC1's part.
 pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let (Some(plan), Some(weights)) = (plan(launch, params), launch.op.src0.element_type()) else { return };
-    configure(multiplied_format(weights, Halves::None));
+    if !plan.has_results() {
+        return;
+    }
+    let Some(gate) = Gate::from_code(params.gate) else {
+        return launch.fail(ErrorCode::BadDescriptor, 0, params.gate);
+    };
+    // What the packers round to.
+    let dst = if gate == Gate::None { DataFormat::Fp32 } else { DataFormat::Bf16 };
+    configure_for(multiplied_format(weights, Halves::None), dst);
+    gated::prepare(gate);
     let phases = phases(weights);
     record_phase();
     let mut done = 0;
@@ -31,16 +42,20 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
         ttinsn!(ZEROACC { clear_mode: 2, dst: 0, ..ZEROACC::ZERO }.word());
         ttinsn!(ZEROACC { clear_mode: 2, dst: 1, ..ZEROACC::ZERO }.word());
         ttinsn!(SETRWC { bit_mask: RWC_ALL, ..SETRWC::ZERO }.word());
+        let weights = plan.weights(&of);
         for _ in 0..params.k_tiles {
             let mut row = 0;
             for _ in 0..of.rows {
-                for column in 1..=of.columns {
-                    multiply_at(row, phases, column == of.columns);
+                for column in 1..=weights {
+                    multiply_at(row, phases, column == weights);
                     row += RESULT_ROWS;
                 }
             }
         }
-        ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::MATH }.word());
+        match gate {
+            Gate::None => ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::MATH }.word()),
+            _ => gated::units(launch, gate, [of.rows, of.columns]),
+        }
         ttinsn!(SEMPOST { sem_sel: sem(SEM_DST) }.word());
         done += 1;
     }

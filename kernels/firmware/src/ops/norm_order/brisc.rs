@@ -47,6 +47,7 @@ fn id(unit: u32, row: u32) -> u32 {
 }
 
 /// Asks for the rows of a unit, which is a group.
+#[inline(never)]
 fn ask(noc: &mut Noc, launch: &TileLaunch, params: &NormOrderParams, [unit, group]: [u32; 2]) {
     for row in 0..params.rows_of(group) {
         noc.set_read_id(id(unit, row));

@@ -14,10 +14,10 @@
 //!
 //! Rows behind the last one are zeros of a strip's length, with factors that are zero.
 //!
-//! Who waits for whom: TRISC0 to TRISC2 walk the same items ([`tt_kernel_abi::norm_order::Items`]), NCRISC those with results. Halves of Dst pass from TRISC0 to TRISC1 by [`SEM_FILLED`] and
-//! on to TRISC2 by [`SEM_COMPUTED`]; [`SEM_TAKEN`] counts those that TRISC0 has and TRISC2 has not given back. TRISC0 waits for BRISC's rows of its item, and before the first strip for
+//! Who waits for whom: TRISC0 to TRISC2 count the same halves: of each unit those with segments of its rows, then those with its strips. NCRISC counts strips. Halves of Dst pass from TRISC0 to TRISC1 by [`SEM_FILLED`] and
+//! on to TRISC2 by [`SEM_COMPUTED`]; [`SEM_TAKEN`] counts those that TRISC0 has and TRISC2 has not given back. TRISC0 waits for BRISC's rows of its half, and before the first strip for
 //! NCRISC's weights, which wait for worker 0 alone: that waits for nobody ([`crate::rt::spread`]). BRISC asks for a unit's rows when TRISC0 has unpacked the unit two before for the last time, and
-//! says that rows of the unit in between are there only then: TRISC0 does not need them earlier. All other waits are for an item of the same number or an earlier one, so none closes a
+//! says that rows of the unit in between are there only then: TRISC0 does not need them earlier. All other waits are for a half or a strip of the same number or an earlier one, so none closes a
 //! circle. Factors are written and read by the vector unit alone, in its order.
 
 pub mod brisc;
@@ -31,17 +31,11 @@ pub use super::sfpu_rows::{SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, half};
 use crate::rt::l1::L1;
 use crate::rt::launch::TileLaunch;
 use tt_kernel_abi::matmul::{ROW_GROUP, share};
-use tt_kernel_abi::norm_order::{self, Items, NormOrderParams, OUT_SLOT, ZERO_BYTES};
+use tt_kernel_abi::norm_order::{self, NormOrderParams, OUT_SLOT, ZERO_BYTES};
 
 /// This tile's groups of rows: the first one, and how many.
 fn groups(launch: &TileLaunch, params: &NormOrderParams) -> (u32, u32) {
     share(params.groups(), launch.index, launch.op.cores)
-}
-
-/// What this tile does with halves of Dst.
-fn items(launch: &TileLaunch, params: &NormOrderParams) -> Items {
-    let (first, count) = groups(launch, params);
-    params.items(first, count)
 }
 
 /// Where a row of a group is in DRAM.
@@ -51,6 +45,7 @@ fn address(launch: &TileLaunch, group: u32, row: u32) -> u64 {
 }
 
 /// Row `row` of unit `unit` in L1.
+#[inline(never)]
 fn row_of<'a>(launch: &'a TileLaunch, params: &NormOrderParams, [unit, row]: [u32; 2]) -> L1<'a> {
     launch.l1(params.row(unit, row, launch.op.src0.addr), 4 * params.k)
 }

@@ -1,6 +1,6 @@
 //! TRISC1: factors of rows, then results of strips, in place in Dst.
 
-use super::{half, items};
+use super::{groups, half};
 use crate::ops::order::trisc1::is_rounded;
 use crate::ops::sfpu_rows::norms;
 use crate::ops::sfpu_rows::trisc1::{LANES, begin, each, end};
@@ -9,7 +9,7 @@ use crate::rt::tensix::{push, sync};
 use crate::rt::vector::{configure, load, set_register, step, store_at};
 use crate::{ttinsn, ttprogram};
 use tt_kernel_abi::matmul::ROW_GROUP;
-use tt_kernel_abi::norm_order::{FACTORS_ROW, Item, NormOrderParams, WEIGHTS_ROW, WIDTH_ROWS};
+use tt_kernel_abi::norm_order::{FACTORS_ROW, NormOrderParams, WEIGHTS_ROW, WIDTH_ROWS};
 use tt_kernel_abi::order::HALF_OF_SEVEN;
 use tt_kernel_sfpu::Program;
 use tt_kernel_sfpu::norm::{ADDED, two_rows};
@@ -28,56 +28,55 @@ const _: () = assert!(2 * AT_ONCE == ROW_GROUP);
 #[inline(never)]
 pub fn run(launch: &TileLaunch, params: &NormOrderParams) {
     configure();
-    let mut group = None;
-    for item in items(launch, params) {
-        launch.progress(item.number);
-        begin(item.number);
-        match item.is_strip() {
-            true => {
-                if group != Some(item.group) {
-                    group = Some(item.group);
-                    no_factors(&item);
+    let (first, count) = groups(launch, params);
+    let mut number = 0;
+    for group in first..first + count {
+        let rows = params.rows_of(group);
+        for row in 0..rows {
+            norms::begin();
+            for segment in 0..params.segments() {
+                launch.progress(number);
+                begin(number);
+                norms::squares(params.segment(segment).1 / LANES);
+                if segment + 1 == params.segments() {
+                    norms::rms_factor(params.factor.to_bits(), params.eps.to_bits());
+                    push(store_at(SUM, step::STAY, factor_place(number, row)));
                 }
-                strip(launch, &item);
+                end();
+                number += 1;
             }
-            false => segment(params, &item),
         }
-        end();
+        for strip in 0..params.strips() {
+            launch.progress(number);
+            begin(number);
+            if strip == 0 {
+                no_factors(number, rows);
+            }
+            results(launch, number, params.strip(group, strip).1 / LANES);
+            end();
+            number += 1;
+        }
     }
     // The next operator may configure the thread anew.
     sync();
 }
 
-/// Where the factor of a row is, from the beginning of an item's half.
-fn factor_place(item: &Item, row: u32) -> u32 {
-    FACTORS_ROW + 2 * row - half(item.number)
+/// Where the factor of a row is, from the beginning of a half.
+fn factor_place(number: u32, row: u32) -> u32 {
+    FACTORS_ROW + 2 * row - half(number)
 }
 
-/// Squares of a segment; at the row's end its factor.
-#[inline(never)]
-fn segment(params: &NormOrderParams, item: &Item) {
-    if item.first == 0 {
-        norms::begin();
-    }
-    norms::squares(item.len / LANES);
-    if item.ends {
-        norms::rms_factor(params.factor.to_bits(), params.eps.to_bits());
-        push(store_at(SUM, step::STAY, factor_place(item, item.row)));
-    }
-}
-
-/// Zeros as factors of rows that do not exist.
-#[inline(never)]
-fn no_factors(item: &Item) {
+/// Zeros as factors of the rows from `rows` on, which do not exist.
+fn no_factors(number: u32, rows: u32) {
     set_register(SUM, 0);
-    for row in item.rows..ROW_GROUP {
-        push(store_at(SUM, step::STAY, factor_place(item, row)));
+    for row in rows..ROW_GROUP {
+        push(store_at(SUM, step::STAY, factor_place(number, row)));
     }
 }
 
 /// Results of a strip, four rows at a time, with what the packers' rounding lacks if they shall have seven significant bits.
 #[inline(never)]
-fn strip(launch: &TileLaunch, item: &Item) {
+fn results(launch: &TileLaunch, number: u32, vectors: u32) {
     macro_rules! pair {
         ($first:expr, $program:ident, $step:expr) => {
             ttinsn!(load(0, $first * WIDTH_ROWS));
@@ -90,9 +89,9 @@ fn strip(launch: &TileLaunch, item: &Item) {
     macro_rules! four {
         ($first:literal) => {
             for row in 0..AT_ONCE {
-                push(load(FACTORS + row, factor_place(item, $first + row)));
+                push(load(FACTORS + row, factor_place(number, $first + row)));
             }
-            each(item.len / LANES, || {
+            each(vectors, || {
                 ttinsn!(load(2, WEIGHTS_ROW));
                 pair!($first, FIRST_TWO, step::STAY);
                 pair!($first + 2, OTHER_TWO, step::ON);

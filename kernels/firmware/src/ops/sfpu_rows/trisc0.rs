@@ -57,6 +57,7 @@ impl Unpacker {
     }
 
     /// Brings `len` elements of `from` to the rows of Dst from `row` on, in blocks.
+    #[inline(never)]
     pub fn bring(&mut self, from: L1, row: u32, len: u32) {
         for number in 0..len.div_ceil(BLOCK) {
             let now = BLOCK.min(len - number * BLOCK);
