@@ -30,9 +30,9 @@ pub struct ImageSlot {
 /// Slots of the four images. BRISC and NCRISC share one: as lanes they run the same code.
 pub const IMAGE_SLOTS: [ImageSlot; 4] = [
     ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_2F00 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x3_2F00, size: 0x6900 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x3_9800, size: 0xD200 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x4_6A00, size: 0x3A00 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x3_2F00, size: 0x6600 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x3_9500, size: 0xD200 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x4_6700, size: 0x3D00 },
 ];
 
 /// Where NCRISC starts in BRISC's image.
