@@ -47,6 +47,8 @@ pub struct CachedCopy {
     pub view: TensorView,
     /// Its memory.
     pub memory: Arc<Block>,
+    /// What it would have been made of is nowhere: it is kept until something else is written there.
+    pub is_only: bool,
 }
 
 impl CachedCopy {
@@ -74,12 +76,22 @@ impl CopyCache {
         self.copies.iter().find(|copy| copy.is(origin, form))
     }
 
+    /// Whether what `source` names is only there as a copy.
+    pub fn has_only(&self, source: &TensorView) -> bool {
+        self.copies.iter().any(|copy| copy.is_only && copy.is_of(source.addr, source.span()))
+    }
+
     /// Keeps copies that have been made, of what is there as long as the graph.
     pub fn keep(&mut self, copies: Vec<CachedCopy>) {
+        for copy in copies.iter().filter(|copy| copy.is_only) {
+            // ggml takes it for what is there now, which copies so far have not been made of.
+            self.written(copy.origin.source.addr, copy.origin.source.span());
+        }
         self.copies.extend(copies);
         let bytes = |copies: &VecDeque<CachedCopy>| copies.iter().map(|copy| copy.memory.len()).sum::<u64>();
         while bytes(&self.copies) > MOST_BYTES {
-            self.copies.pop_front();
+            let Some(oldest) = self.copies.iter().position(|copy| !copy.is_only) else { break };
+            self.copies.remove(oldest);
         }
     }
 
@@ -88,11 +100,11 @@ impl CopyCache {
         self.copies.retain(|copy| !copy.is_of(addr, bytes));
     }
 
-    /// Gives all memory back; whether there was any.
+    /// Gives all memory back that can be filled again; whether there was any.
     pub fn clear(&mut self) -> bool {
-        let any = !self.copies.is_empty();
-        self.copies.clear();
-        any
+        let before = self.copies.len();
+        self.copies.retain(|copy| copy.is_only);
+        self.copies.len() < before
     }
 }
 
@@ -110,7 +122,7 @@ mod tests {
         let source = TensorView::contiguous(ElementType::F16, addr, [n, 1, 1, 1]);
         let memory = Arc::new(Pool::default().take(device, u64::from(n) * 4).unwrap());
         let view = TensorView::contiguous(ElementType::F32, memory.addr().0, source.ne);
-        CachedCopy { origin: Origin::from(&source), view, memory }
+        CachedCopy { origin: Origin::from(&source), view, memory, is_only: false }
     }
 
     fn form(ty: ElementType, n: u32) -> TensorView {
@@ -158,6 +170,25 @@ mod tests {
         assert!(cache.find(&other(None), &form).is_none());
         cache.written(0x8000, 4);
         assert!(!cache.clear());
+    }
+
+    #[test]
+    fn what_is_nowhere_else_stays_until_something_is_written_there() {
+        let device = device();
+        let mut cache = CopyCache::default();
+        let before = copy(&device, 0x1000, 64);
+        cache.keep(vec![before.clone()]);
+        let n = (MOST_BYTES / 4 + 1) as u32;
+        let only = CachedCopy { is_only: true, ..copy(&device, 0x1000, 32) };
+        cache.keep(vec![only.clone(), copy(&device, 1 << 32, n)]);
+        // The copy of what was there before is gone, the large one is too large, and this one outlives a lack of memory.
+        assert!(cache.find(&before.origin, &form(ElementType::F32, 64)).is_none());
+        assert!(!cache.clear() && cache.find(&only.origin, &form(ElementType::F32, 32)).is_some());
+        assert!(
+            cache.has_only(&only.origin.source) && !cache.has_only(&copy(&device, 1 << 32, 1).origin.source)
+        );
+        cache.written(0x1000, 1);
+        assert!(!cache.has_only(&only.origin.source));
     }
 
     #[test]

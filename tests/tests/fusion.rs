@@ -82,7 +82,7 @@ fn batches_give_the_same_logits() {
     assert!(on.logits == off.logits && on.launches() < off.launches());
 }
 
-/// Products of many rows are in blocks, and take what a gated unit makes as it is.
+/// Products of many rows are in blocks, and take what a gated unit or a norm makes as it is.
 #[test]
 fn prompts_give_the_same_logits() {
     let tools = need!(Tools::find());
@@ -97,6 +97,11 @@ fn prompts_give_the_same_logits() {
         "{}",
         on.stats
     );
+    // Both norms of each layer; what the head multiplies with is not in blocks.
+    let norms = "RMS_NORM+MUL+MUL_MAT";
+    assert_eq!((on.fused(norms), off.fused(norms)), (8, 0), "{}", on.stats);
+    let ordered = demo_with(&tools, &program, ["batch", "40", "bfp8"], norms);
+    assert!(ordered.logits == off.logits && ordered.launches() + 16 == off.launches(), "{}", ordered.stats);
     // The gated unit by itself is what is left if a fusion is not wanted.
     let glu = demo_with(&tools, &program, ["batch", "40", "bfp8"], "GLU+MUL_MAT");
     assert!(glu.logits == off.logits && fused.map(|name| glu.fused(name)) == [0, 4], "{}", glu.stats);

@@ -8,8 +8,9 @@ mod common;
 use std::sync::Arc;
 
 use common::{
-    Rng, blocks, columns, elements, encode, experts, folds, fused, gated, halves, lanes, norms, ordered,
-    quantised, recurrent, set_rows, soft_max, sums, training, transfers, upload, upload_weights, windows,
+    Rng, blocks, columns, elements, encode, experts, folds, fused, gated, halves, lanes, norm_order, norms,
+    ordered, quantised, recurrent, set_rows, soft_max, sums, training, transfers, upload, upload_weights,
+    windows,
 };
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};
@@ -129,6 +130,17 @@ fn gated_units_in_the_order_of_blocks() {
         // Few rows, which all tiles have: as much as a seed's time allows.
         for case in gated::PRODUCTS.iter().filter(|(_, [_, _, rows])| *rows <= 100) {
             gated::products(device, rng, WeightFormat::Bfp8, case);
+        }
+    });
+}
+
+#[test]
+fn norms_in_the_order_of_blocks() {
+    with_seeds(|device, rng| {
+        // And several groups of rows for a tile.
+        for case in norm_order::CASES.iter().filter(|[k, rows]| *k < 4096 && *rows < 100).chain(&[[128, 420]])
+        {
+            norm_order::blocks(device, rng, case);
         }
     });
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Rng, blocks, encode, gated, ordered, simulator, upload, upload_weights};
+use common::{Rng, blocks, encode, gated, norm_order, ordered, simulator, upload, upload_weights};
 use common::{experts, halves};
 use tt_kernel_abi::operators::kernel;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
@@ -406,6 +406,27 @@ fn gated_units_are_brought_to_the_order_of_blocks() {
         let (x, form) = (view(k), ops::block_form(&view(k)));
         let refused = ops::glu_blocks(Glu::Swiglu, false, &[], [&x, &x], &form, ElementType::TilesBfp8, 64);
         assert!(refused.unwrap_err().0.contains("40"), "{k}");
+    }
+}
+
+#[test]
+fn norms_are_brought_to_the_order_of_blocks() {
+    let (device, mut rng) = (simulator(), Rng::new(18));
+    for case in norm_order::CASES {
+        norm_order::blocks(&device, &mut rng, case);
+    }
+    // Rows that are no whole registers of the vector unit, rows that L1 has no room for, and weights of each row.
+    let view = |ne| TensorView::contiguous(ElementType::F32, 0, ne);
+    for (k, weights) in [(96, [96, 1, 1, 1]), (1 << 15, [1 << 15, 1, 1, 1]), (64, [64, 40, 1, 1])] {
+        let x = view([k, 40, 1, 1]);
+        let refused = ops::rms_norm_blocks(
+            1e-5,
+            [&x, &view(weights)],
+            &ops::block_form(&x),
+            ElementType::TilesBfp8,
+            64,
+        );
+        assert!(refused.unwrap_err().0.contains(&k.to_string()), "{k}");
     }
 }
 

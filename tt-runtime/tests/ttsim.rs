@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use common::set_rows::{self, SHAPES};
 use common::{
-    Rng, blocks, elements, encode, experts, folds, fused, gated, lanes, ordered, recurrent, simulator,
-    upload, upload_weights, windows,
+    Rng, blocks, elements, encode, experts, folds, fused, gated, lanes, norm_order, ordered, recurrent,
+    simulator, upload, upload_weights, windows,
 };
 use common::{columns, halves, norms, quantised, soft_max, sums, training, transfers};
 use tt_isa::tlb::TlbTarget;
@@ -125,6 +125,16 @@ fn products_in_blocks_are_the_same_bytes() {
         let [ours, vendor] = [&ours, &vendor]
             .map(|device| blocks::product(device, &mut Rng::new(14), WeightFormat::Bfp8, shape));
         assert!(ours == vendor, "{shape:?}: other bytes");
+    }
+}
+
+#[test]
+fn norms_in_the_order_of_blocks_are_the_same_bytes() {
+    let Some([ours, vendor]) = both() else { return };
+    for case in norm_order::CASES {
+        let [ours, vendor] =
+            [&ours, &vendor].map(|device| norm_order::blocks(device, &mut Rng::new(16), case));
+        assert!(ours == vendor, "{case:?}: other bytes");
     }
 }
 

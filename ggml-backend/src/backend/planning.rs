@@ -162,7 +162,18 @@ impl plan::Memory for Planning<'_> {
         }
         let memory = self.alloc(plan::padded_span(&form))?;
         let view = TensorView { addr: memory.addr().0, ..form };
-        self.needs.memory.made.push(CachedCopy { origin, view, memory: Arc::new(memory) });
+        self.needs.memory.made.push(CachedCopy { origin, view, memory: Arc::new(memory), is_only: false });
         Ok(CopyPlace { view, is_there: false })
+    }
+
+    fn replace(&mut self, origin: Origin, form: TensorView) -> Result<TensorView, Unsupported> {
+        let memory = self.alloc(plan::padded_span(&form))?;
+        let view = TensorView { addr: memory.addr().0, ..form };
+        self.needs.memory.made.push(CachedCopy { origin, view, memory: Arc::new(memory), is_only: true });
+        Ok(view)
+    }
+
+    fn is_replaced(&self, source: &TensorView) -> bool {
+        self.copies.has_only(source)
     }
 }

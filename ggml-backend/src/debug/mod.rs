@@ -19,6 +19,11 @@ pub fn wants_each_node() -> bool {
     check::is_on() || profile::is_on()
 }
 
+/// Whether results are read from where ggml has them, as soon as they are there.
+pub fn compares_results() -> bool {
+    check::is_on()
+}
+
 /// A backend of a device is gone: says what there is to say about what ran on it.
 pub fn report(device: &tt_runtime::Device) {
     check::report();

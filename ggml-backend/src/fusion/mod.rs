@@ -6,6 +6,7 @@
 //!
 //! Here graphs are looked at, not tensors: types, shapes and memory are the plan's matter.
 
+mod ordered;
 mod together;
 
 use std::sync::OnceLock;
@@ -23,6 +24,8 @@ pub enum Kind {
     RopeSetRows,
     /// A matrix product and a sum: bias or residual.
     MulMatAdd,
+    /// A norm and the product with its weights, for products with many rows of the result, which nobody else reads.
+    NormMulMats,
     /// Two matrix products with the same activations, and the gated unit of them.
     MulMatGlu,
     /// A gated unit, and a product with many rows of its result.
@@ -36,7 +39,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NormMul,
         Self::RopeSetRows,
         Self::MulMatAdd,
@@ -44,6 +47,7 @@ impl Kind {
         Self::GluMulMat,
         Self::MulMatGluMulMat,
         Self::MulMats,
+        Self::NormMulMats,
     ];
 
     /// What the user and the statistics call it.
@@ -56,6 +60,7 @@ impl Kind {
             Self::GluMulMat => "GLU+MUL_MAT",
             Self::MulMatGluMulMat => "MUL_MAT+GLU+MUL_MAT",
             Self::MulMats => "MUL_MAT+MUL_MAT",
+            Self::NormMulMats => "RMS_NORM+MUL+MUL_MAT",
         }
     }
 
@@ -116,16 +121,19 @@ pub struct Group<'a> {
     pub kind: Kind,
     /// The nodes without the views between them.
     pub nodes: Vec<TensorRef<'a>>,
+    /// Of a result that is not in ggml's memory but where they find it: the nodes that read it, which are none of the group.
+    pub readers: Vec<TensorRef<'a>>,
     /// How many nodes of the graph that are, views included. Of nodes that do not follow one another only the first one is counted.
     pub len: usize,
 }
 
 impl<'a> Group<'a> {
-    /// Nodes whose results are in memory afterwards: the last one, or all but what is rotated.
+    /// Nodes whose results are in ggml's memory afterwards: the last one, or all but what is rotated; none if there are [`readers`](Self::readers).
     pub fn results(&self, host: &Host) -> &[TensorRef<'a>] {
         match self.kind {
             Kind::MulMats if host.operator_name(self.nodes[1]) == "ROPE" => &self.nodes[1..],
             Kind::MulMats => &self.nodes,
+            Kind::NormMulMats => &[],
             _ => &self.nodes[self.nodes.len() - 1..],
         }
     }
@@ -133,7 +141,8 @@ impl<'a> Group<'a> {
 
 /// The groups that the first of `nodes` begins, the longest first: which of them can be computed as one is the plan's matter.
 pub fn find<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> Vec<Group<'a>> {
-    let found = following(host, graph, nodes);
+    let found: Vec<_> =
+        ordered::find(host, graph, nodes).into_iter().chain(following(host, graph, nodes)).collect();
     if found.is_empty() { together::find(host, graph, nodes).into_iter().collect() } else { found }
 }
 
@@ -160,7 +169,7 @@ fn group<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>], len: usi
     };
     let passed_on = |i: usize| nodes[i + 1..].iter().any(|later| read_by(later, nodes[i]));
     let is_one = nodes.iter().all(computes) && (0..nodes.len() - 1).all(passed_on);
-    is_one.then(|| Group { kind, nodes: nodes.to_vec(), len })
+    is_one.then(|| Group { kind, nodes: nodes.to_vec(), readers: Vec::new(), len })
 }
 
 /// Whether `source` is the result of `node`, or a view of all of it, and nobody else ever sees that result.

@@ -42,7 +42,7 @@ pub(super) fn find<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]
             break;
         }
     }
-    (found.len() >= least).then_some(Group { kind: Kind::MulMats, nodes: found, len: 1 })
+    (found.len() >= least).then_some(Group { kind: Kind::MulMats, nodes: found, readers: Vec::new(), len: 1 })
 }
 
 /// The rotation of the first product's result, if it is the next node that computes something.

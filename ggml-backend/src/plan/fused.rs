@@ -10,10 +10,12 @@ use super::matrix::is_in_blocks;
 use super::{Memory, Node, Steps, padded_span};
 use crate::abi::TensorRef;
 use crate::abi::host::Host;
-use crate::fusion::Kind;
+use crate::copy_cache::Origin;
+use crate::fusion::{Group, Kind};
 
 /// The descriptors of a group, or why its nodes have to be computed one by one.
-pub fn fused(host: &Host, kind: Kind, nodes: &[TensorRef<'_>], cores: u32, memory: &mut dyn Memory) -> Steps {
+pub fn fused(host: &Host, group: &Group<'_>, cores: u32, memory: &mut dyn Memory) -> Steps {
+    let (kind, nodes) = (group.kind, &group.nodes[..]);
     // The kernels keep what is between nodes in FP32.
     let is_f32 = |node: &TensorRef<'_>| host.element_type(*node) == Some(ElementType::F32);
     let &[tensor, .., last] = nodes else { return Err("not several nodes".into()) };
@@ -26,6 +28,7 @@ pub fn fused(host: &Host, kind: Kind, nodes: &[TensorRef<'_>], cores: u32, memor
     let mut first = Node { host, tensor, cores, memory };
     match kind {
         Kind::NormMul => first.norm_mul(last),
+        Kind::NormMulMats => first.norm_mul_mats(last, &group.readers),
         Kind::RopeSetRows => first.rope_set_rows(last),
         Kind::MulMatAdd => first.mul_mat_add(last),
         Kind::MulMatGlu => first.mul_mat_glu(nodes[1], last),
@@ -92,6 +95,37 @@ impl Node<'_> {
         let (src, factors) = (self.src(0)?, self.of(mul, 1 - place_of(self.tensor, mul)?)?);
         let dst = self.memory.place(mul)?;
         Ok(vec![ops::norm_mul(self.norm_function()?, self.f32(0), &src, &factors, &dst, self.cores)?])
+    }
+
+    /// The norm writes what all `readers`, products in blocks, multiply with: no rows.
+    fn norm_mul_mats(&mut self, mul: TensorRef<'_>, readers: &[TensorRef<'_>]) -> Steps {
+        if self.host.element_type(mul) != Some(ElementType::F32) {
+            return Err("the result is not F32".into());
+        }
+        let rows = self.memory.place(mul)?;
+        if !ops::worth_rms_norm_blocks(&rows) {
+            return Err("few rows".into());
+        }
+        let (src, factors) = (self.src(0)?, self.of(mul, 1 - place_of(self.tensor, mul)?)?);
+        let mut weights = None;
+        for &tensor in readers {
+            let mut reader = Node { host: self.host, tensor, cores: self.cores, memory: &mut *self.memory };
+            let dst = reader.dst()?;
+            let product = ops::matmul(&reader.weights()?, &rows, &dst, self.cores)?;
+            if !is_in_blocks(&product) || product.src1 != rows {
+                return Err("a product is not computed in blocks".into());
+            }
+            let ty = product.src0.element_type().ok_or("weights of an unknown type")?;
+            if weights.is_some_and(|other| ops::order_flags(other) != ops::order_flags(ty)) {
+                return Err("products round these rows in different ways".into());
+            }
+            weights = Some(ty);
+        }
+        let weights = weights.ok_or("no product")?;
+        let order_flags = ops::order_flags(weights);
+        let origin = Origin { is_ordered: true, order_flags, ..Origin::from(&rows) };
+        let ordered = self.memory.replace(origin, ops::block_form(&rows))?;
+        Ok(vec![ops::rms_norm_blocks(self.f32(0), [&src, &factors], &ordered, weights, self.cores)?])
     }
 
     fn rope_set_rows(&mut self, set_rows: TensorRef<'_>) -> Steps {

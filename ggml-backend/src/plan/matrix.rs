@@ -114,6 +114,7 @@ impl Node<'_> {
             let ordered = self.ordered_for_blocks(&product, steps)?;
             return self.in_blocks(product, &ordered, steps);
         }
+        self.needs_rows(&product)?;
         if !ops::worth_order(&product) {
             return Ok(product);
         }
@@ -123,6 +124,14 @@ impl Node<'_> {
             steps.push(ops::order(&product.src1, &copy.view, self.cores)?);
         }
         ops::with_ordered(&product, &copy.view)
+    }
+
+    /// Refuses a product with rows that are nowhere: what made their order and nothing else has taken it for one in blocks.
+    fn needs_rows(&self, product: &OpDescriptor) -> Result<(), Unsupported> {
+        match self.memory.is_replaced(&product.src1) {
+            true => Err("the rows are only there in the order of products in blocks".into()),
+            false => Ok(()),
+        }
     }
 
     /// The activations of a product in blocks, in their order.
@@ -136,6 +145,7 @@ impl Node<'_> {
         let origin = Origin { is_ordered: true, order_flags, ..Origin::from(&product.src1) };
         let copy = self.memory.materialise(origin, ops::block_form(&product.src1))?;
         if !copy.is_there {
+            self.needs_rows(product)?;
             steps.push(ops::order_blocks(&product.src1, &copy.view, weights, self.cores)?);
         }
         Ok(copy.view)

@@ -81,6 +81,15 @@ pub trait Memory {
     /// # Errors
     /// There is no memory left.
     fn materialise(&mut self, origin: Origin, form: TensorView) -> Result<CopyPlace, Unsupported>;
+
+    /// Memory for what the node makes in place of `origin`, in the form of `form`: nodes that ask for that copy find it there, and `origin` is nowhere.
+    ///
+    /// # Errors
+    /// There is no memory left.
+    fn replace(&mut self, origin: Origin, form: TensorView) -> Result<TensorView, Unsupported>;
+
+    /// Whether a part of `source` is only there in the place of a copy ([`replace`](Self::replace)).
+    fn is_replaced(&self, source: &TensorView) -> bool;
 }
 
 /// A place for a copy of a view ([`Memory::materialise`]).

@@ -26,6 +26,7 @@ pub mod l1;
 pub mod launch;
 pub mod matmul;
 pub mod matmul_block;
+pub mod norm_order;
 mod numbered;
 pub mod operators;
 pub mod order;

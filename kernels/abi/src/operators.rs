@@ -85,6 +85,8 @@ macro_rules! device_operators {
             Order = 28, "ORDER", $crate::order::OrderParams, tensix(order);
             /// BF16 tiles of weights that are not rounded a second time ([`crate::exact_tiles`]).
             ExactTiles = 29, "EXACT_TILES", $crate::exact_tiles::ExactTilesParams, tensix(exact_tiles);
+            /// Norms of rows in the order of `MUL_MAT_BLOCK` ([`crate::norm_order`]).
+            NormOrder = 30, "NORM_ORDER", $crate::norm_order::NormOrderParams, tensix(norm_order);
         }
     };
 }

@@ -174,6 +174,7 @@ impl Noc {
 
     /// Gives reads that start from now on this transaction id, 1 to 15 but for 8; 0: they are reads like all others. On NoC 0 reads with an id may stay under way
     /// while others begin and are waited for, those of a later step's weights for instance ([`tt_kernel_abi::ahead`]).
+    #[inline(never)]
     pub fn set_read_id(&self, id: u32) {
         let id = if id == 0 && self.noc == 0 { OWN_READS } else { id };
         let base = READ_BUF * NIU.cmd_buf_stride;

@@ -292,7 +292,7 @@ fn aim_packers(dst_row: u32, step: u32, to: L1, bytes: u32) {
 }
 
 /// Points the packers, which are idle, each at its row of Dst, and at as many times `bytes` bytes of `to`.
-#[inline(always)]
+#[inline(never)]
 pub fn aim_at(dst_rows: [u32; 4], to: L1, bytes: u32) {
     let config = Config;
     let l1 = to.part(0, 4 * bytes).address();

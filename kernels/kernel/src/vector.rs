@@ -42,7 +42,12 @@ pub const fn load_on(lreg_ind: u32) -> u32 {
 
 /// `SFPSTORE` of the same.
 pub const fn store(sfpu_addr_mode: u32) -> u32 {
-    SFPSTORE { lreg_ind: 0, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode, dest_reg_addr: 0 }.word()
+    store_at(0, sfpu_addr_mode, 0)
+}
+
+/// [`store`] of any register, to an address that is so far from Dst's counter.
+pub const fn store_at(lreg_ind: u32, sfpu_addr_mode: u32, dest_reg_addr: u32) -> u32 {
+    SFPSTORE { lreg_ind, instr_mod0: mod0_fmt::INT32, sfpu_addr_mode, dest_reg_addr }.word()
 }
 
 /// Puts a value known at run time into all elements of a register.

@@ -132,3 +132,19 @@ pub const fn result(centred: bool, weighted: bool) -> Program {
     }
     p.finish()
 }
+
+/// Register of [`two_rows`] with what is added to the result's bits.
+pub const ADDED: Reg = 3;
+
+/// `LReg[0]` and `LReg[1]`, of two rows: times the rows' factors in `LReg[factors]` and the next one, then times `LReg[2]`, as [`result`] does it; the integer
+/// `LReg[3]` is added to their bits.
+pub const fn two_rows(factors: Reg) -> Program {
+    let mut p = without_constants();
+    p.mul(0, 0, factors);
+    p.mul(1, 1, factors + 1);
+    p.mul(0, 0, 2);
+    p.mul(1, 1, 2);
+    p.iadd(0, ADDED);
+    p.iadd(1, ADDED);
+    p.finish()
+}

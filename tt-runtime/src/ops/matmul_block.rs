@@ -1,11 +1,12 @@
 //! `MUL_MAT` of many rows with weights, in blocks of the result ([`tt_kernel_abi::matmul_block`]).
 
-use super::elementwise::{self, Glu, gated};
+use super::elementwise::{self, Glu, gated, sfpu_allowed};
 use super::{Unsupported, check};
 use tt_kernel_abi::exact::GROUP_TILES;
 use tt_kernel_abi::exact_tiles::ExactTilesParams;
 use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
 use tt_kernel_abi::matmul_block::{BlockParams, Gate, block_weights};
+use tt_kernel_abi::norm_order::{self, NormOrderParams};
 use tt_kernel_abi::operators::kernel;
 use tt_kernel_abi::order::{OrderParams, STRIP_TILES, flags_for};
 use tt_kernel_abi::sfpu::{ALIGN, BLOCK};
@@ -158,6 +159,48 @@ pub fn glu_blocks(
     let op =
         elementwise::on_vector_unit::<kernel::Glu>(function as u32, params, [x, gate, *dst], blocks, cores)?;
     Ok(OpDescriptor { flags: op.flags | flags_for(weights), ..op })
+}
+
+/// Whether [`rms_norm_blocks`] is better than a norm's rows that are brought to their order: a tile has eight rows, where one each would do if there are few. (In the timed mode rows of 4096
+/// elements take 36 us to 35 if there are 32, rows of 2048 elements 22 to 43 if there are 64.)
+pub fn worth_rms_norm_blocks(src: &TensorView) -> bool {
+    src.ne[1] > TILE
+}
+
+/// Descriptor for `RMS_NORM` of rows times weights, which all rows share, whose result is what [`blocks`] multiplies with, as [`block_form`] says of it, on up to `cores` workers:
+/// bit for bit what [`order_blocks`] makes of the rows that [`super::norm_mul`] gives on the vector unit, for the same type of the products' weights.
+///
+/// # Errors
+///
+/// The reason why the kernel cannot do it.
+pub fn rms_norm_blocks(
+    eps: f32,
+    [src, weights]: [&TensorView; 2],
+    dst: &TensorView,
+    of_products: ElementType,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
+    let form = TensorView { addr: dst.addr, ..block_form(src) };
+    let [k, rows, ..] = src.ne;
+    if form != *dst || src.ne[2..] != [1, 1] || weights.ne != [k, 1, 1, 1] {
+        return Err(format!("rows {:?} times {:?} to the blocks of {:?}", src.ne, weights.ne, dst.ne).into());
+    }
+    if !is_even(src) || !k.is_multiple_of(norm_order::K_STEP) || !weights.addr.is_multiple_of(ALIGN) {
+        return Err(format!("rows {:?}, {:?} apart, at {:#x}", src.ne, src.nb, src.addr).into());
+    }
+    if !norm_order::fits(k) {
+        return Err(format!("rows of {k} elements").into());
+    }
+    check::cores(cores)?;
+    for (what, view) in [("src0", src), ("src1", weights)] {
+        check::rows(what, view, check::element_type(what, view, &[ElementType::F32])?)?;
+    }
+    if !sfpu_allowed() {
+        return Err("the vector unit is switched off".into());
+    }
+    let params = NormOrderParams { k, rows, eps, factor: 1.0 / k as f32 };
+    let op = OpDescriptor::of::<kernel::NormOrder>(&params, cores.min(params.groups()));
+    Ok(OpDescriptor { flags: flags_for(of_products), src0: *src, src1: *weights, dst: *dst, ..op })
 }
 
 /// The descriptor of a product ([`super::matmul`]) that is computed in blocks from `src1`, as [`order_blocks`] has made it of what it multiplied with.

@@ -32,7 +32,7 @@ pub use matmul::{
 };
 pub use matmul_block::{
     block_form, block_tiles, blocks, blocks_gated, blocks_of_tiles, exact_tiles, glu_blocks, order_blocks,
-    worth_block_tiles, worth_blocks,
+    rms_norm_blocks, worth_block_tiles, worth_blocks, worth_rms_norm_blocks,
 };
 pub use recurrent::{recurrent, solve_tri};
 pub use relay::{End, relay};

@@ -13,6 +13,7 @@ pub mod fused;
 pub mod gated;
 pub mod halves;
 pub mod lanes;
+pub mod norm_order;
 pub mod norms;
 pub mod ordered;
 pub mod quantised;

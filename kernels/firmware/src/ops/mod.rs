@@ -13,6 +13,7 @@ pub mod exact_tiles;
 pub mod fold;
 pub mod matmul;
 pub mod matmul_block;
+pub mod norm_order;
 pub mod order;
 pub mod recurrent;
 pub mod relay;

@@ -21,6 +21,7 @@ fn rect() -> u32 {
 }
 
 /// On worker 0: brings what is at `addr` to `to`, there and on all others. Elsewhere it does nothing.
+#[inline(never)]
 pub fn send(noc: &mut Noc, launch: &TileLaunch, addr: DramAddr, to: L1) {
     let rect = rect();
     if rect == 0 {

@@ -21,7 +21,7 @@
 
 pub mod brisc;
 pub mod ncrisc;
-mod norms;
+pub mod norms;
 mod rotations;
 pub mod trisc0;
 pub mod trisc1;
@@ -126,7 +126,7 @@ fn segments(launch: &Launch, work: &Work) -> Segments {
 }
 
 /// First row of the half of Dst of segment `number`.
-fn half(number: u32) -> u32 {
+pub fn half(number: u32) -> u32 {
     number % 2 * HALF_ROWS
 }
 

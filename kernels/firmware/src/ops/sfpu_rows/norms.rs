@@ -48,7 +48,7 @@ pub fn segment(launch: &TileLaunch, work: &Work, segment: &Segment) {
     if matches!(segment.pass, Pass::Whole | Pass::Sum) {
         match centred {
             true => deviations(segment),
-            false => squares(segment),
+            false => squares(segment.padded() / LANES),
         }
         if segment.ends {
             sum_up();
@@ -68,8 +68,9 @@ fn elements(segment: &Segment) {
     ttprogram!(FOLD);
 }
 
-fn squares(segment: &Segment) {
-    each(segment.padded() / LANES, || {
+/// Squares of so many vector registers, and their sums to those before.
+pub fn squares(vectors: u32) {
+    each(vectors, || {
         ttinsn!(load_on(0));
         ttprogram!(SQUARES);
     });
@@ -111,10 +112,21 @@ fn factor(work: &Work) {
         set_register(LARGEST, work.factor.to_bits());
         ttprogram!(BOUNDED);
     } else {
-        set_register(ONE_OVER_N, work.factor.to_bits());
-        set_register(EPS, work.scale.to_bits());
-        ttprogram!(FACTOR);
+        mean_factor(work.factor.to_bits(), work.scale.to_bits());
     }
+}
+
+/// The same of `RMS_NORM`, from sums of segments, with one over the elements of a row and what is added to the mean square, as bits: in all elements of [`SUM`].
+pub fn rms_factor(one_over_n: u32, eps: u32) {
+    sum_up();
+    mean_factor(one_over_n, eps);
+}
+
+#[inline(never)]
+fn mean_factor(one_over_n: u32, eps: u32) {
+    set_register(ONE_OVER_N, one_over_n);
+    set_register(EPS, eps);
+    ttprogram!(FACTOR);
 }
 
 #[inline(never)]

@@ -17,7 +17,7 @@ use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES, BLOCK_ROWS};
 pub fn run(launch: &TileLaunch, work: Work) {
     let op = launch.op;
     configure();
-    let mut unpacker = Unpacker { len: 0 };
+    let mut unpacker = Unpacker::default();
     for segment in segments(launch, &work) {
         launch.progress(segment.number);
         BLOCKS_READY.wait(segment.number + 1);
@@ -43,8 +43,9 @@ pub fn run(launch: &TileLaunch, work: Work) {
     }
 }
 
-/// Unpacker 0 with the number of datums that it is set to.
-struct Unpacker {
+/// Unpacker 0 with the number of datums that it is set to; 0: to none yet.
+#[derive(Default)]
+pub struct Unpacker {
     len: u32,
 }
 
@@ -56,7 +57,8 @@ impl Unpacker {
     }
 
     /// Brings `len` elements of `from` to the rows of Dst from `row` on, in blocks.
-    fn bring(&mut self, from: L1, row: u32, len: u32) {
+    #[inline(never)]
+    pub fn bring(&mut self, from: L1, row: u32, len: u32) {
         for number in 0..len.div_ceil(BLOCK) {
             let now = BLOCK.min(len - number * BLOCK);
             if now != self.len {

@@ -36,7 +36,7 @@ const NORM_FACTORS: Program = gradients::norm_factors();
 const RMS_NORM_BACK: Program = gradients::rms_norm_back();
 
 /// Elements of a vector register.
-pub(super) const LANES: u32 = tt_isa::sfpu::LANES as u32;
+pub const LANES: u32 = tt_isa::sfpu::LANES as u32;
 
 /// Once, at boot.
 pub fn boot() {
@@ -84,7 +84,7 @@ pub fn run(launch: &TileLaunch, work: Work) {
 
 /// Gives each vector register of a segment to `body`, which moves on to the next one itself.
 #[inline(always)]
-pub(super) fn each(vectors: u32, body: impl Fn()) {
+pub fn each(vectors: u32, body: impl Fn()) {
     for _ in 0..vectors {
         body();
     }
@@ -314,7 +314,7 @@ pub(super) fn rewind() {
 
 /// Waits for a segment and points at it.
 #[inline(never)]
-fn begin(number: u32) {
+pub fn begin(number: u32) {
     semwait!(block::SFPU | block::MATH | block::CFG, SEM_FILLED, sem_cond::WHILE_ZERO);
     push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, half(number)));
     rewind();
@@ -322,7 +322,7 @@ fn begin(number: u32) {
 
 /// Hands a half on.
 #[inline(never)]
-fn end() {
+pub fn end() {
     ttinsn!(STALLWAIT { stall_res: block::SYNC | block::CFG, wait_res: until::SFPU }.word());
     ttinsn!(SEMGET { sem_sel: sem(SEM_FILLED) }.word());
     ttinsn!(SEMPOST { sem_sel: sem(SEM_COMPUTED) }.word());
