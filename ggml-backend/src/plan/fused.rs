@@ -6,7 +6,6 @@ use tt_runtime::ops::elementwise::Glu;
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, TensorView};
 
-use super::matrix::is_in_blocks;
 use super::{Memory, Node, Steps, padded_span};
 use crate::abi::TensorRef;
 use crate::abi::host::Host;
@@ -131,7 +130,7 @@ impl Node<'_> {
         // Of these rows nothing is there but their shape.
         let rows = TensorView::contiguous(ElementType::F32, 0, [k, rows, 1, 1]);
         let product = ops::matmul(&weights, &rows, &dst, self.cores)?;
-        if !is_in_blocks(&product) {
+        if !self.is_in_blocks(&product) {
             return Err("the product is not computed in blocks".into());
         }
         let form = ops::block_form(&rows);

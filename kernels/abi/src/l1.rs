@@ -29,8 +29,8 @@ pub struct ImageSlot {
 
 /// Slots of the four images. BRISC and NCRISC share one: as lanes they run the same code.
 pub const IMAGE_SLOTS: [ImageSlot; 4] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_2200 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x3_2200, size: 0x6800 },
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_2300 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x3_2300, size: 0x6700 },
     ImageSlot { core: RiscV::Trisc1, start: 0x3_8A00, size: 0xC600 },
     ImageSlot { core: RiscV::Trisc2, start: 0x4_5000, size: 0x3600 },
 ];
@@ -100,7 +100,7 @@ pub const DESCRIPTOR_BYTES: u32 = 512;
 /// The boot configuration.
 pub const BOOT_CONFIG: u32 = MAILBOX + 0x300;
 /// Bytes of [`crate::BootConfig`].
-pub const BOOT_CONFIG_BYTES: u32 = 456;
+pub const BOOT_CONFIG_BYTES: u32 = 512;
 /// Where cores begin that run a program of a user's ([`crate::program::Starts`]); zeros if none does.
 pub const PROGRAM: u32 = MAILBOX + 0x500;
 /// Bytes of [`PROGRAM`].

@@ -16,12 +16,12 @@ pub fn run(launch: &TileLaunch, params: &ExactTilesParams) {
     let Some(kind) = kind(launch) else { return };
     // There are no rows.
     begin(0);
-    for (number, group) in groups(launch, params) {
+    for (number, count) in groups(params) {
         launch.progress(number);
         BLOCKS_READY.wait(number + 1);
         let from = slot(launch, number);
-        words(kind, from.skip(group.count * INTEGER_BYTES as u32), number);
-        for tile in 0..group.count {
+        words(kind, from.skip(count * INTEGER_BYTES as u32), number);
+        for tile in 0..count {
             set_tile(base_address(from.skip(tile * INTEGER_BYTES as u32)));
             unpack_tile();
         }

@@ -33,7 +33,7 @@ pub fn run(launch: &TileLaunch, params: &ExactTilesParams) {
     ttinsn!(SETRWC { bit_mask: RWC_ALL, ..SETRWC::ZERO }.word());
     record_weights(kind);
     let mut pieces = 0;
-    for (number, group) in groups(launch, params) {
+    for (number, count) in groups(params) {
         launch.progress(number);
         if number == 0 {
             define();
@@ -41,7 +41,7 @@ pub fn run(launch: &TileLaunch, params: &ExactTilesParams) {
         // (Waits that follow wait for this one.)
         semwait!(block::SFPU | block::SYNC, SEM_WORDS, sem_cond::WHILE_ZERO);
         let words = WORDS + number % WORD_SLOTS * WORD_ROWS;
-        let all = Tiles { first: 0, count: group.count };
+        let all = Tiles { first: 0, count };
         for half in all.pieces(TILES) {
             point(0);
             decode(kind, words, half.first / TILES);

@@ -8,13 +8,13 @@ use crate::rt::sync::{ACTS_FREE, ACTS_READY, OUT_FREE, OUT_READY};
 use tt_kernel_abi::DramAddr;
 use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
 use tt_kernel_abi::matmul_block::{
-    ACT_TILE_BYTES, ACTS, ACTS_CREDITS, ACTS_FLAG, ACTS_SCRATCH, BlockParams, OUT_ROW_BYTES, Plan, is_spread,
+    ACT_TILE_BYTES, ACTS_CREDITS, ACTS_FLAG, ACTS_SCRATCH, BlockParams, OUT_ROW_BYTES, Plan, is_spread,
 };
 
 /// Blocks of activations.
 pub fn ring(plan: &Plan) -> Ring {
     Ring {
-        first: ACTS,
+        first: plan.acts(),
         bytes: plan.acts_slot(),
         slots: plan.acts_slots(),
         credits: ACTS_CREDITS,

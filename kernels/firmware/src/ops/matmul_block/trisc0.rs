@@ -1,6 +1,6 @@
 //! TRISC0: tiles of rows into SrcB, and for each of them the weights of all columns into SrcA.
 
-use super::{brisc, ncrisc, plan};
+use super::{brisc, ncrisc, plan, weights};
 use crate::ops::matmul::trisc0::weight_formats;
 use crate::rt::chip::insn::UNPACR;
 use crate::rt::launch::TileLaunch;
@@ -14,10 +14,11 @@ use tt_kernel_abi::matmul_block::{Block, BlockParams};
 
 /// Runs TRISC0's part.
 pub fn run(launch: &TileLaunch, params: &BlockParams) {
-    let (Some(plan), Some(weights)) = (plan(launch, params), launch.op.src0.element_type()) else { return };
+    let (Some(plan), Some(weights)) = (plan(launch, params), weights(launch, params)) else { return };
     let rows = ncrisc::ring(&plan);
     configure(weight_formats(weights, Halves::None), &Form::TILES, base_address(rows.slot(0)));
     set_rows_bf16();
+    let tile = weights.block_bytes();
     let (mut freed, mut of_columns) = (0, 0);
     for number in 0..plan.blocks() {
         launch.progress(number);
@@ -27,21 +28,27 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
             if block.rows > 0 {
                 ACTS_READY.wait(first_rows + depth + 1);
             }
-            if block.columns > 0 {
+            if block.columns > 0 && !plan.in_place() {
                 WEIGHTS_READY.wait(of_columns + 1);
             }
             if block.rows > 0 && block.columns > 0 {
-                let (_, count) = plan.slice(depth);
+                let (first, count) = plan.slice(depth);
                 aim_rows(base_address(rows.slot(first_rows + depth)));
-                let first = base_address(brisc::RING.slot(of_columns));
-                unpack(&block, count, first, weights.block_bytes() >> 4);
+                let (from, column) = match plan.in_place() {
+                    true => {
+                        let (at, column) = plan.place(block.column, first);
+                        (launch.l1(at, count * tile), column)
+                    }
+                    false => (brisc::RING.slot(of_columns), count * tile),
+                };
+                unpack(&block, count, base_address(from), [tile, column].map(|bytes| bytes >> 4));
                 sync();
             }
             if block.rows > 0 && is_last {
                 freed += 1;
                 ACTS_FREE.publish(freed);
             }
-            if block.columns > 0 {
+            if block.columns > 0 && !plan.in_place() {
                 of_columns += 1;
                 WEIGHTS_FREE.publish(of_columns);
             }
@@ -49,8 +56,8 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     }
 }
 
-/// Unpacks `count` tiles of K. Weights begin at base address `first`, column by column, and a tile takes `tile` units of 16 bytes.
-fn unpack(block: &Block, count: u32, first: u32, tile: u32) {
+/// Unpacks `count` tiles of K. Weights begin at base address `first`; from one to the next of a column, and to the one of the next column, there are so many units of 16 bytes.
+fn unpack(block: &Block, count: u32, first: u32, [tile, column]: [u32; 2]) {
     for k in 0..count {
         for _ in 0..block.rows {
             unpack_rows();
@@ -58,7 +65,7 @@ fn unpack(block: &Block, count: u32, first: u32, tile: u32) {
             for _ in 0..block.columns {
                 set_tile(at);
                 ttinsn!(UNPACR { ovrd_thread_id: 1, set_dat_valid: 1, last: 1, ..UNPACR::ZERO }.word());
-                at += count * tile;
+                at += column;
             }
         }
     }
