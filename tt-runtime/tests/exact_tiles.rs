@@ -66,7 +66,10 @@ fn parts_are_what_they_are_in_the_whole() {
         for rows in [64, 192] {
             let of = |columns| product(&device, &mut Rng::new(1), kind, [768, 320, rows], columns).0;
             let whole = of(None);
-            assert!([32, 96, 160, 288].into_iter().all(|columns| of(Some(columns)) == whole), "{kind:?}, {rows} rows");
+            assert!(
+                [32, 96, 160, 288].into_iter().all(|columns| of(Some(columns)) == whole),
+                "{kind:?}, {rows} rows"
+            );
         }
     }
 }

@@ -159,9 +159,14 @@ mod tests {
                 assert_eq!(places.len() as u32, n_tiles * per_column);
                 for (owners, held) in all(n_tiles, k_tiles, row_tiles) {
                     let (first, columns) = share(n_tiles, owners.part, owners.parts);
-                    for (column, k) in (first..first + columns).flat_map(|n| (0..k_tiles).map(move |k| (n, k))) {
+                    for (column, k) in
+                        (first..first + columns).flat_map(|n| (0..k_tiles).map(move |k| (n, k)))
+                    {
                         let (part, member, at) = places[&(column, k / 8)];
-                        assert_eq!((part, (member, at + k % 8 * TILE_BYTES)), (owners.part, held.find(column, k)));
+                        assert_eq!(
+                            (part, (member, at + k % 8 * TILE_BYTES)),
+                            (owners.part, held.find(column, k))
+                        );
                     }
                 }
             }

@@ -332,13 +332,15 @@ mod tests {
         let grid = [8, 9];
         let shapes = [(64, 16), (256, 16), (7, 5), (16, 1), (100, 3), (448, 33), (1, 9)];
         let bf16 = ElementType::TilesBf16;
-        let types = [(ElementType::TilesBfp8, false), (ElementType::TilesBfp4, false), (bf16, false), (bf16, true)];
+        let types =
+            [(ElementType::TilesBfp8, false), (ElementType::TilesBfp4, false), (bf16, false), (bf16, true)];
         for ((n_tiles, row_tiles), (ty, is_held)) in
             shapes.into_iter().flat_map(|shape| types.map(|ty| (shape, ty)))
         {
             let owners = Owners::new(row_tiles, [0, 0], grid, 0);
             let held = if is_held { held::first(n_tiles, 20, owners) } else { 0 };
-            let params = BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights: block_weights(ty), held };
+            let params =
+                BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights: block_weights(ty), held };
             assert!(!is_held || HEAP_END - held::mark(held) <= held_bytes(row_tiles));
             let mut seen = BTreeSet::new();
             for index in 0..72 {
@@ -388,7 +390,8 @@ mod tests {
     #[test]
     fn activations_stay_where_they_have_room() {
         let stays = |k_tiles| {
-            let params = BlockParams { n_tiles: 256, k_tiles, row_tiles: 16, block_weights: BLOCK_WEIGHTS, held: 0 };
+            let params =
+                BlockParams { n_tiles: 256, k_tiles, row_tiles: 16, block_weights: BLOCK_WEIGHTS, held: 0 };
             Plan::new(&params, [0, 0], [8, 9], 0).stays()
         };
         assert!(stays(64) && stays(128) && !stays(448));
@@ -396,7 +399,8 @@ mod tests {
 
     #[test]
     fn tiles_that_share_walk_the_same_blocks() {
-        let params = BlockParams { n_tiles: 256, k_tiles: 64, row_tiles: 13, block_weights: BLOCK_WEIGHTS, held: 0 };
+        let params =
+            BlockParams { n_tiles: 256, k_tiles: 64, row_tiles: 13, block_weights: BLOCK_WEIGHTS, held: 0 };
         let plan = |x, y| Plan::new(&params, [x, y], [8, 9], y * 8 + x);
         for number in 0..plan(0, 0).blocks() {
             for y in 0..9 {

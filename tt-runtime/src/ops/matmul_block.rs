@@ -182,7 +182,11 @@ pub fn blocks(product: &OpDescriptor, src1: &TensorView) -> Result<OpDescriptor,
 }
 
 /// The descriptor of a product that the kernel can compute.
-fn in_blocks(product: &OpDescriptor, weights: ElementType, src1: &TensorView) -> Result<OpDescriptor, Unsupported> {
+fn in_blocks(
+    product: &OpDescriptor,
+    weights: ElementType,
+    src1: &TensorView,
+) -> Result<OpDescriptor, Unsupported> {
     let form = TensorView { addr: src1.addr, ..block_form(&product.src1) };
     if !fits_blocks(product) || form != *src1 || !src1.addr.is_multiple_of(CONGRUENCE.into()) {
         return Err(format!("activations {:?} in the blocks of {:?}", product.src1.ne, src1.ne).into());
@@ -240,7 +244,9 @@ mod tests {
     fn parts_cover_all_columns_and_have_room() {
         let exact = ElementType::Exact(Kind::SuperMin);
         let shapes = [[4096, 14336], [14336, 4096], [2048, 128_256], [4096, 128_256], [15360, 32], [32, 32]];
-        for ([k, n], rows) in shapes.into_iter().flat_map(|shape| [33, 128, 129, 512].map(|rows| (shape, rows))) {
+        for ([k, n], rows) in
+            shapes.into_iter().flat_map(|shape| [33, 128, 129, 512].map(|rows| (shape, rows)))
+        {
             let product = product(exact, [k, n, rows]);
             let src1 = TensorView { addr: 9 << 30, ..block_form(&product.src1) };
             let mut next = 0;
@@ -250,8 +256,14 @@ mod tests {
                 let [made, step] = blocks_of_tiles(&product, [first, columns], &src1, GRID).unwrap();
                 let tiles = made.params.get::<kernel::ExactTiles>();
                 let params = step.params.get::<kernel::MatmulBlock>();
-                assert_eq!((tiles.first, tiles.n_tiles, params.n_tiles), (first / TILE, columns / TILE, columns / TILE));
-                assert_eq!((step.dst.ne[0], step.dst.addr), (columns, product.dst.addr + 4 * u64::from(first)));
+                assert_eq!(
+                    (tiles.first, tiles.n_tiles, params.n_tiles),
+                    (first / TILE, columns / TILE, columns / TILE)
+                );
+                assert_eq!(
+                    (step.dst.ne[0], step.dst.addr),
+                    (columns, product.dst.addr + 4 * u64::from(first))
+                );
                 assert_eq!((params.held, params.row_tiles), (tiles.at, tiles.row_tiles));
                 let held = HEAP_END - held::mark(tiles.at);
                 assert!(held <= held_bytes(params.row_tiles), "{k} x {n}, {rows} rows: {held}");

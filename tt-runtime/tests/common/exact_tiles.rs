@@ -25,15 +25,23 @@ pub fn of_blocks(rng: &mut Rng, ty: GgmlType, k: usize, n: usize) -> (Matrix, Ve
 }
 
 /// Steps of a product by way of tiles, in parts of `columns` columns, or of as many as L1 has room for.
-fn steps(device: &Arc<Device>, product: &OpDescriptor, ordered: &TensorView, columns: Option<u32>) -> Vec<[OpDescriptor; 2]> {
+fn steps(
+    device: &Arc<Device>,
+    product: &OpDescriptor,
+    ordered: &TensorView,
+    columns: Option<u32>,
+) -> Vec<[OpDescriptor; 2]> {
     let (n, (width, height)) = (product.src0.ne[1], device.info().expect("it boots").grid);
     let grid = [width, height];
     assert!(ops::worth_block_tiles(product, grid), "{:?}, rows {:?}", product.src0, product.src1.ne);
     let parts: Vec<_> = match columns {
         None => ops::block_tiles(product, grid).collect(),
-        Some(columns) => (0..n).step_by(columns as usize).map(|first| (first, columns.min(n - first))).collect(),
+        Some(columns) => {
+            (0..n).step_by(columns as usize).map(|first| (first, columns.min(n - first))).collect()
+        }
     };
-    let part = |(first, columns)| ops::blocks_of_tiles(product, [first, columns], ordered, grid).expect("supported");
+    let part =
+        |(first, columns)| ops::blocks_of_tiles(product, [first, columns], ordered, grid).expect("supported");
     parts.into_iter().map(part).collect()
 }
 
@@ -99,12 +107,19 @@ pub fn product(
 }
 
 /// The largest error of weights as the matrix unit sees them, of random integers and scales, in units of what BF16 and single precision may lose.
-pub fn largest_error(device: &Arc<Device>, rng: &mut Rng, kind: Kind, [k, n]: [usize; 2], picks: &[usize]) -> f64 {
+pub fn largest_error(
+    device: &Arc<Device>,
+    rng: &mut Rng,
+    kind: Kind,
+    [k, n]: [usize; 2],
+    picks: &[usize],
+) -> f64 {
     let matrix = Matrix::random(rng, kind, [k, n, 1]);
     let got = seen(device, &matrix, picks);
     let largest = matrix.weights.iter().fold(0f64, |largest, x| largest.max(x.abs()));
-    let want = picks.iter().flat_map(|pick| (0..n).map(|column| matrix.weights[column * k + pick]));
-    let errors = want.zip(&got).map(|(want, &got)| {
+    let want = picks.iter().flat_map(|&pick| (0..n).map(move |column| (column, pick)));
+    let errors = want.zip(&got).map(|((column, pick), &got)| {
+        let want = matrix.weights[column * k + pick];
         let unit = f64::from(bf16::from_f64(want).to_f32()).abs() / 256.0 + largest / f64::from(1 << 22);
         (f64::from(got) - want).abs() / unit
     });

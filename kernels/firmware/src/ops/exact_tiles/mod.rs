@@ -40,9 +40,14 @@ use tt_kernel_abi::exact::Kind;
 use tt_kernel_abi::exact_tiles::{self, ExactTilesParams, Groups};
 use tt_kernel_abi::ring::SLOT_BYTES;
 
-/// The tiles of this tile's groups, these counted from 0; for the Tensix cores, whom BRISC tells which these are.
-fn groups(params: &ExactTilesParams) -> impl Iterator<Item = (u32, u32)> {
+/// Whether this tile has any groups; for the Tensix cores, whom BRISC tells. Without one nothing orders what they configure, so they do nothing then.
+fn has_groups() -> bool {
     GROUPS_COUNTED.wait(1);
+    GROUPS_COUNTED.get() > 1
+}
+
+/// The tiles of this tile's groups, these counted from 0; for cores that know that there [are some](has_groups).
+fn groups(params: &ExactTilesParams) -> impl Iterator<Item = (u32, u32)> {
     (0..).zip(Groups::new(params.k_tiles, FIRST_GROUP.get(), GROUPS_COUNTED.get() - 1))
 }
 

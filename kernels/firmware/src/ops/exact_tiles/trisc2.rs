@@ -1,6 +1,6 @@
 //! TRISC2: tiles from Dst to L1, rounded to BF16.
 
-use super::{SEM_FILLED, SEM_TAKEN, groups};
+use super::{SEM_FILLED, SEM_TAKEN, groups, has_groups};
 use crate::rt::chip::insn::{SEMGET, STALLWAIT};
 use crate::rt::launch::TileLaunch;
 use crate::rt::pack;
@@ -13,6 +13,9 @@ use tt_kernel_abi::held::{GROUP_BYTES, TILE_BYTES, offset};
 /// Runs TRISC2's part.
 #[inline(never)]
 pub fn run(launch: &TileLaunch, params: &ExactTilesParams) {
+    if !has_groups() {
+        return;
+    }
     pack::configure_tiles();
     let mut pieces = 0;
     for (number, count) in groups(params) {
