@@ -28,11 +28,13 @@ pub struct Origin {
     pub rotation: Option<(Rope, Option<TensorView>)>,
     /// It is in the order in which products take activations, not in that of their weights.
     pub is_ordered: bool,
+    /// What is said of their bits then ([`tt_runtime::ops::order_flags`]).
+    pub order_flags: u32,
 }
 
 impl From<&TensorView> for Origin {
     fn from(source: &TensorView) -> Self {
-        Self { source: *source, rotation: None, is_ordered: false }
+        Self { source: *source, rotation: None, is_ordered: false, order_flags: 0 }
     }
 }
 

@@ -90,7 +90,16 @@ fn prompts_give_the_same_logits() {
     let [off, on] = ["0", "1"].map(|fusion| demo_with(&tools, &program, ["batch", "40", "bfp8"], fusion));
     assert!(on.logits == off.logits && on.launches() < off.launches());
     // The last of four layers has one row for each result, as the others have: all are asked for.
-    assert_eq!((on.fused("GLU+MUL_MAT"), off.fused("GLU+MUL_MAT")), (4, 0), "{}", on.stats);
+    let fused = ["MUL_MAT+GLU+MUL_MAT", "GLU+MUL_MAT"];
+    assert_eq!(
+        (fused.map(|name| on.fused(name)), fused.map(|name| off.fused(name))),
+        ([4, 0], [0, 0]),
+        "{}",
+        on.stats
+    );
+    // The gated unit by itself is what is left if a fusion is not wanted.
+    let glu = demo_with(&tools, &program, ["batch", "40", "bfp8"], "GLU+MUL_MAT");
+    assert!(glu.logits == off.logits && fused.map(|name| glu.fused(name)) == [0, 4], "{}", glu.stats);
 }
 
 /// Models whose fusions are compared with `tests/listings/fusion.csv`, of kinds that differ: plain, with norms behind products, with experts, with a

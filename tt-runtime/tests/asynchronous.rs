@@ -126,6 +126,10 @@ fn gated_units_in_the_order_of_blocks() {
         for case in gated::CASES.iter().filter(|(_, _, rows, _)| *rows < 100) {
             gated::blocks(device, rng, case);
         }
+        // Few rows, which all tiles have: as much as a seed's time allows.
+        for case in gated::PRODUCTS.iter().filter(|(_, [_, _, rows])| *rows <= 100) {
+            gated::products(device, rng, WeightFormat::Bfp8, case);
+        }
     });
 }
 

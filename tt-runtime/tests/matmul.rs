@@ -394,11 +394,17 @@ fn gated_units_are_brought_to_the_order_of_blocks() {
     for case in gated::CASES {
         gated::blocks(&device, &mut rng, case);
     }
+    for (case, format) in gated::PRODUCTS
+        .iter()
+        .flat_map(|case| [WeightFormat::Bfp8, WeightFormat::Bfp4].map(|format| (case, format)))
+    {
+        gated::products(&device, &mut rng, format, case);
+    }
     // Rows that the Tensix units cannot bring.
     let view = |k| TensorView::contiguous(ElementType::F32, 0, [k, 40, 1, 1]);
     for k in [96, 72] {
         let (x, form) = (view(k), ops::block_form(&view(k)));
-        let refused = ops::glu_blocks(Glu::Swiglu, false, &[], [&x, &x], &form, 64);
+        let refused = ops::glu_blocks(Glu::Swiglu, false, &[], [&x, &x], &form, ElementType::TilesBfp8, 64);
         assert!(refused.unwrap_err().0.contains("40"), "{k}");
     }
 }

@@ -135,6 +135,11 @@ fn gated_units_in_the_order_of_blocks_are_the_same_bytes() {
         let [ours, vendor] = [&ours, &vendor].map(|device| gated::blocks(device, &mut Rng::new(15), case));
         assert!(ours == vendor, "{case:?}: other bytes");
     }
+    for case in gated::PRODUCTS {
+        let [ours, vendor] = [&ours, &vendor]
+            .map(|device| gated::products(device, &mut Rng::new(16), WeightFormat::Bfp8, case));
+        assert!(ours == vendor, "{case:?}: other bytes");
+    }
 }
 
 #[test]

@@ -104,10 +104,10 @@ impl<'a> Executor<'a> {
             self.done.swap_remove(index);
             return Ok(1);
         }
-        if let Some(group) = fusion::find(self.host, self.graph, rest)
-            && self.compute_group(&group)?
-        {
-            return Ok(group.len);
+        for group in fusion::find(self.host, self.graph, rest) {
+            if self.compute_group(&group)? {
+                return Ok(group.len);
+            }
         }
         self.compute(node).map(|()| 1)
     }

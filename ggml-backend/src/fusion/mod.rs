@@ -27,6 +27,8 @@ pub enum Kind {
     MulMatGlu,
     /// A gated unit, and a product with many rows of its result.
     GluMulMat,
+    /// All of these, with many rows.
+    MulMatGluMulMat,
     /// Matrix products with the same row of activations, which do not follow one another: queries, keys and values; with the rotation of the first one's
     /// result, if that comes next.
     MulMats,
@@ -34,8 +36,15 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::NormMul, Self::RopeSetRows, Self::MulMatAdd, Self::MulMatGlu, Self::GluMulMat, Self::MulMats];
+    pub const ALL: [Self; 7] = [
+        Self::NormMul,
+        Self::RopeSetRows,
+        Self::MulMatAdd,
+        Self::MulMatGlu,
+        Self::GluMulMat,
+        Self::MulMatGluMulMat,
+        Self::MulMats,
+    ];
 
     /// What the user and the statistics call it.
     pub fn name(self) -> &'static str {
@@ -45,6 +54,7 @@ impl Kind {
             Self::MulMatAdd => "MUL_MAT+ADD",
             Self::MulMatGlu => "MUL_MAT+GLU",
             Self::GluMulMat => "GLU+MUL_MAT",
+            Self::MulMatGluMulMat => "MUL_MAT+GLU+MUL_MAT",
             Self::MulMats => "MUL_MAT+MUL_MAT",
         }
     }
@@ -58,6 +68,7 @@ impl Kind {
             ["MUL_MAT", "ADD"] => Some(Self::MulMatAdd),
             ["MUL_MAT", "MUL_MAT", "GLU"] => Some(Self::MulMatGlu),
             ["GLU", "MUL_MAT"] => Some(Self::GluMulMat),
+            ["MUL_MAT", "MUL_MAT", "GLU", "MUL_MAT"] => Some(Self::MulMatGluMulMat),
             _ => None,
         }
     }
@@ -120,29 +131,36 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The group that the first of `nodes` begins.
-pub fn find<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> Option<Group<'a>> {
-    following(host, graph, nodes).or_else(|| together::find(host, graph, nodes))
+/// The groups that the first of `nodes` begins, the longest first: which of them can be computed as one is the plan's matter.
+pub fn find<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> Vec<Group<'a>> {
+    let found = following(host, graph, nodes);
+    if found.is_empty() { together::find(host, graph, nodes).into_iter().collect() } else { found }
 }
 
+/// Nodes of the longest pattern.
+const MOST_NODES: usize = 4;
+
 /// The same of nodes that follow one another.
-fn following<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> Option<Group<'a>> {
+fn following<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> Vec<Group<'a>> {
     let computed = nodes.iter().copied().enumerate().filter(|(_, node)| !host.is_view(*node));
-    let (places, nodes): (Vec<usize>, Vec<TensorRef<'a>>) = computed.take(3).unzip();
-    [3, 2].into_iter().filter(|&count| count <= nodes.len() && places[0] == 0).find_map(|count| {
-        let nodes = &nodes[..count];
-        let kind = Kind::of(host, nodes).filter(|kind| kind.is_wanted())?;
-        let computes = |node: &TensorRef<'_>| host.computes(*node) && !node.is_empty();
-        let (last, between) = nodes.split_last()?;
-        let passed_on = |node: &TensorRef<'_>| {
-            (0..2).any(|i| last.source(i).is_some_and(|source| passes(host, graph, *node, source)))
-        };
-        (nodes.iter().all(computes) && between.iter().all(passed_on)).then(|| Group {
-            kind,
-            nodes: nodes.to_vec(),
-            len: places[count - 1] + 1,
-        })
-    })
+    let (places, nodes): (Vec<usize>, Vec<TensorRef<'a>>) = computed.take(MOST_NODES).unzip();
+    if places.first() != Some(&0) {
+        return Vec::new();
+    }
+    let counts = (2..=nodes.len()).rev();
+    counts.filter_map(|count| group(host, graph, &nodes[..count], places[count - 1] + 1)).collect()
+}
+
+/// The group that all of these nodes are, `len` of the graph's with views.
+fn group<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>], len: usize) -> Option<Group<'a>> {
+    let kind = Kind::of(host, nodes).filter(|kind| kind.is_wanted())?;
+    let computes = |node: &TensorRef<'_>| host.computes(*node) && !node.is_empty();
+    let read_by = |later: &TensorRef<'_>, node: TensorRef<'_>| {
+        (0..2).any(|i| later.source(i).is_some_and(|source| passes(host, graph, node, source)))
+    };
+    let passed_on = |i: usize| nodes[i + 1..].iter().any(|later| read_by(later, nodes[i]));
+    let is_one = nodes.iter().all(computes) && (0..nodes.len() - 1).all(passed_on);
+    is_one.then(|| Group { kind, nodes: nodes.to_vec(), len })
 }
 
 /// Whether `source` is the result of `node`, or a view of all of it, and nobody else ever sees that result.

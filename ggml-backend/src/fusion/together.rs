@@ -34,7 +34,7 @@ pub(super) fn find<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]
         let is_one = is_product(host, node) && node.source(1).is_some_and(|source| source.is(row));
         let is_alike = is_one && first.source(0)?.ne()[0] == node.source(0)?.ne()[0];
         // What is computed with its next node stays with it.
-        let is_alone = is_alike && following(host, graph, &nodes[place..]).is_none();
+        let is_alone = is_alike && following(host, graph, &nodes[place..]).is_empty();
         if is_alone && nodes[..place].iter().all(|&before| leaves_alone(host, before, node, &found)) {
             found.push(node);
         }

@@ -4,7 +4,7 @@
 
 use tt_runtime::ops::elementwise::Glu;
 use tt_runtime::ops::{self, Unsupported};
-use tt_runtime::{ElementType, TensorView};
+use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
 use super::{Memory, Node, Steps, padded_span};
 use crate::abi::TensorRef;
@@ -29,6 +29,7 @@ pub fn fused(host: &Host, kind: Kind, nodes: &[TensorRef<'_>], cores: u32, memor
         Kind::MulMatAdd => first.mul_mat_add(last),
         Kind::MulMatGlu => first.mul_mat_glu(nodes[1], last),
         Kind::GluMulMat => first.glu_mul_mat(last),
+        Kind::MulMatGluMulMat => first.mul_mat_glu_mul_mat(nodes[1], nodes[2], last),
         // Above.
         Kind::MulMats => Err("several results".into()),
     }
@@ -68,6 +69,15 @@ fn reads(node: TensorRef<'_>, index: usize, tensor: TensorRef<'_>) -> bool {
 /// Of the first two sources of `node`, the one that is `tensor`.
 fn place_of(tensor: TensorRef<'_>, node: TensorRef<'_>) -> Result<usize, Unsupported> {
     [0, 1].into_iter().find(|&i| reads(node, i, tensor)).ok_or("a view is between the nodes".into())
+}
+
+/// A product in blocks with what a gated unit makes.
+struct OfGlu {
+    product: OpDescriptor,
+    /// Of the product.
+    weights: ElementType,
+    /// Where the gated unit's result goes.
+    ordered: TensorView,
 }
 
 impl Node<'_> {
@@ -116,12 +126,12 @@ impl Node<'_> {
         Ok(steps)
     }
 
-    /// The gated unit writes what blocks of the product multiply with: no rows, which would only be read once.
-    fn glu_mul_mat(&mut self, product: TensorRef<'_>) -> Steps {
-        if !reads(product, 1, self.tensor) {
+    /// The product in blocks with what `glu` makes, which goes to scratch memory in their order: the place, and the type of the weights.
+    fn product_of_glu(&mut self, glu: TensorRef<'_>, product: TensorRef<'_>) -> Result<OfGlu, Unsupported> {
+        if !reads(product, 1, glu) {
             return Err("a view is between the nodes".into());
         }
-        let [Ok(k), Ok(rows), Ok(1), Ok(1)] = self.tensor.ne().map(u32::try_from) else {
+        let [Ok(k), Ok(rows), Ok(1), Ok(1)] = glu.ne().map(u32::try_from) else {
             return Err("several matrices of rows".into());
         };
         let mut next =
@@ -133,13 +143,57 @@ impl Node<'_> {
         if !self.is_in_blocks(&product) {
             return Err("the product is not computed in blocks".into());
         }
+        let weights = product.src0.element_type().ok_or("weights of an unknown type")?;
         let form = ops::block_form(&rows);
         let ordered = TensorView { addr: self.memory.scratch(padded_span(&form))?, ..form };
+        Ok(OfGlu { product, weights, ordered })
+    }
+
+    /// The gated unit writes what blocks of the product multiply with: no rows, which would only be read once.
+    fn glu_mul_mat(&mut self, product: TensorRef<'_>) -> Steps {
+        let OfGlu { product, weights: of_weights, ordered } = self.product_of_glu(self.tensor, product)?;
         let (src0, src1) = (self.src(0)?, self.optional(1)?.unwrap_or(TensorView::NONE));
         let (function, params) = (self.function(Glu::from_name)?, [self.f32(2), self.f32(3)]);
         let swapped = self.i32(1) != 0;
-        let glu = ops::glu_blocks(function, swapped, &params, [&src0, &src1], &ordered, self.cores)?;
+        let glu =
+            ops::glu_blocks(function, swapped, &params, [&src0, &src1], &ordered, of_weights, self.cores)?;
         let mut steps = vec![glu];
+        let product = self.in_blocks(product, &ordered, &mut steps)?;
+        steps.push(product);
+        Ok(steps)
+    }
+
+    /// So do both products whose gated unit that is: their results never leave Dst.
+    fn mul_mat_glu_mul_mat(
+        &mut self,
+        second: TensorRef<'_>,
+        glu: TensorRef<'_>,
+        product: TensorRef<'_>,
+    ) -> Steps {
+        let (x, gate) = (place_of(self.tensor, glu)?, place_of(second, glu)?);
+        if x == gate {
+            return Err("both sources are one product".into());
+        }
+        let OfGlu { product, weights, ordered } = self.product_of_glu(glu, product)?;
+        let (mut steps, mut products) = (Vec::new(), Vec::new());
+        for tensor in [self.tensor, second] {
+            let mut node = Node { host: self.host, tensor, cores: self.cores, memory: &mut *self.memory };
+            let (src0, src1) = (node.weights()?, node.src(1)?);
+            let src1 = node.activations(src1, &mut steps)?;
+            // Nothing is written there.
+            let [n, rows] = [src0.ne[1], src1.ne[1]];
+            let dst = TensorView::contiguous(ElementType::F32, 0, [n, rows, 1, 1]);
+            products.push(ops::matmul(&src0, &src1, &dst, self.cores)?);
+        }
+        let [first, second] = [products[0], products[1]];
+        if !ops::worth_blocks(&first) {
+            return Err("the products are not computed in blocks".into());
+        }
+        let activations = self.ordered_for_blocks(&first, &mut steps)?;
+        let node = Node { host: self.host, tensor: glu, cores: self.cores, memory: &mut *self.memory };
+        let function = node.function(Glu::from_name)?;
+        let (x, gate) = if x == 0 { (&first, &second) } else { (&second, &first) };
+        steps.push(ops::blocks_gated(function, [x, gate], &activations, &ordered, weights)?);
         let product = self.in_blocks(product, &ordered, &mut steps)?;
         steps.push(product);
         Ok(steps)

@@ -110,17 +110,14 @@ impl Node<'_> {
         product: OpDescriptor,
         steps: &mut Vec<OpDescriptor>,
     ) -> Result<OpDescriptor, Unsupported> {
-        let origin = Origin { is_ordered: true, ..Origin::from(&product.src1) };
         if self.is_in_blocks(&product) {
-            let copy = self.memory.materialise(origin, ops::block_form(&product.src1))?;
-            if !copy.is_there {
-                steps.push(ops::order_blocks(&product.src1, &copy.view, self.cores)?);
-            }
-            return self.in_blocks(product, &copy.view, steps);
+            let ordered = self.ordered_for_blocks(&product, steps)?;
+            return self.in_blocks(product, &ordered, steps);
         }
         if !ops::worth_order(&product) {
             return Ok(product);
         }
+        let origin = Origin { is_ordered: true, ..Origin::from(&product.src1) };
         let copy = self.memory.materialise(origin, ops::ordered(&product.src1))?;
         if !copy.is_there {
             steps.push(ops::order(&product.src1, &copy.view, self.cores)?);
@@ -131,6 +128,22 @@ impl Node<'_> {
     /// Whether a product is computed in blocks, with its weights as they are or with tiles of them.
     pub(super) fn is_in_blocks(&self, product: &OpDescriptor) -> bool {
         ops::worth_blocks(product) || ops::worth_block_tiles(product, self.memory.grid())
+    }
+
+    /// The activations of a product in blocks, in their order.
+    pub(super) fn ordered_for_blocks(
+        &mut self,
+        product: &OpDescriptor,
+        steps: &mut Vec<OpDescriptor>,
+    ) -> Result<TensorView, Unsupported> {
+        let weights = product.src0.element_type().ok_or("weights of an unknown type")?;
+        let order_flags = ops::order_flags(weights);
+        let origin = Origin { is_ordered: true, order_flags, ..Origin::from(&product.src1) };
+        let copy = self.memory.materialise(origin, ops::block_form(&product.src1))?;
+        if !copy.is_there {
+            steps.push(ops::order_blocks(&product.src1, &copy.view, weights, self.cores)?);
+        }
+        Ok(copy.view)
     }
 
     /// The product in blocks, of activations in order. Exact weights become tiles in L1 before, in parts by columns if there are many: all of it but the last step is in `steps`.

@@ -16,6 +16,9 @@
 //!
 //! Activations of a group of rows stay in L1 from one block of the result to the next, if all of K has room there ([`Plan::stays`]): they are sent once.
 //!
+//! Two products with the same activations may become a gated unit in Dst ([`BlockParams::gate`]): a block has as many tiles of both then, half as many columns, and its result goes to the order
+//! of activations, for the product that comes next.
+//!
 //! Activations are BF16, in SrcB's order ([`crate::order`]): tiles of 32 rows and 32 elements of K; groups of [`rows_at_once`] tiles of rows one after
 //! the other, and in a group for each tile of K those of its rows. So a block of K is one piece of memory.
 
@@ -25,6 +28,7 @@ use crate::exact::GROUP_TILES;
 use crate::held::{self, Owners};
 use crate::l1::{HEAP, HEAP_END};
 use crate::matmul::{RESULT_ROWS, TILE};
+use crate::numbered::numbered;
 use crate::target::CONGRUENCE;
 use crate::view::ElementType;
 use tt_isa::format::DST_ROWS_32;
@@ -45,6 +49,27 @@ pub struct BlockParams {
     pub block_weights: u32,
     /// Where the step before has left weights in L1 ([`held::first`]), tiles of BF16; 0: they are src0.
     pub held: u32,
+    /// What becomes of this product and the one with the weights of more\[2\], a [`Gate`]; the result is in the order of activations then.
+    pub gate: u32,
+}
+
+numbered! {
+    /// Gated units of two products.
+    Gate {
+        /// There is one product.
+        None,
+        /// [`Glu::Swiglu`](crate::elementwise::Glu::Swiglu).
+        Swiglu,
+        /// [`Glu::Geglu`](crate::elementwise::Glu::Geglu).
+        Geglu,
+    }
+}
+
+impl BlockParams {
+    /// Products that a tile has blocks of weights of.
+    pub const fn sides(&self) -> u32 {
+        if self.gate == Gate::None as u32 { 1 } else { 2 }
+    }
 }
 
 /// Bytes of a tile of activations, BF16.
@@ -164,6 +189,8 @@ pub struct Plan {
     first_column: u32,
     columns: u32,
     at_once: u32,
+    /// Products.
+    sides: u32,
     /// Tiles of K in a block of K.
     depth: u32,
     /// Where weights are in L1; 0: they are not.
@@ -176,14 +203,15 @@ pub struct Plan {
 impl Plan {
     /// That of the tile at `place` in a grid, worker number `index`.
     pub const fn new(params: &BlockParams, place: [u32; 2], grid: [u32; 2], index: u32) -> Self {
-        let &BlockParams { n_tiles, k_tiles, row_tiles, block_weights, held } = params;
+        let &BlockParams { n_tiles, k_tiles, row_tiles, block_weights, held, .. } = params;
         let (spread, owners) = (is_spread(row_tiles), Owners::new(row_tiles, place, grid, index));
+        let sides = params.sides();
         let rows = rows_at_once(row_tiles);
         let groups = row_tiles.div_ceil(rows);
         let (first_group, group_step) = if spread { (place[0], grid[0]) } else { (0, 1) };
         let (first_column, columns) = crate::matmul::share(n_tiles, owners.part, owners.parts);
         let most = n_tiles.div_ceil(owners.parts);
-        let steps = most.div_ceil(DST_TILES / rows);
+        let steps = most.div_ceil(DST_TILES / rows / sides);
         let at_once = most.div_ceil(steps);
         Self {
             k_tiles,
@@ -194,7 +222,8 @@ impl Plan {
             first_column,
             columns,
             at_once,
-            depth: depth(block_weights / at_once, held > 0, spread),
+            sides,
+            depth: depth(block_weights / (at_once * sides), held > 0, spread),
             held,
             steps,
             passes: groups.div_ceil(group_step),
@@ -239,6 +268,17 @@ impl Plan {
             column: self.first_column + done,
             columns: if of_columns < self.at_once { of_columns } else { self.at_once },
         }
+    }
+
+    /// Whether any block has rows and columns: the first one has, then. Where none has, Tensix units have nothing to do, and are not configured.
+    pub const fn has_results(&self) -> bool {
+        let Block { rows, columns, .. } = self.block(0);
+        rows > 0 && columns > 0
+    }
+
+    /// Tiles of weights of a block for each tile of K: those of one product after those of the other.
+    pub const fn weights(&self, block: &Block) -> u32 {
+        self.sides * block.columns
     }
 
     /// Tiles of K in a block of K.
@@ -332,22 +372,24 @@ mod tests {
         let grid = [8, 9];
         let shapes = [(64, 16), (256, 16), (7, 5), (16, 1), (100, 3), (448, 33), (1, 9)];
         let bf16 = ElementType::TilesBf16;
-        let types =
-            [(ElementType::TilesBfp8, false), (ElementType::TilesBfp4, false), (bf16, false), (bf16, true)];
-        for ((n_tiles, row_tiles), (ty, is_held)) in
-            shapes.into_iter().flat_map(|shape| types.map(|ty| (shape, ty)))
+        let (one, two) = (Gate::None as u32, Gate::Swiglu as u32);
+        let weights = [(ElementType::TilesBfp8, false), (ElementType::TilesBfp4, false), (bf16, false)];
+        let kinds = weights.into_iter().flat_map(|(ty, held)| [(ty, held, one), (ty, held, two)]);
+        let kinds: Vec<_> = kinds.chain([(bf16, true, one)]).collect();
+        for ((n_tiles, row_tiles), &(ty, is_held, gate)) in
+            shapes.into_iter().flat_map(|shape| kinds.iter().map(move |kind| (shape, kind)))
         {
             let owners = Owners::new(row_tiles, [0, 0], grid, 0);
             let held = if is_held { held::first(n_tiles, 20, owners) } else { 0 };
-            let params =
-                BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights: block_weights(ty), held };
+            let block_weights = block_weights(ty);
+            let params = BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights, held, gate };
             assert!(!is_held || HEAP_END - held::mark(held) <= held_bytes(row_tiles));
             let mut seen = BTreeSet::new();
             for index in 0..72 {
                 let plan = Plan::new(&params, [index % 8, index / 8], grid, index);
                 for block in (0..plan.blocks()).map(|number| plan.block(number)) {
-                    assert!(block.rows * block.columns <= DST_TILES);
-                    let weights = block.columns * plan.depth() * ty.block_bytes();
+                    assert!(block.rows * plan.weights(&block) <= DST_TILES);
+                    let weights = plan.weights(&block) * plan.depth() * ty.block_bytes();
                     assert!(weights <= WEIGHTS_SLOT || plan.in_place());
                     assert!(held == 0 || BLOCK_K.is_multiple_of(plan.depth()));
                     assert!(block.rows * plan.depth() * ACT_TILE_BYTES <= plan.acts_slot());
@@ -361,6 +403,7 @@ mod tests {
                 let with_rows = all.iter().filter(|block| block.rows > 0).count() as u32;
                 assert_eq!(with_rows, plan.blocks_with_rows());
                 assert!(all[..with_rows as usize].iter().all(|block| block.rows > 0));
+                assert_eq!(plan.has_results(), all.iter().any(|block| block.rows > 0 && block.columns > 0));
                 let with_columns = (0..plan.blocks_with_columns()).map(|number| plan.with_columns(number));
                 let numbers =
                     (0..).zip(&all).filter(|(_, block)| block.columns > 0).map(|(number, _)| number);
@@ -390,8 +433,14 @@ mod tests {
     #[test]
     fn activations_stay_where_they_have_room() {
         let stays = |k_tiles| {
-            let params =
-                BlockParams { n_tiles: 256, k_tiles, row_tiles: 16, block_weights: BLOCK_WEIGHTS, held: 0 };
+            let params = BlockParams {
+                n_tiles: 256,
+                k_tiles,
+                row_tiles: 16,
+                block_weights: BLOCK_WEIGHTS,
+                held: 0,
+                gate: 0,
+            };
             Plan::new(&params, [0, 0], [8, 9], 0).stays()
         };
         assert!(stays(64) && stays(128) && !stays(448));
@@ -399,8 +448,14 @@ mod tests {
 
     #[test]
     fn tiles_that_share_walk_the_same_blocks() {
-        let params =
-            BlockParams { n_tiles: 256, k_tiles: 64, row_tiles: 13, block_weights: BLOCK_WEIGHTS, held: 0 };
+        let params = BlockParams {
+            n_tiles: 256,
+            k_tiles: 64,
+            row_tiles: 13,
+            block_weights: BLOCK_WEIGHTS,
+            held: 0,
+            gate: 0,
+        };
         let plan = |x, y| Plan::new(&params, [x, y], [8, 9], y * 8 + x);
         for number in 0..plan(0, 0).blocks() {
             for y in 0..9 {

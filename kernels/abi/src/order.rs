@@ -1,6 +1,9 @@
 //! What host and device must agree on for bringing rows of activations to the order of [`crate::matmul_block`] by the Tensix units: parameters, work split, places in
 //! L1. A piece of work is a tile of rows, some tiles of K; it fills a half of Dst.
 //!
+//! The matrix unit takes seven significant bits of SrcB in a fidelity phase. With block float weights one phase has to do for what an activation has: they are rounded to so many bits
+//! ([`SEVEN_BITS`]), since BF16's eighth bit would cost half as much time again and is less than what these weights have lost.
+//!
 //! What a gated unit gives is brought there at once, without rows in between, by the kernel of [`crate::sfpu`]: its blocks are [`Strip`]s then.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -10,6 +13,7 @@ use crate::matmul::TILE;
 use crate::matmul_block::{ACT_TILE_BYTES, rows_at_once};
 use crate::sfpu::{BLOCK, BLOCK_BYTES};
 use crate::target::{CONGRUENCE, offset};
+use crate::view::ElementType;
 use tt_isa::format::{DST_ROWS_32, FACE_DIM};
 
 /// Parameters.
@@ -20,6 +24,21 @@ pub struct OrderParams {
     pub k_tiles: u32,
     /// Tiles of rows.
     pub row_tiles: u32,
+}
+
+/// Flag of the descriptor of an operator that brings activations to their order: they have seven significant bits, not eight.
+pub const SEVEN_BITS: u32 = 1 << 1;
+
+/// The bit of FP32 below the last one of seven significant bits and of what the packers round by, which add half of BF16's last bit: with so much more they round to the nearest of seven
+/// bits, ties away from zero. (The last bit of BF16 then is of no significance.)
+pub const HALF_OF_SEVEN: u32 = 1 << 15;
+
+/// What the descriptor of an operator that brings activations to their order says of them, where weights have this type.
+pub const fn flags_for(weights: ElementType) -> u32 {
+    match weights {
+        ElementType::TilesBfp8 | ElementType::TilesBfp4 => SEVEN_BITS,
+        _ => 0,
+    }
 }
 
 /// Tiles of K of a piece, at most.

@@ -50,18 +50,28 @@ const B_CR: u32 = thread::ADDR_MOD_AB_SEC0_SrcBCR.value(1);
 
 /// Configures the matrix unit, which has nothing to do: SrcB is TF32, and SrcA is taken for `srca`.
 pub fn configure(srca: DataFormat) {
+    configure_for(srca, DataFormat::Fp32);
+}
+
+/// The same where the packers take Dst, which is FP32, for `dst`.
+pub fn configure_for(srca: DataFormat, dst: DataFormat) {
     let config = Config;
     config.set(
         cfg::ALU_FORMAT_SPEC_REG0_SrcA,
         cfg::ALU_FORMAT_SPEC_REG0_SrcA.value(srca as u32)
             | cfg::ALU_FORMAT_SPEC_REG1_SrcB.value(DataFormat::Tf32 as u32)
-            | cfg::ALU_FORMAT_SPEC_REG2_Dstacc.value(DataFormat::Fp32 as u32)
+            | cfg::ALU_FORMAT_SPEC_REG2_Dstacc.value(dst as u32)
             | cfg::ALU_ACC_CTRL_Fp32_enabled.value(1)
             | cfg::ALU_ACC_CTRL_SFPU_Fp32_enabled.value(1),
     );
     config.set(cfg::STACC_RELU_ApplyRelu, 0);
     config.settle(cfg::STACC_RELU_ApplyRelu);
+    configure_steps();
+}
 
+/// How the matrix unit walks ([`step`]), in the instruction stream: the vector unit may have walked otherwise.
+#[inline(never)]
+pub fn configure_steps() {
     ttinsn!(setc16(thread::CFG_STATE_ID_StateID, 0));
     ttinsn!(setc16(thread::ADDR_MOD_SET_Base, 0));
     ttinsn!(setc16(thread::CLR_DVALID_SrcA_Disable, 0));
@@ -188,15 +198,15 @@ macro_rules! recorded {
 pub enum Phases {
     /// 0, 1 and 2: all but low part times low part.
     Three,
-    /// 0 and 2: the low part of SrcA is empty.
-    HighA,
+    /// 0 and 1: the low part of SrcB is empty.
+    HighB,
+    /// 0: both are.
+    High,
 }
 
 /// Sets the matrix unit, which is configured and idle, up for [`multiply_at`]: records a phase.
 #[inline(never)]
-pub fn record_phase(phases: Phases) {
-    let incr = thread::ADDR_MOD_DST_SEC3_FidelityIncr;
-    push(setc16(thread::ADDR_MOD_DST_SEC3_DestIncr, incr.value(if phases == Phases::HighA { 2 } else { 1 })));
+pub fn record_phase() {
     ttinsn!(REPLAY { load_mode: 1, ..REPLAY_PHASE }.word());
     phase!(0, 4);
 }
@@ -208,7 +218,9 @@ pub fn multiply_at(row: u32, phases: Phases, last: bool) {
     // In the instruction stream, before what follows and behind what has been (`SETC16.md`).
     push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, row));
     ttinsn!(REPLAY_PHASE.word());
-    ttinsn!(REPLAY_PHASE.word());
+    if phases != Phases::High {
+        ttinsn!(REPLAY_PHASE.word());
+    }
     if phases == Phases::Three {
         ttinsn!(REPLAY_PHASE.word());
     }

@@ -6,14 +6,14 @@ use tt_kernel_abi::exact::GROUP_TILES;
 use tt_kernel_abi::exact_tiles::ExactTilesParams;
 use tt_kernel_abi::held::{self, GROUP_BYTES, MARK_BYTES, Owners};
 use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
-use tt_kernel_abi::matmul_block::{BlockParams, block_weights, held_bytes};
+use tt_kernel_abi::matmul_block::{BlockParams, Gate, block_weights, held_bytes};
 use tt_kernel_abi::operators::kernel;
-use tt_kernel_abi::order::{OrderParams, STRIP_TILES};
+use tt_kernel_abi::order::{OrderParams, STRIP_TILES, flags_for};
 use tt_kernel_abi::sfpu::{ALIGN, BLOCK};
 use tt_kernel_abi::target::CONGRUENCE;
 use tt_kernel_abi::{ElementType, OpDescriptor, Params, TensorView};
 
-/// Types of weights: activations are rounded to BF16, which does not matter beside these.
+/// Types of weights: activations are rounded to seven significant bits, which matters less than what these have lost.
 const WEIGHTS: &[ElementType] = &[ElementType::TilesBfp8, ElementType::TilesBfp4];
 /// Where the NoC writes results from L1: source and destination agree modulo so many bytes.
 const RESULT_ALIGN: u64 = 16;
@@ -109,12 +109,18 @@ pub fn block_form(src1: &TensorView) -> TensorView {
     TensorView::tiles(ElementType::TilesBf16, 0, src1.ne)
 }
 
-/// Descriptor for bringing F32 rows to the order of [`blocks`], as [`block_form`] says, on up to `cores` workers.
+/// Descriptor for bringing F32 rows to the order of [`blocks`], as [`block_form`] says, on up to `cores` workers, for products with weights of type `weights`, which says what they are
+/// rounded to ([`tt_kernel_abi::order::flags_for`]).
 ///
 /// # Errors
 ///
 /// The reason why the kernel cannot do it.
-pub fn order_blocks(src: &TensorView, dst: &TensorView, cores: u32) -> Result<OpDescriptor, Unsupported> {
+pub fn order_blocks(
+    src: &TensorView,
+    dst: &TensorView,
+    weights: ElementType,
+    cores: u32,
+) -> Result<OpDescriptor, Unsupported> {
     let form = TensorView { addr: dst.addr, ..block_form(src) };
     if form != *dst || src.ne[2..] != [1, 1] {
         return Err(format!("rows {:?} to the blocks of {:?}", src.ne, dst.ne).into());
@@ -127,7 +133,7 @@ pub fn order_blocks(src: &TensorView, dst: &TensorView, cores: u32) -> Result<Op
     let params = OrderParams::of([src.ne[0], src.ne[1]]);
     check::count("tiles", &[params.row_tiles, params.k_tiles])?;
     let op = OpDescriptor::of::<kernel::Order>(&params, cores.min(params.pieces()));
-    Ok(OpDescriptor { src0: *src, dst: *dst, ..op })
+    Ok(OpDescriptor { flags: flags_for(weights), src0: *src, dst: *dst, ..op })
 }
 
 /// Whether the Tensix units can bring rows to their order: whole tiles of K, at addresses that are multiples of the unpacker's, all rows as many bytes behind a line of
@@ -139,7 +145,7 @@ fn is_even(src: &TensorView) -> bool {
 }
 
 /// Descriptor for a gated unit whose result is what [`blocks`] multiplies with, as [`block_form`] says of it, on up to `cores` workers: bit for bit what [`order_blocks`] makes of
-/// its rows. Operands are as for [`super::glu`].
+/// its rows for the same type of weights. Operands are as for [`super::glu`].
 ///
 /// # Errors
 ///
@@ -150,6 +156,7 @@ pub fn glu_blocks(
     params: &[f32],
     [src0, src1]: [&TensorView; 2],
     dst: &TensorView,
+    weights: ElementType,
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
     let [x, gate] = gated([src0, src1], swapped);
@@ -166,7 +173,9 @@ pub fn glu_blocks(
     let order = OrderParams::of([x.ne[0], x.ne[1]]);
     check::count("tiles", &[2, order.row_tiles, order.k_tiles])?;
     let blocks = (BLOCK, order.strips());
-    elementwise::on_vector_unit::<kernel::Glu>(function as u32, params, [x, gate, *dst], blocks, cores)
+    let op =
+        elementwise::on_vector_unit::<kernel::Glu>(function as u32, params, [x, gate, *dst], blocks, cores)?;
+    Ok(OpDescriptor { flags: op.flags | flags_for(weights), ..op })
 }
 
 /// The descriptor of a product ([`super::matmul`]) that is computed in blocks from `src1`, as [`order_blocks`] has made it of what it multiplied with.
@@ -179,6 +188,44 @@ pub fn blocks(product: &OpDescriptor, src1: &TensorView) -> Result<OpDescriptor,
         Some(weights) if worth_blocks(product) => in_blocks(product, weights, src1),
         _ => Err(format!("a product of {:?} in blocks", product.src0.ne).into()),
     }
+}
+
+/// The descriptor of two such products with the same activations whose results, `x` and `gate`, become a gated unit, as [`glu_blocks`] does it for weights of type `next`, with the same
+/// bits: `dst` is what [`blocks`] multiplies with.
+///
+/// # Errors
+///
+/// They are not of one shape and type, or it is no function that this kernel has, or none for which that is worth it.
+pub fn blocks_gated(
+    function: Glu,
+    [x, gate]: [&OpDescriptor; 2],
+    src1: &TensorView,
+    dst: &TensorView,
+    next: ElementType,
+) -> Result<OpDescriptor, Unsupported> {
+    let what = match function {
+        Glu::Swiglu => Gate::Swiglu,
+        Glu::Geglu => Gate::Geglu,
+        _ => return Err(format!("{} of two products", function.name()).into()),
+    };
+    let weights = |product: &OpDescriptor| (product.src0.ty, product.src0.ne, product.src0.nb);
+    if !(worth_blocks(x) && worth_blocks(gate)) || weights(x) != weights(gate) || x.src1 != gate.src1 {
+        return Err("products of different kinds".into());
+    }
+    let form = TensorView { addr: dst.addr, ..block_form(&x.dst) };
+    if form != *dst || !dst.addr.is_multiple_of(CONGRUENCE.into()) || !elementwise::sfpu_allowed() {
+        return Err(format!("gated rows {:?} to the blocks of {:?}", x.dst.ne, dst.ne).into());
+    }
+    let weights = x.src0.element_type().ok_or("weights of an unknown type")?;
+    let mut op = in_blocks(x, weights, src1)?;
+    let params = BlockParams { gate: what as u32, ..*op.params.get::<kernel::MatmulBlock>() };
+    op.more[2] = gate.src0;
+    Ok(OpDescriptor {
+        flags: flags_for(next),
+        dst: *dst,
+        params: Params::of::<kernel::MatmulBlock>(&params),
+        ..op
+    })
 }
 
 /// The descriptor of a product that the kernel can compute.
@@ -198,6 +245,7 @@ fn in_blocks(
         row_tiles: src1.ne[1].div_ceil(TILE),
         block_weights: block_weights(weights),
         held: 0,
+        gate: Gate::None as u32,
     };
     // Offsets of tiles have 32 bits.
     check::count("bytes of activations", &[params.row_tiles, params.k_tiles, 2 * TILE * TILE])?;

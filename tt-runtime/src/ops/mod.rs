@@ -31,7 +31,7 @@ pub use matmul::{
     with_ordered, worth_order, worth_tiles,
 };
 pub use matmul_block::{
-    block_form, block_tiles, blocks, blocks_of_tiles, glu_blocks, needs_next, order_blocks,
+    block_form, block_tiles, blocks, blocks_gated, blocks_of_tiles, glu_blocks, needs_next, order_blocks,
     worth_block_tiles, worth_blocks,
 };
 pub use recurrent::{recurrent, solve_tri};
@@ -39,6 +39,7 @@ pub use relay::{End, relay};
 pub use resample::resample;
 pub use rows::*;
 pub use set_rows::set_rows;
+pub use tt_kernel_abi::order::flags_for as order_flags;
 pub use windows::{im2col, reduce_windows};
 
 use std::borrow::Cow;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use half::bf16;
 use tt_kernel_abi::exact::Kind;
 use tt_runtime::layout::{Form, GgmlType, pack};
-use tt_runtime::{Device, Error, OpDescriptor, TensorView, ops};
+use tt_runtime::{Device, ElementType, Error, OpDescriptor, TensorView, ops};
 
 use super::exact::{Matrix, Product, activations, error, floats, read};
 use super::{Rng, upload};
@@ -51,7 +51,8 @@ fn run(device: &Arc<Device>, product: &OpDescriptor, columns: Option<u32>) -> Ve
     let (_o, at) = upload(device, &vec![0; form.span() as usize], 0);
     let ordered = TensorView { addr: at, ..form };
     let mut stream = device.stream();
-    let order = ops::order_blocks(&product.src1, &ordered, product.cores).expect("supported");
+    let order =
+        ops::order_blocks(&product.src1, &ordered, ElementType::TilesBf16, product.cores).expect("supported");
     stream.push(&order).expect("open");
     for steps in steps(device, product, &ordered, columns) {
         assert!(ops::needs_next(&steps[0]) && !ops::needs_next(&steps[1]));

@@ -45,7 +45,10 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let total = plan.blocks_with_columns() * plan.depths();
     let mut stream = Handout::new(&noc, RING, members, total);
     let src0 = &launch.op.src0;
-    let (shards, mut shard) = (Shards::of_matrix(src0, 0, noc.banks()), Shard::default());
+    // (Of a gated unit the second product's are of the same type and shape.)
+    let sides = [src0, if params.sides() == 2 { &launch.op.more[2] } else { src0 }];
+    let shards = sides.map(|weights| Shards::of_matrix(weights, 0, noc.banks()));
+    let mut shard = [Shard::default(), Shard::default()];
     let tile_bytes = src0.nb[0] as u32;
     while !stream.is_done() {
         stream.step(&mut noc, &mut |noc, number, slot| {
@@ -56,12 +59,13 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
                 return gather(noc, &held, &block, first, count, slot);
             }
             let len = count * tile_bytes;
-            for column in 0..block.columns {
+            for number in 0..plan.weights(&block) {
+                let (side, column) = ((number / block.columns) as usize, number % block.columns);
                 let at =
                     u64::from(block.column + column) * src0.nb[1] + u64::from(first) * u64::from(tile_bytes);
-                noc.read_shards(&shards, &mut shard, at, slot.part(column * len, len));
+                noc.read_shards(&shards[side], &mut shard[side], at, slot.part(number * len, len));
             }
-            block.columns * len
+            plan.weights(&block) * len
         });
     }
     stream.finish(&mut noc);

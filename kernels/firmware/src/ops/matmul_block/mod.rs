@@ -9,6 +9,9 @@
 //! Weights that the step before has left in L1 ([`tt_kernel_abi::held`]) lie on the tiles of the row of the grid, from where BRISC reads them; where each tile has columns of its own, TRISC0 has
 //! them unpacked from where they are, and BRISC has nothing to do. They have been there since before the launch, and nobody writes to them.
 //!
+//! Of two products that become a gated unit, a block has weights of both, and Dst tiles of both, side by side in a tile of rows. When all of K is multiplied, the vector unit makes the results of
+//! them, and the packers pack these as BF16, tile by tile: rows of Dst are in SrcB's order ([`gated`]).
+//!
 //! For each tile of K and tile of rows, SrcB has the rows while SrcA gets the tiles of weights of all columns one after the other: what an unpacker brings is used as
 //! often as there are columns, or as rows. All of Dst is one block's results.
 //!
@@ -20,14 +23,15 @@
 //! a tile that has only one of the two takes it and lets it go. BRISC and NCRISC wait for nobody while they have something to do: each
 //! does whatever of its work can be done ([`crate::rt::handout`]), so a result that cannot be written yet does not keep back activations that others
 //! wait for. TRISC0 waits for the next block of K of both streams and then frees both, whatever becomes of results. Take the block of K that comes first in the common order
-//! among those that somewhere are not unpacked: its data needs slots of earlier blocks, which all have been freed, and it is unpacked when TRISC1 takes it. TRISC1 waits for
+//! among those that somewhere are not unpacked: its data needs slots of earlier blocks, which all have been freed, and it is unpacked when TRISC1 takes it. TRISC1 (with the vector unit, which its thread drives, too) waits for
 //! TRISC2 to have packed the block of the result before, TRISC2 for NCRISC to have written the one before that one, NCRISC for acknowledgements. None of these waits for a
 //! later block of K. So that one is unpacked, too.
 //!
-//! Numerics: weights are exact in SrcA. Activations are rounded to BF16, which is less of an error than BFP8_b weights have. Fidelity phases 0, 1 and 2, sums in FP32; of BFP4_b weights
-//! phases 0 and 2, since they have no bits for the low part of SrcA.
+//! Numerics: weights are exact in SrcA. Activations are rounded to BF16, for BFP8_b and BFP4_b weights to seven significant bits ([`tt_kernel_abi::order`]), which is less of an error than
+//! these have. Sums are FP32. Fidelity phases: all whose operands have bits there, but low part times low part.
 
 pub mod brisc;
+mod gated;
 pub mod ncrisc;
 pub mod trisc0;
 pub mod trisc1;

@@ -8,8 +8,9 @@ use crate::rt::sync::{ACTS_FREE, ACTS_READY, OUT_FREE, OUT_READY};
 use tt_kernel_abi::DramAddr;
 use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
 use tt_kernel_abi::matmul_block::{
-    ACT_TILE_BYTES, ACTS_CREDITS, ACTS_FLAG, ACTS_SCRATCH, BlockParams, OUT_ROW_BYTES, Plan, is_spread,
+    ACT_TILE_BYTES, ACTS_CREDITS, ACTS_FLAG, ACTS_SCRATCH, Block, BlockParams, OUT_ROW_BYTES, Plan, is_spread,
 };
+use tt_kernel_abi::order::OrderParams;
 
 /// Blocks of activations.
 pub fn ring(plan: &Plan) -> Ring {
@@ -31,7 +32,9 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let mut noc = Noc::new(1);
     let members = if is_spread(params.row_tiles) { Members::column() } else { Members::all() };
     let mut stream = Handout::new(&noc, ring(&plan), members, plan.acts_blocks());
-    let mut results = Results { launch, plan, number: 0, written: 0, row: 0 };
+    let [columns, rows, ..] = launch.op.dst.ne;
+    let order = (params.sides() == 2).then(|| OrderParams::of([columns, rows]));
+    let mut results = Results { launch, plan, number: 0, written: 0, row: 0, order };
     let src1 = &launch.op.src1;
     while !(stream.is_done() && results.is_done()) {
         let did = stream.step(&mut noc, &mut |noc, number, slot| {
@@ -59,11 +62,24 @@ struct Results<'a> {
     written: u32,
     /// Its next row.
     row: u32,
+    /// Of gated units: where the tiles go, among the activations of the product that comes next.
+    order: Option<OrderParams>,
 }
 
 impl Results<'_> {
     fn is_done(&self) -> bool {
         self.number == self.plan.blocks()
+    }
+
+    /// Sends the tiles of a block of gated units.
+    fn send_tiles(&self, noc: &mut Noc, block: &Block, order: &OrderParams) {
+        let from = results(self.launch, self.written);
+        for tile in 0..block.rows * block.columns {
+            let (row, column) = (tile / block.columns, tile % block.columns);
+            let to = order.offset(block.row + row, block.column + column);
+            let dst = DramAddr(self.launch.op.dst.addr + u64::from(to));
+            noc.write_dram(from.part(tile * ACT_TILE_BYTES, ACT_TILE_BYTES), dst);
+        }
     }
 
     /// Goes on, if there is something to go on with.
@@ -80,8 +96,18 @@ impl Results<'_> {
         if !OUT_READY.has_reached(self.written + 1) {
             return;
         }
+        let rows = match self.order {
+            Some(_) => block.rows * TILE,
+            None => (block.rows * TILE).min(self.launch.op.dst.ne[1] - block.row * TILE),
+        };
+        if let Some(order) = &self.order
+            && self.row < rows
+        {
+            self.send_tiles(noc, &block, order);
+            self.row = rows;
+            return;
+        }
         let dst = &self.launch.op.dst;
-        let rows = (block.rows * TILE).min(dst.ne[1] - block.row * TILE);
         if self.row < rows {
             // Not all at once: activations that others wait for go first.
             let end = rows.min(self.row + ROW_GROUP);

@@ -10,7 +10,7 @@ use crate::rt::to_src::{Form, aim_rows, configure, set_rows_bf16, set_tile, unpa
 use crate::rt::unpack::base_address;
 use crate::ttinsn;
 use tt_kernel_abi::matmul::Halves;
-use tt_kernel_abi::matmul_block::{Block, BlockParams};
+use tt_kernel_abi::matmul_block::BlockParams;
 
 /// Runs TRISC0's part.
 pub fn run(launch: &TileLaunch, params: &BlockParams) {
@@ -41,7 +41,8 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
                     }
                     false => (brisc::RING.slot(of_columns), count * tile),
                 };
-                unpack(&block, count, base_address(from), [tile, column].map(|bytes| bytes >> 4));
+                let steps = [tile, column].map(|bytes| bytes >> 4);
+                unpack([block.rows, plan.weights(&block)], count, base_address(from), steps);
                 sync();
             }
             if block.rows > 0 && is_last {
@@ -56,13 +57,14 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     }
 }
 
-/// Unpacks `count` tiles of K. Weights begin at base address `first`; from one to the next of a column, and to the one of the next column, there are so many units of 16 bytes.
-fn unpack(block: &Block, count: u32, first: u32, [tile, column]: [u32; 2]) {
+/// Unpacks `count` tiles of K, for so many tiles of rows and weights. Weights begin at base address `first`; from one to the next of a column, and to the one of the next column, there
+/// are so many units of 16 bytes.
+fn unpack([rows, weights]: [u32; 2], count: u32, first: u32, [tile, column]: [u32; 2]) {
     for k in 0..count {
-        for _ in 0..block.rows {
+        for _ in 0..rows {
             unpack_rows();
             let mut at = first + k * tile;
-            for _ in 0..block.columns {
+            for _ in 0..weights {
                 set_tile(at);
                 ttinsn!(UNPACR { ovrd_thread_id: 1, set_dat_valid: 1, last: 1, ..UNPACR::ZERO }.word());
                 at += column;

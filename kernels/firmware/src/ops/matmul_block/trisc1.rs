@@ -1,24 +1,35 @@
-//! TRISC1: the matrix unit.
+//! TRISC1: the matrix unit, and of gated units the vector unit.
 
-use super::{plan, weights};
+use super::{gated, plan, weights};
 use crate::ops::matmul::SEM_DST;
 use crate::ops::matmul::trisc0::multiplied_format;
 use crate::rt::chip::insn::{SEMPOST, SETRWC, STALLWAIT, ZEROACC};
 use crate::rt::launch::TileLaunch;
-use crate::rt::matrix::{Phases, RWC_ALL, configure, multiply_at, record_phase};
+use crate::rt::matrix::{Phases, RWC_ALL, configure_for, multiply_at, record_phase};
 use crate::rt::sync::OUT_READY;
 use crate::rt::tensix::{block, sem, sync, until};
 use crate::ttinsn;
+use tt_isa::format::DataFormat;
 use tt_kernel_abi::ElementType;
+use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul::{Halves, RESULT_ROWS};
-use tt_kernel_abi::matmul_block::BlockParams;
+use tt_kernel_abi::matmul_block::{BlockParams, Gate};
 
 /// Runs TRISC1's part.
 pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let (Some(plan), Some(weights)) = (plan(launch, params), weights(launch, params)) else { return };
-    configure(multiplied_format(weights, Halves::None));
+    if !plan.has_results() {
+        return;
+    }
+    let Some(gate) = Gate::from_code(params.gate) else {
+        return launch.fail(ErrorCode::BadDescriptor, 0, params.gate);
+    };
+    // What the packers round to.
+    let dst = if gate == Gate::None { DataFormat::Fp32 } else { DataFormat::Bf16 };
+    configure_for(multiplied_format(weights, Halves::None), dst);
+    gated::prepare(gate);
     let phases = phases(weights);
-    record_phase(phases);
+    record_phase();
     let mut done = 0;
     for number in 0..plan.blocks() {
         let of = plan.block(number);
@@ -31,16 +42,20 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
         ttinsn!(ZEROACC { clear_mode: 2, dst: 0, ..ZEROACC::ZERO }.word());
         ttinsn!(ZEROACC { clear_mode: 2, dst: 1, ..ZEROACC::ZERO }.word());
         ttinsn!(SETRWC { bit_mask: RWC_ALL, ..SETRWC::ZERO }.word());
+        let weights = plan.weights(&of);
         for _ in 0..params.k_tiles {
             let mut row = 0;
             for _ in 0..of.rows {
-                for column in 1..=of.columns {
-                    multiply_at(row, phases, column == of.columns);
+                for column in 1..=weights {
+                    multiply_at(row, phases, column == weights);
                     row += RESULT_ROWS;
                 }
             }
         }
-        ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::MATH }.word());
+        match gate {
+            Gate::None => ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::MATH }.word()),
+            _ => gated::units(launch, gate, [of.rows, of.columns]),
+        }
         ttinsn!(SEMPOST { sem_sel: sem(SEM_DST) }.word());
         done += 1;
     }
@@ -48,10 +63,11 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     sync();
 }
 
-/// Fidelity phases of a product with BF16: BFP4_b has no bits for the low part of SrcA.
+/// Fidelity phases: BFP4_b has no bits for the low part of SrcA, and what is multiplied with block float weights none for that of SrcB ([`tt_kernel_abi::order::SEVEN_BITS`]).
 fn phases(weights: ElementType) -> Phases {
     match weights {
-        ElementType::TilesBfp4 => Phases::HighA,
+        ElementType::TilesBfp4 => Phases::High,
+        ElementType::TilesBfp8 => Phases::HighB,
         _ => Phases::Three,
     }
 }

@@ -1,7 +1,52 @@
-//! TRISC1 has no part: nothing is computed.
+//! TRISC1: activations that shall have seven significant bits get what the packers' rounding lacks for that ([`HALF_OF_SEVEN`]), in place in Dst.
 
+use super::{SEM_COMPUTED, SEM_FILLED, half, pieces};
+use crate::rt::chip::insn::{SEMGET, SEMPOST, SETRWC, SFPIADD, SFPLOADI, STALLWAIT};
+use crate::rt::chip::thread;
 use crate::rt::launch::TileLaunch;
-use tt_kernel_abi::order::OrderParams;
+use crate::rt::tensix::{block, push, sem, sem_cond, setc16, sync, until};
+use crate::rt::vector::{RWC_DST, configure, load, step, store};
+use crate::{semwait, ttinsn};
+use tt_isa::sfpu::{sfpiadd, sfploadi};
+use tt_kernel_abi::OpDescriptor;
+use tt_kernel_abi::order::{HALF_OF_SEVEN, HALF_ROWS, OrderParams, SEVEN_BITS};
+
+/// The register that has [`HALF_OF_SEVEN`].
+const HALF: u32 = 7;
 
 /// Runs TRISC1's part.
-pub fn run(_: &TileLaunch, _: &OrderParams) {}
+#[inline(never)]
+pub fn run(launch: &TileLaunch, params: &OrderParams) {
+    configure();
+    for (number, _) in pieces(launch, params) {
+        launch.progress(number);
+        semwait!(block::SFPU | block::MATH | block::CFG | block::SYNC, SEM_FILLED, sem_cond::WHILE_ZERO);
+        push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, half(number)));
+        if is_rounded(launch.op) {
+            round(HALF_ROWS);
+        }
+        ttinsn!(STALLWAIT { stall_res: block::SYNC | block::CFG, wait_res: until::SFPU }.word());
+        ttinsn!(SEMGET { sem_sel: sem(SEM_FILLED) }.word());
+        ttinsn!(SEMPOST { sem_sel: sem(SEM_COMPUTED) }.word());
+    }
+    // The next operator may configure the thread anew.
+    sync();
+}
+
+/// Whether activations shall have seven significant bits.
+pub fn is_rounded(op: &OpDescriptor) -> bool {
+    op.flags & SEVEN_BITS != 0
+}
+
+/// Adds [`HALF_OF_SEVEN`] to the magnitudes of `rows` rows of Dst, a multiple of four, from where the thread counts them. A magnitude's carry goes to its exponent, which is right.
+#[inline(never)]
+pub fn round(rows: u32) {
+    ttinsn!(SETRWC { bit_mask: RWC_DST, ..SETRWC::ZERO }.word());
+    ttinsn!(SFPLOADI { lreg_ind: HALF, instr_mod0: sfploadi::USHORT, imm16: HALF_OF_SEVEN }.word());
+    // A register has the even or the odd columns of four rows.
+    for _ in 0..rows / 2 {
+        ttinsn!(load(0, 0));
+        ttinsn!(SFPIADD { imm12_math: 0, lreg_c: HALF, lreg_dest: 0, instr_mod1: sfpiadd::CC_NONE }.word());
+        ttinsn!(store(step::ON));
+    }
+}

@@ -1,6 +1,6 @@
 //! TRISC2: tiles from halves of Dst to L1.
 
-use super::{SEM_FILLED, SEM_TAKEN, half, pieces, tiles};
+use super::{SEM_COMPUTED, SEM_TAKEN, half, pieces, tiles};
 use crate::rt::chip::insn::{SEMGET, STALLWAIT};
 use crate::rt::launch::TileLaunch;
 use crate::rt::pack;
@@ -24,14 +24,14 @@ pub fn run(launch: &TileLaunch, params: &OrderParams) {
             // The packers are idle since the sync below.
             pack::aim_groups(half(number), ROW_SPAN, to.skip(tile * ACT_TILE_BYTES));
             if tile == 0 {
-                semwait!(block::PACK, SEM_FILLED, sem_cond::WHILE_ZERO);
+                semwait!(block::PACK, SEM_COMPUTED, sem_cond::WHILE_ZERO);
             }
             pack::pack_groups();
             sync();
         }
         pack::begin_groups();
         ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::PACK }.word());
-        ttinsn!(SEMGET { sem_sel: sem(SEM_FILLED) }.word());
+        ttinsn!(SEMGET { sem_sel: sem(SEM_COMPUTED) }.word());
         ttinsn!(SEMGET { sem_sel: sem(SEM_TAKEN) }.word());
         sync();
         OUT_READY.publish(number + 1);

@@ -4,6 +4,7 @@
 //! Dst's counter moves on with the store of the result.
 
 use super::{Blocks, SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, dst_slot, parameters};
+use crate::ops::order::trisc1::{is_rounded, round};
 use crate::rt::chip::insn::{SEMGET, SEMINIT, SEMPOST, SETRWC, STALLWAIT};
 use crate::rt::chip::thread;
 use crate::rt::launch::TileLaunch;
@@ -105,7 +106,7 @@ fn blocks(launch: &TileLaunch, params: &ElementwiseParams, constants: Constants,
         for _ in 0..BLOCK / LANES {
             body();
         }
-        end();
+        round_and_end(launch);
     }
 }
 
@@ -133,6 +134,15 @@ pub fn begin(number: u32) {
     semwait!(block::SFPU | block::MATH | block::CFG, SEM_FILLED, sem_cond::WHILE_ZERO);
     push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, dst_slot(number)));
     ttinsn!(SETRWC { bit_mask: RWC_DST, ..SETRWC::ZERO }.word());
+}
+
+/// Hands a block's results on, rounded if they are activations that shall be.
+#[inline(never)]
+fn round_and_end(launch: &TileLaunch) {
+    if is_rounded(launch.op) {
+        round(BLOCK_ROWS);
+    }
+    end();
 }
 
 /// Hands a block's results on.
