@@ -3,7 +3,7 @@
 mod common;
 
 use common::exact::full_tiles;
-use common::exact_tiles::{Errors, Weights, bytes, largest_error, product, rounded, tiles, values};
+use common::exact_tiles::{Errors, largest_error, of_blocks, product, rounded, seen, steps_apart};
 use common::{Rng, open, seeds, simulator};
 use tt_kernel_abi::exact::Kind;
 use tt_runtime::layout::GgmlType;
@@ -13,25 +13,26 @@ const TOLERANCE: f64 = 1e-6;
 /// With what rounding weights to BF16 loses: an error of up to 2^-8 of a weight's power of two, 2.4e-6 of the mean square if mantissas are evenly spread.
 const WITH_ROUNDING: f64 = 3.5e-6;
 
-/// Bit for bit, but for the sign of zeros and for scales that are no numbers.
+/// Bit for bit, but for the sign of zeros and for scales that are no numbers. Each tile holds what it multiplies with, or a row of the grid does.
 #[test]
 fn weights_of_every_type_are_rounded_once() {
     let device = simulator();
     for ty in GgmlType::ALL.iter().copied().filter(|&ty| Kind::of(ty).is_some()) {
-        for [k, n] in [[256, 32], [512, 75], [2048, 96]] {
-            let weights = Weights::of_blocks(&mut Rng::new(k as u64), ty, k, n);
-            let got = values(k, &tiles(&device, &weights, 0, n));
-            let want = weights.values();
-            assert_eq!(got.len(), want.len());
+        for ([k, n], rows) in [([256, 32], 256), ([512, 96], 512), ([2048, 2400], 96), ([2048, 320], 512)] {
+            let (matrix, want) = of_blocks(&mut Rng::new(k as u64), ty, k, n);
+            // All of K, or elements far apart.
+            let picks: Vec<_> = (0..rows).map(|row| row * (k / rows) + row % (k / rows)).collect();
+            let got = seen(&device, &matrix, &picks);
             let finite = want.iter().filter(|want| want.is_finite()).count();
             assert!(4 * finite > 3 * want.len(), "{ty:?}: {finite} numbers");
-            for (at, (&got, &want)) in got.iter().zip(&want).enumerate() {
-                assert!(
-                    !want.is_finite() || is_lost(ty, want) || got == rounded(want),
-                    "{ty:?} {k} x {n}, column {} element {}: {got:e} instead of {want:e}",
-                    at / k,
-                    at % k
-                );
+            for (row, &pick) in picks.iter().enumerate() {
+                for column in 0..n {
+                    let (got, want) = (got[row * n + column], want[column * k + pick]);
+                    assert!(
+                        !want.is_finite() || is_lost(ty, want) || got == rounded(want),
+                        "{ty:?} {k} x {n}, column {column} element {pick}: {got:e} instead of {want:e}"
+                    );
+                }
             }
         }
     }
@@ -48,25 +49,40 @@ fn groups_of_any_length() {
     let device = simulator();
     for kind in Kind::ALL {
         for k_tiles in 1..=8 {
-            for [k, n] in [[32 * k_tiles, 32], [512 + 32 * k_tiles, 300]] {
-                let error = largest_error(&device, &mut Rng::new(k as u64), kind, [k, n]);
+            for ([k, n], rows) in [([32 * k_tiles, 32], 64), ([512 + 32 * k_tiles, 320], 160)] {
+                let picks: Vec<_> = (0..rows).map(|row| row * 7 % k).collect();
+                let error = largest_error(&device, &mut Rng::new(k as u64), kind, [k, n], &picks);
                 assert!(error <= 1.0, "{kind:?} {k} x {n}: {error}");
             }
         }
     }
 }
 
+/// A row of a matrix gives the same sums whatever other columns are computed with it.
 #[test]
-fn a_part_of_the_columns_is_what_it_is_in_the_whole() {
+fn parts_are_what_they_are_in_the_whole() {
     let device = simulator();
-    for ty in [GgmlType::Q8_0, GgmlType::Q4_K] {
-        let (k, n) = (768, 320);
-        let weights = Weights::of_blocks(&mut Rng::new(1), ty, k, n);
-        let whole = tiles(&device, &weights, 0, n);
-        for (first, columns) in [(0, 32), (64, 224), (288, 32)] {
-            let part = tiles(&device, &weights, first, columns);
-            assert!(part[..] == whole[first * k * 2..][..part.len()], "{ty:?}: columns {first} and on");
+    for kind in [Kind::Scale, Kind::SuperMin] {
+        for rows in [64, 192] {
+            let of = |columns| product(&device, &mut Rng::new(1), kind, [768, 320, rows], columns).0;
+            let whole = of(None);
+            assert!(
+                [32, 96, 160, 288].into_iter().all(|columns| of(Some(columns)) == whole),
+                "{kind:?}, {rows} rows"
+            );
         }
+    }
+}
+
+/// The product looks for tiles of the step right before it.
+#[test]
+fn tiles_of_another_step_are_refused() {
+    let device = simulator();
+    for rows in [64, 192] {
+        let [left, other] = steps_apart(&device, &mut Rng::new(1), [512, 256, rows]);
+        assert!(left.is_ok(), "{rows} rows: {left:?}");
+        let error = other.expect_err("something was between them").to_string();
+        assert!(error.contains("tiles in L1 of launch"), "{error}");
     }
 }
 
@@ -80,9 +96,13 @@ fn check(errors: &Errors, what: &str) {
 fn products_of_many_rows() {
     let device = simulator();
     for kind in Kind::ALL {
-        for ([k, n, rows], columns) in
-            [([576, 96, 33], 96), ([288, 416, 64], 160), ([1024, 320, 130], 320), ([256, 1024, 512], 1024)]
-        {
+        for ([k, n, rows], columns) in [
+            ([576, 96, 33], None),
+            ([288, 416, 64], Some(160)),
+            ([1024, 320, 130], None),
+            ([256, 1024, 512], None),
+            ([800, 288, 300], Some(96)),
+        ] {
             let (_, errors) = product(&device, &mut Rng::new(rows as u64), kind, [k, n, rows], columns);
             println!("{kind:?} {k} x {n}, {rows} rows: {errors:?}");
             check(&errors, &format!("{kind:?} {k} x {n}, {rows} rows"));
@@ -99,12 +119,15 @@ fn it_does_not_race() {
             // More groups than there are slots, and what launches before have left.
             full_tiles(&device, &mut Rng::new(seed), 32 * (1 + seed as usize % 3));
             let k = 32 * (25 + seed as usize % 8);
-            let error = largest_error(&device, &mut Rng::new(seed), kind, [k, 544]);
+            let picks: Vec<_> = (0..40).map(|row| row * 19 % k).collect();
+            let error = largest_error(&device, &mut Rng::new(seed), kind, [k, 544], &picks);
             assert!(error <= 1.0, "seed {seed}: {kind:?} {k}: {error}");
         }
         let kind = Kind::ALL[seed as usize % Kind::ALL.len()];
-        let (_, errors) = product(&device, &mut Rng::new(seed), kind, [1184, 160, 70], 96);
-        check(&errors, &format!("seed {seed}: {kind:?}"));
+        for (rows, columns) in [(70, Some(96)), (140, None), (300, Some(96))] {
+            let (_, errors) = product(&device, &mut Rng::new(seed), kind, [1184, 160, rows], columns);
+            check(&errors, &format!("seed {seed}: {kind:?}, {rows} rows"));
+        }
     }
 }
 
@@ -116,13 +139,11 @@ fn the_vendors_simulator_gives_the_same_bytes() {
     };
     let devices = [simulator(), open(&format!("ttsim:{}", library.to_string_lossy()))];
     for kind in Kind::ALL {
-        for shape in [[32, 32], [800, 75]] {
-            let [ours, theirs] =
-                devices.each_ref().map(|device| bytes(device, &mut Rng::new(2), kind, shape));
-            assert!(ours == theirs, "{kind:?} {shape:?}: other bytes");
+        for ([k, n, rows], columns) in [([416, 160, 40], Some(96)), ([800, 64, 140], None)] {
+            let [ours, theirs] = devices
+                .each_ref()
+                .map(|device| product(device, &mut Rng::new(3), kind, [k, n, rows], columns).0);
+            assert!(ours == theirs, "{kind:?}, {rows} rows: other bytes");
         }
-        let [ours, theirs] =
-            devices.each_ref().map(|device| product(device, &mut Rng::new(3), kind, [416, 160, 40], 96).0);
-        assert!(ours == theirs, "a product with {kind:?}: other bytes");
     }
 }

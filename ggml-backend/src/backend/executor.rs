@@ -149,8 +149,9 @@ impl<'a> Executor<'a> {
         node: TensorRef<'_>,
         steps: impl FnOnce(u32, &mut dyn Memory) -> Steps,
     ) -> Result<Plan, ComputeError> {
-        let cores = self.device.runtime.info()?.workers();
-        let mut planning = Planning::new(self.host, self.device, node, self.pool, &mut self.copies);
+        let info = self.device.runtime.info()?;
+        let (cores, grid) = (info.workers(), [info.grid.0, info.grid.1]);
+        let mut planning = Planning::new(self.host, self.device, grid, node, self.pool, &mut self.copies);
         let steps = steps(cores, &mut planning);
         // An error that is no question of support comes first.
         let needs = planning.finish()?;
@@ -173,7 +174,7 @@ impl<'a> Executor<'a> {
         let is_reported = wants_each_node();
         match is_reported {
             true => self.run_alone(&name(), nodes, &plan.steps)?,
-            false => plan.steps.iter().try_for_each(|descriptor| self.stream.push(descriptor))?,
+            false => together(&plan.steps).try_for_each(|steps| self.stream.push_together(steps))?,
         }
         device.runtime.mark_operator(None);
         let recording = &mut self.recording;
@@ -204,9 +205,9 @@ impl<'a> Executor<'a> {
         self.stream.finish().map_err(Error::from)?;
         let check = debug::check::begin(host, name, nodes);
         let profile = debug::profile::begin(&device.runtime);
-        for descriptor in steps {
-            let _span = tracing::trace_span!("launch", op = %descriptor.name()).entered();
-            self.stream.push(descriptor)?;
+        for steps in together(steps) {
+            let _span = tracing::trace_span!("launch", op = %steps[0].name(), steps = steps.len()).entered();
+            self.stream.push_together(steps)?;
             self.stream.finish().map_err(Error::from)?;
         }
         if let Some(profile) = profile {
@@ -217,6 +218,11 @@ impl<'a> Executor<'a> {
         }
         Ok(())
     }
+}
+
+/// The steps, with those together between which nothing may be.
+fn together(steps: &[OpDescriptor]) -> impl Iterator<Item = &[OpDescriptor]> {
+    steps.chunk_by(|step, _| ops::needs_next(step))
 }
 
 /// Whether a report or a timeline shows the nodes of a graph.

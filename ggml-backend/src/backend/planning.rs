@@ -23,6 +23,7 @@ use crate::weights::{PlannedTiles, WeightError};
 pub struct Planning<'a> {
     host: &'static Host,
     device: &'static Device,
+    grid: [u32; 2],
     node: TensorRef<'a>,
     pool: &'a Pool,
     /// Copies that earlier nodes have made.
@@ -37,11 +38,12 @@ impl<'a> Planning<'a> {
     pub fn new(
         host: &'static Host,
         device: &'static Device,
+        grid: [u32; 2],
         node: TensorRef<'a>,
         pool: &'a Pool,
         copies: &'a mut CopyCache,
     ) -> Self {
-        Self { host, device, node, pool, copies, needs: Needs::default(), failed: None }
+        Self { host, device, grid, node, pool, copies, needs: Needs::default(), failed: None }
     }
 
     /// The plan is made: what it needs, or why that is not to be had.
@@ -125,6 +127,10 @@ impl<'a> Planning<'a> {
 }
 
 impl plan::Memory for Planning<'_> {
+    fn grid(&self) -> [u32; 2] {
+        self.grid
+    }
+
     fn place(&mut self, tensor: TensorRef<'_>) -> Result<TensorView, Unsupported> {
         let view = placed(self.host, tensor)?;
         match self.node.is(tensor) {

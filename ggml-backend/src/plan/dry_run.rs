@@ -12,7 +12,9 @@ use crate::weights::strided::Strided;
 /// Where a tensor without memory is taken to be: any address with the alignment of the buffer type.
 const ANY_ADDRESS: u64 = 1 << 24;
 /// Cores that are planned for; how many there are makes no difference to what is possible.
-const ANY_CORES: u32 = 1;
+const ANY_CORES: u32 = ANY_GRID[0] * ANY_GRID[1];
+/// See above.
+const ANY_GRID: [u32; 2] = [1, 1];
 
 /// Plans a node as if its tensors had memory.
 ///
@@ -28,6 +30,10 @@ struct DryRun<'a> {
 }
 
 impl Memory for DryRun<'_> {
+    fn grid(&self) -> [u32; 2] {
+        ANY_GRID
+    }
+
     fn place(&mut self, tensor: TensorRef<'_>) -> Result<TensorView, Unsupported> {
         view(self.host, tensor, ANY_ADDRESS + tensor.view_offset())
     }

@@ -6,7 +6,6 @@ use tt_runtime::ops::elementwise::Glu;
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
-use super::matrix::is_in_blocks;
 use super::{Memory, Node, Steps, padded_span};
 use crate::abi::TensorRef;
 use crate::abi::host::Host;
@@ -112,7 +111,7 @@ impl Node<'_> {
             let mut reader = Node { host: self.host, tensor, cores: self.cores, memory: &mut *self.memory };
             let dst = reader.dst()?;
             let product = ops::matmul(&reader.weights()?, &rows, &dst, self.cores)?;
-            if !is_in_blocks(&product) || product.src1 != rows {
+            if !reader.is_in_blocks(&product) || product.src1 != rows {
                 return Err("a product is not computed in blocks".into());
             }
             let ty = product.src0.element_type().ok_or("weights of an unknown type")?;
@@ -175,7 +174,7 @@ impl Node<'_> {
         // Of these rows nothing is there but their shape.
         let rows = TensorView::contiguous(ElementType::F32, 0, [k, rows, 1, 1]);
         let product = ops::matmul(&weights, &rows, &dst, self.cores)?;
-        if !is_in_blocks(&product) {
+        if !self.is_in_blocks(&product) {
             return Err("the product is not computed in blocks".into());
         }
         let weights = product.src0.element_type().ok_or("weights of an unknown type")?;

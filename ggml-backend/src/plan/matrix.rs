@@ -4,7 +4,7 @@ use tt_runtime::ops::elementwise::Binary;
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
-use super::{Node, Steps, padded_span};
+use super::{Node, Steps};
 use crate::copy_cache::Origin;
 
 /// Whether the elements of a row lie side by side.
@@ -110,7 +110,7 @@ impl Node<'_> {
         product: OpDescriptor,
         steps: &mut Vec<OpDescriptor>,
     ) -> Result<OpDescriptor, Unsupported> {
-        if is_in_blocks(&product) {
+        if self.is_in_blocks(&product) {
             let ordered = self.ordered_for_blocks(&product, steps)?;
             return self.in_blocks(product, &ordered, steps);
         }
@@ -134,6 +134,11 @@ impl Node<'_> {
         }
     }
 
+    /// Whether a product is computed in blocks, with its weights as they are or with tiles of them.
+    pub(super) fn is_in_blocks(&self, product: &OpDescriptor) -> bool {
+        ops::worth_blocks(product) || ops::worth_block_tiles(product, self.memory.grid())
+    }
+
     /// The activations of a product in blocks, in their order.
     pub(super) fn ordered_for_blocks(
         &mut self,
@@ -151,8 +156,7 @@ impl Node<'_> {
         Ok(copy.view)
     }
 
-    /// The product in blocks, of activations in order. Exact weights become tiles before, in parts by columns if there are many: all of it but the last part is in `steps`. Parts
-    /// take turns in one piece of scratch memory: a step is complete on all workers when the next one begins, and nobody reads weights of products in blocks ahead.
+    /// The product in blocks, of activations in order. Exact weights become tiles in L1 before, in parts by columns if there are many: all of it but the last step is in `steps`.
     pub(super) fn in_blocks(
         &mut self,
         product: OpDescriptor,
@@ -162,15 +166,13 @@ impl Node<'_> {
         if ops::worth_blocks(&product) {
             return ops::blocks(&product, src1);
         }
-        let mut parts = ops::block_tiles(&product.src0).peekable();
-        let bytes = parts.peek().map_or(0, |(_, largest)| padded_span(largest));
-        let addr = self.memory.scratch(bytes)?;
+        let grid = self.memory.grid();
         let mut last = None;
-        for (first, form) in parts {
+        for (first, columns) in ops::block_tiles(&product, grid) {
             steps.extend(last.take());
-            let tiles = TensorView { addr, ..form };
-            steps.push(ops::exact_tiles(&product.src0, first, &tiles, self.cores)?);
-            last = Some(ops::blocks_of_tiles(&product, first, &tiles, src1)?);
+            let [tiles, part] = ops::blocks_of_tiles(&product, [first, columns], src1, grid)?;
+            steps.push(tiles);
+            last = Some(part);
         }
         last.ok_or("weights without columns".into())
     }
@@ -221,11 +223,6 @@ impl Node<'_> {
         steps.push(ops::matmul(&src0, &src1, &dst, self.cores)?);
         Ok(steps)
     }
-}
-
-/// Whether a product is computed in blocks, with its weights as they are or with tiles of them.
-pub(super) fn is_in_blocks(product: &OpDescriptor) -> bool {
-    ops::worth_blocks(product) || ops::worth_block_tiles(product)
 }
 
 /// Results of a product of single precision numbers up to which it is not left to the matrix unit: that rounds each product to

@@ -56,6 +56,9 @@ pub fn multiplied(host: &Host, tensor: TensorRef<'_>, addr: u64) -> Result<Tenso
 
 /// Where tensors are, and memory for what a node needs only while it is computed.
 pub trait Memory {
+    /// Columns and rows of the device's workers.
+    fn grid(&self) -> [u32; 2];
+
     /// The view of a tensor as ggml has it.
     ///
     /// # Errors

@@ -4,6 +4,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Most DRAM banks of any chip.
 pub const MAX_BANKS: usize = 24;
+/// Most columns of any chip's grid of workers.
+pub const MOST_COLUMNS: usize = 14;
 
 /// A DRAM bank as the cores reach it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -60,13 +62,15 @@ pub struct BootConfig {
     pub column_reader: u32,
     /// The worker with index 0.
     pub reader: u32,
+    /// The tiles of this worker's row of the grid; those behind the last one are zero.
+    pub row_tiles: [u32; MOST_COLUMNS],
     /// The banks; those from `banks` on are zero.
     pub bank: [BankEntry; MAX_BANKS],
 }
 
 impl BootConfig {
     /// Value of [`BootConfig::magic`]; changes with every incompatible change of this crate.
-    pub const MAGIC: u32 = 0x5454_0006;
+    pub const MAGIC: u32 = 0x5454_0007;
     /// Bytes of a boot configuration.
     pub const BYTES: usize = size_of::<Self>();
 }

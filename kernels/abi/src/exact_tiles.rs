@@ -1,17 +1,20 @@
 //! What host and device must agree on for making BF16 tiles of weights without a second rounding ([`crate::exact`]), for products of many rows
 //! ([`crate::matmul_block`]): parameters, work split, places in L1 and Dst.
 //!
+//! Tiles stay in L1, where the product that is the next step looks for them ([`crate::held`]): so who makes a tile is who holds it.
+//!
 //! A piece of work is a group. Its integers go to Dst in pieces of [`PIECE_TILES`] tiles, which take turns in the half of Dst where products would be; words, outer
 //! factors and factors are where they are for products. There are two places for pieces: one is computed while the other is packed.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::exact::{GROUP_TILES, PRODUCTS, WORDS};
+use crate::held::{self, Held, Owners};
 use crate::l1::{HEAP, HEAP_END};
 use crate::matmul::RESULT_ROWS;
+use crate::matmul_block::held_bytes;
 use crate::ring::SLOT_BYTES;
 use crate::target::CONGRUENCE;
-use crate::view::ElementType;
 
 /// Parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -19,10 +22,14 @@ use crate::view::ElementType;
 pub struct ExactTilesParams {
     /// The first tile of columns of src0.
     pub first: u32,
-    /// Tiles of columns: all of dst.
+    /// Tiles of columns.
     pub n_tiles: u32,
     /// Tiles of K.
     pub k_tiles: u32,
+    /// Tiles of rows of the product.
+    pub row_tiles: u32,
+    /// Where each worker leaves its first group ([`held::first`]).
+    pub at: u32,
 }
 
 /// Tiles of a piece.
@@ -31,19 +38,15 @@ pub const PIECE_TILES: u32 = 2;
 pub const TILE_SPAN: u32 = RESULT_ROWS;
 /// Places of pieces in Dst.
 pub const PIECES: u32 = 2;
-/// Groups that L1 holds at once, as they come, and as tiles.
+/// Groups that L1 holds at once as they come.
 pub const SLOTS: u32 = 6;
-/// Bytes of a tile.
-pub const TILE_BYTES: u32 = ElementType::TilesBf16.block_bytes();
-/// Bytes of a group's tiles.
-pub const OUT_SLOT: u32 = GROUP_TILES as u32 * TILE_BYTES;
-
-const OUT: u32 = HEAP + SLOTS * SLOT_BYTES;
 
 const _: () = {
     assert!(PRODUCTS == 0 && PIECES * PIECE_TILES * TILE_SPAN <= WORDS);
-    assert!(OUT + SLOTS * OUT_SLOT <= HEAP_END);
-    assert!((HEAP | SLOT_BYTES | OUT_SLOT).is_multiple_of(CONGRUENCE));
+    // What is held is behind them.
+    assert!(SLOTS * SLOT_BYTES <= HEAP_END - HEAP - held_bytes(1));
+    assert!(held_bytes(u32::MAX) <= held_bytes(1));
+    assert!((HEAP | SLOT_BYTES).is_multiple_of(CONGRUENCE));
 };
 
 /// Where group `number` comes in.
@@ -51,43 +54,46 @@ pub const fn slot(number: u32) -> u32 {
     HEAP + number % SLOTS * SLOT_BYTES
 }
 
-/// Where the tiles of group `number` are.
-pub const fn tiles(number: u32) -> u32 {
-    OUT + number % SLOTS * OUT_SLOT
-}
-
 /// First row of Dst of tile `tile` of piece `number`.
 pub const fn rows(number: u32, tile: u32) -> u32 {
     (number % PIECES * PIECE_TILES + tile) * TILE_SPAN
 }
 
-/// A piece of work.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Group {
-    /// Tile of columns of dst.
-    pub n_tile: u32,
-    /// Group of the column, and its tiles of K.
-    pub number: u32,
-    /// See above.
-    pub count: u32,
+impl ExactTilesParams {
+    /// What the tile at `place` in a grid, worker number `index`, makes and holds.
+    pub const fn held(&self, place: [u32; 2], grid: [u32; 2], index: u32) -> Held {
+        let owners = Owners::new(self.row_tiles, place, grid, index);
+        Held::new(self.n_tiles, self.k_tiles, owners, self.at)
+    }
 }
 
-impl ExactTilesParams {
-    const fn per_column(&self) -> u32 {
-        self.k_tiles.div_ceil(GROUP_TILES as u32)
-    }
+/// The groups of a tile, one after the other: how many tiles each has.
+#[derive(Clone, Copy, Debug)]
+pub struct Groups {
+    k_tiles: u32,
+    /// The next one's number in its column.
+    number: u32,
+    left: u32,
+}
 
-    /// How many groups there are.
-    pub const fn groups(&self) -> u32 {
-        self.n_tiles * self.per_column()
+impl Groups {
+    /// `count` groups, from number `number` of a column on.
+    pub const fn new(k_tiles: u32, number: u32, count: u32) -> Self {
+        Self { k_tiles, number, left: count }
     }
+}
 
-    /// Group `index` of them: in the order in which they lie in src0, as their tiles do in dst.
-    pub const fn group(&self, index: u32) -> Group {
-        let number = index % self.per_column();
-        let left = self.k_tiles - number * GROUP_TILES as u32;
-        let count = if left < GROUP_TILES as u32 { left } else { GROUP_TILES as u32 };
-        Group { n_tile: index / self.per_column(), number, count }
+impl Iterator for Groups {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        self.left = self.left.checked_sub(1)?;
+        let count = held::tiles(self.k_tiles, self.number);
+        self.number += 1;
+        if self.number * GROUP_TILES as u32 >= self.k_tiles {
+            self.number = 0;
+        }
+        Some(count)
     }
 }
 
@@ -96,15 +102,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_cover_all_tiles_in_their_order() {
-        for (n_tiles, k_tiles) in [(3, 64), (2, 7), (1, 1), (5, 9)] {
-            let params = ExactTilesParams { first: 0, n_tiles, k_tiles };
-            let tiles = (0..params.groups()).flat_map(|index| {
-                let Group { n_tile, number, count } = params.group(index);
-                (0..count).map(move |tile| (n_tile, number * 8 + tile))
-            });
+    fn groups_cover_all_tiles() {
+        for (n_tiles, k_tiles, row_tiles) in [(3, 64, 16), (2, 7, 2), (1, 1, 5), (95, 9, 33)] {
+            let params = ExactTilesParams { first: 0, n_tiles, k_tiles, row_tiles, at: HEAP };
+            let mut tiles = Vec::new();
+            for index in 0..72 {
+                let held = params.held([index % 8, index / 8], [8, 9], index);
+                let groups = Groups::new(k_tiles, held.group(0).1, held.count());
+                for (number, count) in (0..).zip(groups) {
+                    let (n_tile, group) = held.group(number);
+                    tiles.extend((0..count).map(|tile| (n_tile, group * 8 + tile)));
+                }
+            }
+            tiles.sort_unstable();
             let expected = (0..n_tiles).flat_map(|n| (0..k_tiles).map(move |k| (n, k)));
-            assert!(tiles.eq(expected), "{n_tiles} x {k_tiles}");
+            assert!(tiles.into_iter().eq(expected), "{n_tiles} x {k_tiles}");
         }
     }
 }

@@ -100,7 +100,7 @@ pub const DESCRIPTOR_BYTES: u32 = 512;
 /// The boot configuration.
 pub const BOOT_CONFIG: u32 = MAILBOX + 0x300;
 /// Bytes of [`crate::BootConfig`].
-pub const BOOT_CONFIG_BYTES: u32 = 456;
+pub const BOOT_CONFIG_BYTES: u32 = 512;
 /// Where cores begin that run a program of a user's ([`crate::program::Starts`]); zeros if none does.
 pub const PROGRAM: u32 = MAILBOX + 0x500;
 /// Bytes of [`PROGRAM`].

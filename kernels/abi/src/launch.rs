@@ -168,6 +168,9 @@ numbered! {
         BadDescriptor,
         /// A row index is out of range: `detail` = number of the source row, `value` = the index (low 32 bits).
         IndexOutOfRange,
+        /// The step before has not left the weights in L1 that this one multiplies with ([`crate::held`]): `detail` = number of this launch, `value` = of the one that has left what
+        /// is there.
+        NotHeld,
     }
 }
 
@@ -216,6 +219,9 @@ impl fmt::Display for ErrorReport {
             }
             Some(ErrorCode::IndexOutOfRange) => {
                 write!(f, "row index {} of source row {} is out of range", self.value as i32, self.detail)
+            }
+            Some(ErrorCode::NotHeld) => {
+                write!(f, "launch {} multiplies with tiles in L1 of launch {}", self.detail, self.value)
             }
             None => write!(f, "unknown error code {} ({:#x}, {:#x})", self.code, self.detail, self.value),
         }

@@ -22,6 +22,7 @@ pub mod elementwise;
 pub mod exact;
 pub mod exact_tiles;
 pub mod fold;
+pub mod held;
 pub mod l1;
 pub mod launch;
 pub mod matmul;

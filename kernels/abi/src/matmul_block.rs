@@ -11,6 +11,9 @@
 //!   NoC 1: activations, from one tile to a column     NoC 1: activations, from one tile to all
 //! ```
 //!
+//! Weights come from DRAM, or from L1, where the step before has left tiles ([`crate::held`]): from the tiles of the row of the grid, or where each tile has columns of its own, from its own,
+//! without another copy.
+//!
 //! Activations of a group of rows stay in L1 from one block of the result to the next, if all of K has room there ([`Plan::stays`]): they are sent once.
 //!
 //! Two products with the same activations may become a gated unit in Dst ([`BlockParams::gate`]): a block has as many tiles of both then, and its result goes to the order of activations, for the
@@ -21,12 +24,16 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::exact::GROUP_TILES;
+use crate::held::{self, Owners};
 use crate::l1::{HEAP, HEAP_END};
 use crate::matmul::{RESULT_ROWS, TILE};
 use crate::numbered::numbered;
 use crate::target::CONGRUENCE;
 use crate::view::ElementType;
 use tt_isa::format::DST_ROWS_32;
+
+pub use crate::held::is_spread;
 
 /// Parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -40,6 +47,8 @@ pub struct BlockParams {
     pub row_tiles: u32,
     /// Tiles of weights in a block, at most ([`block_weights`]).
     pub block_weights: u32,
+    /// Where the step before has left weights in L1 ([`held::first`]), tiles of BF16; 0: they are src0.
+    pub held: u32,
     /// What becomes of this product and the one with the weights of more\[2\], a [`Gate`]; the result is in the order of activations then.
     pub gate: u32,
 }
@@ -67,8 +76,6 @@ impl BlockParams {
 pub const ACT_TILE_BYTES: u32 = 2 * TILE * TILE;
 /// Tiles of results that Dst holds.
 pub const DST_TILES: u32 = DST_ROWS_32 as u32 / RESULT_ROWS;
-/// Most tiles of rows with which every tile multiplies all of them.
-const FEW: u32 = 4;
 /// Tiles of K in a block, at most.
 pub const BLOCK_K: u32 = 8;
 /// Tiles of weights in a block, at most, and bytes of their slot.
@@ -107,32 +114,51 @@ pub const ACTS_FLAG: u32 = WEIGHTS_FLAG + 16;
 pub const WEIGHTS_SCRATCH: u32 = ACTS_FLAG + 16;
 /// See above.
 pub const ACTS_SCRATCH: u32 = WEIGHTS_SCRATCH + 16;
-/// Blocks of weights.
-pub const WEIGHTS: u32 = (ACTS_SCRATCH + 16).next_multiple_of(CONGRUENCE);
 /// Blocks of results.
-pub const OUT: u32 = WEIGHTS + WEIGHTS_SLOTS * WEIGHTS_SLOT;
-/// Blocks of activations: as many as have room.
-pub const ACTS: u32 = OUT + OUT_SLOTS * OUT_SLOT;
-/// Bytes of them. (The ring of weights that outlives steps is in there, too: [`crate::ahead::keeps_ring`].)
-pub const ACTS_BYTES: u32 = HEAP_END - ACTS;
+pub const OUT: u32 = (ACTS_SCRATCH + 16).next_multiple_of(CONGRUENCE);
+/// Blocks of weights, unless all are multiplied with where they are ([`Plan::in_place`]).
+pub const WEIGHTS: u32 = OUT + OUT_SLOTS * OUT_SLOT;
+/// What is held leaves so much to activations.
+const LEAST_ACTS_BYTES: u32 = 128 << 10;
+
+/// Blocks of activations: as many as have room in front of what is held. (The ring of weights that outlives steps is in there, too: [`crate::ahead::keeps_ring`].)
+const fn acts(in_place: bool) -> u32 {
+    if in_place { WEIGHTS } else { WEIGHTS + WEIGHTS_SLOTS * WEIGHTS_SLOT }
+}
+
+/// Bytes that may be held for products of so many tiles of rows.
+pub const fn held_bytes(row_tiles: u32) -> u32 {
+    HEAP_END - acts(!is_spread(row_tiles)) - LEAST_ACTS_BYTES
+}
 
 const _: () = {
     // The largest slots.
-    assert!(2 * FEW * BLOCK_K * ACT_TILE_BYTES <= ACTS_BYTES);
-    assert!((HEAP | WEIGHTS | WEIGHTS_SLOT | OUT | ACTS | ACT_TILE_BYTES).is_multiple_of(CONGRUENCE));
+    assert!(2 * held::FEW * BLOCK_K * ACT_TILE_BYTES <= LEAST_ACTS_BYTES);
+    // A block of K lies in one group.
+    assert!(BLOCK_K as usize == GROUP_TILES);
+    assert!((HEAP | WEIGHTS | WEIGHTS_SLOT | OUT | ACT_TILE_BYTES).is_multiple_of(CONGRUENCE));
 };
-
-/// Whether the columns of the grid have rows of their own.
-pub const fn is_spread(row_tiles: u32) -> bool {
-    row_tiles > FEW
-}
 
 /// Tiles of rows in a group: the first [`row_tiles`](BlockParams::row_tiles) of a group may be the last ones, and fewer.
 pub const fn rows_at_once(row_tiles: u32) -> u32 {
     match row_tiles {
-        0..=FEW => row_tiles,
+        0..=held::FEW => row_tiles,
         5..=8 => 1,
         _ => 2,
+    }
+}
+
+/// Tiles of K in a block of K, if of a column so many tiles of weights fit a slot.
+const fn depth(fits: u32, is_held: bool, spread: bool) -> u32 {
+    match (is_held, spread) {
+        // Weights need no slot; activations may have little room.
+        (true, false) => BLOCK_K / 2,
+        _ if fits >= BLOCK_K => BLOCK_K,
+        (false, _) => fits,
+        // A block lies in one group.
+        _ if fits >= BLOCK_K / 2 => BLOCK_K / 2,
+        _ if fits >= BLOCK_K / 4 => BLOCK_K / 4,
+        _ => 1,
     }
 }
 
@@ -163,13 +189,15 @@ pub struct Plan {
     first_column: u32,
     columns: u32,
     at_once: u32,
-    /// Products, and tiles of weights in a block, at most.
+    /// Products.
     sides: u32,
     /// Blocks that Dst holds at once.
     places: u32,
     /// Tiles of K in a block of K, and how many such blocks there are. (Cores take tens of clocks for a division.)
     depth: u32,
     depths: u32,
+    /// Where weights are in L1; 0: they are not.
+    held: u32,
     /// Blocks of the result for each group of rows, and of groups.
     steps: u32,
     passes: u32,
@@ -178,21 +206,19 @@ pub struct Plan {
 impl Plan {
     /// That of the tile at `place` in a grid, worker number `index`.
     pub const fn new(params: &BlockParams, place: [u32; 2], grid: [u32; 2], index: u32) -> Self {
-        let &BlockParams { n_tiles, k_tiles, row_tiles, block_weights, .. } = params;
+        let &BlockParams { n_tiles, k_tiles, row_tiles, block_weights, held, .. } = params;
+        let (spread, owners) = (is_spread(row_tiles), Owners::new(row_tiles, place, grid, index));
         let sides = params.sides();
-        let spread = is_spread(row_tiles);
         let rows = rows_at_once(row_tiles);
         let groups = row_tiles.div_ceil(rows);
-        let (part, parts) = if spread { (place[1], grid[1]) } else { (index, grid[0] * grid[1]) };
         let (first_group, group_step) = if spread { (place[0], grid[0]) } else { (0, 1) };
-        let (first_column, columns) = crate::matmul::share(n_tiles, part, parts);
-        let most = n_tiles.div_ceil(parts);
+        let (first_column, columns) = crate::matmul::share(n_tiles, owners.part, owners.parts);
+        let most = n_tiles.div_ceil(owners.parts);
         let fit = DST_TILES / (rows * sides);
         let places = if sides == 2 && fit >= 2 { 2 } else { 1 };
         let steps = most.div_ceil(fit / places);
         let at_once = most.div_ceil(steps);
-        let weights = block_weights / (at_once * sides);
-        let depth = if weights < BLOCK_K { weights } else { BLOCK_K };
+        let depth = depth(block_weights / (at_once * sides), held > 0, spread);
         Self {
             k_tiles,
             row_tiles,
@@ -206,6 +232,7 @@ impl Plan {
             places,
             depth,
             depths: k_tiles.div_ceil(depth),
+            held,
             steps,
             passes: groups.div_ceil(group_step),
         }
@@ -277,6 +304,11 @@ impl Plan {
         self.depth
     }
 
+    /// Whether all weights that this tile multiplies with are held in its own L1: then they stay where they are.
+    pub const fn in_place(&self) -> bool {
+        self.held > 0 && !is_spread(self.row_tiles)
+    }
+
     /// Blocks of K.
     pub const fn depths(&self) -> u32 {
         self.depths
@@ -289,6 +321,18 @@ impl Plan {
         (first, if left < depth { left } else { depth })
     }
 
+    /// Where tile `k` of K of a column is, if it [is held here](Self::in_place), and how far it is from there to the next column's.
+    pub const fn place(&self, column: u32, k: u32) -> (u32, u32) {
+        let per_column = held::per_column(self.k_tiles);
+        let at = self.held + held::offset((column - self.first_column) * per_column, k);
+        (at, per_column * held::GROUP_BYTES)
+    }
+
+    /// Blocks of activations.
+    pub const fn acts(&self) -> u32 {
+        acts(self.in_place())
+    }
+
     /// Bytes of a slot of activations.
     pub const fn acts_slot(&self) -> u32 {
         self.rows * self.depth() * ACT_TILE_BYTES
@@ -296,7 +340,11 @@ impl Plan {
 
     /// Slots of activations.
     pub const fn acts_slots(&self) -> u32 {
-        let fit = ACTS_BYTES / self.acts_slot();
+        let end = match self.held {
+            0 => HEAP_END,
+            first => held::mark(first),
+        };
+        let fit = end.saturating_sub(self.acts()) / self.acts_slot();
         if fit < MOST_ACTS_SLOTS { fit } else { MOST_ACTS_SLOTS }
     }
 
@@ -341,18 +389,27 @@ mod tests {
     fn blocks_cover_the_result_once() {
         let grid = [8, 9];
         let shapes = [(64, 16), (256, 16), (7, 5), (16, 1), (100, 3), (448, 33), (1, 9)];
-        let types = [ElementType::TilesBfp8, ElementType::TilesBfp4, ElementType::TilesBf16];
-        let gates = [Gate::None, Gate::Swiglu].map(|gate| gate as u32);
-        let cases = shapes.into_iter().flat_map(|shape| types.map(|ty| (shape, ty)));
-        for (((n_tiles, row_tiles), ty), gate) in cases.flat_map(|case| gates.map(|gate| (case, gate))) {
-            let params =
-                BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights: block_weights(ty), gate };
+        let bf16 = ElementType::TilesBf16;
+        let (one, two) = (Gate::None as u32, Gate::Swiglu as u32);
+        let weights = [(ElementType::TilesBfp8, false), (ElementType::TilesBfp4, false), (bf16, false)];
+        let kinds = weights.into_iter().flat_map(|(ty, held)| [(ty, held, one), (ty, held, two)]);
+        let kinds: Vec<_> = kinds.chain([(bf16, true, one)]).collect();
+        for ((n_tiles, row_tiles), &(ty, is_held, gate)) in
+            shapes.into_iter().flat_map(|shape| kinds.iter().map(move |kind| (shape, kind)))
+        {
+            let owners = Owners::new(row_tiles, [0, 0], grid, 0);
+            let held = if is_held { held::first(n_tiles, 20, owners) } else { 0 };
+            let block_weights = block_weights(ty);
+            let params = BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights, held, gate };
+            assert!(!is_held || HEAP_END - held::mark(held) <= held_bytes(row_tiles));
             let mut seen = BTreeSet::new();
             for index in 0..72 {
                 let plan = Plan::new(&params, [index % 8, index / 8], grid, index);
                 for block in (0..plan.blocks()).map(|number| plan.block(number)) {
                     assert!(plan.places() * block.rows * plan.weights(&block) <= DST_TILES);
-                    assert!(plan.weights(&block) * plan.depth() * ty.block_bytes() <= WEIGHTS_SLOT);
+                    let weights = plan.weights(&block) * plan.depth() * ty.block_bytes();
+                    assert!(weights <= WEIGHTS_SLOT || plan.in_place());
+                    assert!(held == 0 || BLOCK_K.is_multiple_of(plan.depth()));
                     assert!(block.rows * plan.depth() * ACT_TILE_BYTES <= plan.acts_slot());
                     for row in block.row..block.row + block.rows {
                         for column in block.column..block.column + block.columns {
@@ -371,7 +428,9 @@ mod tests {
                 assert!(with_columns.eq(numbers));
                 let slices: u32 = (0..plan.depths()).map(|number| plan.slice(number).1).sum();
                 assert_eq!(slices, 20);
-                assert!(plan.acts_slots() * plan.acts_slot() <= ACTS_BYTES);
+                let end = if is_held { held::mark(held) } else { HEAP_END };
+                assert!(plan.acts_slots() >= 4);
+                assert!(plan.acts() + plan.acts_slots() * plan.acts_slot() <= end);
                 // Every block of the result finds its activations where they were sent for it, and the last one of those that have them lets them go.
                 let mut freed = 0;
                 for number in 0..with_rows {
@@ -392,8 +451,14 @@ mod tests {
     #[test]
     fn activations_stay_where_they_have_room() {
         let stays = |k_tiles| {
-            let params =
-                BlockParams { n_tiles: 256, k_tiles, row_tiles: 16, block_weights: BLOCK_WEIGHTS, gate: 0 };
+            let params = BlockParams {
+                n_tiles: 256,
+                k_tiles,
+                row_tiles: 16,
+                block_weights: BLOCK_WEIGHTS,
+                held: 0,
+                gate: 0,
+            };
             Plan::new(&params, [0, 0], [8, 9], 0).stays()
         };
         assert!(stays(64) && stays(128) && !stays(448));
@@ -401,8 +466,14 @@ mod tests {
 
     #[test]
     fn tiles_that_share_walk_the_same_blocks() {
-        let params =
-            BlockParams { n_tiles: 256, k_tiles: 64, row_tiles: 13, block_weights: BLOCK_WEIGHTS, gate: 0 };
+        let params = BlockParams {
+            n_tiles: 256,
+            k_tiles: 64,
+            row_tiles: 13,
+            block_weights: BLOCK_WEIGHTS,
+            held: 0,
+            gate: 0,
+        };
         let plan = |x, y| Plan::new(&params, [x, y], [8, 9], y * 8 + x);
         for number in 0..plan(0, 0).blocks() {
             for y in 0..9 {

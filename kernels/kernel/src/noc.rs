@@ -264,10 +264,14 @@ impl Noc {
         self.writes = self.writes.wrapping_add(1);
     }
 
-    /// Starts a read of another tile's L1 that fills `to`, at most a packet; both ends are congruent modulo 16.
+    /// Starts a read of a tile's L1 that fills `to`, any number of bytes; both ends are congruent modulo 16.
     pub fn read_l1(&mut self, node: u32, from: u32, to: L1) {
-        self.count_reads(1);
-        self.request(READ_BUF, [from, node], [to.address(), self.own], Ctrl::RESP_MARKED, to.len(), 0);
+        for at in (0..to.len()).step_by(NIU.max_packet as usize) {
+            let piece = (to.len() - at).min(NIU.max_packet);
+            self.count_reads(1);
+            let place = [to.address() + at, self.own];
+            self.request(READ_BUF, [from + at, node], place, Ctrl::RESP_MARKED, piece, 0);
+        }
     }
 
     /// Starts a write of `from`, at most a packet, to another tile's L1; both ends are congruent modulo 16.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tt_isa::chip::Chip;
 use tt_isa::map::{DEBUG_REGS_BASE, NIU_BASE, RiscV, SOFT_RESET_0, SOFT_RESET_ALL};
 use tt_isa::noc::{NocXy, node_id};
-use tt_kernel_abi::boot::MAX_BANKS;
+use tt_kernel_abi::boot::{MAX_BANKS, MOST_COLUMNS};
 use tt_kernel_abi::{BankEntry, BootConfig, l1};
 use zerocopy::IntoBytes;
 
@@ -140,6 +140,8 @@ impl Session {
         let at = |x: u32, y: u32| self.workers[(y * width + x) as usize];
         // Readers of neighbouring rows are in different columns: what DRAM sends them takes different links. So it is with columns.
         let readers = [at(y % width, y), at(x, (x + height / 2) % height)];
+        let mut row_tiles = [0; MOST_COLUMNS];
+        row_tiles.iter_mut().zip(0..width).for_each(|(tile, x)| *tile = chip.noc.node(at(x, y)));
         BootConfig {
             magic: BootConfig::MAGIC,
             index,
@@ -158,6 +160,7 @@ impl Session {
             column: chip.noc.node_rect(at(x, height - 1), at(x, 0)),
             column_reader: chip.noc.node(readers[1]),
             reader: chip.noc.node(self.workers[self.numbers.iter().position(|&n| n == 0).unwrap_or(0)]),
+            row_tiles,
             workers_on_noc_1: if index == 0 { chip.noc.node_rect(last, first) } else { 0 },
             bank,
         }

@@ -83,12 +83,24 @@ impl Stream<'_> {
     /// # Errors
     /// A tensor is not in the device's memory; the device does not boot, or has failed.
     pub fn push(&mut self, descriptor: &OpDescriptor) -> Result<(), Error> {
-        self.device.check_step(descriptor)?;
-        let step = Step { owner: self.id, number: self.pushed };
-        self.device.with_queue(|session| session.submit(step, descriptor))?;
-        self.pushed += 1;
+        self.push_together(std::slice::from_ref(descriptor))
+    }
+
+    /// Adds steps that nobody puts anything in between: what one leaves in L1 is there for the next.
+    ///
+    /// # Errors
+    /// See [`push`](Self::push).
+    pub fn push_together(&mut self, descriptors: &[OpDescriptor]) -> Result<(), Error> {
+        descriptors.iter().try_for_each(|descriptor| self.device.check_step(descriptor))?;
+        let (owner, first) = (self.id, self.pushed);
+        // Others wait for the device: even where the queue is full and is run in between, the rest comes next.
+        self.device.with_queue(|session| {
+            let mut steps = descriptors.iter().zip(first..);
+            steps.try_for_each(|(descriptor, number)| session.submit(Step { owner, number }, descriptor))
+        })?;
+        self.pushed += descriptors.len();
         if let Some(record) = &self.device.record {
-            record.launch(descriptor);
+            descriptors.iter().for_each(|descriptor| record.launch(descriptor));
         }
         Ok(())
     }

@@ -4,8 +4,9 @@ use super::elementwise::{self, Glu, gated, sfpu_allowed};
 use super::{Unsupported, check};
 use tt_kernel_abi::exact::GROUP_TILES;
 use tt_kernel_abi::exact_tiles::ExactTilesParams;
+use tt_kernel_abi::held::{self, GROUP_BYTES, MARK_BYTES, Owners};
 use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
-use tt_kernel_abi::matmul_block::{BlockParams, Gate, block_weights};
+use tt_kernel_abi::matmul_block::{BlockParams, Gate, block_weights, held_bytes};
 use tt_kernel_abi::norm_order::{self, NormOrderParams};
 use tt_kernel_abi::operators::kernel;
 use tt_kernel_abi::order::{OrderParams, STRIP_TILES, flags_for};
@@ -17,22 +18,31 @@ use tt_kernel_abi::{ElementType, OpDescriptor, Params, TensorView};
 const WEIGHTS: &[ElementType] = &[ElementType::TilesBfp8, ElementType::TilesBfp4];
 /// Where the NoC writes results from L1: source and destination agree modulo so many bytes.
 const RESULT_ALIGN: u64 = 16;
-/// Bytes of BF16 tiles that a product of exact weights makes at a time, at most: 8B models have feed-forward matrices of 117 MB.
-const BLOCK_TILES_BYTES: u64 = 128 << 20;
 
 /// Whether a product should be computed in blocks: there are more rows than a group has, and all that the kernels rely on is so. `cores` are all workers.
 pub fn worth_blocks(product: &OpDescriptor) -> bool {
     product.src0.element_type().is_some_and(|ty| WEIGHTS.contains(&ty)) && fits_blocks(product)
 }
 
-/// Whether BF16 tiles should be made of the weights of a product without a second rounding, to compute it in blocks. Both ways wait for DRAM: one brings the weights once for each
-/// group of rows, the other once, and their tiles once there and once back.
-pub fn worth_block_tiles(product: &OpDescriptor) -> bool {
-    let Some(kind) = product.src0.element_type().and_then(ElementType::exact) else { return false };
-    let group = u64::from(ElementType::Exact(kind).block_bytes());
-    let tiles = u64::from(ElementType::TilesBf16.block_bytes()) * GROUP_TILES as u64;
-    let passes = u64::from(product.src1.ne[1].div_ceil(ROW_GROUP));
-    fits_blocks(product) && passes * group > group + 2 * tiles
+/// Whether tiles should be made of the weights of a product without a second rounding, to compute it in blocks, on a grid of `[columns, rows]` workers: there is room for them, and each eight rows would
+/// have all weights go through the vector unit.
+pub fn worth_block_tiles(product: &OpDescriptor, grid: [u32; 2]) -> bool {
+    let is_exact = product.src0.element_type().and_then(ElementType::exact).is_some();
+    is_exact && fits_blocks(product) && worth_rows(product) && most_columns(product, grid) > 0
+}
+
+/// Whether a product of exact weights has enough rows.
+fn worth_rows(product: &OpDescriptor) -> bool {
+    product.src1.ne[1] > 4 * ROW_GROUP
+}
+
+/// Tiles of columns of which L1 holds all tiles of K, at most.
+fn most_columns(product: &OpDescriptor, grid: [u32; 2]) -> u32 {
+    let row_tiles = product.src1.ne[1].div_ceil(TILE);
+    let Owners { parts, members, .. } = Owners::new(row_tiles, [0, 0], grid, 0);
+    let groups = (held_bytes(row_tiles) - MARK_BYTES) / GROUP_BYTES;
+    let per_column = product.src0.ne[0].div_ceil(TILE * GROUP_TILES as u32).max(1);
+    groups.saturating_mul(members) / per_column * parts
 }
 
 /// Whether the kernels can compute a product in blocks, but for the type of its weights.
@@ -45,46 +55,54 @@ fn fits_blocks(product: &OpDescriptor) -> bool {
     plain && columns && one(src0) && one(src1) && is_even(src1) && src1.ne[1] > ROW_GROUP
 }
 
-/// The parts by columns that BF16 tiles are made of at a time, for a product for which that [is worth it](worth_block_tiles): first column, and the form of the tiles.
-pub fn block_tiles(src0: &TensorView) -> impl Iterator<Item = (u32, TensorView)> + use<> {
-    let [k, n, ..] = src0.ne;
-    let form = move |columns| TensorView::tiles(ElementType::TilesBf16, 0, [k, columns, 1, 1]);
-    let most = (BLOCK_TILES_BYTES / form(TILE).nb[1].max(1)).max(1).min(u64::from(n)) as u32;
-    // Parts of one size: the same memory does for all of them.
-    let parts = n.div_ceil(TILE).div_ceil(most).max(1);
-    let columns = n.div_ceil(TILE).div_ceil(parts) * TILE;
-    (0..n).step_by(columns.max(1) as usize).map(move |first| (first, form(columns.min(n - first))))
+/// The parts by columns that tiles are made of at a time, for a product for which that [is worth it](worth_block_tiles): first column, and how many. As few as L1 allows, of the same size but for the last one.
+pub fn block_tiles(product: &OpDescriptor, grid: [u32; 2]) -> impl Iterator<Item = (u32, u32)> + use<> {
+    let n = product.src0.ne[1];
+    let n_tiles = n.div_ceil(TILE);
+    let parts = n_tiles.div_ceil(most_columns(product, grid).max(1)).max(1);
+    let owners = Owners::new(product.src1.ne[1].div_ceil(TILE), [0, 0], grid, 0);
+    // Every owner has as many columns as every other.
+    let columns = n_tiles.div_ceil(parts).next_multiple_of(owners.parts).max(1) * TILE;
+    (0..n).step_by(columns as usize).map(move |first| (first, columns.min(n - first)))
 }
 
-/// Descriptor for making BF16 tiles of columns `first` and on of weights without a second rounding, as many as `dst` has, a part of [`block_tiles`].
+/// The steps for columns `first` and on of a product of weights without a second rounding, a part of [`block_tiles`]: one leaves tiles of these weights in L1, the other one
+/// multiplies them with `src1`, as [`order_blocks`] has made it of what the product multiplied with. Nothing may be between them ([`needs_next`]).
 ///
 /// # Errors
 ///
-/// The reason why the kernel cannot do it.
-pub fn exact_tiles(
-    src0: &TensorView,
-    first: u32,
-    dst: &TensorView,
-    cores: u32,
-) -> Result<OpDescriptor, Unsupported> {
-    check::cores(cores)?;
-    let ty = src0.element_type().filter(|ty| ty.exact().is_some());
-    let ty = ty.ok_or("weights that have been rounded a second time")?;
-    let [k, n, ..] = src0.ne;
-    let [of_k, columns, ..] = dst.ne;
+/// They are not of one shape, or it is none for which that is worth it.
+pub fn blocks_of_tiles(
+    product: &OpDescriptor,
+    [first, columns]: [u32; 2],
+    src1: &TensorView,
+    grid: [u32; 2],
+) -> Result<[OpDescriptor; 2], Unsupported> {
+    let [k, n, ..] = product.src0.ne;
     let is_part = first.is_multiple_of(TILE) && first.checked_add(columns).is_some_and(|end| end <= n);
-    let form = TensorView { addr: dst.addr, ..TensorView::tiles(ElementType::TilesBf16, 0, dst.ne) };
-    if src0.ne[2..] != [1, 1] || dst.ne[2..] != [1, 1] || !is_part || of_k != k || form != *dst {
-        let what = format!("tiles {:?} of weights {:?}, from column {first} on", dst.ne, src0.ne);
-        return Err(what.into());
+    let n_tiles = columns.div_ceil(TILE);
+    let fits = (1..=most_columns(product, grid)).contains(&n_tiles) && grid[0] * grid[1] == product.cores;
+    if !worth_block_tiles(product, grid) || !is_part || !fits {
+        return Err(format!("columns {first} to {} of {:?} in L1", first + columns, product.src0.ne).into());
     }
-    super::matmul::tiles(src0, ty)?;
-    super::matmul::tiles(dst, ElementType::TilesBf16)?;
-    let params =
-        ExactTilesParams { first: first / TILE, n_tiles: columns.div_ceil(TILE), k_tiles: k.div_ceil(TILE) };
-    check::count("tiles", &[params.n_tiles, params.k_tiles])?;
-    let op = OpDescriptor::of::<kernel::ExactTiles>(&params, cores.min(params.groups()));
-    Ok(OpDescriptor { src0: *src0, dst: *dst, ..op })
+    let (k_tiles, row_tiles) = (k.div_ceil(TILE), product.src1.ne[1].div_ceil(TILE));
+    let at = held::first(n_tiles, k_tiles, Owners::new(row_tiles, [0, 0], grid, 0));
+    let params = ExactTilesParams { first: first / TILE, n_tiles, k_tiles, row_tiles, at };
+    let op = OpDescriptor::of::<kernel::ExactTiles>(&params, product.cores);
+    let tiles = OpDescriptor { src0: product.src0, ..op };
+    let mut dst = product.dst;
+    dst.addr += u64::from(first) * dst.nb[0];
+    dst.ne[0] = columns;
+    let blocks = in_blocks(&OpDescriptor { dst, ..*product }, ElementType::TilesBf16, src1)?;
+    let mut params = *blocks.params.get::<kernel::MatmulBlock>();
+    (params.n_tiles, params.held) = (n_tiles, at);
+    let params = Params::of::<kernel::MatmulBlock>(&params);
+    Ok([tiles, OpDescriptor { src0: TensorView::NONE, params, ..blocks }])
+}
+
+/// Whether a step leaves something in L1 for the next one: no other may be between the two.
+pub fn needs_next(step: &OpDescriptor) -> bool {
+    step.params_of::<kernel::ExactTiles>().is_some()
 }
 
 /// The form that [`order_blocks`] brings activations to. (Its tiles are in another order, but of these sizes.)
@@ -209,9 +227,9 @@ pub fn rms_norm_blocks(
 ///
 /// They are not of one shape, or it is none for which that is worth it.
 pub fn blocks(product: &OpDescriptor, src1: &TensorView) -> Result<OpDescriptor, Unsupported> {
-    match worth_blocks(product) {
-        true => in_blocks(product, src1),
-        false => Err(format!("a product of {:?} in blocks", product.src0.ne).into()),
+    match product.src0.element_type() {
+        Some(weights) if worth_blocks(product) => in_blocks(product, weights, src1),
+        _ => Err(format!("a product of {:?} in blocks", product.src0.ne).into()),
     }
 }
 
@@ -241,7 +259,8 @@ pub fn blocks_gated(
     if form != *dst || !dst.addr.is_multiple_of(CONGRUENCE.into()) || !elementwise::sfpu_allowed() {
         return Err(format!("gated rows {:?} to the blocks of {:?}", x.dst.ne, dst.ne).into());
     }
-    let mut op = in_blocks(x, src1)?;
+    let weights = x.src0.element_type().ok_or("weights of an unknown type")?;
+    let mut op = in_blocks(x, weights, src1)?;
     let params = BlockParams { gate: what as u32, ..*op.params.get::<kernel::MatmulBlock>() };
     op.more[2] = gate.src0;
     Ok(OpDescriptor {
@@ -252,36 +271,13 @@ pub fn blocks_gated(
     })
 }
 
-/// The same as [`blocks`], of columns `first` and on of a product, as many as `tiles` has: tiles that [`exact_tiles`] has made of its weights.
-///
-/// # Errors
-///
-/// See [`blocks`].
-pub fn blocks_of_tiles(
+/// The descriptor of a product that the kernel can compute.
+fn in_blocks(
     product: &OpDescriptor,
-    first: u32,
-    tiles: &TensorView,
+    weights: ElementType,
     src1: &TensorView,
 ) -> Result<OpDescriptor, Unsupported> {
-    let [k, n, ..] = product.src0.ne;
-    let columns = tiles.ne[1];
-    let form = TensorView { addr: tiles.addr, ..TensorView::tiles(ElementType::TilesBf16, 0, tiles.ne) };
-    let is_part = first.is_multiple_of(TILE) && first.checked_add(columns).is_some_and(|end| end <= n);
-    if !worth_block_tiles(product) || form != *tiles || tiles.ne[0] != k || !is_part {
-        let what = format!("tiles {:?} for {:?}, from column {first} on", tiles.ne, product.src0.ne);
-        return Err(what.into());
-    }
-    super::matmul::tiles(tiles, ElementType::TilesBf16)?;
-    let mut dst = product.dst;
-    dst.addr += u64::from(first) * dst.nb[0];
-    dst.ne[0] = columns;
-    in_blocks(&OpDescriptor { src0: *tiles, dst, ..*product }, src1)
-}
-
-/// The descriptor of a product that the kernel can compute.
-fn in_blocks(product: &OpDescriptor, src1: &TensorView) -> Result<OpDescriptor, Unsupported> {
     let form = TensorView { addr: src1.addr, ..block_form(&product.src1) };
-    let weights = product.src0.element_type().ok_or("weights of an unknown type")?;
     if !fits_blocks(product) || form != *src1 || !src1.addr.is_multiple_of(CONGRUENCE.into()) {
         return Err(format!("activations {:?} in the blocks of {:?}", product.src1.ne, src1.ne).into());
     }
@@ -291,6 +287,7 @@ fn in_blocks(product: &OpDescriptor, src1: &TensorView) -> Result<OpDescriptor, 
         k_tiles: k.div_ceil(TILE),
         row_tiles: src1.ne[1].div_ceil(TILE),
         block_weights: block_weights(weights),
+        held: 0,
         gate: Gate::None as u32,
     };
     // Offsets of tiles have 32 bits.
@@ -304,6 +301,7 @@ mod tests {
     use super::super::matmul;
     use super::*;
     use tt_kernel_abi::exact::Kind;
+    use tt_kernel_abi::l1::HEAP_END;
 
     fn product(weights: ElementType, [k, n, rows]: [u32; 3]) -> OpDescriptor {
         let src0 = TensorView::tiles(weights, 1 << 24, [k, n, 1, 1]);
@@ -312,59 +310,70 @@ mod tests {
         matmul(&src0, &src1, &dst, 72).unwrap()
     }
 
+    const GRID: [u32; 2] = [8, 9];
+
     #[test]
     fn exact_weights_become_tiles_where_they_would_come_often() {
         for kind in Kind::ALL {
-            let worth = |rows| worth_block_tiles(&product(ElementType::Exact(kind), [2048, 8192, rows]));
+            let worth =
+                |rows| worth_block_tiles(&product(ElementType::Exact(kind), [2048, 8192, rows]), GRID);
             assert!([33, 64, 512].into_iter().all(worth) && ![1, 8, 32].into_iter().any(worth), "{kind:?}");
         }
         // These are computed in blocks as they are, or not at all.
         for weights in [ElementType::TilesBfp8, ElementType::TilesBf16] {
-            assert!(!worth_block_tiles(&product(weights, [2048, 8192, 512])));
+            assert!(!worth_block_tiles(&product(weights, [2048, 8192, 512]), GRID));
         }
         // Columns of results that are no whole tiles.
-        let odd = product(ElementType::Exact(Kind::Scale), [2048, 8200, 512]);
-        assert!(!worth_block_tiles(&odd) && block_tiles(&odd.src0).count() == 1);
+        let exact = ElementType::Exact(Kind::Scale);
+        assert!(!worth_block_tiles(&product(exact, [2048, 8200, 512]), GRID));
+        // A column that a tile has no room for; together the tiles of a row have.
+        assert!(!worth_block_tiles(&product(exact, [1 << 14, 64, 128]), GRID));
+        assert!(worth_block_tiles(&product(exact, [1 << 14, 64, 129]), GRID));
     }
 
     #[test]
-    fn parts_cover_all_columns_in_memory_for_the_first() {
+    fn parts_cover_all_columns_and_have_room() {
         let exact = ElementType::Exact(Kind::SuperMin);
-        for [k, n] in [[4096, 14336], [2048, 128_256], [4096, 128_256], [16384, 32], [1 << 21, 64], [32, 32]]
+        let shapes = [[4096, 14336], [14336, 4096], [2048, 128_256], [4096, 128_256], [15360, 32], [32, 32]];
+        for ([k, n], rows) in
+            shapes.into_iter().flat_map(|shape| [33, 128, 129, 512].map(|rows| (shape, rows)))
         {
-            let product = product(exact, [k, n, 64]);
-            let parts: Vec<_> = block_tiles(&product.src0).collect();
-            let most = parts[0].1.span();
-            assert!(most <= BLOCK_TILES_BYTES || parts[0].1.ne[1] == TILE, "{k} x {n}");
+            let product = product(exact, [k, n, rows]);
+            let src1 = TensorView { addr: 9 << 30, ..block_form(&product.src1) };
             let mut next = 0;
-            for (first, form) in parts {
-                assert_eq!(first, next);
-                assert!(form.ne[1] > 0 && form.span() <= most);
-                next += form.ne[1];
-                let tiles = TensorView { addr: 5 << 30, ..form };
-                let src1 = TensorView { addr: 9 << 30, ..block_form(&product.src1) };
-                let made = exact_tiles(&product.src0, first, &tiles, 72).unwrap();
-                let step = blocks_of_tiles(&product, first, &tiles, &src1).unwrap();
-                assert_eq!((made.dst, step.src0, step.dst.ne[0]), (tiles, tiles, form.ne[1]));
-                assert_eq!(step.dst.addr, product.dst.addr + 4 * u64::from(first));
+            for (first, columns) in block_tiles(&product, GRID) {
+                assert!(first == next && columns > 0);
+                next += columns;
+                let [made, step] = blocks_of_tiles(&product, [first, columns], &src1, GRID).unwrap();
+                let tiles = made.params.get::<kernel::ExactTiles>();
+                let params = step.params.get::<kernel::MatmulBlock>();
+                assert_eq!(
+                    (tiles.first, tiles.n_tiles, params.n_tiles),
+                    (first / TILE, columns / TILE, columns / TILE)
+                );
+                assert_eq!(
+                    (step.dst.ne[0], step.dst.addr),
+                    (columns, product.dst.addr + 4 * u64::from(first))
+                );
+                assert_eq!((params.held, params.row_tiles), (tiles.at, tiles.row_tiles));
+                let held = HEAP_END - held::mark(tiles.at);
+                assert!(held <= held_bytes(params.row_tiles), "{k} x {n}, {rows} rows: {held}");
             }
             assert_eq!(next, n);
         }
-        assert_eq!(block_tiles(&product(exact, [4096, 14336, 64]).src0).count(), 1);
+        let parts = |shape, rows| block_tiles(&product(exact, [shape, 14336, rows]), GRID).count();
+        assert_eq!([parts(2048, 512), parts(4096, 512), parts(4096, 64)], [2, 3, 3]);
     }
 
     #[test]
     fn tiles_are_of_the_products_weights() {
         let product = product(ElementType::Exact(Kind::Scale), [512, 256, 64]);
-        let form = |ne| TensorView::tiles(ElementType::TilesBf16, 5 << 24, ne);
         let src1 = TensorView { addr: 6 << 24, ..block_form(&product.src1) };
-        for (first, ne) in [(0, [512, 288, 1, 1]), (16, [512, 32, 1, 1]), (0, [256, 256, 1, 1])] {
-            assert!(exact_tiles(&product.src0, first, &form(ne), 72).is_err(), "{first} {ne:?}");
-            assert!(blocks_of_tiles(&product, first, &form(ne), &src1).is_err(), "{first} {ne:?}");
+        for part in [[0, 288], [16, 32], [32, 256], [0, 0]] {
+            assert!(blocks_of_tiles(&product, part, &src1, GRID).is_err(), "{part:?}");
         }
-        let other = TensorView::tiles(ElementType::TilesBfp8, 5 << 24, [512, 256, 1, 1]);
-        assert!(exact_tiles(&product.src0, 0, &other, 72).is_err());
-        assert!(exact_tiles(&other, 0, &form([512, 256, 1, 1]), 72).is_err());
+        // Other workers than those of the product.
+        assert!(blocks_of_tiles(&product, [0, 256], &src1, [8, 8]).is_err());
         assert!(blocks(&product, &src1).is_err());
     }
 }

@@ -31,7 +31,7 @@ pub use matmul::{
     with_ordered, worth_order, worth_tiles,
 };
 pub use matmul_block::{
-    block_form, block_tiles, blocks, blocks_gated, blocks_of_tiles, exact_tiles, glu_blocks, order_blocks,
+    block_form, block_tiles, blocks, blocks_gated, blocks_of_tiles, glu_blocks, needs_next, order_blocks,
     rms_norm_blocks, worth_block_tiles, worth_blocks, worth_rms_norm_blocks,
 };
 pub use recurrent::{recurrent, solve_tri};

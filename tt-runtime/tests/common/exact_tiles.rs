@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use half::bf16;
 use tt_kernel_abi::exact::Kind;
-use tt_runtime::layout::{Form, GgmlType, WeightFormat, pack};
-use tt_runtime::{Device, ElementType, OpDescriptor, TensorView, ops};
+use tt_runtime::layout::{Form, GgmlType, pack};
+use tt_runtime::{Device, ElementType, Error, OpDescriptor, TensorView, ops};
 
 use super::exact::{Matrix, Product, activations, error, floats, read};
-use super::{Rng, upload, upload_weights};
+use super::{Rng, upload};
 
 /// Random blocks of a type: every scale, also denormal and infinite ones.
 pub fn random_blocks(rng: &mut Rng, ty: GgmlType, k: usize, n: usize) -> Vec<u8> {
@@ -16,50 +16,58 @@ pub fn random_blocks(rng: &mut Rng, ty: GgmlType, k: usize, n: usize) -> Vec<u8>
     (0..bytes).map(|_| rng.next() as u8).collect()
 }
 
-/// A matrix in its exact form, and the values of its rows.
-pub struct Weights {
-    pub kind: Kind,
-    pub k: usize,
-    pub n: usize,
-    pub stream: Vec<u8>,
+/// A matrix of random blocks in its exact form, and the values of its columns one after the other.
+pub fn of_blocks(rng: &mut Rng, ty: GgmlType, k: usize, n: usize) -> (Matrix, Vec<f32>) {
+    let (kind, form) = (Kind::of(ty).expect("a kind"), Form::exact(ty).expect("a form"));
+    let bytes = pack(form, ty, &random_blocks(rng, ty, k, n), k, n, 1).expect("whole blocks");
+    let values = bytes.chunks(form.strip_bytes(k)).flat_map(|strip| form.unpack_strip(k, strip)).collect();
+    (Matrix { kind, k, n, count: 1, bytes, weights: Vec::new() }, values)
 }
 
-impl Weights {
-    pub fn of_blocks(rng: &mut Rng, ty: GgmlType, k: usize, n: usize) -> Self {
-        let (kind, form) = (Kind::of(ty).expect("a kind"), Form::exact(ty).expect("a form"));
-        let stream = pack(form, ty, &random_blocks(rng, ty, k, n), k, n, 1).expect("whole blocks");
-        Self { kind, k, n, stream }
+/// Steps of a product by way of tiles, in parts of `columns` columns, or of as many as L1 has room for.
+fn steps(
+    device: &Arc<Device>,
+    product: &OpDescriptor,
+    ordered: &TensorView,
+    columns: Option<u32>,
+) -> Vec<[OpDescriptor; 2]> {
+    let (n, (width, height)) = (product.src0.ne[1], device.info().expect("it boots").grid);
+    let grid = [width, height];
+    assert!(ops::worth_block_tiles(product, grid), "{:?}, rows {:?}", product.src0, product.src1.ne);
+    let parts: Vec<_> = match columns {
+        None => ops::block_tiles(product, grid).collect(),
+        Some(columns) => {
+            (0..n).step_by(columns as usize).map(|first| (first, columns.min(n - first))).collect()
+        }
+    };
+    let part =
+        |(first, columns)| ops::blocks_of_tiles(product, [first, columns], ordered, grid).expect("supported");
+    parts.into_iter().map(part).collect()
+}
+
+/// Runs a product by way of tiles: the result's bytes.
+fn run(device: &Arc<Device>, product: &OpDescriptor, columns: Option<u32>) -> Vec<u8> {
+    let form = ops::block_form(&product.src1);
+    let (_o, at) = upload(device, &vec![0; form.span() as usize], 0);
+    let ordered = TensorView { addr: at, ..form };
+    let mut stream = device.stream();
+    let order =
+        ops::order_blocks(&product.src1, &ordered, ElementType::TilesBf16, product.cores).expect("supported");
+    stream.push(&order).expect("open");
+    for steps in steps(device, product, &ordered, columns) {
+        assert!(ops::needs_next(&steps[0]) && !ops::needs_next(&steps[1]));
+        stream.push_together(&steps).expect("open");
     }
-
-    /// Single precision values, row after row; rows are padded to whole tiles.
-    pub fn values(&self) -> Vec<f32> {
-        let form = Form::Exact(self.kind);
-        self.stream
-            .chunks(form.strip_bytes(self.k))
-            .flat_map(|strip| form.unpack_strip(self.k, strip))
-            .collect()
-    }
+    stream.finish().expect("no finding");
+    read(device, &product.dst)
 }
 
-/// The tiles that a device makes of `columns` columns from `first` on: their bytes.
-pub fn tiles(device: &Arc<Device>, weights: &Weights, first: usize, columns: usize) -> Vec<u8> {
-    let ne = [weights.k as u32, weights.n as u32, 1, 1];
-    let (_w, src0) = upload_weights(device, ElementType::Exact(weights.kind), ne, &weights.stream, 0);
-    let form = TensorView::tiles(ElementType::TilesBf16, 0, [weights.k as u32, columns as u32, 1, 1]);
-    let (_t, at) = upload(device, &vec![0xAB; form.span() as usize], 0);
-    let dst = TensorView { addr: at, ..form };
-    let workers = device.info().expect("it boots").workers();
-    let step = ops::exact_tiles(&src0, first as u32, &dst, workers).expect("supported");
-    device.execute(&step).expect("no finding");
-    let mut got = vec![0; form.span() as usize];
-    device.read_tiles(&dst, 0, &mut got).expect("readable");
-    got
-}
-
-/// The values of BF16 tiles, row after row of `k`.
-pub fn values(k: usize, tiles: &[u8]) -> Vec<f32> {
-    let form = Form::from(WeightFormat::Bf16);
-    tiles.chunks(form.strip_bytes(k)).flat_map(|strip| form.unpack_strip(k, strip)).collect()
+/// The weights as the matrix unit sees them: products with rows that have a single one, for each of `picks` at that element of K.
+pub fn seen(device: &Arc<Device>, matrix: &Matrix, picks: &[usize]) -> Vec<f32> {
+    let mut x = vec![0.0; picks.len() * matrix.k];
+    picks.iter().enumerate().for_each(|(row, pick)| x[row * matrix.k + pick] = 1.0);
+    let product = Product::new(device, matrix, &x);
+    floats(&run(device, &product.op, None))
 }
 
 /// BF16 as the packers round to it: to the nearest, ties away from zero. What is denormal is zero.
@@ -83,30 +91,12 @@ pub fn product(
     rng: &mut Rng,
     kind: Kind,
     [k, n, rows]: [usize; 3],
-    columns: usize,
+    columns: Option<u32>,
 ) -> (Vec<u8>, Errors) {
     let mut matrix = Matrix::random(rng, kind, [k, n, 1]);
     let x = activations(rng, k * rows);
     let product = Product::new(device, &matrix, &x);
-    let OpDescriptor { src0, src1, dst, cores, .. } = product.op;
-    assert!(ops::worth_block_tiles(&product.op), "{kind:?} {k} x {n}, {rows} rows");
-    let form = ops::block_form(&src1);
-    let (_o, at) = upload(device, &vec![0; form.span() as usize], 0);
-    let ordered = TensorView { addr: at, ..form };
-    let form = |columns| TensorView::tiles(ElementType::TilesBf16, 0, [k as u32, columns, 1, 1]);
-    let (_t, at) = upload(device, &vec![0xFF; form(columns as u32).span() as usize], 0);
-    let mut stream = device.stream();
-    stream
-        .push(&ops::order_blocks(&src1, &ordered, ElementType::TilesBf16, cores).expect("supported"))
-        .expect("open");
-    for first in (0..n as u32).step_by(columns) {
-        let tiles = TensorView { addr: at, ..form((columns as u32).min(n as u32 - first)) };
-        stream.push(&ops::exact_tiles(&src0, first, &tiles, cores).expect("supported")).expect("open");
-        let step = ops::blocks_of_tiles(&product.op, first, &tiles, &ordered).expect("supported");
-        stream.push(&step).expect("open");
-    }
-    stream.finish().expect("no finding");
-    let got = read(device, &dst);
+    let got = run(device, &product.op, columns);
     let near: Vec<f32> = x.iter().map(|&x| rounded(x)).collect();
     let products =
         |matrix: &Matrix| -> Vec<f64> { near.chunks(k).flat_map(|row| matrix.times(0, row)).collect() };
@@ -117,21 +107,37 @@ pub fn product(
     (got, Errors { exact, of_tiles })
 }
 
-/// The largest error of tiles made of random integers and scales, in units of what BF16 and single precision may lose.
-pub fn largest_error(device: &Arc<Device>, rng: &mut Rng, kind: Kind, [k, n]: [usize; 2]) -> f64 {
+/// The largest error of weights as the matrix unit sees them, of random integers and scales, in units of what BF16 and single precision may lose.
+pub fn largest_error(
+    device: &Arc<Device>,
+    rng: &mut Rng,
+    kind: Kind,
+    [k, n]: [usize; 2],
+    picks: &[usize],
+) -> f64 {
     let matrix = Matrix::random(rng, kind, [k, n, 1]);
-    let weights = Weights { kind, k, n, stream: matrix.bytes.clone() };
-    let got = values(k, &tiles(device, &weights, 0, n));
+    let got = seen(device, &matrix, picks);
     let largest = matrix.weights.iter().fold(0f64, |largest, x| largest.max(x.abs()));
-    let errors = matrix.weights.iter().zip(&got).map(|(&want, &got)| {
+    let want = picks.iter().flat_map(|&pick| (0..n).map(move |column| (column, pick)));
+    let errors = want.zip(&got).map(|((column, pick), &got)| {
+        let want = matrix.weights[column * k + pick];
         let unit = f64::from(bf16::from_f64(want).to_f32()).abs() / 256.0 + largest / f64::from(1 << 22);
         (f64::from(got) - want).abs() / unit
     });
     errors.fold(0.0, |largest, error| if error.is_nan() { f64::INFINITY } else { largest.max(error) })
 }
 
-/// Bytes of what `tiles` gives for a random matrix.
-pub fn bytes(device: &Arc<Device>, rng: &mut Rng, kind: Kind, [k, n]: [usize; 2]) -> Vec<u8> {
-    let weights = Weights { kind, k, n, stream: Matrix::random(rng, kind, [k, n, 1]).bytes };
-    tiles(device, &weights, 0, n)
+/// The two steps of a product right after each other, and with another one between them.
+pub fn steps_apart(device: &Arc<Device>, rng: &mut Rng, [k, n, rows]: [usize; 3]) -> [Result<(), Error>; 2] {
+    let matrix = Matrix::random(rng, Kind::Scale, [k, n, 1]);
+    let product = Product::new(device, &matrix, &activations(rng, k * rows));
+    let form = ops::block_form(&product.op.src1);
+    let (_o, at) = upload(device, &vec![0; form.span() as usize], 0);
+    let steps = steps(device, &product.op, &TensorView { addr: at, ..form }, None);
+    let run = |steps: &[OpDescriptor]| -> Result<(), Error> {
+        let mut stream = device.stream();
+        stream.push_together(steps)?;
+        Ok(stream.finish()?)
+    };
+    [run(&steps[0]), run(&[steps[0][0], OpDescriptor::NOP, steps[0][1]])]
 }

@@ -1,4 +1,4 @@
-//! A stream of blocks that one tile reads from DRAM for all tiles of a row or column of the grid, or for all: a bank sends each block once. Blocks lie in the same
+//! A stream of blocks that one tile reads, from DRAM or from what other tiles hold, for all tiles of a row or column of the grid, or for all: a bank sends each block once. Blocks lie in the same
 //! slots of a ring on all these tiles.
 //!
 //! ```text
@@ -20,12 +20,13 @@
 #![allow(unsafe_code)]
 
 use super::boot;
-use super::l1::{L1, Word};
+use super::l1::{L1, Word, outside};
 use super::mmio::{Register, order};
 use super::noc::Noc;
 use super::sync::Counter;
 use core::mem::offset_of;
 use tt_kernel_abi::BootConfig;
+use tt_kernel_abi::boot::MOST_COLUMNS;
 
 /// Blocks that are on their way from DRAM at the same time, each with a transaction id of its own, from 1 on.
 const IN_FLIGHT: u32 = 3;
@@ -40,6 +41,15 @@ pub fn place() -> [[u32; 2]; 2] {
         [config(offset_of!(BootConfig, logical_x)), config(offset_of!(BootConfig, logical_y))],
         [config(offset_of!(BootConfig, grid_width)), config(offset_of!(BootConfig, grid_height))],
     ]
+}
+
+/// A tile of this worker's row of the grid, by its place in it, as an NIU's register names it.
+pub fn row_tile(x: u32) -> u32 {
+    let offset = offset_of!(BootConfig, row_tiles) + 4 * x as usize;
+    if offset >= offset_of!(BootConfig, row_tiles) + size_of::<[u32; MOST_COLUMNS]>() {
+        outside();
+    }
+    config(offset)
 }
 
 /// Who gets the blocks, and from whom.

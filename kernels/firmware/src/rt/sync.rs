@@ -76,8 +76,12 @@ pub const GROUPS_READY: Counter = Counter::at(8);
 pub const ROW_READY: Counter = Counter::at(9);
 /// BRISC: position in the ring of this product's first block of weights ([`super::ring`]); valid once a block is ready.
 pub const WEIGHTS_FROM: Counter = Counter::at(10);
+/// BRISC: one more than the groups of weights that this tile makes tiles of.
+pub const GROUPS_COUNTED: Counter = Counter::at(11);
+/// BRISC: the number of the first of them in its column; valid once they are counted.
+pub const FIRST_GROUP: Counter = Counter::at(12);
 /// How many there are.
-const COUNTERS: u32 = 11;
+const COUNTERS: u32 = 13;
 /// Where NoC atomics of BRISC put the old value that nobody wants.
 pub const ATOMIC_RETURN: u32 = SYNC + COUNTERS * 16;
 

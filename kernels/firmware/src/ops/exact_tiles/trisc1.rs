@@ -3,7 +3,7 @@
 //! What is repeated for each eight columns of a tile is recorded once a launch ([`record_weights`]): eight registers, first those of the first 16 elements of K, then
 //! the others. Dst's counter stays zero; the offset of TRISC1's addresses moves, in the instruction stream.
 
-use super::{SEM_FILLED, SEM_TAKEN, SEM_WORDS, groups, kind};
+use super::{SEM_FILLED, SEM_TAKEN, SEM_WORDS, groups, has_groups, kind};
 use crate::ops::matmul::exact::trisc1::{SECOND_ROWS, decode, parts, point, record_only, repeat, store};
 use crate::rt::chip::insn::{SEMGET, SEMPOST, SETRWC, STALLWAIT};
 use crate::rt::chip::thread;
@@ -28,12 +28,12 @@ const K_FACE: u32 = 2 * FACE_DIM as u32;
 /// Runs TRISC1's part.
 #[inline(never)]
 pub fn run(launch: &TileLaunch, params: &ExactTilesParams) {
-    let Some(kind) = kind(launch) else { return };
+    let Some(kind) = kind(launch).filter(|_| has_groups()) else { return };
     configure_moves(DataFormat::Bf16);
     ttinsn!(SETRWC { bit_mask: RWC_ALL, ..SETRWC::ZERO }.word());
     record_weights(kind);
     let mut pieces = 0;
-    for (number, group) in groups(launch, params) {
+    for (number, count) in groups(params) {
         launch.progress(number);
         if number == 0 {
             define();
@@ -41,7 +41,7 @@ pub fn run(launch: &TileLaunch, params: &ExactTilesParams) {
         // (Waits that follow wait for this one.)
         semwait!(block::SFPU | block::SYNC, SEM_WORDS, sem_cond::WHILE_ZERO);
         let words = WORDS + number % WORD_SLOTS * WORD_ROWS;
-        let all = Tiles { first: 0, count: group.count };
+        let all = Tiles { first: 0, count };
         for half in all.pieces(TILES) {
             point(0);
             decode(kind, words, half.first / TILES);

@@ -1,27 +1,27 @@
 //! TRISC2: tiles from Dst to L1, rounded to BF16.
 
-use super::{SEM_FILLED, SEM_TAKEN, groups, tiles};
+use super::{SEM_FILLED, SEM_TAKEN, groups, has_groups};
 use crate::rt::chip::insn::{SEMGET, STALLWAIT};
 use crate::rt::launch::TileLaunch;
 use crate::rt::pack;
-use crate::rt::sync::{OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::rt::tilize::Tiles;
 use crate::{semwait, ttinsn};
-use tt_kernel_abi::exact_tiles::{ExactTilesParams, PIECE_TILES, SLOTS, TILE_BYTES, rows};
+use tt_kernel_abi::exact_tiles::{ExactTilesParams, PIECE_TILES, rows};
+use tt_kernel_abi::held::{GROUP_BYTES, TILE_BYTES, offset};
 
 /// Runs TRISC2's part.
 #[inline(never)]
 pub fn run(launch: &TileLaunch, params: &ExactTilesParams) {
+    if !has_groups() {
+        return;
+    }
     pack::configure_tiles();
     let mut pieces = 0;
-    for (number, group) in groups(launch, params) {
+    for (number, count) in groups(params) {
         launch.progress(number);
-        if number >= SLOTS {
-            OUT_FREE.wait(number - SLOTS + 1);
-        }
-        let to = tiles(launch, number);
-        let all = Tiles { first: 0, count: group.count };
+        let to = launch.l1(params.at + offset(number, 0), GROUP_BYTES);
+        let all = Tiles { first: 0, count };
         for piece in all.pieces(PIECE_TILES) {
             for tile in 0..piece.count {
                 // The packers are idle since the sync below.
@@ -37,8 +37,8 @@ pub fn run(launch: &TileLaunch, params: &ExactTilesParams) {
             ttinsn!(SEMGET { sem_sel: sem(SEM_TAKEN) }.word());
             pieces += 1;
         }
-        sync();
-        OUT_READY.publish(number + 1);
     }
+    // All tiles are in L1 when this core is done.
+    sync();
     pack::end_groups();
 }

@@ -1,13 +1,15 @@
-//! BRISC: blocks of weights, from DRAM or from the tile that reads for the row of the grid.
+//! BRISC: blocks of weights, from DRAM, from the L1 of the tiles that hold them, or from the tile that reads for the row of the grid.
 
 use super::plan;
-use crate::rt::handout::{Handout, Members, Ring};
+use crate::rt::handout::{self, Handout, Members, Ring, row_tile};
+use crate::rt::l1::L1;
 use crate::rt::launch::TileLaunch;
 use crate::rt::noc::Noc;
 use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_READY};
+use tt_kernel_abi::held::{Held, Owners, TILE_BYTES, mark};
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul_block::{
-    BlockParams, WEIGHTS, WEIGHTS_CREDITS, WEIGHTS_FLAG, WEIGHTS_SCRATCH, WEIGHTS_SLOT, WEIGHTS_SLOTS,
+    Block, BlockParams, WEIGHTS, WEIGHTS_CREDITS, WEIGHTS_FLAG, WEIGHTS_SCRATCH, WEIGHTS_SLOT, WEIGHTS_SLOTS,
     is_spread,
 };
 use tt_kernel_abi::{Shard, Shards};
@@ -29,6 +31,15 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let Some(plan) = plan(launch, params) else {
         return launch.fail(ErrorCode::BadDescriptor, launch.op.cores, 0);
     };
+    let [place, grid] = handout::place();
+    let owners = Owners::new(params.row_tiles, place, grid, launch.index);
+    let held = Held::new(params.n_tiles, params.k_tiles, owners, params.held);
+    if params.held != 0 {
+        check(launch, params.held);
+    }
+    if plan.in_place() {
+        return;
+    }
     let mut noc = Noc::new(0);
     let members = if is_spread(params.row_tiles) { Members::row() } else { Members::alone() };
     let total = plan.blocks_with_columns() * plan.depths();
@@ -44,6 +55,9 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
             launch.progress(number);
             let block = plan.block(plan.with_columns(number / plan.depths()));
             let (first, count) = plan.slice(number % plan.depths());
+            if params.held != 0 {
+                return gather(noc, &held, &block, first, count, slot);
+            }
             let len = count * tile_bytes;
             for number in 0..plan.weights(&block) {
                 let (side, column) = ((number / block.columns) as usize, number % block.columns);
@@ -55,4 +69,22 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
         });
     }
     stream.finish(&mut noc);
+}
+
+/// Says so if the step before has not left these weights in L1. (The others go on with what is there: they wait for each other.)
+fn check(launch: &TileLaunch, first: u32) {
+    let left = launch.l1(mark(first), 4).words()[0].load();
+    if left != launch.op.seq.wrapping_sub(1) {
+        launch.fail(ErrorCode::NotHeld, launch.op.seq, left);
+    }
+}
+
+/// Asks the tiles of the row of the grid for `count` tiles of K, from `first` on, of all columns of a block; gives the bytes.
+fn gather(noc: &mut Noc, held: &Held, block: &Block, first: u32, count: u32, slot: L1) -> u32 {
+    let len = count * TILE_BYTES;
+    for column in 0..block.columns {
+        let (member, at) = held.find(block.column + column, first);
+        noc.read_l1(row_tile(member), at, slot.part(column * len, len));
+    }
+    block.columns * len
 }

@@ -2,9 +2,12 @@
 //! [`tt_kernel_abi::matmul_block`].
 //!
 //! ```text
-//! DRAM --NoC 0--> BRISC --a row of the grid-->  WEIGHTS -> TRISC0 --SrcA, SrcB--> TRISC1 --Dst--> TRISC2 -> OUT --NCRISC, NoC 1--> DRAM
-//! DRAM --NoC 1--> NCRISC --a column of it-->    ACTS ----^
+//! DRAM, or L1 --NoC 0--> BRISC --a row of the grid-->  WEIGHTS -> TRISC0 --SrcA, SrcB--> TRISC1 --Dst--> TRISC2 -> OUT --NCRISC, NoC 1--> DRAM
+//!        DRAM --NoC 1--> NCRISC --a column of it-->    ACTS ----^
 //! ```
+//!
+//! Weights that the step before has left in L1 ([`tt_kernel_abi::held`]) lie on the tiles of the row of the grid, from where BRISC reads them; where each tile has columns of its own, TRISC0 has
+//! them unpacked from where they are, and BRISC has nothing to do. They have been there since before the launch, and nobody writes to them.
 //!
 //! Of two products that become a gated unit, a block has weights of both, and Dst tiles of both, side by side in a tile of rows. When all of K is multiplied, the vector unit makes the results of
 //! them, and the packers pack these as BF16, tile by tile: rows of Dst are in SrcB's order ([`gated`]). The matrix unit goes on in the other half of Dst.
@@ -37,12 +40,21 @@ pub mod trisc2;
 use crate::rt::handout;
 use crate::rt::l1::L1;
 use crate::rt::launch::TileLaunch;
+use tt_kernel_abi::ElementType;
 use tt_kernel_abi::matmul_block::{BlockParams, OUT, OUT_SLOT, OUT_SLOTS, Plan};
 
 /// This tile's place in the work; `None` if not all workers are in the launch.
 fn plan(launch: &TileLaunch, params: &BlockParams) -> Option<Plan> {
     let [place, grid] = handout::place();
     (launch.op.cores == grid[0] * grid[1]).then(|| Plan::new(params, place, grid, launch.index))
+}
+
+/// What the weights are.
+fn weights(launch: &TileLaunch, params: &BlockParams) -> Option<ElementType> {
+    match params.held {
+        0 => launch.op.src0.element_type(),
+        _ => Some(ElementType::TilesBf16),
+    }
 }
 
 /// Where the results of this tile's `number`th block are.

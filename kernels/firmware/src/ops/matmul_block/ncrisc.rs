@@ -8,15 +8,14 @@ use crate::rt::sync::{ACTS_FREE, ACTS_READY, OUT_FREE, OUT_READY};
 use tt_kernel_abi::DramAddr;
 use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
 use tt_kernel_abi::matmul_block::{
-    ACT_TILE_BYTES, ACTS, ACTS_CREDITS, ACTS_FLAG, ACTS_SCRATCH, Block, BlockParams, OUT_ROW_BYTES, Plan,
-    is_spread,
+    ACT_TILE_BYTES, ACTS_CREDITS, ACTS_FLAG, ACTS_SCRATCH, Block, BlockParams, OUT_ROW_BYTES, Plan, is_spread,
 };
 use tt_kernel_abi::order::OrderParams;
 
 /// Blocks of activations.
 pub fn ring(plan: &Plan) -> Ring {
     Ring {
-        first: ACTS,
+        first: plan.acts(),
         bytes: plan.acts_slot(),
         slots: plan.acts_slots(),
         credits: ACTS_CREDITS,

@@ -1,6 +1,6 @@
 //! TRISC1: the matrix unit.
 
-use super::plan;
+use super::{plan, weights};
 use crate::ops::matmul::SEM_DST;
 use crate::ops::matmul::trisc0::multiplied_format;
 use crate::rt::chip::insn::{SEMPOST, SETRWC, STALLWAIT, ZEROACC};
@@ -16,7 +16,7 @@ use tt_kernel_abi::matmul_block::{BlockParams, Plan};
 
 /// Runs TRISC1's part.
 pub fn run(launch: &TileLaunch, params: &BlockParams) {
-    let (Some(plan), Some(weights)) = (plan(launch, params), launch.op.src0.element_type()) else { return };
+    let (Some(plan), Some(weights)) = (plan(launch, params), weights(launch, params)) else { return };
     if !plan.has_results() {
         return;
     }

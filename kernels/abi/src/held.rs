@@ -1,0 +1,185 @@
+//! Tiles of weights that one step leaves in L1 for the next ([`crate::exact_tiles`], [`crate::matmul_block`]): who holds what, and where.
+//!
+//! Tiles that have columns of a product in common ([`Owners`]) hold the weights of these columns together, a group of [`GROUP_TILES`] tiles of K after the other: a row of the
+//! grid where columns of the grid have rows of their own, otherwise each tile its own columns. They are at the end of the heap. In front of them is the number of
+//! the launch that has left them there ([`Held::mark`]).
+//!
+//! Nothing between the two steps may use L1: the host starts one right behind the other, and the second one looks for that number.
+
+use crate::exact::GROUP_TILES;
+use crate::l1::HEAP_END;
+use crate::matmul::share;
+use crate::target::CONGRUENCE;
+use crate::view::ElementType;
+
+/// Most tiles of rows with which every tile multiplies all of them.
+pub const FEW: u32 = 4;
+/// Bytes of a held tile.
+pub const TILE_BYTES: u32 = ElementType::TilesBf16.block_bytes();
+/// Bytes of a group's tiles.
+pub const GROUP_BYTES: u32 = GROUP_TILES as u32 * TILE_BYTES;
+/// Bytes in front of the first group.
+pub const MARK_BYTES: u32 = CONGRUENCE;
+
+const _: () = assert!(HEAP_END.is_multiple_of(CONGRUENCE) && GROUP_BYTES.is_multiple_of(CONGRUENCE));
+
+/// Whether the columns of the grid have rows of their own.
+pub const fn is_spread(row_tiles: u32) -> bool {
+    row_tiles > FEW
+}
+
+/// The tiles that have columns of a product in common: which part of all columns, and which of these tiles this one is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Owners {
+    /// Part of the columns, and how many parts there are.
+    pub part: u32,
+    /// See above.
+    pub parts: u32,
+    /// This tile, and how many there are.
+    pub member: u32,
+    /// See above.
+    pub members: u32,
+}
+
+impl Owners {
+    /// Those of the tile at `place` in a grid, worker number `index`.
+    pub const fn new(row_tiles: u32, place: [u32; 2], grid: [u32; 2], index: u32) -> Self {
+        match is_spread(row_tiles) {
+            true => Self { part: place[1], parts: grid[1], member: place[0], members: grid[0] },
+            false => Self { part: index, parts: grid[0] * grid[1], member: 0, members: 1 },
+        }
+    }
+}
+
+/// Where every tile has the first of its groups, if `n_tiles` columns of `k_tiles` tiles of K are held. The host says it to both steps.
+pub const fn first(n_tiles: u32, k_tiles: u32, owners: Owners) -> u32 {
+    let columns = n_tiles.div_ceil(owners.parts);
+    let most = columns.saturating_mul(per_column(k_tiles)).div_ceil(owners.members);
+    HEAP_END.saturating_sub(most.saturating_mul(GROUP_BYTES))
+}
+
+/// Where the number of the launch is that has left tiles from `first` on.
+pub const fn mark(first: u32) -> u32 {
+    first.saturating_sub(MARK_BYTES)
+}
+
+/// Groups of a column.
+pub const fn per_column(k_tiles: u32) -> u32 {
+    k_tiles.div_ceil(GROUP_TILES as u32)
+}
+
+/// Tiles in group `number` of a column.
+pub const fn tiles(k_tiles: u32, number: u32) -> u32 {
+    let left = k_tiles - number * GROUP_TILES as u32;
+    if left < GROUP_TILES as u32 { left } else { GROUP_TILES as u32 }
+}
+
+/// From the first group to a tile: that tile `k` of K of a column is in, if the column's first group is the one with this number.
+pub const fn offset(first_group: u32, k: u32) -> u32 {
+    (first_group + k / GROUP_TILES as u32) * GROUP_BYTES + k % GROUP_TILES as u32 * TILE_BYTES
+}
+
+/// What is held together of `n_tiles` columns of tiles of K.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// How many tiles hold it.
+    members: u32,
+    /// The first column.
+    first_column: u32,
+    /// Groups of a column, and of all of them.
+    per_column: u32,
+    groups: u32,
+    /// The first group of this tile, and how many it holds.
+    own: u32,
+    count: u32,
+    /// Where each tile has its first one.
+    at: u32,
+}
+
+impl Held {
+    /// Tiles of `n_tiles` columns of `k_tiles` tiles of K, from `at` on.
+    #[inline(never)]
+    pub const fn new(n_tiles: u32, k_tiles: u32, owners: Owners, at: u32) -> Self {
+        let (first_column, columns) = share(n_tiles, owners.part, owners.parts);
+        let per_column = per_column(k_tiles);
+        let groups = columns * per_column;
+        let (own, count) = share(groups, owners.member, owners.members);
+        Self { members: owners.members, first_column, per_column, groups, own, count, at }
+    }
+
+    /// How many groups this tile holds.
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Column and number of this tile's group `number`.
+    pub const fn group(&self, number: u32) -> (u32, u32) {
+        let index = self.own + number;
+        (self.first_column + index / self.per_column, index % self.per_column)
+    }
+
+    /// Who holds tile `k` of K of a column, and where. The tiles behind it follow there, up to the end of its group.
+    pub const fn find(&self, column: u32, k: u32) -> (u32, u32) {
+        let index = (column - self.first_column) * self.per_column + k / GROUP_TILES as u32;
+        // The first member whose items end behind this one.
+        let member = ((index + 1) * self.members - 1) / self.groups;
+        let number = index - share(self.groups, member, self.members).0;
+        (member, self.at + offset(number, k % GROUP_TILES as u32))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    const GRID: [u32; 2] = [8, 9];
+
+    fn all(n_tiles: u32, k_tiles: u32, row_tiles: u32) -> impl Iterator<Item = (Owners, Held)> {
+        (0..72).map(move |index| {
+            let owners = Owners::new(row_tiles, [index % 8, index / 8], GRID, index);
+            (owners, Held::new(n_tiles, k_tiles, owners, first(n_tiles, k_tiles, owners)))
+        })
+    }
+
+    #[test]
+    fn every_group_is_held_once_where_it_is_looked_for() {
+        for (n_tiles, k_tiles) in [(256, 64), (64, 256), (3, 7), (1, 1), (17, 34), (100, 9)] {
+            for row_tiles in [1, 4, 5, 16] {
+                let mut places = BTreeMap::new();
+                for (owners, held) in all(n_tiles, k_tiles, row_tiles) {
+                    for number in 0..held.count() {
+                        let at = held.at + offset(number, 0);
+                        assert!(at >= mark(held.at) + 4 && at + GROUP_BYTES <= HEAP_END);
+                        let is_new = places.insert(held.group(number), (owners.part, owners.member, at));
+                        assert_eq!(is_new, None);
+                    }
+                }
+                let per_column = k_tiles.div_ceil(GROUP_TILES as u32);
+                assert_eq!(places.len() as u32, n_tiles * per_column);
+                for (owners, held) in all(n_tiles, k_tiles, row_tiles) {
+                    let (first, columns) = share(n_tiles, owners.part, owners.parts);
+                    for (column, k) in
+                        (first..first + columns).flat_map(|n| (0..k_tiles).map(move |k| (n, k)))
+                    {
+                        let (part, member, at) = places[&(column, k / 8)];
+                        assert_eq!(
+                            (part, (member, at + k % 8 * TILE_BYTES)),
+                            (owners.part, held.find(column, k))
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn columns_of_one_owner_lie_one_behind_the_other() {
+        for (_, held) in all(256, 61, 3) {
+            let (column, _) = held.group(0);
+            for (n, k) in [(0, 5), (1, 5), (2, 60)] {
+                assert_eq!(held.find(column + n, k), (0, held.at + offset(n * per_column(61), k)));
+            }
+        }
+    }
+}
