@@ -78,6 +78,8 @@ pub const ACT_TILE_BYTES: u32 = 2 * TILE * TILE;
 pub const DST_TILES: u32 = DST_ROWS_32 as u32 / RESULT_ROWS;
 /// Tiles of K in a block, at most.
 pub const BLOCK_K: u32 = 8;
+/// The same of a gated unit, of which a block has fewer columns: cores' work for a block is as much for a short one.
+const LONG_BLOCK_K: u32 = 2 * BLOCK_K;
 /// Tiles of weights in a block, at most, and bytes of their slot.
 pub const BLOCK_WEIGHTS: u32 = 32;
 /// See above: of BFP8_b there is room for all of them, of BF16 for half as many.
@@ -134,6 +136,7 @@ pub const fn held_bytes(row_tiles: u32) -> u32 {
 const _: () = {
     // The largest slots.
     assert!(2 * held::FEW * BLOCK_K * ACT_TILE_BYTES <= LEAST_ACTS_BYTES);
+    assert!(2 * held::FEW * LONG_BLOCK_K * ACT_TILE_BYTES <= HEAP_END - acts(false));
     // A block of K lies in one group.
     assert!(BLOCK_K as usize == GROUP_TILES);
     assert!((HEAP | WEIGHTS | WEIGHTS_SLOT | OUT | ACT_TILE_BYTES).is_multiple_of(CONGRUENCE));
@@ -149,13 +152,15 @@ pub const fn rows_at_once(row_tiles: u32) -> u32 {
 }
 
 /// Tiles of K in a block of K, if of a column so many tiles of weights fit a slot.
-const fn depth(fits: u32, is_held: bool, spread: bool) -> u32 {
+const fn depth(fits: u32, sides: u32, is_held: bool, spread: bool) -> u32 {
+    let most = if sides == 2 { LONG_BLOCK_K } else { BLOCK_K };
     match (is_held, spread) {
         // Weights need no slot; activations may have little room.
         (true, false) => BLOCK_K / 2,
-        _ if fits >= BLOCK_K => BLOCK_K,
+        (false, _) if fits >= most => most,
         (false, _) => fits,
         // A block lies in one group.
+        _ if fits >= BLOCK_K => BLOCK_K,
         _ if fits >= BLOCK_K / 2 => BLOCK_K / 2,
         _ if fits >= BLOCK_K / 4 => BLOCK_K / 4,
         _ => 1,
@@ -218,7 +223,7 @@ impl Plan {
         let places = if sides == 2 && fit >= 2 { 2 } else { 1 };
         let steps = most.div_ceil(fit / places);
         let at_once = most.div_ceil(steps);
-        let depth = depth(block_weights / (at_once * sides), held > 0, spread);
+        let depth = depth(block_weights / (at_once * sides), sides, held > 0, spread);
         Self {
             k_tiles,
             row_tiles,
