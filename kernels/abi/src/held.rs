@@ -2,7 +2,7 @@
 //!
 //! Tiles that have columns of a product in common ([`Owners`]) hold the weights of these columns together, a group of [`GROUP_TILES`] tiles of K after the other: a row of the
 //! grid where columns of the grid have rows of their own, otherwise each tile its own columns. They are at the end of the heap. In front of them is the number of
-//! the launch that has left them there ([`Held::mark`]).
+//! the launch that has left them there ([`mark`]).
 //!
 //! Nothing between the two steps may use L1: the host starts one right behind the other, and the second one looks for that number.
 
