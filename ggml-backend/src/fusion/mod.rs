@@ -30,8 +30,12 @@ pub enum Kind {
     MulMatGlu,
     /// A gated unit, and a product with many rows of its result.
     GluMulMat,
+    /// The same, and a sum.
+    GluMulMatAdd,
     /// All of these, with many rows.
     MulMatGluMulMat,
+    /// The same, and a sum: a model's whole feed-forward part, residual included.
+    MulMatGluMulMatAdd,
     /// Matrix products with the same row of activations, which do not follow one another: queries, keys and values; with the rotation of the first one's
     /// result, if that comes next.
     MulMats,
@@ -39,13 +43,15 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::NormMul,
         Self::RopeSetRows,
         Self::MulMatAdd,
         Self::MulMatGlu,
         Self::GluMulMat,
+        Self::GluMulMatAdd,
         Self::MulMatGluMulMat,
+        Self::MulMatGluMulMatAdd,
         Self::MulMats,
         Self::NormMulMats,
     ];
@@ -58,7 +64,9 @@ impl Kind {
             Self::MulMatAdd => "MUL_MAT+ADD",
             Self::MulMatGlu => "MUL_MAT+GLU",
             Self::GluMulMat => "GLU+MUL_MAT",
+            Self::GluMulMatAdd => "GLU+MUL_MAT+ADD",
             Self::MulMatGluMulMat => "MUL_MAT+GLU+MUL_MAT",
+            Self::MulMatGluMulMatAdd => "MUL_MAT+GLU+MUL_MAT+ADD",
             Self::MulMats => "MUL_MAT+MUL_MAT",
             Self::NormMulMats => "RMS_NORM+MUL+MUL_MAT",
         }
@@ -73,7 +81,9 @@ impl Kind {
             ["MUL_MAT", "ADD"] => Some(Self::MulMatAdd),
             ["MUL_MAT", "MUL_MAT", "GLU"] => Some(Self::MulMatGlu),
             ["GLU", "MUL_MAT"] => Some(Self::GluMulMat),
+            ["GLU", "MUL_MAT", "ADD"] => Some(Self::GluMulMatAdd),
             ["MUL_MAT", "MUL_MAT", "GLU", "MUL_MAT"] => Some(Self::MulMatGluMulMat),
+            ["MUL_MAT", "MUL_MAT", "GLU", "MUL_MAT", "ADD"] => Some(Self::MulMatGluMulMatAdd),
             _ => None,
         }
     }
@@ -147,7 +157,7 @@ pub fn find<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> Ve
 }
 
 /// Nodes of the longest pattern.
-const MOST_NODES: usize = 4;
+const MOST_NODES: usize = 5;
 
 /// The same of nodes that follow one another.
 fn following<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> Vec<Group<'a>> {

@@ -6,6 +6,7 @@ use tt_runtime::ops::elementwise::Glu;
 use tt_runtime::ops::{self, Unsupported};
 use tt_runtime::{ElementType, OpDescriptor, TensorView};
 
+use super::matrix::part;
 use super::{Memory, Node, Steps, padded_span};
 use crate::abi::TensorRef;
 use crate::abi::host::Host;
@@ -32,7 +33,15 @@ pub fn fused(host: &Host, group: &Group<'_>, cores: u32, memory: &mut dyn Memory
         Kind::MulMatAdd => first.mul_mat_add(last),
         Kind::MulMatGlu => first.mul_mat_glu(nodes[1], last),
         Kind::GluMulMat => first.glu_mul_mat(last),
+        Kind::GluMulMatAdd => {
+            let sum = first.sum(nodes[1], last)?;
+            sum.of(first.glu_mul_mat(nodes[1])?)
+        }
         Kind::MulMatGluMulMat => first.mul_mat_glu_mul_mat(nodes[1], nodes[2], last),
+        Kind::MulMatGluMulMatAdd => {
+            let sum = first.sum(nodes[3], last)?;
+            sum.of(first.mul_mat_glu_mul_mat(nodes[1], nodes[2], nodes[3])?)
+        }
         // Above.
         Kind::MulMats => Err("several results".into()),
     }
@@ -81,6 +90,37 @@ struct OfGlu {
     weights: ElementType,
     /// Where the gated unit's result goes.
     ordered: TensorView,
+}
+
+/// What a product's result is added to.
+struct Sum {
+    /// The product's result, which nobody else reads.
+    product: TensorView,
+    /// See above.
+    addend: TensorView,
+    /// Where the sum goes.
+    dst: TensorView,
+}
+
+impl Sum {
+    /// The steps of the product with the sum in those that write its result: the last one, or one for each part of its columns.
+    fn of(&self, mut steps: Vec<OpDescriptor>) -> Steps {
+        let product = &self.product;
+        let mut columns = 0;
+        for step in &mut steps {
+            let rest = part(product, 0, columns, step.dst.ne[0]);
+            if columns >= product.ne[0] || step.dst != rest {
+                continue;
+            }
+            let [addend, dst] = [&self.addend, &self.dst].map(|view| part(view, 0, columns, rest.ne[0]));
+            *step = ops::matmul_add(step, &addend, &dst)?;
+            columns += rest.ne[0];
+        }
+        match columns == product.ne[0] {
+            true => Ok(steps),
+            false => Err("the product is computed in other parts".into()),
+        }
+    }
 }
 
 impl Node<'_> {
@@ -148,16 +188,15 @@ impl Node<'_> {
     }
 
     fn mul_mat_add(&mut self, add: TensorRef<'_>) -> Steps {
-        // A sum is the same either way round.
-        let addend = self.of(add, 1 - place_of(self.tensor, add)?)?;
-        let dst = self.memory.place(add)?;
-        let mut steps = self.mul_mat()?;
-        let product = steps.pop().ok_or("no product")?;
-        if product.dst != self.dst()? {
-            return Err("the product is computed in parts".into());
-        }
-        steps.push(ops::matmul_add(&product, &addend, &dst)?);
-        Ok(steps)
+        let sum = self.sum(self.tensor, add)?;
+        sum.of(self.mul_mat()?)
+    }
+
+    /// The sum of a product. (Asked for before the weights are, like all that is not multiplied with.)
+    fn sum(&mut self, product: TensorRef<'_>, add: TensorRef<'_>) -> Result<Sum, Unsupported> {
+        // It is the same either way round.
+        let addend = self.of(add, 1 - place_of(product, add)?)?;
+        Ok(Sum { product: self.memory.place(product)?, addend, dst: self.memory.place(add)? })
     }
 
     /// The product in blocks with what `glu` makes, which goes to scratch memory in their order: the place, and the type of the weights.

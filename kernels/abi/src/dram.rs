@@ -4,6 +4,7 @@
 //! largest NoC packet, so that a stream of whole pages uses full packets and every bank in turn. (Weight tiles lie in the same
 //! pages in another order: [`crate::shard`].)
 
+use crate::boot::MAX_BANKS;
 use crate::l1;
 use crate::target::CHIP;
 
@@ -37,18 +38,66 @@ pub struct DramLocation {
     pub run: u32,
 }
 
+impl DramLocation {
+    #[inline(always)]
+    const fn new((page, bank): (u32, u32), within: u32) -> Self {
+        Self { bank, offset: page as u64 * DRAM_PAGE as u64 + within as u64, run: DRAM_PAGE - within }
+    }
+}
+
+/// How many banks there are, two or more, for who looks for many addresses. Page numbers are multiplied and not divided: a device's core takes 2 clocks for the one, up to 33 for the other
+/// ([`tt_isa::timing::CoreTiming`]).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Banks {
+    count: u32,
+    /// 2^32 by that, rounded up.
+    reciprocal: u32,
+}
+
+impl Banks {
+    /// `count` banks; `None` if they are fewer than two, or more than [`MAX_BANKS`].
+    pub const fn new(count: u32) -> Option<Self> {
+        if count < 2 || count > MAX_BANKS as u32 {
+            return None;
+        }
+        Some(Self { count, reciprocal: u32::MAX / count + 1 })
+    }
+
+    /// How many.
+    pub const fn count(self) -> u32 {
+        self.count
+    }
+
+    /// A page's number in its bank, and the bank.
+    ///
+    /// The reciprocal is too large by less than one of 2^32, times the count, so the quotient is exact for page numbers up to 2^32 by the count.
+    #[inline(always)]
+    const fn split(self, page: u32) -> (u32, u32) {
+        let quotient = (page as u64 * self.reciprocal as u64 >> 32) as u32;
+        (quotient, page - quotient * self.count)
+    }
+}
+
 impl DramAddr {
     /// Bank and offset of this address with `banks` banks.
     ///
-    /// Page numbers are taken as 32 bits (32 TiB of DRAM): the device divides by `banks` in one instruction.
+    /// Page numbers are taken as 32 bits (32 TiB of DRAM).
     pub const fn locate(self, banks: u32) -> DramLocation {
-        let page = (self.0 / DRAM_PAGE as u64) as u32;
-        let within = self.0 as u32 % DRAM_PAGE;
-        DramLocation {
-            bank: page % banks,
-            offset: (page / banks) as u64 * DRAM_PAGE as u64 + within as u64,
-            run: DRAM_PAGE - within,
-        }
+        let (page, within) = self.page();
+        DramLocation::new((page / banks, page % banks), within)
+    }
+
+    /// The same, without a division.
+    #[inline(always)]
+    pub const fn locate_in(self, banks: Banks) -> DramLocation {
+        let (page, within) = self.page();
+        DramLocation::new(banks.split(page), within)
+    }
+
+    /// Number of the page, and offset in it.
+    #[inline(always)]
+    const fn page(self) -> (u32, u32) {
+        ((self.0 / DRAM_PAGE as u64) as u32, self.0 as u32 % DRAM_PAGE)
     }
 
     /// The address `bytes` further on.
@@ -66,6 +115,20 @@ impl core::fmt::Display for DramAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn multiplied_or_divided_pages_are_the_same() {
+        assert!([0, 1, MAX_BANKS as u32 + 1].map(Banks::new) == [None; 3]);
+        for count in 2..=MAX_BANKS as u32 {
+            let banks = Banks::new(count).unwrap();
+            let most = u32::MAX / count;
+            let last = (0..=64).map(|back| most - back);
+            for page in (0..10_000).chain((0..most).step_by(99_991)).chain(last) {
+                let addr = DramAddr(u64::from(page) * u64::from(DRAM_PAGE) + 77);
+                assert_eq!(addr.locate_in(banks), addr.locate(count), "page {page} of {count} banks");
+            }
+        }
+    }
 
     #[test]
     fn pages_go_round_the_banks() {

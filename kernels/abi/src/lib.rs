@@ -47,7 +47,7 @@ pub mod windows;
 
 pub use boot::{BankEntry, BootConfig};
 pub use descriptor::{OpDescriptor, Params};
-pub use dram::{DramAddr, DramLocation};
+pub use dram::{Banks, DramAddr, DramLocation};
 pub use operators::Op;
 pub use shard::{Shard, Shards};
 pub use tt_kernel_quant::GgmlType;

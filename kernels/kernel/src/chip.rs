@@ -57,9 +57,11 @@ fields! {
         PCK_EDGE_OFFSET_SEC3_mask
         STACC_RELU_ApplyRelu
         THCON_SEC0_REG0_TileDescriptor
+        THCON_SEC0_REG1_Disable_pack_zero_flags
         THCON_SEC0_REG1_Disable_zero_compress
         THCON_SEC0_REG1_In_data_format
         THCON_SEC0_REG1_Out_data_format
+        THCON_SEC0_REG1_Pack_L1_Acc
         THCON_SEC0_REG1_Row_start_section_size
         THCON_SEC0_REG2_Disable_zero_compress_cntx0
         THCON_SEC0_REG2_Force_shared_exp

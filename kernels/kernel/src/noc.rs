@@ -29,7 +29,7 @@ use core::mem::offset_of;
 use tt_isa::map::{NIU_BASE, NIU_STRIDE};
 use tt_isa::noc::{Ctrl, atomic_increment, node_id, reg, tag};
 use tt_kernel_abi::boot::MAX_BANKS;
-use tt_kernel_abi::{BankEntry, BootConfig, DramAddr, l1};
+use tt_kernel_abi::{BankEntry, Banks, BootConfig, DramAddr, l1};
 
 /// Request initiator for reads.
 const READ_BUF: u32 = 0;
@@ -75,7 +75,7 @@ pub struct Noc {
     niu: Niu,
     noc: u32,
     own: u32,
-    banks: u32,
+    banks: Banks,
     reads: u32,
     writes: u32,
     /// On NoC 0: reads since some were waited for.
@@ -87,10 +87,7 @@ impl Noc {
     pub fn new(noc: u32) -> Self {
         let niu = Niu::number(noc);
         let id = niu.register(REG.node_id).load();
-        let banks = config::word(offset_of!(BootConfig, banks)).load();
-        if banks > MAX_BANKS as u32 {
-            outside();
-        }
+        let Some(banks) = Banks::new(config::word(offset_of!(BootConfig, banks)).load()) else { outside() };
         Self {
             niu,
             noc,
@@ -363,8 +360,8 @@ impl Noc {
 
     /// Port, NoC address and bytes up to the end of the page of a linear address.
     fn locate(&self, addr: DramAddr) -> (u32, u32, u32) {
-        let at = addr.locate(self.banks);
-        // SAFETY: a number of a bank modulo `banks`, which `new` has compared with the size of the table.
+        let at = addr.locate_in(self.banks);
+        // SAFETY: a number of a bank modulo `banks`, of which there are no more than the table has.
         let (node, lo) = unsafe { self.bank_of_table(at.bank, at.offset) };
         (node, lo, at.run)
     }
@@ -395,7 +392,7 @@ impl Noc {
 
     /// DRAM banks of the chip.
     pub fn banks(&self) -> u32 {
-        self.banks
+        self.banks.count()
     }
 
     fn request(&self, buf: u32, targ: [u32; 2], ret: [u32; 2], ctrl: Ctrl, len: u32, data: u32) {

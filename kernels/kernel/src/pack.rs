@@ -42,21 +42,32 @@ const DST_OFFSETS: [CfgField; 4] = [
     cfg::DEST_TARGET_REG_CFG_PACK_SEC3_Offset,
 ];
 
+/// Words 2 and 3 of a packer's section: FP32 as it is.
+const PLAIN_FP32: [u32; 2] = [
+    cfg::THCON_SEC0_REG1_Out_data_format.value(DataFormat::Fp32 as u32)
+        | cfg::THCON_SEC0_REG1_In_data_format.value(DataFormat::Fp32 as u32)
+        | cfg::THCON_SEC0_REG1_Disable_zero_compress.value(1),
+    0,
+];
+/// The same with FP32 added to what is there (`TensixTile/L1.md`, near-memory accumulate). A packer leaves out what it takes for zero then, unless its flags of zeros are disabled, too.
+const ADDED_FP32: [u32; 2] =
+    with(with(PLAIN_FP32, cfg::THCON_SEC0_REG1_Pack_L1_Acc), cfg::THCON_SEC0_REG1_Disable_pack_zero_flags);
+
+/// Words 2 and 3 of a packer's section with a flag of packer 0's. (Which of the two has it depends on the chip.)
+const fn with(mut words: [u32; 2], flag: CfgField) -> [u32; 2] {
+    words[(flag.index - SECTIONS[0].index) as usize - 2] |= flag.value(1);
+    words
+}
+
 /// Configures the four packers; none of them has anything to do.
 #[inline(never)]
 pub fn configure() {
     let config = Config;
-    let fp32 = DataFormat::Fp32 as u32;
     for packer in 0..4 {
         let section = SECTIONS[packer];
         config.set(section, 0);
-        config.set(
-            nth(section, 2),
-            cfg::THCON_SEC0_REG1_Out_data_format.value(fp32)
-                | cfg::THCON_SEC0_REG1_In_data_format.value(fp32)
-                | cfg::THCON_SEC0_REG1_Disable_zero_compress.value(1),
-        );
-        config.set(nth(section, 3), 0);
+        config.set(nth(section, 2), PLAIN_FP32[0]);
+        config.set(nth(section, 3), PLAIN_FP32[1]);
         config.set(
             COUNTERS[packer],
             cfg::PACK_COUNTERS_SEC0_pack_per_xy_plane.value(1)
@@ -121,6 +132,17 @@ pub fn configure_rows() {
     ));
     ttinsn!(setc16(thread::ADDR_MOD_PACK_SEC3_YsrcIncr, thread::ADDR_MOD_PACK_SEC3_YsrcClear.value(1)));
     ttinsn!(SETADCXX { cnt_set_mask: PACKERS, x_end2: FACE_DIM as u32 - 1, ..SETADCXX::ZERO }.word());
+}
+
+/// From now on the packers, which are idle and [configured for FP32](configure), add what they pack to what is in L1, in single precision, until they are configured anew.
+#[inline(never)]
+pub fn add() {
+    let config = Config;
+    for section in SECTIONS {
+        config.set(nth(section, 2), ADDED_FP32[0]);
+        config.set(nth(section, 3), ADDED_FP32[1]);
+    }
+    config.settle(nth(SECTIONS[3], 3));
 }
 
 const fn pacr(addr_mode: u32, last: u32) -> u32 {

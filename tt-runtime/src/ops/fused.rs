@@ -8,9 +8,11 @@ use super::elementwise::{Glu, suits_sfpu};
 use super::rows::{NormFunction, Rope, weighted_norm};
 use super::{Unsupported, check};
 use tt_kernel_abi::matmul::{MORE_PARTS, MatmulParams, Part, ROW_GROUP, TILE};
+use tt_kernel_abi::matmul_block::BlockParams;
 use tt_kernel_abi::operators::kernel;
 use tt_kernel_abi::sfpu::{ALIGN, ON_SFPU};
-use tt_kernel_abi::{ElementType, Op, OpDescriptor, Params, TensorView};
+use tt_kernel_abi::target::CONGRUENCE;
+use tt_kernel_abi::{ElementType, OpDescriptor, Params, TensorView};
 
 /// No byte of `dst` is one of an operand's.
 fn apart(dst: &TensorView, operands: &[&TensorView]) -> Result<(), Unsupported> {
@@ -53,7 +55,8 @@ pub fn norm_mul(
 
 /// The descriptor of a product that goes to `dst` instead, after `addend`, whose rows repeat, was added (`ADD`).
 ///
-/// One core of a tile adds, so it does that for a few rows only, as when a model generates text. The vector unit is faster for more.
+/// Of a product of rows one core of a tile adds, so it does that for a few rows only, as when a model generates text. Of a product [in blocks](super::blocks) the packers
+/// add; the addend then has one row, or as many as the result.
 ///
 /// # Errors
 ///
@@ -65,8 +68,9 @@ pub fn matmul_add(
 ) -> Result<OpDescriptor, Unsupported> {
     results(product, dst)?;
     check::rows("addend", addend, check::element_type("addend", addend, &[ElementType::F32])?)?;
-    if dst.ne[1] > ROW_GROUP {
-        return Err(format!("a sum of {} rows", dst.ne[1]).into());
+    match product.params_of::<kernel::MatmulBlock>() {
+        Some(params) => sum_of_blocks(params, addend, dst)?,
+        None => sum_of_rows(product)?,
     }
     let repeats = (1..4).all(|dim| dst.ne[dim].is_multiple_of(addend.ne[dim]));
     if addend.ne[0] != dst.ne[0] || !repeats {
@@ -76,6 +80,24 @@ pub fn matmul_add(
     let mut descriptor = OpDescriptor { dst: *dst, ..*product };
     descriptor.more[1] = *addend;
     Ok(descriptor)
+}
+
+/// Whether a product of rows can be added to something.
+fn sum_of_rows(product: &OpDescriptor) -> Result<(), Unsupported> {
+    match product.params_of::<kernel::Matmul>() {
+        Some(_) if product.dst.ne[1] <= ROW_GROUP => Ok(()),
+        Some(_) => Err(format!("a sum of {} rows", product.dst.ne[1]).into()),
+        None => Err("not one product of the matrix unit".into()),
+    }
+}
+
+/// Whether a product in blocks can be added to `addend`, whose rows come to L1 as they lie in DRAM.
+fn sum_of_blocks(params: &BlockParams, addend: &TensorView, dst: &TensorView) -> Result<(), Unsupported> {
+    let is_even = (addend.addr | addend.nb[1]).is_multiple_of(CONGRUENCE.into());
+    if params.sides() > 1 || !is_even || !(addend.ne[1] == 1 || addend.ne[1] == dst.ne[1]) {
+        return Err(format!("a sum of blocks and {:?} at {:#x}", addend.ne, addend.addr).into());
+    }
+    Ok(())
 }
 
 /// The descriptor of two products with tiles of one type and shape, whose results are `x` and `gate` of a gated unit (`GLU`).
@@ -95,6 +117,9 @@ pub fn matmul_glu(
 ) -> Result<OpDescriptor, Unsupported> {
     results(x, dst)?;
     results(gate, dst)?;
+    if [x, gate].into_iter().any(|product| product.params_of::<kernel::Matmul>().is_none()) {
+        return Err("not two products of the matrix unit".into());
+    }
     let weights = |product: &OpDescriptor| (product.src0.ty, product.src0.ne, product.src0.nb);
     let tiles = x.src0.element_type().is_some_and(ElementType::is_tiles);
     if !tiles || weights(x) != weights(gate) || x.src1 != gate.src1 || x.params != gate.params {
@@ -174,9 +199,6 @@ pub fn parts(descriptor: &OpDescriptor) -> impl Iterator<Item = [TensorView; 2]>
 /// Whether a product's results can go to `dst`.
 fn results(product: &OpDescriptor, dst: &TensorView) -> Result<(), Unsupported> {
     check::rows("dst", dst, check::element_type("dst", dst, &[ElementType::F32])?)?;
-    if product.op != Op::Matmul as u32 {
-        return Err("not one product of the matrix unit".into());
-    }
     if dst.ne != product.dst.ne {
         return Err(format!("shapes {:?} -> {:?}", product.dst.ne, dst.ne).into());
     }

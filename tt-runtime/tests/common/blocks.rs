@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tt_kernel_abi::matmul_block::ACT_TILE_BYTES;
 use tt_kernel_abi::order::OrderParams;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
-use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops};
+use tt_runtime::ops::elementwise::Binary;
+use tt_runtime::{Device, DramAddr, ElementType, OpDescriptor, TensorView, ops};
 
 use super::{Rng, upload, upload_weights};
 
@@ -41,7 +42,38 @@ fn singles(bytes: &[u8]) -> Vec<f32> {
     words.map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect()
 }
 
-/// A product both ways; gives the bytes of the one in blocks.
+/// The sums of a product in blocks and of as many rows, in the place of these, and of a row that repeats: each in one launch and in two. Gives the bytes.
+///
+/// # Panics
+/// They differ.
+fn sums(device: &Arc<Device>, rng: &mut Rng, product: &OpDescriptor) -> Vec<u8> {
+    let [n, rows, ..] = product.dst.ne;
+    let mut all = Vec::new();
+    for count in [rows, 1] {
+        let values: Vec<u8> = (0..n * count).flat_map(|_| rng.unit().to_le_bytes()).collect();
+        let (_a, at) = upload(device, &values, 64);
+        let addend = TensorView::contiguous(ElementType::F32, at, [n, count, 1, 1]);
+        let (_s, at) = upload(device, &vec![0xFF; product.dst.span() as usize], 16);
+        let dst = if count == rows { addend } else { TensorView { addr: at, ..product.dst } };
+        let result = |view: &TensorView| {
+            let mut found = vec![0; view.span() as usize];
+            device.read(DramAddr(view.addr), &mut found).expect("a result");
+            found
+        };
+        let fused = ops::matmul_add(product, &addend, &dst).expect("supported");
+        device.execute(&fused).expect("no finding");
+        let found = result(&dst);
+        device.write(DramAddr(addend.addr), &values).expect("open");
+        device.execute(product).expect("no finding");
+        let sum = ops::binary(Binary::Add, &product.dst, &addend, &product.dst, product.cores);
+        device.execute(&sum.expect("supported")).expect("no finding");
+        assert!(found == result(&product.dst), "{count} rows added to {rows} rows of {n}: other bytes");
+        all.extend(found);
+    }
+    all
+}
+
+/// A product both ways; gives the bytes of the one in blocks, and of its sums.
 ///
 /// # Panics
 /// They differ by more than rounding, or the product is none for which blocks are worth it.
@@ -76,7 +108,8 @@ pub fn product(
     };
     let mut stream = device.stream();
     stream.push(&ops::order_blocks(&src1, &ordered, ty, workers).expect("supported")).expect("open");
-    stream.push(&ops::blocks(&product, &ordered).expect("supported")).expect("open");
+    let in_blocks = ops::blocks(&product, &ordered).expect("supported");
+    stream.push(&in_blocks).expect("open");
     stream.finish().expect("no finding");
     let found = result();
     let mut order = vec![0; form.span() as usize];
@@ -89,5 +122,5 @@ pub fn product(
     let off = square(&mut expected.iter().zip(&values).map(|(a, b)| a - b));
     let error = off / square(&mut expected.iter().copied());
     assert!(error < LIMIT, "{format:?} {k} x {n}, {rows} rows: error {error:.2e}");
-    found
+    [found, sums(device, rng, &in_blocks)].concat()
 }

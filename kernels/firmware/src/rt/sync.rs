@@ -80,8 +80,10 @@ pub const WEIGHTS_FROM: Counter = Counter::at(10);
 pub const GROUPS_COUNTED: Counter = Counter::at(11);
 /// BRISC: the number of the first of them in its column; valid once they are counted.
 pub const FIRST_GROUP: Counter = Counter::at(12);
+/// NCRISC: blocks of addends in the slots of results.
+pub const ADDENDS_READY: Counter = Counter::at(13);
 /// How many there are.
-const COUNTERS: u32 = 13;
+const COUNTERS: u32 = 14;
 /// Where NoC atomics of BRISC put the old value that nobody wants.
 pub const ATOMIC_RETURN: u32 = SYNC + COUNTERS * 16;
 

@@ -12,6 +12,8 @@
 //! Of two products that become a gated unit, a block has weights of both, and Dst tiles of both, side by side in a tile of rows. When all of K is multiplied, the vector unit makes the results of
 //! them, and the packers pack these as BF16, tile by tile: rows of Dst are in SrcB's order ([`gated`]). The matrix unit goes on in the other half of Dst.
 //!
+//! A sum's other operand (more\[1\], a bias or a residual) is in a block's slot of results before these come: NCRISC reads its rows there, and the packers add to them.
+//!
 //! For each tile of K and tile of rows, SrcB has the rows while SrcA gets the tiles of weights of all columns one after the other: what an unpacker brings is used as
 //! often as there are columns, or as rows. All of Dst is one block's results.
 //!
@@ -24,7 +26,7 @@
 //! does whatever of its work can be done ([`crate::rt::handout`]), so a result that cannot be written yet does not keep back activations that others
 //! wait for. TRISC0 waits for the next block of K of both streams and then frees both, whatever becomes of results. Take the block of K that comes first in the common order
 //! among those that somewhere are not unpacked: its data needs slots of earlier blocks, which all have been freed, and it is unpacked when TRISC1 takes it. TRISC1 waits for
-//! TRISC2 to have packed the block of the result before (of gated units the one before that), TRISC2 for NCRISC to have written the one before that one, NCRISC for acknowledgements. None of these waits for a
+//! TRISC2 to have packed the block of the result before (of gated units the one before that), TRISC2 for NCRISC to have written the one before that one, and to have read the addends of this one to where that one was, NCRISC for acknowledgements and answers of DRAM. None of these waits for a
 //! later block of K. So that one is unpacked, too.
 //!
 //! Numerics: weights are exact in SrcA. Activations are rounded to BF16, for BFP8_b and BFP4_b weights to seven significant bits ([`tt_kernel_abi::order`]), which is less of an error than
@@ -40,8 +42,8 @@ pub mod trisc2;
 use crate::rt::handout;
 use crate::rt::l1::L1;
 use crate::rt::launch::TileLaunch;
-use tt_kernel_abi::ElementType;
 use tt_kernel_abi::matmul_block::{BlockParams, OUT, OUT_SLOT, OUT_SLOTS, Plan};
+use tt_kernel_abi::{ElementType, TensorView};
 
 /// This tile's place in the work; `None` if not all workers are in the launch.
 fn plan(launch: &TileLaunch, params: &BlockParams) -> Option<Plan> {
@@ -55,6 +57,11 @@ fn weights(launch: &TileLaunch, params: &BlockParams) -> Option<ElementType> {
         0 => launch.op.src0.element_type(),
         _ => Some(ElementType::TilesBf16),
     }
+}
+
+/// What the results are added to.
+fn addend<'a>(launch: &'a TileLaunch) -> Option<&'a TensorView> {
+    Some(&launch.op.more[1]).filter(|view| view.ne[0] > 0)
 }
 
 /// Where the results of this tile's `number`th block are.

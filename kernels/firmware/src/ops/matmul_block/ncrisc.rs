@@ -1,16 +1,21 @@
-//! NCRISC: blocks of activations, from DRAM or from the tile that reads them for others; and results to DRAM.
+//! NCRISC: blocks of activations, from DRAM or from the tile that reads them for others; addends to where results will be; and results to DRAM.
 
-use super::{plan, results};
-use crate::rt::handout::{Handout, Members, Ring};
+use super::{addend, plan, results};
+use crate::rt::handout::{self, Handout, Members, Ring};
 use crate::rt::launch::TileLaunch;
 use crate::rt::noc::Noc;
-use crate::rt::sync::{ACTS_FREE, ACTS_READY, OUT_FREE, OUT_READY};
-use tt_kernel_abi::DramAddr;
+use crate::rt::sync::{ACTS_FREE, ACTS_READY, ADDENDS_READY, OUT_FREE, OUT_READY};
+use tt_kernel_abi::dram::DRAM_PAGE;
 use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
 use tt_kernel_abi::matmul_block::{
-    ACT_TILE_BYTES, ACTS_CREDITS, ACTS_FLAG, ACTS_SCRATCH, Block, BlockParams, OUT_ROW_BYTES, Plan, is_spread,
+    ACT_TILE_BYTES, ACTS_CREDITS, ACTS_FLAG, ACTS_SCRATCH, Block, BlockParams, OUT_ROW_BYTES, OUT_SLOTS,
+    Plan, is_spread,
 };
 use tt_kernel_abi::order::OrderParams;
+use tt_kernel_abi::{DramAddr, TensorView};
+
+/// Transaction id of reads of addends. (Those before it are [`Handout`]'s.)
+const ADDENDS: u32 = 4;
 
 /// Blocks of activations.
 pub fn ring(plan: &Plan) -> Ring {
@@ -35,6 +40,8 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let [columns, rows, ..] = launch.op.dst.ne;
     let order = (params.sides() == 2).then(|| OrderParams::of([columns, rows]));
     let mut results = Results { launch, plan, number: 0, written: 0, row: 0, order };
+    let addends = addend(launch);
+    let mut addends = addends.map(|view| Addends { launch, plan, view, number: 0, there: 0, row: 0 });
     let src1 = &launch.op.src1;
     while !(stream.is_done() && results.is_done()) {
         let did = stream.step(&mut noc, &mut |noc, number, slot| {
@@ -46,10 +53,94 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
             bytes
         });
         if !did {
+            if let Some(addends) = &mut addends {
+                addends.step(&mut noc, results.written);
+            }
             results.step(&mut noc);
         }
     }
+    if addends.is_some() {
+        noc.set_read_id(0);
+    }
     stream.finish(&mut noc);
+}
+
+/// Place in DRAM of a row of a block, of the result or of what it is added to: this has one row for all, or as many as the result.
+fn row_of(view: &TensorView, block: &Block, row: u32) -> u64 {
+    let first = view.addr + u64::from(block.column * OUT_ROW_BYTES);
+    if view.ne[1] == 1 { first } else { first + u64::from(block.row * TILE + row) * view.nb[1] }
+}
+
+/// In which order a tile goes through the rows of a block. Many tiles have the same rows, of other columns, and a row after another in step would all ask one bank at a time: each begins
+/// with another row, a page or more further on.
+#[derive(Clone, Copy)]
+struct Turn {
+    first: u32,
+    rows: u32,
+}
+
+impl Turn {
+    fn new(launch: &TileLaunch, rows: u32) -> Self {
+        let [[x, y], _] = handout::place();
+        let of_page = (DRAM_PAGE / (launch.op.dst.nb[1] as u32).max(1)).max(1);
+        Self { first: (x + y) * of_page % rows, rows }
+    }
+
+    fn row(self, number: u32) -> u32 {
+        let row = self.first + number;
+        if row < self.rows { row } else { row - self.rows }
+    }
+}
+
+/// Rows of a block that the result has, of tiles that may have more.
+fn rows_of(launch: &TileLaunch, block: &Block) -> u32 {
+    (block.rows * TILE).min(launch.op.dst.ne[1] - block.row * TILE)
+}
+
+/// Addends on their way from DRAM to the slot of their block of results, a group of rows at a time. The next group is asked for when that one is there: weights and activations, which the
+/// matrix unit waits for, share the banks with them.
+struct Addends<'a> {
+    launch: &'a TileLaunch<'a>,
+    plan: Plan,
+    view: &'a TensorView,
+    /// Number of the block.
+    number: u32,
+    /// Blocks before it whose addends are there.
+    there: u32,
+    /// Its next row.
+    row: u32,
+}
+
+impl Addends<'_> {
+    /// Goes on, if there is something to go on with; so many blocks of results have been written.
+    #[inline(never)]
+    fn step(&mut self, noc: &mut Noc, written: u32) {
+        if self.number == self.plan.blocks() || self.there == written + OUT_SLOTS {
+            return;
+        }
+        let block = self.plan.block(self.number);
+        if block.rows == 0 || block.columns == 0 {
+            self.number += 1;
+            return;
+        }
+        if !noc.has_read_id(ADDENDS) {
+            return;
+        }
+        let rows = rows_of(self.launch, &block);
+        if self.row == rows {
+            self.there += 1;
+            ADDENDS_READY.publish(self.there);
+            (self.row, self.number) = (0, self.number + 1);
+            return;
+        }
+        let (end, turn) = (rows.min(self.row + ROW_GROUP), Turn::new(self.launch, rows));
+        let (to, bytes) = (results(self.launch, self.there), block.columns * OUT_ROW_BYTES);
+        noc.set_read_id(ADDENDS);
+        for row in (self.row..end).map(|number| turn.row(number)) {
+            noc.read_dram(DramAddr(row_of(self.view, &block, row)), to.part(row * bytes, bytes));
+        }
+        self.row = end;
+    }
 }
 
 /// Results on their way to DRAM, a group of rows at a time. They lie in L1 row by row ([`crate::rt::pack::pack_rows`]).
@@ -98,7 +189,7 @@ impl Results<'_> {
         }
         let rows = match self.order {
             Some(_) => block.rows * TILE,
-            None => (block.rows * TILE).min(self.launch.op.dst.ne[1] - block.row * TILE),
+            None => rows_of(self.launch, &block),
         };
         if let Some(order) = &self.order
             && self.row < rows
@@ -112,12 +203,9 @@ impl Results<'_> {
             // Not all at once: activations that others wait for go first.
             let end = rows.min(self.row + ROW_GROUP);
             let (from, bytes) = (results(self.launch, self.written), block.columns * OUT_ROW_BYTES);
-            let mut to = dst.addr
-                + u64::from(block.row * TILE + self.row) * dst.nb[1]
-                + u64::from(block.column * OUT_ROW_BYTES);
-            for row in self.row..end {
-                noc.write_dram(from.part(row * bytes, bytes), DramAddr(to));
-                to += dst.nb[1];
+            let turn = Turn::new(self.launch, rows);
+            for row in (self.row..end).map(|number| turn.row(number)) {
+                noc.write_dram(from.part(row * bytes, bytes), DramAddr(row_of(dst, &block, row)));
             }
             self.row = end;
             return;

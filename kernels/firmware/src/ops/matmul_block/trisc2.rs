@@ -1,4 +1,5 @@
-//! TRISC2: results from Dst to L1: row by row of a block, or tile by tile in the order of activations. Of gated units its thread drives the vector unit, too.
+//! TRISC2: results from Dst to L1: row by row of a block, or tile by tile in the order of activations. Of gated units its thread drives the vector unit, too. Of a sum the packers add them to what is
+//! in the slot.
 
 use super::{gated, plan, results};
 use crate::ops::matmul::SEM_DST;
@@ -6,7 +7,7 @@ use crate::rt::chip::insn::SEMGET;
 use crate::rt::l1::L1;
 use crate::rt::launch::TileLaunch;
 use crate::rt::pack;
-use crate::rt::sync::{OUT_FREE, OUT_READY};
+use crate::rt::sync::{ADDENDS_READY, OUT_FREE, OUT_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync};
 use crate::{semwait, ttinsn};
 use tt_kernel_abi::launch::ErrorCode;
@@ -29,6 +30,10 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
         }
         false => pack::configure_rows(),
     }
+    let has_addend = super::addend(launch).is_some();
+    if has_addend {
+        pack::add();
+    }
     let mut done = 0;
     for number in 0..plan.blocks() {
         let of = plan.block(number);
@@ -38,6 +43,9 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
         launch.progress(number);
         if done >= OUT_SLOTS {
             OUT_FREE.wait(done - OUT_SLOTS + 1);
+        }
+        if has_addend {
+            ADDENDS_READY.wait(done + 1);
         }
         // The packers are idle since the sync below.
         semwait!(block::PACK | block::SFPU, SEM_DST, sem_cond::WHILE_ZERO);
