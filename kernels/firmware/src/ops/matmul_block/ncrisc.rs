@@ -39,9 +39,11 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let mut stream = Handout::new(&noc, ring(&plan), members, plan.acts_blocks());
     let [columns, rows, ..] = launch.op.dst.ne;
     let order = (params.sides() == 2).then(|| OrderParams::of([columns, rows]));
-    let mut results = Results { launch, plan, number: 0, written: 0, row: 0, order };
+    let (first, turn) = (first_row(launch), Turn { first: 0, rows: 0 });
+    let mut results = Results { launch, plan, number: 0, written: 0, row: 0, first, turn, order };
     let addends = addend(launch);
-    let mut addends = addends.map(|view| Addends { launch, plan, view, number: 0, there: 0, row: 0 });
+    let mut addends =
+        addends.map(|view| Addends { launch, plan, view, number: 0, there: 0, row: 0, first, turn });
     let src1 = &launch.op.src1;
     while !(stream.is_done() && results.is_done()) {
         let did = stream.step(&mut noc, &mut |noc, number, slot| {
@@ -71,7 +73,7 @@ fn row_of(view: &TensorView, block: &Block, row: u32) -> u64 {
     if view.ne[1] == 1 { first } else { first + u64::from(block.row * TILE + row) * view.nb[1] }
 }
 
-/// In which order a tile goes through the rows of a block. Many tiles have the same rows, of other columns, and a row after another in step would all ask one bank at a time: each begins
+/// In which order a tile goes through the rows of a block. Many tiles have the same rows, of other columns, and one row after the other in step would all ask one bank at a time: each begins
 /// with another row, a page or more further on.
 #[derive(Clone, Copy)]
 struct Turn {
@@ -80,16 +82,22 @@ struct Turn {
 }
 
 impl Turn {
-    fn new(launch: &TileLaunch, rows: u32) -> Self {
-        let [[x, y], _] = handout::place();
-        let of_page = (DRAM_PAGE / (launch.op.dst.nb[1] as u32).max(1)).max(1);
-        Self { first: (x + y) * of_page % rows, rows }
+    /// Of `rows` rows, from what [`first_row`] gives on. (Cores take tens of clocks for a division: once for a block.)
+    fn new(first: u32, rows: u32) -> Self {
+        Self { first: first % rows, rows }
     }
 
     fn row(self, number: u32) -> u32 {
         let row = self.first + number;
         if row < self.rows { row } else { row - self.rows }
     }
+}
+
+/// How many rows further than others this tile begins.
+fn first_row(launch: &TileLaunch) -> u32 {
+    let [[x, y], _] = handout::place();
+    let of_page = DRAM_PAGE / (launch.op.dst.nb[1] as u32).max(1);
+    (x + y) * of_page.max(1)
 }
 
 /// Rows of a block that the result has, of tiles that may have more.
@@ -107,8 +115,11 @@ struct Addends<'a> {
     number: u32,
     /// Blocks before it whose addends are there.
     there: u32,
-    /// Its next row.
+    /// Its next row, by number in its turn.
     row: u32,
+    /// Where this tile's turns begin, and that of the block.
+    first: u32,
+    turn: Turn,
 }
 
 impl Addends<'_> {
@@ -133,7 +144,10 @@ impl Addends<'_> {
             (self.row, self.number) = (0, self.number + 1);
             return;
         }
-        let (end, turn) = (rows.min(self.row + ROW_GROUP), Turn::new(self.launch, rows));
+        if self.row == 0 {
+            self.turn = Turn::new(self.first, rows);
+        }
+        let (end, turn) = (rows.min(self.row + ROW_GROUP), self.turn);
         let (to, bytes) = (results(self.launch, self.there), block.columns * OUT_ROW_BYTES);
         noc.set_read_id(ADDENDS);
         for row in (self.row..end).map(|number| turn.row(number)) {
@@ -151,8 +165,11 @@ struct Results<'a> {
     number: u32,
     /// Blocks written before it.
     written: u32,
-    /// Its next row.
+    /// Its next row, by number in its turn.
     row: u32,
+    /// Where this tile's turns begin, and that of the block.
+    first: u32,
+    turn: Turn,
     /// Of gated units: where the tiles go, among the activations of the product that comes next.
     order: Option<OrderParams>,
 }
@@ -203,7 +220,10 @@ impl Results<'_> {
             // Not all at once: activations that others wait for go first.
             let end = rows.min(self.row + ROW_GROUP);
             let (from, bytes) = (results(self.launch, self.written), block.columns * OUT_ROW_BYTES);
-            let turn = Turn::new(self.launch, rows);
+            if self.row == 0 {
+                self.turn = Turn::new(self.first, rows);
+            }
+            let turn = self.turn;
             for row in (self.row..end).map(|number| turn.row(number)) {
                 noc.write_dram(from.part(row * bytes, bytes), DramAddr(row_of(dst, &block, row)));
             }
