@@ -30,9 +30,9 @@ pub struct ImageSlot {
 /// Slots of the four images. BRISC and NCRISC share one: as lanes they run the same code.
 pub const IMAGE_SLOTS: [ImageSlot; 4] = [
     ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_3400 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x3_3400, size: 0x6800 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x3_9C00, size: 0xD000 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x4_6C00, size: 0x4400 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x3_3400, size: 0x6780 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x3_9B80, size: 0xD100 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x4_6C80, size: 0x4380 },
 ];
 
 /// Where NCRISC starts in BRISC's image.

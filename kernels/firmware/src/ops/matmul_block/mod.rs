@@ -53,6 +53,7 @@ fn plan(launch: &TileLaunch, params: &BlockParams) -> Option<Plan> {
 fn weights(launch: &TileLaunch, params: &BlockParams) -> Option<ElementType> {
     match params.held {
         0 => launch.op.src0.element_type(),
+        _ if params.is_f16 != 0 => Some(ElementType::TilesF16),
         _ => Some(ElementType::TilesBf16),
     }
 }
