@@ -177,7 +177,7 @@ impl Node<'_> {
         if !self.is_in_blocks(&product) {
             return Err("the product is not computed in blocks".into());
         }
-        let weights = next.block_weights_type(&product)?;
+        let weights = self.block_weights_type(&product)?;
         let form = ops::block_form(&rows);
         let ordered = TensorView { addr: self.memory.scratch(padded_span(&form))?, ..form };
         Ok(OfGlu { product, weights, ordered })

@@ -10,6 +10,7 @@
 //! SrcA has TF32: an F16 pattern in the place of a TF32 one is a number 2^[`F16_BIAS`] times as small (`SrcASrcB.md`), so activations need not be F16, too. Weights become
 //! 2^[`WEIGHTS_UP`] as large in their tiles, and activations 2^[`ACTIVATIONS_UP`] ([`crate::order`]): products are what they were.
 
+use crate::boot::MOST_COLUMNS;
 use crate::exact::GROUP_TILES;
 use crate::l1::HEAP_END;
 use crate::matmul::{F16_BIAS, share};
@@ -103,13 +104,12 @@ pub const fn offset(first_group: u32, k: u32) -> u32 {
 /// What is held together of `n_tiles` columns of tiles of K.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Held {
-    /// How many tiles hold it.
-    members: u32,
     /// The first column.
     first_column: u32,
-    /// Groups of a column, and of all of them.
+    /// Groups of a column.
     per_column: u32,
-    groups: u32,
+    /// The first group of each tile that holds some of it, and numbers that no group has. (Cores take tens of clocks for a division: a group is looked for among these.)
+    firsts: [u32; MOST_COLUMNS],
     /// The first group of this tile, and how many it holds.
     own: u32,
     count: u32,
@@ -125,7 +125,13 @@ impl Held {
         let per_column = per_column(k_tiles);
         let groups = columns * per_column;
         let (own, count) = share(groups, owners.member, owners.members);
-        Self { members: owners.members, first_column, per_column, groups, own, count, at }
+        let mut firsts = [u32::MAX; MOST_COLUMNS];
+        let mut member = 0;
+        while member < MOST_COLUMNS && (member as u32) < owners.members {
+            firsts[member] = share(groups, member as u32, owners.members).0;
+            member += 1;
+        }
+        Self { first_column, per_column, firsts, own, count, at }
     }
 
     /// How many groups this tile holds.
@@ -142,10 +148,14 @@ impl Held {
     /// Who holds tile `k` of K of a column, and where. The tiles behind it follow there, up to the end of its group.
     pub const fn find(&self, column: u32, k: u32) -> (u32, u32) {
         let index = (column - self.first_column) * self.per_column + k / GROUP_TILES as u32;
-        // The first member whose items end behind this one.
-        let member = ((index + 1) * self.members - 1) / self.groups;
-        let number = index - share(self.groups, member, self.members).0;
-        (member, self.at + offset(number, k % GROUP_TILES as u32))
+        // The last one that begins with this group or one before it.
+        let (mut member, mut next) = (0, 1);
+        while next < MOST_COLUMNS && self.firsts[next] <= index {
+            member = next;
+            next += 1;
+        }
+        let number = index - self.firsts[member];
+        (member as u32, self.at + offset(number, k % GROUP_TILES as u32))
     }
 }
 

@@ -67,11 +67,11 @@ impl Scales {
 
 impl Matrix {
     pub fn random(rng: &mut Rng, kind: Kind, shape: [usize; 3]) -> Self {
-        Self::times(rng, kind, shape, 1.0)
+        Self::enlarged(rng, kind, shape, 1.0)
     }
 
     /// All weights are `factor` times as large.
-    pub fn times(rng: &mut Rng, kind: Kind, [k, n, count]: [usize; 3], factor: f32) -> Self {
+    pub fn enlarged(rng: &mut Rng, kind: Kind, [k, n, count]: [usize; 3], factor: f32) -> Self {
         let mut matrix = Self { kind, k, n, count, bytes: Vec::new(), weights: vec![0.0; count * n * k] };
         for m in 0..count {
             for n_tile in 0..n.div_ceil(TILE) {

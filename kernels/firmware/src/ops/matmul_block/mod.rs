@@ -27,7 +27,7 @@
 //! TRISC2 to have packed the block of the result before (of gated units the one before that), TRISC2 for NCRISC to have written the one before that one, NCRISC for acknowledgements. None of these waits for a
 //! later block of K. So that one is unpacked, too.
 //!
-//! Numerics: weights are exact in SrcA. Activations are rounded to BF16, for BFP8_b and BFP4_b weights to seven significant bits ([`tt_kernel_abi::order`]), which is less of an error than
+//! Numerics: weights are exact in SrcA, F16 ones as TF32 numbers that are 2^112 times as small ([`tt_kernel_abi::held`]). Activations are rounded to BF16, for BFP8_b and BFP4_b weights to seven significant bits ([`tt_kernel_abi::order`]), which is less of an error than
 //! these have. Sums are FP32. Fidelity phases: all whose operands have bits there, but low part times low part.
 
 pub mod brisc;
