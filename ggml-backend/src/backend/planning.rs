@@ -147,6 +147,10 @@ impl plan::Memory for Planning<'_> {
         self.kept(view)
     }
 
+    fn largest_weight(&self, weights: &TensorView) -> f32 {
+        self.device.weights.largest(DramAddr(weights.addr))
+    }
+
     fn scratch(&mut self, bytes: u64) -> Result<u64, Unsupported> {
         let memory = self.alloc(bytes)?;
         let addr = memory.addr().0;

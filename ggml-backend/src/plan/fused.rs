@@ -86,7 +86,7 @@ fn place_of(tensor: TensorRef<'_>, node: TensorRef<'_>) -> Result<usize, Unsuppo
 /// A product in blocks with what a gated unit makes.
 struct OfGlu {
     product: OpDescriptor,
-    /// Of the product.
+    /// What becomes of its weights.
     weights: ElementType,
     /// Where the gated unit's result goes.
     ordered: TensorView,
@@ -154,7 +154,7 @@ impl Node<'_> {
             if !reader.is_in_blocks(&product) || product.src1 != rows {
                 return Err("a product is not computed in blocks".into());
             }
-            let ty = product.src0.element_type().ok_or("weights of an unknown type")?;
+            let ty = reader.block_weights_type(&product)?;
             if weights.is_some_and(|other| ops::order_flags(other) != ops::order_flags(ty)) {
                 return Err("products round these rows in different ways".into());
             }
@@ -216,7 +216,7 @@ impl Node<'_> {
         if !self.is_in_blocks(&product) {
             return Err("the product is not computed in blocks".into());
         }
-        let weights = product.src0.element_type().ok_or("weights of an unknown type")?;
+        let weights = self.block_weights_type(&product)?;
         let form = ops::block_form(&rows);
         let ordered = TensorView { addr: self.memory.scratch(padded_span(&form))?, ..form };
         Ok(OfGlu { product, weights, ordered })
@@ -231,7 +231,7 @@ impl Node<'_> {
         let glu =
             ops::glu_blocks(function, swapped, &params, [&src0, &src1], &ordered, of_weights, self.cores)?;
         let mut steps = vec![glu];
-        let product = self.in_blocks(product, &ordered, &mut steps)?;
+        let product = self.in_blocks(product, of_weights, &ordered, &mut steps)?;
         steps.push(product);
         Ok(steps)
     }
@@ -262,12 +262,12 @@ impl Node<'_> {
         if !ops::worth_blocks(&first) {
             return Err("the products are not computed in blocks".into());
         }
-        let activations = self.ordered_for_blocks(&first, &mut steps)?;
+        let (activations, _) = self.ordered_for_blocks(&first, &mut steps)?;
         let node = Node { host: self.host, tensor: glu, cores: self.cores, memory: &mut *self.memory };
         let function = node.function(Glu::from_name)?;
         let (x, gate) = if x == 0 { (&first, &second) } else { (&second, &first) };
         steps.push(ops::blocks_gated(function, [x, gate], &activations, &ordered, weights)?);
-        let product = self.in_blocks(product, &ordered, &mut steps)?;
+        let product = self.in_blocks(product, weights, &ordered, &mut steps)?;
         steps.push(product);
         Ok(steps)
     }

@@ -111,8 +111,8 @@ impl Node<'_> {
         steps: &mut Vec<OpDescriptor>,
     ) -> Result<OpDescriptor, Unsupported> {
         if self.is_in_blocks(&product) {
-            let ordered = self.ordered_for_blocks(&product, steps)?;
-            return self.in_blocks(product, &ordered, steps);
+            let (ordered, weights) = self.ordered_for_blocks(&product, steps)?;
+            return self.in_blocks(product, weights, &ordered, steps);
         }
         self.needs_rows(&product)?;
         if !ops::worth_order(&product) {
@@ -139,13 +139,19 @@ impl Node<'_> {
         ops::worth_blocks(product) || ops::worth_block_tiles(product, self.memory.grid())
     }
 
-    /// The activations of a product in blocks, in their order.
+    /// The type of what a product in blocks multiplies with ([`ops::block_weights_type`]).
+    pub(super) fn block_weights_type(&self, product: &OpDescriptor) -> Result<ElementType, Unsupported> {
+        let largest = || self.memory.largest_weight(&product.src0);
+        ops::block_weights_type(product, largest).ok_or("weights of an unknown type".into())
+    }
+
+    /// The activations of a product in blocks, in their order, and the type of weights that they are for.
     pub(super) fn ordered_for_blocks(
         &mut self,
         product: &OpDescriptor,
         steps: &mut Vec<OpDescriptor>,
-    ) -> Result<TensorView, Unsupported> {
-        let weights = product.src0.element_type().ok_or("weights of an unknown type")?;
+    ) -> Result<(TensorView, ElementType), Unsupported> {
+        let weights = self.block_weights_type(product)?;
         let order_flags = ops::order_flags(weights);
         let origin = Origin { is_ordered: true, order_flags, ..Origin::from(&product.src1) };
         let copy = self.memory.materialise(origin, ops::block_form(&product.src1))?;
@@ -153,13 +159,14 @@ impl Node<'_> {
             self.needs_rows(product)?;
             steps.push(ops::order_blocks(&product.src1, &copy.view, weights, self.cores)?);
         }
-        Ok(copy.view)
+        Ok((copy.view, weights))
     }
 
-    /// The product in blocks, of activations in order. Exact weights become tiles in L1 before, in parts by columns if there are many: all of it but the last step is in `steps`.
+    /// The product in blocks with weights of this type, of activations in order for it. Exact weights become tiles in L1 before, in parts by columns if there are many: all of it but the last step is in `steps`.
     pub(super) fn in_blocks(
         &mut self,
         product: OpDescriptor,
+        weights: ElementType,
         src1: &TensorView,
         steps: &mut Vec<OpDescriptor>,
     ) -> Result<OpDescriptor, Unsupported> {
@@ -170,7 +177,7 @@ impl Node<'_> {
         let mut last = None;
         for (first, columns) in ops::block_tiles(&product, grid) {
             steps.extend(last.take());
-            let [tiles, part] = ops::blocks_of_tiles(&product, [first, columns], src1, grid)?;
+            let [tiles, part] = ops::blocks_of_tiles(&product, [first, columns], weights, src1, grid)?;
             steps.push(tiles);
             last = Some(part);
         }

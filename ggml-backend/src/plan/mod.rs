@@ -72,6 +72,9 @@ pub trait Memory {
     /// It is not on the device.
     fn place_weights(&mut self, tensor: TensorRef<'_>) -> Result<TensorView, Unsupported>;
 
+    /// A number that no magnitude of a weight is larger than whose tiles, or stream of integers, are in this view; infinity, if that is not known.
+    fn largest_weight(&self, weights: &TensorView) -> f32;
+
     /// Address of `bytes` bytes that are the node's until it is computed.
     ///
     /// # Errors

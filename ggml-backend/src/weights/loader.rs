@@ -43,6 +43,8 @@ pub struct Job {
 
 struct JobState {
     pieces: usize,
+    /// What no magnitude in the pieces that are done is larger than; infinity if it is not known.
+    largest: f32,
     failure: Option<String>,
 }
 
@@ -57,6 +59,13 @@ impl Job {
         state.failure.clone().map_or(Ok(()), Err)
     }
 
+    /// A number that no magnitude is larger than, of exact weights; infinity of others, and of those that are not on the device. Waits until they are.
+    pub fn largest(&self) -> f32 {
+        let mut state = self.state.lock();
+        self.changed.wait_while(&mut state, |state| state.pieces > 0);
+        if state.failure.is_some() { f32::INFINITY } else { state.largest }
+    }
+
     /// Waits until no thread works on it any more; what has not begun does not begin.
     pub fn cancel(&self) {
         let mut state = self.state.lock();
@@ -68,11 +77,15 @@ impl Job {
         self.state.lock().failure.is_some()
     }
 
-    fn finish_piece(&self, result: Result<(), String>) {
+    /// With what no magnitude in the piece is larger than.
+    fn finish_piece(&self, result: Result<f32, String>) {
         let mut state = self.state.lock();
         state.pieces -= 1;
-        if let Err(why) = result {
-            state.failure.get_or_insert(why);
+        match result {
+            // (A number that is none would be lost in a comparison.)
+            Ok(largest) if largest <= state.largest => {}
+            Ok(largest) => state.largest = if largest.is_nan() { f32::INFINITY } else { largest },
+            Err(why) => drop(state.failure.get_or_insert(why)),
         }
         if state.pieces == 0 {
             self.changed.notify_all();
@@ -210,7 +223,7 @@ impl Loader {
         let strips = (weight.ne[1] as usize).div_ceil(32);
         let per_piece = (PIECE / (32 * weight.ne[0] as usize).max(1)).clamp(1, strips.max(1));
         let pieces = strips.div_ceil(per_piece) * weight.count();
-        let state = Mutex::new(JobState { pieces, failure: None });
+        let state = Mutex::new(JobState { pieces, largest: 0.0, failure: None });
         let changed = Condvar::new();
         let job = Arc::new(Job { weight, form, source, addr, importance, state, changed });
         let mut state = self.shared.work.lock();
@@ -321,7 +334,7 @@ fn work(device: &Device, shared: &Shared) {
         };
         let mut done = Done::default();
         let result = if piece.job.given_up() {
-            Ok(())
+            Ok(f32::INFINITY)
         } else {
             catch_unwind(AssertUnwindSafe(|| convert(device, &piece, &mut buffers, &mut done)))
                 .unwrap_or_else(|_| Err("internal error while converting".to_owned()))
@@ -350,12 +363,13 @@ struct Done {
     rounded: u64,
 }
 
+/// Brings a piece to the device: what no magnitude in it is larger than ([`Matrices::largest`]).
 fn convert(
     device: &Device,
     piece: &Piece,
     (bytes, tiles): &mut (Vec<u8>, Vec<u8>),
     Done { busy, squares, rounded }: &mut Done,
-) -> Result<(), String> {
+) -> Result<f32, String> {
     let job = &*piece.job;
     let [k, n, ..] = job.weight.ne.map(|n| n as usize);
     let (row, strips) = job.geometry();
@@ -377,12 +391,13 @@ fn convert(
         let of_matrix = importance.chunks_exact(k.max(1)).cycle().nth(piece.matrix).unwrap_or_default();
         *squares = source.squares(job.form, 0..piece.strips.len(), tiles, of_matrix);
     }
+    let largest = source.largest(job.form, tiles);
     lap(1);
     let offset = (piece.matrix * strips + piece.strips.start) * strip;
     let place = job.weight.tiles(job.addr.0).ok_or_else(|| WeightError::Format.to_string())?;
     device.write_tiles(&place, offset as u64, tiles).map_err(|error| error.to_string())?;
     lap(2);
-    Ok(())
+    Ok(largest)
 }
 
 #[cfg(test)]
@@ -402,7 +417,7 @@ mod tests {
             source: file,
             addr: DramAddr(0),
             importance: None,
-            state: Mutex::new(JobState { pieces: 2, failure: None }),
+            state: Mutex::new(JobState { pieces: 2, largest: 0.0, failure: None }),
             changed: Condvar::new(),
         });
         state.count(&job);

@@ -368,6 +368,16 @@ impl Weights {
         self.copies.plan(&self.device, of).map(PlannedTiles::Copy)
     }
 
+    /// A number that no magnitude of the weight in the place at `addr` is larger than, when it is resident. Infinity if it is not known: of tiles that are none of exact weights or beside the bytes, or of
+    /// bytes whose tiles are still to be made. (They change places then: what was planned is planned anew.)
+    pub fn largest(&self, addr: DramAddr) -> f32 {
+        let job = match self.records.lock().get(&addr.0) {
+            Some(Record { place: Place::Tiles { job, .. }, .. }) => Arc::clone(job),
+            _ => return f32::INFINITY,
+        };
+        job.largest()
+    }
+
     /// Tiles as they were planned. Consumers block here until the weight is resident.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What host and device must agree on for making BF16 tiles of weights without a second rounding ([`crate::exact`]), for products of many rows
+//! What host and device must agree on for making F16 or BF16 tiles of weights without a second rounding ([`crate::exact`]), for products of many rows
 //! ([`crate::matmul_block`]): parameters, work split, places in L1 and Dst.
 //!
 //! Tiles stay in L1, where the product that is the next step looks for them ([`crate::held`]): so who makes a tile is who holds it.
@@ -30,7 +30,13 @@ pub struct ExactTilesParams {
     pub row_tiles: u32,
     /// Where each worker leaves its first group ([`held::first`]).
     pub at: u32,
+    /// Whether they are F16, not BF16.
+    pub is_f16: u32,
 }
+
+/// What is added to the bits of a weight's magnitude for F16 tiles, in whose place the packers then cut them off behind ten bits: it becomes [`held::WEIGHTS_UP`] larger, and is rounded to the nine
+/// bits that the matrix unit takes, ties away from zero. (A zero becomes so small a number that the packers make it zero again.)
+pub const TO_F16: u32 = (held::WEIGHTS_UP << 23) + (1 << 13);
 
 /// Tiles of a piece.
 pub const PIECE_TILES: u32 = 2;
@@ -104,7 +110,7 @@ mod tests {
     #[test]
     fn groups_cover_all_tiles() {
         for (n_tiles, k_tiles, row_tiles) in [(3, 64, 16), (2, 7, 2), (1, 1, 5), (95, 9, 33)] {
-            let params = ExactTilesParams { first: 0, n_tiles, k_tiles, row_tiles, at: HEAP };
+            let params = ExactTilesParams { first: 0, n_tiles, k_tiles, row_tiles, at: HEAP, is_f16: 0 };
             let mut tiles = Vec::new();
             for index in 0..72 {
                 let held = params.held([index % 8, index / 8], [8, 9], index);

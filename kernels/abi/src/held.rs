@@ -5,10 +5,15 @@
 //! the launch that has left them there ([`mark`]).
 //!
 //! Nothing between the two steps may use L1: the host starts one right behind the other, and the second one looks for that number.
+//!
+//! Tiles are F16, if all weights of a matrix are in its range, otherwise BF16. The matrix unit multiplies nine bits behind the first one of an F16 number in SrcA, seven of BF16. It is told that
+//! SrcA has TF32: an F16 pattern in the place of a TF32 one is a number 2^[`F16_BIAS`] times as small (`SrcASrcB.md`), so activations need not be F16, too. Weights become
+//! 2^[`WEIGHTS_UP`] as large in their tiles, and activations 2^[`ACTIVATIONS_UP`] ([`crate::order`]): products are what they were.
 
+use crate::boot::MOST_COLUMNS;
 use crate::exact::GROUP_TILES;
 use crate::l1::HEAP_END;
-use crate::matmul::share;
+use crate::matmul::{F16_BIAS, share};
 use crate::target::CONGRUENCE;
 use crate::view::ElementType;
 
@@ -18,10 +23,27 @@ pub const FEW: u32 = 4;
 pub const TILE_BYTES: u32 = ElementType::TilesBf16.block_bytes();
 /// Bytes of a group's tiles.
 pub const GROUP_BYTES: u32 = GROUP_TILES as u32 * TILE_BYTES;
+/// Exponent by which weights are larger in F16 tiles: numbers from 2^-26 on have all bits there.
+pub const WEIGHTS_UP: u32 = 12;
+/// Exponent by which activations are larger that are multiplied with F16 tiles. Those of 2^27 and more have no room.
+pub const ACTIVATIONS_UP: u32 = F16_BIAS - WEIGHTS_UP;
+/// Weights are in F16's range, which goes to 2^17 in Tensix units (`FloatBitPatterns.md`), if no magnitude is larger than this. (Rounding reaches no further than 32.)
+pub const LARGEST_F16: f32 = 31.0;
+/// If none is larger than this, small weights lose too much.
+pub const LEAST_F16: f32 = 1.0 / 1024.0;
+
+/// The type of the tiles of exact weights none of whose magnitudes is larger than this number. (It may be no number.)
+pub const fn tiles_of(largest: f32) -> ElementType {
+    if largest > LEAST_F16 && largest <= LARGEST_F16 { ElementType::TilesF16 } else { ElementType::TilesBf16 }
+}
+
 /// Bytes in front of the first group.
 pub const MARK_BYTES: u32 = CONGRUENCE;
 
 const _: () = assert!(HEAP_END.is_multiple_of(CONGRUENCE) && GROUP_BYTES.is_multiple_of(CONGRUENCE));
+const _: () = assert!(TILE_BYTES == ElementType::TilesF16.block_bytes());
+// The largest F16 has exponent 31 - 15, and all of its mantissa.
+const _: () = assert!(LARGEST_F16 * ((1 << WEIGHTS_UP) as f32) * (1.0 + 1.0 / 1024.0) < (1 << 17) as f32);
 
 /// Whether the columns of the grid have rows of their own.
 pub const fn is_spread(row_tiles: u32) -> bool {
@@ -82,13 +104,12 @@ pub const fn offset(first_group: u32, k: u32) -> u32 {
 /// What is held together of `n_tiles` columns of tiles of K.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Held {
-    /// How many tiles hold it.
-    members: u32,
     /// The first column.
     first_column: u32,
-    /// Groups of a column, and of all of them.
+    /// Groups of a column.
     per_column: u32,
-    groups: u32,
+    /// The first group of each tile that holds some of it, and numbers that no group has. (Cores take tens of clocks for a division: a group is looked for among these.)
+    firsts: [u32; MOST_COLUMNS],
     /// The first group of this tile, and how many it holds.
     own: u32,
     count: u32,
@@ -104,7 +125,13 @@ impl Held {
         let per_column = per_column(k_tiles);
         let groups = columns * per_column;
         let (own, count) = share(groups, owners.member, owners.members);
-        Self { members: owners.members, first_column, per_column, groups, own, count, at }
+        let mut firsts = [u32::MAX; MOST_COLUMNS];
+        let mut member = 0;
+        while member < MOST_COLUMNS && (member as u32) < owners.members {
+            firsts[member] = share(groups, member as u32, owners.members).0;
+            member += 1;
+        }
+        Self { first_column, per_column, firsts, own, count, at }
     }
 
     /// How many groups this tile holds.
@@ -121,10 +148,14 @@ impl Held {
     /// Who holds tile `k` of K of a column, and where. The tiles behind it follow there, up to the end of its group.
     pub const fn find(&self, column: u32, k: u32) -> (u32, u32) {
         let index = (column - self.first_column) * self.per_column + k / GROUP_TILES as u32;
-        // The first member whose items end behind this one.
-        let member = ((index + 1) * self.members - 1) / self.groups;
-        let number = index - share(self.groups, member, self.members).0;
-        (member, self.at + offset(number, k % GROUP_TILES as u32))
+        // The last one that begins with this group or one before it.
+        let (mut member, mut next) = (0, 1);
+        while next < MOST_COLUMNS && self.firsts[next] <= index {
+            member = next;
+            next += 1;
+        }
+        let number = index - self.firsts[member];
+        (member as u32, self.at + offset(number, k % GROUP_TILES as u32))
     }
 }
 
@@ -171,6 +202,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn weights_out_of_range_do_not_become_f16() {
+        let is_f16 = |largest| tiles_of(largest) == ElementType::TilesF16;
+        assert!([0.002, 0.02, 1.0, 31.0].into_iter().all(is_f16));
+        assert!(![0.0, 0.0005, 32.0, f32::MAX, f32::INFINITY, f32::NAN].into_iter().any(is_f16));
     }
 
     #[test]

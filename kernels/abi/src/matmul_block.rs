@@ -47,8 +47,10 @@ pub struct BlockParams {
     pub row_tiles: u32,
     /// Tiles of weights in a block, at most ([`block_weights`]).
     pub block_weights: u32,
-    /// Where the step before has left weights in L1 ([`held::first`]), tiles of BF16; 0: they are src0.
+    /// Where the step before has left weights in L1 ([`held::first`]); 0: they are src0.
     pub held: u32,
+    /// Whether these are tiles of F16, not of BF16.
+    pub is_f16: u32,
     /// What becomes of this product and the one with the weights of more\[2\], a [`Gate`]; the result is in the order of activations then.
     pub gate: u32,
 }
@@ -405,7 +407,8 @@ mod tests {
             let owners = Owners::new(row_tiles, [0, 0], grid, 0);
             let held = if is_held { held::first(n_tiles, 20, owners) } else { 0 };
             let block_weights = block_weights(ty);
-            let params = BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights, held, gate };
+            let params =
+                BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights, held, is_f16: 0, gate };
             assert!(!is_held || HEAP_END - held::mark(held) <= held_bytes(row_tiles));
             let mut seen = BTreeSet::new();
             for index in 0..72 {
@@ -462,6 +465,7 @@ mod tests {
                 row_tiles: 16,
                 block_weights: BLOCK_WEIGHTS,
                 held: 0,
+                is_f16: 0,
                 gate: 0,
             };
             Plan::new(&params, [0, 0], [8, 9], 0).stays()
@@ -477,6 +481,7 @@ mod tests {
             row_tiles: 13,
             block_weights: BLOCK_WEIGHTS,
             held: 0,
+            is_f16: 0,
             gate: 0,
         };
         let plan = |x, y| Plan::new(&params, [x, y], [8, 9], y * 8 + x);

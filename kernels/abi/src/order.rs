@@ -4,6 +4,9 @@
 //! The matrix unit takes seven significant bits of SrcB in a fidelity phase. With block float weights one phase has to do for what an activation has: they are rounded to so many bits
 //! ([`SEVEN_BITS`]), since BF16's eighth bit would cost half as much time again and is less than what these weights have lost.
 //!
+//! F16 tiles of weights are smaller numbers to the matrix unit than they are ([`crate::held`]), and activations are as much larger then ([`LARGER`]). A power of two is exact. What has no room
+//! becomes infinite, which is 2^128 to the matrix unit: an activation of 2^27 or more counts as 2^28.
+//!
 //! What a gated unit gives is brought there at once, without rows in between, by the kernel of [`crate::sfpu`]: its blocks are [`Strip`]s then.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -29,14 +32,18 @@ pub struct OrderParams {
 /// Flag of the descriptor of an operator that brings activations to their order: they have seven significant bits, not eight.
 pub const SEVEN_BITS: u32 = 1 << 1;
 
+/// Flag of the descriptor of such an operator: they are 2^[`ACTIVATIONS_UP`](crate::held::ACTIVATIONS_UP) as large.
+pub const LARGER: u32 = 1 << 2;
+
 /// The bit of FP32 below the last one of seven significant bits and of what the packers round by, which add half of BF16's last bit: with so much more they round to the nearest of seven
 /// bits, ties away from zero. (The last bit of BF16 then is of no significance.)
 pub const HALF_OF_SEVEN: u32 = 1 << 15;
 
-/// What the descriptor of an operator that brings activations to their order says of them, where weights have this type.
+/// What the descriptor of an operator that brings activations to their order says of them, where what they are multiplied with has this type. (Of exact weights: what becomes of these.)
 pub const fn flags_for(weights: ElementType) -> u32 {
     match weights {
         ElementType::TilesBfp8 | ElementType::TilesBfp4 => SEVEN_BITS,
+        ElementType::TilesF16 => LARGER,
         _ => 0,
     }
 }

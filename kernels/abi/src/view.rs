@@ -31,6 +31,8 @@ pub enum ElementType {
     TilesF32,
     /// Weights without a second rounding: integers, and the scales of blocks beside them ([`tt_kernel_quant::exact`]). A block is a whole group.
     Exact(Kind),
+    /// Tiles of 2048 bytes that the device makes of exact weights: FP16 as Tensix units have it, of numbers 2^[`WEIGHTS_UP`](crate::held::WEIGHTS_UP) as large.
+    TilesF16,
 }
 
 impl ElementType {
@@ -59,6 +61,7 @@ impl ElementType {
             TilesBfp4 => 258,
             TilesF32 => 259,
             Exact(kind) => EXACT + kind as u32,
+            TilesF16 => EXACT_END,
         }
     }
 
@@ -75,6 +78,7 @@ impl ElementType {
             258 => TilesBfp4,
             259 => TilesF32,
             EXACT..EXACT_END => Exact(Kind::ALL[(code - EXACT) as usize]),
+            EXACT_END => TilesF16,
             _ => match GgmlType::from_number(code) {
                 Some(ty) => Ggml(ty),
                 None => return None,
@@ -87,7 +91,7 @@ impl ElementType {
         use ElementType::*;
         match self {
             Ggml(ty) => ty.block().0 as u32,
-            TilesBf16 | TilesBfp8 | TilesBfp4 | TilesF32 => TILE_DATUMS as u32,
+            TilesBf16 | TilesF16 | TilesBfp8 | TilesBfp4 | TilesF32 => TILE_DATUMS as u32,
             Exact(_) => (GROUP_TILES * TILE_DATUMS) as u32,
             I8 | I16 | I32 | I64 => 1,
         }
@@ -102,7 +106,7 @@ impl ElementType {
             I16 => 2,
             I32 => 4,
             I64 => 8,
-            TilesBf16 | TilesBfp8 | TilesBfp4 | TilesF32 => match self.tile_format() {
+            TilesBf16 | TilesF16 | TilesBfp8 | TilesBfp4 | TilesF32 => match self.tile_format() {
                 Some(format) => format.tile_bytes() as u32,
                 None => 0,
             },
@@ -114,6 +118,7 @@ impl ElementType {
     pub const fn tile_format(self) -> Option<DataFormat> {
         Some(match self {
             ElementType::TilesBf16 => DataFormat::Bf16,
+            ElementType::TilesF16 => DataFormat::Fp16,
             ElementType::TilesBfp8 | ElementType::Exact(_) => DataFormat::Bfp8,
             ElementType::TilesBfp4 => DataFormat::Bfp4,
             ElementType::TilesF32 => DataFormat::Fp32,
@@ -143,7 +148,7 @@ impl ElementType {
     }
 }
 
-/// Number of the first kind of exact weights, and the one behind the last.
+/// Number of the first kind of exact weights, and the one behind the last, which is that of F16 tiles.
 const EXACT: u32 = 260;
 const EXACT_END: u32 = EXACT + Kind::ALL.len() as u32;
 
@@ -157,6 +162,7 @@ impl fmt::Debug for ElementType {
             I32 => "I32",
             I64 => "I64",
             TilesBf16 => "TilesBf16",
+            TilesF16 => "TilesF16",
             TilesBfp8 => "TilesBfp8",
             TilesBfp4 => "TilesBfp4",
             TilesF32 => "TilesF32",
@@ -253,7 +259,7 @@ mod tests {
         }
         assert_eq!(
             (0..300).filter_map(ElementType::from_code).count(),
-            GgmlType::ALL.len() + 8 + Kind::ALL.len()
+            GgmlType::ALL.len() + 9 + Kind::ALL.len()
         );
         assert_eq!(std::format!("{:?} {:?}", ElementType::Q8_0, ElementType::I32), "Q8_0 I32");
     }

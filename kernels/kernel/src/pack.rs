@@ -226,7 +226,22 @@ pub fn configure_tiles() {
     Config.settle(cfg::PCK0_ADDR_CTRL_XY_REG_0_Xstride);
 }
 
-/// Packs a tile of BF16, where [`aim_tile`] says.
+/// The same for tiles of F16: FP32's mantissas are cut off behind ten bits, exponents saturate (`FormatConversion.md`). Dst is taken for FP32 by whoever configures the matrix unit.
+#[inline(never)]
+pub fn configure_f16_tiles() {
+    configure();
+    for section in SECTIONS {
+        Config.set(
+            nth(section, 2),
+            cfg::THCON_SEC0_REG1_Out_data_format.value(DataFormat::Fp16 as u32)
+                | cfg::THCON_SEC0_REG1_In_data_format.value(DataFormat::Fp32 as u32)
+                | cfg::THCON_SEC0_REG1_Disable_zero_compress.value(1),
+        );
+    }
+    Config.settle(nth(SECTIONS[3], 2));
+}
+
+/// Packs a tile of BF16 or F16, where [`aim_tile`] says.
 #[inline(always)]
 pub fn pack_tile() {
     ttinsn!(PACR { pack_sel: 0b1111, last: 1, ..PACR::ZERO }.word());

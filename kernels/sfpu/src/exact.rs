@@ -212,23 +212,13 @@ pub mod weights {
         p.finish()
     }
 
-    /// What becomes of four registers of the first and of the second 16 elements of a k-tile.
-    pub const fn faces(kind: Kind) -> [Program; 2] {
+    /// Registers with what registers of the first and of the second 16 elements of a k-tile are multiplied with, and with what is added.
+    pub const fn faces(kind: Kind) -> [[Reg; 2]; 2] {
         match kind {
-            Kind::Scale => [face(FIRST, lreg::ZERO), face(FIRST, lreg::ZERO)],
-            Kind::ScaleMin | Kind::SuperMin => [face(FIRST, SECOND), face(FIRST, SECOND)],
-            Kind::TwoScales | Kind::SuperTwo => [face(FIRST, lreg::ZERO), face(SECOND, lreg::ZERO)],
-            Kind::SuperFour => [face(OUTER_FIRST, FIRST), face(OUTER_FIRST, SECOND)],
+            Kind::Scale => [[FIRST, lreg::ZERO]; 2],
+            Kind::ScaleMin | Kind::SuperMin => [[FIRST, SECOND]; 2],
+            Kind::TwoScales | Kind::SuperTwo => [[FIRST, lreg::ZERO], [SECOND, lreg::ZERO]],
+            Kind::SuperFour => [[OUTER_FIRST, FIRST], [OUTER_FIRST, SECOND]],
         }
-    }
-
-    const fn face(factor: Reg, addend: Reg) -> Program {
-        let mut p = without_constants();
-        let mut i = 0;
-        while i < 4 {
-            p.mad(INTEGERS + i, factor, INTEGERS + i, addend);
-            i += 1;
-        }
-        p.finish()
     }
 }

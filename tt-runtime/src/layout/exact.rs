@@ -8,10 +8,10 @@ use std::ops::Range;
 
 use tt_isa::format::{FACE_DATUMS, FACE_DIM, TILE_DIM, tile_index};
 use tt_kernel_quant::exact::parts::{self, take_apart};
-use tt_kernel_quant::exact::{CELLS, COLUMNS, Factors, GROUP_TILES, INTEGER_BYTES, Kind, value};
+use tt_kernel_quant::exact::{CELLS, COLUMNS, Factors, GROUP_TILES, INTEGER_BYTES, Kind, half, value};
 
 use super::hot::{Products, prefetch};
-use super::{Isa, Matrices, pack::Lanes};
+use super::{Form, Isa, Matrices, pack::Lanes};
 
 /// Columns of ggml's matrix in a group.
 const GROUP: usize = GROUP_TILES * TILE_DIM;
@@ -49,6 +49,22 @@ impl Matrices<'_> {
         Kind::of(self.ty)
     }
 
+    /// A number that no magnitude is larger than in strips that have become `packed`: infinity for tiles, no number where a scale is none. It is made of the largest scale and the largest minimum,
+    /// so it may be some times as large as need be.
+    pub fn largest(&self, form: impl Into<Form>, packed: &[u8]) -> f32 {
+        let Form::Exact(kind) = form.into() else { return f32::INFINITY };
+        let [of_scale, of_min] = parts::largest(self.ty);
+        let strips = packed.chunks(kind.column_bytes(self.k.div_ceil(TILE_DIM)).max(1));
+        let groups = strips.flat_map(|strip| strip.chunks(kind.group_bytes(GROUP_TILES)));
+        let factors = groups.map(|group| &group[group.len() - kind.group_bytes(0)..]);
+        factors.fold(0.0, |largest, factors| {
+            let [scale, min] = largest_factors(kind, factors);
+            let of_group = scale * of_scale + min * of_min;
+            // (What is no number stays.)
+            if of_group <= largest || largest.is_nan() { largest } else { of_group }
+        })
+    }
+
     /// Packs some strips, one after the other, into `out`, which has just the size of their streams. How many of their values are
     /// not exact: -128 of `Q8_0`, which becomes -127.
     pub(super) fn pack_exact_strips(&self, isa: Isa, strips: Range<usize>, out: &mut [u8]) -> usize {
@@ -63,6 +79,25 @@ impl Matrices<'_> {
             rounded += parts::rounded(self.ty, bytes);
         }
         rounded
+    }
+}
+
+/// The largest magnitudes of scales and of minima in a group's words and outer factors.
+fn largest_factors(kind: Kind, factors: &[u8]) -> [f32; 2] {
+    let cells = factors.as_chunks::<CELL>().0;
+    let (words, outer) = cells.split_at(kind.word_rows() * CELLS);
+    // Magnitudes are in the order of their bits, numbers that are none behind all others.
+    let largest = |cells: &[[u8; CELL]], shift: u32, bits: u32| {
+        cells.iter().fold(0, |largest, cell| (u32::from_le_bytes(*cell) >> shift & bits).max(largest))
+    };
+    let single = |cells| f32::from_bits(largest(cells, 0, u32::MAX >> 1));
+    let halves = || [0, 16].map(|shift| half(largest(words, shift, u32::from(u16::MAX >> 1)) as u16));
+    match kind {
+        Kind::Scale => [single(words), 0.0],
+        Kind::ScaleMin => halves(),
+        Kind::TwoScales => [halves()[0].max(halves()[1]), 0.0],
+        Kind::SuperTwo => [single(outer), 0.0],
+        Kind::SuperMin | Kind::SuperFour => [single(&outer[..COLUMNS]), single(&outer[COLUMNS..])],
     }
 }
 

@@ -4,7 +4,7 @@ use super::elementwise::{self, Glu, gated, sfpu_allowed};
 use super::{Unsupported, check};
 use tt_kernel_abi::exact::GROUP_TILES;
 use tt_kernel_abi::exact_tiles::ExactTilesParams;
-use tt_kernel_abi::held::{self, GROUP_BYTES, MARK_BYTES, Owners};
+use tt_kernel_abi::held::{self, GROUP_BYTES, MARK_BYTES, Owners, tiles_of};
 use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
 use tt_kernel_abi::matmul_block::{BlockParams, Gate, block_weights, held_bytes};
 use tt_kernel_abi::norm_order::{self, NormOrderParams};
@@ -29,6 +29,13 @@ pub fn worth_blocks(product: &OpDescriptor) -> bool {
 pub fn worth_block_tiles(product: &OpDescriptor, grid: [u32; 2]) -> bool {
     let is_exact = product.src0.element_type().and_then(ElementType::exact).is_some();
     is_exact && fits_blocks(product) && worth_rows(product) && most_columns(product, grid) > 0
+}
+
+/// The type of what a product in blocks multiplies with: that of its weights, or of the tiles that exact weights become, none of whose magnitudes is larger than `largest` (infinity, if that is not known).
+/// Activations are [brought to an order](order_blocks) for that type.
+pub fn block_weights_type(product: &OpDescriptor, largest: impl FnOnce() -> f32) -> Option<ElementType> {
+    let weights = product.src0.element_type()?;
+    Some(if weights.exact().is_some() { tiles_of(largest()) } else { weights })
 }
 
 /// Whether a product of exact weights has enough rows.
@@ -66,8 +73,8 @@ pub fn block_tiles(product: &OpDescriptor, grid: [u32; 2]) -> impl Iterator<Item
     (0..n).step_by(columns as usize).map(move |first| (first, columns.min(n - first)))
 }
 
-/// The steps for columns `first` and on of a product of weights without a second rounding, a part of [`block_tiles`]: one leaves tiles of these weights in L1, the other one
-/// multiplies them with `src1`, as [`order_blocks`] has made it of what the product multiplied with. Nothing may be between them ([`needs_next`]).
+/// The steps for columns `first` and on of a product of weights without a second rounding, a part of [`block_tiles`]: one leaves tiles of type `tiles` ([`block_weights_type`]) in L1, the other one
+/// multiplies them with `src1`, as [`order_blocks`] has made it for that type of what the product multiplied with. Nothing may be between them ([`needs_next`]).
 ///
 /// # Errors
 ///
@@ -75,9 +82,15 @@ pub fn block_tiles(product: &OpDescriptor, grid: [u32; 2]) -> impl Iterator<Item
 pub fn blocks_of_tiles(
     product: &OpDescriptor,
     [first, columns]: [u32; 2],
+    tiles: ElementType,
     src1: &TensorView,
     grid: [u32; 2],
 ) -> Result<[OpDescriptor; 2], Unsupported> {
+    let is_f16 = match tiles {
+        ElementType::TilesF16 => 1,
+        ElementType::TilesBf16 => 0,
+        other => return Err(format!("{other:?} of exact weights").into()),
+    };
     let [k, n, ..] = product.src0.ne;
     let is_part = first.is_multiple_of(TILE) && first.checked_add(columns).is_some_and(|end| end <= n);
     let n_tiles = columns.div_ceil(TILE);
@@ -87,17 +100,17 @@ pub fn blocks_of_tiles(
     }
     let (k_tiles, row_tiles) = (k.div_ceil(TILE), product.src1.ne[1].div_ceil(TILE));
     let at = held::first(n_tiles, k_tiles, Owners::new(row_tiles, [0, 0], grid, 0));
-    let params = ExactTilesParams { first: first / TILE, n_tiles, k_tiles, row_tiles, at };
+    let params = ExactTilesParams { first: first / TILE, n_tiles, k_tiles, row_tiles, at, is_f16 };
     let op = OpDescriptor::of::<kernel::ExactTiles>(&params, product.cores);
-    let tiles = OpDescriptor { src0: product.src0, ..op };
+    let made = OpDescriptor { src0: product.src0, ..op };
     let mut dst = product.dst;
     dst.addr += u64::from(first) * dst.nb[0];
     dst.ne[0] = columns;
-    let blocks = in_blocks(&OpDescriptor { dst, ..*product }, ElementType::TilesBf16, src1)?;
+    let blocks = in_blocks(&OpDescriptor { dst, ..*product }, tiles, src1)?;
     let mut params = *blocks.params.get::<kernel::MatmulBlock>();
-    (params.n_tiles, params.held) = (n_tiles, at);
+    (params.n_tiles, params.held, params.is_f16) = (n_tiles, at, is_f16);
     let params = Params::of::<kernel::MatmulBlock>(&params);
-    Ok([tiles, OpDescriptor { src0: TensorView::NONE, params, ..blocks }])
+    Ok([made, OpDescriptor { src0: TensorView::NONE, params, ..blocks }])
 }
 
 /// Whether a step leaves something in L1 for the next one: no other may be between the two.
@@ -288,6 +301,7 @@ fn in_blocks(
         row_tiles: src1.ne[1].div_ceil(TILE),
         block_weights: block_weights(weights),
         held: 0,
+        is_f16: 0,
         gate: Gate::None as u32,
     };
     // Offsets of tiles have 32 bits.
@@ -344,7 +358,9 @@ mod tests {
             for (first, columns) in block_tiles(&product, GRID) {
                 assert!(first == next && columns > 0);
                 next += columns;
-                let [made, step] = blocks_of_tiles(&product, [first, columns], &src1, GRID).unwrap();
+                let part = [first, columns];
+                let [made, step] =
+                    blocks_of_tiles(&product, part, ElementType::TilesF16, &src1, GRID).unwrap();
                 let tiles = made.params.get::<kernel::ExactTiles>();
                 let params = step.params.get::<kernel::MatmulBlock>();
                 assert_eq!(
@@ -356,6 +372,7 @@ mod tests {
                     (columns, product.dst.addr + 4 * u64::from(first))
                 );
                 assert_eq!((params.held, params.row_tiles), (tiles.at, tiles.row_tiles));
+                assert_eq!([params.is_f16, tiles.is_f16], [1; 2]);
                 let held = HEAP_END - held::mark(tiles.at);
                 assert!(held <= held_bytes(params.row_tiles), "{k} x {n}, {rows} rows: {held}");
             }
@@ -370,10 +387,15 @@ mod tests {
         let product = product(ElementType::Exact(Kind::Scale), [512, 256, 64]);
         let src1 = TensorView { addr: 6 << 24, ..block_form(&product.src1) };
         for part in [[0, 288], [16, 32], [32, 256], [0, 0]] {
-            assert!(blocks_of_tiles(&product, part, &src1, GRID).is_err(), "{part:?}");
+            let steps = blocks_of_tiles(&product, part, ElementType::TilesBf16, &src1, GRID);
+            assert!(steps.is_err(), "{part:?}");
         }
         // Other workers than those of the product.
-        assert!(blocks_of_tiles(&product, [0, 256], &src1, [8, 8]).is_err());
+        let steps = |tiles, grid| blocks_of_tiles(&product, [0, 256], tiles, &src1, grid);
+        assert!(steps(ElementType::TilesBf16, [8, 8]).is_err());
+        // What weights do not become.
+        assert!(steps(ElementType::TilesBfp8, GRID).is_err());
+        assert!(steps(ElementType::TilesF16, GRID).is_ok());
         assert!(blocks(&product, &src1).is_err());
     }
 }

@@ -30,19 +30,20 @@ struct Scales {
 }
 
 impl Scales {
-    fn random(rng: &mut Rng, kind: Kind) -> Self {
+    /// Random ones; words and outer factors that are floats are `factor` times as large.
+    fn random(rng: &mut Rng, kind: Kind, factor: f32) -> Self {
         let half = |rng: &mut Rng| {
             // Denormals, too.
             let scale = if rng.next().is_multiple_of(8) { 1e-6 } else { 1.0 };
-            u32::from(f16::from_f32(rng.unit() * scale).to_bits())
+            u32::from(f16::from_f32(rng.unit() * scale * factor).to_bits())
         };
         let words = std::array::from_fn(|_| match kind {
-            Kind::Scale => rng.unit().to_bits(),
+            Kind::Scale => (rng.unit() * factor).to_bits(),
             Kind::ScaleMin | Kind::TwoScales => half(rng) | half(rng) << 16,
             Kind::SuperMin | Kind::SuperTwo => rng.next() & 0xFFFF,
             Kind::SuperFour => rng.next() & 0xFF,
         });
-        Self { words, outer: [rng.unit(), rng.unit()] }
+        Self { words, outer: [rng.unit() * factor, rng.unit() * factor] }
     }
 
     /// The weight of an integer in element `element` of tile `tile`.
@@ -65,22 +66,27 @@ impl Scales {
 }
 
 impl Matrix {
-    pub fn random(rng: &mut Rng, kind: Kind, [k, n, count]: [usize; 3]) -> Self {
+    pub fn random(rng: &mut Rng, kind: Kind, shape: [usize; 3]) -> Self {
+        Self::enlarged(rng, kind, shape, 1.0)
+    }
+
+    /// All weights are `factor` times as large.
+    pub fn enlarged(rng: &mut Rng, kind: Kind, [k, n, count]: [usize; 3], factor: f32) -> Self {
         let mut matrix = Self { kind, k, n, count, bytes: Vec::new(), weights: vec![0.0; count * n * k] };
         for m in 0..count {
             for n_tile in 0..n.div_ceil(TILE) {
                 for group in 0..(k / TILE).div_ceil(GROUP_TILES) {
-                    matrix.group(rng, m, n_tile, group);
+                    matrix.group(rng, m, n_tile, group, factor);
                 }
             }
         }
         matrix
     }
 
-    fn group(&mut self, rng: &mut Rng, m: usize, n_tile: usize, group: usize) {
+    fn group(&mut self, rng: &mut Rng, m: usize, n_tile: usize, group: usize, factor: f32) {
         let kind = self.kind;
         let tiles = GROUP_TILES.min(self.k / TILE - group * GROUP_TILES);
-        let scales: Vec<Scales> = (0..TILE).map(|_| Scales::random(rng, kind)).collect();
+        let scales: Vec<Scales> = (0..TILE).map(|_| Scales::random(rng, kind, factor)).collect();
         for tile in 0..tiles {
             for at in 0..TILE * TILE {
                 let (face, row, column) = (at / 256, at / 16 % 16, at % 16);

@@ -1,14 +1,39 @@
-//! BF16 tiles of weights that are not rounded a second time, and products of many rows with them.
+//! F16 and BF16 tiles of weights that are not rounded a second time, and products of many rows with them.
 
 use std::sync::Arc;
 
-use half::bf16;
 use tt_kernel_abi::exact::Kind;
+use tt_kernel_abi::held::{LARGEST_F16, WEIGHTS_UP};
 use tt_runtime::layout::{Form, GgmlType, pack};
 use tt_runtime::{Device, ElementType, Error, OpDescriptor, TensorView, ops};
 
 use super::exact::{Matrix, Product, activations, error, floats, read};
 use super::{Rng, upload};
+
+/// What tiles can be.
+pub const TILES: [ElementType; 2] = [ElementType::TilesF16, ElementType::TilesBf16];
+
+/// A random matrix whose weights can become such tiles.
+fn matrix(rng: &mut Rng, kind: Kind, [k, n]: [usize; 2], tiles: ElementType) -> Matrix {
+    // Of factors and scales up to 1.
+    let largest = match kind {
+        Kind::Scale | Kind::TwoScales => 127.0,
+        Kind::ScaleMin => 127.0 + 1.0,
+        Kind::SuperMin => 255.0 * 127.0 + 255.0,
+        Kind::SuperTwo => 128.0 * 127.0,
+        Kind::SuperFour => 127.0 + 15.0,
+    };
+    match tiles {
+        ElementType::TilesF16 => {
+            // (Halves are rounded.)
+            let factor = 0.99 * LARGEST_F16 / largest;
+            let matrix = Matrix::enlarged(rng, kind, [k, n, 1], factor);
+            assert!(matrix.weights.iter().all(|weight| weight.abs() <= LARGEST_F16.into()), "{kind:?}");
+            matrix
+        }
+        _ => Matrix::random(rng, kind, [k, n, 1]),
+    }
+}
 
 /// Random blocks of a type: every scale, also denormal and infinite ones.
 pub fn random_blocks(rng: &mut Rng, ty: GgmlType, k: usize, n: usize) -> Vec<u8> {
@@ -30,6 +55,7 @@ fn steps(
     product: &OpDescriptor,
     ordered: &TensorView,
     columns: Option<u32>,
+    tiles: ElementType,
 ) -> Vec<[OpDescriptor; 2]> {
     let (n, (width, height)) = (product.src0.ne[1], device.info().expect("it boots").grid);
     let grid = [width, height];
@@ -40,21 +66,21 @@ fn steps(
             (0..n).step_by(columns as usize).map(|first| (first, columns.min(n - first))).collect()
         }
     };
-    let part =
-        |(first, columns)| ops::blocks_of_tiles(product, [first, columns], ordered, grid).expect("supported");
+    let part = |(first, columns)| {
+        ops::blocks_of_tiles(product, [first, columns], tiles, ordered, grid).expect("supported")
+    };
     parts.into_iter().map(part).collect()
 }
 
 /// Runs a product by way of tiles: the result's bytes.
-fn run(device: &Arc<Device>, product: &OpDescriptor, columns: Option<u32>) -> Vec<u8> {
+fn run(device: &Arc<Device>, product: &OpDescriptor, columns: Option<u32>, tiles: ElementType) -> Vec<u8> {
     let form = ops::block_form(&product.src1);
     let (_o, at) = upload(device, &vec![0; form.span() as usize], 0);
     let ordered = TensorView { addr: at, ..form };
     let mut stream = device.stream();
-    let order =
-        ops::order_blocks(&product.src1, &ordered, ElementType::TilesBf16, product.cores).expect("supported");
+    let order = ops::order_blocks(&product.src1, &ordered, tiles, product.cores).expect("supported");
     stream.push(&order).expect("open");
-    for steps in steps(device, product, &ordered, columns) {
+    for steps in steps(device, product, &ordered, columns, tiles) {
         assert!(ops::needs_next(&steps[0]) && !ops::needs_next(&steps[1]));
         stream.push_together(&steps).expect("open");
     }
@@ -63,11 +89,11 @@ fn run(device: &Arc<Device>, product: &OpDescriptor, columns: Option<u32>) -> Ve
 }
 
 /// The weights as the matrix unit sees them: products with rows that have a single one, for each of `picks` at that element of K.
-pub fn seen(device: &Arc<Device>, matrix: &Matrix, picks: &[usize]) -> Vec<f32> {
+pub fn seen(device: &Arc<Device>, matrix: &Matrix, picks: &[usize], tiles: ElementType) -> Vec<f32> {
     let mut x = vec![0.0; picks.len() * matrix.k];
     picks.iter().enumerate().for_each(|(row, pick)| x[row * matrix.k + pick] = 1.0);
     let product = Product::new(device, matrix, &x);
-    floats(&run(device, &product.op, None))
+    floats(&run(device, &product.op, None, tiles))
 }
 
 /// BF16 as the packers round to it: to the nearest, ties away from zero. What is denormal is zero.
@@ -76,12 +102,22 @@ pub fn rounded(x: f32) -> f32 {
     if x.abs() < f32::MIN_POSITIVE { 0.0 } else { rounded }
 }
 
+/// A weight in such tiles. Of F16 nine bits behind the first are multiplied, rounded the same way; magnitudes have to be less than 32.
+fn in_tiles(x: f32, tiles: ElementType) -> f32 {
+    if tiles != ElementType::TilesF16 {
+        return rounded(x);
+    }
+    let rounded = f32::from_bits((x.to_bits() + (1 << 13)) & !0x3FFF);
+    let least = 2f32.powi(-14 - WEIGHTS_UP as i32);
+    if rounded.abs() < least { 0.0 } else { rounded }
+}
+
 /// Errors of a product against double precision, with activations as the kernel rounds them.
 #[derive(Debug)]
 pub struct Errors {
     /// Over the quantised weights.
     pub exact: f64,
-    /// Over these rounded to BF16.
+    /// Over these in tiles.
     pub of_tiles: f64,
 }
 
@@ -92,36 +128,39 @@ pub fn product(
     kind: Kind,
     [k, n, rows]: [usize; 3],
     columns: Option<u32>,
+    tiles: ElementType,
 ) -> (Vec<u8>, Errors) {
-    let mut matrix = Matrix::random(rng, kind, [k, n, 1]);
+    let mut matrix = matrix(rng, kind, [k, n], tiles);
     let x = activations(rng, k * rows);
     let product = Product::new(device, &matrix, &x);
-    let got = run(device, &product.op, columns);
+    let got = run(device, &product.op, columns, tiles);
     let near: Vec<f32> = x.iter().map(|&x| rounded(x)).collect();
     let products =
         |matrix: &Matrix| -> Vec<f64> { near.chunks(k).flat_map(|row| matrix.times(0, row)).collect() };
     let got_values = floats(&got);
     let exact = error(&got_values, &products(&matrix));
-    matrix.weights.iter_mut().for_each(|weight| *weight = rounded(*weight as f32).into());
+    matrix.weights.iter_mut().for_each(|weight| *weight = in_tiles(*weight as f32, tiles).into());
     let of_tiles = error(&got_values, &products(&matrix));
     (got, Errors { exact, of_tiles })
 }
 
-/// The largest error of weights as the matrix unit sees them, of random integers and scales, in units of what BF16 and single precision may lose.
+/// The largest error of weights as the matrix unit sees them, of random integers and scales, in units of what tiles and single precision may lose.
 pub fn largest_error(
     device: &Arc<Device>,
     rng: &mut Rng,
     kind: Kind,
     [k, n]: [usize; 2],
     picks: &[usize],
+    tiles: ElementType,
 ) -> f64 {
-    let matrix = Matrix::random(rng, kind, [k, n, 1]);
-    let got = seen(device, &matrix, picks);
+    let matrix = matrix(rng, kind, [k, n], tiles);
+    let got = seen(device, &matrix, picks, tiles);
+    let bits = if tiles == ElementType::TilesF16 { 9 } else { 7 };
     let largest = matrix.weights.iter().fold(0f64, |largest, x| largest.max(x.abs()));
     let want = picks.iter().flat_map(|&pick| (0..n).map(move |column| (column, pick)));
     let errors = want.zip(&got).map(|((column, pick), &got)| {
         let want = matrix.weights[column * k + pick];
-        let unit = f64::from(bf16::from_f64(want).to_f32()).abs() / 256.0 + largest / f64::from(1 << 22);
+        let unit = want.abs() / f64::from(2 << bits) + largest / f64::from(1 << 22);
         (f64::from(got) - want).abs() / unit
     });
     errors.fold(0.0, |largest, error| if error.is_nan() { f64::INFINITY } else { largest.max(error) })
@@ -133,7 +172,8 @@ pub fn steps_apart(device: &Arc<Device>, rng: &mut Rng, [k, n, rows]: [usize; 3]
     let product = Product::new(device, &matrix, &activations(rng, k * rows));
     let form = ops::block_form(&product.op.src1);
     let (_o, at) = upload(device, &vec![0; form.span() as usize], 0);
-    let steps = steps(device, &product.op, &TensorView { addr: at, ..form }, None);
+    let ordered = TensorView { addr: at, ..form };
+    let steps = steps(device, &product.op, &ordered, None, ElementType::TilesBf16);
     let run = |steps: &[OpDescriptor]| -> Result<(), Error> {
         let mut stream = device.stream();
         stream.push_together(steps)?;

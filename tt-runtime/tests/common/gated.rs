@@ -54,7 +54,7 @@ pub fn blocks(
     let rows_first = ops::glu(function, false, &PARAMS, &src0, src1, &dst, workers).expect("supported");
     device.execute(&rows_first).expect("no finding");
     let mut all = Vec::new();
-    for weights in [ElementType::TilesBfp8, ElementType::TilesBf16] {
+    for weights in [ElementType::TilesBfp8, ElementType::TilesBf16, ElementType::TilesF16] {
         let at_once = ops::glu_blocks(function, false, &PARAMS, operands, &ordered, weights, workers);
         device.execute(&at_once.expect("supported")).expect("no finding");
         let found = result();

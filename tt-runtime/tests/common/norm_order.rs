@@ -39,7 +39,7 @@ pub fn blocks(device: &Arc<Device>, rng: &mut Rng, &[k, rows]: &[u32; 2]) -> Vec
     let rows_first = ops::norm_mul(RmsNorm, EPS, &src, &weights, &dst, workers).expect("supported");
     device.execute(&rows_first).expect("no finding");
     let mut all = Vec::new();
-    for of in [ElementType::TilesBfp8, ElementType::TilesBf16] {
+    for of in [ElementType::TilesBfp8, ElementType::TilesBf16, ElementType::TilesF16] {
         let at_once = ops::rms_norm_blocks(EPS, [&src, &weights], &ordered, of, workers);
         device.execute(&at_once.expect("supported")).expect("no finding");
         let found = result();

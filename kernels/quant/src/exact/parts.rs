@@ -125,6 +125,26 @@ pub fn take_apart<L: Lookup>(ty: GgmlType, blocks: &[u8], integers: &mut [u8], f
     }
 }
 
+/// No magnitude of a type is larger than these times the largest magnitude of its scales and of its minima. Scales are words, or outer factors: factors of these that are words
+/// are taken for as large as they can be.
+pub const fn largest(ty: GgmlType) -> [f32; 2] {
+    use GgmlType::*;
+    match ty {
+        Q4_0 => [8.0, 0.0],
+        Q4_1 => [15.0, 1.0],
+        Q5_0 => [16.0, 0.0],
+        Q5_1 => [31.0, 1.0],
+        MXFP4 | NVFP4 => [12.0, 0.0],
+        Q2_K => [15.0 * 3.0, 15.0],
+        Q3_K => [32.0 * 4.0, 0.0],
+        Q4_K => [63.0 * 15.0, 63.0],
+        Q5_K => [63.0 * 31.0, 63.0],
+        Q6_K => [128.0 * 32.0, 0.0],
+        IQ4_XS => [32.0 * 127.0, 0.0],
+        _ => [LARGEST as f32, 0.0],
+    }
+}
+
 /// How many values in whole blocks of a type are not what their integers say: -128 of `Q8_0`, for which its neighbour -127 stands.
 pub fn rounded(ty: GgmlType, blocks: &[u8]) -> usize {
     match ty {

@@ -108,3 +108,28 @@ fn block_float_tiles_are_never_larger() {
         }
     }
 }
+
+/// Every magnitude is within the bound, which is some times as large at most: where scales have factors, these are taken for the largest that there are.
+#[test]
+fn no_magnitude_is_larger_than_the_bound() {
+    for (ty, kind) in types() {
+        let form = Form::Exact(kind);
+        for (k, n, count) in shapes(ty) {
+            let bytes = random_rows(ty, k, n * count);
+            let source = Matrices::new(ty, &bytes, k, n, count).unwrap();
+            let mut stream = vec![0; source.strip_bytes(form) * source.strips()];
+            source.pack_strips(form, Isa::best(), 0..source.strips(), &mut stream);
+            let bound = source.largest(form, &stream);
+            let values =
+                stream.chunks(source.strip_bytes(form)).flat_map(|strip| form.unpack_strip(k, strip));
+            let largest = values.fold(0f32, |largest, x| largest.max(x.abs()));
+            println!("{ty:?} {k} x {n}: {largest:e} of {bound:e}");
+            assert!(
+                bound >= largest || bound.is_nan(),
+                "{ty:?} {k} x {n}: {largest:e} is more than {bound:e}"
+            );
+        }
+    }
+    let tiles = Matrices::new(GgmlType::F32, &[0; 128], 32, 1, 1).unwrap();
+    assert_eq!(tiles.largest(WeightFormat::Bf16, &[0; 2048]), f32::INFINITY);
+}

@@ -1,10 +1,10 @@
-//! BF16 tiles of weights that are not rounded a second time ([`tt_kernel_abi::exact_tiles`]), for products of many rows: those read all weights for
+//! F16 or BF16 tiles of weights that are not rounded a second time ([`tt_kernel_abi::exact_tiles`]), for products of many rows: those read all weights for
 //! each eight rows otherwise.
 //!
 //! ```text
 //!        group           integers: SrcA          Dst: integers, then weights
 //! BRISC -in L1-> TRISC0 -----------------> TRISC1 ---------------------------> TRISC2 -> tiles in L1
-//!   ^              +---Dst: words, outer factors--^ matrix unit: to Dst           packs, BF16
+//!   ^              +---Dst: words, outer factors--^ matrix unit: to Dst           packs
 //!  DRAM (NoC 0)                                     vector unit: times factors
 //! ```
 //!
@@ -22,7 +22,8 @@
 //! a piece of the same number or an earlier one, so none closes a circle.
 //!
 //! Numerics: in single precision a weight is bit for bit ggml's `to_float`, but that a zero may have the other sign and denormal results are zero; the packers
-//! round it to BF16, to the nearest, ties away from zero.
+//! round it to BF16, to the nearest, ties away from zero. For F16 the vector unit rounds it to the nine bits behind the first that the matrix unit takes, in the same way, and the packers write it as it is; zeros and numbers
+//! below 2^-26 are so small there that the matrix unit takes them for zero ([`exact_tiles::TO_F16`], [`tt_kernel_abi::held`]).
 
 pub mod brisc;
 pub mod ncrisc;

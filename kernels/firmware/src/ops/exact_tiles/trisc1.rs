@@ -1,21 +1,26 @@
 //! TRISC1: integers from SrcA to Dst, then what their factors make of them.
 //!
+//! F16 tiles need exponents that are larger, and the packers would cut off what the matrix unit does not take: both is one number that is added to the bits of a magnitude ([`TO_F16`]), and stays in
+//! a constant register. For BF16 tiles it is zero.
+//!
 //! What is repeated for each eight columns of a tile is recorded once a launch ([`record_weights`]): eight registers, first those of the first 16 elements of K, then
 //! the others. Dst's counter stays zero; the offset of TRISC1's addresses moves, in the instruction stream.
 
 use super::{SEM_FILLED, SEM_TAKEN, SEM_WORDS, groups, has_groups, kind};
 use crate::ops::matmul::exact::trisc1::{SECOND_ROWS, decode, parts, point, record_only, repeat, store};
-use crate::rt::chip::insn::{SEMGET, SEMPOST, SETRWC, STALLWAIT};
+use crate::rt::chip::insn::{SEMGET, SEMPOST, SETRWC, SFPIADD, SFPMAD, STALLWAIT};
 use crate::rt::chip::thread;
 use crate::rt::launch::TileLaunch;
-use crate::rt::matrix::{RWC_ALL, SRCA, configure_moves, move_rows, move_tile};
+use crate::rt::matrix::{REPLAY_WORDS, RWC_ALL, SRCA, configure_moves, move_rows, move_tile};
+use crate::rt::mmio::unrolled_never;
 use crate::rt::tensix::{block, push, sem, sem_cond, setc16, sync, until};
 use crate::rt::tilize::Tiles;
-use crate::rt::vector::load;
+use crate::rt::vector::{load, set_constants};
 use crate::{semwait, ttinsn, ttprogram};
 use tt_isa::format::{DataFormat, FACE_DIM};
+use tt_isa::sfpu::{lreg, sfpiadd};
 use tt_kernel_abi::exact::{FACTORS, Kind, OUTER, RESULTS, TILE_ROWS, TILES, WORD_ROWS, WORD_SLOTS, WORDS};
-use tt_kernel_abi::exact_tiles::{ExactTilesParams, PIECE_TILES, rows};
+use tt_kernel_abi::exact_tiles::{ExactTilesParams, PIECE_TILES, TO_F16, rows};
 use tt_kernel_abi::matmul::ROW_GROUP;
 use tt_kernel_sfpu::Program;
 use tt_kernel_sfpu::exact::weights::{self as programs, FIRST, INTEGERS, OUTER_FIRST, OUTER_SECOND, SECOND};
@@ -29,7 +34,12 @@ const K_FACE: u32 = 2 * FACE_DIM as u32;
 #[inline(never)]
 pub fn run(launch: &TileLaunch, params: &ExactTilesParams) {
     let Some(kind) = kind(launch).filter(|_| has_groups()) else { return };
-    configure_moves(DataFormat::Bf16);
+    let (dst, added) = match params.is_f16 {
+        0 => (DataFormat::Bf16, 0),
+        _ => (DataFormat::Fp32, TO_F16),
+    };
+    configure_moves(dst);
+    set_constants(&[added, 0, 0, 0]);
     ttinsn!(SETRWC { bit_mask: RWC_ALL, ..SETRWC::ZERO }.word());
     record_weights(kind);
     let mut pieces = 0;
@@ -124,61 +134,47 @@ fn factors(kind: Kind) {
     }
 }
 
-/// Loads of four registers of integers, `$row` rows and more from the first.
-macro_rules! load_four {
-    ($row:expr) => {
-        ttinsn!(load(INTEGERS, $row));
-        ttinsn!(load(INTEGERS + 1, $row + REGISTER));
-        ttinsn!(load(INTEGERS + 2, $row + 2 * REGISTER));
-        ttinsn!(load(INTEGERS + 3, $row + 3 * REGISTER));
-    };
-}
-
-/// Stores of them.
-macro_rules! store_four {
-    ($row:expr) => {
-        ttinsn!(store(INTEGERS, $row));
-        ttinsn!(store(INTEGERS + 1, $row + REGISTER));
-        ttinsn!(store(INTEGERS + 2, $row + 2 * REGISTER));
-        ttinsn!(store(INTEGERS + 3, $row + 3 * REGISTER));
-    };
-}
-
+/// Registers that are computed together: those of the 16 elements of a face.
+const AT_ONCE: u32 = 4;
 /// Instructions of eight columns of a tile.
-const WORDS_OF_A_PART: u32 = 2 * (4 + 4) + words_of_faces(Kind::Scale);
+const WORDS_OF_A_PART: u32 = 2 * 4 * AT_ONCE;
 
-/// Those of the vector unit's arithmetic: as many for every kind.
-const fn words_of_faces(kind: Kind) -> u32 {
-    let [first, second] = programs::faces(kind);
-    (first.words().len() + second.words().len()) as u32
-}
+const _: () = assert!(WORDS_OF_A_PART <= REPLAY_WORDS);
 
-/// Records them, and executes nothing.
-macro_rules! record_kind {
-    ($kind:ident) => {{
-        const FACES: [Program; 2] = programs::faces(Kind::$kind);
-        const FIRST_FACE: Program = FACES[0];
-        const SECOND_FACE: Program = FACES[1];
-        const { assert!(words_of_faces(Kind::$kind) == words_of_faces(Kind::Scale)) };
-        load_four!(0);
-        ttprogram!(FIRST_FACE);
-        store_four!(0);
-        load_four!(K_FACE);
-        ttprogram!(SECOND_FACE);
-        store_four!(K_FACE);
-    }};
-}
-
-/// Records what is done with eight columns of a tile.
+/// Records what is done with eight columns of a tile, and executes nothing.
 #[inline(never)]
 fn record_weights(kind: Kind) {
     ttinsn!(record_only(0, WORDS_OF_A_PART));
-    match kind {
-        Kind::Scale => record_kind!(Scale),
-        Kind::ScaleMin => record_kind!(ScaleMin),
-        Kind::TwoScales => record_kind!(TwoScales),
-        Kind::SuperMin => record_kind!(SuperMin),
-        Kind::SuperTwo => record_kind!(SuperTwo),
-        Kind::SuperFour => record_kind!(SuperFour),
+    let [first, second] = programs::faces(kind);
+    record_face(0, first);
+    record_face(K_FACE, second);
+}
+
+/// The face whose rows are `row` rows from the first on. What the vector unit multiplies is there one instruction late (`SFPMAD.md`): others are in between.
+#[inline(never)]
+fn record_face(row: u32, [factor, addend]: [u32; 2]) {
+    /// From the instruction for one register to that for the next.
+    const fn step([first, next]: [u32; 2]) -> u32 {
+        next - first
+    }
+    const fn multiply(register: u32, lreg_src_a: u32, lreg_src_c: u32) -> u32 {
+        SFPMAD { lreg_src_a, lreg_src_b: register, lreg_src_c, lreg_dest: register, instr_mod1: 0 }.word()
+    }
+    const fn round(lreg_dest: u32) -> u32 {
+        let lreg_c = lreg::PROGRAMMABLE_0;
+        SFPIADD { imm12_math: 0, lreg_c, lreg_dest, instr_mod1: sfpiadd::CC_NONE }.word()
+    }
+    push_four(load(INTEGERS, row), const { step([load(0, 0), load(1, REGISTER)]) });
+    push_four(multiply(INTEGERS, factor, addend), const { step([multiply(0, 0, 0), multiply(1, 0, 0)]) });
+    push_four(round(INTEGERS), const { step([round(0), round(1)]) });
+    push_four(store(INTEGERS, row), const { step([store(0, 0), store(1, REGISTER)]) });
+}
+
+/// An instruction for four registers.
+#[inline(never)]
+fn push_four(mut word: u32, step: u32) {
+    for _ in 0..unrolled_never(AT_ONCE) {
+        push(word);
+        word += step;
     }
 }

@@ -1,4 +1,4 @@
-//! TRISC2: tiles from Dst to L1, rounded to BF16.
+//! TRISC2: tiles from Dst to L1, rounded to BF16, or as F16.
 
 use super::{SEM_FILLED, SEM_TAKEN, groups, has_groups};
 use crate::rt::chip::insn::{SEMGET, STALLWAIT};
@@ -16,7 +16,10 @@ pub fn run(launch: &TileLaunch, params: &ExactTilesParams) {
     if !has_groups() {
         return;
     }
-    pack::configure_tiles();
+    match params.is_f16 {
+        0 => pack::configure_tiles(),
+        _ => pack::configure_f16_tiles(),
+    }
     let mut pieces = 0;
     for (number, count) in groups(params) {
         launch.progress(number);

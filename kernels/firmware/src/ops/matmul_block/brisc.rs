@@ -9,8 +9,8 @@ use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_READY};
 use tt_kernel_abi::held::{Held, Owners, TILE_BYTES, mark};
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul_block::{
-    Block, BlockParams, WEIGHTS, WEIGHTS_CREDITS, WEIGHTS_FLAG, WEIGHTS_SCRATCH, WEIGHTS_SLOT, WEIGHTS_SLOTS,
-    is_spread,
+    Block, BlockParams, Plan, WEIGHTS, WEIGHTS_CREDITS, WEIGHTS_FLAG, WEIGHTS_SCRATCH, WEIGHTS_SLOT,
+    WEIGHTS_SLOTS, is_spread,
 };
 use tt_kernel_abi::{Shard, Shards};
 
@@ -50,11 +50,11 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let shards = sides.map(|weights| Shards::of_matrix(weights, 0, noc.banks()));
     let mut shard = [Shard::default(), Shard::default()];
     let tile_bytes = src0.nb[0] as u32;
+    let mut blocks = Blocks::new(&plan);
     while !stream.is_done() {
         stream.step(&mut noc, &mut |noc, number, slot| {
             launch.progress(number);
-            let block = plan.block(plan.with_columns(number / plan.depths()));
-            let (first, count) = plan.slice(number % plan.depths());
+            let (block, (first, count)) = blocks.next();
             if params.held != 0 {
                 return gather(noc, &held, &block, first, count, slot);
             }
@@ -69,6 +69,32 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
         });
     }
     stream.finish(&mut noc);
+}
+
+/// The blocks of K of all blocks of the result that have columns, one after the other. (Cores take tens of clocks for a division: there is none for a block of K.)
+struct Blocks<'a> {
+    plan: &'a Plan,
+    /// The block of the result, and the number of the next one.
+    block: Block,
+    next: u32,
+    /// Its next block of K.
+    depth: u32,
+}
+
+impl<'a> Blocks<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        Self { plan, block: Block { row: 0, rows: 0, column: 0, columns: 0 }, next: 0, depth: plan.depths() }
+    }
+
+    /// The next block of K: the block of the result, first tile of K and how many. To be asked for as often as there are blocks.
+    fn next(&mut self) -> (Block, (u32, u32)) {
+        if self.depth == self.plan.depths() {
+            self.block = self.plan.block(self.plan.with_columns(self.next));
+            (self.next, self.depth) = (self.next + 1, 0);
+        }
+        self.depth += 1;
+        (self.block, self.plan.slice(self.depth - 1))
+    }
 }
 
 /// Says so if the step before has not left these weights in L1. (The others go on with what is there: they wait for each other.)

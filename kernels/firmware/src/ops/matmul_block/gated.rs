@@ -10,7 +10,7 @@
 //!
 //! The function is that of the elementwise kernel, and activations are rounded as there ([`super::super::order`]), so a gated unit has the same bits by itself.
 
-use crate::ops::order::trisc1::{is_rounded, round};
+use crate::ops::order::trisc1::adjust;
 use crate::rt::chip::insn::{SETRWC, STALLWAIT};
 use crate::rt::chip::thread;
 use crate::rt::launch::TileLaunch;
@@ -55,9 +55,7 @@ pub fn units(launch: &TileLaunch, gate: Gate, [rows, columns]: [u32; 2], dst: u3
                 Gate::Geglu => geglu(other),
                 _ => swiglu(other),
             }
-            if is_rounded(launch.op) {
-                round(RESULT_ROWS);
-            }
+            adjust(launch.op, RESULT_ROWS);
         }
     }
     ttinsn!(STALLWAIT { stall_res: block::PACK | block::CFG, wait_res: until::SFPU }.word());

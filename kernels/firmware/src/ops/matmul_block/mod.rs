@@ -29,7 +29,7 @@
 //! TRISC2 to have packed the block of the result before (of gated units the one before that), TRISC2 for NCRISC to have written the one before that one, and to have read the addends of this one to where that one was, NCRISC for acknowledgements and answers of DRAM. None of these waits for a
 //! later block of K. So that one is unpacked, too.
 //!
-//! Numerics: weights are exact in SrcA. Activations are rounded to BF16, for BFP8_b and BFP4_b weights to seven significant bits ([`tt_kernel_abi::order`]), which is less of an error than
+//! Numerics: weights are exact in SrcA, F16 ones as TF32 numbers that are 2^112 times as small ([`tt_kernel_abi::held`]). Activations are rounded to BF16, for BFP8_b and BFP4_b weights to seven significant bits ([`tt_kernel_abi::order`]), which is less of an error than
 //! these have. Sums are FP32. Fidelity phases: all whose operands have bits there, but low part times low part.
 
 pub mod brisc;
@@ -55,6 +55,7 @@ fn plan(launch: &TileLaunch, params: &BlockParams) -> Option<Plan> {
 fn weights(launch: &TileLaunch, params: &BlockParams) -> Option<ElementType> {
     match params.held {
         0 => launch.op.src0.element_type(),
+        _ if params.is_f16 != 0 => Some(ElementType::TilesF16),
         _ => Some(ElementType::TilesBf16),
     }
 }

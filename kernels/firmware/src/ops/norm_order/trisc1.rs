@@ -1,9 +1,10 @@
 //! TRISC1: factors of rows, then results of strips, in place in Dst.
 
 use super::{groups, half};
-use crate::ops::order::trisc1::is_rounded;
+use crate::ops::order::trisc1::{is_larger, is_rounded, times_larger};
 use crate::ops::sfpu_rows::norms;
 use crate::ops::sfpu_rows::trisc1::{LANES, begin, each, end};
+use crate::rt::chip::insn::SFPNOP;
 use crate::rt::launch::TileLaunch;
 use crate::rt::tensix::{push, sync};
 use crate::rt::vector::{configure, load, set_register, step, store_at};
@@ -40,6 +41,9 @@ pub fn run(launch: &TileLaunch, params: &NormOrderParams) {
                 norms::squares(params.segment(segment).1 / LANES);
                 if segment + 1 == params.segments() {
                     norms::rms_factor(params.factor.to_bits(), params.eps.to_bits());
+                    if is_larger(launch.op) {
+                        enlarge();
+                    }
                     push(store_at(SUM, step::STAY, factor_place(number, row)));
                 }
                 end();
@@ -59,6 +63,12 @@ pub fn run(launch: &TileLaunch, params: &NormOrderParams) {
     }
     // The next operator may configure the thread anew.
     sync();
+}
+
+/// Makes the factor so much larger as results shall be: what a power of two multiplies is rounded as before.
+fn enlarge() {
+    ttinsn!(times_larger(SUM));
+    ttinsn!(SFPNOP {}.word());
 }
 
 /// Where the factor of a row is, from the beginning of a half.

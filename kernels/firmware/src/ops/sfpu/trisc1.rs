@@ -4,7 +4,7 @@
 //! Dst's counter moves on with the store of the result.
 
 use super::{Blocks, SEM_COMPUTED, SEM_FILLED, SEM_TAKEN, dst_slot, parameters};
-use crate::ops::order::trisc1::{is_rounded, round};
+use crate::ops::order::trisc1::adjust;
 use crate::rt::chip::insn::{SEMGET, SEMINIT, SEMPOST, SETRWC, STALLWAIT};
 use crate::rt::chip::thread;
 use crate::rt::launch::TileLaunch;
@@ -139,9 +139,7 @@ pub fn begin(number: u32) {
 /// Hands a block's results on, rounded if they are activations that shall be.
 #[inline(never)]
 fn round_and_end(launch: &TileLaunch) {
-    if is_rounded(launch.op) {
-        round(BLOCK_ROWS);
-    }
+    adjust(launch.op, BLOCK_ROWS);
     end();
 }
 
