@@ -73,7 +73,7 @@ impl Banks {
     /// The reciprocal is too large by less than one of 2^32, times the count, so the quotient is exact for page numbers up to 2^32 by the count.
     #[inline(always)]
     const fn split(self, page: u32) -> (u32, u32) {
-        let quotient = (page as u64 * self.reciprocal as u64 >> 32) as u32;
+        let quotient = ((page as u64 * self.reciprocal as u64) >> 32) as u32;
         (quotient, page - quotient * self.count)
     }
 }
