@@ -19,6 +19,8 @@
 //! Two products with the same activations may become a gated unit in Dst ([`BlockParams::gate`]): a block has as many tiles of both then, and its result goes to the order of activations, for the
 //! product that comes next. Blocks take turns in the two halves of Dst, if they have room there: the matrix unit multiplies for one while the vector unit and the packers have the other.
 //!
+//! Results may be added to what more\[1\] of the descriptor has, one row for all or as many as there are: its rows come to the slot of a block's results before these do.
+//!
 //! Activations are BF16, in SrcB's order ([`crate::order`]): tiles of 32 rows and 32 elements of K; groups of [`rows_at_once`] tiles of rows one after
 //! the other, and in a group for each tile of K those of its rows. So a block of K is one piece of memory.
 

@@ -49,7 +49,8 @@ const PLAIN_FP32: [u32; 2] = [
         | cfg::THCON_SEC0_REG1_Disable_zero_compress.value(1),
     0,
 ];
-/// The same with FP32 added to what is there (`TensixTile/L1.md`, near-memory accumulate). A packer leaves out what it takes for zero then, unless its flags of zeros are disabled, too.
+/// The same with FP32 added to what is there (`TensixTile/L1.md`, near-memory accumulate). Flags of zeros are disabled, as the vendor's kernels do it with this (`reconfigure_packer_l1_acc` of tt-llk); no page
+/// says what they would do.
 const ADDED_FP32: [u32; 2] =
     with(with(PLAIN_FP32, cfg::THCON_SEC0_REG1_Pack_L1_Acc), cfg::THCON_SEC0_REG1_Disable_pack_zero_flags);
 
