@@ -303,6 +303,15 @@ impl Ctrl {
         Self::from_bits_retain(Self::VC_STATIC.bits() | class << Self::STATIC_VC_CLASS_SHIFT)
     }
 
+    /// Writes to a rectangle of tiles that take effect at each of them in the order in which they were made, if the sender and the rectangle are the same.
+    ///
+    /// On the way and at the receiver's NIU packets of one static virtual channel neither overtake each other nor mix (`NoC/Ordering.md`). That page says of what L1 then does with them only that
+    /// a read behind a write finds what was written. That a write behind a write comes later, too, tt-metal's readers of products rely on, on all chips: they send
+    /// a block and then, without waiting, the semaphore that says it is there (`reader_bmm_tile_layout_in0_sender_padding.cpp`: "same noc id and same vc").
+    pub const fn multicast_in_order() -> Self {
+        Self::WR.union(Self::BRCST_PACKET).union(Self::PATH_RESERVE).union(Self::static_vc(2))
+    }
+
     /// Class of the static virtual channel.
     pub const fn static_vc_class(self) -> u32 {
         self.bits() >> Self::STATIC_VC_CLASS_SHIFT & 3

@@ -37,6 +37,17 @@ pub fn read_port(chip: &Chip, bank: u32, index: u32, workers: u32) -> NocXy {
     ports[port(index, workers, chip.dram.len() as u32, ports.len() as u32) as usize]
 }
 
+/// The ports that the worker at `tile` reads a bank through on NoC 1, and writes to it: those with the shortest ways. All data of a bank goes up the column of DRAM tiles first when it is read,
+/// and along the row of the port when it is written (`NoC/RoutingPaths.md`), where a channel's other ports would have it go further and meet more of the others'.
+pub fn ports_on_noc_1(chip: &Chip, bank: u32, tile: NocXy) -> [NocXy; 2] {
+    let ports = chip.dram[bank as usize].ports;
+    let nearest = |hops: &dyn Fn(NocXy) -> u32| ports.iter().copied().min_by_key(|&port| hops(port));
+    // NoC 1's way is NoC 0's way back.
+    let read = nearest(&|port| tile.hops(port, chip.grid));
+    let write = nearest(&|port| port.hops(tile, chip.grid));
+    [read, write].map(|port| port.unwrap_or(ports[0]))
+}
+
 /// For every row of a square matrix of costs a column of its own, with the least sum: the Hungarian method, which adds
 /// one row after the other along a shortest path of reassignments.
 fn least_assignment(costs: &[Vec<i64>]) -> Vec<usize> {

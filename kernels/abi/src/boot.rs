@@ -11,12 +11,12 @@ pub const MOST_COLUMNS: usize = 14;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct BankEntry {
-    /// The port that this worker uses, by NoC, as the NIU's registers name it ([`tt_isa::noc::NiuMap::node`]).
+    /// The ports that this worker uses, as the NIUs' registers name them ([`tt_isa::noc::NiuMap::node`]): on NoC 0; on NoC 1 for reads, and for writes.
     /// NoC 1 counts tiles from the opposite corner: for a port given as a NoC 0 position its entry is
     /// [`tt_isa::noc::NocXy::mirrored`].
-    pub node: [u32; 2],
-    /// NoC address of the bank's first byte at that port.
-    pub base: u64,
+    pub node: [u32; 3],
+    /// NoC address of the bank's first byte at those ports.
+    pub base: u32,
 }
 
 /// Boot configuration, at [`crate::l1::BOOT_CONFIG`].
@@ -70,7 +70,7 @@ pub struct BootConfig {
 
 impl BootConfig {
     /// Value of [`BootConfig::magic`]; changes with every incompatible change of this crate.
-    pub const MAGIC: u32 = 0x5454_0007;
+    pub const MAGIC: u32 = 0x5454_0008;
     /// Bytes of a boot configuration.
     pub const BYTES: usize = size_of::<Self>();
 }

@@ -112,12 +112,12 @@ pub const OUT_SLOT: u32 = DST_TILES * OUT_TILE_BYTES;
 pub const WEIGHTS_CREDITS: u32 = HEAP;
 /// The same of activations.
 pub const ACTS_CREDITS: u32 = WEIGHTS_CREDITS + 16 * WEIGHTS_SLOTS;
-/// What the others' count of blocks becomes, for the NoC to send: of weights, of activations.
-pub const WEIGHTS_FLAG: u32 = ACTS_CREDITS + 16 * MOST_ACTS_SLOTS;
+/// What the others' count of blocks becomes, for the NoC to send, 16 bytes a slot: of weights, of activations.
+pub const WEIGHTS_FLAGS: u32 = ACTS_CREDITS + 16 * MOST_ACTS_SLOTS;
 /// See above.
-pub const ACTS_FLAG: u32 = WEIGHTS_FLAG + 16;
+pub const ACTS_FLAGS: u32 = WEIGHTS_FLAGS + 16 * WEIGHTS_SLOTS;
 /// Where atomics put old values that nobody wants, of weights' and of activations'.
-pub const WEIGHTS_SCRATCH: u32 = ACTS_FLAG + 16;
+pub const WEIGHTS_SCRATCH: u32 = ACTS_FLAGS + 16 * MOST_ACTS_SLOTS;
 /// See above.
 pub const ACTS_SCRATCH: u32 = WEIGHTS_SCRATCH + 16;
 /// Blocks of results.

@@ -13,7 +13,8 @@
 //! Deadlock: a packet in a static channel waits for those in front of it in that channel, along its way. Ways on a torus close no ring
 //! within a channel, since a packet changes to the class' other channel where it wraps round (`NoC/RoutingPaths.md`). At the end of every way
 //! is memory, which takes a request without waiting for another one; acknowledgements have channels of their own. So everything moves
-//! on. Order: nothing relies on it. A kernel that needs an order between its writes waits for acknowledgements, as with dynamic channels.
+//! on. Order: a kernel that needs one between its writes waits for acknowledgements, as with dynamic channels, except where it multicasts
+//! in a static channel ([`Noc::write_to_others_in_order`]).
 #![allow(unsafe_code)]
 
 mod pieces;
@@ -42,10 +43,21 @@ const ATOMIC_BUF: u32 = 2;
 const OWN_READS: u32 = 8;
 /// So many may be under way: an id's counter has eight bits (`NoC/Counters.md`).
 const MOST_OWN_READS: u32 = 192;
+/// The first one of those that multicasts in order have in turn, so that it is known which of them have left ([`Noc::has_left`]). Reads have none of these.
+const MULTICASTS: u32 = 13;
+/// How many these are.
+const MULTICAST_IDS: u32 = 3;
 /// A write to DRAM or to the host's memory.
 const BULK_WRITE: Ctrl = Ctrl::WR.union(Ctrl::RESP_MARKED).union(Ctrl::static_vc(BULK_CLASS));
 /// The class of static virtual channels that these take: one of the two for unicast.
 const BULK_CLASS: u32 = 1;
+
+/// Which way data goes.
+#[derive(Clone, Copy)]
+enum Way {
+    FromDram,
+    ToDram,
+}
 
 /// An NIU of the tile: its first register.
 #[derive(Clone, Copy)]
@@ -80,6 +92,8 @@ pub struct Noc {
     writes: u32,
     /// On NoC 0: reads since some were waited for.
     asked: u32,
+    /// Transaction id of writes.
+    write_id: u32,
 }
 
 impl Noc {
@@ -96,6 +110,7 @@ impl Noc {
             reads: niu.register(reg::MST_RD_RESP_RECEIVED).load(),
             writes: niu.register(reg::MST_WR_ACK_RECEIVED).load(),
             asked: 0,
+            write_id: 0,
         }
     }
 
@@ -159,7 +174,7 @@ impl Noc {
     pub fn read_dram(&mut self, mut addr: DramAddr, to: L1) {
         let (mut l1, mut len) = (to.address(), to.len());
         while len > 0 {
-            let (node, lo, run) = self.locate(addr);
+            let (node, lo, run) = self.locate(addr, Way::FromDram);
             let piece = len.min(run);
             self.count_reads(1);
             self.request(READ_BUF, [lo, node], [l1, self.own], Ctrl::RESP_MARKED, piece, 0);
@@ -169,7 +184,7 @@ impl Noc {
         }
     }
 
-    /// Gives reads that start from now on this transaction id, 1 to 15 but for 8; 0: they are reads like all others. On NoC 0 reads with an id may stay under way
+    /// Gives reads that start from now on this transaction id, 1 to 12 but for 8; 0: they are reads like all others. On NoC 0 reads with an id may stay under way
     /// while others begin and are waited for, those of a later step's weights for instance ([`tt_kernel_abi::ahead`]).
     #[inline(never)]
     pub fn set_read_id(&self, id: u32) {
@@ -214,7 +229,7 @@ impl Noc {
     pub fn write_dram(&mut self, from: L1, mut addr: DramAddr) {
         let (mut l1, mut len) = (from.address(), from.len());
         while len > 0 {
-            let (node, lo, run) = self.locate(addr);
+            let (node, lo, run) = self.locate(addr, Way::ToDram);
             let piece = len.min(run);
             self.request(WRITE_BUF, [l1, self.own], [lo, node], BULK_WRITE, piece, 0);
             self.writes = self.writes.wrapping_add(1);
@@ -228,7 +243,7 @@ impl Noc {
     #[inline(never)]
     pub fn read_bank(&mut self, bank: u32, offset: u32, to: L1) {
         for at in (0..to.len()).step_by(NIU.max_packet as usize) {
-            let (node, lo) = self.bank(bank, u64::from(offset + at));
+            let (node, lo) = self.bank(bank, u64::from(offset + at), Way::FromDram);
             let piece = (to.len() - at).min(NIU.max_packet);
             self.count_reads(1);
             self.request(READ_BUF, [lo, node], [to.address() + at, self.own], Ctrl::RESP_MARKED, piece, 0);
@@ -239,7 +254,7 @@ impl Noc {
     #[inline(never)]
     pub fn write_bank(&mut self, from: L1, bank: u32, offset: u32) {
         for at in (0..from.len()).step_by(NIU.max_packet as usize) {
-            let (node, lo) = self.bank(bank, u64::from(offset + at));
+            let (node, lo) = self.bank(bank, u64::from(offset + at), Way::ToDram);
             let piece = (from.len() - at).min(NIU.max_packet);
             self.request(WRITE_BUF, [from.address() + at, self.own], [lo, node], BULK_WRITE, piece, 0);
             self.writes = self.writes.wrapping_add(1);
@@ -286,7 +301,7 @@ impl Noc {
         if self.noc != 0 {
             outside();
         }
-        let (node, lo, _) = self.locate(addr);
+        let (node, lo, _) = self.locate(addr, Way::FromDram);
         (node, lo)
     }
 
@@ -331,6 +346,44 @@ impl Noc {
         }
     }
 
+    /// Whether a write would begin at once: the one before it is on its way.
+    #[inline(always)]
+    pub fn may_write(&self) -> bool {
+        self.register(WRITE_BUF * NIU.cmd_buf_stride + REG.cmd_ctrl).load() & 1 == 0
+    }
+
+    /// Writes `len` bytes from L1, at most a packet, to an address of the `others` other tiles of a rectangle. All of them acknowledge it. Each of them has it later than what this
+    /// tile has sent to the rectangle before in this way ([`Ctrl::multicast_in_order`]). Several writes in a row have a `number`, for [`has_left`](Self::has_left).
+    ///
+    /// # Safety
+    /// Nobody has a Rust reference to the bytes on these tiles, and whoever uses them knows of the write. The bytes here are not written to until it has left.
+    pub unsafe fn write_to_others_in_order(
+        &mut self,
+        number: u32,
+        [l1, addr]: [u32; 2],
+        len: u32,
+        [rect, others]: [u32; 2],
+    ) {
+        self.write_id = MULTICASTS + number % MULTICAST_IDS;
+        let ctrl = Ctrl::multicast_in_order().union(Ctrl::RESP_MARKED);
+        self.request(WRITE_BUF, [l1, self.own], [addr, rect], ctrl, len, 0);
+        self.write_id = 0;
+        self.writes = self.writes.wrapping_add(others);
+    }
+
+    /// Whether the bytes of all writes in order with this number, or some later ones, have been read here.
+    pub fn has_left(&self, number: u32) -> bool {
+        // The NIU counts a request when it is told to start it: this load does not overtake that store.
+        if !self.may_write() {
+            return false;
+        }
+        order();
+        let id = MULTICASTS + number % MULTICAST_IDS;
+        let has_left = self.register(reg::MST_WRITE_REQS_OUTGOING_ID + 4 * id).load() & 0xFF == 0;
+        order();
+        has_left
+    }
+
     fn multicast(&self, [l1, addr]: [u32; 2], len: u32, rect: u32, ctrl: Ctrl) {
         let all = Ctrl::WR | Ctrl::BRCST_PACKET | Ctrl::BRCST_SRC_INCLUDE | Ctrl::PATH_RESERVE;
         self.request(WRITE_BUF, [l1, self.own], [addr, rect], all | ctrl, len, 0);
@@ -359,20 +412,20 @@ impl Noc {
     }
 
     /// Port, NoC address and bytes up to the end of the page of a linear address.
-    fn locate(&self, addr: DramAddr) -> (u32, u32, u32) {
+    fn locate(&self, addr: DramAddr, way: Way) -> (u32, u32, u32) {
         let at = addr.locate_in(self.banks);
         // SAFETY: a number of a bank modulo `banks`, of which there are no more than the table has.
-        let (node, lo) = unsafe { self.bank_of_table(at.bank, at.offset) };
+        let (node, lo) = unsafe { self.bank_of_table(at.bank, at.offset, way) };
         (node, lo, at.run)
     }
 
     /// Port and NoC address of a byte of a bank.
-    fn bank(&self, bank: u32, offset: u64) -> (u32, u32) {
+    fn bank(&self, bank: u32, offset: u64, way: Way) -> (u32, u32) {
         if bank >= MAX_BANKS as u32 {
             outside();
         }
         // SAFETY: the table has the bank.
-        unsafe { self.bank_of_table(bank, offset) }
+        unsafe { self.bank_of_table(bank, offset, way) }
     }
 
     /// Port and NoC address of a byte of a bank.
@@ -380,12 +433,16 @@ impl Noc {
     /// # Safety
     /// The bank is less than [`MAX_BANKS`].
     #[inline(always)]
-    unsafe fn bank_of_table(&self, bank: u32, offset: u64) -> (u32, u32) {
+    unsafe fn bank_of_table(&self, bank: u32, offset: u64, way: Way) -> (u32, u32) {
         let entry =
             l1::BOOT_CONFIG + offset_of!(BootConfig, bank) as u32 + bank * size_of::<BankEntry>() as u32;
-        // SAFETY: a word of the bank's entry, for one of two NoCs, in the boot configuration, to which there are no references.
-        let node = unsafe { Register::at(entry + offset_of!(BankEntry, node) as u32 + 4 * self.noc) };
-        // SAFETY: another one. Addresses above 4 GiB have bits elsewhere; no bank reaches that far.
+        let port = match way {
+            Way::FromDram => self.noc,
+            Way::ToDram => 2 * self.noc,
+        };
+        // SAFETY: a word of the bank's entry, one of three, in the boot configuration, to which there are no references.
+        let node = unsafe { Register::at(entry + offset_of!(BankEntry, node) as u32 + 4 * port) };
+        // SAFETY: another one.
         let base = unsafe { Register::at(entry + offset_of!(BankEntry, base) as u32) };
         (node.load(), base.load().wrapping_add(offset as u32))
     }
@@ -409,6 +466,7 @@ impl Noc {
             at(REG.at_data).store(data);
         }
         if buf == WRITE_BUF {
+            at(REG.packet_tag).store(self.write_id << tag::TRANSACTION_ID_SHIFT);
             // The core's own stores to L1 go another way than those to the NIU: the stores above have pushed them
             // out of the store queue, and this load, from any place in L1, returns after they have arrived.
             black_box(config::word(0).load_and_wait());

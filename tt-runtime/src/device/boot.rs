@@ -48,6 +48,7 @@ impl Session {
             times: Times::of_environment(chip),
             link,
             workers,
+            places,
             numbers,
             grid,
             seq: 0,
@@ -128,8 +129,10 @@ impl Session {
         for (number, (entry, b)) in (0..).zip(bank.iter_mut().zip(chip.dram)) {
             // Weights come over NoC 0.
             let read = placement::read_port(chip, number, index, workers);
-            let on_noc_1 = b.ports[0].mirrored(chip.grid);
-            *entry = BankEntry { node: [chip.noc.node(read), chip.noc.node(on_noc_1)], base: b.base };
+            let on_noc_1 = placement::ports_on_noc_1(chip, number, self.places[position]);
+            let [from, to] = on_noc_1.map(|port| chip.noc.node(port.mirrored(chip.grid)));
+            // A 32-bit address reaches every byte of a bank.
+            *entry = BankEntry { node: [chip.noc.node(read), from, to], base: b.base as u32 };
         }
         let push = self.link.host_memory().filter(|_| self.pushed && position == 0);
         let push = push.map(|host| host.noc + COUNTS_AT);

@@ -462,6 +462,8 @@ pub(crate) struct Session {
     pub(crate) link: Link,
     /// Row by row.
     workers: Vec<NocXy>,
+    /// Their NoC 0 positions.
+    places: Vec<NocXy>,
     /// Their numbers.
     numbers: Vec<u32>,
     grid: (u32, u32),

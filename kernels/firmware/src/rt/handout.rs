@@ -2,26 +2,27 @@
 //! slots of a ring on all these tiles.
 //!
 //! ```text
-//! DRAM -> slot --multicast--> the same slot of the others      reader's NIU
-//!         all have acknowledged --multicast--> count of blocks
+//! DRAM -> slot --multicast--> the same slot of the others      reader's NIU, one static virtual channel
+//!                \--multicast--> count of blocks, behind it
 //! free slots <--one more on the slot's credits-- the others    their NIUs, atomics
 //! ```
 //!
-//! Who waits for whom: the reader reads into a slot when its own tile has used the block before there and all others have acknowledged that one, and sends it when every
-//! other tile has said that it has used it, too, each by one atomic. While a block is on its way to the others the reader asks DRAM for the next ones, but sends nothing. The others wait for the count. A slot's credits are counted by themselves: nobody can say twice that it has used a slot before the reader has
+//! Who waits for whom: the reader reads into a slot when its own tile has used the block before there and that one has left, and sends it when every
+//! other tile has said that it has used it, too, each by one atomic. It sends a packet when the one before is on its way, and asks DRAM for the next blocks meanwhile. The others wait for the count. A slot's credits are counted by themselves: nobody can say twice that it has used a slot before the reader has
 //! sent another block there, which it does when all have said it once. So a reader that is late keeps the others waiting, one of the others that is late the
 //! reader, and nobody waits for a block behind the one that it waits with.
 //!
 //! Nobody uses the heap when a launch begins, and counts are zero: all workers have completed the launch before. So the reader may send to tiles that are still on their
-//! way to the launch. It zeroes the credits before it sends anything, and nobody gives one before that. Nothing orders two packets of a multicast at all of their
-//! receivers, so the count goes out when all have acknowledged the data. Whoever has given credits waits for their answers before it completes.
+//! way to the launch. It zeroes the credits before it sends anything, and nobody gives one before that. A block and its count are in one static virtual channel, in which
+//! each of the others gets them one after the other ([`Noc::write_to_others_in_order`]); a count's word is not stored to again before it has left. Whoever has given credits waits for their answers before it completes.
 //!
 //! Two multicasts at once would have to reserve ways that cross; here each row has NoC 0 for its own, or each column NoC 1.
 #![allow(unsafe_code)]
 
 use super::boot;
+use super::chip::NIU;
 use super::l1::{L1, Word, outside};
-use super::mmio::{Register, order};
+use super::mmio::Register;
 use super::noc::Noc;
 use super::sync::Counter;
 use core::mem::offset_of;
@@ -30,6 +31,8 @@ use tt_kernel_abi::boot::MOST_COLUMNS;
 
 /// Blocks that are on their way from DRAM at the same time, each with a transaction id of its own, from 1 on.
 const IN_FLIGHT: u32 = 3;
+/// Bytes of a packet, at most.
+const MAX_PACKET: u32 = NIU.max_packet;
 
 fn config(offset: usize) -> u32 {
     boot::word(offset).load()
@@ -108,8 +111,8 @@ pub struct Ring {
     pub slots: u32,
     /// Credits, 16 bytes a slot.
     pub credits: u32,
-    /// A word for the NoC to send.
-    pub flag: u32,
+    /// Words for the NoC to send, 16 bytes a slot.
+    pub flags: u32,
     /// Where old values go.
     pub scratch: u32,
     /// Blocks that are there.
@@ -133,6 +136,10 @@ impl Ring {
     fn credit(&self, number: u32) -> u32 {
         self.credits + number % self.slots * 16
     }
+
+    fn flag(&self, number: u32) -> u32 {
+        self.flags + number % self.slots * 16
+    }
 }
 
 /// A core's part of a stream of blocks.
@@ -141,11 +148,13 @@ pub struct Handout {
     members: Members,
     reads: bool,
     total: u32,
-    /// Blocks that the reader has asked for, that are in its L1, that it has sent, and whose count it has sent; bytes of those under way.
+    /// Blocks that the reader has asked for, that are in its L1, that it has sent with their counts, and whose bytes have left for certain.
     asked: u32,
     here: u32,
     sent: u32,
-    told: u32,
+    left: u32,
+    /// Bytes of the next block that have been sent; bytes of those that have not been.
+    part: u32,
     bytes: [u32; IN_FLIGHT as usize],
     /// Blocks that another tile has said it has used.
     credited: u32,
@@ -161,13 +170,14 @@ impl Handout {
         }
         let atomics = noc.atomics();
         let bytes = [0; IN_FLIGHT as usize];
-        Self { ring, members, reads, total, asked: 0, here: 0, sent: 0, told: 0, bytes, credited: 0, atomics }
+        let (asked, here, sent, left, part, credited) = (0, 0, 0, 0, 0, 0);
+        Self { ring, members, reads, total, asked, here, sent, left, part, bytes, credited, atomics }
     }
 
     /// Whether there is nothing left to do.
     pub fn is_done(&self) -> bool {
         match self.reads {
-            true => self.told == self.total,
+            true => self.sent == self.total,
             // Slots that are not used again need no credit.
             false => self.credited == self.total.saturating_sub(self.ring.slots),
         }
@@ -190,11 +200,8 @@ impl Handout {
             }
             return is_due;
         }
-        if self.may_ask() {
-            noc.set_read_id(1 + self.asked % IN_FLIGHT);
-            let bytes = read(noc, self.asked, ring.slot(self.asked));
-            self.bytes[(self.asked % IN_FLIGHT) as usize] = bytes;
-            self.asked += 1;
+        if self.may_send(noc) {
+            self.send(noc);
             return true;
         }
         if self.here < self.asked && noc.has_read_id(1 + self.here % IN_FLIGHT) {
@@ -202,60 +209,63 @@ impl Handout {
             ring.ready.publish(self.here);
             return true;
         }
-        if self.told < self.sent {
-            // Until the data are there nothing else is sent, which would have to be waited for, too.
-            if noc.are_writes_there() {
-                self.tell(noc);
-            }
-            return true;
-        }
-        if self.sent < self.here && self.all_have_room() {
-            self.send(noc);
+        if self.may_ask(noc) {
+            noc.set_read_id(1 + self.asked % IN_FLIGHT);
+            let bytes = read(noc, self.asked, ring.slot(self.asked));
+            self.bytes[(self.asked % IN_FLIGHT) as usize] = bytes;
+            self.asked += 1;
             return true;
         }
         false
     }
 
-    /// Whether the reader may ask for another block: the one before in its slot has been used here, and is where it was sent.
-    fn may_ask(&self) -> bool {
-        let Ring { slots, free, .. } = &self.ring;
-        self.asked < self.total
-            && self.asked - self.sent < IN_FLIGHT
-            && self.asked - self.told < *slots
-            && (self.asked < *slots || free.has_reached(self.asked - slots + 1))
+    /// Whether the reader may ask for another block: the one before in its slot has been used here, and has left.
+    fn may_ask(&mut self, noc: &Noc) -> bool {
+        let Ring { slots, free, .. } = self.ring;
+        if self.asked == self.total || self.asked - self.sent == IN_FLIGHT {
+            return false;
+        }
+        let Some(before) = self.asked.checked_sub(slots) else { return true };
+        while self.left < self.sent && (self.members.others == 0 || noc.has_left(self.left)) {
+            self.left += 1;
+        }
+        before < self.left && free.has_reached(before + 1)
     }
 
-    /// Whether all others have used the block that was in the next one's slot.
-    fn all_have_room(&self) -> bool {
+    /// Whether the reader may send another packet: the one before is on its way, and all others have used what was in the block's slot.
+    fn may_send(&self, noc: &Noc) -> bool {
+        if self.sent == self.here || !noc.may_write() {
+            return false;
+        }
         let uses = self.sent / self.ring.slots;
         let all = uses * self.members.others;
         // SAFETY: the slot's word for atomics, in the operator's map of the heap; there are no references to it.
-        unsafe { Register::at(self.ring.credit(self.sent)) }.look(|credits| credits >= all).is_some()
+        self.part > 0
+            || unsafe { Register::at(self.ring.credit(self.sent)) }.look(|credits| credits >= all).is_some()
     }
 
-    /// Sends the next block to all others.
+    /// Sends the next packet of the next block to all others, and behind the last one the count of blocks that they have then.
     fn send(&mut self, noc: &mut Noc) {
         let &Members { rect, others, .. } = &self.members;
         let bytes = self.bytes[(self.sent % IN_FLIGHT) as usize];
-        let slot = self.ring.slot(self.sent).part(0, bytes);
-        self.sent += 1;
-        if others == 0 {
-            self.told = self.sent;
+        if others > 0 && self.part < bytes {
+            let len = (bytes - self.part).min(MAX_PACKET);
+            let packet = self.ring.slot(self.sent).part(self.part, len).address();
+            // SAFETY: the same slot of the ring on tiles that have used what was in it.
+            unsafe { noc.write_to_others_in_order(self.sent, [packet, packet], len, [rect, others]) };
+            self.part += len;
             return;
         }
-        // SAFETY: the same slot of the ring on tiles that have used what was in it.
-        unsafe { noc.write_to_others(slot.address(), slot.address(), slot.len(), rect, others) };
-    }
-
-    /// Sends all others the count of blocks that they have.
-    fn tell(&mut self, noc: &mut Noc) {
-        let &Members { rect, others, .. } = &self.members;
-        self.told = self.sent;
-        // After the acknowledgements. The count before is there, too, like all that was sent: its word may be stored to.
-        order();
-        Ring::word(self.ring.flag).store(self.told);
+        let (number, flag) = (self.sent, self.ring.flag(self.sent));
+        (self.sent, self.part) = (number + 1, 0);
+        if others == 0 {
+            return;
+        }
+        // The count that was there has left: the block's slot was asked for since.
+        Ring::word(flag).store(self.sent);
+        let ready = self.ring.ready.address();
         // SAFETY: their counter, which nobody writes to on these tiles.
-        unsafe { noc.write_to_others(self.ring.flag, self.ring.ready.address(), 4, rect, others) };
+        unsafe { noc.write_to_others_in_order(number, [flag, ready], 4, [rect, others]) };
     }
 
     /// Waits for everything that is under way but reads.

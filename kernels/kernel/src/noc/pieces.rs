@@ -1,6 +1,6 @@
 //! What is read and written as many pieces: rows of views, matrices' streams of tiles, results as they come out of Dst.
 
-use super::{BULK_WRITE, Noc, READ_BUF, WRITE_BUF};
+use super::{BULK_WRITE, Noc, READ_BUF, WRITE_BUF, Way};
 use crate::chip::{NIU, REG};
 use crate::l1::{L1, outside};
 use crate::mmio::order;
@@ -70,7 +70,7 @@ impl Noc {
         let mut left = count;
         self.count_reads(count);
         while left > 0 {
-            let (node, mut lo, run) = self.locate(addr);
+            let (node, mut lo, run) = self.locate(addr, Way::FromDram);
             let mut run = u64::from(run);
             if u64::from(bytes) > run {
                 // SAFETY: a piece inside of the part of `to` that has been checked.
@@ -107,7 +107,7 @@ impl Noc {
     /// Starts a read that fills `to`, any number of bytes, from byte `at` of a matrix' stream of tiles on; `shard` is the one that
     /// was read from before, or an empty one. Packets are as large as can be.
     pub fn read_shards(&mut self, shards: &Shards, shard: &mut Shard, at: u64, to: L1) {
-        self.packets(shards, shard, (at, to), |noc, dram, l1, piece| {
+        self.packets(shards, shard, (at, to), Way::FromDram, |noc, dram, l1, piece| {
             noc.count_reads(1);
             noc.request(READ_BUF, dram, [l1, noc.own], Ctrl::RESP_MARKED, piece, 0);
         });
@@ -115,7 +115,7 @@ impl Noc {
 
     /// Starts a write of `from` to byte `at` of a matrix' stream of tiles and on, as [`read_shards`](Self::read_shards) reads.
     pub fn write_shards(&mut self, shards: &Shards, shard: &mut Shard, at: u64, from: L1) {
-        self.packets(shards, shard, (at, from), |noc, dram, l1, piece| {
+        self.packets(shards, shard, (at, from), Way::ToDram, |noc, dram, l1, piece| {
             noc.request(WRITE_BUF, [l1, noc.own], dram, BULK_WRITE, piece, 0);
             noc.writes = noc.writes.wrapping_add(1);
         });
@@ -128,11 +128,12 @@ impl Noc {
         shards: &Shards,
         shard: &mut Shard,
         (mut at, range): (u64, L1),
+        way: Way,
         start: impl Fn(&mut Self, [u32; 2], u32, u32),
     ) {
         let (mut l1, mut len) = (range.address(), range.len());
         while len > 0 {
-            let Some((node, lo, piece)) = self.in_shard(shards, shard, at, len) else { return };
+            let Some((node, lo, piece)) = self.in_shard(shards, shard, (at, len), way) else { return };
             start(self, [lo, node], l1, piece);
             at += u64::from(piece);
             l1 += piece;
@@ -141,13 +142,19 @@ impl Noc {
     }
 
     /// Where byte `at` of a matrix' stream is, and how many of `len` bytes from there on one packet can take.
-    fn in_shard(&self, shards: &Shards, shard: &mut Shard, at: u64, len: u32) -> Option<(u32, u32, u32)> {
+    fn in_shard(
+        &self,
+        shards: &Shards,
+        shard: &mut Shard,
+        (at, len): (u64, u32),
+        way: Way,
+    ) -> Option<(u32, u32, u32)> {
         if shard.locate(at).is_none() {
             *shard = find(shards, at);
         }
         let (offset, run) = shard.locate(at)?;
         let piece = if run < u64::from(len) { run as u32 } else { len };
-        let (node, lo) = self.bank(shard.bank, offset);
+        let (node, lo) = self.bank(shard.bank, offset, way);
         Some((node, lo, piece.min(NIU.max_packet)))
     }
 
@@ -164,7 +171,7 @@ impl Noc {
         while done < 2 * count {
             let addr = addr.offset(u64::from(done * bytes));
             let at = done / 2 * pitch + done % 2 * second;
-            let (node, lo, run) = self.locate(addr);
+            let (node, lo, run) = self.locate(addr, Way::ToDram);
             let fit = (run / bytes).min(2 * count - done);
             if fit == 0 {
                 // A page ends in it.

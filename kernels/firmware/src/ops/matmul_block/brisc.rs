@@ -9,7 +9,7 @@ use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_READY};
 use tt_kernel_abi::held::{Held, Owners, TILE_BYTES, mark};
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul_block::{
-    Block, BlockParams, Plan, WEIGHTS, WEIGHTS_CREDITS, WEIGHTS_FLAG, WEIGHTS_SCRATCH, WEIGHTS_SLOT,
+    Block, BlockParams, Plan, WEIGHTS, WEIGHTS_CREDITS, WEIGHTS_FLAGS, WEIGHTS_SCRATCH, WEIGHTS_SLOT,
     WEIGHTS_SLOTS, is_spread,
 };
 use tt_kernel_abi::{Shard, Shards};
@@ -20,7 +20,7 @@ pub const RING: Ring = Ring {
     bytes: WEIGHTS_SLOT,
     slots: WEIGHTS_SLOTS,
     credits: WEIGHTS_CREDITS,
-    flag: WEIGHTS_FLAG,
+    flags: WEIGHTS_FLAGS,
     scratch: WEIGHTS_SCRATCH,
     ready: WEIGHTS_READY,
     free: WEIGHTS_FREE,

@@ -8,7 +8,7 @@ use crate::rt::sync::{ACTS_FREE, ACTS_READY, ADDENDS_READY, OUT_FREE, OUT_READY}
 use tt_kernel_abi::dram::DRAM_PAGE;
 use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
 use tt_kernel_abi::matmul_block::{
-    ACT_TILE_BYTES, ACTS_CREDITS, ACTS_FLAG, ACTS_SCRATCH, Block, BlockParams, OUT_ROW_BYTES, OUT_SLOTS,
+    ACT_TILE_BYTES, ACTS_CREDITS, ACTS_FLAGS, ACTS_SCRATCH, Block, BlockParams, OUT_ROW_BYTES, OUT_SLOTS,
     Plan, is_spread,
 };
 use tt_kernel_abi::order::OrderParams;
@@ -24,7 +24,7 @@ pub fn ring(plan: &Plan) -> Ring {
         bytes: plan.acts_slot(),
         slots: plan.acts_slots(),
         credits: ACTS_CREDITS,
-        flag: ACTS_FLAG,
+        flags: ACTS_FLAGS,
         scratch: ACTS_SCRATCH,
         ready: ACTS_READY,
         free: ACTS_FREE,
