@@ -19,7 +19,7 @@
 
 mod pieces;
 
-pub use pieces::{Pairs, Pieces};
+pub use pieces::{Pairs, Pieces, Run};
 
 use super::chip::{NIU, REG};
 use super::config;

@@ -57,7 +57,41 @@ fn find(shards: &Shards, at: u64) -> Shard {
     shards.find(at)
 }
 
+/// Where a matrix' stream of tiles goes on in DRAM: a port, the address there, and how many bytes follow it.
+#[derive(Clone, Copy, Default)]
+pub struct Run {
+    node: u32,
+    lo: u32,
+    len: u32,
+}
+
 impl Noc {
+    /// Where byte `at` of a matrix' stream is, and what follows there; empty if there is no such byte. `shard` as in [`read_shards`](Self::read_shards).
+    #[inline(never)]
+    pub fn run(&self, shards: &Shards, shard: &mut Shard, at: u64) -> Run {
+        if shard.locate(at).is_none() {
+            *shard = find(shards, at);
+        }
+        let Some((offset, len)) = shard.locate(at) else { return Run::default() };
+        let (node, lo) = self.bank(shard.bank, offset, Way::FromDram);
+        Run { node, lo, len: len.min(u64::from(u32::MAX)) as u32 }
+    }
+
+    /// Starts a read that fills `to` from where a run begins, which then begins behind it. Not if it is too short: whether there was a read.
+    pub fn read_run(&mut self, run: &mut Run, to: L1) -> bool {
+        if run.len < to.len() {
+            return false;
+        }
+        for at in (0..to.len()).step_by(NIU.max_packet as usize) {
+            let piece = (to.len() - at).min(NIU.max_packet);
+            self.count_reads(1);
+            let from = [run.lo + at, run.node];
+            self.request(READ_BUF, from, [to.address() + at, self.own], Ctrl::RESP_MARKED, piece, 0);
+        }
+        (run.lo, run.len) = (run.lo + to.len(), run.len - to.len());
+        true
+    }
+
     /// Starts reads of pieces of linear DRAM, the first of them at `addr`, to the beginning of `to` and on. The NIU keeps what its
     /// registers hold, and of pieces that lie in one page only two registers differ.
     #[inline(never)]

@@ -1,5 +1,6 @@
 //! BRISC: blocks of weights, from DRAM, from the L1 of the tiles that hold them, or from the tile that reads for the row of the grid.
 
+use super::columns::Columns;
 use super::plan;
 use crate::rt::handout::{self, Handout, Members, Ring, row_tile};
 use crate::rt::l1::L1;
@@ -12,7 +13,6 @@ use tt_kernel_abi::matmul_block::{
     Block, BlockParams, Plan, WEIGHTS, WEIGHTS_CREDITS, WEIGHTS_FLAGS, WEIGHTS_SCRATCH, WEIGHTS_SLOT,
     WEIGHTS_SLOTS, is_spread,
 };
-use tt_kernel_abi::{Shard, Shards};
 
 /// Blocks of weights.
 pub const RING: Ring = Ring {
@@ -44,12 +44,7 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let members = if is_spread(params.row_tiles) { Members::row() } else { Members::alone() };
     let total = plan.blocks_with_columns() * plan.depths();
     let mut stream = Handout::new(&noc, RING, members, total);
-    let src0 = &launch.op.src0;
-    // (Of a gated unit the second product's are of the same type and shape.)
-    let sides = [src0, if params.sides() == 2 { &launch.op.more[2] } else { src0 }];
-    let shards = sides.map(|weights| Shards::of_matrix(weights, 0, noc.banks()));
-    let mut shard = [Shard::default(), Shard::default()];
-    let tile_bytes = src0.nb[0] as u32;
+    let mut columns = Columns::new(launch, params, &noc);
     let mut blocks = Blocks::new(&plan);
     while !stream.is_done() {
         stream.step(&mut noc, &mut |noc, number, slot| {
@@ -58,14 +53,7 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
             if params.held != 0 {
                 return gather(noc, &held, &block, first, count, slot);
             }
-            let len = count * tile_bytes;
-            for number in 0..plan.weights(&block) {
-                let (side, column) = ((number / block.columns) as usize, number % block.columns);
-                let at =
-                    u64::from(block.column + column) * src0.nb[1] + u64::from(first) * u64::from(tile_bytes);
-                noc.read_shards(&shards[side], &mut shard[side], at, slot.part(number * len, len));
-            }
-            plan.weights(&block) * len
+            columns.read(noc, &block, [first, count], slot)
         });
     }
     stream.finish(&mut noc);

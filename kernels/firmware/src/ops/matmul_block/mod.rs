@@ -33,6 +33,7 @@
 //! these have. Sums are FP32. Fidelity phases: all whose operands have bits there, but low part times low part.
 
 pub mod brisc;
+mod columns;
 mod gated;
 pub mod ncrisc;
 pub mod trisc0;
