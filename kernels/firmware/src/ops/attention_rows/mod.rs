@@ -115,6 +115,11 @@ impl<'a> Places<'a> {
         self.launch.l1(self.params.queries(walk) + tile * BLOCK_BYTES, BLOCK_BYTES)
     }
 
+    /// All of these.
+    fn all_queries(&self, walk: u32) -> L1<'a> {
+        self.launch.l1(self.params.queries(walk), self.params.key_tiles * BLOCK_BYTES)
+    }
+
     /// Powers of tile `tile` of a block.
     fn powers(&self, tile: u32) -> L1<'a> {
         self.launch.l1(POWERS + tile * BLOCK_BYTES, BLOCK_BYTES)

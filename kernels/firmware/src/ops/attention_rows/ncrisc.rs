@@ -3,7 +3,7 @@
 use super::{Places, units};
 use crate::rt::l1::{L1, fill};
 use crate::rt::launch::TileLaunch;
-use crate::rt::noc::{Noc, Pairs, Pieces};
+use crate::rt::noc::{Noc, Pairs};
 use crate::rt::sync::{ACTS_READY, OUT_FREE, OUT_READY};
 use tt_isa::format::FACE_DIM;
 use tt_kernel_abi::DramAddr;
@@ -18,7 +18,6 @@ const BIASED_ONE: u32 = (F16_BIAS + 127) << 23;
 #[inline(never)]
 pub fn run(launch: &TileLaunch, params: &AttentionRowsParams) {
     let mut queue = Queue { places: Places { launch, params }, noc: Noc::new(1), fetched: 0 };
-    identity(launch);
     let mut before = None;
     let mut written = 0;
     for unit in units(launch, params) {
@@ -69,45 +68,32 @@ impl Queue<'_> {
             + u64::from(unit.token) * q.nb[1]
             + u64::from(head) * q.nb[2]
             + u64::from(unit.batch) * q.nb[3];
-        let last = u64::from(unit.tokens - 1) * q.nb[1];
-        for tile in 0..self.places.params.key_tiles {
-            let to = self.places.queries(self.fetched, tile);
-            for first in (0..TILE).step_by(ROW_GROUP as usize) {
-                let count = ROW_GROUP.min(unit.tokens.saturating_sub(first));
-                let from = at + u64::from(tile * 2 * HALF_ROW_BYTES);
-                let group = to.skip(row_of_tile(first));
-                self.rows(from + u64::from(first) * q.nb[1], count, q.nb[1], group);
-                // Missing tokens are the last one once more: the unpacker takes whole tiles.
-                self.rows(from + last, ROW_GROUP - count, 0, group.skip(count * HALF_ROW_BYTES));
-            }
+        let pairs = self.pairs(self.places.params.key_tiles);
+        let to = self.places.all_queries(self.fetched);
+        for row in 0..TILE {
+            // Missing tokens are the last one once more: the unpacker takes whole tiles.
+            let at = at + u64::from(row.min(unit.tokens - 1)) * q.nb[1];
+            self.noc.read_pairs(DramAddr(at), &pairs, to.skip(row_of_tile(row)));
+        }
+        if self.fetched == 0 {
+            // While the first queries are on their way.
+            identity(self.places.launch);
         }
         self.noc.wait_reads();
         self.fetched += 1;
         ACTS_READY.publish(self.fetched);
     }
 
-    /// Asks for both halves of `count` rows of a tile, `stride` bytes apart, of a group of rows.
-    #[inline(never)]
-    fn rows(&mut self, at: u64, count: u32, stride: u64, to: L1) {
-        if count == 0 {
-            return;
-        }
-        let pieces = Pieces { count, stride, bytes: HALF_ROW_BYTES, pitch: HALF_ROW_BYTES };
-        self.noc.read_pieces(DramAddr(at), &pieces, to);
-        let second = at + u64::from(HALF_ROW_BYTES);
-        self.noc.read_pieces(DramAddr(second), &pieces, to.skip(GROUP_FACE_BYTES));
+    /// A row of `tiles` tiles: halves of rows of tiles, as they lie side by side in DRAM.
+    fn pairs(&self, tiles: u32) -> Pairs {
+        Pairs { count: tiles, pitch: BLOCK_BYTES, second: GROUP_FACE_BYTES, bytes: HALF_ROW_BYTES }
     }
 
     /// Writes the result of walk `walk`.
     #[inline(never)]
     fn write(&mut self, unit: &Unit, head: u32, walk: u32) {
         let (dst, params) = (&self.places.launch.op.dst, self.places.params);
-        let pairs = Pairs {
-            count: params.value_tiles,
-            pitch: BLOCK_BYTES,
-            second: GROUP_FACE_BYTES,
-            bytes: HALF_ROW_BYTES,
-        };
+        let pairs = self.pairs(params.value_tiles);
         let mut to = dst.addr
             + u64::from(unit.part * params.value_tiles * 2 * HALF_ROW_BYTES)
             + u64::from(head) * dst.nb[1]
