@@ -38,7 +38,7 @@ impl Pieces {
     }
 }
 
-/// Pairs of pieces of L1 that lie side by side in DRAM ([`Noc::write_pairs`], [`Noc::read_pairs`]).
+/// Pairs of pieces of L1 that are written side by side ([`Noc::write_pairs`]).
 pub struct Pairs {
     /// How many.
     pub count: u32,
@@ -179,58 +179,6 @@ impl Noc {
         let piece = if run < u64::from(len) { run as u32 } else { len };
         let (node, lo) = self.bank(shard.bank, offset);
         Some((node, lo, piece.min(NIU.max_packet)))
-    }
-
-    /// Starts reads of places of linear DRAM that follow one another from `addr` on, to pairs of pieces from the beginning of `to` on. The NIU keeps what its
-    /// registers hold, and of pieces that come from one page only two registers differ.
-    #[inline(never)]
-    pub fn read_pairs(&mut self, addr: DramAddr, pairs: &Pairs, to: L1) {
-        let Some(first) = pairs.first(to) else { return };
-        self.count_reads(2 * pairs.count);
-        let mut done = 0;
-        while done < 2 * pairs.count {
-            let addr = addr.offset(u64::from(done * pairs.bytes));
-            let (node, lo, run) = self.locate(addr);
-            let fit = pairs.fit(done, run);
-            if fit == 0 {
-                // A page ends in it.
-                self.read_dram(addr, to.part(pairs.at(done), pairs.bytes));
-                self.reads = self.reads.wrapping_sub(1);
-                done += 1;
-                continue;
-            }
-            self.read_from_page([first + pairs.at(done), lo], pairs.steps(done), [pairs.bytes, fit], node);
-            done += fit;
-        }
-    }
-
-    /// Starts reads of `count` pieces of `bytes` bytes that follow one another in a page, to places that are `steps` apart in turn.
-    #[inline(always)]
-    fn read_from_page(
-        &mut self,
-        [mut l1, mut lo]: [u32; 2],
-        [mut step, mut next]: [u32; 2],
-        [bytes, count]: [u32; 2],
-        node: u32,
-    ) {
-        let at = |offset| self.register(READ_BUF * NIU.cmd_buf_stride + offset);
-        let wait = || {
-            while at(REG.cmd_ctrl).load() & 1 != 0 {}
-            order();
-        };
-        wait();
-        at(REG.targ_node).store(node);
-        at(REG.ret_node).store(self.own);
-        at(REG.ctrl).store(Ctrl::RESP_MARKED.bits());
-        at(REG.at_len_be).store(bytes);
-        for _ in 0..count {
-            wait();
-            at(REG.targ_lo).store(lo);
-            at(REG.ret_lo).store(l1);
-            at(REG.cmd_ctrl).store(1);
-            (l1, lo) = (l1.wrapping_add(step), lo + bytes);
-            (step, next) = (next, step);
-        }
     }
 
     /// Starts writes of pairs of pieces, from the beginning of `from` on, to places of linear DRAM that follow one another from `addr` on. No store of this core's

@@ -1,9 +1,9 @@
-//! NCRISC: queries from DRAM to L1, in SrcB's order, and sums of values from L1 to DRAM, over NoC 1.
+//! NCRISC: queries from DRAM to L1, a token's at a time, and sums of values from L1 to DRAM, over NoC 1.
 
 use super::{Places, units};
-use crate::rt::l1::{L1, fill};
+use crate::rt::l1::fill;
 use crate::rt::launch::TileLaunch;
-use crate::rt::noc::{Noc, Pairs};
+use crate::rt::noc::{Noc, Pairs, Pieces};
 use crate::rt::sync::{ACTS_READY, OUT_FREE, OUT_READY};
 use tt_isa::format::FACE_DIM;
 use tt_kernel_abi::DramAddr;
@@ -68,13 +68,14 @@ impl Queue<'_> {
             + u64::from(unit.token) * q.nb[1]
             + u64::from(head) * q.nb[2]
             + u64::from(unit.batch) * q.nb[3];
-        let pairs = self.pairs(self.places.params.key_tiles);
-        let to = self.places.all_queries(self.fetched);
-        for row in 0..TILE {
-            // Missing tokens are the last one once more: the unpacker takes whole tiles.
-            let at = at + u64::from(row.min(unit.tokens - 1)) * q.nb[1];
-            self.noc.read_pairs(DramAddr(at), &pairs, to.skip(row_of_tile(row)));
-        }
+        let bytes = self.places.params.query_row();
+        let to = self.places.queries_in(self.fetched);
+        let pieces = Pieces { count: unit.tokens, stride: q.nb[1], bytes, pitch: bytes };
+        self.noc.read_pieces(DramAddr(at), &pieces, to);
+        // Missing tokens are the last one once more: the unpacker takes whole tiles.
+        let last = at + u64::from(unit.tokens - 1) * q.nb[1];
+        let pieces = Pieces { count: TILE - unit.tokens, stride: 0, ..pieces };
+        self.noc.read_pieces(DramAddr(last), &pieces, to.skip(unit.tokens * bytes));
         if self.fetched == 0 {
             // While the first queries are on their way.
             identity(self.places.launch);
@@ -84,16 +85,16 @@ impl Queue<'_> {
         ACTS_READY.publish(self.fetched);
     }
 
-    /// A row of `tiles` tiles: halves of rows of tiles, as they lie side by side in DRAM.
-    fn pairs(&self, tiles: u32) -> Pairs {
-        Pairs { count: tiles, pitch: BLOCK_BYTES, second: GROUP_FACE_BYTES, bytes: HALF_ROW_BYTES }
-    }
-
     /// Writes the result of walk `walk`.
     #[inline(never)]
     fn write(&mut self, unit: &Unit, head: u32, walk: u32) {
         let (dst, params) = (&self.places.launch.op.dst, self.places.params);
-        let pairs = self.pairs(params.value_tiles);
+        let pairs = Pairs {
+            count: params.value_tiles,
+            pitch: BLOCK_BYTES,
+            second: GROUP_FACE_BYTES,
+            bytes: HALF_ROW_BYTES,
+        };
         let mut to = dst.addr
             + u64::from(unit.part * params.value_tiles * 2 * HALF_ROW_BYTES)
             + u64::from(head) * dst.nb[1]

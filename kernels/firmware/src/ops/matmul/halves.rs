@@ -52,7 +52,10 @@ pub fn offset(op: &OpDescriptor, plan: &Plan, unit: &Unit) -> u32 {
 pub fn set_form(kind: Halves, pitch: u32) {
     let config = Config;
     config.set(nth(cfg::THCON_SEC0_REG0_TileDescriptor, 1), tile_descriptor_yz(pitch / HALVES_FACE_ROW, 4));
-    config.set(cfg::THCON_SEC0_REG2_Out_data_format, unpacked_format(DataFormat::Fp16, kind == Halves::Rows, pitch));
+    config.set(
+        cfg::THCON_SEC0_REG2_Out_data_format,
+        unpacked_format(DataFormat::Fp16, kind == Halves::Rows, pitch),
+    );
     config.settle(cfg::THCON_SEC0_REG2_Out_data_format);
 }
 

@@ -149,14 +149,14 @@ fn result<'a>(launch: &'a TileLaunch, number: u32) -> L1<'a> {
     launch.l1(rows::result_slot(number), 4 * SEGMENT)
 }
 
-/// How many of a result's `len` elements TRISC2 makes F16, where they are: the first half of what goes to a cache, since a core takes 15 clocks an element. NCRISC makes the others, and sends both
+/// How many of a result's `len` elements TRISC2 makes F16, where they are: nine sixteenths of what goes to a cache, since a core takes 15 clocks an element. NCRISC makes the others, and sends both
 /// parts. What TRISC2 has made is sent from there, so its place in DRAM must suit a result's in L1.
 fn halved_by_trisc2(launch: &Launch, work: &Work, len: u32) -> u32 {
     let dst = &launch.op.dst;
     let is_sent_from_there = write_offset(dst.nb[1..].iter().fold(dst.addr, |all, nb| all | nb)) == 0;
     match work.function {
         RowFunction::Rotate if dst.element_type() == Some(ElementType::F16) && is_sent_from_there => {
-            len / 2 / HALVED_TOGETHER * HALVED_TOGETHER
+            len * 9 / 16 / HALVED_TOGETHER * HALVED_TOGETHER
         }
         _ => 0,
     }
