@@ -5,7 +5,7 @@ mod common;
 use common::fused::{Outcome, norms, products, ropes};
 use common::{Rng, simulator};
 use tt_runtime::ops::rows::{NormFunction, Rope};
-use tt_runtime::{ElementType, TensorView, ops};
+use tt_runtime::{Device, ElementType, TensorView, ops, parse_devices};
 
 fn assert_equal(outcomes: Vec<Outcome>) {
     for Outcome { name, fused, separate } in outcomes {
@@ -25,6 +25,28 @@ fn norms_times_factors() {
 #[test]
 fn rotations_into_a_cache() {
     assert_equal(ropes(&simulator(), &mut Rng::new(5)));
+}
+
+/// With random delays, and the race detector: three cores share a row.
+#[test]
+fn rotations_into_a_cache_do_not_race() {
+    for seed in 0..3 {
+        let spec = parse_devices(Some(&format!("sim,rows=1,async={seed}"))).expect("a device");
+        assert_equal(ropes(&Device::open(&spec[0]), &mut Rng::new(seed)));
+    }
+}
+
+#[test]
+fn rotations_into_a_cache_are_the_same_on_the_vendors_simulator() {
+    let Some(path) = std::env::var("TTSIM_LIB").ok().filter(|path| !path.is_empty()) else {
+        return println!("SKIPPED: TTSIM_LIB does not name a vendor simulator");
+    };
+    let vendor = Device::open(&parse_devices(Some(&format!("ttsim:{path}"))).expect("a device")[0]);
+    let [ours, theirs] = [simulator(), vendor].map(|device| ropes(&device, &mut Rng::new(5)));
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        assert_eq!(ours.fused, theirs.fused, "{}", ours.name);
+    }
+    assert_equal(theirs);
 }
 
 #[test]

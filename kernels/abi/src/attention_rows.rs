@@ -109,7 +109,7 @@ pub const STAGE_ROW: u32 = STAGE_TILES * MASK_ROW;
 pub const MASK_ROW: u32 = 2 * TILE;
 /// Where it comes in.
 pub const STAGE: u32 = OUT + MAX_VALUE_TILES * BLOCK_BYTES;
-/// Queries of two heads, tile by tile, as SrcB wants them.
+/// Queries of a head, tile by tile, as SrcB wants them; behind them those of two heads as they come.
 pub const QUERIES: u32 = STAGE + TILE * STAGE_ROW;
 /// Bytes of a tile of the mask.
 pub const MASK_BYTES: u32 = TILE * MASK_ROW;
@@ -146,9 +146,24 @@ impl AttentionRowsParams {
         self.value_tiles * 2 * TILE
     }
 
-    /// Where the queries of the core's `number`th head are.
-    pub const fn queries(&self, number: u32) -> u32 {
-        QUERIES + number % 2 * self.key_tiles * BLOCK_BYTES
+    /// Bytes of a head's queries of a tile of tokens, FP32.
+    pub const fn query_bytes(&self) -> u32 {
+        self.key_tiles * BLOCK_BYTES
+    }
+
+    /// Bytes of a token's.
+    pub const fn query_row(&self) -> u32 {
+        self.query_bytes() / TILE
+    }
+
+    /// Where the queries of the core's `number`th head come in, a token's one behind the other.
+    pub const fn queries_in(&self, number: u32) -> u32 {
+        QUERIES + (1 + number % 2) * self.query_bytes()
+    }
+
+    /// Where the ring of slots begins.
+    const fn ring(&self) -> u32 {
+        QUERIES + 3 * self.query_bytes()
     }
 
     /// Bytes of a slot.
@@ -158,7 +173,7 @@ impl AttentionRowsParams {
 
     /// Where the keys of entry `entry` are.
     pub const fn keys(&self, entry: u32) -> u32 {
-        self.queries(0) + 2 * self.key_tiles * BLOCK_BYTES + entry % self.slots * self.slot_bytes()
+        self.ring() + entry % self.slots * self.slot_bytes()
     }
 
     /// Where its values are.
@@ -173,8 +188,7 @@ impl AttentionRowsParams {
 
     /// Slots that L1 has room for.
     pub const fn room(&self) -> u32 {
-        let first = QUERIES + 2 * self.key_tiles * BLOCK_BYTES;
-        let slots = HEAP_END.saturating_sub(first) / self.slot_bytes();
+        let slots = HEAP_END.saturating_sub(self.ring()) / self.slot_bytes();
         if slots < MAX_SLOTS { slots } else { MAX_SLOTS }
     }
 }
@@ -221,8 +235,11 @@ mod tests {
         let params = AttentionRowsParams { slots: SMALL.room(), ..SMALL };
         assert!(params.slots > 64);
         assert!(params.keys(params.slots - 1) + params.slot_bytes() <= HEAP_END);
-        let places = [params.queries(1), params.keys(0), params.values(0), params.mask(0), params.keys(1)];
+        let queries = [QUERIES, params.queries_in(0), params.queries_in(1)];
+        let slot = [params.keys(0), params.values(0), params.mask(0), params.keys(1)];
+        let places = [&queries[..], &slot].concat();
         assert!(places.is_sorted() && places.iter().all(|at| at.is_multiple_of(CONGRUENCE)));
+        assert_eq!(params.queries_in(1) + params.query_bytes(), params.keys(0));
         assert_eq!(params.mask(0) + MASK_BYTES, params.keys(1));
     }
 }

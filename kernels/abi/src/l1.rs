@@ -29,10 +29,10 @@ pub struct ImageSlot {
 
 /// Slots of the four images. BRISC and NCRISC share one: as lanes they run the same code.
 pub const IMAGE_SLOTS: [ImageSlot; 4] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_3C00 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x3_3C00, size: 0x6780 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x3_A380, size: 0xD100 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x4_7480, size: 0x4380 },
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_3800 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x3_3800, size: 0x6B80 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x3_A380, size: 0xCE00 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x4_7180, size: 0x4680 },
 ];
 
 /// Where NCRISC starts in BRISC's image.

@@ -67,7 +67,11 @@ fields! {
         THCON_SEC0_REG2_Force_shared_exp
         THCON_SEC0_REG2_Haloize_mode
         THCON_SEC0_REG2_Out_data_format
+        THCON_SEC0_REG2_Shift_amount_cntx0
+        THCON_SEC0_REG2_Shift_amount_cntx1
+        THCON_SEC0_REG2_Shift_amount_cntx2
         THCON_SEC0_REG2_Throttle_mode
+        THCON_SEC0_REG2_Tileize_mode
         THCON_SEC0_REG2_Unpack_if_sel_cntx0
         THCON_SEC0_REG3_Base_address
         THCON_SEC0_REG5_Dest_cntx0_address

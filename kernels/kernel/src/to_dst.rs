@@ -6,6 +6,7 @@ use super::chip::insn::{NOP, SETADCXX, SETADCXY, SETADCZW, STALLWAIT, UNPACR, WR
 use super::chip::{cfg, thread};
 use super::l1::L1;
 use super::tensix::{Config, block, nth, push, set_gpr, setc16, until};
+use super::to_src::unpacked_format;
 use super::unpack::{
     FIRST_DATUM, THROTTLE_X4, UNCOMPRESSED, UNPACKER0, base_address, tile_descriptor, tile_descriptor_yz,
 };
@@ -46,6 +47,13 @@ pub fn configure() {
     ttinsn!(setc16(thread::UNPACK_MISC_CFG_CfgContextOffset_0, 0));
     ttinsn!(SETADCXY { cnt_set_mask: UNPACKER0, bit_mask: 0b1010, ..SETADCXY::ZERO }.word());
     ttinsn!(SETADCZW { cnt_set_mask: UNPACKER0, bit_mask: 0b1111, ..SETADCZW::ZERO }.word());
+}
+
+/// Unpacks take rows of 16 datums that lie `pitch` bytes apart in L1, a multiple of 16, until [`configure`] comes again. No unpack is under way.
+pub fn set_pitch(pitch: u32) {
+    let config = Config;
+    config.set(cfg::THCON_SEC0_REG2_Out_data_format, unpacked_format(DataFormat::Fp32, false, pitch));
+    config.settle(cfg::THCON_SEC0_REG2_Out_data_format);
 }
 
 /// How many datums the unpacks from here on bring, 1024 at most. No unpack is under way.

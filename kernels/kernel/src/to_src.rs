@@ -33,6 +33,8 @@ pub struct Form {
     pub adds_counters: bool,
     /// Whether it transposes each face.
     pub transposes: bool,
+    /// Bytes in L1 from one row of 16 datums to the next, a multiple of 16; 0: they lie one behind the other.
+    pub pitch: u32,
 }
 
 impl Form {
@@ -44,6 +46,7 @@ impl Form {
         y_step: 0,
         adds_counters: false,
         transposes: false,
+        pitch: 0,
     };
 }
 
@@ -51,11 +54,11 @@ impl Form {
 /// instruction of this thread is in flight.
 pub fn configure((from, to): (DataFormat, DataFormat), form: &Form, rows: u32) {
     let config = Config;
-    let Form { x, y, datums, y_step, adds_counters, transposes } = *form;
+    let Form { x, y, datums, y_step, adds_counters, transposes, pitch } = *form;
 
     config.set(cfg::THCON_SEC0_REG0_TileDescriptor, tile_descriptor(from, x));
     config.set(nth(cfg::THCON_SEC0_REG0_TileDescriptor, 1), tile_descriptor_yz(y, 4));
-    config.set(cfg::THCON_SEC0_REG2_Out_data_format, unpacked_format(to, transposes));
+    config.set(cfg::THCON_SEC0_REG2_Out_data_format, unpacked_format(to, transposes, pitch));
     config.set(cfg::THCON_SEC0_REG2_Disable_zero_compress_cntx0, UNCOMPRESSED);
     config.set(
         cfg::THCON_SEC0_REG5_Dest_cntx0_address,
@@ -97,11 +100,17 @@ pub fn configure((from, to): (DataFormat, DataFormat), form: &Form, rows: u32) {
     ttinsn!(SETADCZW { cnt_set_mask: UNPACKER0 | UNPACKER1, bit_mask: 0b1111, ..SETADCZW::ZERO }.word());
 }
 
-/// The register with unpacker 0's format of SrcA, and whether it transposes each face.
-pub const fn unpacked_format(to: DataFormat, transposes: bool) -> u32 {
+/// The register with unpacker 0's format of SrcA, whether it transposes each face, and how far apart rows lie in L1 ([`Form::pitch`]). That distance, in 16 bytes, is in three
+/// fields that are shift amounts otherwise (`UNPACR_Regular.md`, "DiscontiguousInputRows").
+pub const fn unpacked_format(to: DataFormat, transposes: bool, pitch: u32) -> u32 {
+    let sixteens = pitch / 16;
     cfg::THCON_SEC0_REG2_Out_data_format.value(to as u32)
         | cfg::THCON_SEC0_REG2_Throttle_mode.value(THROTTLE_X4)
         | cfg::THCON_SEC0_REG2_Haloize_mode.value(transposes as u32)
+        | cfg::THCON_SEC0_REG2_Tileize_mode.value((pitch != 0) as u32)
+        | cfg::THCON_SEC0_REG2_Shift_amount_cntx0.value(sixteens & 15)
+        | cfg::THCON_SEC0_REG2_Shift_amount_cntx1.value(sixteens >> 4 & 15)
+        | cfg::THCON_SEC0_REG2_Shift_amount_cntx2.value(sixteens >> 8)
 }
 
 /// Points unpacker 1, which is idle, at rows, by their base address ([`base_address`](super::unpack::base_address)).

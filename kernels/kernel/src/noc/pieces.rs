@@ -50,6 +50,36 @@ pub struct Pairs {
     pub bytes: u32,
 }
 
+impl Pairs {
+    /// Address of the first piece of those from the beginning of `range` on, which are all inside.
+    #[inline(always)]
+    fn first(&self, range: L1) -> Option<u32> {
+        let last = self.count.checked_sub(1)?;
+        Some(range.part(0, last * self.pitch + self.second + self.bytes).address())
+    }
+
+    /// Where piece `number` is.
+    #[inline(always)]
+    fn at(&self, number: u32) -> u32 {
+        number / 2 * self.pitch + number % 2 * self.second
+    }
+
+    /// How many pieces from piece `number` on are in the `run` bytes that are left of a page.
+    #[inline(always)]
+    fn fit(&self, number: u32, run: u32) -> u32 {
+        let left = 2 * self.count - number;
+        // Nearly always; a division takes long.
+        if left * self.bytes <= run { left } else { run / self.bytes }
+    }
+
+    /// From piece `number` to the next one, and from that one on.
+    #[inline(always)]
+    fn steps(&self, number: u32) -> [u32; 2] {
+        let steps = [self.second, self.pitch.wrapping_sub(self.second)];
+        if number.is_multiple_of(2) { steps } else { [steps[1], steps[0]] }
+    }
+}
+
 /// The shard of a byte of a matrix' stream. Not in line: it is looked for once in many packets.
 #[cold]
 #[inline(never)]
@@ -196,27 +226,19 @@ impl Noc {
     /// is among the bytes. The NIU keeps what its registers hold, and of pieces that go to one page only two registers differ.
     #[inline(never)]
     pub fn write_pairs(&mut self, from: L1, pairs: &Pairs, addr: DramAddr) {
-        let &Pairs { count, pitch, second, bytes } = pairs;
-        if count == 0 {
-            return;
-        }
-        let first = from.part(0, (count - 1) * pitch + second + bytes).address();
+        let Some(first) = pairs.first(from) else { return };
         let mut done = 0;
-        while done < 2 * count {
-            let addr = addr.offset(u64::from(done * bytes));
-            let at = done / 2 * pitch + done % 2 * second;
+        while done < 2 * pairs.count {
+            let addr = addr.offset(u64::from(done * pairs.bytes));
             let (node, lo, run) = self.locate(addr, Way::ToDram);
-            let fit = (run / bytes).min(2 * count - done);
+            let fit = pairs.fit(done, run);
             if fit == 0 {
                 // A page ends in it.
-                self.write_dram(from.part(at, bytes), addr);
+                self.write_dram(from.part(pairs.at(done), pairs.bytes), addr);
                 done += 1;
                 continue;
             }
-            // From the first piece of a pair to the second one, and from that one on.
-            let steps = [second, pitch.wrapping_sub(second)];
-            let steps = if done % 2 == 0 { steps } else { [steps[1], steps[0]] };
-            self.write_to_page([first + at, lo], steps, [bytes, fit], node);
+            self.write_to_page([first + pairs.at(done), lo], pairs.steps(done), [pairs.bytes, fit], node);
             done += fit;
         }
     }

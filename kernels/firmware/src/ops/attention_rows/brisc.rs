@@ -90,14 +90,15 @@ impl<'a> Stream<'a> {
     /// What a tile of positions is; `None` if all of it is masked.
     #[inline(never)]
     fn kind(&self, unit: &Unit, tile: u32) -> Option<Kind> {
-        let first = self.staged().skip(tile % STAGE_TILES * MASK_ROW);
-        let of_all = first.words()[0].load();
-        let is_alike = (of_all == 0 || of_all == BOTH_MASKED)
-            && (0..unit.tokens).all(|row| is_all(first.part(row * STAGE_ROW, MASK_ROW).words(), of_all));
-        match is_alike {
-            false => Some(Kind::Masked),
-            true if of_all == 0 => Some(Kind::Plain),
-            true => None,
+        const ROW: usize = STAGE_ROW as usize / 4;
+        const WORDS: usize = MASK_ROW as usize / 4;
+        let staged = self.staged().part(0, unit.tokens * STAGE_ROW).words();
+        let first = (tile % STAGE_TILES) as usize * WORDS;
+        let rows = || staged.as_chunks::<ROW>().0.iter().map(|row| &row[first..first + WORDS]);
+        match staged[first].load() {
+            0 if rows().all(is_zero) => Some(Kind::Plain),
+            BOTH_MASKED if rows().all(is_masked) => None,
+            _ => Some(Kind::Masked),
         }
     }
 
@@ -162,15 +163,26 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// Words that are loaded before the first one is looked at.
+/// Words that are loaded before the first one is looked at: a load's result is there eight clocks later.
 const AT_ONCE: usize = 8;
 
-/// Whether all words are `value`.
-fn is_all(words: &[Word], value: u32) -> bool {
-    let (chunks, rest) = words.as_chunks::<AT_ONCE>();
-    let differs = |word: u32| word ^ value;
-    chunks.iter().all(|chunk| {
-        let loaded = chunk.each_ref().map(|word| word.load());
-        loaded.into_iter().fold(0, |sum, word| sum | differs(word)) == 0
-    }) && rest.iter().all(|word| word.load() == value)
+/// All bits that are set in one of the words, which have been changed by `f`.
+#[inline(always)]
+fn bits(words: &[Word], f: impl Fn(u32) -> u32) -> u32 {
+    let loaded = words.as_chunks::<AT_ONCE>().0.iter().map(|chunk| chunk.each_ref().map(|word| word.load()));
+    loaded.fold(0, |sum, chunk| chunk.into_iter().fold(sum, |sum, word| sum | f(word)))
 }
+
+/// Whether nothing is masked in a row of a tile of the mask.
+#[inline(always)]
+fn is_zero(words: &[Word]) -> bool {
+    bits(words, |word| word) == 0
+}
+
+/// Whether everything is.
+#[inline(always)]
+fn is_masked(words: &[Word]) -> bool {
+    bits(words, |word| word ^ BOTH_MASKED) == 0
+}
+
+const _: () = assert!((MASK_ROW as usize / 4).is_multiple_of(AT_ONCE));

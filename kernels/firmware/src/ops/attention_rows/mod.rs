@@ -16,7 +16,7 @@
 //! order, and a block, or the unit's whole list where several heads walk along it, has room. TRISC0 gives the end of a list back when TRISC2 has packed the walk's result: TRISC1 and TRISC2
 //! have seen it then. (They have seen a block's entries before there are powers, without which no values are unpacked.)
 //!
-//! In a walk: queries come by way of Dst, so TRISC0 waits until TRISC2 has packed the walk before. NCRISC has brought the queries of a walk before it waits for the result of the one before it. Then, in each block: TRISC0
+//! In a walk: queries come by way of Dst, so TRISC0 waits until TRISC2 has packed the walk before; what TRISC2 makes of them has the place of the walk before, whose last unpack TRISC0 has waited for. NCRISC has brought the queries of a walk before it waits for the result of the one before it. Then, in each block: TRISC0
 //! unpacks keys and queries as TRISC1 takes them, and waits for TRISC2's powers before the values. TRISC1 multiplies, makes powers and posts them to TRISC2, and multiplies with
 //! values when TRISC0 has unpacked them; it makes the next scores when TRISC2 has taken the powers, as it has: the values' factors were powers. TRISC2 packs powers into a place that TRISC0 has unpacked for the block
 //! before, since TRISC1 has used those. At the end TRISC2 waits for NCRISC to have written the result before. So each wait is for something earlier in the one order that all have.
@@ -31,7 +31,7 @@ use crate::rt::l1::{L1, Word};
 use crate::rt::launch::TileLaunch;
 use crate::rt::sync::WEIGHTS_READY;
 use tt_kernel_abi::attention_rows::{
-    AttentionRowsParams, BLOCK_TILES, ENTRIES, Kind, MASK_BYTES, MAX_SLOTS, OUT, POWERS, Unit,
+    AttentionRowsParams, BLOCK_TILES, ENTRIES, Kind, MASK_BYTES, MAX_SLOTS, OUT, POWERS, QUERIES, Unit,
 };
 use tt_kernel_abi::matmul::TILE;
 use tt_kernel_abi::sfpu::BLOCK_BYTES;
@@ -110,9 +110,14 @@ impl<'a> Places<'a> {
         self.launch.l1(self.params.mask(entry), MASK_BYTES)
     }
 
-    /// Tile `tile` of the queries of walk `walk`.
-    fn queries(&self, walk: u32, tile: u32) -> L1<'a> {
-        self.launch.l1(self.params.queries(walk) + tile * BLOCK_BYTES, BLOCK_BYTES)
+    /// Tile `tile` of the present walk's queries, as SrcB wants them.
+    fn queries(&self, tile: u32) -> L1<'a> {
+        self.launch.l1(QUERIES + tile * BLOCK_BYTES, BLOCK_BYTES)
+    }
+
+    /// Where the queries of walk `walk` come in.
+    fn queries_in(&self, walk: u32) -> L1<'a> {
+        self.launch.l1(self.params.queries_in(walk), self.params.query_bytes())
     }
 
     /// Powers of tile `tile` of a block.

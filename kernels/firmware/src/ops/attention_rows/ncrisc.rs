@@ -1,7 +1,7 @@
-//! NCRISC: queries from DRAM to L1, in SrcB's order, and sums of values from L1 to DRAM, over NoC 1.
+//! NCRISC: queries from DRAM to L1, a token's at a time, and sums of values from L1 to DRAM, over NoC 1.
 
 use super::{Places, units};
-use crate::rt::l1::{L1, fill};
+use crate::rt::l1::fill;
 use crate::rt::launch::TileLaunch;
 use crate::rt::noc::{Noc, Pairs, Pieces};
 use crate::rt::sync::{ACTS_READY, OUT_FREE, OUT_READY};
@@ -18,7 +18,6 @@ const BIASED_ONE: u32 = (F16_BIAS + 127) << 23;
 #[inline(never)]
 pub fn run(launch: &TileLaunch, params: &AttentionRowsParams) {
     let mut queue = Queue { places: Places { launch, params }, noc: Noc::new(1), fetched: 0 };
-    identity(launch);
     let mut before = None;
     let mut written = 0;
     for unit in units(launch, params) {
@@ -69,33 +68,21 @@ impl Queue<'_> {
             + u64::from(unit.token) * q.nb[1]
             + u64::from(head) * q.nb[2]
             + u64::from(unit.batch) * q.nb[3];
-        let last = u64::from(unit.tokens - 1) * q.nb[1];
-        for tile in 0..self.places.params.key_tiles {
-            let to = self.places.queries(self.fetched, tile);
-            for first in (0..TILE).step_by(ROW_GROUP as usize) {
-                let count = ROW_GROUP.min(unit.tokens.saturating_sub(first));
-                let from = at + u64::from(tile * 2 * HALF_ROW_BYTES);
-                let group = to.skip(row_of_tile(first));
-                self.rows(from + u64::from(first) * q.nb[1], count, q.nb[1], group);
-                // Missing tokens are the last one once more: the unpacker takes whole tiles.
-                self.rows(from + last, ROW_GROUP - count, 0, group.skip(count * HALF_ROW_BYTES));
-            }
+        let bytes = self.places.params.query_row();
+        let to = self.places.queries_in(self.fetched);
+        let pieces = Pieces { count: unit.tokens, stride: q.nb[1], bytes, pitch: bytes };
+        self.noc.read_pieces(DramAddr(at), &pieces, to);
+        // Missing tokens are the last one once more: the unpacker takes whole tiles.
+        let last = at + u64::from(unit.tokens - 1) * q.nb[1];
+        let pieces = Pieces { count: TILE - unit.tokens, stride: 0, ..pieces };
+        self.noc.read_pieces(DramAddr(last), &pieces, to.skip(unit.tokens * bytes));
+        if self.fetched == 0 {
+            // While the first queries are on their way.
+            identity(self.places.launch);
         }
         self.noc.wait_reads();
         self.fetched += 1;
         ACTS_READY.publish(self.fetched);
-    }
-
-    /// Asks for both halves of `count` rows of a tile, `stride` bytes apart, of a group of rows.
-    #[inline(never)]
-    fn rows(&mut self, at: u64, count: u32, stride: u64, to: L1) {
-        if count == 0 {
-            return;
-        }
-        let pieces = Pieces { count, stride, bytes: HALF_ROW_BYTES, pitch: HALF_ROW_BYTES };
-        self.noc.read_pieces(DramAddr(at), &pieces, to);
-        let second = at + u64::from(HALF_ROW_BYTES);
-        self.noc.read_pieces(DramAddr(second), &pieces, to.skip(GROUP_FACE_BYTES));
     }
 
     /// Writes the result of walk `walk`.

@@ -14,10 +14,10 @@ use crate::rt::tensix::{block, sem, sem_cond, sync, until};
 use crate::rt::to_src;
 use crate::rt::unpack::base_address;
 use crate::{semwait, ttinsn};
-use tt_isa::format::TILE_DATUMS;
+use tt_isa::format::{FACE_DIM, TILE_DATUMS};
 use tt_kernel_abi::attention_rows::{AttentionRowsParams, IDENTITY, MASK_ROW};
-use tt_kernel_abi::matmul::{Halves, TILE};
-use tt_kernel_abi::sfpu::{BLOCK, BLOCK_BYTES};
+use tt_kernel_abi::matmul::{HALF_ROW_BYTES, Halves, ROW_GROUP, TILE};
+use tt_kernel_abi::sfpu::BLOCK_BYTES;
 
 /// Runs TRISC0's part.
 #[inline(never)]
@@ -44,7 +44,7 @@ pub fn run(launch: &TileLaunch, params: &AttentionRowsParams) {
                 if block.count == 0 {
                     break;
                 }
-                scores(&places, walk, &block);
+                scores(&places, &block);
                 blocks += 1;
                 BLOCKS_READY.wait(blocks);
                 values(&places, &block);
@@ -59,16 +59,24 @@ pub fn run(launch: &TileLaunch, params: &AttentionRowsParams) {
     }
 }
 
-/// Queries, tile by tile, to Dst.
+/// Queries, tile by tile, to Dst: half a row of a tile of eight tokens at a time, whose distance in L1 the unpacker knows.
 #[inline(never)]
 fn queries(places: &Places, walk: u32) {
     blocks::configure();
+    blocks::set_pitch(places.params.query_row());
     sync();
-    blocks::set_len(BLOCK);
+    blocks::set_len(ROW_GROUP * FACE_DIM as u32);
+    let all = places.queries_in(walk);
     for tile in 0..places.params.key_tiles {
         semwait!(block::UNPACK | block::SYNC, SEM_TAKEN, sem_cond::WHILE_MAX);
         ttinsn!(SEMPOST { sem_sel: sem(SEM_TAKEN) }.word());
-        blocks::unpack(places.queries(walk, tile), dst_slot(tile));
+        let mut row = dst_slot(tile);
+        for first in (0..TILE).step_by(ROW_GROUP as usize) {
+            for half in 2 * tile..2 * tile + 2 {
+                blocks::unpack(all.skip(first * places.params.query_row() + half * HALF_ROW_BYTES), row);
+                row += ROW_GROUP;
+            }
+        }
         ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::UNPACK0 }.word());
         ttinsn!(SEMPOST { sem_sel: sem(SEM_FILLED) }.word());
     }
@@ -77,10 +85,10 @@ fn queries(places: &Places, walk: u32) {
 
 /// What is multiplied for a block's scores: for each tile of K its queries, and the keys of all positions; then masks. No unpack is under way.
 #[inline(never)]
-fn scores(places: &Places, walk: u32, block: &Block) {
+fn scores(places: &Places, block: &Block) {
     set_form(Halves::Rows, places.params.key_bytes());
     for k_tile in 0..places.params.key_tiles {
-        rows(places.queries(walk, k_tile));
+        rows(places.queries(k_tile));
         for tile in block.tiles() {
             key_tile(places.keys(block.first + tile).skip(k_tile * 2 * TILE));
         }

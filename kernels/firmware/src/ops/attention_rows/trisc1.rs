@@ -2,16 +2,19 @@
 //!
 //! The matrix unit walks by address modifiers 0 to 3, as in a product; the vector unit has 4 and 5. The vector unit takes four rows of queries at a time, whose first row
 //! of Dst in every tile is in `DEST_TARGET_REG_CFG_MATH_Offset`, and goes from tile to tile by Dst's counter.
+//!
+//! What is repeated most is recorded and sent once more by the coprocessor (`REPLAY.md`): a fidelity phase while the matrix unit has its turn, the program that makes powers
+//! while the vector unit has. Each needs more than half of the words that there are, so it is recorded anew in each turn.
 
 use super::{Block, Places, units};
 use crate::ops::attention::trisc1::{from_dst, rewind, scale_queries, to_dst, vector_step};
 use crate::ops::matmul::SEM_DST;
 use crate::ops::matmul::trisc0::multiplied_format;
 use crate::ops::sfpu::trisc1::{set_constants, set_register};
-use crate::rt::chip::insn::{SEMPOST, SETRWC, STALLWAIT, ZEROACC};
+use crate::rt::chip::insn::{REPLAY, SEMPOST, SETRWC, STALLWAIT, ZEROACC};
 use crate::rt::chip::thread;
 use crate::rt::launch::TileLaunch;
-use crate::rt::matrix::{RWC_ALL, configure, multiply_to};
+use crate::rt::matrix::{Phases, REPLAY_WORDS, RWC_ALL, configure, multiply_at, record_phase};
 use crate::rt::sync::{BLOCKS_READY, ROW_READY};
 use crate::rt::tensix::{block, push, sem, setc16, sync, until};
 use crate::{ttinsn, ttprogram};
@@ -33,6 +36,11 @@ const RESCALE: Program = programs::rescale();
 const POWERS: Program = programs::powers();
 const ROW_SUM: Program = row_sum();
 const FINISH: Program = programs::finish();
+
+/// [`POWERS`] once more, from where [`record_powers`] has put it.
+const REPLAY_POWERS: REPLAY =
+    REPLAY { start_idx: 0, len: POWERS.words().len() as u32, execute_while_loading: 0, load_mode: 0 };
+const _: () = assert!(POWERS.words().len() as u32 <= REPLAY_WORDS);
 
 /// Rows that the vector unit takes at a time.
 const QUAD: u32 = 4;
@@ -65,6 +73,7 @@ pub fn run(launch: &TileLaunch, params: &AttentionRowsParams) {
                 // The powers before have been packed.
                 BLOCKS_READY.wait(blocks);
                 scores(params, &block);
+                record_powers();
                 vector(|| powers(&block, params.value_tiles));
                 post();
                 values(params, &block);
@@ -158,12 +167,26 @@ fn scores(params: &AttentionRowsParams, block: &Block) {
         push(ZEROACC { clear_mode: 1, dst: rows, ..ZEROACC::ZERO }.word());
     }
     ttinsn!(SETRWC { bit_mask: RWC_ALL, ..SETRWC::ZERO }.word());
+    record_phase();
     for _ in 0..params.key_tiles {
-        block.tiles().for_each(|tile| multiply_to(tile, tile + 1 == block.count));
+        block.tiles().for_each(|tile| multiply(tile * RESULT_ROWS, tile + 1 == block.count));
     }
     for tile in block.tiles().filter(|&tile| block.is_masked(tile)) {
-        multiply_to(tile, block.masked >> (tile + 1) == 0);
+        multiply(tile * RESULT_ROWS, block.masked >> (tile + 1) == 0);
     }
+}
+
+/// A product that is added to Dst from row `row` on. SrcB is the next product's, too, unless it is the last one.
+#[inline(never)]
+fn multiply(row: u32, last: bool) {
+    multiply_at(row, Phases::Three, last);
+}
+
+/// Records what [`two_powers`] does.
+#[inline(never)]
+fn record_powers() {
+    ttinsn!(REPLAY { load_mode: 1, ..REPLAY_POWERS }.word());
+    ttprogram!(POWERS);
 }
 
 /// Largest scores of four rows, powers in the scores' places, and what has come before, rescaled.
@@ -224,17 +247,19 @@ fn make_powers() {
     ttinsn!(to_dst(SECOND, 10, vector_step::TILE));
 }
 
-#[inline(never)]
+/// Powers of what is in the two registers.
+#[inline(always)]
 fn two_powers() {
-    ttprogram!(POWERS);
+    ttinsn!(REPLAY_POWERS.word());
 }
 
 /// Adds powers times values to sums.
 #[inline(never)]
 fn values(params: &AttentionRowsParams, block: &Block) {
+    record_phase();
     for _ in block.tiles() {
         for tile in 0..params.value_tiles {
-            multiply_to(VALUES / RESULT_ROWS + tile, tile + 1 == params.value_tiles);
+            multiply(VALUES + tile * RESULT_ROWS, tile + 1 == params.value_tiles);
         }
     }
 }

@@ -25,7 +25,7 @@ pub fn run(launch: &TileLaunch, params: &AttentionRowsParams) {
         for _ in 0..params.heads {
             launch.progress(walk);
             for tile in 0..params.key_tiles {
-                pack_block(tile, places.queries(walk, tile));
+                pack_block(tile, places.queries(tile));
             }
             ROW_READY.publish(walk + 1);
             end = first;

@@ -1,14 +1,14 @@
 //! TRISC0: half-precision weights from rows as they lie in memory.
 //!
 //! A row in L1 has 16 elements of a face of a tile, then 16 of the face beside it: y counts these halves, z counts rows, and an instruction
-//! takes one half. SrcA wants a row for each k. Of a matrix whose rows lie side by side, L1's rows are n and their elements k: the unpacker writes
-//! each half to a column (it exchanges rows and columns of every face). Of a transposed view, L1's rows are k.
+//! takes a face: the same half of 16 rows, whose distance the unpacker knows. SrcA wants a row for each k. Of a matrix whose rows lie side by side, L1's rows are n and their elements
+//! k: the unpacker exchanges rows and columns of every face. Of a transposed view, L1's rows are k.
 //!
 //! | faces of SrcA | k below 16, n below 16 | k below 16 | n below 16 | the last |
 //! |---|---|---|---|---|
 //! | rows | 0 | 16 | 32 | 48 |
-//! | by rows | y 0, z from 0 | y 0, z from 16 | y 1, z from 0 | y 1, z from 16 |
-//! | by columns | y 0, z from 0 | y 1, z from 0 | y 0, z from 16 | y 1, z from 16 |
+//! | by rows | y 0, z 0 | y 0, z 16 | y 1, z 0 | y 1, z 16 |
+//! | by columns | y 0, z 0 | y 1, z 0 | y 0, z 16 | y 1, z 16 |
 //!
 //! Counters are the instruction stream's own: they change between two unpacks without a wait, as inside of one instruction (`ADCs.md`).
 
@@ -52,51 +52,20 @@ pub fn offset(op: &OpDescriptor, plan: &Plan, unit: &Unit) -> u32 {
 pub fn set_form(kind: Halves, pitch: u32) {
     let config = Config;
     config.set(nth(cfg::THCON_SEC0_REG0_TileDescriptor, 1), tile_descriptor_yz(pitch / HALVES_FACE_ROW, 4));
-    config.set(cfg::THCON_SEC0_REG2_Out_data_format, unpacked_format(DataFormat::Fp16, kind == Halves::Rows));
+    config.set(
+        cfg::THCON_SEC0_REG2_Out_data_format,
+        unpacked_format(DataFormat::Fp16, kind == Halves::Rows, pitch),
+    );
     config.settle(cfg::THCON_SEC0_REG2_Out_data_format);
 }
 
 /// Rows of a face.
 const FACE: u32 = FACE_DIM as u32;
 
-/// An unpack of half a row, to the next row of SrcA; the row in L1 behind it follows.
-const fn half_row(set_dat_valid: u32) -> u32 {
-    // Channel 0: next z; channel 1: next y.
-    UNPACR { addr_mode: 1 | 1 << 6, ovrd_thread_id: 1, set_dat_valid, last: 1, ..UNPACR::ZERO }.word()
-}
-
-/// `$count` halves of as many rows, 15 or 16; to a whole face with the last one.
-macro_rules! halves {
-    (15) => {
-        ttinsn!(half_row(0));
-        ttinsn!(half_row(0));
-        ttinsn!(half_row(0));
-        halves!(@ 3);
-        halves!(@ 3);
-        halves!(@ 3);
-        halves!(@ 3);
-    };
-    (16) => {
-        halves!(15);
-        ttinsn!(half_row(0));
-    };
-    (@ 3) => {
-        ttinsn!(half_row(0));
-        ttinsn!(half_row(0));
-        ttinsn!(half_row(0));
-    };
-}
-
-/// A face, and the last one of a tile: the matrix unit may have it.
-#[inline(never)]
-fn face() {
-    halves!(16);
-}
-
-#[inline(never)]
-fn last_face() {
-    halves!(15);
-    ttinsn!(half_row(1));
+/// An unpack of a face. What is unpacked next goes to the face of SrcA behind it.
+const fn face(set_dat_valid: u32) -> u32 {
+    // Channel 1: next y.
+    UNPACR { addr_mode: 1 << 6, ovrd_thread_id: 1, set_dat_valid, last: 1, ..UNPACR::ZERO }.word()
 }
 
 /// Half `$y` of rows from `$z` on.
@@ -124,21 +93,23 @@ macro_rules! begin {
 /// A tile of a matrix by rows.
 pub fn unpack_rows() {
     begin!();
-    face();
-    face();
+    ttinsn!(face(0));
+    from!(0, FACE);
+    ttinsn!(face(0));
     from!(1, 0);
-    face();
-    last_face();
+    ttinsn!(face(0));
+    from!(1, FACE);
+    ttinsn!(face(1));
 }
 
 /// A tile of a transposed view.
 pub fn unpack_columns() {
     begin!();
-    face();
+    ttinsn!(face(0));
     from!(1, 0);
-    face();
+    ttinsn!(face(0));
     from!(0, FACE);
-    face();
+    ttinsn!(face(0));
     from!(1, FACE);
-    last_face();
+    ttinsn!(face(1));
 }

@@ -115,10 +115,11 @@ fn form(kind: Halves) -> Form {
         _ => Form {
             x: FACE_DIM as u32,
             y: halves::pitch(kind) / HALVES_FACE_ROW,
-            datums: FACE_DIM as u32,
-            y_step: HALVES_FACE_ROW,
+            datums: FACE_DATUMS as u32,
+            y_step: FACE_DIM as u32 * HALVES_FACE_ROW,
             adds_counters: true,
             transposes: kind == Halves::Rows,
+            pitch: halves::pitch(kind),
         },
     }
 }
@@ -126,7 +127,7 @@ fn form(kind: Halves) -> Form {
 /// Sets the unpackers up for F16 rows or columns that lie `pitch` bytes apart, and for rows of activations whose address comes later.
 #[inline(never)]
 pub fn configure_halves(kind: Halves, pitch: u32) {
-    let form = Form { y: pitch / HALVES_FACE_ROW, ..form(kind) };
+    let form = Form { y: pitch / HALVES_FACE_ROW, pitch, ..form(kind) };
     configure(weight_formats(ElementType::F16, kind), &form, 0);
 }
 

@@ -8,7 +8,7 @@ use crate::rt::launch::TileLaunch;
 use crate::rt::rows::address;
 use crate::rt::sync::{BLOCKS_FREE, BLOCKS_READY};
 use crate::rt::tensix::{block, sem, sem_cond, sync, until};
-pub use crate::rt::to_dst::{configure, set_len, unpack};
+pub use crate::rt::to_dst::{configure, set_len, set_pitch, unpack};
 use crate::{semwait, ttinsn};
 use tt_kernel_abi::elementwise::ElementwiseParams;
 use tt_kernel_abi::sfpu::{BLOCK, BLOCK_ROWS};

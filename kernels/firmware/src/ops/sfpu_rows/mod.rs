@@ -17,7 +17,7 @@
 //! same row, so dst may be one of the sources.
 //!
 //! Rotated rows may go to rows of a cache that indices name (more[1]): NCRISC reads an index while the row is computed, and waits for
-//! nobody but the NoC.
+//! nobody but the NoC. TRISC2 makes F16 of a part of them before it publishes the row ([`halved_by_trisc2`]): it waits for nobody there, and NCRISC makes the rest of the row before meanwhile.
 
 pub mod brisc;
 pub mod ncrisc;
@@ -29,7 +29,6 @@ pub mod trisc2;
 
 use crate::rt::l1::{L1, Word};
 use crate::rt::launch::{Launch, TileLaunch};
-use tt_kernel_abi::TensorView;
 use tt_kernel_abi::elementwise::{Piece, split_row};
 use tt_kernel_abi::matmul::share;
 use tt_kernel_abi::rows::gradient::{GradientFunction, GradientParams};
@@ -39,6 +38,8 @@ use tt_kernel_abi::rows::soft_max::SoftMaxParams;
 use tt_kernel_abi::sfpu::rows::{
     self, HALF_ROWS, Pass, RowFunction, SEGMENT, SLOTS, STEP, Segment, Segments,
 };
+use tt_kernel_abi::target::{CONGRUENCE, write_offset};
+use tt_kernel_abi::{ElementType, TensorView};
 
 /// Tensix semaphore: halves of Dst between TRISC0's unpack and their return.
 pub const SEM_TAKEN: u32 = 5;
@@ -147,6 +148,22 @@ fn partner_slot(launch: &Launch, segment: &Segment) -> u32 {
 fn result<'a>(launch: &'a TileLaunch, number: u32) -> L1<'a> {
     launch.l1(rows::result_slot(number), 4 * SEGMENT)
 }
+
+/// How many of a result's `len` elements TRISC2 makes F16, where they are: nine sixteenths of what goes to a cache, since a core takes 15 clocks an element. NCRISC makes the others, and sends both
+/// parts. What TRISC2 has made is sent from there, so its place in DRAM must suit a result's in L1.
+fn halved_by_trisc2(launch: &Launch, work: &Work, len: u32) -> u32 {
+    let dst = &launch.op.dst;
+    let is_sent_from_there = write_offset(dst.nb[1..].iter().fold(dst.addr, |all, nb| all | nb)) == 0;
+    match work.function {
+        RowFunction::Rotate if dst.element_type() == Some(ElementType::F16) && is_sent_from_there => {
+            len * 9 / 16 / HALVED_TOGETHER * HALVED_TOGETHER
+        }
+        _ => 0,
+    }
+}
+
+/// F16 between two places that suit each other.
+const HALVED_TOGETHER: u32 = CONGRUENCE / 2;
 
 /// The head of the row whose first segment is `number`: the mask's slope, and the row's value of more[0].
 fn head<'a>(launch: &'a TileLaunch, number: u32) -> &'a [Word] {

@@ -1,7 +1,7 @@
 //! NCRISC: results from the ring to DRAM over NoC 1, to the row of the same place, or of rotated rows to that of a cache which an index names.
 
-use super::{Work, piece, result, segments};
-use crate::rt::elements::convert;
+use super::{Work, halved_by_trisc2, piece, result, segments};
+use crate::rt::elements::halve;
 use crate::rt::l1::L1;
 use crate::rt::launch::TileLaunch;
 use crate::rt::mmio::order;
@@ -29,10 +29,10 @@ pub fn run(launch: &TileLaunch, work: Work) {
                 RowFunction::RotateHalves => {
                     let half = ne0 / 2;
                     let second = Piece { first: half, len: half, ..to };
-                    rows.write(result(launch, segment.result), &Piece { len: half, ..to });
-                    rows.write(result(launch, segment.result).skip(BLOCK_BYTES), &second);
+                    rows.write(result(launch, segment.result), &Piece { len: half, ..to }, 0);
+                    rows.write(result(launch, segment.result).skip(BLOCK_BYTES), &second, 0);
                 }
-                _ => rows.write(result(launch, segment.result), &to),
+                _ => rows.write(result(launch, segment.result), &to, halved_by_trisc2(launch, &work, ne0)),
             }
         }
         // Writes of half of the slots are under way together; TRISC2 has the others.
@@ -89,17 +89,21 @@ impl Rows<'_> {
         Some(low)
     }
 
-    /// Sends a piece whose elements are at the beginning of `from`, as the type that dst has: FP32 or F16.
-    fn write(&mut self, from: L1, to: &Piece) {
+    /// Sends a piece whose elements are at the beginning of `from`, as the type that dst has: FP32 or F16, which the first `halved` elements are already.
+    fn write(&mut self, from: L1, to: &Piece, halved: u32) {
         let dst = &self.launch.op.dst;
         let addr = address(dst, to);
         if dst.element_type() != Some(ElementType::F16) {
             self.noc.write_dram(from.part(0, 4 * to.len), DramAddr(addr));
             return;
         }
-        let halves = self.launch.l1(halves_slot(self.halves, addr), 2 * SEGMENT).part(0, 2 * to.len);
+        if halved > 0 {
+            self.noc.write_dram(from.part(0, 2 * halved), DramAddr(addr));
+        }
+        let (addr, rest) = (addr + u64::from(2 * halved), to.len - halved);
+        let halves = self.launch.l1(halves_slot(self.halves, addr), 2 * SEGMENT).part(0, 2 * rest);
         self.halves += 1;
-        convert((ElementType::F32, from), (ElementType::F16, halves), to.len);
+        halve(from.skip(4 * halved), halves, rest);
         order();
         // The row before has left the other slot, which is the next one's.
         self.noc.wait_writes();

@@ -1,8 +1,9 @@
 //! TRISC2: results from Dst to the ring. Halves without results only go back: in their order, or a later one would be filled again while
 //! one before it is packed.
 
-use super::{SEM_COMPUTED, SEM_TAKEN, Work, half, result, segments};
+use super::{SEM_COMPUTED, SEM_TAKEN, Work, half, halved_by_trisc2, result, segments};
 use crate::rt::chip::insn::{PACR, SEMGET, STALLWAIT};
+use crate::rt::elements::halve;
 use crate::rt::launch::TileLaunch;
 use crate::rt::pack;
 use crate::rt::sync::{OUT_FREE, OUT_READY};
@@ -39,6 +40,9 @@ pub fn run(launch: &TileLaunch, work: Work) {
         }
         ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::PACK }.word());
         give_back();
+        // The packers have written the row: `give_back` has waited for them.
+        let row = result(launch, segment.result);
+        halve(row, row, halved_by_trisc2(launch, &work, segment.len));
         OUT_READY.publish(segment.result + 1);
     }
 }
