@@ -1,13 +1,12 @@
 //! BRISC: blocks of weights, from DRAM, from the L1 of the tiles that hold them, or from the tile that reads for the row of the grid.
 
-use super::columns::Columns;
+use super::columns::{Columns, HeldColumns};
 use super::plan;
-use crate::rt::handout::{self, Handout, Members, Ring, row_tile};
-use crate::rt::l1::L1;
+use crate::rt::handout::{self, Handout, Members, Ring};
 use crate::rt::launch::TileLaunch;
 use crate::rt::noc::Noc;
 use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_READY};
-use tt_kernel_abi::held::{Held, Owners, TILE_BYTES, mark};
+use tt_kernel_abi::held::{Held, Owners, mark};
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul_block::{
     Block, BlockParams, Plan, WEIGHTS, WEIGHTS_CREDITS, WEIGHTS_FLAGS, WEIGHTS_SCRATCH, WEIGHTS_SLOT,
@@ -44,14 +43,14 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let members = if is_spread(params.row_tiles) { Members::row() } else { Members::alone() };
     let total = plan.blocks_with_columns() * plan.depths();
     let mut stream = Handout::new(&noc, RING, members, total);
-    let mut columns = Columns::new(launch, params, &noc);
+    let (mut columns, mut held) = (Columns::new(launch, params, &noc), HeldColumns::new(held));
     let mut blocks = Blocks::new(&plan);
     while !stream.is_done() {
         stream.step(&mut noc, &mut |noc, number, slot| {
             launch.progress(number);
             let (block, (first, count)) = blocks.next();
             if params.held != 0 {
-                return gather(noc, &held, &block, first, count, slot);
+                return held.read(noc, &block, [first, count], slot);
             }
             columns.read(noc, &block, [first, count], slot)
         });
@@ -91,14 +90,4 @@ fn check(launch: &TileLaunch, first: u32) {
     if left != launch.op.seq.wrapping_sub(1) {
         launch.fail(ErrorCode::NotHeld, launch.op.seq, left);
     }
-}
-
-/// Asks the tiles of the row of the grid for `count` tiles of K, from `first` on, of all columns of a block; gives the bytes.
-fn gather(noc: &mut Noc, held: &Held, block: &Block, first: u32, count: u32, slot: L1) -> u32 {
-    let len = count * TILE_BYTES;
-    for column in 0..block.columns {
-        let (member, at) = held.find(block.column + column, first);
-        noc.read_l1(row_tile(member), at, slot.part(column * len, len));
-    }
-    block.columns * len
 }

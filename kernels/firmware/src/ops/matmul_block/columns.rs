@@ -1,15 +1,18 @@
-//! Columns of weights in DRAM, for BRISC.
+//! Columns of weights, for BRISC: in DRAM, or in the L1 of the tiles of the row of the grid.
 //!
-//! A block of K begins where the one before ends, in each column. Where that is, is found once for a block of the result, and again where a shard of the matrix ends in between: finding it takes
+//! A block of K begins where the one before ends, in each column. Where that is, is found once for a block of the result, and again where a shard of the matrix, or a group that one tile holds, ends in between: finding it takes
 //! a core hundreds of clocks, in which the matrix units of a row of the grid are done with half a block.
 
+use crate::rt::handout::row_tile;
 use crate::rt::l1::L1;
 use crate::rt::launch::TileLaunch;
 use crate::rt::noc::{Noc, Run};
+use tt_kernel_abi::exact::GROUP_TILES;
+use tt_kernel_abi::held::{Held, TILE_BYTES};
 use tt_kernel_abi::matmul_block::{Block, BlockParams, DST_TILES};
 use tt_kernel_abi::{Shard, Shards, TensorView};
 
-/// The columns of a block of the result.
+/// The columns of a block of the result, in DRAM.
 pub struct Columns<'a> {
     /// How many products there are, and their weights, of one type and shape.
     sides: u32,
@@ -48,5 +51,34 @@ impl<'a> Columns<'a> {
             *run = noc.run(shards, shard, at + u64::from(len));
         }
         columns * len
+    }
+}
+
+/// The columns of a block of the result, held by the tiles of the row of the grid.
+pub struct HeldColumns {
+    held: Held,
+    /// Who holds the next tile of each column, and where.
+    next: [(u32, u32); DST_TILES as usize],
+}
+
+impl HeldColumns {
+    /// Those of what is held.
+    pub fn new(held: Held) -> Self {
+        Self { held, next: Default::default() }
+    }
+
+    /// Asks for `count` tiles of K, from tile `first` on, of all columns of a block: those before them have been asked for. They are of one group. Gives the bytes.
+    pub fn read(&mut self, noc: &mut Noc, block: &Block, [first, count]: [u32; 2], slot: L1) -> u32 {
+        let len = count * TILE_BYTES;
+        for (number, next) in (0..block.columns).zip(&mut self.next) {
+            if first.is_multiple_of(GROUP_TILES as u32) {
+                let (member, at) = self.held.find(block.column + number, first);
+                *next = (row_tile(member), at);
+            }
+            let (node, at) = *next;
+            noc.read_l1(node, at, slot.part(number * len, len));
+            next.1 += len;
+        }
+        block.columns * len
     }
 }
