@@ -2,7 +2,7 @@
 //!
 //! Who waits for whom: worker 0 waits for DRAM, and for acknowledgements that NIUs give without a core. The others wait for worker 0. It begins
 //! a launch with that and waits for nobody before. Nobody uses a place in the heap when a launch begins, the others may still be on their way to it:
-//! all workers have completed the launch before. Nothing orders two packets of a multicast at all of their receivers, so the word that says that data is
+//! all workers have completed the launch before. Nothing orders two packets in dynamic virtual channels at their receivers, so the word that says that data is
 //! there ([`ROW_SENT`](l1::ROW_SENT)) goes out when all have acknowledged the data. It is a launch's number and never cleared: a worker that
 //! does not wait for it finds an old number at the next launch.
 #![allow(unsafe_code)]
