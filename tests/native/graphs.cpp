@@ -1,4 +1,4 @@
-// Computes one small graph on a device: what the planner makes of it is compared with a listing (tests/tests/listings.rs).
+// Computes one small graph on a device: what the planner makes of it is compared with a listing (tests/tests/all/listings.rs).
 //
 //   graphs DEVICE decoder|attention|experts|norms|convolutions|product|function|softmax
 //

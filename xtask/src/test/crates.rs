@@ -40,7 +40,7 @@ pub fn step(report: &mut Report) {
         let mut command = cargo();
         command.args(["package", "--allow-dirty", "--target-dir"]).arg(&target);
         // What is built is only to be seen to build.
-        command.env("CARGO_PROFILE_DEV_DEBUG", "0");
+        command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
         CRATES.iter().for_each(|name| {
             command.args(["-p", name]);
         });

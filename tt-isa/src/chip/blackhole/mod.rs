@@ -3,7 +3,7 @@
 //! Sources: pages of the ISA documents below `BlackholeA0/`; grid, DRAM ports and translation from the vendor's firmware
 //! (`tt-zephyr-platforms`, `noc_init.c`, `noc.c`, `gddr.c`) and user-mode driver; windows from the kernel driver
 //! (`blackhole.c`); registers and instructions from the vendor simulator's lists. Nothing here has run on silicon yet;
-//! `tt-runtime/tests/blackhole.rs` tests it on the vendor's simulator, as far as that goes.
+//! `tt-runtime/tests/all/blackhole.rs` tests it on the vendor's simulator, as far as that goes.
 
 use super::{Chip, Design, Designs, DramBank, Harvesting, places, xy};
 use crate::arc::{self, HarvestTag, Management};

@@ -1,0 +1,32 @@
+//! Whole-system tests, as one program: it takes a fraction of the compiler's time that a program for each of these files takes.
+
+mod applications;
+mod architectures;
+mod backend_ops;
+mod bad_input;
+mod cards;
+mod chip_facts;
+mod conventions;
+mod debugging;
+mod dequantise;
+mod embeddings;
+mod examples;
+mod fusion;
+mod listings;
+mod logits;
+mod models;
+mod nodes;
+mod operators;
+mod packing;
+mod perplexity;
+mod predictions;
+mod programs;
+mod registration;
+mod rpc;
+mod self_tests;
+mod server;
+mod suite;
+mod training;
+mod vendor_tables;
+mod weights;
+mod windows;

@@ -1,0 +1,36 @@
+//! Tests of the runtime with devices, as one program: it takes a third of the compiler's time that a program for each of these files takes. (`fork.rs` is one by itself: what it
+//! forks should have no threads of other tests.)
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../machine/mod.rs"]
+mod machine;
+
+mod ahead;
+mod asynchronous;
+mod attention;
+mod attention_rows;
+mod blackhole;
+mod cards;
+mod copy;
+mod elementwise;
+mod exact;
+mod exact_tiles;
+mod faults;
+mod fused;
+mod kmd;
+mod matmul;
+mod metal;
+mod null;
+mod quantised;
+mod recurrent;
+mod rows;
+mod second;
+mod set_rows;
+mod streams;
+mod sums;
+mod times;
+mod training;
+mod transfer;
+mod ttsim;
+mod windows;
