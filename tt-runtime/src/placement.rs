@@ -229,6 +229,53 @@ mod tests {
     }
 
     /// Blocks of weights are read in packets of the largest size, but for what a block's or a shard's end leaves.
+    /// Steps that a packet takes on NoC 1: up, then left (`NoC/RoutingPaths.md`).
+    fn steps_on_noc_1(from: NocXy, to: NocXy, size: NocXy) -> u32 {
+        let (mut at, mut steps) = (from, 0);
+        while at.y != to.y {
+            at.y = (at.y + size.y - 1) % size.y;
+            steps += 1;
+        }
+        while at.x != to.x {
+            at.x = (at.x + size.x - 1) % size.x;
+            steps += 1;
+        }
+        steps
+    }
+
+    #[test]
+    fn ports_on_noc_1_have_the_shortest_ways() {
+        for (chip, tiles) in chips() {
+            for (bank, tile) in
+                (0..).zip(chip.dram).flat_map(|bank| tiles.iter().map(move |&tile| (bank, tile)))
+            {
+                let (number, bank) = bank;
+                let [read, write] = ports_on_noc_1(chip, number, tile);
+                assert!(bank.ports.contains(&read) && bank.ports.contains(&write), "bank {number}");
+                for &port in bank.ports {
+                    let way = |from, to| steps_on_noc_1(from, to, chip.grid);
+                    assert!(
+                        way(read, tile) <= way(port, tile),
+                        "{}: {tile:?} reads bank {number}",
+                        chip.name
+                    );
+                    assert!(
+                        way(tile, write) <= way(tile, port),
+                        "{}: {tile:?} writes bank {number}",
+                        chip.name
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn banks_begin_at_addresses_of_32_bits() {
+        for chip in BOARDS.iter().map(|board| board.chip) {
+            assert!(chip.dram.iter().all(|bank| u32::try_from(bank.base).is_ok()), "{}", chip.name);
+        }
+    }
+
     #[test]
     fn blocks_are_few_packets() {
         let packet = u64::from(tt_isa::chip::WORMHOLE.noc.max_packet);
