@@ -18,7 +18,7 @@ use tt_isa::insn::{INSTRUCTIONS, InsnInfo};
 const WITHOUT_VENDOR: &[(&str, &str)] = &[
     ("MOVDBGA2D SHIFTXA SHIFTXB DOTPV", "src/model/tensix/matrix/documented_tests.rs"),
     ("CLREXPHIST PACR_SETREG", "src/model/tensix/pack/tests.rs"),
-    ("XMOV", "tests/mover.rs"),
+    ("XMOV", "tests/all/mover.rs"),
     (
         "LOADIND STOREIND LOADREG STOREREG ATINCGET ATINCGETPTR ATSWAP ATCAS",
         "src/model/tensix/scalar/memory/tests.rs",
@@ -58,8 +58,8 @@ const VENDOR_REFUSES: &[(&str, &str)] = &[
 
 /// Operands with values that other recorded vectors have, and the file of `simulator/` with those.
 const OTHER_VECTORS: &[(&str, &str, &str)] = &[
-    ("REPLAY", "execute_while_loading", "tests/tensix_vectors.rs"),
-    ("SFPLOAD SFPSTORE", "sfpu_addr_mode", "tests/sfpu_vectors.rs"),
+    ("REPLAY", "execute_while_loading", "tests/all/tensix_vectors.rs"),
+    ("SFPLOAD SFPSTORE", "sfpu_addr_mode", "tests/all/sfpu_vectors.rs"),
     ("SFPENCC", "imm12_math", "tests/support/sfpu.rs"),
     ("GMPOOL", "clear_dvalid", "tests/support/matrix.rs"),
 ];
