@@ -1,7 +1,6 @@
 //! The chip as a host program sees it: windows, cores that run and sleep, NoC, faults, threads.
 
-use crate::asm;
-use crate::asm::{b, bytes, i, jal, li, r, s};
+use crate::asm::{self, b, bytes, i, jal, li, r, s};
 use crate::host::{COLUMNS, Host, ROWS, all_tiles, copy, end, niu, pattern, poke, tensix, wait_for};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::map::{

@@ -1,7 +1,6 @@
 //! Ethernet tiles and boards with several chips: cores, queues, links, the firmware that hosts need.
 
-use crate::asm;
-use crate::asm::{bytes, i, jal, s};
+use crate::asm::{self, bytes, i, jal, s};
 use crate::host::{copy, end, poke, wait_for};
 use tt_isa::chip::{WORMHOLE, board};
 use tt_isa::eth::firmware::{

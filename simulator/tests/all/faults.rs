@@ -3,8 +3,7 @@
 
 use crate::asm::{encode, i, li};
 use crate::code::Code;
-use crate::host;
-use crate::host::{Host, Request, tensix};
+use crate::host::{self, Host, Request, tensix};
 use crate::page::{BLAMES, examples};
 use tt_isa::chip::WORMHOLE;
 use tt_isa::insn::{Opcode, SEMINIT, SEMPOST};

@@ -1,8 +1,8 @@
 //! Tiles that write to the host's memory: what is missing when the host looks too early, and how long it takes.
 
-use crate::asm;
 use std::sync::{Arc, Mutex};
 
+use crate::asm;
 use crate::code::Code;
 use crate::host::{Host, niu, tensix};
 use tt_isa::chip::WORMHOLE;

@@ -1,7 +1,6 @@
 //! Ethernet in the timed mode: cores of Ethernet tiles, messages on a link, the firmware's commands, and one clock for both chips.
 
-use crate::asm;
-use crate::asm::{b, bytes, i, li, nop, s};
+use crate::asm::{self, b, bytes, i, li, nop, s};
 use crate::host::{copy, end, poke, wait_for};
 use tt_isa::chip::{WORMHOLE, board};
 use tt_isa::eth::routing::{self, Address, Flags};

@@ -34,9 +34,10 @@ fn family(operators: &str, short: &str, least: usize) {
 #[test]
 fn functions_of_one_element() {
     let names = "ABS,SGN,NEG,STEP,TANH,ELU,RELU,SIGMOID,GELU,GELU_QUICK,SILU,HARDSWISH,HARDSIGMOID,EXP,EXPM1,\
-                 SOFTPLUS,GELU_ERF,XIELU,FLOOR,CEIL,ROUND,TRUNC,SQR,SQRT,LOG,SIN,COS,SCALE,CLAMP,LEAKY_RELU,FILL,ARANGE";
-    // Of these two every number takes many hundreds of instructions.
-    family(names, r"^(?!type=f16,ne=\[1024,1024)", 300);
+                 SOFTPLUS,GELU_ERF,XIELU,FLOOR,CEIL,ROUND,TRUNC,SQR,SQRT,LOG,SCALE,CLAMP,LEAKY_RELU,FILL,ARANGE";
+    family(names, ".", 310);
+    // A million of them take 20 s: RISC-V cores compute them. One type is enough for that.
+    family("SIN,COS", r"^(?!type=f16,ne=\[1024,1024)", 10);
 }
 
 #[test]
@@ -53,8 +54,8 @@ fn gated_units() {
 fn copies() {
     family(
         "DUP,CPY,CONT,REPEAT,CONCAT,PAD,PAD_REFLECT_1D,ROLL,SET,ACC",
-        r"^(?!type=f(16|32),ne=\[(1024|2304),64,64,1\],use_view_slice=0,permute=\[[12],)",
-        750,
+        r"^(?!type=f(16|32),ne=\[2304,64,64,1\],use_view_slice=0,permute=\[[12],)",
+        800,
     );
 }
 

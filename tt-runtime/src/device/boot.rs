@@ -131,7 +131,7 @@ impl Session {
             let read = placement::read_port(chip, number, index, workers);
             let on_noc_1 = placement::ports_on_noc_1(chip, number, self.places[position]);
             let [from, to] = on_noc_1.map(|port| chip.noc.node(port.mirrored(chip.grid)));
-            // A 32-bit address reaches every byte of a bank (a test of `placement` looks at all chips).
+            // A 32-bit address reaches every byte of a bank (a test of `placement` looks where they begin, on all chips).
             *entry = BankEntry { node: [chip.noc.node(read), from, to], base: b.base as u32 };
         }
         let push = self.link.host_memory().filter(|_| self.pushed && position == 0);

@@ -3,13 +3,12 @@
 //!
 //! `TT_ASYNC_SEEDS=N` runs N seeds instead of a few.
 
-use crate::common;
 use std::sync::Arc;
 
 use crate::common::{
-    Rng, blocks, columns, elements, encode, experts, folds, fused, gated, halves, lanes, norm_order, norms,
-    ordered, quantised, recurrent, set_rows, soft_max, sums, training, transfers, upload, upload_weights,
-    windows,
+    self, Rng, blocks, columns, elements, encode, experts, folds, fused, gated, halves, lanes, norm_order,
+    norms, ordered, quantised, recurrent, set_rows, soft_max, sums, training, transfers, upload,
+    upload_weights, windows,
 };
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
 use tt_runtime::{Device, DramAddr, ElementType, TensorView, ops, parse_devices};

@@ -1,5 +1,5 @@
-//! Tests of the runtime with devices, as one program: it takes a third of the compiler's time that a program for each of these files takes. (`fork.rs` is one by itself: what it
-//! forks should have no threads of other tests.)
+//! Tests of the runtime with devices, as one program: it takes a seventh of the compiler's time that a program for each of these files takes. Two are by themselves: what `fork.rs` forks should
+//! have no threads of other tests, and `metal.rs` is built with a feature, where the vendor's driver has one set of chips in a process.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -20,7 +20,6 @@ mod faults;
 mod fused;
 mod kmd;
 mod matmul;
-mod metal;
 mod null;
 mod quantised;
 mod recurrent;

@@ -1,7 +1,6 @@
 //! Results on the host: read by it, or pushed by the chip where it reaches the host's memory.
 
-use crate::common;
-use crate::common::{Rng, null, simulator, transfers};
+use crate::common::{self, Rng, null, simulator, transfers};
 use tt_runtime::{Device, DramAddr, Error, parse_devices};
 
 #[test]

@@ -1,4 +1,4 @@
-//! The unit against independent implementations. `tests/sfpu_vectors.rs` and `tests/sfpu_differential.rs` compare with
+//! The unit against independent implementations. `tests/all/sfpu_vectors.rs` and `tests/all/sfpu_differential.rs` compare with
 //! the vendor's simulator; features that only the ISA pages define are tested here.
 
 mod arithmetic;

@@ -5,9 +5,11 @@
 //! has one set of chips in a process.
 #![cfg(feature = "metal")]
 
+mod common;
+
 use std::sync::Arc;
 
-use crate::common::{Rng, experts, set_rows, simulator, upload};
+use common::{Rng, experts, set_rows, simulator, upload};
 use tt_runtime::ops::elementwise::Binary;
 use tt_runtime::{Device, DeviceSpec, DramAddr, ElementType, Error, TensorView, ops, parse_devices};
 
