@@ -13,6 +13,7 @@ use tt_kernel_quant::exact::GROUP_TILES;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::numbered::numbered;
+use crate::ring::Link;
 use crate::target::CONGRUENCE;
 use crate::view::ElementType;
 
@@ -310,12 +311,8 @@ pub struct MatmulParams {
     /// Tiles of rows that a unit has, 1 to [`TILES_AT_ONCE`]: each tile of weights is multiplied with all of them. More than 1 only if src1 is in SrcB's order,
     /// and all of K is one chunk.
     pub tiles_at_once: u32,
-    /// Which step of its stream it is, counted from 1, if its weights come through the ring that outlives steps ([`crate::ahead`]); set by the
-    /// runtime at launch. Builders leave 0.
-    pub number: u32,
-    /// Linear address of the descriptor of the next such step, which BRISC begins to read the weights of when it has asked for all of this one's: low
-    /// and high half; 0: there is none, or what lies between needs the ring's room. Set by the runtime at launch. Builders leave 0.
-    pub later: [u32; 2],
+    /// Its place in a stream, if its weights come through the ring that outlives steps ([`crate::ahead`]).
+    pub link: Link,
     /// Other products with the same single row, each with units of its own behind those of src0; [`units`](Self::units) are those of all.
     pub parts: [Part; MORE_PARTS],
 }

@@ -11,6 +11,9 @@
 //!   NoC 1: activations, from one tile to a column     NoC 1: activations, from one tile to all
 //! ```
 //!
+//! With one tile of rows DRAM limits a product, and what lies between two products hardly needs it. Weights come through the ring that outlives steps then ([`crate::ahead`]): a slot has a block of K of one
+//! column.
+//!
 //! Weights come from DRAM, or from L1, where the step before has left tiles ([`crate::held`]): from the tiles of the row of the grid, or where each tile has columns of its own, from its own,
 //! without another copy.
 //!
@@ -29,8 +32,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use crate::exact::GROUP_TILES;
 use crate::held::{self, Owners};
 use crate::l1::{HEAP, HEAP_END};
-use crate::matmul::{RESULT_ROWS, TILE};
+use crate::matmul::{RESULT_ROWS, TILE, row_block_tiles};
 use crate::numbered::numbered;
+use crate::ring::{Link, RING};
 use crate::target::CONGRUENCE;
 use crate::view::ElementType;
 use tt_isa::format::DST_ROWS_32;
@@ -55,6 +59,8 @@ pub struct BlockParams {
     pub is_f16: u32,
     /// What becomes of this product and the one with the weights of more\[2\], a [`Gate`]; the result is in the order of activations then.
     pub gate: u32,
+    /// Its place in a stream, if its weights come [through the ring](Self::through_ring) that outlives steps.
+    pub link: Link,
 }
 
 numbered! {
@@ -74,6 +80,11 @@ impl BlockParams {
     pub const fn sides(&self) -> u32 {
         if self.gate == Gate::None as u32 { 1 } else { 2 }
     }
+
+    /// Whether weights come through the ring that outlives steps ([`crate::ahead`]).
+    pub const fn through_ring(&self) -> bool {
+        self.held == 0 && is_through_ring(self.row_tiles)
+    }
 }
 
 /// Bytes of a tile of activations, BF16.
@@ -89,10 +100,19 @@ pub const BLOCK_WEIGHTS: u32 = 32;
 /// See above: of BFP8_b there is room for all of them, of BF16 for half as many.
 pub const WEIGHTS_SLOT: u32 = BLOCK_WEIGHTS * ElementType::TilesBfp8.block_bytes();
 
-/// Tiles of weights of a type in a block, at most.
-pub const fn block_weights(ty: ElementType) -> u32 {
+/// Whether weights of a product of so many tiles of rows come through the ring that outlives steps, if they are not held.
+const fn is_through_ring(row_tiles: u32) -> bool {
+    row_tiles == 1
+}
+
+/// Tiles of weights of a type that are read together for a product of so many tiles of rows, at most: in a block of K, or of one column in a slot of the ring.
+pub const fn block_weights(ty: ElementType, row_tiles: u32) -> u32 {
     let fit = WEIGHTS_SLOT / ty.block_bytes();
-    if fit < BLOCK_WEIGHTS { fit } else { BLOCK_WEIGHTS }
+    match is_through_ring(row_tiles) {
+        true => row_block_tiles(ty),
+        false if fit < BLOCK_WEIGHTS => fit,
+        false => BLOCK_WEIGHTS,
+    }
 }
 
 /// Slots of weights.
@@ -122,25 +142,26 @@ pub const WEIGHTS_SCRATCH: u32 = ACTS_FLAGS + 16 * MOST_ACTS_SLOTS;
 pub const ACTS_SCRATCH: u32 = WEIGHTS_SCRATCH + 16;
 /// Blocks of results.
 pub const OUT: u32 = (ACTS_SCRATCH + 16).next_multiple_of(CONGRUENCE);
-/// Blocks of weights, unless all are multiplied with where they are ([`Plan::in_place`]).
+/// Blocks of weights, unless they come through the ring that outlives steps, or all are multiplied with where they are ([`Plan::in_place`]).
 pub const WEIGHTS: u32 = OUT + OUT_SLOTS * OUT_SLOT;
 /// What is held leaves so much to activations.
 const LEAST_ACTS_BYTES: u32 = 128 << 10;
 
-/// Blocks of activations: as many as have room in front of what is held. (The ring of weights that outlives steps is in there, too: [`crate::ahead::keeps_ring`].)
-const fn acts(in_place: bool) -> u32 {
-    if in_place { WEIGHTS } else { WEIGHTS + WEIGHTS_SLOTS * WEIGHTS_SLOT }
+/// Blocks of activations: as many as have room in front of what is held, or of the ring that outlives steps. `has_slots`: there are blocks of weights before them.
+const fn acts(has_slots: bool) -> u32 {
+    if has_slots { WEIGHTS + WEIGHTS_SLOTS * WEIGHTS_SLOT } else { WEIGHTS }
 }
 
 /// Bytes that may be held for products of so many tiles of rows.
 pub const fn held_bytes(row_tiles: u32) -> u32 {
-    HEAP_END - acts(!is_spread(row_tiles)) - LEAST_ACTS_BYTES
+    HEAP_END - acts(is_spread(row_tiles)) - LEAST_ACTS_BYTES
 }
 
 const _: () = {
     // The largest slots.
     assert!(2 * held::FEW * BLOCK_K * ACT_TILE_BYTES <= LEAST_ACTS_BYTES);
-    assert!(2 * held::FEW * LONG_BLOCK_K * ACT_TILE_BYTES <= HEAP_END - acts(false));
+    assert!(2 * held::FEW * LONG_BLOCK_K * ACT_TILE_BYTES <= HEAP_END - acts(true));
+    assert!(4 * row_block_tiles(ElementType::TilesBfp4) * ACT_TILE_BYTES <= RING - acts(false));
     // A block of K lies in one group.
     assert!(BLOCK_K as usize == GROUP_TILES);
     assert!((HEAP | WEIGHTS | WEIGHTS_SLOT | OUT | ACT_TILE_BYTES).is_multiple_of(CONGRUENCE));
@@ -207,6 +228,8 @@ pub struct Plan {
     depths: u32,
     /// Where weights are in L1; 0: they are not.
     held: u32,
+    /// Whether they come through the ring that outlives steps.
+    ring: bool,
     /// Blocks of the result for each group of rows, and of groups.
     steps: u32,
     passes: u32,
@@ -227,7 +250,11 @@ impl Plan {
         let places = if sides == 2 && fit >= 2 { 2 } else { 1 };
         let steps = most.div_ceil(fit / places);
         let at_once = most.div_ceil(steps);
-        let depth = depth(block_weights / (at_once * sides), sides, held > 0, spread);
+        let ring = params.through_ring();
+        let depth = match ring {
+            true => block_weights,
+            false => depth(block_weights / (at_once * sides), sides, held > 0, spread),
+        };
         Self {
             k_tiles,
             row_tiles,
@@ -242,6 +269,7 @@ impl Plan {
             depth,
             depths: k_tiles.div_ceil(depth),
             held,
+            ring,
             steps,
             passes: groups.div_ceil(group_step),
         }
@@ -339,7 +367,7 @@ impl Plan {
 
     /// Blocks of activations.
     pub const fn acts(&self) -> u32 {
-        acts(self.in_place())
+        acts(!self.in_place() && !self.ring)
     }
 
     /// Bytes of a slot of activations.
@@ -350,6 +378,7 @@ impl Plan {
     /// Slots of activations.
     pub const fn acts_slots(&self) -> u32 {
         let end = match self.held {
+            0 if self.ring => RING,
             0 => HEAP_END,
             first => held::mark(first),
         };
@@ -392,6 +421,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ring::{SLOT_BYTES, SLOTS};
     use std::collections::BTreeSet;
 
     #[test]
@@ -408,17 +438,22 @@ mod tests {
         {
             let owners = Owners::new(row_tiles, [0, 0], grid, 0);
             let held = if is_held { held::first(n_tiles, 20, owners) } else { 0 };
-            let block_weights = block_weights(ty);
+            let block_weights = block_weights(ty, row_tiles);
+            let link = Link::NONE;
             let params =
-                BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights, held, is_f16: 0, gate };
+                BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights, held, is_f16: 0, gate, link };
             assert!(!is_held || HEAP_END - held::mark(held) <= held_bytes(row_tiles));
             let mut seen = BTreeSet::new();
             for index in 0..72 {
                 let plan = Plan::new(&params, [index % 8, index / 8], grid, index);
                 for block in (0..plan.blocks()).map(|number| plan.block(number)) {
                     assert!(plan.places() * block.rows * plan.weights(&block) <= DST_TILES);
-                    let weights = plan.weights(&block) * plan.depth() * ty.block_bytes();
-                    assert!(weights <= WEIGHTS_SLOT || plan.in_place());
+                    let column = plan.depth() * ty.block_bytes();
+                    let weights = plan.weights(&block) * column;
+                    match params.through_ring() {
+                        true => assert!(column <= SLOT_BYTES && plan.weights(&block) <= SLOTS),
+                        false => assert!(weights <= WEIGHTS_SLOT || plan.in_place()),
+                    }
                     assert!(held == 0 || BLOCK_K.is_multiple_of(plan.depth()));
                     assert!(block.rows * plan.depth() * ACT_TILE_BYTES <= plan.acts_slot());
                     for row in block.row..block.row + block.rows {
@@ -438,7 +473,11 @@ mod tests {
                 assert!(with_columns.eq(numbers));
                 let slices: u32 = (0..plan.depths()).map(|number| plan.slice(number).1).sum();
                 assert_eq!(slices, 20);
-                let end = if is_held { held::mark(held) } else { HEAP_END };
+                let end = match params.through_ring() {
+                    true => RING,
+                    false if is_held => held::mark(held),
+                    false => HEAP_END,
+                };
                 assert!(plan.acts_slots() >= 4);
                 assert!(plan.acts() + plan.acts_slots() * plan.acts_slot() <= end);
                 // Every block of the result finds its activations where they were sent for it, and the last one of those that have them lets them go.
@@ -469,6 +508,7 @@ mod tests {
                 held: 0,
                 is_f16: 0,
                 gate: 0,
+                link: Link::NONE,
             };
             Plan::new(&params, [0, 0], [8, 9], 0).stays()
         };
@@ -485,6 +525,7 @@ mod tests {
             held: 0,
             is_f16: 0,
             gate: 0,
+            link: Link::NONE,
         };
         let plan = |x, y| Plan::new(&params, [x, y], [8, 9], y * 8 + x);
         for number in 0..plan(0, 0).blocks() {

@@ -11,9 +11,10 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::l1::{HEAP, HEAP_END};
+use crate::l1::HEAP;
 use crate::matmul::TILE;
 use crate::matmul_block::{ACT_TILE_BYTES, rows_at_once};
+use crate::ring::RING;
 use crate::sfpu::{BLOCK, BLOCK_BYTES};
 use crate::target::{CONGRUENCE, offset};
 use crate::view::ElementType;
@@ -67,7 +68,8 @@ pub const OUT_SLOT: u32 = PIECE_TILES * ACT_TILE_BYTES;
 
 const _: () = {
     assert!(TILE * ROW_SPAN == HALF_ROWS);
-    assert!(OUT + SLOTS * OUT_SLOT <= HEAP_END && SLOT.is_multiple_of(CONGRUENCE));
+    // (It leaves the ring of weights alone: `crate::ahead::keeps_ring`.)
+    assert!(OUT + SLOTS * OUT_SLOT <= RING && SLOT.is_multiple_of(CONGRUENCE));
     // All rows of a strip are as far from a line of the NoC as its first one, and what becomes of it fits a result's slot.
     assert!(STRIP_ROW_BYTES.is_multiple_of(CONGRUENCE) && STRIP_TILES * STRIP_TILE_BYTES <= BLOCK_BYTES);
 };

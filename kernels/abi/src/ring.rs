@@ -1,5 +1,7 @@
 //! Where the ring of weights that are read ahead ([`crate::ahead`]) is: at the end of the heap. What leaves it alone is in front.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use crate::l1::{HEAP, HEAP_END};
 use crate::target::CONGRUENCE;
 
@@ -13,5 +15,31 @@ pub const SLOT_BYTES: u32 = 9 * 1024;
 pub const RING: u32 = HEAP_END - SLOTS * SLOT_BYTES;
 /// Where lanes divide what is left of the heap in a launch that keeps the ring: BRISC has the lower part.
 pub const MIDDLE: u32 = (HEAP + (RING - HEAP) / 2) & !63;
+
+/// The place in its stream of a step whose weights come through the ring, in its parameters. Set by the runtime at launch; builders leave [`Link::NONE`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Link {
+    /// Which step of its stream it is, counted from 1.
+    pub number: u32,
+    /// Linear address of the descriptor of the next such step, which BRISC begins to read the weights of when it has asked for all of this one's: low
+    /// and high half; 0: there is none, or what lies between needs the ring's room.
+    pub later: [u32; 2],
+}
+
+impl Link {
+    /// Of a step that is in no stream yet.
+    pub const NONE: Self = Self { number: 0, later: [0; 2] };
+
+    /// Of step `number`, if the next one's descriptor is at `later`; 0: there is none.
+    pub const fn new(number: u32, later: u64) -> Self {
+        Self { number, later: [later as u32, (later >> 32) as u32] }
+    }
+
+    /// Where the next one's descriptor is; 0: there is none.
+    pub const fn later(&self) -> u64 {
+        self.later[0] as u64 | (self.later[1] as u64) << 32
+    }
+}
 
 const _: () = assert!(RING.is_multiple_of(CONGRUENCE) && MIDDLE < RING);

@@ -1,10 +1,9 @@
 //! Which steps of a stream read their weights ahead ([`tt_kernel_abi::ahead`]): written into descriptors before they are brought to DRAM.
 
-use tt_kernel_abi::ahead::{KEEPS, keeps_ring, uses_ring};
+use tt_kernel_abi::ahead::{KEEPS, Link, keeps_ring, set_link, uses_ring};
 use tt_kernel_abi::dram::STREAM;
 use tt_kernel_abi::matmul::MORE_PARTS;
-use tt_kernel_abi::operators::kernel;
-use tt_kernel_abi::{ElementType, OpDescriptor, Params, TensorView};
+use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 use crate::ops::parts;
 
@@ -18,10 +17,7 @@ pub(super) fn link(steps: &mut [OpDescriptor]) {
         }
         if uses_ring(step) {
             let addr = later.filter(|later| !later.is_written_by(step)).map_or(0, |later| later.addr);
-            let mut params = *step.params.get::<kernel::Matmul>();
-            params.number = index as u32 + 1;
-            params.later = [addr as u32, (addr >> 32) as u32];
-            step.params = Params::of::<kernel::Matmul>(&params);
+            set_link(step, Link::new(index as u32 + 1, addr));
             later = Later::of(index, step);
         } else if !keeps || later.is_some_and(|later| later.is_written_by(step)) {
             later = None;
@@ -60,8 +56,9 @@ impl Later {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::matmul;
+    use crate::ops::{block_form, blocks, matmul};
     use tt_kernel_abi::Op;
+    use tt_kernel_abi::ahead::link as link_of;
 
     const WEIGHTS: u64 = 0x100_0000;
     const ROW: u64 = 0x800_0000;
@@ -80,9 +77,9 @@ mod tests {
     fn linked(mut steps: Vec<OpDescriptor>) -> Vec<(u32, Option<u64>)> {
         link(&mut steps);
         let of = |step: &OpDescriptor| {
-            let params = step.params_of::<kernel::Matmul>()?;
-            let addr = u64::from(params.later[0]) | u64::from(params.later[1]) << 32;
-            Some((params.number, (addr != 0).then(|| (addr - STREAM.0) / OpDescriptor::BYTES as u64 + 1)))
+            let (link, first) = (link_of(step)?, STREAM.0);
+            let addr = link.later();
+            Some((link.number, (addr != 0).then(|| (addr - first) / OpDescriptor::BYTES as u64 + 1)))
         };
         steps.iter().filter_map(of).collect()
     }
@@ -92,6 +89,23 @@ mod tests {
         let weights = |n: u64| product(WEIGHTS + n * 0x10_0000, ElementType::TilesBfp8, ROW + n * 0x1000);
         let steps = vec![weights(1), step(Op::Rope, ROW), weights(2), weights(3)];
         assert_eq!(linked(steps), [(1, Some(2)), (3, Some(3)), (4, None)]);
+    }
+
+    /// A product of so many rows, in blocks.
+    fn rows(count: u32, weights: u64) -> OpDescriptor {
+        let rows = |addr| TensorView::contiguous(ElementType::F32, addr, [64, count, 1, 1]);
+        let weights = TensorView::tiles(ElementType::TilesBfp8, weights, [64, 64, 1, 1]);
+        let product = matmul(&weights, &rows(ROW), &rows(2 * ROW), 8).unwrap();
+        blocks(&product, &TensorView { addr: 3 * ROW, ..block_form(&product.src1) }).unwrap()
+    }
+
+    #[test]
+    fn products_of_a_tile_of_rows_are_like_those_of_one() {
+        let steps = vec![rows(32, WEIGHTS), step(Op::Order, ROW), rows(9, 2 * WEIGHTS), step(Op::Rope, ROW)];
+        assert_eq!(linked(steps), [(1, Some(2)), (3, None)]);
+        // With more of them activations have the ring's room.
+        let next = || product(2 * WEIGHTS, ElementType::TilesBfp8, ROW);
+        assert_eq!(linked(vec![rows(32, WEIGHTS), rows(33, WEIGHTS), next()]), [(1, None), (3, None)]);
     }
 
     #[test]

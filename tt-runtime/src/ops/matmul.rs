@@ -12,6 +12,7 @@ use tt_kernel_abi::matmul::{
     TILES_AT_ONCE, max_chunk_tiles,
 };
 use tt_kernel_abi::operators::kernel;
+use tt_kernel_abi::ring::Link;
 use tt_kernel_abi::sfpu::ALIGN;
 use tt_kernel_abi::target::CONGRUENCE;
 use tt_kernel_abi::{ElementType, OpDescriptor, Params, TensorView};
@@ -325,8 +326,7 @@ fn params(src0: &TensorView, src1: &TensorView) -> Result<MatmulParams, Unsuppor
         row: is_row.into(),
         ordered: 0,
         tiles_at_once: 1,
-        number: 0,
-        later: [0; 2],
+        link: Link::NONE,
         parts: Default::default(),
     })
 }

@@ -10,6 +10,7 @@ use tt_kernel_abi::matmul_block::{BlockParams, Gate, block_weights, held_bytes};
 use tt_kernel_abi::norm_order::{self, NormOrderParams};
 use tt_kernel_abi::operators::kernel;
 use tt_kernel_abi::order::{OrderParams, STRIP_TILES, flags_for};
+use tt_kernel_abi::ring::Link;
 use tt_kernel_abi::sfpu::{ALIGN, BLOCK};
 use tt_kernel_abi::target::CONGRUENCE;
 use tt_kernel_abi::{ElementType, OpDescriptor, Params, TensorView};
@@ -295,14 +296,16 @@ fn in_blocks(
         return Err(format!("activations {:?} in the blocks of {:?}", product.src1.ne, src1.ne).into());
     }
     let [k, n, ..] = product.src0.ne;
+    let row_tiles = src1.ne[1].div_ceil(TILE);
     let params = BlockParams {
         n_tiles: n.div_ceil(TILE),
         k_tiles: k.div_ceil(TILE),
-        row_tiles: src1.ne[1].div_ceil(TILE),
-        block_weights: block_weights(weights),
+        row_tiles,
+        block_weights: block_weights(weights, row_tiles),
         held: 0,
         is_f16: 0,
         gate: Gate::None as u32,
+        link: Link::NONE,
     };
     // Offsets of tiles have 32 bits.
     check::count("bytes of activations", &[params.row_tiles, params.k_tiles, 2 * TILE * TILE])?;

@@ -3,7 +3,7 @@
 #![no_main]
 
 use tt_firmware::ops;
-use tt_firmware::ops::matmul::ahead::Ahead;
+use tt_firmware::ops::ahead::Ahead;
 use tt_firmware::rt::boot::bring_up;
 use tt_firmware::rt::launch::{serve, serve_and_complete};
 use tt_isa::map::RiscV;

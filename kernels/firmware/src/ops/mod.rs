@@ -4,6 +4,7 @@
 //! five cores does with an operator's number ([`brisc`] to [`ncrisc`]) is made of it here, with the parameters as the type
 //! that the table gives them. (A `run` that several operators share is not to be copied into each of their places.)
 
+pub mod ahead;
 pub mod attention;
 pub mod attention_merge;
 pub mod attention_rows;

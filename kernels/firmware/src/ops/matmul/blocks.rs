@@ -1,5 +1,5 @@
 //! BRISC: a product's weights that are tiles, as blocks: what a slot of a ring takes, in the order in which TRISC0 unpacks them. It is a list that
-//! can be stopped in and gone on with later: the weights of a step may be read before the step begins ([`super::ahead`]).
+//! can be stopped in and gone on with later: the weights of a step may be read before the step begins ([`crate::ops::ahead`]).
 
 use super::plan::{Plan, Unit};
 use crate::rt::l1::L1;
@@ -77,10 +77,14 @@ impl<'a> Blocks<'a> {
     pub fn read(&mut self, noc: &mut Noc, block: &Block, slot: L1) {
         noc.read_shards(&self.shards, &mut self.shard, block.at, slot.part(0, block.len));
     }
+}
+
+impl Iterator for Blocks<'_> {
+    type Item = Block;
 
     /// The next block. It is read before the one after it is asked for.
     #[inline(never)]
-    pub fn next(&mut self) -> Option<Block> {
+    fn next(&mut self) -> Option<Block> {
         if self.tile == self.plan.k_tiles() {
             self.next_unit();
         }

@@ -3,7 +3,7 @@
 //! Tiles are copied as they are, from the shards that [`tt_kernel_abi::shard`] describes, with two blocks on their way at any
 //! time: a DRAM bank is busy only while it has a request to go on with. So are rows, or columns, of halves that the unpacker takes as they
 //! lie ([`Halves`]). Rows of another row-major src0 are read into one staging buffer while the rows in the other are converted to FP32 tiles
-//! ([`crate::rt::tilize`]). Weights of a product with one row of activations take another ring ([`super::ahead`]).
+//! ([`crate::rt::tilize`]). Weights of a product with one row of activations take another ring ([`crate::ops::ahead`]).
 
 use super::blocks::Blocks;
 use super::plan::Plan;

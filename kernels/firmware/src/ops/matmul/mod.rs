@@ -44,8 +44,7 @@
 //! are rounded to TF32 (11 bits). Fidelity
 //! phases 0, 1 and 2 (HiFi3): only low part times low part is left out, 2^-12 of a product.
 
-pub mod ahead;
-mod blocks;
+pub mod blocks;
 pub mod brisc;
 pub mod exact;
 pub mod finish;

@@ -1,6 +1,7 @@
-//! BRISC: blocks of weights, from DRAM, from the L1 of the tiles that hold them, or from the tile that reads for the row of the grid.
+//! BRISC: blocks of weights, from DRAM, from the L1 of the tiles that hold them, or from the tile that reads for the row of the grid. (Those that come through the ring that outlives steps,
+//! [`crate::ops::ahead`] reads.)
 
-use super::columns::{Columns, HeldColumns};
+use super::columns::{Blocks, Columns, HeldColumns};
 use super::plan;
 use crate::rt::handout::{self, Handout, Members, Ring};
 use crate::rt::launch::TileLaunch;
@@ -9,8 +10,8 @@ use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_READY};
 use tt_kernel_abi::held::{Held, Owners, mark};
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul_block::{
-    Block, BlockParams, Plan, WEIGHTS, WEIGHTS_CREDITS, WEIGHTS_FLAGS, WEIGHTS_SCRATCH, WEIGHTS_SLOT,
-    WEIGHTS_SLOTS, is_spread,
+    BlockParams, WEIGHTS, WEIGHTS_CREDITS, WEIGHTS_FLAGS, WEIGHTS_SCRATCH, WEIGHTS_SLOT, WEIGHTS_SLOTS,
+    is_spread,
 };
 
 /// Blocks of weights.
@@ -27,9 +28,7 @@ pub const RING: Ring = Ring {
 
 /// Runs BRISC's part.
 pub fn run(launch: &TileLaunch, params: &BlockParams) {
-    let Some(plan) = plan(launch, params) else {
-        return launch.fail(ErrorCode::BadDescriptor, launch.op.cores, 0);
-    };
+    let Some(plan) = plan(launch, params) else { return };
     let [place, grid] = handout::place();
     let owners = Owners::new(params.row_tiles, place, grid, launch.index);
     let held = Held::new(params.n_tiles, params.k_tiles, owners, params.held);
@@ -43,12 +42,12 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let members = if is_spread(params.row_tiles) { Members::row() } else { Members::alone() };
     let total = plan.blocks_with_columns() * plan.depths();
     let mut stream = Handout::new(&noc, RING, members, total);
-    let (mut columns, mut held) = (Columns::new(launch, params, &noc), HeldColumns::new(held));
-    let mut blocks = Blocks::new(&plan);
+    let (mut columns, mut held) = (Columns::new(launch.op, params, noc.banks()), HeldColumns::new(held));
+    let mut blocks = Blocks::new(plan);
     while !stream.is_done() {
         stream.step(&mut noc, &mut |noc, number, slot| {
             launch.progress(number);
-            let (block, (first, count)) = blocks.next();
+            let Some((block, (first, count))) = blocks.next() else { return 0 };
             if params.held != 0 {
                 return held.read(noc, &block, [first, count], slot);
             }
@@ -56,32 +55,6 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
         });
     }
     stream.finish(&mut noc);
-}
-
-/// The blocks of K of all blocks of the result that have columns, one after the other. (Cores take tens of clocks for a division: there is none for a block of K.)
-struct Blocks<'a> {
-    plan: &'a Plan,
-    /// The block of the result, and the number of the next one.
-    block: Block,
-    next: u32,
-    /// Its next block of K.
-    depth: u32,
-}
-
-impl<'a> Blocks<'a> {
-    fn new(plan: &'a Plan) -> Self {
-        Self { plan, block: Block { row: 0, rows: 0, column: 0, columns: 0 }, next: 0, depth: plan.depths() }
-    }
-
-    /// The next block of K: the block of the result, first tile of K and how many. To be asked for as often as there are blocks.
-    fn next(&mut self) -> (Block, (u32, u32)) {
-        if self.depth == self.plan.depths() {
-            self.block = self.plan.block(self.plan.with_columns(self.next));
-            (self.next, self.depth) = (self.next + 1, 0);
-        }
-        self.depth += 1;
-        (self.block, self.plan.slice(self.depth - 1))
-    }
 }
 
 /// Says so if the step before has not left these weights in L1. (The others go on with what is there: they wait for each other.)

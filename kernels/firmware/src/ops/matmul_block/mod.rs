@@ -9,6 +9,9 @@
 //! Weights that the step before has left in L1 ([`tt_kernel_abi::held`]) lie on the tiles of the row of the grid, from where BRISC reads them; where each tile has columns of its own, TRISC0 has
 //! them unpacked from where they are, and BRISC has nothing to do. They have been there since before the launch, and nobody writes to them.
 //!
+//! With one tile of rows weights come through the ring that outlives steps ([`crate::ops::ahead`]), a column's part of a block of K in a slot: BRISC reads them whenever it has nothing else to do, also before the launch. TRISC0 waits for the slots of
+//! all columns of a block of K, which are fewer than the ring has, and frees them together.
+//!
 //! Of two products that become a gated unit, a block has weights of both, and Dst tiles of both, side by side in a tile of rows. When all of K is multiplied, the vector unit makes the results of
 //! them, and the packers pack these as BF16, tile by tile: rows of Dst are in SrcB's order ([`gated`]). The matrix unit goes on in the other half of Dst.
 //!
@@ -36,6 +39,7 @@ pub mod brisc;
 mod columns;
 mod gated;
 pub mod ncrisc;
+pub mod slots;
 pub mod trisc0;
 pub mod trisc1;
 pub mod trisc2;
@@ -44,12 +48,17 @@ use crate::rt::handout;
 use crate::rt::l1::L1;
 use crate::rt::launch::TileLaunch;
 use tt_kernel_abi::matmul_block::{BlockParams, OUT, OUT_SLOT, OUT_SLOTS, Plan};
-use tt_kernel_abi::{ElementType, TensorView};
+use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
 
 /// This tile's place in the work; `None` if not all workers are in the launch.
 fn plan(launch: &TileLaunch, params: &BlockParams) -> Option<Plan> {
+    plan_of(launch.op, params, launch.index)
+}
+
+/// The same of worker `index` in a launch of `op`.
+fn plan_of(op: &OpDescriptor, params: &BlockParams, index: u32) -> Option<Plan> {
     let [place, grid] = handout::place();
-    (launch.op.cores == grid[0] * grid[1]).then(|| Plan::new(params, place, grid, launch.index))
+    (op.cores == grid[0] * grid[1]).then(|| Plan::new(params, place, grid, index))
 }
 
 /// What the weights are.

@@ -6,6 +6,7 @@ use crate::rt::launch::TileLaunch;
 use crate::rt::noc::Noc;
 use crate::rt::sync::{ACTS_FREE, ACTS_READY, ADDENDS_READY, OUT_FREE, OUT_READY};
 use tt_kernel_abi::dram::DRAM_PAGE;
+use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
 use tt_kernel_abi::matmul_block::{
     ACT_TILE_BYTES, ACTS_CREDITS, ACTS_FLAGS, ACTS_SCRATCH, Block, BlockParams, OUT_ROW_BYTES, OUT_SLOTS,
@@ -33,7 +34,9 @@ pub fn ring(plan: &Plan) -> Ring {
 
 /// Runs NCRISC's part.
 pub fn run(launch: &TileLaunch, params: &BlockParams) {
-    let Some(plan) = plan(launch, params) else { return };
+    let Some(plan) = plan(launch, params) else {
+        return launch.fail(ErrorCode::BadDescriptor, launch.op.cores, 0);
+    };
     let mut noc = Noc::new(1);
     let members = if is_spread(params.row_tiles) { Members::column() } else { Members::all() };
     let mut stream = Handout::new(&noc, ring(&plan), members, plan.acts_blocks());

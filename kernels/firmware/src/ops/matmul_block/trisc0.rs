@@ -4,21 +4,28 @@ use super::{brisc, ncrisc, plan, weights};
 use crate::ops::matmul::trisc0::weight_formats;
 use crate::rt::chip::insn::UNPACR;
 use crate::rt::launch::TileLaunch;
-use crate::rt::sync::{ACTS_FREE, ACTS_READY, WEIGHTS_FREE, WEIGHTS_READY};
+use crate::rt::ring;
+use crate::rt::sync::{ACTS_FREE, ACTS_READY, WEIGHTS_FREE, WEIGHTS_FROM, WEIGHTS_READY};
 use crate::rt::tensix::sync;
 use crate::rt::to_src::{Form, aim_rows, configure, set_rows_bf16, set_tile, unpack_rows};
 use crate::rt::unpack::base_address;
 use crate::ttinsn;
+use tt_kernel_abi::ahead::{SLOT_BYTES, SLOTS};
 use tt_kernel_abi::matmul::Halves;
 use tt_kernel_abi::matmul_block::BlockParams;
+
+/// Bytes of the ring that outlives steps, in units of 16.
+const RING_UNITS: u32 = (SLOTS * SLOT_BYTES) >> 4;
 
 /// Runs TRISC0's part.
 pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let (Some(plan), Some(weights)) = (plan(launch, params), weights(launch, params)) else { return };
-    let rows = ncrisc::ring(&plan);
+    let (rows, through_ring) = (ncrisc::ring(&plan), params.through_ring());
     configure(weight_formats(weights, Halves::None), &Form::TILES, base_address(rows.slot(0)));
     set_rows_bf16();
     let tile = weights.block_bytes();
+    // Other weights are in front of it.
+    let end = if through_ring { base_address(ring::slot(0)) + RING_UNITS } else { u32::MAX };
     let (mut of_rows, mut of_columns) = (0, 0);
     for number in 0..plan.blocks() {
         launch.progress(number);
@@ -34,7 +41,11 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
                 }
                 false => (brisc::RING.slot(of_columns), count * tile),
             };
-            let from = [rows.slot(first_rows + depth), weights].map(base_address);
+            let mut from = [rows.slot(first_rows + depth), weights].map(base_address);
+            let slots = match through_ring {
+                true => plan.weights(&block),
+                false => u32::from(block.columns > 0 && !plan.in_place()),
+            };
             sync();
             ACTS_FREE.publish(of_rows);
             WEIGHTS_FREE.publish(of_columns);
@@ -42,18 +53,18 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
                 ACTS_READY.wait(first_rows + depth + 1);
                 of_rows += u32::from(is_last);
             }
-            if block.columns > 0 && !plan.in_place() {
-                WEIGHTS_READY.wait(of_columns + 1);
-                of_columns += 1;
+            if slots > 0 {
+                WEIGHTS_READY.wait(of_columns + slots);
+                if through_ring {
+                    from[1] = base_address(ring::slot(WEIGHTS_FROM.get() + of_columns));
+                }
+                of_columns += slots;
             }
             if block.rows > 0 && block.columns > 0 {
                 aim_rows(from[0]);
-                unpack(
-                    [block.rows, plan.weights(&block)],
-                    count,
-                    from[1],
-                    [tile, column].map(|bytes| bytes >> 4),
-                );
+                let (tile, column) = (tile >> 4, if through_ring { SLOT_BYTES } else { column } >> 4);
+                let columns = Columns { number: plan.weights(&block), first: from[1], tile, column, end };
+                unpack(block.rows, count, &columns);
             }
         }
     }
@@ -62,17 +73,31 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     WEIGHTS_FREE.publish(of_columns);
 }
 
-/// Unpacks `count` tiles of K, for so many tiles of rows and weights. Weights begin at base address `first`; from one to the next of a column, and to the one of the next column, there
-/// are so many units of 16 bytes.
-fn unpack([rows, weights]: [u32; 2], count: u32, first: u32, [tile, column]: [u32; 2]) {
+/// The weights of a block of K, as base addresses in units of 16 bytes.
+struct Columns {
+    /// How many columns.
+    number: u32,
+    /// The first one's first tile; from a tile to the next one of its column, and to that of the next column.
+    first: u32,
+    tile: u32,
+    column: u32,
+    /// Where the ring that outlives steps ends, and goes on from its first slot.
+    end: u32,
+}
+
+/// Unpacks `count` tiles of K, for so many tiles of rows.
+fn unpack(rows: u32, count: u32, columns: &Columns) {
     for k in 0..count {
         for _ in 0..rows {
             unpack_rows();
-            let mut at = first + k * tile;
-            for _ in 0..weights {
+            let mut at = columns.first + k * columns.tile;
+            for _ in 0..columns.number {
                 set_tile(at);
                 ttinsn!(UNPACR { ovrd_thread_id: 1, set_dat_valid: 1, last: 1, ..UNPACR::ZERO }.word());
-                at += column;
+                at += columns.column;
+                if at >= columns.end {
+                    at -= RING_UNITS;
+                }
             }
         }
     }

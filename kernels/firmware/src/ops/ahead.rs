@@ -1,4 +1,4 @@
-//! BRISC: weights of products with one row of activations, through the ring that outlives steps ([`tt_kernel_abi::ahead`]).
+//! BRISC: weights of products with one row of activations, or one tile of rows, through the ring that outlives steps ([`tt_kernel_abi::ahead`]).
 //!
 //! ```text
 //! step          product 1                 | norm ..        | product 2
@@ -9,7 +9,7 @@
 //! Who waits for whom: in a product, BRISC waits for slots, that is for TRISC0 to unpack earlier blocks of the same product, and for blocks in
 //! the order in which it has asked for them, which DRAM brings without a core. Ahead of a product it waits for nothing: a block is asked for if its slot is
 //! known to be free, with no other on its way. A slot is free when TRISC0 has unpacked what was in it, and then only the step that runs has blocks that are not
-//! unpacked: the position of a product's first block follows the last one of the product before. TRISC0 learns it with the first block
+//! unpacked. A product that needs several blocks at once needs fewer than the ring has slots. The position of a product's first block follows the last one of the product before. TRISC0 learns it with the first block
 //! ([`WEIGHTS_FROM`]), and has unpacked the blocks of earlier products when their steps end.
 //!
 //! Reads that are left under way have transaction ids of their own. Kernels that begin meanwhile, and wait for their own reads, do not wait for these
@@ -18,13 +18,14 @@
 //! What has been read ahead is of the steps with these numbers in the same stream, in their order. If another one comes, or a launch by the host
 //! ([`BEGINS`]), all of it is given up, when what is on its way has come.
 
-use super::blocks::Blocks;
+use super::matmul::blocks::{Block, Blocks};
+use super::matmul_block::slots::{Slot, Slots};
+use crate::rt::l1::L1;
 use crate::rt::launch::{Launch, TileLaunch, Work};
 use crate::rt::noc::Noc;
 use crate::rt::ring::{self, LaterStep};
 use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_FROM, WEIGHTS_READY};
-use tt_kernel_abi::ahead::{BEGINS, SLOTS, uses_ring};
-use tt_kernel_abi::matmul::MatmulParams;
+use tt_kernel_abi::ahead::{BEGINS, Link, SLOTS, link};
 use tt_kernel_abi::operators::{Op, kernel};
 use tt_kernel_abi::{DramAddr, OpDescriptor};
 
@@ -58,6 +59,55 @@ impl Product {
     }
 }
 
+/// The blocks of a product's weights that are left, each of which a slot of the ring takes, in the order in which TRISC0 unpacks them.
+enum Weights {
+    /// Of a single row.
+    Row(Blocks<'static>),
+    /// Of a tile of rows.
+    Rows(Slots),
+}
+
+/// One of them.
+enum Next {
+    Row(Block),
+    Rows(Slot),
+}
+
+impl Weights {
+    /// Those of worker `index` in a launch of `op`; `None` if it has no part in it.
+    #[inline(never)]
+    fn of(op: &OpDescriptor, index: u32, banks: u32) -> Option<Self> {
+        match op.params_of::<kernel::MatmulBlock>() {
+            Some(params) => Slots::of(op, params, index, banks).map(Self::Rows),
+            None => Blocks::of(op, op.params_of::<kernel::Matmul>()?, index, banks).map(Self::Row),
+        }
+    }
+
+    /// Number of the unit that the next block is of.
+    fn unit(&self) -> Option<u32> {
+        match self {
+            Self::Row(blocks) => blocks.unit(),
+            Self::Rows(slots) => Some(slots.unit()),
+        }
+    }
+
+    fn next(&mut self) -> Option<Next> {
+        match self {
+            Self::Row(blocks) => blocks.next().map(Next::Row),
+            Self::Rows(slots) => slots.next().map(Next::Rows),
+        }
+    }
+
+    /// Starts to read a block, which is the last one that was asked for.
+    fn read(&mut self, noc: &mut Noc, next: &Next, to: L1) {
+        match (self, next) {
+            (Self::Row(blocks), Next::Row(block)) => blocks.read(noc, block, to),
+            (Self::Rows(slots), Next::Rows(slot)) => slots.read(noc, slot, to),
+            _ => {}
+        }
+    }
+}
+
 /// BRISC of a tile.
 pub struct Ahead {
     index: u32,
@@ -67,7 +117,7 @@ pub struct Ahead {
     next: [Product; PRODUCTS],
     count: usize,
     /// Blocks of the last of them that have not been asked for; none if all have been.
-    blocks: Option<Blocks<'static>>,
+    blocks: Option<Weights>,
     /// Where the descriptor of the product after them is; 0 if there is none.
     then: DramAddr,
     /// It is on its way.
@@ -81,7 +131,7 @@ pub struct Ahead {
 }
 
 /// Asks for a product's next block, whose slot is free when `wait_for_slot` returns; `false` if there is none.
-fn ask(blocks: &mut Blocks, product: &mut Product, noc: &mut Noc, wait_for_slot: impl FnOnce(u32)) -> bool {
+fn ask(blocks: &mut Weights, product: &mut Product, noc: &mut Noc, wait_for_slot: impl FnOnce(u32)) -> bool {
     let Some(block) = blocks.next() else { return false };
     wait_for_slot(product.asked);
     noc.set_read_id(Product::id(product.asked));
@@ -141,12 +191,12 @@ impl Ahead {
 
     /// The weights of a product that runs.
     #[inline(never)]
-    fn product(&mut self, launch: &TileLaunch, params: &MatmulParams) {
-        let mut product = match self.take(params.number) {
+    fn product(&mut self, launch: &TileLaunch, Link { number, .. }: Link) {
+        let mut product = match self.take(number) {
             Some(product) => product,
             None => {
-                self.blocks = Blocks::of(launch.op, params, self.index, self.noc.banks());
-                Product { number: params.number, ..Product::default() }
+                self.blocks = Weights::of(launch.op, self.index, self.noc.banks());
+                Product { number, ..Product::default() }
             }
         };
         WEIGHTS_FROM.publish(product.position);
@@ -194,17 +244,14 @@ impl Ahead {
     fn know(&mut self) {
         self.comes = false;
         let op = self.later.get();
-        if !uses_ring(op) {
-            return;
-        }
-        let params = op.params.get::<kernel::Matmul>();
+        let Some(link) = link(op) else { return };
         let position =
             self.next[..self.count].last().map_or(self.position, |last| last.position + last.asked);
         self.next[self.count] =
-            Product { number: params.number, position: position % SLOTS, ..Product::default() };
+            Product { number: link.number, position: position % SLOTS, ..Product::default() };
         self.count += 1;
-        self.blocks = Blocks::of(op, params, self.index, self.noc.banks());
-        self.then = address(params);
+        self.blocks = Weights::of(op, self.index, self.noc.banks());
+        self.then = DramAddr(link.later());
     }
 
     /// Starts to read the descriptor of the product after those that are known.
@@ -256,22 +303,14 @@ impl Ahead {
     }
 }
 
-/// Where a product's descriptor says that the one after it has its own.
-fn address(params: &MatmulParams) -> DramAddr {
-    DramAddr(u64::from(params.later[0]) | u64::from(params.later[1]) << 32)
-}
-
 impl Work for Ahead {
     fn run(&mut self, op: Op, launch: Launch) {
         if launch.op.flags & BEGINS != 0 {
             self.give_up();
         }
-        match op {
-            Op::Matmul if uses_ring(launch.op) => {
-                let params = launch.params::<kernel::Matmul>();
-                self.product(&TileLaunch::new(launch), params);
-            }
-            _ => crate::ops::brisc(op, launch),
+        match link(launch.op) {
+            Some(link) => self.product(&TileLaunch::new(launch), link),
+            None => super::brisc(op, launch),
         }
     }
 
@@ -280,13 +319,13 @@ impl Work for Ahead {
             // This worker has no part in the launch, and has not given up what it had before.
             self.give_up();
         }
-        let Some(params) = op.params_of::<kernel::Matmul>().filter(|_| uses_ring(op)) else { return };
+        let Some(link) = link(op) else { return };
         if self.index >= op.cores {
             // This worker has no part in it, and has read nothing for it.
-            let _ = self.take(params.number);
+            let _ = self.take(link.number);
         }
         if self.count == 0 && !self.comes {
-            self.then = address(params);
+            self.then = DramAddr(link.later());
         }
     }
 
