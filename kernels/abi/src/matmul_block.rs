@@ -59,6 +59,8 @@ pub struct BlockParams {
     pub is_f16: u32,
     /// What becomes of this product and the one with the weights of more\[2\], a [`Gate`]; the result is in the order of activations then.
     pub gate: u32,
+    /// 1: the step before has the same activations, and has left them in L1 ([`Plan::leaves`]). Set by the runtime at launch; builders leave 0.
+    pub kept: u32,
     /// Its place in a stream, if its weights come [through the ring](Self::through_ring) that outlives steps.
     pub link: Link,
 }
@@ -391,6 +393,14 @@ impl Plan {
         self.depths() <= self.acts_slots()
     }
 
+    /// Whether all activations that this tile has are in L1 at the end, where a step with the same ones and this plan looks for them.
+    pub const fn leaves(&self, next: &Self) -> bool {
+        let alike =
+            self.k_tiles == next.k_tiles && self.row_tiles == next.row_tiles && self.depth == next.depth;
+        let is_whole = self.passes == 1 && self.stays() && next.stays();
+        alike && is_whole && self.acts() == next.acts() && self.held == 0 && next.held == 0
+    }
+
     /// Blocks of the result whose activations are sent together.
     const fn of_acts(&self) -> u32 {
         if self.stays() { self.steps } else { 1 }
@@ -440,8 +450,17 @@ mod tests {
             let held = if is_held { held::first(n_tiles, 20, owners) } else { 0 };
             let block_weights = block_weights(ty, row_tiles);
             let link = Link::NONE;
-            let params =
-                BlockParams { n_tiles, k_tiles: 20, row_tiles, block_weights, held, is_f16: 0, gate, link };
+            let params = BlockParams {
+                n_tiles,
+                k_tiles: 20,
+                row_tiles,
+                block_weights,
+                held,
+                is_f16: 0,
+                gate,
+                kept: 0,
+                link,
+            };
             assert!(!is_held || HEAP_END - held::mark(held) <= held_bytes(row_tiles));
             let mut seen = BTreeSet::new();
             for index in 0..72 {
@@ -508,11 +527,40 @@ mod tests {
                 held: 0,
                 is_f16: 0,
                 gate: 0,
+                kept: 0,
                 link: Link::NONE,
             };
             Plan::new(&params, [0, 0], [8, 9], 0).stays()
         };
         assert!(stays(64) && stays(128) && !stays(448));
+    }
+
+    #[test]
+    fn activations_of_a_step_are_left_for_the_next_one_that_has_them_alike() {
+        let plan = |n_tiles, k_tiles, row_tiles, held| {
+            let block_weights = block_weights(ElementType::TilesBfp8, row_tiles);
+            let (gate, link) = (Gate::None as u32, Link::NONE);
+            let params = BlockParams {
+                n_tiles,
+                k_tiles,
+                row_tiles,
+                block_weights,
+                held,
+                is_f16: 0,
+                gate,
+                kept: 0,
+                link,
+            };
+            Plan::new(&params, [0, 0], [8, 9], 0)
+        };
+        let leaves = |rows, k_tiles| plan(64, k_tiles, rows, 0).leaves(&plan(16, k_tiles, rows, 0));
+        assert!([1, 4, 16].into_iter().all(|rows| leaves(rows, 64)));
+        // More rows than are in L1 at once; more of K than has room.
+        assert!(!leaves(17, 64) && !leaves(16, 448) && !leaves(1, 448));
+        // Another K; longer blocks of K, where there are fewer columns.
+        assert!(!plan(64, 64, 1, 0).leaves(&plan(64, 65, 1, 0)));
+        assert!(!plan(72, 64, 5, 0).leaves(&plan(9, 64, 5, 0)));
+        assert!(!plan(64, 64, 5, HEAP_END / 2).leaves(&plan(64, 64, 5, 0)));
     }
 
     #[test]
@@ -525,6 +573,7 @@ mod tests {
             held: 0,
             is_f16: 0,
             gate: 0,
+            kept: 0,
             link: Link::NONE,
         };
         let plan = |x, y| Plan::new(&params, [x, y], [8, 9], y * 8 + x);

@@ -1,14 +1,20 @@
-//! Which steps of a stream read their weights ahead ([`tt_kernel_abi::ahead`]): written into descriptors before they are brought to DRAM.
+//! What steps of a stream have of each other, written into descriptors before they are brought to DRAM: which ones read their weights ahead ([`tt_kernel_abi::ahead`]), and which find the
+//! activations of the step before in L1 ([`BlockParams::kept`]).
+
+use std::ops::Range;
 
 use tt_kernel_abi::ahead::{KEEPS, Link, keeps_ring, set_link, uses_ring};
 use tt_kernel_abi::dram::STREAM;
 use tt_kernel_abi::matmul::MORE_PARTS;
-use tt_kernel_abi::{ElementType, OpDescriptor, TensorView};
+use tt_kernel_abi::matmul_block::{BlockParams, Plan};
+use tt_kernel_abi::operators::kernel;
+use tt_kernel_abi::{ElementType, OpDescriptor, Params, TensorView};
 
 use crate::ops::parts;
 
-/// Links the products of a stream whose first step the host launches, and whose others lie in DRAM from [`STREAM`] on.
-pub(super) fn link(steps: &mut [OpDescriptor]) {
+/// Links the products of a stream whose first step the host launches, and whose others lie in DRAM from [`STREAM`] on, on a grid of so many columns and rows of workers.
+pub(super) fn link(steps: &mut [OpDescriptor], grid: (u32, u32)) {
+    keep_activations(steps, grid.into());
     let mut later: Option<Later> = None;
     for (index, step) in steps.iter_mut().enumerate().rev() {
         let keeps = keeps_ring(step);
@@ -23,6 +29,31 @@ pub(super) fn link(steps: &mut [OpDescriptor]) {
             later = None;
         }
     }
+}
+
+/// Says in products in blocks whether the step before leaves their activations in L1: it is one with the same ones, and does not write over them in DRAM.
+fn keep_activations(steps: &mut [OpDescriptor], grid: [u32; 2]) {
+    let mut before: Option<(TensorView, Plan)> = None;
+    for step in steps {
+        let Some(&params) = step.params_of::<kernel::MatmulBlock>() else {
+            before = None;
+            continue;
+        };
+        let plan = Plan::new(&params, [0, 0], grid, 0);
+        let is_left = before.is_some_and(|(src1, before)| src1 == step.src1 && before.leaves(&plan));
+        step.params = Params::of::<kernel::MatmulBlock>(&BlockParams { kept: is_left.into(), ..params });
+        let is_written = overlap(&range(&step.src1), &range(&step.dst));
+        before = (!is_written).then_some((step.src1, plan));
+    }
+}
+
+/// Bytes of a view.
+fn range(view: &TensorView) -> Range<u64> {
+    view.addr..view.addr + view.span()
+}
+
+fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
+    a.start < b.end && b.start < a.end
 }
 
 /// A product whose weights may be read before it begins.
@@ -44,11 +75,10 @@ impl Later {
     }
 
     fn is_written_by(&self, step: &OpDescriptor) -> bool {
-        let range = |view: &TensorView| view.addr..view.addr + view.span();
         let results = parts(step).map(|[_, result]| result);
         results.chain([step.dst]).map(|view| range(&view)).any(|written| {
             let mut weights = self.weights.iter().map(range);
-            weights.any(|weights| weights.start < written.end && written.start < weights.end)
+            weights.any(|weights| overlap(&weights, &written))
         })
     }
 }
@@ -75,7 +105,7 @@ mod tests {
 
     /// Number, and index of the later step.
     fn linked(mut steps: Vec<OpDescriptor>) -> Vec<(u32, Option<u64>)> {
-        link(&mut steps);
+        link(&mut steps, (8, 1));
         let of = |step: &OpDescriptor| {
             let (link, first) = (link_of(step)?, STREAM.0);
             let addr = link.later();
@@ -106,6 +136,24 @@ mod tests {
         // With more of them activations have the ring's room.
         let next = || product(2 * WEIGHTS, ElementType::TilesBfp8, ROW);
         assert_eq!(linked(vec![rows(32, WEIGHTS), rows(33, WEIGHTS), next()]), [(1, None), (3, None)]);
+    }
+
+    #[test]
+    fn products_that_follow_one_another_have_their_activations_once() {
+        let kept = |mut steps: Vec<OpDescriptor>| -> Vec<u32> {
+            link(&mut steps, (8, 1));
+            let params = steps.iter().filter_map(|step| step.params_of::<kernel::MatmulBlock>());
+            params.map(|params| params.kept).collect()
+        };
+        let first = || rows(32, WEIGHTS);
+        let other = || OpDescriptor { src1: TensorView { addr: 4 * ROW, ..first().src1 }, ..first() };
+        assert_eq!(kept(vec![first(), first(), first(), other(), first()]), [0, 1, 1, 0, 0]);
+        assert_eq!(kept(vec![first(), step(Op::Copy, ROW), first()]), [0, 0]);
+        assert_eq!(kept(vec![rows(31, WEIGHTS), first()]), [0, 0]);
+        // One that writes over them in DRAM.
+        let mut over = first();
+        over.dst.addr = over.src1.addr;
+        assert_eq!(kept(vec![over, first(), first()]), [0, 0, 1]);
     }
 
     #[test]

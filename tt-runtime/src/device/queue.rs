@@ -154,7 +154,7 @@ impl Session {
             return Ok(());
         }
         let mut descriptors = std::mem::take(&mut self.queue.descriptors);
-        link(&mut descriptors);
+        link(&mut descriptors, self.grid);
         let steps = std::mem::take(&mut self.queue.steps);
         self.run(&descriptors, |index| steps[index], None)?;
         // Their memory is used again.

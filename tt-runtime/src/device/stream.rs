@@ -66,7 +66,7 @@ impl Device {
         descriptors.iter().try_for_each(|descriptor| self.check_step(descriptor))?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let mut linked = descriptors.clone();
-        link(&mut linked);
+        link(&mut linked, self.with_queue(|session| Ok(session.grid))?);
         Ok(CheckedSteps { number, memory: dram_size(self.chip()?), descriptors, linked: linked.into() })
     }
 

@@ -305,6 +305,7 @@ fn in_blocks(
         held: 0,
         is_f16: 0,
         gate: Gate::None as u32,
+        kept: 0,
         link: Link::NONE,
     };
     // Offsets of tiles have 32 bits.

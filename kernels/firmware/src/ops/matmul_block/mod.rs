@@ -21,7 +21,8 @@
 //! often as there are columns, or as rows. All of Dst is one block's results.
 //!
 //! Activations of a group of rows stay in L1 for all blocks of the result that have these rows, if all of K has room ([`Plan::stays`]): TRISC0 frees them in the last one.
-//! Their ring has a slot for each block of K then, so none of these waits for a later block of the result.
+//! Their ring has a slot for each block of K then, so none of these waits for a later block of the result. A step right behind another one that has the same activations finds them where that one has left them, if all rows of a tile are
+//! there at once: the runtime says so ([`BlockParams::kept`]), since nobody uses L1 between steps of a stream that follow one another, and all tiles have completed one before any begins the next.
 //!
 //! Who waits for whom, and why nothing waits in a circle: all cores of a tile walk the same blocks of the result, and in each the same blocks of K. Tiles that get
 //! weights from one reader have the same blocks with columns in the same order, tiles that get activations from one reader the same blocks with rows ([`Plan`]);

@@ -39,7 +39,14 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     };
     let mut noc = Noc::new(1);
     let members = if is_spread(params.row_tiles) { Members::column() } else { Members::all() };
-    let mut stream = Handout::new(&noc, ring(&plan), members, plan.acts_blocks());
+    let blocks = match params.kept {
+        0 => plan.acts_blocks(),
+        _ => {
+            ACTS_READY.publish(plan.acts_blocks());
+            0
+        }
+    };
+    let mut stream = Handout::new(&noc, ring(&plan), members, blocks);
     let [columns, rows, ..] = launch.op.dst.ne;
     let order = (params.sides() == 2).then(|| OrderParams::of([columns, rows]));
     let (first, turn) = (first_row(launch), Turn { first: 0, rows: 0 });
