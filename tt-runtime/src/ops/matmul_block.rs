@@ -20,7 +20,7 @@ const WEIGHTS: &[ElementType] = &[ElementType::TilesBfp8, ElementType::TilesBfp4
 /// Where the NoC writes results from L1: source and destination agree modulo so many bytes.
 const RESULT_ALIGN: u64 = 16;
 
-/// Whether a product should be computed in blocks: there are more rows than a group has, and all that the kernels rely on is so. `cores` are all workers.
+/// Whether a product should be computed in blocks: there are several rows, and all that the kernels rely on is so. `cores` are all workers.
 pub fn worth_blocks(product: &OpDescriptor) -> bool {
     product.src0.element_type().is_some_and(|ty| WEIGHTS.contains(&ty)) && fits_blocks(product)
 }
@@ -60,7 +60,7 @@ fn fits_blocks(product: &OpDescriptor) -> bool {
     let one = |view: &TensorView| view.ne[2] == 1 && view.ne[3] == 1;
     let plain = params.ids == 0 && product.more.iter().all(|view| view.ne[0] == 0);
     let columns = src0.ne[1].is_multiple_of(TILE) && (dst.addr | dst.nb[1]).is_multiple_of(RESULT_ALIGN);
-    plain && columns && one(src0) && one(src1) && is_even(src1) && src1.ne[1] > ROW_GROUP
+    plain && columns && one(src0) && one(src1) && is_even(src1) && src1.ne[1] > 1
 }
 
 /// The parts by columns that tiles are made of at a time, for a product for which that [is worth it](worth_block_tiles): first column, and how many. As few as L1 allows, of the same size but for the last one.

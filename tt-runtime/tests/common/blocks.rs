@@ -10,10 +10,10 @@ use tt_runtime::{Device, DramAddr, ElementType, OpDescriptor, TensorView, ops};
 
 use super::{Rng, upload, upload_weights};
 
-/// `K`, columns and rows: few rows, which all tiles have, a column of the grid with one tile of rows, with two; not all full; several passes; more blocks than there are
+/// `K`, columns and rows: few rows, which all tiles have, less than a group of them, a column of the grid with one tile of rows, with two; not all full; several passes; more blocks than there are
 /// slots, and fewer columns than rows of the grid.
 pub const SHAPES: &[[u32; 3]] =
-    &[[256, 160, 17], [320, 2560, 70], [1600, 96, 200], [224, 1024, 300], [64, 352, 600]];
+    &[[288, 128, 3], [256, 160, 17], [320, 2560, 70], [1600, 96, 200], [224, 1024, 300], [64, 352, 600]];
 
 /// Mean square of the difference by that of the values: a number of seven significant bits is off by at most 2^-7 of itself, and the mean square is a twelfth of the square of the
 /// last bit's worth, 1.1e-5 where mantissas are spread as magnitudes are. The other side rounds to TF32.

@@ -29,8 +29,8 @@ use core::mem::offset_of;
 use tt_kernel_abi::BootConfig;
 use tt_kernel_abi::boot::MOST_COLUMNS;
 
-/// Blocks that are on their way from DRAM at the same time, each with a transaction id of its own, from 1 on.
-const IN_FLIGHT: u32 = 3;
+/// Blocks that may be on their way from DRAM at the same time, each with a transaction id of its own, from 1 on.
+pub const MOST_IN_FLIGHT: u32 = 8;
 /// Bytes of a packet, at most.
 const MAX_PACKET: u32 = NIU.max_packet;
 
@@ -109,6 +109,8 @@ pub struct Ring {
     pub bytes: u32,
     /// See above.
     pub slots: u32,
+    /// Blocks that are on their way from DRAM at the same time, [`MOST_IN_FLIGHT`] at most: an answer takes microseconds where all tiles ask for weights, too.
+    pub in_flight: u32,
     /// Credits, 16 bytes a slot.
     pub credits: u32,
     /// Words for the NoC to send, 16 bytes a slot.
@@ -155,7 +157,7 @@ pub struct Handout {
     left: u32,
     /// Bytes of the next block that have been sent; bytes of those that have not been.
     part: u32,
-    bytes: [u32; IN_FLIGHT as usize],
+    bytes: [u32; MOST_IN_FLIGHT as usize],
     /// Blocks that another tile has said it has used.
     credited: u32,
     atomics: u32,
@@ -169,7 +171,7 @@ impl Handout {
             (0..ring.slots).for_each(|slot| Ring::word(ring.credit(slot)).store(0));
         }
         let atomics = noc.atomics();
-        let bytes = [0; IN_FLIGHT as usize];
+        let bytes = [0; MOST_IN_FLIGHT as usize];
         let (asked, here, sent, left, part, credited) = (0, 0, 0, 0, 0, 0);
         Self { ring, members, reads, total, asked, here, sent, left, part, bytes, credited, atomics }
     }
@@ -204,15 +206,15 @@ impl Handout {
             self.send(noc);
             return true;
         }
-        if self.here < self.asked && noc.has_read_id(1 + self.here % IN_FLIGHT) {
+        if self.here < self.asked && noc.has_read_id(1 + self.here % MOST_IN_FLIGHT) {
             self.here += 1;
             ring.ready.publish(self.here);
             return true;
         }
         if self.may_ask(noc) {
-            noc.set_read_id(1 + self.asked % IN_FLIGHT);
+            noc.set_read_id(1 + self.asked % MOST_IN_FLIGHT);
             let bytes = read(noc, self.asked, ring.slot(self.asked));
-            self.bytes[(self.asked % IN_FLIGHT) as usize] = bytes;
+            self.bytes[(self.asked % MOST_IN_FLIGHT) as usize] = bytes;
             self.asked += 1;
             return true;
         }
@@ -222,7 +224,7 @@ impl Handout {
     /// Whether the reader may ask for another block: the one before in its slot has been used here, and has left.
     fn may_ask(&mut self, noc: &Noc) -> bool {
         let Ring { slots, free, .. } = self.ring;
-        if self.asked == self.total || self.asked - self.sent == IN_FLIGHT {
+        if self.asked == self.total || self.asked - self.sent == self.ring.in_flight {
             return false;
         }
         let Some(before) = self.asked.checked_sub(slots) else { return true };
@@ -247,7 +249,7 @@ impl Handout {
     /// Sends the next packet of the next block to all others, and behind the last one the count of blocks that they have then.
     fn send(&mut self, noc: &mut Noc) {
         let &Members { rect, others, .. } = &self.members;
-        let bytes = self.bytes[(self.sent % IN_FLIGHT) as usize];
+        let bytes = self.bytes[(self.sent % MOST_IN_FLIGHT) as usize];
         if others > 0 && self.part < bytes {
             let len = (bytes - self.part).min(MAX_PACKET);
             let packet = self.ring.slot(self.sent).part(self.part, len).address();

@@ -14,11 +14,15 @@ use tt_kernel_abi::matmul_block::{
     is_spread,
 };
 
+/// Blocks of weights that are on their way from DRAM at the same time.
+const IN_FLIGHT: u32 = 3;
+
 /// Blocks of weights.
 pub const RING: Ring = Ring {
     first: WEIGHTS,
     bytes: WEIGHTS_SLOT,
     slots: WEIGHTS_SLOTS,
+    in_flight: IN_FLIGHT,
     credits: WEIGHTS_CREDITS,
     flags: WEIGHTS_FLAGS,
     scratch: WEIGHTS_SCRATCH,

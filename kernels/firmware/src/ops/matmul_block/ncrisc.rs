@@ -1,7 +1,7 @@
 //! NCRISC: blocks of activations, from DRAM or from the tile that reads them for others; addends to where results will be; and results to DRAM.
 
 use super::{addend, plan, results};
-use crate::rt::handout::{self, Handout, Members, Ring};
+use crate::rt::handout::{self, Handout, MOST_IN_FLIGHT, Members, Ring};
 use crate::rt::launch::TileLaunch;
 use crate::rt::noc::Noc;
 use crate::rt::sync::{ACTS_FREE, ACTS_READY, ADDENDS_READY, OUT_FREE, OUT_READY};
@@ -16,7 +16,12 @@ use tt_kernel_abi::order::OrderParams;
 use tt_kernel_abi::{DramAddr, TensorView};
 
 /// Transaction id of reads of addends. (Those before it are [`Handout`]'s.)
-const ADDENDS: u32 = 4;
+const ADDENDS: u32 = MOST_IN_FLIGHT + 1;
+
+/// Blocks of activations that are on their way from DRAM at the same time, if they are longer than [`SHORT_SLOT`].
+const IN_FLIGHT: u32 = 3;
+/// Bytes of a short block: one tile of rows, as much of K as a slot of the ring of weights has.
+const SHORT_SLOT: u32 = 32 << 10;
 
 /// Blocks of activations.
 pub fn ring(plan: &Plan) -> Ring {
@@ -24,6 +29,7 @@ pub fn ring(plan: &Plan) -> Ring {
         first: plan.acts(),
         bytes: plan.acts_slot(),
         slots: plan.acts_slots(),
+        in_flight: if plan.acts_slot() <= SHORT_SLOT { MOST_IN_FLIGHT } else { IN_FLIGHT },
         credits: ACTS_CREDITS,
         flags: ACTS_FLAGS,
         scratch: ACTS_SCRATCH,
