@@ -29,10 +29,10 @@ pub struct ImageSlot {
 
 /// Slots of the four images. BRISC and NCRISC share one: as lanes they run the same code.
 pub const IMAGE_SLOTS: [ImageSlot; 4] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_3800 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x3_3800, size: 0x6B80 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x3_A380, size: 0xCE00 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x4_7180, size: 0x4680 },
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_3E00 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x3_3E00, size: 0x6B80 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x3_A980, size: 0xCF00 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x4_7880, size: 0x4780 },
 ];
 
 /// Where NCRISC starts in BRISC's image.
@@ -47,7 +47,7 @@ pub const fn start(core: RiscV) -> u32 {
 }
 
 /// First byte after the images.
-pub const MAILBOX: u32 = 0x4_B800;
+pub const MAILBOX: u32 = 0x4_C000;
 /// Go word: every core polls it; the launch with number n starts when it becomes n.
 pub const GO: u32 = MAILBOX;
 /// On the worker that leads: any other value than 0 stops all workers for good. (Not the go word: the leader writes that one, too.)
@@ -116,7 +116,7 @@ pub const LAUNCH_STRIDE: u32 = 0x240;
 /// A later step's descriptor, which BRISC reads to ask for its weights ahead ([`crate::ahead`]).
 pub const LATER_STEP: u32 = LAUNCHES + 2 * LAUNCH_STRIDE + 0x80;
 /// The operators' buffers.
-pub const HEAP: u32 = 0x4_C800;
+pub const HEAP: u32 = 0x4_D000;
 /// End of the heap.
 pub const HEAP_END: u32 = CHIP.tile.l1_size;
 /// Where operators that run on both data-movement cores divide the heap: BRISC has the lower part.

@@ -59,51 +59,72 @@ impl Product {
     }
 }
 
-/// The blocks of a product's weights that are left, each of which a slot of the ring takes, in the order in which TRISC0 unpacks them.
-enum Weights {
+/// The blocks of a product's weights that are left, each of which a slot of the ring takes, in the order in which TRISC0 unpacks them. At most one of the two is there: what has the room
+/// of both would be copied whole.
+struct Weights {
     /// Of a single row.
-    Row(Blocks<'static>),
+    row: Option<Blocks<'static>>,
     /// Of a tile of rows.
-    Rows(Slots),
+    rows: Option<Slots>,
 }
 
-/// One of them.
-enum Next {
-    Row(Block),
-    Rows(Slot),
+/// What [`Weights`] are a list of.
+trait List: Iterator {
+    /// Starts to read a block, which is the last one that was asked for.
+    fn read(&mut self, noc: &mut Noc, block: &Self::Item, to: L1);
+}
+
+impl List for Blocks<'_> {
+    #[inline(always)]
+    fn read(&mut self, noc: &mut Noc, block: &Block, to: L1) {
+        Blocks::read(self, noc, block, to);
+    }
+}
+
+impl List for Slots {
+    #[inline(always)]
+    fn read(&mut self, noc: &mut Noc, slot: &Slot, to: L1) {
+        Slots::read(self, noc, slot, to);
+    }
 }
 
 impl Weights {
-    /// Those of worker `index` in a launch of `op`; `None` if it has no part in it.
+    const NONE: Self = Self { row: None, rows: None };
+
+    /// Those of worker `index` in a launch of `op`; none if it has no part in it.
     #[inline(never)]
-    fn of(op: &OpDescriptor, index: u32, banks: u32) -> Option<Self> {
-        match op.params_of::<kernel::MatmulBlock>() {
-            Some(params) => Slots::of(op, params, index, banks).map(Self::Rows),
-            None => Blocks::of(op, op.params_of::<kernel::Matmul>()?, index, banks).map(Self::Row),
+    fn set(&mut self, op: &OpDescriptor, index: u32, banks: u32) {
+        self.clear();
+        if let Some(params) = op.params_of::<kernel::Matmul>() {
+            self.row = Blocks::of(op, params, index, banks);
+        } else if let Some(params) = op.params_of::<kernel::MatmulBlock>() {
+            self.rows = Slots::of(op, params, index, banks);
         }
+    }
+
+    fn clear(&mut self) {
+        (self.row, self.rows) = (None, None);
+    }
+
+    fn are_left(&self) -> bool {
+        self.row.is_some() || self.rows.is_some()
     }
 
     /// Number of the unit that the next block is of.
     fn unit(&self) -> Option<u32> {
-        match self {
-            Self::Row(blocks) => blocks.unit(),
-            Self::Rows(slots) => Some(slots.unit()),
+        match (&self.row, &self.rows) {
+            (Some(blocks), _) => blocks.unit(),
+            (_, Some(slots)) => Some(slots.unit()),
+            _ => None,
         }
     }
 
-    fn next(&mut self) -> Option<Next> {
-        match self {
-            Self::Row(blocks) => blocks.next().map(Next::Row),
-            Self::Rows(slots) => slots.next().map(Next::Rows),
-        }
-    }
-
-    /// Starts to read a block, which is the last one that was asked for.
-    fn read(&mut self, noc: &mut Noc, next: &Next, to: L1) {
-        match (self, next) {
-            (Self::Row(blocks), Next::Row(block)) => blocks.read(noc, block, to),
-            (Self::Rows(slots), Next::Rows(slot)) => slots.read(noc, slot, to),
-            _ => {}
+    /// See [`ask`].
+    fn ask(&mut self, product: &mut Product, noc: &mut Noc, waits: bool) -> bool {
+        match (&mut self.row, &mut self.rows) {
+            (Some(blocks), _) => ask(blocks, product, noc, waits),
+            (_, Some(slots)) => ask(slots, product, noc, waits),
+            _ => false,
         }
     }
 }
@@ -117,7 +138,7 @@ pub struct Ahead {
     next: [Product; PRODUCTS],
     count: usize,
     /// Blocks of the last of them that have not been asked for; none if all have been.
-    blocks: Option<Weights>,
+    blocks: Weights,
     /// Where the descriptor of the product after them is; 0 if there is none.
     then: DramAddr,
     /// It is on its way.
@@ -130,10 +151,13 @@ pub struct Ahead {
     running: u32,
 }
 
-/// Asks for a product's next block, whose slot is free when `wait_for_slot` returns; `false` if there is none.
-fn ask(blocks: &mut Weights, product: &mut Product, noc: &mut Noc, wait_for_slot: impl FnOnce(u32)) -> bool {
+/// Asks for a product's next block; `false` if there is none. Its slot is free, or `waits` says to wait for that.
+#[inline(never)]
+fn ask<L: List>(blocks: &mut L, product: &mut Product, noc: &mut Noc, waits: bool) -> bool {
     let Some(block) = blocks.next() else { return false };
-    wait_for_slot(product.asked);
+    if waits && product.asked >= SLOTS {
+        WEIGHTS_FREE.wait(product.asked - SLOTS + 1);
+    }
     noc.set_read_id(Product::id(product.asked));
     blocks.read(noc, &block, ring::slot(product.position + product.asked));
     product.asked += 1;
@@ -149,7 +173,7 @@ impl Ahead {
             later,
             next: [Product::default(); PRODUCTS],
             count: 0,
-            blocks: None,
+            blocks: Weights::NONE,
             then: DramAddr(0),
             comes: false,
             is_full: false,
@@ -185,7 +209,8 @@ impl Ahead {
         if let Some(last) = self.next[..self.count].last().filter(|last| !last.is_complete()) {
             self.noc.wait_read_id(Product::id(last.ready));
         }
-        (self.count, self.blocks, self.then) = (0, None, DramAddr(0));
+        (self.count, self.then) = (0, DramAddr(0));
+        self.blocks.clear();
         (self.comes, self.is_full, self.position) = (false, false, 0);
     }
 
@@ -195,7 +220,7 @@ impl Ahead {
         let mut product = match self.take(number) {
             Some(product) => product,
             None => {
-                self.blocks = Weights::of(launch.op, self.index, self.noc.banks());
+                self.blocks.set(launch.op, self.index, self.noc.banks());
                 Product { number, ..Product::default() }
             }
         };
@@ -217,26 +242,19 @@ impl Ahead {
             product.ready += 1;
             WEIGHTS_READY.publish(product.ready);
         };
-        let wait_for_slot = |number: u32| {
-            if number >= SLOTS {
-                WEIGHTS_FREE.wait(number - SLOTS + 1);
+        while self.blocks.ask(product, &mut noc, true) {
+            if let Some(unit) = self.blocks.unit() {
+                launch.progress(unit);
             }
-        };
-        if let Some(blocks) = &mut self.blocks {
-            while ask(blocks, product, &mut noc, wait_for_slot) {
-                if let Some(unit) = blocks.unit() {
-                    launch.progress(unit);
-                }
-                if product.asked - product.ready == IN_FLIGHT {
-                    arrive(product, &noc);
-                }
+            if product.asked - product.ready == IN_FLIGHT {
+                arrive(product, &noc);
             }
         }
         while !product.is_complete() {
             arrive(product, &noc);
         }
         noc.set_read_id(0);
-        self.blocks = None;
+        self.blocks.clear();
     }
 
     /// A later step's descriptor has come.
@@ -250,7 +268,7 @@ impl Ahead {
         self.next[self.count] =
             Product { number: link.number, position: position % SLOTS, ..Product::default() };
         self.count += 1;
-        self.blocks = Weights::of(op, self.index, self.noc.banks());
+        self.blocks.set(op, self.index, self.noc.banks());
         self.then = DramAddr(link.later());
     }
 
@@ -289,13 +307,13 @@ impl Ahead {
         if self.running > 0 && before > 0 && !WEIGHTS_FREE.has_reached(before) {
             return;
         }
-        if let (Some(blocks), Some(last)) = (&mut self.blocks, self.next[..self.count].last_mut()) {
+        if let Some(last) = self.next[..self.count].last_mut().filter(|_| self.blocks.are_left()) {
             let mut noc = Noc::new(0);
-            if ask(blocks, last, &mut noc, |_| {}) {
+            if self.blocks.ask(last, &mut noc, false) {
                 noc.set_read_id(0);
                 return;
             }
-            self.blocks = None;
+            self.blocks.clear();
         }
         if self.then != DramAddr(0) && self.count < PRODUCTS {
             self.fetch();
@@ -334,7 +352,7 @@ impl Work for Ahead {
     }
 
     fn is_idle(&self) -> bool {
-        let knows_more = self.blocks.is_some() || self.then != DramAddr(0) && self.count < PRODUCTS;
+        let knows_more = self.blocks.are_left() || self.then != DramAddr(0) && self.count < PRODUCTS;
         self.is_full || !self.comes && !knows_more
     }
 
