@@ -85,6 +85,7 @@ impl Columns {
     }
 
     /// The same of the `number`th column of a block.
+    #[inline(always)]
     pub fn read_column(
         &mut self,
         noc: &mut Noc,

@@ -7,13 +7,13 @@ use crate::rt::noc::Noc;
 use crate::rt::sync::{ACTS_FREE, ACTS_READY, ADDENDS_READY, OUT_FREE, OUT_READY};
 use tt_kernel_abi::dram::DRAM_PAGE;
 use tt_kernel_abi::launch::ErrorCode;
-use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
+use tt_kernel_abi::matmul::{ROW_GROUP, TILE, row_block_tiles};
 use tt_kernel_abi::matmul_block::{
     ACT_TILE_BYTES, ACTS_CREDITS, ACTS_FLAGS, ACTS_SCRATCH, Block, BlockParams, OUT_ROW_BYTES, OUT_SLOTS,
     Plan, is_spread,
 };
 use tt_kernel_abi::order::OrderParams;
-use tt_kernel_abi::{DramAddr, TensorView};
+use tt_kernel_abi::{DramAddr, ElementType, TensorView};
 
 /// Transaction id of reads of addends. (Those before it are [`Handout`]'s.)
 const ADDENDS: u32 = MOST_IN_FLIGHT + 1;
@@ -21,7 +21,7 @@ const ADDENDS: u32 = MOST_IN_FLIGHT + 1;
 /// Blocks of activations that are on their way from DRAM at the same time, if they are longer than [`SHORT_SLOT`].
 const IN_FLIGHT: u32 = 3;
 /// Bytes of a short block: one tile of rows, as much of K as a slot of the ring of weights has.
-const SHORT_SLOT: u32 = 32 << 10;
+const SHORT_SLOT: u32 = row_block_tiles(ElementType::TilesBfp4) * ACT_TILE_BYTES;
 
 /// Blocks of activations.
 pub fn ring(plan: &Plan) -> Ring {

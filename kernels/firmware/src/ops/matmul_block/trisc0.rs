@@ -24,8 +24,6 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     configure(weight_formats(weights, Halves::None), &Form::TILES, base_address(rows.slot(0)));
     set_rows_bf16();
     let tile = weights.block_bytes();
-    // Other weights are in front of it.
-    let end = if through_ring { base_address(ring::slot(0)) + RING_UNITS } else { u32::MAX };
     let (mut of_rows, mut of_columns) = (0, 0);
     for number in 0..plan.blocks() {
         launch.progress(number);
@@ -63,8 +61,11 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
             if block.rows > 0 && block.columns > 0 {
                 aim_rows(from[0]);
                 let (tile, column) = (tile >> 4, if through_ring { SLOT_BYTES } else { column } >> 4);
-                let columns = Columns { number: plan.weights(&block), first: from[1], tile, column, end };
-                unpack(block.rows, count, &columns);
+                let columns = Columns { number: plan.weights(&block), first: from[1], tile, column };
+                match through_ring {
+                    true => unpack::<true>(block.rows, count, &columns),
+                    false => unpack::<false>(block.rows, count, &columns),
+                }
             }
         }
     }
@@ -81,12 +82,12 @@ struct Columns {
     first: u32,
     tile: u32,
     column: u32,
-    /// Where the ring that outlives steps ends, and goes on from its first slot.
-    end: u32,
 }
 
-/// Unpacks `count` tiles of K, for so many tiles of rows.
-fn unpack(rows: u32, count: u32, columns: &Columns) {
+/// Unpacks `count` tiles of K, for so many tiles of rows. `IN_RING`: columns are in slots of the ring that outlives steps, which goes on from its first slot at its end.
+#[inline(never)]
+fn unpack<const IN_RING: bool>(rows: u32, count: u32, columns: &Columns) {
+    let end = if IN_RING { base_address(ring::slot(0)) + RING_UNITS } else { 0 };
     for k in 0..count {
         for _ in 0..rows {
             unpack_rows();
@@ -95,7 +96,7 @@ fn unpack(rows: u32, count: u32, columns: &Columns) {
                 set_tile(at);
                 ttinsn!(UNPACR { ovrd_thread_id: 1, set_dat_valid: 1, last: 1, ..UNPACR::ZERO }.word());
                 at += columns.column;
-                if at >= columns.end {
+                if IN_RING && at >= end {
                     at -= RING_UNITS;
                 }
             }
