@@ -109,7 +109,7 @@ settings! {
         "GGML_TT_MATRIX_UNITS",
         Users,
         Some("cards.md#power"),
-        "how many tiles multiply at the same time in products of more than eight rows, for boards that hang or compute wrong under full load; \
+        "how many matrix units work at the same time in products of many rows, for boards that hang or compute wrong under full load; \
          `0`: all. Not set: 48 on a card, all on a simulator",
     );
     IMATRIX = row(

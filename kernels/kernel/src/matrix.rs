@@ -6,8 +6,9 @@
 //! SrcA alternates between the two n-faces, SrcB steps from group to group, then both go on to the second
 //! k-face, and at the end of a phase back to the start with the next phase.
 
-use super::chip::insn::{MOVA2D, MVMUL, REPLAY, SETRWC};
+use super::chip::insn::{MOVA2D, MVMUL, NOP, REPLAY, SETRWC};
 use super::chip::{cfg, thread};
+use super::mmio::unrolled_never;
 use super::tensix::{Config, push, setc16};
 use super::vector;
 use crate::ttinsn;
@@ -204,6 +205,29 @@ pub enum Phases {
 pub fn record_phase() {
     ttinsn!(REPLAY { load_mode: 1, ..REPLAY_PHASE }.word());
     phase!(0, 4);
+}
+
+/// Instructions that [`record_pause`] records behind a phase.
+const PAUSE_WORDS: u32 = REPLAY_WORDS - PHASE_WORDS;
+
+/// Records what [`pause`] repeats: instructions that do nothing, each of which takes TRISC1's thread a clock.
+#[inline(never)]
+pub fn record_pause() {
+    ttinsn!(REPLAY { start_idx: PHASE_WORDS, len: PAUSE_WORDS, load_mode: 1, ..REPLAY_PHASE }.word());
+    for _ in 0..unrolled_never(PAUSE_WORDS) {
+        ttinsn!(NOP::ZERO.word());
+    }
+}
+
+/// Leaves the matrix unit idle for so many clocks, behind what has been and before what follows: what it draws is less on average.
+#[inline(never)]
+pub fn pause(clocks: u32) {
+    let mut left = clocks;
+    while left > 0 {
+        let len = left.min(PAUSE_WORDS);
+        push(REPLAY { start_idx: PHASE_WORDS, len, ..REPLAY_PHASE }.word());
+        left -= len;
+    }
 }
 
 /// Does what [`multiply_to`] does, for results at row `row` of Dst, with a phase that has been recorded once ([`record_phase`]): a few words a tile, of code that is the

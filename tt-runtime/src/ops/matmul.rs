@@ -11,6 +11,7 @@ use tt_kernel_abi::matmul::{
     ACT_STAGE_BYTES, GROUPS, Groups, Halves, MAX_MATRICES, MAX_ROW_TILES, MatmulParams, ROW_GROUP, TILE,
     TILES_AT_ONCE, max_chunk_tiles,
 };
+use tt_kernel_abi::matmul_block::{BlockParams, PHASE_CLOCKS};
 use tt_kernel_abi::operators::kernel;
 use tt_kernel_abi::ring::Link;
 use tt_kernel_abi::sfpu::ALIGN;
@@ -167,12 +168,24 @@ fn tiles_at_once(product: &OpDescriptor, params: &MatmulParams) -> u32 {
 /// Units that each core has at least where a unit has several tiles of rows.
 const UNITS_EACH: u32 = 2;
 
-/// The descriptor of a step in which no more than `most` tiles multiply, if it is a product of more rows than a matrix unit takes at once: what a unit draws
-/// depends on how busy it is, and with a few rows it waits for DRAM most of the time. Results are the same.
+/// The descriptor of a step in which no more than `most` matrix units work at a time, if it is a product of more rows than a matrix unit takes at once: what a unit draws
+/// depends on how busy it is, and with a few rows it waits for DRAM most of the time. Results are the same. Of a product [in blocks](super::blocks) all tiles multiply, as weights and activations go to whole
+/// rows and columns of the grid; there each unit rests so long behind each product of tiles that no more than so many work on average.
 pub fn with_matrix_units(step: OpDescriptor, most: u32) -> OpDescriptor {
+    let most = most.max(1);
+    if let Some(&params) = step.params_of::<kernel::MatmulBlock>() {
+        if params.through_ring() || most >= step.cores {
+            return step;
+        }
+        let pause = PHASE_CLOCKS.saturating_mul(step.cores - most).div_ceil(most);
+        return OpDescriptor {
+            params: Params::of::<kernel::MatmulBlock>(&BlockParams { pause, ..params }),
+            ..step
+        };
+    }
     let rows = step.src1.ne[1].saturating_mul(if step.more[0].ne[0] > 0 { step.src1.ne[3] } else { 1 });
     match step.params_of::<kernel::Matmul>().is_some() && rows > ROW_GROUP {
-        true => OpDescriptor { cores: step.cores.min(most.max(1)), ..step },
+        true => OpDescriptor { cores: step.cores.min(most), ..step },
         false => step,
     }
 }

@@ -306,6 +306,7 @@ fn in_blocks(
         held: 0,
         is_f16: 0,
         gate: Gate::None as u32,
+        pause: 0,
         kept: 0,
         link: Link::NONE,
     };

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::common::{Rng, blocks, encode, gated, norm_order, ordered, simulator, upload, upload_weights};
+use crate::common::{
+    Rng, blocks, encode, gated, norm_order, open, ordered, simulator, upload, upload_weights,
+};
 use crate::common::{experts, halves};
 use tt_kernel_abi::operators::kernel;
 use tt_runtime::layout::{GgmlType, WeightFormat, pack};
@@ -435,4 +437,45 @@ fn many_rows_in_blocks() {
         blocks::product(&device, &mut rng, WeightFormat::Bfp8, shape);
     }
     blocks::product(&device, &mut rng, WeightFormat::Bfp4, &blocks::SHAPES[3]);
+}
+
+/// A board that does not bear all matrix units at once: products in blocks take longer, and give the same bytes.
+#[test]
+fn products_in_blocks_rest_where_few_matrix_units_may_work() {
+    let device = open("sim,rows=1,timed");
+    let workers = device.info().expect("it boots").workers();
+    let (mut rng, [k, n, rows]) = (Rng::new(9), [256, 512, 512]);
+    let mut floats = |count: u32| -> Vec<u8> { (0..count).flat_map(|_| rng.unit().to_le_bytes()).collect() };
+    let tiles = pack(WeightFormat::Bfp8, GgmlType::F32, &floats(k * n), k as usize, n as usize, 1);
+    let (ty, tiles) = (ElementType::TilesBfp8, tiles.expect("tiles"));
+    let (_w, weights) = upload_weights(&device, ty, [k, n, 1, 1], &tiles, 0);
+    let (_x, at) = upload(&device, &floats(k * rows), 0);
+    let src1 = TensorView::contiguous(ElementType::F32, at, [k, rows, 1, 1]);
+    let (_y, at) = upload(&device, &vec![0; 4 * (n * rows) as usize], 0);
+    let dst = TensorView::contiguous(ElementType::F32, at, [n, rows, 1, 1]);
+    let product = ops::matmul(&weights, &src1, &dst, workers).expect("supported");
+    let form = ops::block_form(&src1);
+    let (_o, at) = upload(&device, &vec![0; form.span() as usize], 0);
+    let ordered = TensorView { addr: at, ..form };
+    device.execute(&ops::order_blocks(&src1, &ordered, ty, workers).expect("supported")).expect("no finding");
+    let blocks = ops::blocks(&product, &ordered).expect("supported");
+    device.keep_times(true).expect("it boots");
+    let run = |most| {
+        device.write(DramAddr(dst.addr), &vec![0xFF; dst.span() as usize]).expect("open");
+        device.execute(&ops::with_matrix_units(blocks, most)).expect("no finding");
+        let times = device.take_times();
+        let mut found = vec![0; dst.span() as usize];
+        device.read(DramAddr(dst.addr), &mut found).expect("readable");
+        (times[0].end - times[0].begin, found)
+    };
+    let ((all, expected), (same, _), (few, found)) = (run(workers), run(u32::MAX), run(workers / 4));
+    assert!(found == expected, "other bytes");
+    assert_eq!(all, same);
+    assert!(2 * few > 3 * all, "{few} clocks with a quarter of the units, {all} with all");
+    // One tile of rows waits for DRAM: it is left alone.
+    let few_rows = |view: TensorView| TensorView { ne: [view.ne[0], 32, 1, 1], ..view };
+    let product = ops::matmul(&weights, &few_rows(src1), &few_rows(dst), workers).expect("supported");
+    let form = TensorView { addr: ordered.addr, ..ops::block_form(&few_rows(src1)) };
+    let one = ops::blocks(&product, &form).expect("supported");
+    assert_eq!(ops::with_matrix_units(one, 1), one);
 }

@@ -1,11 +1,11 @@
-//! TRISC1: the matrix unit.
+//! TRISC1: the matrix unit. Where not all of them may work at once ([`BlockParams::pause`]), each rests behind each product of tiles.
 
 use super::{plan, weights};
 use crate::ops::matmul::SEM_DST;
 use crate::ops::matmul::trisc0::multiplied_format;
 use crate::rt::chip::insn::{SEMPOST, SETRWC, STALLWAIT, ZEROACC};
 use crate::rt::launch::TileLaunch;
-use crate::rt::matrix::{Phases, RWC_ALL, configure_for, multiply_at, record_phase};
+use crate::rt::matrix::{Phases, RWC_ALL, configure_for, multiply_at, pause, record_pause, record_phase};
 use crate::rt::sync::OUT_READY;
 use crate::rt::tensix::{block, sem, sync, until};
 use crate::ttinsn;
@@ -25,6 +25,14 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     configure_for(multiplied_format(weights, Halves::None), dst);
     let phases = phases(weights);
     record_phase();
+    let rest = match phases {
+        Phases::High => params.pause,
+        Phases::HighB => 2 * params.pause,
+        Phases::Three => 3 * params.pause,
+    };
+    if rest > 0 {
+        record_pause();
+    }
     let mut done = 0_u32;
     for number in 0..plan.blocks() {
         let of = plan.block(number);
@@ -42,6 +50,9 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
             for _ in 0..of.rows {
                 for column in 1..=weights {
                     multiply_at(row, phases, column == weights);
+                    if rest > 0 {
+                        pause(rest);
+                    }
                     row += RESULT_ROWS;
                 }
             }
