@@ -8,7 +8,7 @@
 //! All but TRISC0 and TRISC1 do what they do for tiles: a block of weights is a group. A single row of activations, as when a model generates text, takes a way of its own, where
 //! eight k-tiles' products are eight rows of Dst and scales cost little ([`single`]). With more rows, a group is multiplied in halves of four k-tiles, and these with one
 //! group of 8 rows after the other: products, which stay apart in Dst, then the vector unit's sums of them. Rows beyond the first eight are slow, since
-//! all weights come to SrcA once for each 8 of them. With more than 32 the host has tiles made of them ([`exact_tiles`](crate::ops::exact_tiles)).
+//! all weights come to SrcA once for each 8 of them. With more than eight the host has tiles made of them ([`exact_tiles`](crate::ops::exact_tiles)).
 //!
 //! Where the kind has minima, rows are multiplied with a tile of ones, too: all 16 columns of that product are the sum of the
 //! activations. NCRISC makes that tile in L1 before it says that there are activations.
