@@ -115,6 +115,8 @@ pub const TILES_AT_ONCE: u32 = tt_isa::format::DST_ROWS_32 as u32 / 2 / RESULT_R
 pub const RESULT_ROWS: u32 = TILE / ROW_GROUP * 16;
 /// Groups of rows in a tile.
 pub const GROUPS: u32 = TILE / ROW_GROUP;
+/// `MVMUL`s of a fidelity phase of two tiles, each of which takes the matrix unit a clock (`MVMUL.md`): of each group of rows, both halves of K and of the columns.
+pub const PHASE_PRODUCTS: u32 = GROUPS * 2 * 2;
 
 /// k-tiles of weights in a ring slot.
 pub const fn block_tiles(weights: ElementType) -> u32 {

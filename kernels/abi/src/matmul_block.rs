@@ -59,16 +59,13 @@ pub struct BlockParams {
     pub is_f16: u32,
     /// What becomes of this product and the one with the weights of more\[2\], a [`Gate`]; the result is in the order of activations then.
     pub gate: u32,
-    /// Clocks that a matrix unit rests for each phase of a product of tiles, which is [`PHASE_CLOCKS`].
+    /// Clocks that a matrix unit rests for each fidelity phase of a product of tiles, which takes it [`PHASE_PRODUCTS`](crate::matmul::PHASE_PRODUCTS).
     pub pause: u32,
     /// 1: the step before has the same activations, and has left them in L1 ([`Plan::leaves`]). Set by the runtime at launch; builders leave 0.
     pub kept: u32,
     /// Its place in a stream, if its weights come [through the ring](Self::through_ring) that outlives steps.
     pub link: Link,
 }
-
-/// Clocks in which the matrix unit multiplies two tiles in one fidelity phase (`MVMUL.md`).
-pub const PHASE_CLOCKS: u32 = 16;
 
 numbered! {
     /// Gated units of two products.

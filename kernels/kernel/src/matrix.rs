@@ -13,7 +13,7 @@ use super::tensix::{Config, push, setc16};
 use super::vector;
 use crate::ttinsn;
 use tt_isa::format::DataFormat;
-use tt_kernel_abi::matmul::{RESULT_ROWS, TILES_AT_ONCE};
+use tt_kernel_abi::matmul::{PHASE_PRODUCTS, RESULT_ROWS, TILES_AT_ONCE};
 
 /// `SETRWC` mask: counters of SrcA, SrcB, Dst, and the fidelity phase.
 pub const RWC_ALL: u32 = 0b1111;
@@ -173,8 +173,8 @@ pub fn multiply_with_rows(tiles: u32) {
 
 const _: () = assert!(TILES_AT_ONCE == 4);
 
-/// `MVMUL`s of a fidelity phase of a whole tile of rows.
-const PHASE_WORDS: u32 = 16;
+/// Instructions of a fidelity phase of a whole tile of rows.
+const PHASE_WORDS: u32 = PHASE_PRODUCTS;
 const REPLAY_PHASE: REPLAY =
     REPLAY { start_idx: 0, len: PHASE_WORDS, execute_while_loading: 0, load_mode: 0 };
 

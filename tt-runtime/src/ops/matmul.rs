@@ -8,10 +8,10 @@ use super::{Unsupported, check};
 use tt_kernel_abi::exact::{GROUP_TILES, Kind};
 pub use tt_kernel_abi::matmul::MAX_IDS;
 use tt_kernel_abi::matmul::{
-    ACT_STAGE_BYTES, GROUPS, Groups, Halves, MAX_MATRICES, MAX_ROW_TILES, MatmulParams, ROW_GROUP, TILE,
-    TILES_AT_ONCE, max_chunk_tiles,
+    ACT_STAGE_BYTES, GROUPS, Groups, Halves, MAX_MATRICES, MAX_ROW_TILES, MatmulParams, PHASE_PRODUCTS,
+    ROW_GROUP, TILE, TILES_AT_ONCE, max_chunk_tiles,
 };
-use tt_kernel_abi::matmul_block::{BlockParams, PHASE_CLOCKS};
+use tt_kernel_abi::matmul_block::BlockParams;
 use tt_kernel_abi::operators::kernel;
 use tt_kernel_abi::ring::Link;
 use tt_kernel_abi::sfpu::ALIGN;
@@ -177,7 +177,7 @@ pub fn with_matrix_units(step: OpDescriptor, most: u32) -> OpDescriptor {
         if params.through_ring() || most >= step.cores {
             return step;
         }
-        let pause = PHASE_CLOCKS.saturating_mul(step.cores - most).div_ceil(most);
+        let pause = PHASE_PRODUCTS.saturating_mul(step.cores - most).div_ceil(most);
         return OpDescriptor {
             params: Params::of::<kernel::MatmulBlock>(&BlockParams { pause, ..params }),
             ..step

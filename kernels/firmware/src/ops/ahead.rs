@@ -26,6 +26,7 @@ use crate::rt::noc::Noc;
 use crate::rt::ring::{self, LaterStep};
 use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_FROM, WEIGHTS_READY};
 use tt_kernel_abi::ahead::{BEGINS, Link, SLOTS, link};
+use tt_kernel_abi::matmul_block::DST_TILES;
 use tt_kernel_abi::operators::{Op, kernel};
 use tt_kernel_abi::{DramAddr, OpDescriptor};
 
@@ -33,6 +34,8 @@ use tt_kernel_abi::{DramAddr, OpDescriptor};
 const IN_FLIGHT: u32 = 2;
 /// Transaction id of a later step's descriptor.
 const STEP_ID: u32 = IN_FLIGHT + 1;
+// TRISC0 waits for the columns of a block of K together, while BRISC waits for a slot with others on their way.
+const _: () = assert!(DST_TILES + IN_FLIGHT <= SLOTS);
 /// Products that may be read ahead of.
 const PRODUCTS: usize = 4;
 

@@ -75,9 +75,14 @@ impl Columns {
         Self { sides, tile, column, shards, shard: Default::default(), runs: Default::default() }
     }
 
+    /// Columns of a block, of all products.
+    pub fn count(&self, block: &Block) -> u32 {
+        self.sides * block.columns
+    }
+
     /// Asks for `count` tiles of K, from tile `first` on, of all columns of a block: those before them have been asked for. Gives the bytes.
     pub fn read(&mut self, noc: &mut Noc, block: &Block, [first, count]: [u32; 2], slot: L1) -> u32 {
-        let (len, columns) = (count * self.tile, self.sides * block.columns);
+        let (len, columns) = (count * self.tile, self.count(block));
         for number in 0..columns {
             self.read_column(noc, block, number, [first, count], slot.skip(number * len));
         }

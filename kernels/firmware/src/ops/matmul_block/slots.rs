@@ -12,7 +12,6 @@ use tt_kernel_abi::matmul_block::{Block, BlockParams};
 pub struct Slots {
     blocks: Blocks,
     columns: Columns,
-    sides: u32,
     /// The block of K that columns are read of: block of the result, first tile of K and how many.
     of: Option<(Block, (u32, u32))>,
     /// Its next column.
@@ -30,7 +29,7 @@ impl Slots {
     pub fn of(op: &OpDescriptor, params: &BlockParams, index: u32, banks: u32) -> Option<Self> {
         let blocks = Blocks::new(plan_of(op, params, index)?);
         let columns = Columns::new(op, params, banks);
-        Some(Self { blocks, columns, sides: params.sides(), of: None, number: 0 })
+        Some(Self { blocks, columns, of: None, number: 0 })
     }
 
     /// Number of the block of the result that the next block is of.
@@ -52,7 +51,7 @@ impl Iterator for Slots {
     /// The next block. It is read before the one after it is asked for.
     #[inline(never)]
     fn next(&mut self) -> Option<Slot> {
-        if self.of.is_none_or(|(block, _)| self.number == self.sides * block.columns) {
+        if self.of.is_none_or(|(block, _)| self.number == self.columns.count(&block)) {
             (self.of, self.number) = (self.blocks.next(), 0);
         }
         let slot = Slot { of: self.of?, number: self.number };
