@@ -9,6 +9,8 @@
 //   rows      tokens of the batch
 //   streams   sequences that the batch belongs to: each has a cache of its own
 //   outputs   rows whose logits are wanted
+//   experts   matrices of a mixture of experts, of which a token has so many as `used`; 0 for a feed-forward part like Llama's
+//   used
 //   read      floats that are read from the device at the end, beside the result: as many as the logits of a whole vocabulary
 //
 // Weights are Q8_0 with random quants: nothing that could be skipped is zero. Caches are filled, and inputs are written and logits read
@@ -131,10 +133,49 @@ struct Builder {
         return product("attn_out", ggml_reshape_2d(c, found, head * heads, rows), e["embedding"]);
     }
 
+    ggml_tensor * product_id(const char * name, ggml_tensor * x, ggml_tensor * ids, int64_t rows) {
+        ggml_tensor * w = ggml_new_tensor_3d(weights, GGML_TYPE_Q8_0, x->ne[0], rows, e["experts"]);
+        ggml_set_name(w, (std::string(name) + ".weight").c_str());
+        return named(ggml_mul_mat_id(c, w, x, ids), name);
+    }
+
+    // A mixture of experts as Qwen3's is (llama.cpp's build_moe_ffn, with weights that are made to add up to one).
+    ggml_tensor * mixture(ggml_tensor * x) {
+        const int64_t embedding = e["embedding"], feed = e["feed"], rows = e["rows"], experts = e["experts"], used = e["used"];
+        ggml_tensor * router = ggml_new_tensor_2d(weights, GGML_TYPE_F32, embedding, experts);
+        ggml_set_name(router, "ffn_gate_inp.weight");
+        ggml_tensor * probs  = named(ggml_soft_max(c, named(ggml_mul_mat(c, router, x), "ffn_moe_logits")), "ffn_moe_probs");
+        ggml_tensor * chosen = named(ggml_argsort_top_k(c, probs, (int) used), "ffn_moe_topk");
+        ggml_tensor * each   = ggml_get_rows(c, ggml_reshape_3d(c, probs, 1, experts, rows), chosen);
+        each                 = ggml_reshape_2d(c, named(each, "ffn_moe_weights"), used, rows);
+        ggml_tensor * sum    = ggml_clamp(c, ggml_sum_rows(c, each), 6.103515625e-5f, INFINITY);
+        each                 = ggml_reshape_3d(c, named(ggml_div(c, each, sum), "ffn_moe_weights_norm"), 1, used, rows);
+        ggml_build_forward_expand(graph, each);
+        x                    = ggml_reshape_3d(c, x, embedding, 1, rows);
+        ggml_tensor * up     = product_id("ffn_moe_up", x, chosen, feed);
+        ggml_tensor * gate   = product_id("ffn_moe_gate", x, chosen, feed);
+        ggml_tensor * unit   = named(ggml_swiglu_split(c, gate, up), "ffn_moe_swiglu");
+        ggml_tensor * down   = ggml_mul(c, product_id("ffn_moe_down", unit, chosen, embedding), each);
+        std::vector<ggml_tensor *> of(used);
+        for (int64_t i = 0; i < used; i++) {
+            of[i] = ggml_view_2d(c, down, embedding, rows, down->nb[2], i * down->nb[1]);
+            ggml_build_forward_expand(graph, of[i]);
+        }
+        ggml_tensor * all = of[0];
+        for (int64_t i = 1; i < used; i++) {
+            all = ggml_add(c, all, of[i]);
+            ggml_build_forward_expand(graph, all);
+        }
+        return named(used == 1 ? ggml_cont(c, all) : all, "ffn_moe_out");
+    }
+
     ggml_tensor * layer(ggml_tensor * before) {
         const int64_t embedding = e["embedding"], feed = e["feed"];
         ggml_tensor * y    = named(ggml_add(c, attention(norm("attn_norm", before)), before), "ffn_inp");
         ggml_tensor * x    = norm("ffn_norm", y);
+        if (e["experts"] > 0) {
+            return named(ggml_add(c, mixture(x), y), "l_out");
+        }
         ggml_tensor * up   = product("ffn_up", x, feed);
         ggml_tensor * gate = product("ffn_gate", x, feed);
         ggml_tensor * down = product("ffn_down", named(ggml_swiglu_split(c, gate, up), "ffn_swiglu"), embedding);
@@ -168,10 +209,18 @@ void set_weights(ggml_backend_buffer_t buffer, ggml_context * context) {
     ggml_backend_buffer_clear(buffer, FILL_F32);
     Random random;
     for (ggml_tensor * t = ggml_get_first_tensor(context); t; t = ggml_get_next_tensor(context, t)) {
-        if (t->type != GGML_TYPE_Q8_0) {
+        if (t->type != GGML_TYPE_Q8_0 && t->ne[1] == 1) {
             continue;
         }
         std::vector<uint8_t> data(ggml_nbytes(t));
+        if (t->type == GGML_TYPE_F32) {
+            // A router: experts are to differ.
+            for (size_t i = 0; i < data.size() / 4; i++) {
+                ((float *) data.data())[i] = ((float) (random.next() >> 40) / (1 << 23) - 1.0f) / 16;
+            }
+            ggml_backend_tensor_set(t, data.data(), 0, data.size());
+            continue;
+        }
         for (size_t i = 0; i + 8 <= data.size(); i += 8) {
             const uint64_t number = random.next() | 0x0101010101010101u;
             std::memcpy(&data[i], &number, 8);

@@ -28,6 +28,8 @@ pub enum Kind {
     NormMulMats,
     /// Two matrix products with the same activations, and the gated unit of them.
     MulMatGlu,
+    /// The same of products whose matrices indices name.
+    MulMatIdGlu,
     /// A gated unit, and a product with many rows of its result.
     GluMulMat,
     /// The same, and a sum.
@@ -43,11 +45,12 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NormMul,
         Self::RopeSetRows,
         Self::MulMatAdd,
         Self::MulMatGlu,
+        Self::MulMatIdGlu,
         Self::GluMulMat,
         Self::GluMulMatAdd,
         Self::MulMatGluMulMat,
@@ -63,6 +66,7 @@ impl Kind {
             Self::RopeSetRows => "ROPE+SET_ROWS",
             Self::MulMatAdd => "MUL_MAT+ADD",
             Self::MulMatGlu => "MUL_MAT+GLU",
+            Self::MulMatIdGlu => "MUL_MAT_ID+GLU",
             Self::GluMulMat => "GLU+MUL_MAT",
             Self::GluMulMatAdd => "GLU+MUL_MAT+ADD",
             Self::MulMatGluMulMat => "MUL_MAT+GLU+MUL_MAT",
@@ -80,6 +84,7 @@ impl Kind {
             ["ROPE" | "ROPE_BACK", "SET_ROWS"] => Some(Self::RopeSetRows),
             ["MUL_MAT", "ADD"] => Some(Self::MulMatAdd),
             ["MUL_MAT", "MUL_MAT", "GLU"] => Some(Self::MulMatGlu),
+            ["MUL_MAT_ID", "MUL_MAT_ID", "GLU"] => Some(Self::MulMatIdGlu),
             ["GLU", "MUL_MAT"] => Some(Self::GluMulMat),
             ["GLU", "MUL_MAT", "ADD"] => Some(Self::GluMulMatAdd),
             ["MUL_MAT", "MUL_MAT", "GLU", "MUL_MAT"] => Some(Self::MulMatGluMulMat),

@@ -31,7 +31,7 @@ pub fn fused(host: &Host, group: &Group<'_>, cores: u32, memory: &mut dyn Memory
         Kind::NormMulMats => first.norm_mul_mats(last, &group.readers),
         Kind::RopeSetRows => first.rope_set_rows(last),
         Kind::MulMatAdd => first.mul_mat_add(last),
-        Kind::MulMatGlu => first.mul_mat_glu(nodes[1], last),
+        Kind::MulMatGlu | Kind::MulMatIdGlu => first.mul_mat_glu(nodes[1], last),
         Kind::GluMulMat => first.glu_mul_mat(last),
         Kind::GluMulMatAdd => {
             let sum = first.sum(nodes[1], last)?;
@@ -272,6 +272,14 @@ impl Node<'_> {
         Ok(steps)
     }
 
+    /// A product, with matrices that indices name or without.
+    fn product(&mut self) -> Steps {
+        match self.host.operator_name(self.tensor) {
+            "MUL_MAT_ID" => self.mul_mat_id(),
+            _ => self.mul_mat(),
+        }
+    }
+
     fn mul_mat_glu(&mut self, second: TensorRef<'_>, glu: TensorRef<'_>) -> Steps {
         let (x, gate) = (place_of(self.tensor, glu)?, place_of(second, glu)?);
         if x == gate {
@@ -279,11 +287,11 @@ impl Node<'_> {
         }
         let gate_is_second = x == 0;
         let dst = self.memory.place(glu)?;
-        let mut first = self.mul_mat()?;
+        let mut first = self.product()?;
         // What the activations are made ready by, for both.
         let before = first.drain(..first.len().saturating_sub(1)).collect::<Vec<_>>();
         let (host, cores) = (self.host, self.cores);
-        let second = Node { host, tensor: second, cores, memory: &mut *self.memory }.mul_mat()?;
+        let second = Node { host, tensor: second, cores, memory: &mut *self.memory }.product()?;
         let ([first], [second]) = (&first[..], &second[..]) else {
             return Err("operands have to be copied first".into());
         };

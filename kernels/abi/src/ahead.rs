@@ -13,14 +13,19 @@
 //! before it starts, so BRISC reads that step's descriptor from there, complete. When the step itself is launched, its number shows that it is the one. The
 //! runtime names a later step only if no step between them writes its weights or uses the ring's part of L1 ([`keeps_ring`]), and both belong to one
 //! stream. A launch by the host begins with nothing read ahead ([`BEGINS`]).
+//!
+//! Which weights a `MUL_MAT_ID` multiplies with, indices in DRAM say, which an earlier step of the stream may write. The runtime names that step
+//! ([`MatmulParams::ids_from`]): when a step after it has begun, BRISC reads the indices and goes on to the weights.
 
 use crate::attention;
 use crate::descriptor::{OpDescriptor, Params};
 use crate::matmul::{self, MatmulParams};
 use crate::matmul_block::BlockParams;
 use crate::operators::{Op, kernel};
+use crate::rows::gather::GatherFunction;
+use crate::rows::sort::{MAX_KEPT_SORT, SortFunction};
 use crate::sfpu::ON_SFPU;
-use crate::view::ElementType;
+use crate::view::{ElementType, TensorView};
 
 pub use crate::ring::{Link, MIDDLE, RING, SLOT_BYTES, SLOTS};
 
@@ -52,6 +57,18 @@ pub fn set_link(op: &mut OpDescriptor, link: Link) {
     }
 }
 
+/// The indices that name the matrices of a product, if that [has one for each of them](MatmulParams::experts).
+pub fn experts(op: &OpDescriptor) -> Option<&TensorView> {
+    op.params_of::<kernel::Matmul>().filter(|params| params.experts() > 0).map(|_| &op.more[0])
+}
+
+/// Says which step of its stream writes the [indices](experts) of a product.
+pub fn set_ids_from(op: &mut OpDescriptor, ids_from: u32) {
+    if let Some(&params) = op.params_of::<kernel::Matmul>() {
+        op.params = Params::of::<kernel::Matmul>(&MatmulParams { ids_from, ..params });
+    }
+}
+
 /// Whether an operator's kernels leave the ring's part of L1 alone. Of lanes that is said of those that are part of generating text; their modules in the
 /// firmware check that what they take of the heap is there.
 pub fn keeps_ring(op: &OpDescriptor) -> bool {
@@ -68,8 +85,15 @@ pub fn keeps_ring(op: &OpDescriptor) -> bool {
             | Op::Glu
             | Op::Norm
             | Op::Order
-            | Op::AttentionMerge,
+            | Op::AttentionMerge
+            | Op::Reduce,
         ) => true,
+        Some(Op::Gather) => op
+            .params_of::<kernel::Gather>()
+            .is_some_and(|params| params.function != GatherFunction::AddRows as u32),
+        Some(Op::Sort) => op.params_of::<kernel::Sort>().is_some_and(|params| {
+            params.function == SortFunction::Row as u32 && op.src0.ne[0] <= MAX_KEPT_SORT
+        }),
         Some(Op::SoftMax) => op.flags & ON_SFPU != 0,
         Some(Op::Attention) => {
             op.params_of::<kernel::Attention>().is_some_and(|params| params.room <= attention::ROOM)

@@ -10,6 +10,7 @@
 //! | [`SYNC`] | words that the cores of a tile use among themselves while an operator runs |
 //! | [`LAUNCHES`] | two launches: the one that runs, and the one that is next |
 //! | [`LATER_STEP`] | a step of the stream whose weights are read ahead |
+//! | [`EXPERTS`] | indices of a `MUL_MAT_ID`, which say what its weights are |
 //! | [`HEAP`] | the operators' buffers, or everything of a user's program, up to the end of L1 |
 
 use tt_isa::map::RiscV;
@@ -29,10 +30,10 @@ pub struct ImageSlot {
 
 /// Slots of the four images. BRISC and NCRISC share one: as lanes they run the same code.
 pub const IMAGE_SLOTS: [ImageSlot; 4] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_3E00 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x3_3E00, size: 0x6B80 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x3_A980, size: 0xCF00 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x4_7880, size: 0x4780 },
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_4600 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x3_4600, size: 0x6D80 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x3_B380, size: 0xD400 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x4_8780, size: 0x4880 },
 ];
 
 /// Where NCRISC starts in BRISC's image.
@@ -47,7 +48,7 @@ pub const fn start(core: RiscV) -> u32 {
 }
 
 /// First byte after the images.
-pub const MAILBOX: u32 = 0x4_C000;
+pub const MAILBOX: u32 = 0x4_D000;
 /// Go word: every core polls it; the launch with number n starts when it becomes n.
 pub const GO: u32 = MAILBOX;
 /// On the worker that leads: any other value than 0 stops all workers for good. (Not the go word: the leader writes that one, too.)
@@ -115,8 +116,10 @@ pub const LAUNCHES: u32 = SYNC + SYNC_BYTES;
 pub const LAUNCH_STRIDE: u32 = 0x240;
 /// A later step's descriptor, which BRISC reads to ask for its weights ahead ([`crate::ahead`]).
 pub const LATER_STEP: u32 = LAUNCHES + 2 * LAUNCH_STRIDE + 0x80;
+/// Indices that name the matrices of a product whose weights are read, or were read last ([`crate::matmul::MatmulParams::experts`]).
+pub const EXPERTS: u32 = LATER_STEP + DESCRIPTOR_BYTES;
 /// The operators' buffers.
-pub const HEAP: u32 = 0x4_D000;
+pub const HEAP: u32 = 0x4_E000;
 /// End of the heap.
 pub const HEAP_END: u32 = CHIP.tile.l1_size;
 /// Where operators that run on both data-movement cores divide the heap: BRISC has the lower part.
@@ -150,11 +153,11 @@ const _: () = {
     assert!(BOOT_CONFIG + BOOT_CONFIG_BYTES <= PROGRAM && PROGRAM + PROGRAM_BYTES <= SYNC);
     assert!(
         LAUNCHES + 2 * LAUNCH_STRIDE <= LATER_STEP
-            && LATER_STEP + DESCRIPTOR_BYTES <= HEAP
+            && EXPERTS + crate::matmul::EXPERTS_BYTES <= HEAP
             && HEAP < HEAP_END
     );
     // Where it comes from in DRAM is a multiple of its size.
-    assert!(LATER_STEP.is_multiple_of(crate::target::CONGRUENCE));
+    assert!((LATER_STEP | EXPERTS).is_multiple_of(crate::target::CONGRUENCE));
     // The images begin at 0, where another chip's firmware may write.
     assert!(CHIP.tile.l1_firmware.is_none());
 };

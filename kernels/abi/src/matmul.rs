@@ -6,7 +6,8 @@
 //! range of n-tiles, which lies in the DRAM bank that the core is near ([`crate::placement`]).
 //!
 //! `MUL_MAT_ID` multiplies rows with matrices that indices name. The rows of one matrix make row tiles together ([`Groups`]), so
-//! that a matrix is read once for up to 32 rows. How many units that makes, only the cores know.
+//! that a matrix is read once for up to 32 rows. How many units that makes, only the cores know. With one token, as when a model generates text, the product of each index is instead one with a
+//! single row ([`MatmulParams::experts`]): then weights come ahead of their step, once the indices are known ([`crate::ahead`]).
 
 use tt_isa::format::TILE_DIM;
 use tt_kernel_quant::exact::GROUP_TILES;
@@ -167,6 +168,10 @@ pub const fn first_n_tile(n_tiles: u32, number: u32, of: u32) -> u32 {
 
 /// Most indices of a `MUL_MAT_ID` descriptor.
 pub const MAX_IDS: u32 = 1 << 14;
+/// Most indices of a token whose products have a single row each ([`MatmulParams::experts`]).
+pub const MAX_EXPERTS: u32 = 32;
+/// Bytes that they take in L1, with the alignment offset.
+pub const EXPERTS_BYTES: u32 = 4 * MAX_EXPERTS + CONGRUENCE;
 /// Most matrices that they can name.
 pub const MAX_MATRICES: u32 = 1 << 12;
 
@@ -302,6 +307,9 @@ pub struct MatmulParams {
     pub glu_params: [u32; 2],
     /// Indices of `MUL_MAT_ID`; 0 for other products.
     pub ids: u32,
+    /// Number of the step of its stream that writes them last, counted from 1; 0: they are there when the stream begins. Set by the runtime at launch, if the indices are
+    /// [`experts`](Self::experts).
+    pub ids_from: u32,
     /// How src0 comes to SrcA: a [`Halves`] as a number.
     pub halves: u32,
     /// 1: src1 is one row, at a multiple of [`CONGRUENCE`]. One tile reads it for all, it stays in L1 as it is, and the
@@ -322,7 +330,21 @@ pub struct MatmulParams {
 impl MatmulParams {
     /// Products of the launch.
     pub fn products(&self) -> u32 {
-        1 + self.parts.iter().filter(|part| part.n_tiles > 0).count() as u32
+        match self.experts() {
+            0 => 1 + self.parts.iter().filter(|part| part.n_tiles > 0).count() as u32,
+            experts => experts,
+        }
+    }
+
+    /// Indices of a `MUL_MAT_ID` with one token, each of which has a product with a single row, and units of its own behind those of the indices before it; 0: the
+    /// rows are sorted by matrix ([`Groups`]), or there are no indices. src1 has the same row for all products, or their rows lie one behind the other.
+    pub const fn experts(&self) -> u32 {
+        if self.row != 0 { self.ids } else { 0 }
+    }
+
+    /// Whether rows are sorted by matrix.
+    pub const fn sorts(&self) -> bool {
+        self.ids > 0 && self.row == 0
     }
 }
 

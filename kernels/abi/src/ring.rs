@@ -2,7 +2,9 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::l1::{HEAP, HEAP_END};
+use crate::DramAddr;
+use crate::dram::STREAM;
+use crate::l1::{DESCRIPTOR_BYTES, HEAP, HEAP_END};
 use crate::target::CONGRUENCE;
 
 /// Slots of the ring.
@@ -22,23 +24,21 @@ pub const MIDDLE: u32 = (HEAP + (RING - HEAP) / 2) & !63;
 pub struct Link {
     /// Which step of its stream it is, counted from 1.
     pub number: u32,
-    /// Linear address of the descriptor of the next such step, which BRISC begins to read the weights of when it has asked for all of this one's: low
-    /// and high half; 0: there is none, or what lies between needs the ring's room.
-    pub later: [u32; 2],
+    /// Number of the next such step, which BRISC begins to read the weights of when it has asked for all of this one's; 0: there is none, or what lies between needs the
+    /// ring's room.
+    pub later: u32,
 }
 
 impl Link {
     /// Of a step that is in no stream yet.
-    pub const NONE: Self = Self { number: 0, later: [0; 2] };
+    pub const NONE: Self = Self { number: 0, later: 0 };
 
-    /// Of step `number`, if the next one's descriptor is at `later`; 0: there is none.
-    pub const fn new(number: u32, later: u64) -> Self {
-        Self { number, later: [later as u32, (later >> 32) as u32] }
-    }
-
-    /// Where the next one's descriptor is; 0: there is none.
-    pub const fn later(&self) -> u64 {
-        self.later[0] as u64 | (self.later[1] as u64) << 32
+    /// Where the next one's descriptor is, if there is one. (The host launches the first step of a stream; the descriptors of the others lie in DRAM.)
+    pub const fn later(&self) -> Option<DramAddr> {
+        match self.later {
+            0 | 1 => None,
+            number => Some(STREAM.offset((number - 2) as u64 * DESCRIPTOR_BYTES as u64)),
+        }
     }
 }
 

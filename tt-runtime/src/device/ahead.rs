@@ -3,8 +3,7 @@
 
 use std::ops::Range;
 
-use tt_kernel_abi::ahead::{KEEPS, Link, keeps_ring, set_link, uses_ring};
-use tt_kernel_abi::dram::STREAM;
+use tt_kernel_abi::ahead::{KEEPS, Link, experts, keeps_ring, set_ids_from, set_link, uses_ring};
 use tt_kernel_abi::matmul::MORE_PARTS;
 use tt_kernel_abi::matmul_block::{BlockParams, Plan};
 use tt_kernel_abi::operators::kernel;
@@ -15,6 +14,7 @@ use crate::ops::parts;
 /// Links the products of a stream whose first step the host launches, and whose others lie in DRAM from [`STREAM`] on, on a grid of so many columns and rows of workers.
 pub(super) fn link(steps: &mut [OpDescriptor], grid: (u32, u32)) {
     keep_activations(steps, grid.into());
+    find_indices(steps);
     let mut later: Option<Later> = None;
     for (index, step) in steps.iter_mut().enumerate().rev() {
         let keeps = keeps_ring(step);
@@ -22,8 +22,9 @@ pub(super) fn link(steps: &mut [OpDescriptor], grid: (u32, u32)) {
             step.flags |= KEEPS;
         }
         if uses_ring(step) {
-            let addr = later.filter(|later| !later.is_written_by(step)).map_or(0, |later| later.addr);
-            set_link(step, Link::new(index as u32 + 1, addr));
+            let later_number =
+                later.filter(|later| !later.is_written_by(step)).map_or(0, |later| later.number);
+            set_link(step, Link { number: index as u32 + 1, later: later_number });
             later = Later::of(index, step);
         } else if !keeps || later.is_some_and(|later| later.is_written_by(step)) {
             later = None;
@@ -47,6 +48,22 @@ fn keep_activations(steps: &mut [OpDescriptor], grid: [u32; 2]) {
     }
 }
 
+/// Says in products whose weights are read when the indices of their matrices are there, which step writes these.
+fn find_indices(steps: &mut [OpDescriptor]) {
+    for index in 0..steps.len() {
+        let (before, rest) = steps.split_at_mut(index);
+        let [step, ..] = rest else { break };
+        let Some(ids) = experts(step).map(range) else { continue };
+        let writer = before.iter().rposition(|step| written(step).any(|written| overlap(&ids, &written)));
+        set_ids_from(step, writer.map_or(0, |writer| writer as u32 + 1));
+    }
+}
+
+/// Bytes that a step writes.
+fn written(step: &OpDescriptor) -> impl Iterator<Item = Range<u64>> + use<> {
+    parts(step).map(|[_, result]| result).chain([step.dst]).map(|view| range(&view))
+}
+
 /// Bytes of a view.
 fn range(view: &TensorView) -> Range<u64> {
     view.addr..view.addr + view.span()
@@ -59,8 +76,8 @@ fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
 /// A product whose weights may be read before it begins.
 #[derive(Clone, Copy)]
 struct Later {
-    /// Of its descriptor.
-    addr: u64,
+    /// Its number, counted from 1.
+    number: u32,
     weights: [TensorView; 2 + MORE_PARTS],
 }
 
@@ -68,15 +85,13 @@ impl Later {
     /// The step, if it lies in DRAM. What other steps make of activations, and then multiply with, has tiles of another type.
     fn of(index: usize, step: &OpDescriptor) -> Option<Self> {
         let is_weight = step.src0.element_type() != Some(ElementType::TilesF32);
-        let addr = STREAM.offset((index.checked_sub(1)? * OpDescriptor::BYTES) as u64).0;
         let mut weights = [step.src0, step.more[2], TensorView::NONE, TensorView::NONE];
         weights[2..].iter_mut().zip(parts(step)).for_each(|(to, [weights, _])| *to = weights);
-        is_weight.then_some(Self { addr, weights })
+        (is_weight && index > 0).then_some(Self { number: index as u32 + 1, weights })
     }
 
     fn is_written_by(&self, step: &OpDescriptor) -> bool {
-        let results = parts(step).map(|[_, result]| result);
-        results.chain([step.dst]).map(|view| range(&view)).any(|written| {
+        written(step).any(|written| {
             let mut weights = self.weights.iter().map(range);
             weights.any(|weights| overlap(&weights, &written))
         })
@@ -87,8 +102,9 @@ impl Later {
 mod tests {
     use super::*;
     use crate::ops::{block_form, blocks, matmul};
-    use tt_kernel_abi::Op;
     use tt_kernel_abi::ahead::link as link_of;
+    use tt_kernel_abi::dram::STREAM;
+    use tt_kernel_abi::{DramAddr, Op};
 
     const WEIGHTS: u64 = 0x100_0000;
     const ROW: u64 = 0x800_0000;
@@ -107,9 +123,10 @@ mod tests {
     fn linked(mut steps: Vec<OpDescriptor>) -> Vec<(u32, Option<u64>)> {
         link(&mut steps, (8, 1));
         let of = |step: &OpDescriptor| {
-            let (link, first) = (link_of(step)?, STREAM.0);
-            let addr = link.later();
-            Some((link.number, (addr != 0).then(|| (addr - first) / OpDescriptor::BYTES as u64 + 1)))
+            let link = link_of(step)?;
+            // Where the queue puts the step.
+            let index = |at: DramAddr| (at.0 - STREAM.0) / OpDescriptor::BYTES as u64 + 1;
+            Some((link.number, link.later().map(index)))
         };
         steps.iter().filter_map(of).collect()
     }

@@ -7,6 +7,7 @@ use super::check::FLOATS;
 use super::elementwise::{Glu, suits_sfpu};
 use super::rows::{NormFunction, Rope, weighted_norm};
 use super::{Unsupported, check};
+use tt_kernel_abi::ahead::experts;
 use tt_kernel_abi::matmul::{MORE_PARTS, MatmulParams, Part, ROW_GROUP, TILE};
 use tt_kernel_abi::matmul_block::BlockParams;
 use tt_kernel_abi::operators::kernel;
@@ -100,7 +101,8 @@ fn sum_of_blocks(params: &BlockParams, addend: &TensorView, dst: &TensorView) ->
     Ok(())
 }
 
-/// The descriptor of two products with tiles of one type and shape, whose results are `x` and `gate` of a gated unit (`GLU`).
+/// The descriptor of two products with tiles of one type and shape, whose results are `x` and `gate` of a gated unit (`GLU`). They may be those of a `MUL_MAT_ID` with one token, by the
+/// same indices.
 ///
 /// SwiGLU is computed on the vector unit where that would be so without the products, other functions by one core of a tile. It does that for a few rows
 /// only, as when a model generates text.
@@ -115,6 +117,16 @@ pub fn matmul_glu(
     gate: &OpDescriptor,
     dst: &TensorView,
 ) -> Result<OpDescriptor, Unsupported> {
+    let results_of = |product: &OpDescriptor| match experts(product) {
+        // Each index has a result of its own.
+        Some(_) => TensorView {
+            ne: [dst.ne[0], 1, dst.ne[1], dst.ne[2]],
+            nb: [dst.nb[0], dst.nb[1], dst.nb[1], dst.nb[2]],
+            ..*dst
+        },
+        None => *dst,
+    };
+    let dst = &results_of(x);
     results(x, dst)?;
     results(gate, dst)?;
     if [x, gate].into_iter().any(|product| product.params_of::<kernel::Matmul>().is_none()) {
@@ -125,7 +137,10 @@ pub fn matmul_glu(
     if !tiles || weights(x) != weights(gate) || x.src1 != gate.src1 || x.params != gate.params {
         return Err("products of different kinds".into());
     }
-    if x.src1.ne[1] > ROW_GROUP || x.more[0].ne[0] > 0 {
+    if x.more[0] != gate.more[0] || x.more[0].ne[0] > 0 && experts(x).is_none() {
+        return Err("a gated unit of rows that are sorted by matrix".into());
+    }
+    if x.src1.ne[1] > ROW_GROUP {
         return Err(format!("a gated unit of {} rows", x.src1.ne[1]).into());
     }
     let own = MatmulParams {
@@ -202,7 +217,7 @@ fn results(product: &OpDescriptor, dst: &TensorView) -> Result<(), Unsupported> 
     if dst.ne != product.dst.ne {
         return Err(format!("shapes {:?} -> {:?}", product.dst.ne, dst.ne).into());
     }
-    apart(dst, &[&product.src0, &product.src1])
+    apart(dst, &[&product.src0, &product.src1, &product.more[0]])
 }
 
 /// Descriptor for `ROPE` of `src` (elements, heads, tokens), with the rows of a token put one behind the other into that row of

@@ -8,8 +8,8 @@ use super::{Unsupported, check};
 use tt_kernel_abi::exact::{GROUP_TILES, Kind};
 pub use tt_kernel_abi::matmul::MAX_IDS;
 use tt_kernel_abi::matmul::{
-    ACT_STAGE_BYTES, GROUPS, Groups, Halves, MAX_MATRICES, MAX_ROW_TILES, MatmulParams, PHASE_PRODUCTS,
-    ROW_GROUP, TILE, TILES_AT_ONCE, max_chunk_tiles,
+    ACT_STAGE_BYTES, GROUPS, Groups, Halves, MAX_EXPERTS, MAX_MATRICES, MAX_ROW_TILES, MatmulParams,
+    PHASE_PRODUCTS, ROW_GROUP, TILE, TILES_AT_ONCE, max_chunk_tiles,
 };
 use tt_kernel_abi::matmul_block::BlockParams;
 use tt_kernel_abi::operators::kernel;
@@ -266,13 +266,32 @@ pub fn matmul_id(
     let mut descriptor = matmul(&one, &rows, &results, cores)?;
     descriptor.src0.ne[2] = src0.ne[2];
     descriptor.more[0] = *ids;
+    let plain = *descriptor.params.get::<kernel::Matmul>();
+    if let Some(own) = of_experts(&descriptor, tokens) {
+        descriptor.params = Params::of::<kernel::Matmul>(&MatmulParams { ids: count, ..own });
+        return Ok(descriptor);
+    }
     let groups = count.min(TILE).div_ceil(ROW_GROUP);
     let tables = Groups::new(count, src0.ne[2]).bytes();
-    let plain = *descriptor.params.get::<kernel::Matmul>();
     let chunk_tiles = chunk_tiles(src0, plain.k_tiles, max_chunk_tiles(groups, tables));
     descriptor.params =
         Params::of::<kernel::Matmul>(&MatmulParams { chunk_tiles, ids: count, row: 0, ..plain });
     Ok(descriptor)
+}
+
+/// The parameters of a `MUL_MAT_ID` with one token whose indices have a product with a single row each ([`MatmulParams::experts`]), if that is possible: weights are tiles,
+/// rows and results are whole tiles, and rows lie one behind the other, or there is one for all.
+fn of_experts(product: &OpDescriptor, tokens: u32) -> Option<MatmulParams> {
+    let (src1, plain) = (&product.src1, product.params.get::<kernel::Matmul>());
+    let [k, _, used, _] = src1.ne;
+    let rows = if src1.nb[2] == 0 { 1 } else { used };
+    let is_tiles = product.src0.element_type().is_some_and(ElementType::is_tiles);
+    let whole = [k, product.dst.ne[0]].iter().all(|extent| extent.is_multiple_of(TILE));
+    let is_row =
+        src1.addr.is_multiple_of(u64::from(CONGRUENCE)) && (rows == 1 || src1.nb[2] == 4 * u64::from(k));
+    let fits = used <= MAX_EXPERTS && rows.saturating_mul(plain.k_tiles) <= MAX_ROW_TILES;
+    let single = MatmulParams { chunk_tiles: plain.k_tiles, row: 1, ..*plain };
+    (tokens == 1 && is_tiles && whole && is_row && fits).then_some(single)
 }
 
 pub(super) fn tiles(src0: &TensorView, ty: ElementType) -> Result<(), Unsupported> {
@@ -335,6 +354,7 @@ fn params(src0: &TensorView, src1: &TensorView) -> Result<MatmulParams, Unsuppor
         glu: 0,
         glu_params: [0; 2],
         ids: 0,
+        ids_from: 0,
         halves: halves(src0) as u32,
         row: is_row.into(),
         ordered: 0,

@@ -18,6 +18,8 @@ numbered! {
 
 /// Longest row, or run of a row, that can be sorted at once.
 pub const MAX_SORT: u32 = 32 * 1024;
+/// Longest row that is sorted in a launch that keeps the ring of weights ([`crate::ahead`]).
+pub const MAX_KEPT_SORT: u32 = 8 * 1024;
 /// Most runs that can be merged.
 pub const MAX_RUNS: u32 = 64;
 

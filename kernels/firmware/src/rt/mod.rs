@@ -4,6 +4,7 @@
 pub mod activations;
 pub mod boot;
 pub mod ethernet;
+pub mod experts;
 pub mod handout;
 pub mod heap;
 pub mod lane;

@@ -2,6 +2,7 @@
 //! can be stopped in and gone on with later: the weights of a step may be read before the step begins ([`crate::ops::ahead`]).
 
 use super::plan::{Plan, Unit};
+use crate::rt::experts;
 use crate::rt::l1::L1;
 use crate::rt::noc::Noc;
 use crate::rt::tilize::Tiles;
@@ -21,6 +22,8 @@ pub struct Blocks<'a> {
     shards: Shards,
     shard: Shard,
     banks: u32,
+    /// The indices, if they name the matrices.
+    experts: L1<'static>,
 }
 
 /// A block's place in the stream of its matrix, and bytes.
@@ -33,17 +36,18 @@ impl<'a> Blocks<'a> {
     /// Those of a plan of `op`.
     pub fn new(plan: Plan<'a>, op: &OpDescriptor, params: &MatmulParams, banks: u32) -> Self {
         let src0 = op.src0;
-        let others = match params.products() {
-            1 => [op.more[2].addr; MORE_PARTS],
+        let others = match params.parts[0].n_tiles {
+            0 => [op.more[2].addr; MORE_PARTS],
             _ => params.parts.map(|part| Part::address(part.weights)),
         };
+        let experts = if params.experts() > 0 { experts::place(op) } else { L1::EMPTY };
         let (shards, shard) = (Shards::of_matrix(&src0, 0, banks), Shard::default());
-        let mut blocks = Self { plan, src0, others, unit: None, tile: 0, shards, shard, banks };
+        let mut blocks = Self { plan, src0, others, unit: None, tile: 0, shards, shard, banks, experts };
         blocks.next_unit();
         blocks
     }
 
-    /// Those of worker `index` in a launch of `op` without indices; `None` if it has no part in it.
+    /// Those of worker `index` in a launch of `op`, whose rows are not sorted; `None` if it has no part in it. Indices are [in their place](experts::place).
     pub fn of(op: &OpDescriptor, params: &MatmulParams, index: u32, banks: u32) -> Option<Self> {
         let plan = if index < op.cores { Plan::of(op, params, index, None) } else { None };
         plan.map(|plan| Self::new(plan, op, params, banks))
@@ -63,7 +67,14 @@ impl<'a> Blocks<'a> {
                 0 => self.src0.addr,
                 other => self.others[other as usize - 1],
             };
-            let matrix = DramAddr(addr.wrapping_add(self.plan.matrix(&self.src0, unit)));
+            let offset = match self.plan.has_experts() {
+                true => {
+                    let index = &self.experts.words()[unit.batch[0] as usize];
+                    u64::from(index.load()) * self.src0.nb[2]
+                }
+                false => self.plan.matrix(&self.src0, unit),
+            };
+            let matrix = DramAddr(addr.wrapping_add(offset));
             let bytes = self.src0.nb[1] * u64::from(self.plan.n_tiles());
             let shards = Shards::new(matrix, bytes, self.banks);
             if shards != self.shards {

@@ -28,12 +28,12 @@ use tt_kernel_abi::{DramAddr, ElementType, OpDescriptor};
 /// Runs NCRISC's part.
 pub fn run(launch: &TileLaunch, params: &MatmulParams) {
     let mut noc = Noc::new(1);
-    if params.ids > 0 {
+    if params.sorts() {
         group::sort(&mut noc, launch, params);
     }
     let is_row = params.row != 0;
     if is_row {
-        row::send(&mut noc, launch);
+        row::send(&mut noc, launch, params);
     }
     let mut plan = Plan::new(launch, params);
     let Some(plan) = &mut plan else {

@@ -21,7 +21,7 @@ pub struct Unit<'a> {
     pub side: u32,
     /// The result of the n-tile is complete with this unit.
     pub is_last_side: bool,
-    /// Which of the launch's products it is of.
+    /// Which of the launch's products it is of, if these have addresses of their own.
     pub part: u32,
     /// Tile of n.
     pub n_tile: u32,
@@ -33,7 +33,7 @@ pub struct Unit<'a> {
     pub tiles: u32,
     /// Results of units that come before: each tile has one.
     pub result: u32,
-    /// Indices in dimensions 2 and 3 of src1 and dst.
+    /// Indices in dimensions 2 and 3 of src1 and dst: of a `MUL_MAT_ID` with one token the first one says which of its indices.
     pub batch: [u32; 2],
     /// Of `MUL_MAT_ID`: the rows are others.
     pub listed: Option<Listed<'a>>,
@@ -84,8 +84,10 @@ struct RowTile<'a> {
 struct Parts {
     index: u32,
     cores: u32,
-    /// Tiles of n of each product but the first one.
+    /// Tiles of n of each product but the first one; of all behind the last one of these, too.
     n_tiles: [u32; MORE_PARTS],
+    /// They are of the matrices that indices name, and have rows and results of their own.
+    experts: bool,
     /// How many products there are.
     count: u32,
     /// The product that is next to give units, and those that are left of it.
@@ -96,17 +98,34 @@ struct Parts {
 impl Parts {
     /// Of a launch; `None` if there is one product.
     fn of(op: &OpDescriptor, params: &MatmulParams, index: u32) -> Option<Self> {
-        let n_tiles = params.parts.map(|part| part.n_tiles);
+        let experts = params.experts() > 0;
+        let n_tiles = match experts {
+            true => [params.n_tiles; MORE_PARTS],
+            false => params.parts.map(|part| part.n_tiles),
+        };
         let count = params.products();
-        (count > 1).then_some(Self { index, cores: op.cores, n_tiles, count, part: 0, left: 0 })
+        (count > 1 || experts).then_some(Self {
+            index,
+            cores: op.cores,
+            n_tiles,
+            experts,
+            count,
+            part: 0,
+            left: 0,
+        })
     }
 
     /// The first product's first unit, and how many units there are of all.
     fn begin(&mut self, n_tiles: u32) -> (u32, u32) {
         let (first, own) = self.share(0, n_tiles);
         self.left = own;
-        let others = (1..self.count).zip(self.n_tiles).map(|(part, n_tiles)| self.share(part, n_tiles).1);
+        let others = (1..self.count).map(|part| self.share(part, self.n_tiles_of(part)).1);
         (first, own + others.sum::<u32>())
+    }
+
+    /// Tiles of n of a product that is not the first one.
+    fn n_tiles_of(&self, part: u32) -> u32 {
+        self.n_tiles[(part as usize).min(MORE_PARTS) - 1]
     }
 
     /// First unit of a product, and their number.
@@ -151,7 +170,7 @@ impl<'a> Plan<'a> {
     /// The units of the core that runs `launch`; `None` if there are none or the descriptor's weight type is unknown.
     /// Of `MUL_MAT_ID` they are known when the rows are sorted: waits for that.
     pub fn new(launch: &'a TileLaunch, params: &MatmulParams) -> Option<Self> {
-        let table = (params.ids > 0).then(|| Table::of(launch, params));
+        let table = params.sorts().then(|| Table::of(launch, params));
         Self::of(launch.op, params, launch.index, table)
     }
 
@@ -239,8 +258,8 @@ impl<'a> Plan<'a> {
     fn next_part(&mut self) {
         let Some(parts) = &mut self.parts else { return };
         while parts.left == 0 && parts.part + 1 < parts.count {
-            self.n_tiles = parts.n_tiles[parts.part as usize];
             parts.part += 1;
+            self.n_tiles = parts.n_tiles_of(parts.part);
             (self.column, parts.left) = parts.share(parts.part, self.n_tiles);
         }
         parts.left -= 1;
@@ -282,7 +301,17 @@ impl<'a> Plan<'a> {
         unit.new_rows || self.k_tiles > self.chunk_tiles
     }
 
-    /// Offset in src0 of the matrix that `unit` multiplies with.
+    /// Which of the rows of activations in L1 a unit multiplies with, if each index has one of its own.
+    pub fn own_row(&self, op: &OpDescriptor, unit: &Unit) -> u32 {
+        if op.src1.nb[2] != 0 && self.has_experts() { unit.batch[0] } else { 0 }
+    }
+
+    /// Whether indices name the matrices, and each has a single row.
+    pub fn has_experts(&self) -> bool {
+        self.parts.is_some_and(|parts| parts.experts)
+    }
+
+    /// Offset in src0 of the matrix that `unit` multiplies with, if that is not a matter of [indices](Self::has_experts).
     pub fn matrix(&self, src0: &TensorView, unit: &Unit) -> u64 {
         if let Some(listed) = unit.listed {
             return u64::from(listed.matrix) * src0.nb[2];
@@ -315,15 +344,22 @@ impl<'a> Iterator for Plan<'a> {
         if self.number == self.count {
             return None;
         }
-        self.next_part();
+        if self.side == 0 {
+            self.next_part();
+        }
         let RowTile { row, rows, batch, listed } = self.row_tile;
+        let (part, batch) = match self.parts {
+            None => (0, batch),
+            Some(parts) if parts.experts => (0, [parts.part, 0]),
+            Some(parts) => (parts.part, batch),
+        };
         let n_tile = self.first_n_tile + self.column;
         let unit = Unit {
             number: self.number,
             new_rows: self.number == 0 || (self.column == 0 && self.side == 0 && self.parts.is_none()),
             side: self.side,
             is_last_side: self.side + 1 == self.sides,
-            part: self.parts.map_or(0, |parts| parts.part),
+            part,
             n_tile: if n_tile < self.n_tiles { n_tile } else { n_tile - self.n_tiles },
             row,
             rows,

@@ -1,4 +1,4 @@
-//! One row of activations, as when a model generates text: it comes to L1 as it lies in DRAM, from one tile for all
+//! One row of activations, as when a model generates text, or the rows of a token's experts one behind the other: it comes to L1 as it lies in DRAM, from one tile for all
 //! ([`crate::rt::spread`]), and is rounded to TF32 there by the Tensix units, block by block:
 //!
 //! ```text
@@ -17,13 +17,13 @@ use crate::ops::sfpu::trisc1::{begin, end, load, set_register, step, store};
 use crate::ops::sfpu::trisc2::pack_block;
 use crate::ops::sfpu::{SEM_FILLED, SEM_TAKEN, dst_slot, trisc0, trisc1};
 use crate::rt::activations::ROUND;
-use crate::rt::chip::insn::{SEMPOST, SETADCZW, SFPIADD, STALLWAIT, UNPACR};
+use crate::rt::chip::insn::{SEMPOST, SETADC, SETADCZW, SFPIADD, STALLWAIT, UNPACR};
 use crate::rt::l1::{L1, fill};
 use crate::rt::launch::TileLaunch;
 use crate::rt::noc::Noc;
 use crate::rt::spread;
 use crate::rt::sync::{ACTS_READY, ROW_READY};
-use crate::rt::tensix::{block, sem, sem_cond, sync, until};
+use crate::rt::tensix::{block, push, sem, sem_cond, sync, until};
 use crate::rt::unpack::UNPACKER1;
 use crate::{semwait, ttinsn};
 use tt_isa::sfpu::{LANES, sfpiadd};
@@ -33,9 +33,10 @@ use tt_kernel_abi::{DramAddr, OpDescriptor};
 
 const _: () = assert!((MAX_ROW_TILES * TILE).div_ceil(BLOCK) * BLOCK_BYTES <= ACT_BYTES);
 
-/// Elements of the row, and of all its tiles.
+/// Elements of the row, and of all its tiles. Rows of several indices are whole tiles, and one row here.
 fn elements(op: &OpDescriptor, params: &MatmulParams) -> (u32, u32) {
-    (op.src1.ne[0], params.k_tiles * TILE)
+    let rows = if params.experts() > 0 && op.src1.nb[2] != 0 { params.experts() } else { 1 };
+    (rows * op.src1.ne[0], rows * params.k_tiles * TILE)
 }
 
 /// The row's place.
@@ -44,9 +45,9 @@ fn place<'a>(launch: &'a TileLaunch) -> L1<'a> {
 }
 
 /// NCRISC: worker 0 brings the row, to all.
-pub fn send(noc: &mut Noc, launch: &TileLaunch) {
-    let src1 = &launch.op.src1;
-    spread::send(noc, launch, DramAddr(src1.addr), place(launch).part(0, 4 * src1.ne[0]));
+pub fn send(noc: &mut Noc, launch: &TileLaunch, params: &MatmulParams) {
+    let (exist, _) = elements(launch.op, params);
+    spread::send(noc, launch, DramAddr(launch.op.src1.addr), place(launch).part(0, 4 * exist));
 }
 
 /// NCRISC: waits for the row; zeroes what is left of its last tile.
@@ -119,6 +120,18 @@ pub fn pack(launch: &TileLaunch, params: &MatmulParams) {
     }
     ROW_READY.publish(1);
 }
+
+/// Unpacker 1 goes on with a k-tile of those in L1. (The counter that it walks along K with counts halves.)
+#[inline(always)]
+pub fn go_to_tile(tile: u32) {
+    push(
+        SETADC { cnt_set_mask: UNPACKER1, channel_index: 0, dimension_index: DIMENSION_Y, value: 2 * tile }
+            .word(),
+    );
+}
+
+/// `SETADC`'s number of y.
+const DIMENSION_Y: u32 = 1;
 
 /// Unpacks the halves of the next k-tile to the first rows of SrcB's two groups. Channel 0: next half; channel 1: the other group.
 #[inline(always)]

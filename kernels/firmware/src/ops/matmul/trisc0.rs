@@ -63,7 +63,10 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams) {
                 groups = unit.groups();
                 set_rows(if is_row { FACE_DIM as u32 } else { groups * FACE_DATUMS as u32 });
             }
-            ttinsn!(SETADCXY { cnt_set_mask: UNPACKER1, bit_mask: 0b0010, ..SETADCXY::ZERO }.word());
+            match plan.own_row(launch.op, unit) {
+                0 => ttinsn!(SETADCXY { cnt_set_mask: UNPACKER1, bit_mask: 0b0010, ..SETADCXY::ZERO }.word()),
+                row => row::go_to_tile(row * plan.k_tiles()),
+            }
             for tiles in chunk.pieces(plan.block_tiles()) {
                 WEIGHTS_READY.wait(blocks + 1);
                 let from = match through_ring {

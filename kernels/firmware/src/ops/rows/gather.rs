@@ -3,6 +3,7 @@
 //! step of `GET_ROWS_BACK`, which adds to them.
 
 use super::{unknown, write};
+use crate::rt::heap::KEPT_BYTES;
 use crate::rt::l1::{L1, copy};
 use crate::rt::lane::Lane;
 use crate::rt::mmio::order;
@@ -11,6 +12,9 @@ use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::rows::gather::{GatherFunction, GatherParams};
 use tt_kernel_abi::{ElementType, TensorView};
+
+// All functions but `AddRows` leave the ring of weights alone.
+const _: () = assert!(3 * Port::BYTES <= KEPT_BYTES);
 
 /// Runs one lane.
 pub fn run(mut lane: Lane, params: &GatherParams) {

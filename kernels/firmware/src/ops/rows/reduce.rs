@@ -1,6 +1,7 @@
 //! `SUM_ROWS`, `MEAN`, `SUM`, `CUMSUM`, `ARGMAX`, `COUNT_EQUAL`: sums, running sums, largest elements, equal elements.
 
 use super::{Row, unknown, write};
+use crate::rt::heap::KEPT_BYTES;
 use crate::rt::lane::Lane;
 use crate::rt::math::sum;
 use crate::rt::mmio::order;
@@ -9,6 +10,8 @@ use crate::rt::rows::Port;
 use tt_kernel_abi::OpDescriptor;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
 use tt_kernel_abi::rows::reduce::{ReduceFunction, ReduceParams};
+
+const _: () = assert!(2 * Port::BYTES <= KEPT_BYTES);
 
 /// Runs one lane.
 pub fn run(mut lane: Lane, params: &ReduceParams) {

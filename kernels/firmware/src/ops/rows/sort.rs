@@ -8,12 +8,12 @@
 use core::ops::Range;
 
 use super::{merge, unknown};
-use crate::rt::heap::Heap;
+use crate::rt::heap::{Heap, KEPT_BYTES};
 use crate::rt::lane::Lane;
 use crate::rt::mmio::order;
 use crate::rt::rows::Port;
 use tt_kernel_abi::elementwise::{MAX_PIECE, Piece, split_row};
-use tt_kernel_abi::rows::sort::{MAX_SORT, SortFunction, SortParams};
+use tt_kernel_abi::rows::sort::{MAX_KEPT_SORT, SortFunction, SortParams};
 
 /// An integer that is ordered as the float is; descending order is that of the complement.
 fn key(x: f32, descending: bool) -> u32 {
@@ -25,6 +25,8 @@ fn key(x: f32, descending: bool) -> u32 {
 /// So many are picked out without sorting the others.
 const FEW: u32 = 64;
 
+const _: () = assert!(Port::BYTES + 3 * 4 * MAX_KEPT_SORT <= KEPT_BYTES);
+
 /// What a run is sorted in: keys by element, and two rows of indices.
 struct Buffers {
     keys: &'static mut [u32],
@@ -33,8 +35,9 @@ struct Buffers {
 }
 
 impl Buffers {
-    fn new(heap: &mut Heap) -> Self {
-        Self { keys: heap.words(MAX_SORT), a: heap.words(MAX_SORT), b: heap.words(MAX_SORT) }
+    /// For so many elements.
+    fn new(heap: &mut Heap, len: u32) -> Self {
+        Self { keys: heap.words(len), a: heap.words(len), b: heap.words(len) }
     }
 
     /// Sorts `len` elements of a row of src0 from `start` on; gives keys by element, and the numbers of the first `wanted` in the
@@ -109,7 +112,7 @@ pub fn run(mut lane: Lane, params: &SortParams) {
 fn rows(lane: &mut Lane, params: &SortParams) {
     let op = lane.launch.op;
     let mut port = Port::new(&mut lane.heap);
-    let mut buffers = Buffers::new(&mut lane.heap);
+    let mut buffers = Buffers::new(&mut lane.heap, op.src0.ne[0]);
     let (first, end) = lane.share(params.rows);
     for number in first..end {
         lane.launch.progress(number);
@@ -124,7 +127,7 @@ fn rows(lane: &mut Lane, params: &SortParams) {
 fn runs(lane: &mut Lane, params: &SortParams) {
     let op = lane.launch.op;
     let mut port = Port::new(&mut lane.heap);
-    let mut buffers = Buffers::new(&mut lane.heap);
+    let mut buffers = Buffers::new(&mut lane.heap, params.run);
     let (first, end) = lane.share(params.rows);
     for number in first..end {
         lane.launch.progress(number);

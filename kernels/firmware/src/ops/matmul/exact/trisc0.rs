@@ -5,6 +5,7 @@
 use super::{SEM_WORDS, has_sums};
 use crate::ops::matmul::brisc::slot;
 use crate::ops::matmul::plan::{Plan, Unit};
+use crate::ops::matmul::row;
 use crate::rt::chip::insn::{NOP, SEMPOST, SETADC, SETADCXX, SETADCXY, STALLWAIT, UNPACR, WRCFG};
 use crate::rt::chip::{cfg, thread};
 use crate::rt::l1::L1;
@@ -78,7 +79,10 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams, plan: &mut Plan, kind: Ki
                 loads += 1;
                 ACTS_READY.wait(loads);
             }
-            ttinsn!(SETADCXY { cnt_set_mask: UNPACKER1, bit_mask: 0b0010, ..SETADCXY::ZERO }.word());
+            match plan.own_row(launch.op, unit) {
+                0 => ttinsn!(SETADCXY { cnt_set_mask: UNPACKER1, bit_mask: 0b0010, ..SETADCXY::ZERO }.word()),
+                row => row::go_to_tile(row * plan.k_tiles()),
+            }
             for group in chunk.pieces(plan.block_tiles()) {
                 WEIGHTS_READY.wait(blocks + 1);
                 let from = match through_ring {
