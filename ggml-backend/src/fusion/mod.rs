@@ -7,6 +7,7 @@
 //! Here graphs are looked at, not tensors: types, shapes and memory are the plan's matter.
 
 mod ordered;
+mod sorted;
 mod together;
 
 use std::sync::OnceLock;
@@ -30,6 +31,8 @@ pub enum Kind {
     MulMatGlu,
     /// The same of products whose matrices indices name.
     MulMatIdGlu,
+    /// A sort, and a view of the first indices of each row, which is all that is read of it.
+    ArgsortView,
     /// A gated unit, and a product with many rows of its result.
     GluMulMat,
     /// The same, and a sum.
@@ -45,12 +48,13 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NormMul,
         Self::RopeSetRows,
         Self::MulMatAdd,
         Self::MulMatGlu,
         Self::MulMatIdGlu,
+        Self::ArgsortView,
         Self::GluMulMat,
         Self::GluMulMatAdd,
         Self::MulMatGluMulMat,
@@ -67,6 +71,7 @@ impl Kind {
             Self::MulMatAdd => "MUL_MAT+ADD",
             Self::MulMatGlu => "MUL_MAT+GLU",
             Self::MulMatIdGlu => "MUL_MAT_ID+GLU",
+            Self::ArgsortView => "ARGSORT+VIEW",
             Self::GluMulMat => "GLU+MUL_MAT",
             Self::GluMulMatAdd => "GLU+MUL_MAT+ADD",
             Self::MulMatGluMulMat => "MUL_MAT+GLU+MUL_MAT",
@@ -156,8 +161,8 @@ impl<'a> Group<'a> {
 
 /// The groups that the first of `nodes` begins, the longest first: which of them can be computed as one is the plan's matter.
 pub fn find<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> Vec<Group<'a>> {
-    let found: Vec<_> =
-        ordered::find(host, graph, nodes).into_iter().chain(following(host, graph, nodes)).collect();
+    let apart = ordered::find(host, graph, nodes).or_else(|| sorted::find(host, graph, nodes));
+    let found: Vec<_> = apart.into_iter().chain(following(host, graph, nodes)).collect();
     if found.is_empty() { together::find(host, graph, nodes).into_iter().collect() } else { found }
 }
 

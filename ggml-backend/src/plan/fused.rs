@@ -16,14 +16,20 @@ use crate::fusion::{Group, Kind};
 /// The descriptors of a group, or why its nodes have to be computed one by one.
 pub fn fused(host: &Host, group: &Group<'_>, cores: u32, memory: &mut dyn Memory) -> Steps {
     let (kind, nodes) = (group.kind, &group.nodes[..]);
+    let &[tensor, .., last] = nodes else { return Err("not several nodes".into()) };
+    match kind {
+        Kind::MulMats => return products(host, nodes, cores, memory),
+        Kind::ArgsortView => {
+            let dst = memory.place(last)?;
+            let mut sort = Node { host, tensor, cores, memory };
+            return sort.first_sorted(sort.i32(0) != 0, &dst);
+        }
+        _ => {}
+    }
     // The kernels keep what is between nodes in FP32.
     let is_f32 = |node: &TensorRef<'_>| host.element_type(*node) == Some(ElementType::F32);
-    let &[tensor, .., last] = nodes else { return Err("not several nodes".into()) };
     if !nodes[..nodes.len() - 1].iter().all(is_f32) {
         return Err("a result between the nodes is not F32".into());
-    }
-    if kind == Kind::MulMats {
-        return products(host, nodes, cores, memory);
     }
     let mut first = Node { host, tensor, cores, memory };
     match kind {
@@ -43,7 +49,7 @@ pub fn fused(host: &Host, group: &Group<'_>, cores: u32, memory: &mut dyn Memory
             sum.of(first.mul_mat_glu_mul_mat(nodes[1], nodes[2], nodes[3])?)
         }
         // Above.
-        Kind::MulMats => Err("several results".into()),
+        Kind::MulMats | Kind::ArgsortView => Err("not a result of the last node alone".into()),
     }
 }
 

@@ -44,8 +44,14 @@ impl Node<'_> {
 
     /// `ARGSORT` and `TOP_K`.
     pub(super) fn sorted(&mut self, descending: bool) -> Steps {
-        let (src, dst, cores) = (self.src(0)?, self.dst()?, self.cores);
-        ops::argsort_long(descending, LONGEST_RUN, &src, &dst, cores, |ne| self.scratch(ElementType::I32, ne))
+        let dst = self.dst()?;
+        self.first_sorted(descending, &dst)
+    }
+
+    /// As many indices of each row as `dst` has.
+    pub(super) fn first_sorted(&mut self, descending: bool, dst: &TensorView) -> Steps {
+        let (src, cores) = (self.src(0)?, self.cores);
+        ops::argsort_long(descending, LONGEST_RUN, &src, dst, cores, |ne| self.scratch(ElementType::I32, ne))
     }
 
     pub(super) fn soft_max(&mut self) -> Steps {

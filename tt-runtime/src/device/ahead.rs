@@ -174,11 +174,32 @@ mod tests {
     }
 
     #[test]
+    fn products_by_indices_know_who_writes_these() {
+        let ids = TensorView::contiguous(ElementType::I32, ROW + 0x8000, [4, 1, 1, 1]);
+        let by_ids = || {
+            let weights = TensorView::tiles(ElementType::TilesBfp8, WEIGHTS, [64, 64, 8, 1]);
+            let rows = |addr, used| TensorView::contiguous(ElementType::F32, addr, [64, used, 1, 1]);
+            crate::ops::matmul_id(&weights, &rows(ROW, 1), &ids, &rows(2 * ROW, 4), 8).unwrap()
+        };
+        let from = |mut steps: Vec<OpDescriptor>| -> Vec<u32> {
+            link(&mut steps, (8, 1));
+            let params = steps.iter().filter_map(|step| step.params_of::<kernel::Matmul>());
+            params.filter(|params| params.experts() > 0).map(|params| params.ids_from).collect()
+        };
+        let sort = || step(Op::Sort, ids.addr);
+        let other = || step(Op::Rope, ROW);
+        assert_eq!(from(vec![other(), by_ids()]), [0]);
+        assert_eq!(from(vec![other(), sort(), other(), by_ids(), by_ids()]), [2, 2]);
+        assert_eq!(from(vec![sort(), sort(), by_ids(), sort(), by_ids()]), [2, 4]);
+        assert_eq!(linked(vec![sort(), by_ids(), other(), by_ids()]), [(2, Some(3)), (4, None)]);
+    }
+
+    #[test]
     fn nothing_is_read_ahead_of_who_writes_it_or_needs_the_room() {
         let first = || product(WEIGHTS, ElementType::TilesBfp8, ROW);
         let second = || product(2 * WEIGHTS, ElementType::TilesBfp8, ROW);
         let none = [(1, None), (3, None)];
-        assert_eq!(linked(vec![first(), step(Op::Sort, ROW), second()]), none);
+        assert_eq!(linked(vec![first(), step(Op::Fold, ROW), second()]), none);
         assert_eq!(linked(vec![first(), step(Op::Copy, 2 * WEIGHTS + 64), second()]), none);
         assert_eq!(linked(vec![first(), step(Op::Copy, ROW), second()]), [(1, Some(2)), (3, None)]);
         let made = product(2 * WEIGHTS, ElementType::TilesF32, ROW);

@@ -163,7 +163,8 @@ fn matmul_by_indices() {
             plain: Some(ElementType::Q8_0),
             ..experts::Case::new(64, 40, [9, 3, 5])
         };
-        for case in [tiles, rows] {
+        let own_rows = experts::Case::new(96, 320, [6, 5, 1]);
+        for case in [tiles, rows, own_rows, experts::Case { shared: true, ..own_rows }] {
             let error = experts::run(device, rng, case).expect("no finding").error;
             assert!(error < 1e-4, "{case:?}: error {error:.2e}");
         }

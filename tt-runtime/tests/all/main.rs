@@ -7,6 +7,7 @@ mod common;
 mod machine;
 
 mod ahead;
+mod ahead_experts;
 mod ahead_rows;
 mod asynchronous;
 mod attention;

@@ -304,6 +304,12 @@ fn rows_meet_the_matrices_that_indices_name() {
         experts::Case::new(100, 75, [4, 2, 129]),
         experts::Case { shared: true, ..experts::Case::new(64, 40, [40, 6, 9]) },
         experts::Case::new(64, 40, [3, 3, 1]),
+        // A product for each index: of one row for all, of rows of their own, of more columns than tiles, of one matrix for all.
+        experts::Case { shared: true, ..experts::Case::new(320, 96, [9, 5, 1]) },
+        experts::Case::new(96, 2560, [6, 6, 1]),
+        experts::Case { plain: Some(ElementType::Q8_0), ..experts::Case::new(320, 64, [40, 32, 1]) },
+        experts::Case { named: 1, ..experts::Case::new(64, 64, [8, 3, 1]) },
+        experts::Case { shared: true, ..experts::Case::new(2048, 32, [4, 1, 1]) },
         // More row tiles than rows in one: all rows have the same matrix.
         experts::Case { named: 1, ..experts::Case::new(64, 40, [8, 1, 100]) },
         experts::Case { plain: Some(ElementType::Q8_0), ..plain },
@@ -324,6 +330,11 @@ fn an_index_of_no_matrix_is_an_error() {
     assert!(error.to_string().contains("row index 3 of source row 1"), "{error}");
     // The device goes on.
     assert!(experts::run_ids(&device, &mut rng, case, &[0, 1, 2, 1]).unwrap().error < TOLERANCE);
+    // With a product for each index.
+    let case = experts::Case { tokens: 1, ..case };
+    let error = experts::run_ids(&device, &mut rng, case, &[2, 9]).err().expect("no matrix 9");
+    assert!(error.to_string().contains("row index 9 of source row 0"), "{error}");
+    assert!(experts::run_ids(&device, &mut rng, case, &[2, 0]).unwrap().error < TOLERANCE);
 }
 
 /// Every worker reads just its n-tiles, in the packets that shards allow: the NIUs' counters against the pure functions.

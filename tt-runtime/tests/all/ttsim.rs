@@ -71,6 +71,8 @@ fn products_by_indices_are_the_same_bytes() {
     for case in [
         experts::Case::new(100, 75, [4, 2, 70]),
         experts::Case { shared: true, plain: Some(ElementType::Q8_0), ..plain },
+        experts::Case { shared: true, ..experts::Case::new(320, 96, [9, 5, 1]) },
+        experts::Case::new(96, 2560, [6, 6, 1]),
     ] {
         let [ours, vendors] = [0, 1].map(|i| experts::run(&devices[i], &mut Rng::new(12), case).unwrap().got);
         assert!(ours == vendors, "{case:?}: other bytes");
