@@ -6,6 +6,7 @@
 //!
 //! Here graphs are looked at, not tensors: types, shapes and memory are the plan's matter.
 
+mod experts;
 mod ordered;
 mod sorted;
 mod together;
@@ -31,6 +32,8 @@ pub enum Kind {
     MulMatGlu,
     /// The same of products whose matrices indices name.
     MulMatIdGlu,
+    /// What a token's experts have made times their weights, the sum of that, and of it and something else.
+    MulAdds,
     /// A sort, and a view of the first indices of each row, which is all that is read of it.
     ArgsortView,
     /// A gated unit, and a product with many rows of its result.
@@ -48,13 +51,14 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NormMul,
         Self::RopeSetRows,
         Self::MulMatAdd,
         Self::MulMatGlu,
         Self::MulMatIdGlu,
         Self::ArgsortView,
+        Self::MulAdds,
         Self::GluMulMat,
         Self::GluMulMatAdd,
         Self::MulMatGluMulMat,
@@ -72,6 +76,7 @@ impl Kind {
             Self::MulMatGlu => "MUL_MAT+GLU",
             Self::MulMatIdGlu => "MUL_MAT_ID+GLU",
             Self::ArgsortView => "ARGSORT+VIEW",
+            Self::MulAdds => "MUL+ADD",
             Self::GluMulMat => "GLU+MUL_MAT",
             Self::GluMulMatAdd => "GLU+MUL_MAT+ADD",
             Self::MulMatGluMulMat => "MUL_MAT+GLU+MUL_MAT",
@@ -148,6 +153,11 @@ pub struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
+    /// Whether all of what ggml's nodes write is there afterwards, but for results that only the next node of the group reads.
+    pub fn has_whole_results(&self) -> bool {
+        self.readers.is_empty() && self.kind != Kind::ArgsortView
+    }
+
     /// Nodes whose results are in ggml's memory afterwards: the last one, or all but what is rotated; none if there are [`readers`](Self::readers).
     pub fn results(&self, host: &Host) -> &[TensorRef<'a>] {
         match self.kind {
@@ -162,7 +172,8 @@ impl<'a> Group<'a> {
 /// The groups that the first of `nodes` begins, the longest first: which of them can be computed as one is the plan's matter.
 pub fn find<'a>(host: &Host, graph: GraphRef<'_>, nodes: &[TensorRef<'a>]) -> Vec<Group<'a>> {
     let apart = ordered::find(host, graph, nodes).or_else(|| sorted::find(host, graph, nodes));
-    let found: Vec<_> = apart.into_iter().chain(following(host, graph, nodes)).collect();
+    let sums = experts::find(host, graph, nodes);
+    let found: Vec<_> = apart.into_iter().chain(sums).chain(following(host, graph, nodes)).collect();
     if found.is_empty() { together::find(host, graph, nodes).into_iter().collect() } else { found }
 }
 

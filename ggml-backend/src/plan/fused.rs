@@ -37,6 +37,7 @@ pub fn fused(host: &Host, group: &Group<'_>, cores: u32, memory: &mut dyn Memory
         Kind::NormMulMats => first.norm_mul_mats(last, &group.readers),
         Kind::RopeSetRows => first.rope_set_rows(last),
         Kind::MulMatAdd => first.mul_mat_add(last),
+        Kind::MulAdds => first.expert_sum(nodes),
         Kind::MulMatGlu | Kind::MulMatIdGlu => first.mul_mat_glu(nodes[1], last),
         Kind::GluMulMat => first.glu_mul_mat(last),
         Kind::GluMulMatAdd => {
@@ -196,6 +197,18 @@ impl Node<'_> {
     fn mul_mat_add(&mut self, add: TensorRef<'_>) -> Steps {
         let sum = self.sum(self.tensor, add)?;
         sum.of(self.mul_mat()?)
+    }
+
+    /// The product with experts' weights, all of whose sums are in `nodes`, and perhaps a sum with something else.
+    fn expert_sum(&mut self, nodes: &[TensorRef<'_>]) -> Steps {
+        let (experts, weights) = (self.src(0)?, self.src(1)?);
+        let last = *nodes.last().ok_or("no sum")?;
+        let addend = match nodes.len() as u64 > self.tensor.ne()[1] as u64 {
+            true => Some(self.of(last, 1 - place_of(nodes[nodes.len() - 2], last)?)?),
+            false => None,
+        };
+        let dst = self.memory.place(last)?;
+        Ok(vec![ops::expert_sum(&experts, &weights, addend.as_ref(), &dst, self.cores)?])
     }
 
     /// The sum of a product. (Asked for before the weights are, like all that is not multiplied with.)

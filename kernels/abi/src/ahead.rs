@@ -86,6 +86,7 @@ pub fn keeps_ring(op: &OpDescriptor) -> bool {
             | Op::Norm
             | Op::Order
             | Op::AttentionMerge
+            | Op::ExpertSum
             | Op::Reduce,
         ) => true,
         Some(Op::Gather) => op

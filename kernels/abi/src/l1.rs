@@ -30,10 +30,10 @@ pub struct ImageSlot {
 
 /// Slots of the four images. BRISC and NCRISC share one: as lanes they run the same code.
 pub const IMAGE_SLOTS: [ImageSlot; 4] = [
-    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_4600 },
-    ImageSlot { core: RiscV::Trisc0, start: 0x3_4600, size: 0x6D80 },
-    ImageSlot { core: RiscV::Trisc1, start: 0x3_B380, size: 0xD400 },
-    ImageSlot { core: RiscV::Trisc2, start: 0x4_8780, size: 0x4880 },
+    ImageSlot { core: RiscV::Brisc, start: 0, size: 0x3_5400 },
+    ImageSlot { core: RiscV::Trisc0, start: 0x3_5400, size: 0x7400 },
+    ImageSlot { core: RiscV::Trisc1, start: 0x3_C800, size: 0xD800 },
+    ImageSlot { core: RiscV::Trisc2, start: 0x4_A000, size: 0x4C00 },
 ];
 
 /// Where NCRISC starts in BRISC's image.
@@ -48,7 +48,7 @@ pub const fn start(core: RiscV) -> u32 {
 }
 
 /// First byte after the images.
-pub const MAILBOX: u32 = 0x4_D000;
+pub const MAILBOX: u32 = 0x4_EC00;
 /// Go word: every core polls it; the launch with number n starts when it becomes n.
 pub const GO: u32 = MAILBOX;
 /// On the worker that leads: any other value than 0 stops all workers for good. (Not the go word: the leader writes that one, too.)
@@ -119,7 +119,7 @@ pub const LATER_STEP: u32 = LAUNCHES + 2 * LAUNCH_STRIDE + 0x80;
 /// Indices that name the matrices of a product whose weights are read, or were read last ([`crate::matmul::MatmulParams::experts`]).
 pub const EXPERTS: u32 = LATER_STEP + DESCRIPTOR_BYTES;
 /// The operators' buffers.
-pub const HEAP: u32 = 0x4_E000;
+pub const HEAP: u32 = 0x4_FC00;
 /// End of the heap.
 pub const HEAP_END: u32 = CHIP.tile.l1_size;
 /// Where operators that run on both data-movement cores divide the heap: BRISC has the lower part.

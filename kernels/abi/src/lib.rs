@@ -21,6 +21,7 @@ pub mod dram;
 pub mod elementwise;
 pub mod exact;
 pub mod exact_tiles;
+pub mod expert_sum;
 pub mod fold;
 pub mod held;
 pub mod l1;

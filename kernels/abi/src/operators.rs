@@ -87,6 +87,8 @@ macro_rules! device_operators {
             ExactTiles = 29, "EXACT_TILES", $crate::exact_tiles::ExactTilesParams, tensix(exact_tiles);
             /// Norms of rows in the order of `MUL_MAT_BLOCK` ([`crate::norm_order`]).
             NormOrder = 30, "NORM_ORDER", $crate::norm_order::NormOrderParams, tensix(norm_order);
+            /// Sums of what a token's experts have made, each times its weight ([`crate::expert_sum`]).
+            ExpertSum = 31, "EXPERT_SUM", $crate::expert_sum::ExpertSumParams, tensix(expert_sum);
         }
     };
 }

@@ -8,7 +8,7 @@ use crate::l1::{DESCRIPTOR_BYTES, HEAP, HEAP_END};
 use crate::target::CONGRUENCE;
 
 /// Slots of the ring.
-pub const SLOTS: u32 = 61;
+pub const SLOTS: u32 = 60;
 /// Bytes of a slot, which takes a block of weights: a packet of tiles, 8 KiB at most, or a group of weights that are not rounded a second time
 /// ([`crate::exact`]), a packet and the beginning of another one. All tiles have a block on its way most of the time, and every other read and write waits
 /// behind those at its channel of DRAM: six packets are 2.2 us.

@@ -13,6 +13,7 @@
 pub mod attention;
 pub mod attention_rows;
 pub mod exact;
+pub mod experts;
 pub mod functions;
 pub mod gradients;
 pub mod norm;

@@ -16,7 +16,7 @@ use tt_kernel_abi::target::CONGRUENCE;
 use tt_kernel_abi::{ElementType, OpDescriptor, Params, TensorView};
 
 /// No byte of `dst` is one of an operand's.
-fn apart(dst: &TensorView, operands: &[&TensorView]) -> Result<(), Unsupported> {
+pub(super) fn apart(dst: &TensorView, operands: &[&TensorView]) -> Result<(), Unsupported> {
     let end = |view: &TensorView| view.addr + view.span();
     match operands.iter().any(|view| view.addr < end(dst) && dst.addr < end(view)) {
         true => Err("the result lies where operands are".into()),
@@ -25,7 +25,7 @@ fn apart(dst: &TensorView, operands: &[&TensorView]) -> Result<(), Unsupported> 
 }
 
 /// As [`apart`], but the result may lie exactly where an operand does.
-fn apart_or_same(dst: &TensorView, operand: &TensorView) -> Result<(), Unsupported> {
+pub(super) fn apart_or_same(dst: &TensorView, operand: &TensorView) -> Result<(), Unsupported> {
     let same = (dst.addr, dst.ne, dst.nb, dst.ty) == (operand.addr, operand.ne, operand.nb, operand.ty);
     if same { Ok(()) } else { apart(dst, &[operand]) }
 }

@@ -8,6 +8,7 @@ mod attention_rows;
 mod check;
 pub mod copy;
 pub mod elementwise;
+mod expert_sum;
 pub mod fold;
 mod fused;
 mod matmul;
@@ -24,6 +25,7 @@ pub use attention::{Attention, Operands as AttentionOperands};
 pub use attention_rows::attention_rows;
 pub use copy::{copy, order, remap, repeat, tilize};
 pub use elementwise::{binary, fill, glu, unary};
+pub use expert_sum::expert_sum;
 pub use fold::{conv_transpose_1d, fold};
 pub use fused::{matmul_add, matmul_glu, matmul_together, norm_mul, parts, rope_set_rows};
 pub use matmul::{

@@ -18,6 +18,7 @@ mod copy;
 mod elementwise;
 mod exact;
 mod exact_tiles;
+mod expert_sum;
 mod faults;
 mod fused;
 mod kmd;

@@ -7,6 +7,7 @@ pub mod columns;
 pub mod elements;
 pub mod exact;
 pub mod exact_tiles;
+pub mod expert_sum;
 pub mod experts;
 pub mod folds;
 pub mod fused;

@@ -11,6 +11,7 @@ pub mod attention_rows;
 pub mod copy;
 pub mod elementwise;
 pub mod exact_tiles;
+pub mod expert_sum;
 pub mod fold;
 pub mod matmul;
 pub mod matmul_block;
