@@ -143,6 +143,8 @@ fn groups_of_the_operator_tests() {
         ("RMS_NORM_MUL_ADD", "RMS_NORM+MUL", r"ne=\[64,"),
         ("ROPE_SET_ROWS", "ROPE+SET_ROWS", r"ne_a=\[128,32,[18],1\],mode=(0|40)"),
         ("MUL_MAT_VEC_FUSION", "MUL_MAT+GLU", r"type=(q4_K|iq2_s).*m=[18],.*use_id=0,.*batch_dims=\[1,1\]"),
+        ("MUL_MAT_VEC_FUSION", "MUL_MAT_ID+GLU", r"type=(q4_K|q8_0),.*m=1,.*use_id=1"),
+        ("TOPK_MOE", "ARGSORT+VIEW", r"ne=\[(71|129),"),
     ];
     for (operator, fusion, short) in operators {
         let stats = tools::scratch("groups.json");

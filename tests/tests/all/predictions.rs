@@ -2,7 +2,7 @@
 
 use tt_isa::chip::WORMHOLE;
 use tt_tests::bench::picture::picture;
-use tt_tests::bench::predict::{Predictor, tiny};
+use tt_tests::bench::predict::{Predictor, tiny, tiny_mixture};
 use tt_tests::{Tools, need, tools};
 
 #[test]
@@ -28,4 +28,22 @@ fn a_layer_is_measured_and_drawn() {
     }
     let svg = picture(&WORMHOLE, &stats, "a layer", "MUL_MAT").expect("a picture");
     assert!(svg.starts_with("<svg") && svg.contains("DRAM") && svg.contains("MB of DRAM"));
+}
+
+#[test]
+fn a_mixture_of_experts_is_measured() {
+    let tools = need!(Tools::find());
+    let program = need!(tools::native("layer"));
+    let (figure, stats) = Predictor::with(tools, program).figure(&tiny_mixture()).expect("a figure");
+    let shares = figure["shares"].as_object().expect("shares");
+    for part in [
+        "MUL_MAT ffn_moe_logits",
+        "ARGSORT+VIEW ffn_moe_topk",
+        "MUL_MAT_ID+GLU ffn_moe_swiglu",
+        "MUL_MAT_ID ffn_moe_down",
+        "MUL+ADD l_out",
+    ] {
+        assert!(shares.contains_key(part), "{part}: {figure}");
+    }
+    assert!(stats["fused"]["MUL+ADD"].as_u64() == Some(1), "{stats}");
 }

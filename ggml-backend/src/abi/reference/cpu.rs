@@ -18,8 +18,8 @@ use super::super::types::{Graph, InitParams, Tensor, status};
 
 /// `GGML_BACKEND_DEVICE_TYPE_CPU`
 const DEVICE_TYPE_CPU: c_int = 0;
-/// Nodes of the largest graph that is ever given to it.
-const MOST_NODES: usize = 8;
+/// Nodes of the largest graph that is ever given to it: the sum of a token's experts has most.
+const MOST_NODES: usize = 48;
 /// Bytes of the context that the graph lies in: some hundred would do.
 const CONTEXT_BYTES: usize = 1 << 16;
 
