@@ -118,6 +118,8 @@ pub const LAUNCH_STRIDE: u32 = 0x240;
 pub const LATER_STEP: u32 = LAUNCHES + 2 * LAUNCH_STRIDE + 0x80;
 /// Indices that name the matrices of a product whose weights are read, or were read last ([`crate::matmul::MatmulParams::experts`]).
 pub const EXPERTS: u32 = LATER_STEP + DESCRIPTOR_BYTES;
+/// Bytes of [`EXPERTS`]: 32 indices, and their alignment offset.
+pub const EXPERTS_BYTES: u32 = 4 * 32 + crate::target::CONGRUENCE;
 /// The operators' buffers.
 pub const HEAP: u32 = 0x4_FC00;
 /// End of the heap.
@@ -151,11 +153,7 @@ const _: () = {
     assert!(STEP_TIMES.is_multiple_of(32) && STEP_TIMES + STEP_TIMES_BYTES <= MAILBOX_END);
     assert!(NEXT_STEP + DESCRIPTOR_BYTES <= BOOT_CONFIG);
     assert!(BOOT_CONFIG + BOOT_CONFIG_BYTES <= PROGRAM && PROGRAM + PROGRAM_BYTES <= SYNC);
-    assert!(
-        LAUNCHES + 2 * LAUNCH_STRIDE <= LATER_STEP
-            && EXPERTS + crate::matmul::EXPERTS_BYTES <= HEAP
-            && HEAP < HEAP_END
-    );
+    assert!(LAUNCHES + 2 * LAUNCH_STRIDE <= LATER_STEP && EXPERTS + EXPERTS_BYTES <= HEAP && HEAP < HEAP_END);
     // Where it comes from in DRAM is a multiple of its size.
     assert!((LATER_STEP | EXPERTS).is_multiple_of(crate::target::CONGRUENCE));
     // The images begin at 0, where another chip's firmware may write.

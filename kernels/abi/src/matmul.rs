@@ -169,9 +169,7 @@ pub const fn first_n_tile(n_tiles: u32, number: u32, of: u32) -> u32 {
 /// Most indices of a `MUL_MAT_ID` descriptor.
 pub const MAX_IDS: u32 = 1 << 14;
 /// Most indices of a token whose products have a single row each ([`MatmulParams::experts`]).
-pub const MAX_EXPERTS: u32 = 32;
-/// Bytes that they take in L1, with the alignment offset.
-pub const EXPERTS_BYTES: u32 = 4 * MAX_EXPERTS + CONGRUENCE;
+pub const MAX_EXPERTS: u32 = (crate::l1::EXPERTS_BYTES - CONGRUENCE) / 4;
 /// Most matrices that they can name.
 pub const MAX_MATRICES: u32 = 1 << 12;
 

@@ -2,8 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::DramAddr;
-use crate::dram::STREAM;
+use crate::dram::{DramAddr, STREAM};
 use crate::l1::{DESCRIPTOR_BYTES, HEAP, HEAP_END};
 use crate::target::CONGRUENCE;
 
