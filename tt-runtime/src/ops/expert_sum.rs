@@ -2,6 +2,7 @@
 //!
 //! The arithmetic is that of the nodes, in their order, and so are the bits of the result.
 
+use super::elementwise::sfpu_allowed;
 use super::fused::{apart, apart_or_same};
 use super::{Unsupported, check};
 use tt_kernel_abi::expert_sum::{ExpertSumParams, MAX_COLUMNS, MAX_ELEMENTS, MAX_SUMMED, STEP};
@@ -28,6 +29,9 @@ pub fn expert_sum(
     cores: u32,
 ) -> Result<OpDescriptor, Unsupported> {
     check::cores(cores)?;
+    if !sfpu_allowed() {
+        return Err("a sum of experts without the vector unit".into());
+    }
     let [n, count, tokens, ne3] = experts.ne;
     for (what, view) in
         [("experts", experts), ("dst", dst)].into_iter().chain(addend.map(|view| ("addend", view)))
