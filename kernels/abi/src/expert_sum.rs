@@ -12,7 +12,7 @@ use crate::l1::HEAP;
 use crate::ring::RING;
 use crate::sfpu::BLOCK_BYTES;
 use crate::target::CONGRUENCE;
-use tt_isa::format::{DST_ROWS_32, FACE_DIM};
+use tt_isa::format::{DST_ROWS_32, FACE_DATUMS, FACE_DIM};
 
 /// Most experts of a token.
 pub const MAX_SUMMED: u32 = 32;
@@ -21,7 +21,7 @@ pub const STEP: u32 = 4 * FACE_DIM as u32;
 /// Most elements of a unit, of all rows: those of Dst.
 pub const MAX_ELEMENTS: u32 = (DST_ROWS_32 * FACE_DIM) as u32;
 /// Most columns of a unit: those of two packers.
-pub const MAX_COLUMNS: u32 = 512;
+pub const MAX_COLUMNS: u32 = 2 * FACE_DATUMS as u32;
 
 /// Parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]

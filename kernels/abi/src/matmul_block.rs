@@ -148,8 +148,8 @@ pub const ACTS_SCRATCH: u32 = WEIGHTS_SCRATCH + 16;
 pub const OUT: u32 = (ACTS_SCRATCH + 16).next_multiple_of(CONGRUENCE);
 /// Blocks of weights, unless they come through the ring that outlives steps, or all are multiplied with where they are ([`Plan::in_place`]).
 pub const WEIGHTS: u32 = OUT + OUT_SLOTS * OUT_SLOT;
-/// What is held leaves so much to activations.
-const LEAST_ACTS_BYTES: u32 = 128 << 10;
+/// What is held leaves so much to activations: three of the largest slots, and what is left of a fourth one.
+const LEAST_ACTS_BYTES: u32 = 116 << 10;
 
 /// Blocks of activations: as many as have room in front of what is held, or of the ring that outlives steps. `has_slots`: there are blocks of weights before them.
 const fn acts(has_slots: bool) -> u32 {
@@ -162,8 +162,9 @@ pub const fn held_bytes(row_tiles: u32) -> u32 {
 }
 
 const _: () = {
-    // The largest slots.
-    assert!(2 * held::FEW * BLOCK_K * ACT_TILE_BYTES <= LEAST_ACTS_BYTES);
+    // The largest slots where weights are held: half a block of K of as many tiles of rows as all tiles have, or a whole one of two of them ([`depth`], [`rows_at_once`]).
+    assert!(3 * held::FEW * (BLOCK_K / 2) * ACT_TILE_BYTES <= LEAST_ACTS_BYTES);
+    assert!(3 * rows_at_once(held::FEW * held::FEW) * BLOCK_K * ACT_TILE_BYTES <= LEAST_ACTS_BYTES);
     assert!(2 * held::FEW * LONG_BLOCK_K * ACT_TILE_BYTES <= HEAP_END - acts(true));
     assert!(4 * row_block_tiles(ElementType::TilesBfp4) * ACT_TILE_BYTES <= RING - acts(false));
     // A block of K lies in one group.

@@ -4,7 +4,7 @@
 //! rows, then k 16..31, as they lie in L1 in FP32. Unpacker 1 walks along K by its Y counter; unpacker 0 gets each tile's address through a GPR and
 //! `WRCFG`, in the instruction stream, so that no RISC-V store races with an unpack. TRISC0's thread drives both.
 
-use super::chip::insn::{NOP, SETADCXX, SETADCXY, SETADCZW, STALLWAIT, UNPACR, WRCFG};
+use super::chip::insn::{NOP, SETADC, SETADCXX, SETADCXY, SETADCZW, STALLWAIT, UNPACR, WRCFG};
 use super::chip::{cfg, thread};
 use super::tensix::{Config, block, nth, push, set_gpr, setc16, until};
 use super::unpack::{
@@ -119,6 +119,15 @@ pub fn set_rows_at(base: u32) {
     config.set(cfg::THCON_SEC1_REG3_Base_address, base);
     config.settle(cfg::THCON_SEC1_REG3_Base_address);
 }
+
+/// Unpacker 1's place along K, in what it brings at once ([`set_rows`]).
+#[inline(always)]
+pub fn go_to_rows(y: u32) {
+    push(SETADC { cnt_set_mask: UNPACKER1, channel_index: 0, dimension_index: DIMENSION_Y, value: y }.word());
+}
+
+/// `SETADC`'s number of y.
+const DIMENSION_Y: u32 = 1;
 
 /// Datums that unpacker 1 brings at once, and from one of these to the next in L1: a k-tile of all groups of rows, or half a k-tile of a single row.
 pub fn set_rows(datums: u32) {

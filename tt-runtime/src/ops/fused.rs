@@ -5,6 +5,7 @@
 
 use super::check::FLOATS;
 use super::elementwise::{Glu, suits_sfpu};
+use super::matmul::by_index;
 use super::rows::{NormFunction, Rope, weighted_norm};
 use super::{Unsupported, check};
 use tt_kernel_abi::ahead::experts;
@@ -117,16 +118,7 @@ pub fn matmul_glu(
     gate: &OpDescriptor,
     dst: &TensorView,
 ) -> Result<OpDescriptor, Unsupported> {
-    let results_of = |product: &OpDescriptor| match experts(product) {
-        // Each index has a result of its own.
-        Some(_) => TensorView {
-            ne: [dst.ne[0], 1, dst.ne[1], dst.ne[2]],
-            nb: [dst.nb[0], dst.nb[1], dst.nb[1], dst.nb[2]],
-            ..*dst
-        },
-        None => *dst,
-    };
-    let dst = &results_of(x);
+    let dst = &if experts(x).is_some() { by_index(dst) } else { *dst };
     results(x, dst)?;
     results(gate, dst)?;
     if [x, gate].into_iter().any(|product| product.params_of::<kernel::Matmul>().is_none()) {

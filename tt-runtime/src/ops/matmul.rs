@@ -256,11 +256,7 @@ pub fn matmul_id(
         nb: [src1.nb[0], src1.nb[1], again, src1.nb[2]],
         ..*src1
     };
-    let results = TensorView {
-        ne: [dst.ne[0], 1, used, tokens],
-        nb: [dst.nb[0], dst.nb[1], dst.nb[1], dst.nb[2]],
-        ..*dst
-    };
+    let results = by_index(dst);
     // One matrix for the work list; the kernel finds the right one.
     let one = TensorView { ne: [src0.ne[0], src0.ne[1], 1, 1], ..*src0 };
     let mut descriptor = matmul(&one, &rows, &results, cores)?;
@@ -277,6 +273,12 @@ pub fn matmul_id(
     descriptor.params =
         Params::of::<kernel::Matmul>(&MatmulParams { chunk_tiles, ids: count, row: 0, ..plain });
     Ok(descriptor)
+}
+
+/// The results of a `MUL_MAT_ID` (columns, indices, tokens), each of which is a matrix of its own.
+pub(super) fn by_index(dst: &TensorView) -> TensorView {
+    let ([n, used, tokens, _], [nb0, nb1, nb2, _]) = (dst.ne, dst.nb);
+    TensorView { ne: [n, 1, used, tokens], nb: [nb0, nb1, nb1, nb2], ..*dst }
 }
 
 /// The parameters of a `MUL_MAT_ID` with one token whose indices have a product with a single row each ([`MatmulParams::experts`]), if that is possible: weights are tiles,

@@ -154,9 +154,9 @@ impl Indices {
 
     /// Those that name the matrices of a product, if it has any.
     fn of(op: &OpDescriptor) -> Option<Self> {
-        let params = op.params_of::<kernel::Matmul>().filter(|params| params.experts() > 0)?;
-        let (count, from) = (params.experts(), params.ids_from);
-        Some(Self { addr: op.more[0].addr, count, from, matrices: op.src0.ne[2] })
+        let ids = tt_kernel_abi::ahead::experts(op)?;
+        let from = op.params.get::<kernel::Matmul>().ids_from;
+        Some(Self { addr: ids.addr, count: ids.ne[0], from, matrices: op.src0.ne[2] })
     }
 }
 

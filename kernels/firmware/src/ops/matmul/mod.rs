@@ -25,7 +25,7 @@
 //! [`sync`](crate::rt::tensix::sync), when the unpackers or packers have finished with L1.
 //!
 //! `MUL_MAT_ID` begins with NCRISC sorting the rows by the matrix that their index names ([`group`]); the others wait for
-//! that, and what follows is the same.
+//! that, and what follows is the same. With one token each index has a product with a single row instead, and nothing is sorted: only BRISC needs the indices ([`crate::ops::ahead`]).
 //!
 //! A descriptor may ask for more than the product ([`finish`]). For a gated unit every unit is there twice, as two units
 //! that follow each other and share everything but the weights; NCRISC takes the results of both at once, and there are as many slots. SwiGLU is

@@ -13,17 +13,19 @@
 //! TRISC0 and TRISC1 wait for TRISC2 to have packed all blocks, since the product's results take the same rows of Dst; TRISC2 waits for
 //! nothing of the product before that. NCRISC has published the row before it waits for a result.
 
+use super::plan::{Plan, Unit};
 use crate::ops::sfpu::trisc1::{begin, end, load, set_register, step, store};
 use crate::ops::sfpu::trisc2::pack_block;
 use crate::ops::sfpu::{SEM_FILLED, SEM_TAKEN, dst_slot, trisc0, trisc1};
 use crate::rt::activations::ROUND;
-use crate::rt::chip::insn::{SEMPOST, SETADC, SETADCZW, SFPIADD, STALLWAIT, UNPACR};
+use crate::rt::chip::insn::{SEMPOST, SETADCXY, SETADCZW, SFPIADD, STALLWAIT, UNPACR};
 use crate::rt::l1::{L1, fill};
 use crate::rt::launch::TileLaunch;
 use crate::rt::noc::Noc;
 use crate::rt::spread;
 use crate::rt::sync::{ACTS_READY, ROW_READY};
-use crate::rt::tensix::{block, push, sem, sem_cond, sync, until};
+use crate::rt::tensix::{block, sem, sem_cond, sync, until};
+use crate::rt::to_src::go_to_rows;
 use crate::rt::unpack::UNPACKER1;
 use crate::{semwait, ttinsn};
 use tt_isa::sfpu::{LANES, sfpiadd};
@@ -121,17 +123,14 @@ pub fn pack(launch: &TileLaunch, params: &MatmulParams) {
     ROW_READY.publish(1);
 }
 
-/// Unpacker 1 goes on with a k-tile of those in L1. (The counter that it walks along K with counts halves.)
+/// Unpacker 1 begins with the activations of a unit: the first ones in L1, or the row of the unit's expert, of which it brings halves of tiles.
 #[inline(always)]
-pub fn go_to_tile(tile: u32) {
-    push(
-        SETADC { cnt_set_mask: UNPACKER1, channel_index: 0, dimension_index: DIMENSION_Y, value: 2 * tile }
-            .word(),
-    );
+pub fn begin_unit(op: &OpDescriptor, plan: &Plan, unit: &Unit) {
+    match plan.own_row(op, unit) {
+        0 => ttinsn!(SETADCXY { cnt_set_mask: UNPACKER1, bit_mask: 0b0010, ..SETADCXY::ZERO }.word()),
+        row => go_to_rows(2 * row * plan.k_tiles()),
+    }
 }
-
-/// `SETADC`'s number of y.
-const DIMENSION_Y: u32 = 1;
 
 /// Unpacks the halves of the next k-tile to the first rows of SrcB's two groups. Channel 0: next half; channel 1: the other group.
 #[inline(always)]

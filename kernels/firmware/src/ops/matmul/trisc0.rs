@@ -12,7 +12,7 @@ use super::exact;
 use super::halves;
 use super::plan::Plan;
 use super::row;
-use crate::rt::chip::insn::{SETADCXY, UNPACR};
+use crate::rt::chip::insn::UNPACR;
 use crate::rt::l1::L1;
 use crate::rt::launch::TileLaunch;
 use crate::rt::ring;
@@ -20,7 +20,7 @@ use crate::rt::sync::{ACTS_FREE, ACTS_READY, WEIGHTS_FREE, WEIGHTS_FROM, WEIGHTS
 use crate::rt::tensix::sync;
 use crate::rt::tilize::Tiles;
 use crate::rt::to_src::{Form, configure, set_rows, set_tile, unpack_rows};
-use crate::rt::unpack::{UNPACKER1, base_address};
+use crate::rt::unpack::base_address;
 use crate::ttinsn;
 use tt_isa::format::{DataFormat, FACE_DATUMS, FACE_DIM};
 use tt_kernel_abi::ElementType;
@@ -63,10 +63,7 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams) {
                 groups = unit.groups();
                 set_rows(if is_row { FACE_DIM as u32 } else { groups * FACE_DATUMS as u32 });
             }
-            match plan.own_row(launch.op, unit) {
-                0 => ttinsn!(SETADCXY { cnt_set_mask: UNPACKER1, bit_mask: 0b0010, ..SETADCXY::ZERO }.word()),
-                row => row::go_to_tile(row * plan.k_tiles()),
-            }
+            row::begin_unit(launch.op, plan, unit);
             for tiles in chunk.pieces(plan.block_tiles()) {
                 WEIGHTS_READY.wait(blocks + 1);
                 let from = match through_ring {

@@ -6,7 +6,7 @@ use super::{SEM_WORDS, has_sums};
 use crate::ops::matmul::brisc::slot;
 use crate::ops::matmul::plan::{Plan, Unit};
 use crate::ops::matmul::row;
-use crate::rt::chip::insn::{NOP, SEMPOST, SETADC, SETADCXX, SETADCXY, STALLWAIT, UNPACR, WRCFG};
+use crate::rt::chip::insn::{NOP, SEMPOST, SETADC, SETADCXX, STALLWAIT, UNPACR, WRCFG};
 use crate::rt::chip::{cfg, thread};
 use crate::rt::l1::L1;
 use crate::rt::launch::TileLaunch;
@@ -14,7 +14,7 @@ use crate::rt::ring;
 use crate::rt::sync::{ACTS_FREE, ACTS_READY, WEIGHTS_FREE, WEIGHTS_FROM, WEIGHTS_READY};
 use crate::rt::tensix::{Config, block, push, sem, sem_cond, set_gpr, setc16, sync, until};
 use crate::rt::tilize::Tiles;
-use crate::rt::to_src::{Form, configure, set_rows, set_tile, unpack_rows};
+use crate::rt::to_src::{Form, configure, go_to_rows, set_rows, set_tile, unpack_rows};
 use crate::rt::unpack::{
     FIRST_DATUM, THROTTLE_X4, UNCOMPRESSED, UNPACKER0, UNPACKER1, base_address, tile_descriptor,
 };
@@ -79,10 +79,7 @@ pub fn run(launch: &TileLaunch, params: &MatmulParams, plan: &mut Plan, kind: Ki
                 loads += 1;
                 ACTS_READY.wait(loads);
             }
-            match plan.own_row(launch.op, unit) {
-                0 => ttinsn!(SETADCXY { cnt_set_mask: UNPACKER1, bit_mask: 0b0010, ..SETADCXY::ZERO }.word()),
-                row => row::go_to_tile(row * plan.k_tiles()),
-            }
+            row::begin_unit(launch.op, plan, unit);
             for group in chunk.pieces(plan.block_tiles()) {
                 WEIGHTS_READY.wait(blocks + 1);
                 let from = match through_ring {
@@ -213,17 +210,13 @@ pub fn unpack_tile() {
     ttinsn!(UNPACR { ovrd_thread_id: 1, set_dat_valid: 1, last: 1, ..UNPACR::ZERO }.word());
 }
 
-/// `SETADC`'s numbers of y and z.
-const DIMENSION_Y: u32 = 1;
+/// `SETADC`'s number of z.
 const DIMENSION_Z: u32 = 2;
 
 /// Unpacks a k-tile of a group of rows to SrcB: number `number` of those in L1.
 #[inline(always)]
 fn group_of_rows(number: u32) {
-    push(
-        SETADC { cnt_set_mask: UNPACKER1, channel_index: 0, dimension_index: DIMENSION_Y, value: number }
-            .word(),
-    );
+    go_to_rows(number);
     unpack_rows();
 }
 
