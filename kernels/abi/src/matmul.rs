@@ -335,9 +335,14 @@ impl MatmulParams {
     }
 
     /// Indices of a `MUL_MAT_ID` with one token, each of which has a product with a single row, and units of its own behind those of the indices before it; 0: the
-    /// rows are sorted by matrix ([`Groups`]), or there are no indices. src1 has the same row for all products, or their rows lie one behind the other.
+    /// rows are sorted by matrix ([`Groups`]), or there are no indices. src1 has the same row for all products, or their rows lie one behind the other. There are [`MAX_EXPERTS`] at most, whatever
+    /// a descriptor says: cores count their units product by product.
     pub const fn experts(&self) -> u32 {
-        if self.row != 0 { self.ids } else { 0 }
+        match self.row {
+            0 => 0,
+            _ if self.ids > MAX_EXPERTS => MAX_EXPERTS,
+            _ => self.ids,
+        }
     }
 
     /// Whether rows are sorted by matrix.
