@@ -278,14 +278,36 @@ impl Node<'_> {
             products.push(ops::matmul(&src0, &src1, &dst, self.cores)?);
         }
         let [first, second] = [products[0], products[1]];
-        if !ops::worth_blocks(&first) {
-            return Err("the products are not computed in blocks".into());
+        let (grid, of_tiles) = (self.memory.grid(), self.block_weights_type(&first)?);
+        let makes_tiles = ops::worth_gated_tiles(&first, grid);
+        if !makes_tiles && !ops::worth_blocks(&first) {
+            return Err("the products are not computed in blocks, or each Tensix tile has all rows".into());
+        }
+        if self.block_weights_type(&second)? != of_tiles {
+            return Err("the products' weights become tiles of two types".into());
         }
         let (activations, _) = self.ordered_for_blocks(&first, &mut steps)?;
         let node = Node { host: self.host, tensor: glu, cores: self.cores, memory: &mut *self.memory };
         let function = node.function(Glu::from_name)?;
         let (x, gate) = if x == 0 { (&first, &second) } else { (&second, &first) };
-        steps.push(ops::blocks_gated(function, [x, gate], &activations, &ordered, weights)?);
+        match makes_tiles {
+            true => {
+                for (first, columns) in ops::block_tiles(x, 2, grid) {
+                    let part = [first, columns];
+                    steps.extend(ops::blocks_gated_of_tiles(
+                        function,
+                        [x, gate],
+                        part,
+                        of_tiles,
+                        &activations,
+                        &ordered,
+                        weights,
+                        grid,
+                    )?);
+                }
+            }
+            false => steps.push(ops::blocks_gated(function, [x, gate], &activations, &ordered, weights)?),
+        }
         let product = self.in_blocks(product, weights, &ordered, &mut steps)?;
         steps.push(product);
         Ok(steps)

@@ -175,7 +175,7 @@ impl Node<'_> {
         }
         let grid = self.memory.grid();
         let mut last = None;
-        for (first, columns) in ops::block_tiles(&product, grid) {
+        for (first, columns) in ops::block_tiles(&product, 1, grid) {
             steps.extend(last.take());
             let [tiles, part] = ops::blocks_of_tiles(&product, [first, columns], weights, src1, grid)?;
             steps.push(tiles);

@@ -1,10 +1,12 @@
 //! Tiles of weights that one step leaves in L1 for the next ([`crate::exact_tiles`], [`crate::matmul_block`]): who holds what, and where.
 //!
+//! A product that becomes a gated unit with another one has the weights of both: a step each makes their tiles, those of the first matrix in front of those of the second.
+//!
 //! Tiles that have columns of a product in common ([`Owners`]) hold the weights of these columns together, a group of [`GROUP_TILES`] tiles of K after the other: a row of the
 //! grid where columns of the grid have rows of their own, otherwise each tile its own columns. They are at the end of the heap. In front of them is the number of
 //! the launch that has left them there ([`mark`]).
 //!
-//! Nothing between the two steps may use L1: the host starts one right behind the other, and the second one looks for that number.
+//! Nothing between the steps may use L1: the host starts one right behind the other, and the last one looks for these numbers.
 //!
 //! Tiles are F16, if all weights of a matrix are in its range, otherwise BF16. The matrix unit multiplies nine bits behind the first one of an F16 number in SrcA, seven of BF16. It is told that
 //! SrcA has TF32: an F16 pattern in the place of a TF32 one is a number 2^[`F16_BIAS`] times as small (`SrcASrcB.md`), so activations need not be F16, too. Weights become
@@ -73,11 +75,17 @@ impl Owners {
     }
 }
 
-/// Where every tile has the first of its groups, if `n_tiles` columns of `k_tiles` tiles of K are held. The host says it to both steps.
-pub const fn first(n_tiles: u32, k_tiles: u32, owners: Owners) -> u32 {
+/// Where every tile has the first of its groups, if `n_tiles` columns of `k_tiles` tiles of K are held of each of so many matrices (`sides`): those of the first matrix. The host says it to all steps.
+pub const fn first(n_tiles: u32, k_tiles: u32, sides: u32, owners: Owners) -> u32 {
     let columns = n_tiles.div_ceil(owners.parts);
     let most = columns.saturating_mul(per_column(k_tiles)).div_ceil(owners.members);
-    HEAP_END.saturating_sub(most.saturating_mul(GROUP_BYTES))
+    let bytes = most.saturating_mul(GROUP_BYTES).saturating_add(MARK_BYTES);
+    HEAP_END.saturating_sub(bytes.saturating_mul(sides)) + MARK_BYTES
+}
+
+/// Where every tile has the first group of matrix `side` of `sides`, if it has that of the first one there.
+pub const fn of_side(first: u32, side: u32, sides: u32) -> u32 {
+    first + HEAP_END.saturating_sub(mark(first)) / sides * side
 }
 
 /// Where the number of the launch is that has left tiles from `first` on.
@@ -169,7 +177,7 @@ mod tests {
     fn all(n_tiles: u32, k_tiles: u32, row_tiles: u32) -> impl Iterator<Item = (Owners, Held)> {
         (0..72).map(move |index| {
             let owners = Owners::new(row_tiles, [index % 8, index / 8], GRID, index);
-            (owners, Held::new(n_tiles, k_tiles, owners, first(n_tiles, k_tiles, owners)))
+            (owners, Held::new(n_tiles, k_tiles, owners, first(n_tiles, k_tiles, 1, owners)))
         })
     }
 
@@ -201,6 +209,16 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn matrices_lie_one_behind_the_other() {
+        for row_tiles in [4, 16] {
+            let owners = Owners::new(row_tiles, [0, 0], GRID, 0);
+            let (one, two) = (first(72, 20, 1, owners), first(72, 20, 2, owners));
+            assert_eq!([of_side(one, 0, 1), of_side(two, 0, 2), of_side(two, 1, 2)], [one, two, one]);
+            assert_eq!(mark(one) - two, HEAP_END - one);
         }
     }
 

@@ -20,7 +20,7 @@
 //! Activations of a group of rows stay in L1 from one block of the result to the next, if all of K has room there ([`Plan::stays`]): they are sent once.
 //!
 //! Two products with the same activations may become a gated unit in Dst ([`BlockParams::gate`]): a block has as many tiles of both then, and its result goes to the order of activations, for the
-//! product that comes next. Blocks take turns in the two halves of Dst, if they have room there: the matrix unit multiplies for one while the vector unit and the packers have the other.
+//! product that comes next. If their weights are held, parts of the result by columns are steps of their own ([`BlockParams::first`]). Blocks take turns in the two halves of Dst, if they have room there: the matrix unit multiplies for one while the vector unit and the packers have the other.
 //!
 //! Results may be added to what more\[1\] of the descriptor has, one row for all or as many as there are: its rows come to the slot of a block's results before these do.
 //!
@@ -53,12 +53,14 @@ pub struct BlockParams {
     pub row_tiles: u32,
     /// Tiles of weights in a block, at most ([`block_weights`]).
     pub block_weights: u32,
-    /// Where the step before has left weights in L1 ([`held::first`]); 0: they are src0.
+    /// Where the steps before have left weights in L1 ([`held::first`]); 0: they are src0.
     pub held: u32,
     /// Whether these are tiles of F16, not of BF16.
     pub is_f16: u32,
-    /// What becomes of this product and the one with the weights of more\[2\], a [`Gate`]; the result is in the order of activations then.
+    /// What becomes of this product and the one with the weights of more\[2\], or with the second matrix that is held, a [`Gate`]; the result is in the order of activations then.
     pub gate: u32,
+    /// Tiles of columns of the result of a gated unit that are in front of this step's.
+    pub first: u32,
     /// Clocks that a matrix unit rests for each fidelity phase of a product of tiles, which takes it [`PHASE_PRODUCTS`](crate::matmul::PHASE_PRODUCTS).
     pub pause: u32,
     /// 1: the step before has the same activations, and has left them in L1 ([`Plan::leaves`]). Set by the runtime at launch; builders leave 0.
@@ -445,12 +447,13 @@ mod tests {
         let (one, two) = (Gate::None as u32, Gate::Swiglu as u32);
         let weights = [(ElementType::TilesBfp8, false), (ElementType::TilesBfp4, false), (bf16, false)];
         let kinds = weights.into_iter().flat_map(|(ty, held)| [(ty, held, one), (ty, held, two)]);
-        let kinds: Vec<_> = kinds.chain([(bf16, true, one)]).collect();
+        let kinds: Vec<_> = kinds.chain([(bf16, true, one), (bf16, true, two)]).collect();
         for ((n_tiles, row_tiles), &(ty, is_held, gate)) in
             shapes.into_iter().flat_map(|shape| kinds.iter().map(move |kind| (shape, kind)))
         {
             let owners = Owners::new(row_tiles, [0, 0], grid, 0);
-            let held = if is_held { held::first(n_tiles, 20, owners) } else { 0 };
+            let sides = if gate == one { 1 } else { 2 };
+            let held = if is_held { held::first(n_tiles, 20, sides, owners) } else { 0 };
             let block_weights = block_weights(ty, row_tiles);
             let link = Link::NONE;
             let params = BlockParams {
@@ -461,6 +464,7 @@ mod tests {
                 held,
                 is_f16: 0,
                 gate,
+                first: 0,
                 pause: 0,
                 kept: 0,
                 link,
@@ -531,6 +535,7 @@ mod tests {
                 held: 0,
                 is_f16: 0,
                 gate: 0,
+                first: 0,
                 pause: 0,
                 kept: 0,
                 link: Link::NONE,
@@ -553,6 +558,7 @@ mod tests {
                 held,
                 is_f16: 0,
                 gate,
+                first: 0,
                 pause: 0,
                 kept: 0,
                 link,
@@ -579,6 +585,7 @@ mod tests {
             held: 0,
             is_f16: 0,
             gate: 0,
+            first: 0,
             pause: 0,
             kept: 0,
             link: Link::NONE,

@@ -29,7 +29,13 @@ pub fn worth_blocks(product: &OpDescriptor) -> bool {
 /// have all weights go through the vector unit.
 pub fn worth_block_tiles(product: &OpDescriptor, grid: [u32; 2]) -> bool {
     let is_exact = product.src0.element_type().and_then(ElementType::exact).is_some();
-    is_exact && fits_blocks(product) && worth_rows(product) && most_columns(product, grid) > 0
+    is_exact && fits_blocks(product) && worth_rows(product) && most_columns(product, 1, grid) > 0
+}
+
+/// Whether [`blocks_gated_of_tiles`] can be used for products like this one, but for the other one's and the type of tiles: where each tile has its own columns of both, it is not done.
+pub fn worth_gated_tiles(product: &OpDescriptor, grid: [u32; 2]) -> bool {
+    let row_tiles = product.src1.ne[1].div_ceil(TILE);
+    worth_block_tiles(product, grid) && held::is_spread(row_tiles) && most_columns(product, 2, grid) > 0
 }
 
 /// The type of what a product in blocks multiplies with: that of its weights, or of the tiles that exact weights become, none of whose magnitudes is larger than `largest` (infinity, if that is not known).
@@ -45,11 +51,11 @@ fn worth_rows(product: &OpDescriptor) -> bool {
     product.src1.ne[1] > ROW_GROUP
 }
 
-/// Tiles of columns of which L1 holds all tiles of K, at most.
-fn most_columns(product: &OpDescriptor, grid: [u32; 2]) -> u32 {
+/// Tiles of columns of which L1 holds all tiles of K, at most, of each of so many matrices (`sides`) like a product's.
+fn most_columns(product: &OpDescriptor, sides: u32, grid: [u32; 2]) -> u32 {
     let row_tiles = product.src1.ne[1].div_ceil(TILE);
     let Owners { parts, members, .. } = Owners::new(row_tiles, [0, 0], grid, 0);
-    let groups = (held_bytes(row_tiles) - MARK_BYTES) / GROUP_BYTES;
+    let groups = (held_bytes(row_tiles) / sides - MARK_BYTES) / GROUP_BYTES;
     let per_column = product.src0.ne[0].div_ceil(TILE * GROUP_TILES as u32).max(1);
     groups.saturating_mul(members) / per_column * parts
 }
@@ -64,11 +70,15 @@ fn fits_blocks(product: &OpDescriptor) -> bool {
     plain && columns && one(src0) && one(src1) && is_even(src1) && src1.ne[1] > 1
 }
 
-/// The parts by columns that tiles are made of at a time, for a product for which that [is worth it](worth_block_tiles): first column, and how many. As few as L1 allows, of the same size but for the last one.
-pub fn block_tiles(product: &OpDescriptor, grid: [u32; 2]) -> impl Iterator<Item = (u32, u32)> + use<> {
+/// The parts by columns that tiles are made of at a time, of the weights of so many products (`sides`) for which that [is worth it](worth_block_tiles): first column, and how many. As few as L1 allows, of the same size but for the last one.
+pub fn block_tiles(
+    product: &OpDescriptor,
+    sides: u32,
+    grid: [u32; 2],
+) -> impl Iterator<Item = (u32, u32)> + use<> {
     let n = product.src0.ne[1];
     let n_tiles = n.div_ceil(TILE);
-    let parts = n_tiles.div_ceil(most_columns(product, grid).max(1)).max(1);
+    let parts = n_tiles.div_ceil(most_columns(product, sides, grid).max(1)).max(1);
     let owners = Owners::new(product.src1.ne[1].div_ceil(TILE), [0, 0], grid, 0);
     // Every owner has as many columns as every other.
     let columns = n_tiles.div_ceil(parts).next_multiple_of(owners.parts).max(1) * TILE;
@@ -88,31 +98,86 @@ pub fn blocks_of_tiles(
     src1: &TensorView,
     grid: [u32; 2],
 ) -> Result<[OpDescriptor; 2], Unsupported> {
-    let is_f16 = match tiles {
-        ElementType::TilesF16 => 1,
-        ElementType::TilesBf16 => 0,
-        other => return Err(format!("{other:?} of exact weights").into()),
-    };
-    let [k, n, ..] = product.src0.ne;
-    let is_part = first.is_multiple_of(TILE) && first.checked_add(columns).is_some_and(|end| end <= n);
-    let n_tiles = columns.div_ceil(TILE);
-    let fits = (1..=most_columns(product, grid)).contains(&n_tiles) && grid[0] * grid[1] == product.cores;
-    if !worth_block_tiles(product, grid) || !is_part || !fits {
-        return Err(format!("columns {first} to {} of {:?} in L1", first + columns, product.src0.ne).into());
-    }
-    let (k_tiles, row_tiles) = (k.div_ceil(TILE), product.src1.ne[1].div_ceil(TILE));
-    let at = held::first(n_tiles, k_tiles, Owners::new(row_tiles, [0, 0], grid, 0));
-    let params = ExactTilesParams { first: first / TILE, n_tiles, k_tiles, row_tiles, at, is_f16 };
-    let op = OpDescriptor::of::<kernel::ExactTiles>(&params, product.cores);
-    let made = OpDescriptor { src0: product.src0, ..op };
+    let part = Part { first, columns, sides: 1, tiles, grid };
+    let made = part.tiles_of(product, 0)?;
     let mut dst = product.dst;
     dst.addr += u64::from(first) * dst.nb[0];
     dst.ne[0] = columns;
     let blocks = in_blocks(&OpDescriptor { dst, ..*product }, tiles, src1)?;
-    let mut params = *blocks.params.get::<kernel::MatmulBlock>();
-    (params.n_tiles, params.held, params.is_f16) = (n_tiles, at, is_f16);
-    let params = Params::of::<kernel::MatmulBlock>(&params);
-    Ok([made, OpDescriptor { src0: TensorView::NONE, params, ..blocks }])
+    Ok([made, part.of_held(&made, blocks)])
+}
+
+/// The steps for columns `first` and on of [`blocks_gated`] of two products of weights without a second rounding, a part of [`block_tiles`] of two sides: two leave tiles in L1, the last one multiplies them.
+/// Operands are as for [`blocks_gated`] and [`blocks_of_tiles`].
+///
+/// # Errors
+///
+/// As for these, or it is none for which that [is worth it](worth_gated_tiles).
+#[expect(clippy::too_many_arguments, reason = "operands, and what they are of; they have no order of their own")]
+pub fn blocks_gated_of_tiles(
+    function: Glu,
+    products: [&OpDescriptor; 2],
+    [first, columns]: [u32; 2],
+    tiles: ElementType,
+    src1: &TensorView,
+    dst: &TensorView,
+    next: ElementType,
+    grid: [u32; 2],
+) -> Result<[OpDescriptor; 3], Unsupported> {
+    let part = Part { first, columns, sides: 2, tiles, grid };
+    let [x, gate] = [part.tiles_of(products[0], 0)?, part.tiles_of(products[1], 1)?];
+    let blocks = gated_blocks(function, products, tiles, src1, dst, next)?;
+    Ok([x, gate, part.of_held(&x, blocks)])
+}
+
+/// A part by columns of one or two products of exact weights, by way of tiles.
+struct Part {
+    first: u32,
+    columns: u32,
+    sides: u32,
+    tiles: ElementType,
+    grid: [u32; 2],
+}
+
+impl Part {
+    /// The step that makes the tiles of one of them.
+    fn tiles_of(&self, product: &OpDescriptor, side: u32) -> Result<OpDescriptor, Unsupported> {
+        let &Self { first, columns, sides, tiles, grid } = self;
+        let is_f16 = match tiles {
+            ElementType::TilesF16 => 1,
+            ElementType::TilesBf16 => 0,
+            other => return Err(format!("{other:?} of exact weights").into()),
+        };
+        let [k, n, ..] = product.src0.ne;
+        let is_part = first.is_multiple_of(TILE) && first.checked_add(columns).is_some_and(|end| end <= n);
+        let n_tiles = columns.div_ceil(TILE);
+        let has_room = (1..=most_columns(product, sides, grid)).contains(&n_tiles);
+        let is_worth = if sides == 1 { worth_block_tiles(product, grid) } else { worth_gated_tiles(product, grid) };
+        if !is_worth || !is_part || !has_room || grid[0] * grid[1] != product.cores {
+            let end = u64::from(first) + u64::from(columns);
+            return Err(format!("columns {first} to {end} of {:?} in L1", product.src0.ne).into());
+        }
+        let (k_tiles, row_tiles) = (k.div_ceil(TILE), product.src1.ne[1].div_ceil(TILE));
+        let at = held::first(n_tiles, k_tiles, sides, Owners::new(row_tiles, [0, 0], grid, 0));
+        let at = held::of_side(at, side, sides);
+        let params = ExactTilesParams { first: first / TILE, n_tiles, k_tiles, row_tiles, at, is_f16 };
+        let op = OpDescriptor::of::<kernel::ExactTiles>(&params, product.cores);
+        Ok(OpDescriptor { src0: product.src0, ..op })
+    }
+
+    /// A step in blocks that multiplies with what `made`, the first of these steps, and the others have left.
+    fn of_held(&self, made: &OpDescriptor, blocks: OpDescriptor) -> OpDescriptor {
+        let of = made.params.get::<kernel::ExactTiles>();
+        let mut params = *blocks.params.get::<kernel::MatmulBlock>();
+        (params.n_tiles, params.held, params.is_f16) = (of.n_tiles, of.at, of.is_f16);
+        if self.sides == 2 {
+            params.first = of.first;
+        }
+        let mut more = blocks.more;
+        more[2] = TensorView::NONE;
+        let params = Params::of::<kernel::MatmulBlock>(&params);
+        OpDescriptor { src0: TensorView::NONE, more, params, ..blocks }
+    }
 }
 
 /// Whether a step leaves something in L1 for the next one: no other may be between the two.
@@ -256,7 +321,24 @@ pub fn blocks(product: &OpDescriptor, src1: &TensorView) -> Result<OpDescriptor,
 /// They are not of one shape and type, or it is no function that this kernel has, or none for which that is worth it.
 pub fn blocks_gated(
     function: Glu,
+    products: [&OpDescriptor; 2],
+    src1: &TensorView,
+    dst: &TensorView,
+    next: ElementType,
+) -> Result<OpDescriptor, Unsupported> {
+    match products[0].src0.element_type() {
+        Some(weights) if products.into_iter().all(worth_blocks) => {
+            gated_blocks(function, products, weights, src1, dst, next)
+        }
+        _ => Err(format!("gated products of {:?} in blocks", products[0].src0.ne).into()),
+    }
+}
+
+/// See [`blocks_gated`]; products are multiplied with tiles of type `weights`.
+fn gated_blocks(
+    function: Glu,
     [x, gate]: [&OpDescriptor; 2],
+    weights: ElementType,
     src1: &TensorView,
     dst: &TensorView,
     next: ElementType,
@@ -266,15 +348,14 @@ pub fn blocks_gated(
         Glu::Geglu => Gate::Geglu,
         _ => return Err(format!("{} of two products", function.name()).into()),
     };
-    let weights = |product: &OpDescriptor| (product.src0.ty, product.src0.ne, product.src0.nb);
-    if !(worth_blocks(x) && worth_blocks(gate)) || weights(x) != weights(gate) || x.src1 != gate.src1 {
+    let kind = |product: &OpDescriptor| (product.src0.ty, product.src0.ne, product.src0.nb);
+    if kind(x) != kind(gate) || x.src1 != gate.src1 {
         return Err("products of different kinds".into());
     }
     let form = TensorView { addr: dst.addr, ..block_form(&x.dst) };
     if form != *dst || !dst.addr.is_multiple_of(CONGRUENCE.into()) || !elementwise::sfpu_allowed() {
         return Err(format!("gated rows {:?} to the blocks of {:?}", x.dst.ne, dst.ne).into());
     }
-    let weights = x.src0.element_type().ok_or("weights of an unknown type")?;
     let mut op = in_blocks(x, weights, src1)?;
     let params = BlockParams { gate: what as u32, ..*op.params.get::<kernel::MatmulBlock>() };
     op.more[2] = gate.src0;
@@ -306,6 +387,7 @@ fn in_blocks(
         held: 0,
         is_f16: 0,
         gate: Gate::None as u32,
+        first: 0,
         pause: 0,
         kept: 0,
         link: Link::NONE,
@@ -361,7 +443,7 @@ mod tests {
             let product = product(exact, [k, n, rows]);
             let src1 = TensorView { addr: 9 << 30, ..block_form(&product.src1) };
             let mut next = 0;
-            for (first, columns) in block_tiles(&product, GRID) {
+            for (first, columns) in block_tiles(&product, 1, GRID) {
                 assert!(first == next && columns > 0);
                 next += columns;
                 let part = [first, columns];
@@ -384,8 +466,9 @@ mod tests {
             }
             assert_eq!(next, n);
         }
-        let parts = |shape, rows| block_tiles(&product(exact, [shape, 14336, rows]), GRID).count();
-        assert_eq!([parts(2048, 512), parts(4096, 512), parts(4096, 64)], [2, 3, 3]);
+        let parts = |shape, sides, rows| block_tiles(&product(exact, [shape, 14336, rows]), sides, GRID).count();
+        assert_eq!([parts(2048, 1, 512), parts(4096, 1, 512), parts(4096, 1, 64)], [2, 3, 3]);
+        assert_eq!([parts(2048, 2, 512), parts(4096, 2, 512)], [4, 5]);
     }
 
     #[test]

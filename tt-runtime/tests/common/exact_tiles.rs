@@ -61,7 +61,7 @@ fn steps(
     let grid = [width, height];
     assert!(ops::worth_block_tiles(product, grid), "{:?}, rows {:?}", product.src0, product.src1.ne);
     let parts: Vec<_> = match columns {
-        None => ops::block_tiles(product, grid).collect(),
+        None => ops::block_tiles(product, 1, grid).collect(),
         Some(columns) => {
             (0..n).step_by(columns as usize).map(|first| (first, columns.min(n - first))).collect()
         }

@@ -7,7 +7,7 @@ use crate::rt::handout::{self, Handout, Members, Ring};
 use crate::rt::launch::TileLaunch;
 use crate::rt::noc::Noc;
 use crate::rt::sync::{WEIGHTS_FREE, WEIGHTS_READY};
-use tt_kernel_abi::held::{Held, Owners, mark};
+use tt_kernel_abi::held::{Held, Owners, mark, of_side};
 use tt_kernel_abi::launch::ErrorCode;
 use tt_kernel_abi::matmul_block::{
     BlockParams, WEIGHTS, WEIGHTS_CREDITS, WEIGHTS_FLAGS, WEIGHTS_SCRATCH, WEIGHTS_SLOT, WEIGHTS_SLOTS,
@@ -37,7 +37,7 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let owners = Owners::new(params.row_tiles, place, grid, launch.index);
     let held = Held::new(params.n_tiles, params.k_tiles, owners, params.held);
     if params.held != 0 {
-        check(launch, params.held);
+        check(launch, params);
     }
     if plan.in_place() {
         return;
@@ -46,7 +46,7 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let members = if is_spread(params.row_tiles) { Members::row() } else { Members::alone() };
     let total = plan.blocks_with_columns() * plan.depths();
     let mut stream = Handout::new(&noc, RING, members, total);
-    let (mut columns, mut held) = (Columns::new(launch.op, params, noc.banks()), HeldColumns::new(held));
+    let (mut columns, mut held) = (Columns::new(launch.op, params, noc.banks()), HeldColumns::new(held, params));
     let mut blocks = Blocks::new(plan);
     while !stream.is_done() {
         stream.step(&mut noc, &mut |noc, number, slot| {
@@ -61,10 +61,13 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     stream.finish(&mut noc);
 }
 
-/// Says so if the step before has not left these weights in L1. (The others go on with what is there: they wait for each other.)
-fn check(launch: &TileLaunch, first: u32) {
-    let left = launch.l1(mark(first), 4).words()[0].load();
-    if left != launch.op.seq.wrapping_sub(1) {
-        launch.fail(ErrorCode::NotHeld, launch.op.seq, left);
+/// Says so if the steps before have not left these weights in L1. (The others go on with what is there: they wait for each other.)
+fn check(launch: &TileLaunch, params: &BlockParams) {
+    let sides = params.sides();
+    for side in 0..sides {
+        let left = launch.l1(mark(of_side(params.held, side, sides)), 4).words()[0].load();
+        if left != launch.op.seq.wrapping_sub(sides - side) {
+            launch.fail(ErrorCode::NotHeld, launch.op.seq, left);
+        }
     }
 }

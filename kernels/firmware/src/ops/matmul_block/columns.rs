@@ -7,7 +7,7 @@ use crate::rt::handout::row_tile;
 use crate::rt::l1::{L1, outside};
 use crate::rt::noc::{Noc, Run};
 use tt_kernel_abi::exact::GROUP_TILES;
-use tt_kernel_abi::held::{Held, TILE_BYTES};
+use tt_kernel_abi::held::{Held, TILE_BYTES, of_side};
 use tt_kernel_abi::matmul_block::{Block, BlockParams, DST_TILES, Plan};
 use tt_kernel_abi::{OpDescriptor, Shard, Shards};
 
@@ -116,28 +116,37 @@ impl Columns {
 /// The columns of a block of the result, held by the tiles of the row of the grid.
 pub struct HeldColumns {
     held: Held,
+    /// How many products there are, and from where the first one's weights are to where the second one's are.
+    sides: u32,
+    apart: u32,
     /// Who holds the next tile of each column, and where.
     next: [(u32, u32); DST_TILES as usize],
 }
 
 impl HeldColumns {
     /// Those of what is held.
-    pub fn new(held: Held) -> Self {
-        Self { held, next: Default::default() }
+    pub fn new(held: Held, params: &BlockParams) -> Self {
+        let sides = params.sides();
+        let apart = of_side(params.held, 1, sides) - params.held;
+        Self { held, sides, apart, next: Default::default() }
     }
 
     /// Asks for `count` tiles of K, from tile `first` on, of all columns of a block: those before them have been asked for. They are of one group. Gives the bytes.
     pub fn read(&mut self, noc: &mut Noc, block: &Block, [first, count]: [u32; 2], slot: L1) -> u32 {
-        let len = count * TILE_BYTES;
-        for (number, next) in (0..block.columns).zip(&mut self.next) {
+        let (len, columns) = (count * TILE_BYTES, self.sides * block.columns);
+        for (number, next) in (0..columns).zip(&mut self.next) {
             if first.is_multiple_of(GROUP_TILES as u32) {
-                let (member, at) = self.held.find(block.column + number, first);
-                *next = (row_tile(member), at);
+                let (column, from) = match number.checked_sub(block.columns) {
+                    None => (number, 0),
+                    Some(column) => (column, self.apart),
+                };
+                let (member, at) = self.held.find(block.column + column, first);
+                *next = (row_tile(member), at + from);
             }
             let (node, at) = *next;
             noc.read_l1(node, at, slot.part(number * len, len));
             next.1 += len;
         }
-        block.columns * len
+        columns * len
     }
 }
