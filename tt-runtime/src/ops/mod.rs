@@ -33,8 +33,9 @@ pub use matmul::{
     with_ordered, worth_order, worth_tiles,
 };
 pub use matmul_block::{
-    block_form, block_tiles, block_weights_type, blocks, blocks_gated, blocks_gated_of_tiles, blocks_of_tiles,
-    glu_blocks, needs_next, order_blocks, rms_norm_blocks, worth_block_tiles, worth_blocks, worth_gated_tiles, worth_rms_norm_blocks,
+    block_form, block_tiles, block_weights_type, blocks, blocks_gated, blocks_gated_of_tiles,
+    blocks_of_tiles, glu_blocks, needs_next, order_blocks, rms_norm_blocks, worth_block_tiles, worth_blocks,
+    worth_gated_tiles, worth_rms_norm_blocks,
 };
 pub use recurrent::{recurrent, solve_tri};
 pub use relay::{End, relay};

@@ -2,7 +2,8 @@
 
 use crate::common::exact::full_tiles;
 use crate::common::exact_tiles::{
-    Errors, TILES, largest_error, of_blocks, product, rounded, seen, steps_apart,
+    Errors, GATED, TILES, gated, gated_steps_apart, largest_error, of_blocks, product, rounded, seen,
+    steps_apart,
 };
 use crate::common::{Rng, open, seeds, simulator};
 use tt_kernel_abi::exact::Kind;
@@ -93,6 +94,27 @@ fn tiles_of_another_step_are_refused() {
     }
 }
 
+/// A gated unit looks for both matrices' tiles, each in its place.
+#[test]
+fn gated_units_refuse_tiles_of_another_step() {
+    let [left, between, swapped] = gated_steps_apart(&simulator(), &mut Rng::new(1), [512, 256, 192]);
+    assert!(left.is_ok(), "{left:?}");
+    for other in [between, swapped] {
+        let error = other.expect_err("tiles of another step").to_string();
+        assert!(error.contains("tiles in L1 of launch"), "{error}");
+    }
+}
+
+#[test]
+fn gated_units_in_one_launch_are_the_same_bytes() {
+    let device = simulator();
+    for kind in Kind::ALL {
+        for (case, tiles) in GATED.iter().flat_map(|case| TILES.map(|tiles| (case, tiles))) {
+            gated(&device, &mut Rng::new(5), kind, case, tiles);
+        }
+    }
+}
+
 fn check(errors: &Errors, tiles: ElementType, what: &str) {
     let Errors { exact, of_tiles } = errors;
     let bound = if tiles == ElementType::TilesF16 { WITH_F16 } else { WITH_ROUNDING };
@@ -143,6 +165,10 @@ fn it_does_not_race() {
             let (_, errors) = product(&device, &mut Rng::new(seed), kind, [1184, 160, rows], columns, tiles);
             check(&errors, tiles, &format!("seed {seed}: {kind:?}, {rows} rows"));
         }
+        // Columns of the grid, too, have several tiles.
+        let device = open(&format!("sim,rows=3,async={seed}"));
+        let case = &GATED[seed as usize % GATED.len()];
+        gated(&device, &mut Rng::new(seed), kind, case, TILES[seed as usize / GATED.len() % 2]);
     }
 }
 
@@ -162,6 +188,11 @@ fn the_vendors_simulator_gives_the_same_bytes() {
                 .each_ref()
                 .map(|device| product(device, &mut Rng::new(3), kind, [k, n, rows], columns, tiles).0);
             assert!(ours == theirs, "{kind:?}, {rows} rows, {tiles:?}: other bytes");
+        }
+        for tiles in TILES {
+            let [ours, theirs] =
+                devices.each_ref().map(|device| gated(device, &mut Rng::new(3), kind, &GATED[1], tiles));
+            assert!(ours == theirs, "{kind:?}, gated, {tiles:?}: other bytes");
         }
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tt_kernel_abi::exact::Kind;
 use tt_kernel_abi::held::{LARGEST_F16, WEIGHTS_UP};
 use tt_runtime::layout::{Form, GgmlType, pack};
-use tt_runtime::{Device, ElementType, Error, OpDescriptor, TensorView, ops};
+use tt_runtime::ops::elementwise::Glu;
+use tt_runtime::{Allocation, Device, ElementType, Error, OpDescriptor, TensorView, ops};
 
 use super::exact::{Matrix, Product, activations, error, floats, read};
 use super::{Rng, upload};
@@ -57,19 +58,22 @@ fn steps(
     columns: Option<u32>,
     tiles: ElementType,
 ) -> Vec<[OpDescriptor; 2]> {
-    let (n, (width, height)) = (product.src0.ne[1], device.info().expect("it boots").grid);
+    let (width, height) = device.info().expect("it boots").grid;
     let grid = [width, height];
     assert!(ops::worth_block_tiles(product, grid), "{:?}, rows {:?}", product.src0, product.src1.ne);
-    let parts: Vec<_> = match columns {
-        None => ops::block_tiles(product, 1, grid).collect(),
+    let part = |part| ops::blocks_of_tiles(product, part, tiles, ordered, grid).expect("supported");
+    parts(product, 1, grid, columns).into_iter().map(part).collect()
+}
+
+/// First column and number of columns of the parts of so many products: parts of `columns` columns, or of as many as L1 has room for.
+fn parts(product: &OpDescriptor, sides: u32, grid: [u32; 2], columns: Option<u32>) -> Vec<[u32; 2]> {
+    let n = product.src0.ne[1];
+    match columns {
+        None => ops::block_tiles(product, sides, grid).map(<[u32; 2]>::from).collect(),
         Some(columns) => {
-            (0..n).step_by(columns as usize).map(|first| (first, columns.min(n - first))).collect()
+            (0..n).step_by(columns as usize).map(|first| [first, columns.min(n - first)]).collect()
         }
-    };
-    let part = |(first, columns)| {
-        ops::blocks_of_tiles(product, [first, columns], tiles, ordered, grid).expect("supported")
-    };
-    parts.into_iter().map(part).collect()
+    }
 }
 
 /// Runs a product by way of tiles: the result's bytes.
@@ -164,6 +168,98 @@ pub fn largest_error(
         (f64::from(got) - want).abs() / unit
     });
     errors.fold(0.0, |largest, error| if error.is_nan() { f64::INFINITY } else { largest.max(error) })
+}
+
+/// Function, K, columns and rows of two products, and in parts of how many columns: each tile of the grid's columns has one tile of rows or several; not all full; blocks of one
+/// column and of several; several groups of K.
+pub const GATED: &[(Glu, [usize; 3], Option<u32>)] = &[
+    (Glu::Swiglu, [576, 320, 140], None),
+    (Glu::Geglu, [288, 448, 300], Some(160)),
+    (Glu::Swiglu, [1056, 1024, 200], Some(640)),
+    (Glu::Geglu, [64, 64, 600], Some(32)),
+];
+
+/// Two products of one shape with the same activations.
+fn two_products(
+    device: &Arc<Device>,
+    rng: &mut Rng,
+    kind: Kind,
+    [k, n, rows]: [usize; 3],
+    tiles: ElementType,
+) -> [Product; 2] {
+    let x = activations(rng, k * rows);
+    let [first, mut second] =
+        std::array::from_fn(|_| Product::new(device, &matrix(rng, kind, [k, n], tiles), &x));
+    second.op.src1 = first.op.src1;
+    [first, second]
+}
+
+/// Room for rows in the order of blocks.
+fn in_order(device: &Arc<Device>, rows: &TensorView) -> (Allocation, TensorView) {
+    let form = ops::block_form(rows);
+    let (memory, addr) = upload(device, &vec![0xFF; form.span() as usize], 0);
+    (memory, TensorView { addr, ..form })
+}
+
+/// Two products and their gated unit, in one launch for each part by columns, and one by one; gives the bytes.
+///
+/// # Panics
+/// They differ.
+pub fn gated(
+    device: &Arc<Device>,
+    rng: &mut Rng,
+    kind: Kind,
+    &(function, shape, columns): &(Glu, [usize; 3], Option<u32>),
+    tiles: ElementType,
+) -> Vec<u8> {
+    let (width, height) = device.info().expect("it boots").grid;
+    let (grid, workers) = ([width, height], width * height);
+    let products = two_products(device, rng, kind, shape, tiles);
+    let [x, gate] = products.each_ref().map(|product| &product.op);
+    let (_o, ordered) = in_order(device, &x.src1);
+    let [(_p, alone), (_q, together)] = std::array::from_fn(|_| in_order(device, &x.dst));
+    let mut stream = device.stream();
+    let order = ops::order_blocks(&x.src1, &ordered, tiles, workers).expect("supported");
+    stream.push(&order).expect("open");
+    for product in [x, gate] {
+        for steps in steps(device, product, &ordered, None, tiles) {
+            stream.push_together(&steps).expect("open");
+        }
+    }
+    let unit = ops::glu_blocks(function, false, &[], [&x.dst, &gate.dst], &alone, tiles, workers);
+    stream.push(&unit.expect("supported")).expect("open");
+    assert!(ops::worth_gated_tiles(x, grid), "{shape:?}");
+    for part in parts(x, 2, grid, columns) {
+        let steps =
+            ops::blocks_gated_of_tiles(function, [x, gate], part, tiles, &ordered, &together, tiles, grid);
+        let steps = steps.expect("supported");
+        assert_eq!(steps.each_ref().map(ops::needs_next), [true, true, false]);
+        stream.push_together(&steps).expect("open");
+    }
+    stream.finish().expect("no finding");
+    let [alone, together] = [&alone, &together].map(|view| read(device, view));
+    assert!(alone == together, "{kind:?} {function:?} of {shape:?}, {tiles:?}: other bytes");
+    assert!(alone.iter().any(|&byte| byte != 0), "{kind:?} {function:?} of {shape:?}, {tiles:?}: nothing");
+    alone
+}
+
+/// The three steps of a gated unit right after each other, with another one between the first two, and with the weights of the two products in each other's place.
+pub fn gated_steps_apart(device: &Arc<Device>, rng: &mut Rng, shape: [usize; 3]) -> [Result<(), Error>; 3] {
+    let (width, height) = device.info().expect("it boots").grid;
+    let (grid, tiles) = ([width, height], ElementType::TilesBf16);
+    let products = two_products(device, rng, Kind::Scale, shape, tiles);
+    let [x, gate] = products.each_ref().map(|product| &product.op);
+    let [(_o, ordered), (_p, result)] = [&x.src1, &x.dst].map(|rows| in_order(device, rows));
+    let part = parts(x, 2, grid, None)[0];
+    let glu = Glu::Swiglu;
+    let steps = ops::blocks_gated_of_tiles(glu, [x, gate], part, tiles, &ordered, &result, tiles, grid);
+    let [x, gate, product] = steps.expect("supported");
+    let run = |steps: &[OpDescriptor]| -> Result<(), Error> {
+        let mut stream = device.stream();
+        stream.push_together(steps)?;
+        Ok(stream.finish()?)
+    };
+    [run(&[x, gate, product]), run(&[x, OpDescriptor::NOP, gate, product]), run(&[gate, x, product])]
 }
 
 /// The two steps of a product right after each other, and with another one between them.
