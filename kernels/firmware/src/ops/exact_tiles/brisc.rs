@@ -1,4 +1,4 @@
-//! BRISC: groups from DRAM over NoC 0.
+//! BRISC: groups from DRAM over NoC 0. A group is asked for as soon as a slot is free, and told of when it is here, whatever is on its way behind it: each has a transaction id of its own.
 
 use super::{kind, slot};
 use crate::rt::handout;
@@ -9,8 +9,10 @@ use tt_kernel_abi::exact_tiles::{ExactTilesParams, SLOTS};
 use tt_kernel_abi::held::{mark, tiles};
 use tt_kernel_abi::{Shard, Shards};
 
-/// Groups that are told of together.
-const AT_ONCE: u32 = SLOTS / 2;
+/// Transaction ids of groups, from 1 on.
+const IDS: u32 = 8;
+
+const _: () = assert!(SLOTS <= IDS && IDS.is_power_of_two());
 
 /// Runs BRISC's part.
 #[inline(never)]
@@ -26,30 +28,27 @@ pub fn run(launch: &TileLaunch, params: &ExactTilesParams) {
     GROUPS_COUNTED.publish(held.count() + 1);
     // For the product, which begins when all tiles are there.
     launch.l1(mark(params.at), 4).words()[0].store(launch.op.seq);
-    for number in 0..held.count() {
-        launch.progress(number);
-        if number >= SLOTS {
-            // Those that come are told of first: what is waited for may need them.
-            tell(&noc, &mut told, number);
-            BLOCKS_FREE.wait(number - SLOTS + 1);
+    while told < held.count() {
+        if told < asked && noc.has_read_id(id(told)) {
+            told += 1;
+            BLOCKS_READY.publish(told);
+            continue;
         }
-        let (n_tile, group) = held.group(number);
-        let at = u64::from(params.first + n_tile) * src.nb[1] + u64::from(group) * src.nb[0];
-        let bytes = kind.group_bytes(tiles(params.k_tiles, group) as usize) as u32;
-        noc.read_shards(&shards, &mut shard, at, slot(launch, number).part(0, bytes));
-        asked = number + 1;
-        if asked.is_multiple_of(AT_ONCE) {
-            tell(&noc, &mut told, asked);
+        let is_free = asked < SLOTS || BLOCKS_FREE.has_reached(asked - SLOTS + 1);
+        if asked < held.count() && is_free {
+            launch.progress(asked);
+            let (n_tile, group) = held.group(asked);
+            let at = u64::from(params.first + n_tile) * src.nb[1] + u64::from(group) * src.nb[0];
+            let bytes = kind.group_bytes(tiles(params.k_tiles, group) as usize) as u32;
+            noc.set_read_id(id(asked));
+            noc.read_shards(&shards, &mut shard, at, slot(launch, asked).part(0, bytes));
+            asked += 1;
         }
     }
-    tell(&noc, &mut told, asked);
+    noc.set_read_id(0);
 }
 
-/// Waits for the groups before `end` and says that they are there.
-fn tell(noc: &Noc, told: &mut u32, end: u32) {
-    if *told < end {
-        noc.wait_reads();
-        *told = end;
-        BLOCKS_READY.publish(end);
-    }
+/// The transaction id of group `number`: those that L1 has room for have different ones.
+fn id(number: u32) -> u32 {
+    1 + number % IDS
 }

@@ -14,13 +14,12 @@ use crate::rt::launch::TileLaunch;
 use crate::rt::matrix::{REPLAY_WORDS, RWC_ALL, SRCA, configure_moves, move_rows, move_tile};
 use crate::rt::mmio::unrolled_never;
 use crate::rt::tensix::{block, push, sem, sem_cond, setc16, sync, until};
-use crate::rt::tilize::Tiles;
 use crate::rt::vector::{load, set_constants};
 use crate::{semwait, ttinsn, ttprogram};
 use tt_isa::format::{DataFormat, FACE_DIM};
 use tt_isa::sfpu::{lreg, sfpiadd};
 use tt_kernel_abi::exact::{FACTORS, Kind, OUTER, RESULTS, TILE_ROWS, TILES, WORD_ROWS, WORD_SLOTS, WORDS};
-use tt_kernel_abi::exact_tiles::{ExactTilesParams, PIECE_TILES, TO_F16, rows};
+use tt_kernel_abi::exact_tiles::{ExactTilesParams, PIECE_TILES, TILE_SPAN, TO_F16, rows};
 use tt_kernel_abi::matmul::ROW_GROUP;
 use tt_kernel_sfpu::Program;
 use tt_kernel_sfpu::exact::weights::{self as programs, FIRST, INTEGERS, OUTER_FIRST, OUTER_SECOND, SECOND};
@@ -51,18 +50,20 @@ pub fn run(launch: &TileLaunch, params: &ExactTilesParams) {
         // (Waits that follow wait for this one.)
         semwait!(block::SFPU | block::SYNC, SEM_WORDS, sem_cond::WHILE_ZERO);
         let words = WORDS + number % WORD_SLOTS * WORD_ROWS;
-        let all = Tiles { first: 0, count };
-        for half in all.pieces(TILES) {
+        let (mut block, mut left) = (0, count);
+        while left > 0 {
+            let tiles = left.min(TILES);
             point(0);
-            decode(kind, words, half.first / TILES);
-            if half.first + half.count == all.count {
+            decode(kind, words, block);
+            if left == tiles {
                 ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::SFPU }.word());
                 ttinsn!(SEMGET { sem_sel: sem(SEM_WORDS) }.word());
             }
-            for piece in half.pieces(PIECE_TILES) {
-                compute(kind, piece.first - half.first, piece.count, pieces);
+            for first in (0..tiles).step_by(PIECE_TILES as usize) {
+                compute(kind, first, (tiles - first).min(PIECE_TILES), pieces);
                 pieces += 1;
             }
+            (block, left) = (block + 1, left - tiles);
         }
     }
     // The next operator may configure the matrix unit anew.
@@ -79,52 +80,51 @@ fn define() {
     ttinsn!(STALLWAIT { stall_res: block::SFPU | block::SYNC, wait_res: until::MATH }.word());
 }
 
-/// Moves what both units count rows of Dst from, in the instruction stream: behind what has been, before what follows (`SETC16.md`).
-#[inline(always)]
-fn count_from(row: u32) {
-    push(setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, row));
-}
+/// Moves what both units count rows of Dst from, in the instruction stream: behind what has been, before what follows (`SETC16.md`). The row is in its lowest bits.
+const COUNT_FROM: u32 = setc16(thread::DEST_TARGET_REG_CFG_MATH_Offset, 0);
 
 /// Piece `number`: `count` k-tiles, whose factors are those of k-tile `first` of four and on.
 #[inline(never)]
 fn compute(kind: Kind, first: u32, count: u32, number: u32) {
     semwait!(block::MATH | block::SYNC, SEM_TAKEN, sem_cond::WHILE_MAX);
     ttinsn!(SEMPOST { sem_sel: sem(SEM_TAKEN) }.word());
+    let tiles = COUNT_FROM + rows(number, 0);
     for tile in 0..count {
-        count_from(rows(number, tile));
+        push(tiles + tile * TILE_SPAN);
         move_tile();
         ttinsn!(SETRWC { clear_ab_vld: SRCA, bit_mask: RWC_ALL, ..SETRWC::ZERO }.word());
     }
     ttinsn!(STALLWAIT { stall_res: block::SFPU | block::SYNC, wait_res: until::MATH }.word());
     for part in parts() {
         if kind.outer() > 0 {
-            count_from(part);
+            push(COUNT_FROM + part);
             ttinsn!(load(OUTER_FIRST, OUTER));
             ttinsn!(load(OUTER_SECOND, OUTER + SECOND_ROWS));
         }
         // From one half of the columns to the other there is a face.
         let columns = part / ROW_GROUP * FACE_DIM as u32 + part % ROW_GROUP;
-        for tile in 0..count {
-            count_from((first + tile) * TILE_ROWS + part);
-            factors(kind);
-            count_from(rows(number, tile) + columns);
+        let (mut factors_at, mut tile_at) = (COUNT_FROM + first * TILE_ROWS + part, tiles + columns);
+        for _ in 0..count {
+            push(factors_at);
+            ttinsn!(load(FIRST, FACTORS));
+            if kind != Kind::Scale {
+                other_factors(kind);
+            }
+            push(tile_at);
             ttinsn!(repeat(0, WORDS_OF_A_PART));
+            (factors_at, tile_at) = (factors_at + TILE_ROWS, tile_at + TILE_SPAN);
         }
     }
     ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::SFPU }.word());
     ttinsn!(SEMPOST { sem_sel: sem(SEM_FILLED) }.word());
 }
 
-/// Loads a k-tile's factors, and multiplies them with the outer ones.
+/// Loads a k-tile's factors of the second kind, and multiplies both with the outer ones.
 #[inline(never)]
-fn factors(kind: Kind) {
+fn other_factors(kind: Kind) {
     const MIN: Program = programs::times_outer(Kind::SuperMin);
     const TWO: Program = programs::times_outer(Kind::SuperTwo);
     const FOUR: Program = programs::times_outer(Kind::SuperFour);
-    ttinsn!(load(FIRST, FACTORS));
-    if kind == Kind::Scale {
-        return;
-    }
     ttinsn!(load(SECOND, FACTORS + SECOND_ROWS));
     match kind {
         Kind::SuperMin => ttprogram!(MIN),

@@ -58,7 +58,9 @@ pub fn multiply(kind: Kind, unit: &Unit, group: Tiles, number: u32) {
     semwait!(block::SFPU | block::SYNC, SEM_WORDS, sem_cond::WHILE_ZERO);
     let words = WORDS + number % WORD_SLOTS * WORD_ROWS;
     ttinsn!(SETRWC { bit_mask: RWC_DST, ..SETRWC::ZERO }.word());
-    outer_factors(kind, words);
+    if kind.outer() > 0 {
+        outer_factors(kind, words);
+    }
     sums(kind, words, result_row(unit), group.first == 0);
     ttinsn!(STALLWAIT { stall_res: block::SYNC, wait_res: until::SFPU }.word());
     ttinsn!(SEMGET { sem_sel: sem(SEM_WORDS) }.word());

@@ -239,30 +239,29 @@ pub fn decode(kind: Kind, words: u32, block: u32) {
     let rows = kind.word_rows() as u32;
     for part in parts() {
         load_words(kind, rows, words + part % ROW_GROUP, block, part / ROW_GROUP);
-        factors(kind);
-        spread();
-        // The four rows are k-tiles.
-        store_tiles(0, FACTORS + part);
         if kind != Kind::Scale {
-            store_tiles(4, FACTORS + part + SECOND_ROWS);
+            factors(kind);
+        }
+        ttprogram!(SPREAD);
+        // The four rows are k-tiles.
+        store_tiles(store(0, FACTORS) + part);
+        if kind != Kind::Scale {
+            store_tiles(store(4, FACTORS + SECOND_ROWS) + part);
         }
     }
-    if block == 0 {
+    if block == 0 && kind.outer() > 0 {
         outer_factors(kind, words);
     }
 }
 
-/// Spreads a group's outer factors, if there are some.
+/// Spreads a group's outer factors.
 #[inline(never)]
 pub(super) fn outer_factors(kind: Kind, words: u32) {
-    if kind.outer() == 0 {
-        return;
-    }
     // Behind the words: two rows of 16 for each outer factor.
     let words = words + kind.word_rows() as u32;
     for odd in (0..unrolled_never(2)).map(|number| number * ODD) {
         push(at(load(FACTOR, 0), words + odd));
-        spread();
+        ttprogram!(SPREAD);
         let to = OUTER + odd;
         for (register, row) in (0..).zip([0, ROW_GROUP, SECOND_ROWS, SECOND_ROWS + ROW_GROUP]) {
             push(at(store(register, 0), to + row));
@@ -270,18 +269,15 @@ pub(super) fn outer_factors(kind: Kind, words: u32) {
     }
 }
 
-#[inline(never)]
-fn spread() {
-    ttprogram!(SPREAD);
-}
-
-/// Stores four registers from `register` on: one for each of four tiles, for the first of which it is stored to `to`.
-#[inline(never)]
-fn store_tiles(register: u32, to: u32) {
-    let word = |tile| store(register + tile, 0);
-    for tile in 0..unrolled_never(TILES) {
-        push(at(word(tile), to + tile * TILE_ROWS));
-    }
+/// Stores four registers, one for each of four tiles; `word` stores the first.
+#[inline(always)]
+fn store_tiles(word: u32) {
+    const STEP: u32 = store(1, TILE_ROWS) - store(0, 0);
+    const { assert!(TILES == 4) };
+    push(word);
+    push(word + STEP);
+    push(word + 2 * STEP);
+    push(word + 3 * STEP);
 }
 
 /// A load or store of row 0, of row `row` of Dst: the address is in a word's lowest bits. (Encoders look at what they get, and these words are many.)
