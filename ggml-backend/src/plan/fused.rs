@@ -115,13 +115,14 @@ impl Sum {
         let product = &self.product;
         let mut columns = 0;
         for step in &mut steps {
-            let rest = part(product, 0, columns, step.dst.ne[0]);
-            if columns >= product.ne[0] || step.dst != rest {
+            let first = if ops::is_part_of_columns(step) { 0 } else { columns };
+            let rest = part(product, 0, first, step.dst.ne[0]);
+            if first >= product.ne[0] || step.dst != rest {
                 continue;
             }
-            let [addend, dst] = [&self.addend, &self.dst].map(|view| part(view, 0, columns, rest.ne[0]));
+            let [addend, dst] = [&self.addend, &self.dst].map(|view| part(view, 0, first, rest.ne[0]));
             *step = ops::matmul_add(step, &addend, &dst)?;
-            columns += rest.ne[0];
+            columns = first + rest.ne[0];
         }
         match columns == product.ne[0] {
             true => Ok(steps),
@@ -292,8 +293,7 @@ impl Node<'_> {
         let (x, gate) = if x == 0 { (&first, &second) } else { (&second, &first) };
         match makes_tiles {
             true => {
-                for (first, columns) in ops::block_tiles(x, 2, grid) {
-                    let part = [first, columns];
+                for part in ops::block_tiles(x, 2, grid) {
                     steps.extend(ops::blocks_gated_of_tiles(
                         function,
                         [x, gate],

@@ -175,11 +175,11 @@ impl Node<'_> {
         }
         let grid = self.memory.grid();
         let mut last = None;
-        for (first, columns) in ops::block_tiles(&product, 1, grid) {
+        for part in ops::block_tiles(&product, 1, grid) {
             steps.extend(last.take());
-            let [tiles, part] = ops::blocks_of_tiles(&product, [first, columns], weights, src1, grid)?;
+            let [tiles, multiplied] = ops::blocks_of_tiles(&product, part, weights, src1, grid)?;
             steps.push(tiles);
-            last = Some(part);
+            last = Some(multiplied);
         }
         last.ok_or("weights without columns".into())
     }

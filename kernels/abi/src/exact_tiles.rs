@@ -9,7 +9,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::exact::{GROUP_TILES, PRODUCTS, WORDS};
-use crate::held::{self, Held, Owners};
+use crate::held::{self, ColumnPart, Held, Owners};
 use crate::l1::{HEAP, HEAP_END};
 use crate::matmul::RESULT_ROWS;
 use crate::matmul_block::held_bytes;
@@ -20,10 +20,10 @@ use crate::target::CONGRUENCE;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ExactTilesParams {
-    /// The first tile of columns of src0.
-    pub first: u32,
-    /// Tiles of columns.
+    /// Tiles of columns of src0, and which of them become tiles.
     pub n_tiles: u32,
+    /// See above.
+    pub part: ColumnPart,
     /// Tiles of K.
     pub k_tiles: u32,
     /// Tiles of rows of the product.
@@ -69,7 +69,7 @@ impl ExactTilesParams {
     /// What the tile at `place` in a grid, worker number `index`, makes and holds.
     pub const fn held(&self, place: [u32; 2], grid: [u32; 2], index: u32) -> Held {
         let owners = Owners::new(self.row_tiles, place, grid, index);
-        Held::new(self.n_tiles, self.k_tiles, owners, self.at)
+        Held::new(self.n_tiles, self.k_tiles, self.part, owners, self.at)
     }
 }
 
@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn groups_cover_all_tiles() {
         for (n_tiles, k_tiles, row_tiles) in [(3, 64, 16), (2, 7, 2), (1, 1, 5), (95, 9, 33)] {
-            let params = ExactTilesParams { first: 0, n_tiles, k_tiles, row_tiles, at: HEAP, is_f16: 0 };
+            let part = ColumnPart::WHOLE;
+            let params = ExactTilesParams { n_tiles, part, k_tiles, row_tiles, at: HEAP, is_f16: 0 };
             let mut tiles = Vec::new();
             for index in 0..72 {
                 let held = params.held([index % 8, index / 8], [8, 9], index);

@@ -18,6 +18,7 @@ use crate::l1::HEAP_END;
 use crate::matmul::{F16_BIAS, share};
 use crate::target::CONGRUENCE;
 use crate::view::ElementType;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Most tiles of rows with which every tile multiplies all of them.
 pub const FEW: u32 = 4;
@@ -75,9 +76,9 @@ impl Owners {
     }
 }
 
-/// Where every tile has the first of its groups, if `n_tiles` columns of `k_tiles` tiles of K are held of each of so many matrices (`sides`): those of the first matrix. The host says it to all steps.
-pub const fn first(n_tiles: u32, k_tiles: u32, sides: u32, owners: Owners) -> u32 {
-    let columns = n_tiles.div_ceil(owners.parts);
+/// Where every tile has the first of its groups, if a part of `n_tiles` columns of `k_tiles` tiles of K is held of each of so many matrices (`sides`): those of the first matrix. The host says it to all steps.
+pub const fn first(n_tiles: u32, k_tiles: u32, sides: u32, part: ColumnPart, owners: Owners) -> u32 {
+    let columns = part.count(n_tiles.div_ceil(owners.parts));
     let most = columns.saturating_mul(per_column(k_tiles)).div_ceil(owners.members);
     let bytes = most.saturating_mul(GROUP_BYTES).saturating_add(MARK_BYTES);
     HEAP_END.saturating_sub(bytes.saturating_mul(sides)) + MARK_BYTES
@@ -109,11 +110,55 @@ pub const fn offset(first_group: u32, k: u32) -> u32 {
     (first_group + k / GROUP_TILES as u32) * GROUP_BYTES + k % GROUP_TILES as u32 * TILE_BYTES
 }
 
-/// What is held together of `n_tiles` columns of tiles of K.
+/// Which columns of each owner's share a step is for. Parts take turns, `run` columns each: DRAM banks have a matrix' columns one after the other, and columns side by side
+/// would only have the bandwidth of the banks that they are in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ColumnPart {
+    /// This part, and how many there are.
+    pub number: u32,
+    /// See above.
+    pub parts: u32,
+    /// Columns that follow one another.
+    pub run: u32,
+}
+
+impl ColumnPart {
+    /// All columns.
+    pub const WHOLE: Self = Self { number: 0, parts: 1, run: 1 };
+
+    /// `self` as kernels may compute with it, whatever a descriptor says.
+    pub(crate) const fn checked(self) -> Self {
+        let Self { number, parts, run } = self;
+        let in_range =
+            parts > 0 && number < parts && run > 0 && parts <= MOST_COLUMN_PARTS && run <= MOST_COLUMN_PARTS;
+        if in_range { self } else { Self::WHOLE }
+    }
+
+    /// How many columns this part has of `columns`.
+    pub const fn count(self, columns: u32) -> u32 {
+        let Self { number, parts, run } = self.checked();
+        let turn = run * parts;
+        let rest = (columns % turn).saturating_sub(number * run);
+        columns / turn * run + if rest < run { rest } else { run }
+    }
+
+    /// Which column of all its `index`th one is.
+    pub const fn column(self, index: u32) -> u32 {
+        let Self { number, parts, run } = self.checked();
+        (index / run * parts + number) * run + index % run
+    }
+}
+
+/// Parts of columns, and columns of a run, at most.
+pub const MOST_COLUMN_PARTS: u32 = 1 << 12;
+
+/// What is held together of a part of `n_tiles` columns of tiles of K.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Held {
-    /// The first column.
+    /// The first column of the owners' share, and which of these are held.
     first_column: u32,
+    part: ColumnPart,
     /// Groups of a column.
     per_column: u32,
     /// The first group of each tile that holds some of it, and numbers that no group has. (Cores take tens of clocks for a division: a group is looked for among these.)
@@ -126,12 +171,12 @@ pub struct Held {
 }
 
 impl Held {
-    /// Tiles of `n_tiles` columns of `k_tiles` tiles of K, from `at` on.
+    /// Tiles of a part of `n_tiles` columns of `k_tiles` tiles of K, from `at` on.
     #[inline(never)]
-    pub const fn new(n_tiles: u32, k_tiles: u32, owners: Owners, at: u32) -> Self {
+    pub const fn new(n_tiles: u32, k_tiles: u32, part: ColumnPart, owners: Owners, at: u32) -> Self {
         let (first_column, columns) = share(n_tiles, owners.part, owners.parts);
         let per_column = per_column(k_tiles);
-        let groups = columns * per_column;
+        let groups = part.count(columns) * per_column;
         let (own, count) = share(groups, owners.member, owners.members);
         let mut firsts = [u32::MAX; MOST_COLUMNS];
         let mut member = 0;
@@ -139,7 +184,7 @@ impl Held {
             firsts[member] = share(groups, member as u32, owners.members).0;
             member += 1;
         }
-        Self { first_column, per_column, firsts, own, count, at }
+        Self { first_column, part, per_column, firsts, own, count, at }
     }
 
     /// How many groups this tile holds.
@@ -150,12 +195,12 @@ impl Held {
     /// Column and number of this tile's group `number`.
     pub const fn group(&self, number: u32) -> (u32, u32) {
         let index = self.own + number;
-        (self.first_column + index / self.per_column, index % self.per_column)
+        (self.first_column + self.part.column(index / self.per_column), index % self.per_column)
     }
 
-    /// Who holds tile `k` of K of a column, and where. The tiles behind it follow there, up to the end of its group.
-    pub const fn find(&self, column: u32, k: u32) -> (u32, u32) {
-        let index = (column - self.first_column) * self.per_column + k / GROUP_TILES as u32;
+    /// Who holds tile `k` of K of the `number`th column that these owners hold, and where. The tiles behind it follow there, up to the end of its group.
+    pub const fn find(&self, number: u32, k: u32) -> (u32, u32) {
+        let index = number * self.per_column + k / GROUP_TILES as u32;
         // The last one that begins with this group or one before it.
         let (mut member, mut next) = (0, 1);
         while next < MOST_COLUMNS && self.firsts[next] <= index {
@@ -174,11 +219,35 @@ mod tests {
 
     const GRID: [u32; 2] = [8, 9];
 
-    fn all(n_tiles: u32, k_tiles: u32, row_tiles: u32) -> impl Iterator<Item = (Owners, Held)> {
+    fn all(
+        [n_tiles, k_tiles, row_tiles]: [u32; 3],
+        part: ColumnPart,
+    ) -> impl Iterator<Item = (Owners, Held)> {
         (0..72).map(move |index| {
             let owners = Owners::new(row_tiles, [index % 8, index / 8], GRID, index);
-            (owners, Held::new(n_tiles, k_tiles, owners, first(n_tiles, k_tiles, 1, owners)))
+            let at = first(n_tiles, k_tiles, 1, part, owners);
+            (owners, Held::new(n_tiles, k_tiles, part, owners, at))
         })
+    }
+
+    #[test]
+    fn parts_have_every_column_once() {
+        for (parts, run, columns) in [(1, 1, 5), (2, 1, 29), (3, 4, 29), (2, 4, 24), (5, 2, 3), (3, 2, 0)] {
+            let part = |number| ColumnPart { number, parts, run };
+            let of = |part: ColumnPart| (0..part.count(columns)).map(move |index| part.column(index));
+            let mut all: Vec<_> = (0..parts).flat_map(|number| of(part(number))).collect();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..columns), "{parts} {run} {columns}");
+            assert!((1..parts).all(|number| part(number).count(columns) <= part(0).count(columns)));
+        }
+    }
+
+    #[test]
+    fn parts_of_nonsense_are_bounded() {
+        for [number, parts, run] in [[0, 0, 1], [0, 1, 0], [3, 2, 1], [0, u32::MAX, u32::MAX]] {
+            let part = ColumnPart { number, parts, run };
+            assert_eq!((part.count(100), part.column(7)), (100, 7));
+        }
     }
 
     #[test]
@@ -186,26 +255,26 @@ mod tests {
         for (n_tiles, k_tiles) in [(256, 64), (64, 256), (3, 7), (1, 1), (17, 34), (100, 9)] {
             for row_tiles in [1, 4, 5, 16] {
                 let mut places = BTreeMap::new();
-                for (owners, held) in all(n_tiles, k_tiles, row_tiles) {
+                let parts = [0, 1].map(|number| ColumnPart { number, parts: 2, run: 3 });
+                let of = |part| all([n_tiles, k_tiles, row_tiles], part).map(move |held| (part, held));
+                for (part, (owners, held)) in parts.into_iter().flat_map(of) {
                     for number in 0..held.count() {
                         let at = held.at + offset(number, 0);
                         assert!(at >= mark(held.at) + 4 && at + GROUP_BYTES <= HEAP_END);
-                        let is_new = places.insert(held.group(number), (owners.part, owners.member, at));
+                        let is_new =
+                            places.insert(held.group(number), (part.number, owners.part, owners.member, at));
                         assert_eq!(is_new, None);
                     }
                 }
                 let per_column = k_tiles.div_ceil(GROUP_TILES as u32);
                 assert_eq!(places.len() as u32, n_tiles * per_column);
-                for (owners, held) in all(n_tiles, k_tiles, row_tiles) {
+                for (part, (owners, held)) in parts.into_iter().flat_map(of) {
                     let (first, columns) = share(n_tiles, owners.part, owners.parts);
-                    for (column, k) in
-                        (first..first + columns).flat_map(|n| (0..k_tiles).map(move |k| (n, k)))
+                    for (index, k) in (0..part.count(columns)).flat_map(|n| (0..k_tiles).map(move |k| (n, k)))
                     {
-                        let (part, member, at) = places[&(column, k / 8)];
-                        assert_eq!(
-                            (part, (member, at + k % 8 * TILE_BYTES)),
-                            (owners.part, held.find(column, k))
-                        );
+                        let (number, owner, member, at) = places[&(first + part.column(index), k / 8)];
+                        let found = (part.number, owners.part, held.find(index, k));
+                        assert_eq!((number, owner, (member, at + k % 8 * TILE_BYTES)), found);
                     }
                 }
             }
@@ -216,7 +285,8 @@ mod tests {
     fn matrices_lie_one_behind_the_other() {
         for row_tiles in [4, 16] {
             let owners = Owners::new(row_tiles, [0, 0], GRID, 0);
-            let (one, two) = (first(72, 20, 1, owners), first(72, 20, 2, owners));
+            let at = |sides| first(72, 20, sides, ColumnPart::WHOLE, owners);
+            let (one, two) = (at(1), at(2));
             assert_eq!([of_side(one, 0, 1), of_side(two, 0, 2), of_side(two, 1, 2)], [one, two, one]);
             assert_eq!(mark(one) - two, HEAP_END - one);
         }
@@ -231,10 +301,9 @@ mod tests {
 
     #[test]
     fn columns_of_one_owner_lie_one_behind_the_other() {
-        for (_, held) in all(256, 61, 3) {
-            let (column, _) = held.group(0);
+        for (_, held) in all([256, 61, 3], ColumnPart::WHOLE) {
             for (n, k) in [(0, 5), (1, 5), (2, 60)] {
-                assert_eq!(held.find(column + n, k), (0, held.at + offset(n * per_column(61), k)));
+                assert_eq!(held.find(n, k), (0, held.at + offset(n * per_column(61), k)));
             }
         }
     }

@@ -20,7 +20,7 @@
 //! Activations of a group of rows stay in L1 from one block of the result to the next, if all of K has room there ([`Plan::stays`]): they are sent once.
 //!
 //! Two products with the same activations may become a gated unit in Dst ([`BlockParams::gate`]): a block has as many tiles of both then, and its result goes to the order of activations, for the
-//! product that comes next. If their weights are held, parts of the result by columns are steps of their own ([`BlockParams::first`]). Blocks take turns in the two halves of Dst, if they have room there: the matrix unit multiplies for one while the vector unit and the packers have the other.
+//! product that comes next. If their weights are held, parts of the result by columns are steps of their own ([`BlockParams::part`]). Blocks take turns in the two halves of Dst, if they have room there: the matrix unit multiplies for one while the vector unit and the packers have the other.
 //!
 //! Results may be added to what more\[1\] of the descriptor has, one row for all or as many as there are: its rows come to the slot of a block's results before these do.
 //!
@@ -30,7 +30,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::exact::GROUP_TILES;
-use crate::held::{self, Owners};
+use crate::held::{self, ColumnPart, Owners};
 use crate::l1::{HEAP, HEAP_END};
 use crate::matmul::{RESULT_ROWS, TILE, row_block_tiles};
 use crate::numbered::numbered;
@@ -59,8 +59,8 @@ pub struct BlockParams {
     pub is_f16: u32,
     /// What becomes of this product and the one with the weights of more\[2\], or with the second matrix that is held, a [`Gate`]; the result is in the order of activations then.
     pub gate: u32,
-    /// Tiles of columns of the result of a gated unit that are in front of this step's.
-    pub first: u32,
+    /// Of held weights: which columns of the result are this step's.
+    pub part: ColumnPart,
     /// Clocks that a matrix unit rests for each fidelity phase of a product of tiles, which takes it [`PHASE_PRODUCTS`](crate::matmul::PHASE_PRODUCTS).
     pub pause: u32,
     /// 1: the step before has the same activations, and has left them in L1 ([`Plan::leaves`]). Set by the runtime at launch; builders leave 0.
@@ -183,6 +183,16 @@ pub const fn rows_at_once(row_tiles: u32) -> u32 {
     }
 }
 
+/// Blocks that Dst holds at once.
+const fn places(row_tiles: u32, sides: u32) -> u32 {
+    if sides == 2 && DST_TILES / (rows_at_once(row_tiles) * sides) >= 2 { 2 } else { 1 }
+}
+
+/// Columns of tiles in a block of the result of so many products, at most.
+pub const fn columns_at_once(row_tiles: u32, sides: u32) -> u32 {
+    DST_TILES / (rows_at_once(row_tiles) * sides) / places(row_tiles, sides)
+}
+
 /// Tiles of K in a block of K, if of a column so many tiles of weights fit a slot.
 const fn depth(fits: u32, sides: u32, is_held: bool, spread: bool) -> u32 {
     let most = if sides == 2 { LONG_BLOCK_K } else { BLOCK_K };
@@ -206,8 +216,10 @@ pub struct Block {
     pub row: u32,
     /// See above.
     pub rows: u32,
-    /// First column of tiles, and how many.
+    /// First column of tiles, its number among those that this tile multiplies, and how many.
     pub column: u32,
+    /// See above.
+    pub number: u32,
     /// See above.
     pub columns: u32,
 }
@@ -222,7 +234,8 @@ pub struct Plan {
     /// The first group of rows, and from one to the next.
     first_group: u32,
     group_step: u32,
-    /// Columns of tiles: first one, how many, how many at once.
+    /// Columns of tiles: which of those from the first one on, how many, how many at once.
+    part: ColumnPart,
     first_column: u32,
     columns: u32,
     at_once: u32,
@@ -246,23 +259,35 @@ impl Plan {
     /// That of the tile at `place` in a grid, worker number `index`.
     pub const fn new(params: &BlockParams, place: [u32; 2], grid: [u32; 2], index: u32) -> Self {
         let &BlockParams { n_tiles, k_tiles, row_tiles, block_weights, held, .. } = params;
+        let part = params.part.checked();
         let (spread, owners) = (is_spread(row_tiles), Owners::new(row_tiles, place, grid, index));
         let sides = params.sides();
         let rows = rows_at_once(row_tiles);
         let groups = row_tiles.div_ceil(rows);
         let (first_group, group_step) = if spread { (place[0], grid[0]) } else { (0, 1) };
         let (first_column, columns) = crate::matmul::share(n_tiles, owners.part, owners.parts);
-        let most = n_tiles.div_ceil(owners.parts);
-        let fit = DST_TILES / (rows * sides);
-        let places = if sides == 2 && fit >= 2 { 2 } else { 1 };
-        let steps = most.div_ceil(fit / places);
-        let at_once = most.div_ceil(steps);
+        let (columns, most) = (part.count(columns), part.count(n_tiles.div_ceil(owners.parts)));
+        let (fit, places) = (columns_at_once(row_tiles, sides), places(row_tiles, sides));
+        let (steps, at_once) = match part.parts {
+            0..=1 => {
+                let steps = most.div_ceil(fit);
+                (steps, if steps > 0 { most.div_ceil(steps) } else { 1 })
+            }
+            // Columns of a block are side by side.
+            _ => {
+                let at_once = if part.run < fit { part.run } else { fit };
+                (most.div_ceil(at_once), at_once)
+            }
+        };
+        // A part of very few columns may have none.
+        let steps = if steps > 0 { steps } else { 1 };
         let ring = params.through_ring();
         let depth = match ring {
             true => block_weights,
             false => depth(block_weights / (at_once * sides), sides, held > 0, spread),
         };
         Self {
+            part,
             k_tiles,
             row_tiles,
             rows,
@@ -317,7 +342,8 @@ impl Plan {
         Block {
             row,
             rows: if left < self.rows { left } else { self.rows },
-            column: self.first_column + done,
+            column: self.first_column + self.part.column(done),
+            number: done,
             columns: if of_columns < self.at_once { of_columns } else { self.at_once },
         }
     }
@@ -365,10 +391,10 @@ impl Plan {
         (first, if left < depth { left } else { depth })
     }
 
-    /// Where tile `k` of K of a column is, if it [is held here](Self::in_place), and how far it is from there to the next column's.
-    pub const fn place(&self, column: u32, k: u32) -> (u32, u32) {
+    /// Where tile `k` of K of a block's first column is, if it [is held here](Self::in_place), and how far it is from there to the next column's.
+    pub const fn place(&self, block: &Block, k: u32) -> (u32, u32) {
         let per_column = held::per_column(self.k_tiles);
-        let at = self.held + held::offset((column - self.first_column) * per_column, k);
+        let at = self.held + held::offset(block.number * per_column, k);
         (at, per_column * held::GROUP_BYTES)
     }
 
@@ -453,72 +479,81 @@ mod tests {
         {
             let owners = Owners::new(row_tiles, [0, 0], grid, 0);
             let sides = if gate == one { 1 } else { 2 };
-            let held = if is_held { held::first(n_tiles, 20, sides, owners) } else { 0 };
-            let block_weights = block_weights(ty, row_tiles);
-            let link = Link::NONE;
-            let params = BlockParams {
-                n_tiles,
-                k_tiles: 20,
-                row_tiles,
-                block_weights,
-                held,
-                is_f16: 0,
-                gate,
-                first: 0,
-                pause: 0,
-                kept: 0,
-                link,
-            };
-            assert!(!is_held || HEAP_END - held::mark(held) <= held_bytes(row_tiles));
+            // Of held weights in parts, too.
+            let run = columns_at_once(row_tiles, sides);
+            let parts = if is_held && n_tiles > 72 { 3 } else { 1 };
             let mut seen = BTreeSet::new();
-            for index in 0..72 {
-                let plan = Plan::new(&params, [index % 8, index / 8], grid, index);
-                for block in (0..plan.blocks()).map(|number| plan.block(number)) {
-                    assert!(plan.places() * block.rows * plan.weights(&block) <= DST_TILES);
-                    let column = plan.depth() * ty.block_bytes();
-                    let weights = plan.weights(&block) * column;
-                    match params.through_ring() {
-                        true => assert!(column <= SLOT_BYTES && plan.weights(&block) <= SLOTS),
-                        false => assert!(weights <= WEIGHTS_SLOT || plan.in_place()),
-                    }
-                    assert!(held == 0 || BLOCK_K.is_multiple_of(plan.depth()));
-                    assert!(block.rows * plan.depth() * ACT_TILE_BYTES <= plan.acts_slot());
-                    for row in block.row..block.row + block.rows {
-                        for column in block.column..block.column + block.columns {
-                            assert!(seen.insert((row, column)), "{n_tiles} {row_tiles} {block:?}");
+            for part in (0..parts).map(|number| ColumnPart { number, parts, run }) {
+                let held = if is_held { held::first(n_tiles, 20, sides, part, owners) } else { 0 };
+                let block_weights = block_weights(ty, row_tiles);
+                let link = Link::NONE;
+                let params = BlockParams {
+                    n_tiles,
+                    k_tiles: 20,
+                    row_tiles,
+                    block_weights,
+                    held,
+                    is_f16: 0,
+                    gate,
+                    part,
+                    pause: 0,
+                    kept: 0,
+                    link,
+                };
+                assert!(!is_held || HEAP_END - held::mark(held) <= held_bytes(row_tiles));
+                for index in 0..72 {
+                    let plan = Plan::new(&params, [index % 8, index / 8], grid, index);
+                    for block in (0..plan.blocks()).map(|number| plan.block(number)) {
+                        assert!(plan.places() * block.rows * plan.weights(&block) <= DST_TILES);
+                        let column = plan.depth() * ty.block_bytes();
+                        let weights = plan.weights(&block) * column;
+                        match params.through_ring() {
+                            true => assert!(column <= SLOT_BYTES && plan.weights(&block) <= SLOTS),
+                            false => assert!(weights <= WEIGHTS_SLOT || plan.in_place()),
+                        }
+                        assert!(held == 0 || BLOCK_K.is_multiple_of(plan.depth()));
+                        assert!(block.rows * plan.depth() * ACT_TILE_BYTES <= plan.acts_slot());
+                        for row in block.row..block.row + block.rows {
+                            for column in block.column..block.column + block.columns {
+                                assert!(seen.insert((row, column)), "{n_tiles} {row_tiles} {block:?}");
+                            }
                         }
                     }
-                }
-                let all: Vec<_> = (0..plan.blocks()).map(|number| plan.block(number)).collect();
-                let with_rows = all.iter().filter(|block| block.rows > 0).count() as u32;
-                assert_eq!(with_rows, plan.blocks_with_rows());
-                assert!(all[..with_rows as usize].iter().all(|block| block.rows > 0));
-                assert_eq!(plan.has_results(), all.iter().any(|block| block.rows > 0 && block.columns > 0));
-                let with_columns = (0..plan.blocks_with_columns()).map(|number| plan.with_columns(number));
-                let numbers =
-                    (0..).zip(&all).filter(|(_, block)| block.columns > 0).map(|(number, _)| number);
-                assert!(with_columns.eq(numbers));
-                let slices: u32 = (0..plan.depths()).map(|number| plan.slice(number).1).sum();
-                assert_eq!(slices, 20);
-                let end = match params.through_ring() {
-                    true => RING,
-                    false if is_held => held::mark(held),
-                    false => HEAP_END,
-                };
-                assert!(plan.acts_slots() >= 4);
-                assert!(plan.acts() + plan.acts_slots() * plan.acts_slot() <= end);
-                // Every block of the result finds its activations where they were sent for it, and the last one of those that have them lets them go.
-                let mut freed = 0;
-                for number in 0..with_rows {
-                    let (first, is_last) = plan.acts_of(number);
-                    for depth in 0..plan.depths() {
-                        assert!(freed <= first + depth && first + depth < freed + plan.acts_slots());
-                        let (of, slice) = plan.of_acts_block(first + depth);
-                        assert_eq!((plan.block(of).row, slice), (plan.block(number).row, depth));
-                        freed += u32::from(is_last);
+                    let all: Vec<_> = (0..plan.blocks()).map(|number| plan.block(number)).collect();
+                    let with_rows = all.iter().filter(|block| block.rows > 0).count() as u32;
+                    assert_eq!(with_rows, plan.blocks_with_rows());
+                    assert!(all[..with_rows as usize].iter().all(|block| block.rows > 0));
+                    assert_eq!(
+                        plan.has_results(),
+                        all.iter().any(|block| block.rows > 0 && block.columns > 0)
+                    );
+                    let with_columns =
+                        (0..plan.blocks_with_columns()).map(|number| plan.with_columns(number));
+                    let numbers =
+                        (0..).zip(&all).filter(|(_, block)| block.columns > 0).map(|(number, _)| number);
+                    assert!(with_columns.eq(numbers));
+                    let slices: u32 = (0..plan.depths()).map(|number| plan.slice(number).1).sum();
+                    assert_eq!(slices, 20);
+                    let end = match params.through_ring() {
+                        true => RING,
+                        false if is_held => held::mark(held),
+                        false => HEAP_END,
+                    };
+                    assert!(plan.acts_slots() >= 4);
+                    assert!(plan.acts() + plan.acts_slots() * plan.acts_slot() <= end);
+                    // Every block of the result finds its activations where they were sent for it, and the last one of those that have them lets them go.
+                    let mut freed = 0;
+                    for number in 0..with_rows {
+                        let (first, is_last) = plan.acts_of(number);
+                        for depth in 0..plan.depths() {
+                            assert!(freed <= first + depth && first + depth < freed + plan.acts_slots());
+                            let (of, slice) = plan.of_acts_block(first + depth);
+                            assert_eq!((plan.block(of).row, slice), (plan.block(number).row, depth));
+                            freed += u32::from(is_last);
+                        }
                     }
+                    assert_eq!(freed, plan.acts_blocks());
                 }
-                assert_eq!(freed, plan.acts_blocks());
             }
             assert_eq!(seen.len() as u32, n_tiles * row_tiles);
         }
@@ -535,7 +570,7 @@ mod tests {
                 held: 0,
                 is_f16: 0,
                 gate: 0,
-                first: 0,
+                part: ColumnPart::WHOLE,
                 pause: 0,
                 kept: 0,
                 link: Link::NONE,
@@ -558,7 +593,7 @@ mod tests {
                 held,
                 is_f16: 0,
                 gate,
-                first: 0,
+                part: ColumnPart::WHOLE,
                 pause: 0,
                 kept: 0,
                 link,
@@ -585,7 +620,7 @@ mod tests {
             held: 0,
             is_f16: 0,
             gate: 0,
-            first: 0,
+            part: ColumnPart::WHOLE,
             pause: 0,
             kept: 0,
             link: Link::NONE,

@@ -4,9 +4,9 @@ use super::elementwise::{self, Glu, gated, sfpu_allowed};
 use super::{Unsupported, check};
 use tt_kernel_abi::exact::GROUP_TILES;
 use tt_kernel_abi::exact_tiles::ExactTilesParams;
-use tt_kernel_abi::held::{self, GROUP_BYTES, MARK_BYTES, Owners, tiles_of};
+use tt_kernel_abi::held::{self, ColumnPart, GROUP_BYTES, MARK_BYTES, MOST_COLUMN_PARTS, Owners, tiles_of};
 use tt_kernel_abi::matmul::{ROW_GROUP, TILE};
-use tt_kernel_abi::matmul_block::{BlockParams, Gate, block_weights, held_bytes};
+use tt_kernel_abi::matmul_block::{BlockParams, Gate, block_weights, columns_at_once, held_bytes};
 use tt_kernel_abi::norm_order::{self, NormOrderParams};
 use tt_kernel_abi::operators::kernel;
 use tt_kernel_abi::order::{OrderParams, STRIP_TILES, flags_for};
@@ -51,13 +51,19 @@ fn worth_rows(product: &OpDescriptor) -> bool {
     product.src1.ne[1] > ROW_GROUP
 }
 
-/// Tiles of columns of which L1 holds all tiles of K, at most, of each of so many matrices (`sides`) like a product's.
+/// Tiles of columns of which the tiles that have them in common hold all tiles of K, at most, of each of so many matrices (`sides`) like a product's.
 fn most_columns(product: &OpDescriptor, sides: u32, grid: [u32; 2]) -> u32 {
     let row_tiles = product.src1.ne[1].div_ceil(TILE);
-    let Owners { parts, members, .. } = Owners::new(row_tiles, [0, 0], grid, 0);
+    let members = Owners::new(row_tiles, [0, 0], grid, 0).members;
     let groups = (held_bytes(row_tiles) / sides - MARK_BYTES) / GROUP_BYTES;
     let per_column = product.src0.ne[0].div_ceil(TILE * GROUP_TILES as u32).max(1);
-    groups.saturating_mul(members) / per_column * parts
+    groups.saturating_mul(members) / per_column
+}
+
+/// Tiles of columns that tiles of the grid have in common, at most.
+fn shared_columns(product: &OpDescriptor, grid: [u32; 2]) -> u32 {
+    let owners = Owners::new(product.src1.ne[1].div_ceil(TILE), [0, 0], grid, 0);
+    product.src0.ne[1].div_ceil(TILE).div_ceil(owners.parts)
 }
 
 /// Whether the kernels can compute a product in blocks, but for the type of its weights.
@@ -70,22 +76,21 @@ fn fits_blocks(product: &OpDescriptor) -> bool {
     plain && columns && one(src0) && one(src1) && is_even(src1) && src1.ne[1] > 1
 }
 
-/// The parts by columns that tiles are made of at a time, of the weights of so many products (`sides`) for which that [is worth it](worth_block_tiles): first column, and how many. As few as L1 allows, of the same size but for the last one.
+/// The parts by columns that tiles are made of at a time, of the weights of so many products (`sides`) for which that [is worth it](worth_block_tiles): as few as L1 allows.
 pub fn block_tiles(
     product: &OpDescriptor,
     sides: u32,
     grid: [u32; 2],
-) -> impl Iterator<Item = (u32, u32)> + use<> {
-    let n = product.src0.ne[1];
-    let n_tiles = n.div_ceil(TILE);
-    let parts = n_tiles.div_ceil(most_columns(product, sides, grid).max(1)).max(1);
-    let owners = Owners::new(product.src1.ne[1].div_ceil(TILE), [0, 0], grid, 0);
-    // Every owner has as many columns as every other.
-    let columns = n_tiles.div_ceil(parts).next_multiple_of(owners.parts).max(1) * TILE;
-    (0..n).step_by(columns as usize).map(move |first| (first, columns.min(n - first)))
+) -> impl Iterator<Item = ColumnPart> + use<> {
+    let (shared, most) = (shared_columns(product, grid).max(1), most_columns(product, sides, grid));
+    let at_once = columns_at_once(product.src1.ne[1].div_ceil(TILE), sides);
+    let of = |parts: u32| ColumnPart { number: 0, parts, run: at_once.min(shared.div_ceil(parts)) };
+    let fits = |part: &ColumnPart| part.count(shared) <= most;
+    let first = (1..shared).map(of).find(fits).unwrap_or(of(shared));
+    (0..first.parts).map(move |number| ColumnPart { number, ..first })
 }
 
-/// The steps for columns `first` and on of a product of weights without a second rounding, a part of [`block_tiles`]: one leaves tiles of type `tiles` ([`block_weights_type`]) in L1, the other one
+/// The steps for a part by columns ([`block_tiles`]) of a product of weights without a second rounding: one leaves tiles of type `tiles` ([`block_weights_type`]) in L1, the other one
 /// multiplies them with `src1`, as [`order_blocks`] has made it for that type of what the product multiplied with. Nothing may be between them ([`needs_next`]).
 ///
 /// # Errors
@@ -93,21 +98,17 @@ pub fn block_tiles(
 /// They are not of one shape, or it is none for which that is worth it.
 pub fn blocks_of_tiles(
     product: &OpDescriptor,
-    [first, columns]: [u32; 2],
+    part: ColumnPart,
     tiles: ElementType,
     src1: &TensorView,
     grid: [u32; 2],
 ) -> Result<[OpDescriptor; 2], Unsupported> {
-    let part = Part { first, columns, sides: 1, tiles, grid };
-    let made = part.tiles_of(product, 0)?;
-    let mut dst = product.dst;
-    dst.addr += u64::from(first) * dst.nb[0];
-    dst.ne[0] = columns;
-    let blocks = in_blocks(&OpDescriptor { dst, ..*product }, tiles, src1)?;
-    Ok([made, part.of_held(&made, blocks)])
+    let held = InTiles { part, sides: 1, tiles, grid };
+    let made = held.tiles_of(product, 0)?;
+    Ok([made, held.multiplied(&made, in_blocks(product, tiles, src1)?)])
 }
 
-/// The steps for columns `first` and on of [`blocks_gated`] of two products of weights without a second rounding, a part of [`block_tiles`] of two sides: two leave tiles in L1, the last one multiplies them.
+/// The steps for a part by columns ([`block_tiles`] of two sides) of [`blocks_gated`] of two products of weights without a second rounding: two leave tiles in L1, the last one multiplies them.
 /// Operands are as for [`blocks_gated`] and [`blocks_of_tiles`].
 ///
 /// # Errors
@@ -120,63 +121,70 @@ pub fn blocks_of_tiles(
 pub fn blocks_gated_of_tiles(
     function: Glu,
     products: [&OpDescriptor; 2],
-    [first, columns]: [u32; 2],
+    part: ColumnPart,
     tiles: ElementType,
     src1: &TensorView,
     dst: &TensorView,
     next: ElementType,
     grid: [u32; 2],
 ) -> Result<[OpDescriptor; 3], Unsupported> {
-    let part = Part { first, columns, sides: 2, tiles, grid };
-    let [x, gate] = [part.tiles_of(products[0], 0)?, part.tiles_of(products[1], 1)?];
+    let held = InTiles { part, sides: 2, tiles, grid };
+    let [x, gate] = [held.tiles_of(products[0], 0)?, held.tiles_of(products[1], 1)?];
     let blocks = gated_blocks(function, products, tiles, src1, dst, next)?;
-    Ok([x, gate, part.of_held(&x, blocks)])
+    Ok([x, gate, held.multiplied(&x, blocks)])
+}
+
+/// Whether a step computes some columns of what it has for a result, and others the rest ([`block_tiles`]).
+pub fn is_part_of_columns(step: &OpDescriptor) -> bool {
+    step.params_of::<kernel::MatmulBlock>().is_some_and(|params| params.part.parts > 1)
 }
 
 /// A part by columns of one or two products of exact weights, by way of tiles.
-struct Part {
-    first: u32,
-    columns: u32,
+struct InTiles {
+    part: ColumnPart,
     sides: u32,
     tiles: ElementType,
     grid: [u32; 2],
 }
 
-impl Part {
+impl InTiles {
     /// The step that makes the tiles of one of them.
     fn tiles_of(&self, product: &OpDescriptor, side: u32) -> Result<OpDescriptor, Unsupported> {
-        let &Self { first, columns, sides, tiles, grid } = self;
+        let &Self { part, sides, tiles, grid } = self;
         let is_f16 = match tiles {
             ElementType::TilesF16 => 1,
             ElementType::TilesBf16 => 0,
             other => return Err(format!("{other:?} of exact weights").into()),
         };
-        let [k, n, ..] = product.src0.ne;
-        let is_part = first.is_multiple_of(TILE) && first.checked_add(columns).is_some_and(|end| end <= n);
-        let n_tiles = columns.div_ceil(TILE);
-        let has_room = (1..=most_columns(product, sides, grid)).contains(&n_tiles);
+        let [k, n, rows, ..] = [product.src0.ne[0], product.src0.ne[1], product.src1.ne[1]];
+        let (n_tiles, k_tiles, row_tiles) = (n.div_ceil(TILE), k.div_ceil(TILE), rows.div_ceil(TILE));
         let is_worth =
             if sides == 1 { worth_block_tiles(product, grid) } else { worth_gated_tiles(product, grid) };
-        if !is_worth || !is_part || !has_room || grid[0] * grid[1] != product.cores {
-            let end = u64::from(first) + u64::from(columns);
-            return Err(format!("columns {first} to {end} of {:?} in L1", product.src0.ne).into());
+        if !is_worth || grid[0] * grid[1] != product.cores {
+            return Err(format!("{:?} as tiles in L1, for {rows} rows", product.src0.ne).into());
         }
-        let (k_tiles, row_tiles) = (k.div_ceil(TILE), product.src1.ne[1].div_ceil(TILE));
-        let at = held::first(n_tiles, k_tiles, sides, Owners::new(row_tiles, [0, 0], grid, 0));
+        let ColumnPart { number, parts, run } = part;
+        let is_part = number < parts && parts <= MOST_COLUMN_PARTS;
+        let is_run = (1..=columns_at_once(row_tiles, sides)).contains(&run);
+        let has_room =
+            || (1..=most_columns(product, sides, grid)).contains(&part.count(shared_columns(product, grid)));
+        if !is_part || !is_run || !has_room() {
+            return Err(
+                format!("part {number} of {parts} of the columns of {:?} in L1", product.src0.ne).into()
+            );
+        }
+        let at = held::first(n_tiles, k_tiles, sides, part, Owners::new(row_tiles, [0, 0], grid, 0));
         let at = held::of_side(at, side, sides);
-        let params = ExactTilesParams { first: first / TILE, n_tiles, k_tiles, row_tiles, at, is_f16 };
+        let params = ExactTilesParams { n_tiles, part, k_tiles, row_tiles, at, is_f16 };
         let op = OpDescriptor::of::<kernel::ExactTiles>(&params, product.cores);
         Ok(OpDescriptor { src0: product.src0, ..op })
     }
 
     /// A step in blocks that multiplies with what `made`, the first of these steps, and the others have left.
-    fn of_held(&self, made: &OpDescriptor, blocks: OpDescriptor) -> OpDescriptor {
+    fn multiplied(&self, made: &OpDescriptor, blocks: OpDescriptor) -> OpDescriptor {
         let of = made.params.get::<kernel::ExactTiles>();
         let mut params = *blocks.params.get::<kernel::MatmulBlock>();
-        (params.n_tiles, params.held, params.is_f16) = (of.n_tiles, of.at, of.is_f16);
-        if self.sides == 2 {
-            params.first = of.first;
-        }
+        (params.part, params.held, params.is_f16) = (self.part, of.at, of.is_f16);
         let mut more = blocks.more;
         more[2] = TensorView::NONE;
         let params = Params::of::<kernel::MatmulBlock>(&params);
@@ -391,7 +399,7 @@ fn in_blocks(
         held: 0,
         is_f16: 0,
         gate: Gate::None as u32,
-        first: 0,
+        part: ColumnPart::WHOLE,
         pause: 0,
         kept: 0,
         link: Link::NONE,
@@ -446,29 +454,24 @@ mod tests {
         {
             let product = product(exact, [k, n, rows]);
             let src1 = TensorView { addr: 9 << 30, ..block_form(&product.src1) };
-            let mut next = 0;
-            for (first, columns) in block_tiles(&product, 1, GRID) {
-                assert!(first == next && columns > 0);
-                next += columns;
-                let part = [first, columns];
+            let (shared, mut columns) = (shared_columns(&product, GRID), 0);
+            let all: Vec<_> = block_tiles(&product, 1, GRID).collect();
+            for (number, &part) in all.iter().enumerate() {
+                assert_eq!((part.number, part.parts), (number as u32, all.len() as u32));
+                columns += part.count(shared);
                 let [made, step] =
                     blocks_of_tiles(&product, part, ElementType::TilesF16, &src1, GRID).unwrap();
                 let tiles = made.params.get::<kernel::ExactTiles>();
                 let params = step.params.get::<kernel::MatmulBlock>();
-                assert_eq!(
-                    (tiles.first, tiles.n_tiles, params.n_tiles),
-                    (first / TILE, columns / TILE, columns / TILE)
-                );
-                assert_eq!(
-                    (step.dst.ne[0], step.dst.addr),
-                    (columns, product.dst.addr + 4 * u64::from(first))
-                );
+                assert_eq!([tiles.part, params.part], [part; 2]);
+                assert_eq!([tiles.n_tiles, params.n_tiles], [n / TILE; 2]);
+                assert_eq!((step.dst, is_part_of_columns(&step)), (product.dst, all.len() > 1));
                 assert_eq!((params.held, params.row_tiles), (tiles.at, tiles.row_tiles));
                 assert_eq!([params.is_f16, tiles.is_f16], [1; 2]);
                 let held = HEAP_END - held::mark(tiles.at);
                 assert!(held <= held_bytes(params.row_tiles), "{k} x {n}, {rows} rows: {held}");
             }
-            assert_eq!(next, n);
+            assert_eq!(columns, shared);
         }
         let parts =
             |shape, sides, rows| block_tiles(&product(exact, [shape, 14336, rows]), sides, GRID).count();
@@ -480,12 +483,14 @@ mod tests {
     fn tiles_are_of_the_products_weights() {
         let product = product(ElementType::Exact(Kind::Scale), [512, 256, 64]);
         let src1 = TensorView { addr: 6 << 24, ..block_form(&product.src1) };
-        for part in [[0, 288], [16, 32], [32, 256], [0, 0]] {
+        // No part; none that has columns; columns that are in no block together.
+        for [number, parts, run] in [[1, 1, 1], [0, 0, 1], [1, 2, 1], [0, 2, 0], [0, 2, 9]] {
+            let part = ColumnPart { number, parts, run };
             let steps = blocks_of_tiles(&product, part, ElementType::TilesBf16, &src1, GRID);
             assert!(steps.is_err(), "{part:?}");
         }
         // Other workers than those of the product.
-        let steps = |tiles, grid| blocks_of_tiles(&product, [0, 256], tiles, &src1, grid);
+        let steps = |tiles, grid| blocks_of_tiles(&product, ColumnPart::WHOLE, tiles, &src1, grid);
         assert!(steps(ElementType::TilesBf16, [8, 8]).is_err());
         // What weights do not become.
         assert!(steps(ElementType::TilesBfp8, GRID).is_err());

@@ -34,8 +34,8 @@ pub use matmul::{
 };
 pub use matmul_block::{
     block_form, block_tiles, block_weights_type, blocks, blocks_gated, blocks_gated_of_tiles,
-    blocks_of_tiles, glu_blocks, needs_next, order_blocks, rms_norm_blocks, worth_block_tiles, worth_blocks,
-    worth_gated_tiles, worth_rms_norm_blocks,
+    blocks_of_tiles, glu_blocks, is_part_of_columns, needs_next, order_blocks, rms_norm_blocks,
+    worth_block_tiles, worth_blocks, worth_gated_tiles, worth_rms_norm_blocks,
 };
 pub use recurrent::{recurrent, solve_tri};
 pub use relay::{End, relay};

@@ -72,10 +72,10 @@ fn parts_are_what_they_are_in_the_whole() {
     let device = simulator();
     for (kind, tiles) in [Kind::Scale, Kind::SuperMin].into_iter().zip(TILES) {
         for rows in [64, 192] {
-            let of = |columns| product(&device, &mut Rng::new(1), kind, [768, 320, rows], columns, tiles).0;
+            let of = |cut| product(&device, &mut Rng::new(1), kind, [96, 9216, rows], cut, tiles).0;
             let whole = of(None);
             assert!(
-                [32, 96, 160, 288].into_iter().all(|columns| of(Some(columns)) == whole),
+                [[2, 1], [4, 1], [2, 2]].into_iter().all(|cut| of(Some(cut)) == whole),
                 "{kind:?}, {rows} rows"
             );
         }
@@ -126,16 +126,16 @@ fn check(errors: &Errors, tiles: ElementType, what: &str) {
 fn products_of_many_rows() {
     let device = simulator();
     for kind in Kind::ALL {
-        for ([k, n, rows], columns) in [
+        for ([k, n, rows], cut) in [
             ([576, 96, 33], None),
-            ([288, 416, 64], Some(160)),
+            ([288, 4160, 64], Some([2, 1])),
             ([1024, 320, 130], None),
             ([256, 1024, 512], None),
-            ([800, 288, 300], Some(96)),
+            ([800, 608, 300], Some([2, 1])),
         ] {
             for tiles in TILES {
                 let mut rng = Rng::new(rows as u64);
-                let (_, errors) = product(&device, &mut rng, kind, [k, n, rows], columns, tiles);
+                let (_, errors) = product(&device, &mut rng, kind, [k, n, rows], cut, tiles);
                 println!("{kind:?} {k} x {n}, {rows} rows, {tiles:?}: {errors:?}");
                 check(&errors, tiles, &format!("{kind:?} {k} x {n}, {rows} rows"));
             }
@@ -160,9 +160,9 @@ fn it_does_not_race() {
             }
         }
         let kind = Kind::ALL[seed as usize % Kind::ALL.len()];
-        for (rows, columns) in [(70, Some(96)), (140, None), (300, Some(96))] {
+        for (n, rows, cut) in [(544, 70, Some([2, 1])), (160, 140, None), (160, 300, Some([2, 2]))] {
             let tiles = ElementType::TilesF16;
-            let (_, errors) = product(&device, &mut Rng::new(seed), kind, [1184, 160, rows], columns, tiles);
+            let (_, errors) = product(&device, &mut Rng::new(seed), kind, [1184, n, rows], cut, tiles);
             check(&errors, tiles, &format!("seed {seed}: {kind:?}, {rows} rows"));
         }
         // Columns of the grid, too, have several tiles.
@@ -180,13 +180,13 @@ fn the_vendors_simulator_gives_the_same_bytes() {
     };
     let devices = [simulator(), open(&format!("ttsim:{}", library.to_string_lossy()))];
     for kind in Kind::ALL {
-        for (([k, n, rows], columns), tiles) in [([416, 160, 40], Some(96)), ([800, 64, 140], None)]
+        for (([k, n, rows], cut), tiles) in [([96, 2400, 40], Some([2, 1])), ([800, 64, 140], None)]
             .into_iter()
             .flat_map(|case| TILES.map(|tiles| (case, tiles)))
         {
             let [ours, theirs] = devices
                 .each_ref()
-                .map(|device| product(device, &mut Rng::new(3), kind, [k, n, rows], columns, tiles).0);
+                .map(|device| product(device, &mut Rng::new(3), kind, [k, n, rows], cut, tiles).0);
             assert!(ours == theirs, "{kind:?}, {rows} rows, {tiles:?}: other bytes");
         }
         for tiles in TILES {

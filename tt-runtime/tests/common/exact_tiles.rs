@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tt_kernel_abi::exact::Kind;
-use tt_kernel_abi::held::{LARGEST_F16, WEIGHTS_UP};
+use tt_kernel_abi::held::{ColumnPart, LARGEST_F16, WEIGHTS_UP};
 use tt_runtime::layout::{Form, GgmlType, pack};
 use tt_runtime::ops::elementwise::Glu;
 use tt_runtime::{Allocation, Device, ElementType, Error, OpDescriptor, TensorView, ops};
@@ -50,41 +50,38 @@ pub fn of_blocks(rng: &mut Rng, ty: GgmlType, k: usize, n: usize) -> (Matrix, Ve
     (Matrix { kind, k, n, count: 1, bytes, weights: Vec::new() }, values)
 }
 
-/// Steps of a product by way of tiles, in parts of `columns` columns, or of as many as L1 has room for.
+/// Steps of a product by way of tiles, in [parts].
 fn steps(
     device: &Arc<Device>,
     product: &OpDescriptor,
     ordered: &TensorView,
-    columns: Option<u32>,
+    cut: Option<[u32; 2]>,
     tiles: ElementType,
 ) -> Vec<[OpDescriptor; 2]> {
     let (width, height) = device.info().expect("it boots").grid;
     let grid = [width, height];
     assert!(ops::worth_block_tiles(product, grid), "{:?}, rows {:?}", product.src0, product.src1.ne);
     let part = |part| ops::blocks_of_tiles(product, part, tiles, ordered, grid).expect("supported");
-    parts(product, 1, grid, columns).into_iter().map(part).collect()
+    parts(product, 1, grid, cut).into_iter().map(part).collect()
 }
 
-/// First column and number of columns of the parts of so many products: parts of `columns` columns, or of as many as L1 has room for.
-fn parts(product: &OpDescriptor, sides: u32, grid: [u32; 2], columns: Option<u32>) -> Vec<[u32; 2]> {
-    let n = product.src0.ne[1];
-    match columns {
-        None => ops::block_tiles(product, sides, grid).map(<[u32; 2]>::from).collect(),
-        Some(columns) => {
-            (0..n).step_by(columns as usize).map(|first| [first, columns.min(n - first)]).collect()
-        }
+/// The parts by columns of so many products: so many, of runs of so many columns (`cut`), or as L1 has room.
+fn parts(product: &OpDescriptor, sides: u32, grid: [u32; 2], cut: Option<[u32; 2]>) -> Vec<ColumnPart> {
+    match cut {
+        None => ops::block_tiles(product, sides, grid).collect(),
+        Some([parts, run]) => (0..parts).map(|number| ColumnPart { number, parts, run }).collect(),
     }
 }
 
 /// Runs a product by way of tiles: the result's bytes.
-fn run(device: &Arc<Device>, product: &OpDescriptor, columns: Option<u32>, tiles: ElementType) -> Vec<u8> {
+fn run(device: &Arc<Device>, product: &OpDescriptor, cut: Option<[u32; 2]>, tiles: ElementType) -> Vec<u8> {
     let form = ops::block_form(&product.src1);
     let (_o, at) = upload(device, &vec![0; form.span() as usize], 0);
     let ordered = TensorView { addr: at, ..form };
     let mut stream = device.stream();
     let order = ops::order_blocks(&product.src1, &ordered, tiles, product.cores).expect("supported");
     stream.push(&order).expect("open");
-    for steps in steps(device, product, &ordered, columns, tiles) {
+    for steps in steps(device, product, &ordered, cut, tiles) {
         assert!(ops::needs_next(&steps[0]) && !ops::needs_next(&steps[1]));
         stream.push_together(&steps).expect("open");
     }
@@ -125,19 +122,19 @@ pub struct Errors {
     pub of_tiles: f64,
 }
 
-/// A product of many rows by way of tiles, in parts of `columns` columns: the bytes, and the errors.
+/// A product of many rows by way of tiles, in [parts]: the bytes, and the errors.
 pub fn product(
     device: &Arc<Device>,
     rng: &mut Rng,
     kind: Kind,
     [k, n, rows]: [usize; 3],
-    columns: Option<u32>,
+    cut: Option<[u32; 2]>,
     tiles: ElementType,
 ) -> (Vec<u8>, Errors) {
     let mut matrix = matrix(rng, kind, [k, n], tiles);
     let x = activations(rng, k * rows);
     let product = Product::new(device, &matrix, &x);
-    let got = run(device, &product.op, columns, tiles);
+    let got = run(device, &product.op, cut, tiles);
     let near: Vec<f32> = x.iter().map(|&x| rounded(x)).collect();
     let products =
         |matrix: &Matrix| -> Vec<f64> { near.chunks(k).flat_map(|row| matrix.times(0, row)).collect() };
@@ -170,13 +167,13 @@ pub fn largest_error(
     errors.fold(0.0, |largest, error| if error.is_nan() { f64::INFINITY } else { largest.max(error) })
 }
 
-/// Function, K, columns and rows of two products, and in parts of how many columns: each tile of the grid's columns has one tile of rows or several; not all full; blocks of one
+/// Function, K, columns and rows of two products, and their [parts]: each tile of the grid's columns has one tile of rows or several; not all full; blocks of one
 /// column and of several; several groups of K.
-pub const GATED: &[(Glu, [usize; 3], Option<u32>)] = &[
+pub const GATED: &[(Glu, [usize; 3], Option<[u32; 2]>)] = &[
     (Glu::Swiglu, [576, 320, 140], None),
-    (Glu::Geglu, [288, 448, 300], Some(160)),
-    (Glu::Swiglu, [1056, 1024, 200], Some(640)),
-    (Glu::Geglu, [64, 64, 600], Some(32)),
+    (Glu::Geglu, [288, 1024, 300], Some([3, 1])),
+    (Glu::Swiglu, [1056, 1024, 200], Some([2, 1])),
+    (Glu::Geglu, [64, 640, 160], Some([2, 2])),
 ];
 
 /// Two products of one shape with the same activations.
@@ -209,7 +206,7 @@ pub fn gated(
     device: &Arc<Device>,
     rng: &mut Rng,
     kind: Kind,
-    &(function, shape, columns): &(Glu, [usize; 3], Option<u32>),
+    &(function, shape, cut): &(Glu, [usize; 3], Option<[u32; 2]>),
     tiles: ElementType,
 ) -> Vec<u8> {
     let (width, height) = device.info().expect("it boots").grid;
@@ -229,7 +226,7 @@ pub fn gated(
     let unit = ops::glu_blocks(function, false, &[], [&x.dst, &gate.dst], &alone, tiles, workers);
     stream.push(&unit.expect("supported")).expect("open");
     assert!(ops::worth_gated_tiles(x, grid), "{shape:?}");
-    for part in parts(x, 2, grid, columns) {
+    for part in parts(x, 2, grid, cut) {
         let steps =
             ops::blocks_gated_of_tiles(function, [x, gate], part, tiles, &ordered, &together, tiles, grid);
         let steps = steps.expect("supported");

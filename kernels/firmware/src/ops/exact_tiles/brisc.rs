@@ -38,7 +38,7 @@ pub fn run(launch: &TileLaunch, params: &ExactTilesParams) {
         if asked < held.count() && is_free {
             launch.progress(asked);
             let (n_tile, group) = held.group(asked);
-            let at = u64::from(params.first + n_tile) * src.nb[1] + u64::from(group) * src.nb[0];
+            let at = u64::from(n_tile) * src.nb[1] + u64::from(group) * src.nb[0];
             let bytes = kind.group_bytes(tiles(params.k_tiles, group) as usize) as u32;
             noc.set_read_id(id(asked));
             noc.read_shards(&shards, &mut shard, at, slot(launch, asked).part(0, bytes));

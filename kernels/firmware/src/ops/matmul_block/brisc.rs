@@ -35,7 +35,7 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let Some(plan) = plan(launch, params) else { return };
     let [place, grid] = handout::place();
     let owners = Owners::new(params.row_tiles, place, grid, launch.index);
-    let held = Held::new(params.n_tiles, params.k_tiles, owners, params.held);
+    let held = Held::new(params.n_tiles, params.k_tiles, params.part, owners, params.held);
     if params.held != 0 {
         check(launch, params);
     }

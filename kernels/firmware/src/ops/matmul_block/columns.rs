@@ -24,7 +24,7 @@ pub struct Blocks {
 impl Blocks {
     /// Those of a plan.
     pub fn new(plan: Plan) -> Self {
-        let block = Block { row: 0, rows: 0, column: 0, columns: 0 };
+        let block = Block { row: 0, rows: 0, column: 0, number: 0, columns: 0 };
         Self { plan, block, next: 0, depth: plan.depths() }
     }
 
@@ -140,7 +140,7 @@ impl HeldColumns {
                     None => (number, 0),
                     Some(column) => (column, self.apart),
                 };
-                let (member, at) = self.held.find(block.column + column, first);
+                let (member, at) = self.held.find(block.number + column, first);
                 *next = (row_tile(member), at + from);
             }
             let (node, at) = *next;

@@ -54,7 +54,7 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     };
     let mut stream = Handout::new(&noc, ring(&plan), members, blocks);
     let [columns, rows, ..] = launch.op.dst.ne;
-    let order = (params.sides() == 2).then(|| (OrderParams::of([columns, rows]), params.first));
+    let order = (params.sides() == 2).then(|| OrderParams::of([columns, rows]));
     let (first, turn) = (first_row(launch), Turn { first: 0, rows: 0 });
     let mut results = Results { launch, plan, number: 0, written: 0, row: 0, first, turn, order };
     let addends = addend(launch);
@@ -186,8 +186,8 @@ struct Results<'a> {
     /// Where this tile's turns begin, and that of the block.
     first: u32,
     turn: Turn,
-    /// Of gated units: where the tiles go, among the activations of the product that comes next, and how many columns are in front of this step's.
-    order: Option<(OrderParams, u32)>,
+    /// Of gated units: where the tiles go, among the activations of the product that comes next.
+    order: Option<OrderParams>,
 }
 
 impl Results<'_> {
@@ -196,11 +196,11 @@ impl Results<'_> {
     }
 
     /// Sends the tiles of a block of gated units.
-    fn send_tiles(&self, noc: &mut Noc, block: &Block, (order, before): &(OrderParams, u32)) {
+    fn send_tiles(&self, noc: &mut Noc, block: &Block, order: &OrderParams) {
         let from = results(self.launch, self.written);
         for tile in 0..block.rows * block.columns {
             let (row, column) = (tile / block.columns, tile % block.columns);
-            let to = order.offset(block.row + row, before + block.column + column);
+            let to = order.offset(block.row + row, block.column + column);
             let dst = DramAddr(self.launch.op.dst.addr + u64::from(to));
             noc.write_dram(from.part(tile * ACT_TILE_BYTES, ACT_TILE_BYTES), dst);
         }

@@ -34,7 +34,7 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
             let (first, count) = plan.slice(depth);
             let (weights, column) = match plan.in_place() && block.columns > 0 {
                 true => {
-                    let (at, column) = plan.place(block.column, first);
+                    let (at, column) = plan.place(&block, first);
                     (launch.l1(at, count * tile), column)
                 }
                 false => (brisc::RING.slot(of_columns), count * tile),
