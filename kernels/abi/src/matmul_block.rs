@@ -234,11 +234,11 @@ pub struct Plan {
     /// The first group of rows, and from one to the next.
     first_group: u32,
     group_step: u32,
-    /// Columns of tiles: which of those from the first one on, how many, how many at once.
-    part: ColumnPart,
+    /// Columns of tiles: first one, how many, how many at once, and from the first of these to the first of the next ones. (Blocks are asked for often, and cores take tens of clocks for a division.)
     first_column: u32,
     columns: u32,
     at_once: u32,
+    stride: u32,
     /// Products.
     sides: u32,
     /// Blocks that Dst holds at once.
@@ -281,21 +281,22 @@ impl Plan {
         };
         // A part of very few columns may have none.
         let steps = if steps > 0 { steps } else { 1 };
+        let stride = if part.parts > 1 { part.parts * part.run } else { at_once };
         let ring = params.through_ring();
         let depth = match ring {
             true => block_weights,
             false => depth(block_weights / (at_once * sides), sides, held > 0, spread),
         };
         Self {
-            part,
             k_tiles,
             row_tiles,
             rows,
             first_group,
             group_step,
-            first_column,
+            first_column: first_column + part.column(0),
             columns,
             at_once,
+            stride,
             sides,
             places,
             depth,
@@ -342,7 +343,7 @@ impl Plan {
         Block {
             row,
             rows: if left < self.rows { left } else { self.rows },
-            column: self.first_column + self.part.column(done),
+            column: self.first_column + step * self.stride,
             number: done,
             columns: if of_columns < self.at_once { of_columns } else { self.at_once },
         }

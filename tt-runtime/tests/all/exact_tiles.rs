@@ -159,11 +159,13 @@ fn it_does_not_race() {
                 assert!(error <= 1.0, "seed {seed}: {kind:?} {k} {tiles:?}: {error}");
             }
         }
-        let kind = Kind::ALL[seed as usize % Kind::ALL.len()];
+        // The same bytes as without delays. (Among so many sums there may be one that the matrix unit gets wrong: it cancels to -1 in the last bit, `accumulate.rs` of the simulator.)
+        let (kind, at_once) = (Kind::ALL[seed as usize % Kind::ALL.len()], open("sim,rows=1"));
         for (n, rows, cut) in [(544, 70, Some([2, 1])), (160, 140, None), (160, 300, Some([2, 2]))] {
-            let tiles = ElementType::TilesF16;
-            let (_, errors) = product(&device, &mut Rng::new(seed), kind, [1184, n, rows], cut, tiles);
-            check(&errors, tiles, &format!("seed {seed}: {kind:?}, {rows} rows"));
+            let of = |device| {
+                product(device, &mut Rng::new(seed), kind, [1184, n, rows], cut, ElementType::TilesF16).0
+            };
+            assert!(of(&device) == of(&at_once), "seed {seed}: {kind:?}, {rows} rows: other bytes");
         }
         // Columns of the grid, too, have several tiles.
         let device = open(&format!("sim,rows=3,async={seed}"));
