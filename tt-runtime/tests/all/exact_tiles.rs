@@ -182,7 +182,7 @@ fn the_vendors_simulator_gives_the_same_bytes() {
     };
     let devices = [simulator(), open(&format!("ttsim:{}", library.to_string_lossy()))];
     for kind in Kind::ALL {
-        for (([k, n, rows], cut), tiles) in [([96, 2400, 40], Some([2, 1])), ([800, 64, 140], None)]
+        for (([k, n, rows], cut), tiles) in [([96, 2592, 40], Some([2, 1])), ([800, 64, 140], None)]
             .into_iter()
             .flat_map(|case| TILES.map(|tiles| (case, tiles)))
         {
