@@ -167,9 +167,12 @@ pub fn largest_error(
     errors.fold(0.0, |largest, error| if error.is_nan() { f64::INFINITY } else { largest.max(error) })
 }
 
-/// Function, K, columns and rows of two products, and their [parts]: each tile of the grid's columns has one tile of rows or several; not all full; blocks of one
+/// Function, K, columns and rows of two products, and their [parts].
+pub type Gated = (Glu, [usize; 3], Option<[u32; 2]>);
+
+/// Such products: each tile of the grid's columns has one tile of rows or several; not all full; blocks of one
 /// column and of several; several groups of K.
-pub const GATED: &[(Glu, [usize; 3], Option<[u32; 2]>)] = &[
+pub const GATED: &[Gated] = &[
     (Glu::Swiglu, [576, 320, 140], None),
     (Glu::Geglu, [288, 1024, 300], Some([3, 1])),
     (Glu::Swiglu, [1056, 1024, 200], Some([2, 1])),
@@ -206,7 +209,7 @@ pub fn gated(
     device: &Arc<Device>,
     rng: &mut Rng,
     kind: Kind,
-    &(function, shape, cut): &(Glu, [usize; 3], Option<[u32; 2]>),
+    &(function, shape, cut): &Gated,
     tiles: ElementType,
 ) -> Vec<u8> {
     let (width, height) = device.info().expect("it boots").grid;

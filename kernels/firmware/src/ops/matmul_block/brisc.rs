@@ -46,7 +46,8 @@ pub fn run(launch: &TileLaunch, params: &BlockParams) {
     let members = if is_spread(params.row_tiles) { Members::row() } else { Members::alone() };
     let total = plan.blocks_with_columns() * plan.depths();
     let mut stream = Handout::new(&noc, RING, members, total);
-    let (mut columns, mut held) = (Columns::new(launch.op, params, noc.banks()), HeldColumns::new(held, params));
+    let (mut columns, mut held) =
+        (Columns::new(launch.op, params, noc.banks()), HeldColumns::new(held, params));
     let mut blocks = Blocks::new(plan);
     while !stream.is_done() {
         stream.step(&mut noc, &mut |noc, number, slot| {
