@@ -6,7 +6,7 @@
 //!        DRAM --NoC 1--> NCRISC --a column of it-->    ACTS ----^
 //! ```
 //!
-//! Weights that the step before has left in L1 ([`tt_kernel_abi::held`]) lie on the tiles of the row of the grid, from where BRISC reads them; where each tile has columns of its own, TRISC0 has
+//! Weights that the step before, or of a gated unit the two steps before, left in L1 ([`tt_kernel_abi::held`]) lie on the tiles of the row of the grid, from where BRISC reads them; where each tile has columns of its own, TRISC0 has
 //! them unpacked from where they are, and BRISC has nothing to do. They have been there since before the launch, and nobody writes to them.
 //!
 //! With one tile of rows weights come through the ring that outlives steps ([`crate::ops::ahead`]), a column's part of a block of K in a slot: BRISC reads them whenever it has nothing else to do, also before the launch. TRISC0 waits for the slots of
