@@ -266,12 +266,14 @@ impl Plan {
         let groups = row_tiles.div_ceil(rows);
         let (first_group, group_step) = if spread { (place[0], grid[0]) } else { (0, 1) };
         let (first_column, columns) = crate::matmul::share(n_tiles, owners.part, owners.parts);
+        // A part of very few columns may have none: a block without columns then.
         let (columns, most) = (part.count(columns), part.count(n_tiles.div_ceil(owners.parts)));
+        let most = if most > 0 { most } else { 1 };
         let (fit, places) = (columns_at_once(row_tiles, sides), places(row_tiles, sides));
         let (steps, at_once) = match part.parts {
             0..=1 => {
                 let steps = most.div_ceil(fit);
-                (steps, if steps > 0 { most.div_ceil(steps) } else { 1 })
+                (steps, most.div_ceil(steps))
             }
             // Columns of a block are side by side.
             _ => {
@@ -279,8 +281,6 @@ impl Plan {
                 (most.div_ceil(at_once), at_once)
             }
         };
-        // A part of very few columns may have none.
-        let steps = if steps > 0 { steps } else { 1 };
         let stride = if part.parts > 1 { part.parts * part.run } else { at_once };
         let ring = params.through_ring();
         let depth = match ring {
@@ -466,6 +466,23 @@ mod tests {
     use crate::ring::{SLOT_BYTES, SLOTS};
     use std::collections::BTreeSet;
 
+    /// Parameters of BFP8_b weights in DRAM.
+    fn params(n_tiles: u32, k_tiles: u32, row_tiles: u32) -> BlockParams {
+        BlockParams {
+            n_tiles,
+            k_tiles,
+            row_tiles,
+            block_weights: block_weights(ElementType::TilesBfp8, row_tiles),
+            held: 0,
+            is_f16: 0,
+            gate: Gate::None as u32,
+            part: ColumnPart::WHOLE,
+            pause: 0,
+            kept: 0,
+            link: Link::NONE,
+        }
+    }
+
     #[test]
     fn blocks_cover_the_result_once() {
         let grid = [8, 9];
@@ -487,20 +504,8 @@ mod tests {
             for part in (0..parts).map(|number| ColumnPart { number, parts, run }) {
                 let held = if is_held { held::first(n_tiles, 20, sides, part, owners) } else { 0 };
                 let block_weights = block_weights(ty, row_tiles);
-                let link = Link::NONE;
-                let params = BlockParams {
-                    n_tiles,
-                    k_tiles: 20,
-                    row_tiles,
-                    block_weights,
-                    held,
-                    is_f16: 0,
-                    gate,
-                    part,
-                    pause: 0,
-                    kept: 0,
-                    link,
-                };
+                let params =
+                    BlockParams { block_weights, held, gate, part, ..params(n_tiles, 20, row_tiles) };
                 assert!(!is_held || HEAP_END - held::mark(held) <= held_bytes(row_tiles));
                 for index in 0..72 {
                     let plan = Plan::new(&params, [index % 8, index / 8], grid, index);
@@ -562,43 +567,14 @@ mod tests {
 
     #[test]
     fn activations_stay_where_they_have_room() {
-        let stays = |k_tiles| {
-            let params = BlockParams {
-                n_tiles: 256,
-                k_tiles,
-                row_tiles: 16,
-                block_weights: BLOCK_WEIGHTS,
-                held: 0,
-                is_f16: 0,
-                gate: 0,
-                part: ColumnPart::WHOLE,
-                pause: 0,
-                kept: 0,
-                link: Link::NONE,
-            };
-            Plan::new(&params, [0, 0], [8, 9], 0).stays()
-        };
+        let stays = |k_tiles| Plan::new(&params(256, k_tiles, 16), [0, 0], [8, 9], 0).stays();
         assert!(stays(64) && stays(128) && !stays(448));
     }
 
     #[test]
     fn activations_of_a_step_are_left_for_the_next_one_that_has_them_alike() {
         let plan = |n_tiles, k_tiles, row_tiles, held| {
-            let block_weights = block_weights(ElementType::TilesBfp8, row_tiles);
-            let (gate, link) = (Gate::None as u32, Link::NONE);
-            let params = BlockParams {
-                n_tiles,
-                k_tiles,
-                row_tiles,
-                block_weights,
-                held,
-                is_f16: 0,
-                gate,
-                part: ColumnPart::WHOLE,
-                pause: 0,
-                kept: 0,
-                link,
-            };
+            let params = BlockParams { held, ..params(n_tiles, k_tiles, row_tiles) };
             Plan::new(&params, [0, 0], [8, 9], 0)
         };
         let leaves = |rows, k_tiles| plan(64, k_tiles, rows, 0).leaves(&plan(16, k_tiles, rows, 0));
@@ -613,19 +589,7 @@ mod tests {
 
     #[test]
     fn tiles_that_share_walk_the_same_blocks() {
-        let params = BlockParams {
-            n_tiles: 256,
-            k_tiles: 64,
-            row_tiles: 13,
-            block_weights: BLOCK_WEIGHTS,
-            held: 0,
-            is_f16: 0,
-            gate: 0,
-            part: ColumnPart::WHOLE,
-            pause: 0,
-            kept: 0,
-            link: Link::NONE,
-        };
+        let params = params(256, 64, 13);
         let plan = |x, y| Plan::new(&params, [x, y], [8, 9], y * 8 + x);
         for number in 0..plan(0, 0).blocks() {
             for y in 0..9 {

@@ -472,6 +472,16 @@ mod tests {
                 assert!(held <= held_bytes(params.row_tiles), "{k} x {n}, {rows} rows: {held}");
             }
             assert_eq!(columns, shared);
+            if worth_gated_tiles(&product, GRID) {
+                let (n_tiles, k_tiles, row_tiles) = (n / TILE, k / TILE, rows.div_ceil(TILE));
+                let owners = Owners::new(row_tiles, [0, 0], GRID, 0);
+                let parts: Vec<_> = block_tiles(&product, 2, GRID).collect();
+                assert_eq!(parts.iter().map(|part| part.count(shared)).sum::<u32>(), shared);
+                for part in parts {
+                    let held = HEAP_END - held::mark(held::first(n_tiles, k_tiles, 2, part, owners));
+                    assert!(held <= held_bytes(row_tiles), "{k} x {n}, {rows} rows, twice: {held}");
+                }
+            }
         }
         let parts =
             |shape, sides, rows| block_tiles(&product(exact, [shape, 14336, rows]), sides, GRID).count();

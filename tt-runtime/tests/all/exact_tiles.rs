@@ -72,7 +72,7 @@ fn parts_are_what_they_are_in_the_whole() {
     let device = simulator();
     for (kind, tiles) in [Kind::Scale, Kind::SuperMin].into_iter().zip(TILES) {
         for rows in [64, 192] {
-            let of = |cut| product(&device, &mut Rng::new(1), kind, [96, 9216, rows], cut, tiles).0;
+            let of = |cut| product(&device, &mut Rng::new(1), kind, [320, 9216, rows], cut, tiles).0;
             let whole = of(None);
             assert!(
                 [[2, 1], [4, 1], [2, 2]].into_iter().all(|cut| of(Some(cut)) == whole),
